@@ -1,0 +1,167 @@
+//! Stages that do as a script says.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use passerby_types::{
+    Age, Attributes, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameSource, Image,
+    Picture, PixelLayout, SourceError, SourceInfo, StageError,
+};
+
+use crate::fixtures::color_of;
+
+/// What a [`ScriptedSource`] does at one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Gives a grey picture of this size.
+    Picture(u32, u32),
+    /// Loses one frame.
+    Damaged,
+    /// Ends with an error.
+    Truncated,
+    /// Panics.
+    Panic,
+}
+
+/// A source that follows a script.
+#[derive(Debug)]
+pub struct ScriptedSource {
+    steps: VecDeque<Step>,
+    info: SourceInfo,
+    given: u64,
+}
+
+impl ScriptedSource {
+    /// A file-like source with these steps.
+    #[must_use]
+    pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        let info = SourceInfo {
+            name: "script".into(),
+            ..SourceInfo::default()
+        };
+        Self {
+            steps: steps.into_iter().collect(),
+            info,
+            given: 0,
+        }
+    }
+}
+
+impl FrameSource for ScriptedSource {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        let Some(step) = self.steps.pop_front() else {
+            return Ok(None);
+        };
+        let frame = self.given;
+        self.given += 1;
+        match step {
+            Step::Picture(width, height) => {
+                let layout = PixelLayout::Gray8;
+                let bytes = vec![128; layout.tight_len(width, height)];
+                let image = Image::from_vec(layout, width, height, color_of(layout), bytes).map_err(|e| {
+                    SourceError::Malformed {
+                        input: "script".into(),
+                        what: e.to_string(),
+                    }
+                })?;
+                Ok(Some(Picture {
+                    image,
+                    pts: Some(Duration::from_millis(40 * frame)),
+                }))
+            }
+            Step::Damaged => Err(SourceError::Damaged {
+                input: "script".into(),
+                frame,
+                what: "as the script says".into(),
+            }),
+            Step::Truncated => {
+                self.steps.clear();
+                Err(SourceError::Truncated {
+                    input: "script".into(),
+                    frames: frame,
+                    expected: None,
+                })
+            }
+            Step::Panic => panic!("as the script says"),
+        }
+    }
+
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+}
+
+/// A detector that gives the faces a script names for a frame's `seq`, and fails where the script says.
+#[derive(Clone, Debug, Default)]
+pub struct ScriptedDetector {
+    /// The faces of each frame; a frame not named has none.
+    pub faces: HashMap<u64, Vec<Face>>,
+    /// Frames on which it panics.
+    pub panics: Vec<u64>,
+    /// Frames on which it fails with `Skip`.
+    pub skips: Vec<u64>,
+    /// Frames on which it fails with `Fatal`.
+    pub fatals: Vec<u64>,
+}
+
+impl Detector for ScriptedDetector {
+    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+        let mut out = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let seq = frame.meta.seq;
+            assert!(!self.panics.contains(&seq), "as the script says, at frame {seq}");
+            if self.skips.contains(&seq) {
+                return Err(StageError::skip("detect", "as the script says").at(&frame.meta));
+            }
+            if self.fatals.contains(&seq) {
+                return Err(StageError::fatal("detect", "as the script says").at(&frame.meta));
+            }
+            out.push(self.faces.get(&seq).cloned().unwrap_or_default());
+        }
+        Ok(out)
+    }
+}
+
+/// An embedder whose embedding depends on the brightness of the face's middle pixel alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FixedEmbedder;
+
+impl Embedder for FixedEmbedder {
+    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+        Ok(chips
+            .iter()
+            .map(|chip| {
+                chip.face.landmarks?;
+                let [r, ..] = chip.image.rgb_at(chip.image.width() / 2, chip.image.height() / 2);
+                let angle = f32::from(r) / 255.0 * std::f32::consts::PI;
+                Embedding::new(vec![angle.cos(), angle.sin()]).ok()
+            })
+            .collect())
+    }
+}
+
+/// A classifier that says the same of everybody.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedClassifier(pub Attributes);
+
+impl Default for FixedClassifier {
+    fn default() -> Self {
+        Self(Attributes {
+            age: Age {
+                years: 40.0,
+                low: 30.0,
+                high: 50.0,
+            },
+            p_male: 0.9,
+        })
+    }
+}
+
+impl Classifier for FixedClassifier {
+    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
+        Ok(chips
+            .iter()
+            .map(|chip| chip.face.landmarks.map(|_| self.0))
+            .collect())
+    }
+}

@@ -1,0 +1,90 @@
+//! Small pictures and frames made on the spot, and the way to the shared test data.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use passerby_types::{CameraId, ColorSpace, Frame, FrameMeta, Image, PixelLayout, Timestamp};
+
+/// Every layout there is.
+pub const LAYOUTS: [PixelLayout; 5] = [
+    PixelLayout::I420,
+    PixelLayout::Nv12,
+    PixelLayout::Yuyv,
+    PixelLayout::Rgb8,
+    PixelLayout::Gray8,
+];
+
+/// The folder of shared test data (clips with ground truth and the like), or `None` where it is absent: then the
+/// test says so and passes. `PASSERBY_SHARED` names it; else `../shared` beside the workspace is tried.
+#[must_use]
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
+pub fn shared(test: &str) -> Option<PathBuf> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let folder = std::env::var_os("PASSERBY_SHARED").map_or_else(beside, PathBuf::from);
+    if folder.join("data").is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED {test}: no shared test data at {}", folder.display());
+    None
+}
+
+/// The meta data of frame `seq` of `camera` in a stream of 25 frames a second.
+#[must_use]
+pub fn meta(camera: u32, seq: u64) -> FrameMeta {
+    let time = Duration::from_millis(40 * seq);
+    FrameMeta {
+        camera: CameraId(camera),
+        seq,
+        captured: Timestamp(time),
+        pts: Some(time),
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + time,
+    }
+}
+
+/// Frame `seq` of camera 0 with this picture.
+#[must_use]
+pub fn frame(seq: u64, image: Image) -> Frame {
+    Frame {
+        meta: meta(0, seq),
+        image: Arc::new(image),
+    }
+}
+
+/// The colour space that pictures of this layout usually have.
+#[must_use]
+pub fn color_of(layout: PixelLayout) -> ColorSpace {
+    if matches!(layout, PixelLayout::Rgb8 | PixelLayout::Gray8) {
+        ColorSpace::JPEG
+    } else {
+        ColorSpace::default()
+    }
+}
+
+/// A picture of pseudo-random bytes, the same for the same arguments.
+///
+/// # Panics
+/// For a side of 0.
+#[must_use]
+pub fn noise(layout: PixelLayout, width: u32, height: u32, seed: u64) -> Image {
+    // SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) as u8
+    };
+    let bytes = (0..layout.tight_len(width, height)).map(|_| next()).collect();
+    Image::from_vec(layout, width, height, color_of(layout), bytes).expect("the bytes fit the size")
+}
+
+/// A picture in which every byte is `value`.
+///
+/// # Panics
+/// For a side of 0.
+#[must_use]
+pub fn uniform(layout: PixelLayout, width: u32, height: u32, value: u8) -> Image {
+    let bytes = vec![value; layout.tight_len(width, height)];
+    Image::from_vec(layout, width, height, color_of(layout), bytes).expect("the bytes fit the size")
+}

@@ -1,0 +1,13 @@
+//! What the tests of passerby share: a simulated clock, fakes, fixtures, and one conformance suite per stage trait.
+//!
+//! The suites ([`suite`]) state what each contract of `passerby-types` asks of an implementation; every
+//! implementation in the workspace is run through its suite, and so can one of your own.
+
+mod clock;
+mod fakes;
+mod fixtures;
+pub mod suite;
+
+pub use clock::SimulatedClock;
+pub use fakes::{FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, Step};
+pub use fixtures::{LAYOUTS, color_of, frame, meta, noise, shared, uniform};

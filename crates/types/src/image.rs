@@ -1,0 +1,493 @@
+//! A picture in the layout its source gave it.
+
+use std::fmt;
+
+use crate::{Buffer, ColorSpace, FramePool};
+
+/// How the pixels of an [`Image`] lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PixelLayout {
+    /// Three planes: Y', Cb, Cr; Cb and Cr at half the width and height, rounded up (4:2:0).
+    I420,
+    /// Two planes: Y', and Cb and Cr interleaved at half the width and height, rounded up (4:2:0).
+    Nv12,
+    /// One plane: Y'0 Cb Y'1 Cr for each two pixels of a row, the last pixel of an odd row padded (4:2:2).
+    Yuyv,
+    /// One plane: R, G, B for each pixel.
+    Rgb8,
+    /// One plane: one number for each pixel.
+    Gray8,
+}
+
+impl PixelLayout {
+    /// How many planes an image of this layout has.
+    #[must_use]
+    pub const fn planes(self) -> usize {
+        match self {
+            Self::I420 => 3,
+            Self::Nv12 => 2,
+            Self::Yuyv | Self::Rgb8 | Self::Gray8 => 1,
+        }
+    }
+
+    /// The bytes of one row and the number of rows of a plane, for a picture of this size.
+    #[must_use]
+    pub const fn plane_size(self, plane: usize, width: u32, height: u32) -> (usize, usize) {
+        let (w, h) = (width as usize, height as usize);
+        match (self, plane) {
+            (Self::I420, 1 | 2) => (w.div_ceil(2), h.div_ceil(2)),
+            (Self::Nv12, 1) => (w.div_ceil(2) * 2, h.div_ceil(2)),
+            (Self::I420 | Self::Nv12 | Self::Gray8, _) => (w, h),
+            (Self::Yuyv, _) => (w.div_ceil(2) * 4, h),
+            (Self::Rgb8, _) => (w * 3, h),
+        }
+    }
+
+    /// The bytes of a whole picture of this size without padding.
+    #[must_use]
+    pub const fn tight_len(self, width: u32, height: u32) -> usize {
+        let (mut len, mut plane) = (0, 0);
+        while plane < self.planes() {
+            let (row, rows) = self.plane_size(plane, width, height);
+            len += row * rows;
+            plane += 1;
+        }
+        len
+    }
+}
+
+/// Why bytes are not an [`Image`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// A side is 0, or larger than [`Image::MAX_SIDE`]. Do not hand such a picture on.
+    #[error(
+        "a picture of {width}x{height} is not possible (sides of 1 to {} pixels)",
+        Image::MAX_SIDE
+    )]
+    Size {
+        /// The width asked for.
+        width: u32,
+        /// The height asked for.
+        height: u32,
+    },
+    /// The rows of a plane reach outside the buffer, or are shorter than the picture. Check offsets and strides.
+    #[error(
+        "plane {plane} of a {layout:?} picture of {width}x{height} does not fit: offset {offset}, stride {stride}, {len} bytes"
+    )]
+    Plane {
+        /// Which plane.
+        plane: usize,
+        /// The layout asked for.
+        layout: PixelLayout,
+        /// The width asked for.
+        width: u32,
+        /// The height asked for.
+        height: u32,
+        /// Where the plane starts.
+        offset: usize,
+        /// The bytes from one row to the next.
+        stride: usize,
+        /// The length of the buffer.
+        len: usize,
+    },
+}
+
+/// An upright picture: its layout, size, colour space and bytes.
+///
+/// Always upright: sources turn pictures that carry a rotation before they hand them on.
+pub struct Image {
+    layout: PixelLayout,
+    width: u32,
+    height: u32,
+    color: ColorSpace,
+    offsets: [usize; 3],
+    strides: [usize; 3],
+    data: Buffer,
+}
+
+/// One plane of an [`Image`], to read.
+#[derive(Clone, Copy)]
+pub struct Plane<'a> {
+    /// The bytes from the plane's first row on. The last row may end without padding.
+    pub data: &'a [u8],
+    /// The bytes from one row to the next.
+    pub stride: usize,
+    /// The bytes of a row that belong to the picture.
+    pub row_len: usize,
+    /// The number of rows.
+    pub rows: usize,
+}
+
+impl<'a> Plane<'a> {
+    /// Row `y`, without padding.
+    ///
+    /// # Panics
+    /// If `y` is not below `rows`.
+    #[must_use]
+    #[inline]
+    pub fn row(&self, y: usize) -> &'a [u8] {
+        &self.data[y * self.stride..][..self.row_len]
+    }
+}
+
+impl fmt::Debug for Plane<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plane({}x{}, stride {})", self.row_len, self.rows, self.stride)
+    }
+}
+
+/// A rectangle of whole pixels inside a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Left column.
+    pub x: u32,
+    /// Top row.
+    pub y: u32,
+    /// Columns, at least 1.
+    pub width: u32,
+    /// Rows, at least 1.
+    pub height: u32,
+}
+
+impl Image {
+    /// The longest side a picture may have, in pixels.
+    pub const MAX_SIDE: u32 = 32_768;
+
+    /// A picture from bytes without padding, planes one after another.
+    ///
+    /// # Errors
+    /// [`ImageError::Size`] for an impossible size, [`ImageError::Plane`] where the bytes are too few.
+    pub fn from_vec(
+        layout: PixelLayout,
+        width: u32,
+        height: u32,
+        color: ColorSpace,
+        data: Vec<u8>,
+    ) -> Result<Self, ImageError> {
+        let mut offsets = [0; 3];
+        let mut strides = [0; 3];
+        let mut end = 0;
+        for plane in 0..layout.planes() {
+            let (row, rows) = layout.plane_size(plane, width, height);
+            (offsets[plane], strides[plane]) = (end, row);
+            end += row * rows;
+        }
+        Self::from_planes(layout, width, height, color, offsets, strides, data.into())
+    }
+
+    /// A picture whose planes start at `offsets` and whose rows are `strides` bytes apart. Entries beyond the
+    /// layout's planes are ignored.
+    ///
+    /// # Errors
+    /// [`ImageError::Size`] for an impossible size, [`ImageError::Plane`] for a plane that does not fit its buffer.
+    pub fn from_planes(
+        layout: PixelLayout,
+        width: u32,
+        height: u32,
+        color: ColorSpace,
+        offsets: [usize; 3],
+        strides: [usize; 3],
+        data: Buffer,
+    ) -> Result<Self, ImageError> {
+        let side = 1..=Self::MAX_SIDE;
+        if !side.contains(&width) || !side.contains(&height) {
+            return Err(ImageError::Size { width, height });
+        }
+        for plane in 0..layout.planes() {
+            let (row, rows) = layout.plane_size(plane, width, height);
+            let (offset, stride) = (offsets[plane], strides[plane]);
+            let end = stride
+                .checked_mul(rows - 1)
+                .and_then(|n| n.checked_add(offset))
+                .and_then(|n| n.checked_add(row));
+            if stride < row || end.is_none_or(|end| end > data.len()) {
+                return Err(ImageError::Plane {
+                    plane,
+                    layout,
+                    width,
+                    height,
+                    offset,
+                    stride,
+                    len: data.len(),
+                });
+            }
+        }
+        Ok(Self {
+            layout,
+            width,
+            height,
+            color,
+            offsets,
+            strides,
+            data,
+        })
+    }
+
+    /// A picture without padding in a buffer lent by `pool`. Its pixels are left over from the buffer's last use:
+    /// write every row of every plane.
+    ///
+    /// # Errors
+    /// [`ImageError::Size`] for an impossible size.
+    pub fn lend(
+        pool: &FramePool,
+        layout: PixelLayout,
+        width: u32,
+        height: u32,
+        color: ColorSpace,
+    ) -> Result<Self, ImageError> {
+        let side = 1..=Self::MAX_SIDE;
+        if !side.contains(&width) || !side.contains(&height) {
+            return Err(ImageError::Size { width, height });
+        }
+        let mut offsets = [0; 3];
+        let mut strides = [0; 3];
+        let mut end = 0;
+        for plane in 0..layout.planes() {
+            let (row, rows) = layout.plane_size(plane, width, height);
+            (offsets[plane], strides[plane]) = (end, row);
+            end += row * rows;
+        }
+        Self::from_planes(layout, width, height, color, offsets, strides, pool.take(end))
+    }
+
+    /// How the pixels lie in memory.
+    #[must_use]
+    pub fn layout(&self) -> PixelLayout {
+        self.layout
+    }
+
+    /// Columns, at least 1.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Rows, at least 1.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// How its numbers stand for colours.
+    #[must_use]
+    pub fn color(&self) -> ColorSpace {
+        self.color
+    }
+
+    /// Plane `index`, to read.
+    ///
+    /// # Panics
+    /// If the layout has no such plane.
+    #[must_use]
+    pub fn plane(&self, index: usize) -> Plane<'_> {
+        assert!(
+            index < self.layout.planes(),
+            "{:?} has no plane {index}",
+            self.layout
+        );
+        let (row_len, rows) = self.layout.plane_size(index, self.width, self.height);
+        Plane {
+            data: &self.data[self.offsets[index]..],
+            stride: self.strides[index],
+            row_len,
+            rows,
+        }
+    }
+
+    /// Row `y` of plane `index`, to write.
+    ///
+    /// # Panics
+    /// If the layout has no such plane or the plane no such row.
+    #[must_use]
+    pub fn row_mut(&mut self, index: usize, y: usize) -> &mut [u8] {
+        assert!(
+            index < self.layout.planes(),
+            "{:?} has no plane {index}",
+            self.layout
+        );
+        let (row_len, rows) = self.layout.plane_size(index, self.width, self.height);
+        assert!(y < rows, "plane {index} has {rows} rows, not {y}");
+        &mut self.data[self.offsets[index] + y * self.strides[index]..][..row_len]
+    }
+
+    /// The colour of one pixel as RGB; of a subsampled picture with its own chroma sample, not an interpolated one.
+    /// Plain and slow: the definition that fast kernels are tested against.
+    ///
+    /// # Panics
+    /// If (x, y) lies outside the picture.
+    #[must_use]
+    pub fn rgb_at(&self, x: u32, y: u32) -> [u8; 3] {
+        assert!(
+            x < self.width && y < self.height,
+            "({x}, {y}) lies outside {}x{}",
+            self.width,
+            self.height
+        );
+        let (x, y) = (x as usize, y as usize);
+        let first = self.plane(0).row(y);
+        match self.layout {
+            PixelLayout::I420 => self.color.rgb(
+                first[x],
+                self.plane(1).row(y / 2)[x / 2],
+                self.plane(2).row(y / 2)[x / 2],
+            ),
+            PixelLayout::Nv12 => {
+                let chroma = &self.plane(1).row(y / 2)[x / 2 * 2..];
+                self.color.rgb(first[x], chroma[0], chroma[1])
+            }
+            PixelLayout::Yuyv => {
+                let pair = &first[x / 2 * 4..];
+                self.color.rgb(pair[x % 2 * 2], pair[1], pair[3])
+            }
+            PixelLayout::Rgb8 => [first[3 * x], first[3 * x + 1], first[3 * x + 2]],
+            PixelLayout::Gray8 => self.color.rgb(first[x], 128, 128),
+        }
+    }
+
+    /// A copy of `region` in the same layout. The region is first widened to the left and top until the chroma
+    /// samples allow it, and cut to the picture; what was copied is returned with it.
+    ///
+    /// # Errors
+    /// [`ImageError::Size`] where the region shares no pixel with the picture.
+    pub fn crop(&self, region: Region, pool: &FramePool) -> Result<(Self, Region), ImageError> {
+        let grid_y = if matches!(self.layout, PixelLayout::I420 | PixelLayout::Nv12) {
+            2
+        } else {
+            1
+        };
+        let grid_x = if matches!(self.layout, PixelLayout::Rgb8 | PixelLayout::Gray8) {
+            1
+        } else {
+            2
+        };
+        let (x, y) = (region.x / grid_x * grid_x, region.y / grid_y * grid_y);
+        let width = region
+            .x
+            .saturating_add(region.width)
+            .min(self.width)
+            .saturating_sub(x);
+        let height = region
+            .y
+            .saturating_add(region.height)
+            .min(self.height)
+            .saturating_sub(y);
+        let mut copy = Self::lend(pool, self.layout, width, height, self.color)?;
+        for index in 0..self.layout.planes() {
+            let from = self.plane(index);
+            let (row_len, rows) = self.layout.plane_size(index, width, height);
+            let (skip_bytes, skip_rows) = self.layout.plane_size(index, x, y);
+            for row in 0..rows {
+                copy.row_mut(index, row)
+                    .copy_from_slice(&from.row(skip_rows + row)[skip_bytes..][..row_len]);
+            }
+        }
+        Ok((copy, Region { x, y, width, height }))
+    }
+}
+
+/// Size and layout only: the pixels may be a face.
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Image({:?} {}x{} {:?})",
+            self.layout, self.width, self.height, self.color
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LAYOUTS: [PixelLayout; 5] = [
+        PixelLayout::I420,
+        PixelLayout::Nv12,
+        PixelLayout::Yuyv,
+        PixelLayout::Rgb8,
+        PixelLayout::Gray8,
+    ];
+
+    fn noise(layout: PixelLayout, width: u32, height: u32) -> Image {
+        let bytes = (0..layout.tight_len(width, height))
+            .map(|i| (i * 7919 % 251) as u8)
+            .collect();
+        Image::from_vec(layout, width, height, ColorSpace::default(), bytes).unwrap()
+    }
+
+    #[test]
+    fn impossible_sizes_and_planes_are_errors() {
+        let color = ColorSpace::default();
+        assert_eq!(
+            Image::from_vec(PixelLayout::Rgb8, 0, 4, color, vec![]).unwrap_err(),
+            ImageError::Size { width: 0, height: 4 }
+        );
+        for layout in LAYOUTS {
+            let len = layout.tight_len(5, 3);
+            assert!(Image::from_vec(layout, 5, 3, color, vec![0; len]).is_ok());
+            assert!(Image::from_vec(layout, 5, 3, color, vec![0; len - 1]).is_err());
+            let huge = Image::from_planes(
+                layout,
+                5,
+                3,
+                color,
+                [usize::MAX; 3],
+                [usize::MAX; 3],
+                vec![0; len].into(),
+            );
+            assert!(huge.is_err());
+        }
+    }
+
+    #[test]
+    fn a_crop_beside_the_picture_is_an_error() {
+        let image = noise(PixelLayout::Rgb8, 8, 8);
+        assert!(
+            image
+                .crop(
+                    Region {
+                        x: 8,
+                        y: 0,
+                        width: 4,
+                        height: 4
+                    },
+                    &FramePool::default()
+                )
+                .is_err()
+        );
+        assert!(
+            image
+                .crop(
+                    Region {
+                        x: 0,
+                        y: 0,
+                        width: 0,
+                        height: 4
+                    },
+                    &FramePool::default()
+                )
+                .is_err()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_crop_keeps_every_pixel(
+            layout in prop::sample::select(&LAYOUTS[..]), w in 1u32..40, h in 1u32..40,
+            x in 0u32..40, y in 0u32..40, cw in 1u32..50, ch in 1u32..50,
+        ) {
+            prop_assume!(x < w && y < h);
+            let image = noise(layout, w, h);
+            let (copy, at) = image.crop(Region { x, y, width: cw, height: ch }, &FramePool::default()).unwrap();
+            prop_assert!(at.x <= x && at.y <= y);
+            prop_assert_eq!((at.x + at.width, at.y + at.height), ((x + cw).min(w), (y + ch).min(h)));
+            for cy in 0..at.height {
+                for cx in 0..at.width {
+                    prop_assert_eq!(copy.rgb_at(cx, cy), image.rgb_at(at.x + cx, at.y + cy));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The data and the contracts of passerby: what moves through the pipeline, and the traits that move it.
+//!
+//! A [`Picture`] comes out of a [`FrameSource`] and becomes a [`Frame`] of one camera. A [`Detector`] finds
+//! [`Face`]s in it, a [`Tracker`] follows them as tracks, an [`Embedder`] and a [`Classifier`] look at
+//! [`FaceChip`]s cut out of it, [`Identify`] and [`Fuse`] settle who and what a track is, and the frame's
+//! [`Observation`] goes to a [`Sink`]. A [`Ledger`] counts every frame.
+//!
+//! A stage of your own needs this crate alone:
+//!
+//! ```
+//! use passerby_types::{BBox, Detector, Face, Frame, StageError};
+//!
+//! /// Reports one face in the middle of every frame.
+//! struct Middle;
+//!
+//! impl Detector for Middle {
+//!     fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+//!         Ok(frames
+//!             .iter()
+//!             .map(|frame| {
+//!                 let (w, h) = (frame.image.width() as f32, frame.image.height() as f32);
+//!                 vec![Face::new(BBox::new(w * 0.4, h * 0.4, w * 0.6, h * 0.6), 0.9)]
+//!             })
+//!             .collect())
+//!     }
+//! }
+//! ```
+//!
+//! # Coordinates
+//! All boxes and landmarks are in pixels of the upright picture, origin at the top left, x to the right, y down,
+//! in pixel-index coordinates: an integer is the centre of a pixel, as in OpenCV.
+
+mod chip;
+mod clock;
+mod color;
+mod error;
+mod face;
+mod frame;
+mod geometry;
+mod identity;
+mod image;
+mod ledger;
+mod observation;
+mod pool;
+mod stage;
+mod track;
+
+pub use chip::FaceChip;
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use color::{ColorSpace, Matrix, Range};
+pub use error::{BoxError, ErrorClass, SinkError, SourceError, StageError};
+pub use face::{Age, Attributes, Embedding, EmbeddingError, Face, Gender};
+pub use frame::{CameraId, Frame, FrameMeta, Picture};
+pub use geometry::{BBox, Landmarks, Point, Similarity};
+pub use identity::{Identity, PersonId, Sighting};
+pub use image::{Image, ImageError, PixelLayout, Plane, Region};
+pub use ledger::{DropReason, Ledger};
+pub use observation::{FrameKind, Observation, ObservedFace};
+pub use pool::{Buffer, FramePool, PoolStats};
+pub use stage::{
+    Classifier, Detector, Embedder, FrameSource, Fuse, Identify, Sink, SourceInfo, StageFactory, Tracker,
+};
+pub use track::{TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace};

@@ -1,0 +1,122 @@
+//! The contracts of the stages. Batch first: `out[i]` belongs to `in[i]`, and an empty batch is fine.
+//!
+//! One instance works on one thread; a pool makes one instance a worker with a [`StageFactory`], and what is
+//! immutable (weights) is shared behind it.
+
+use crate::{
+    Attributes, Embedding, Face, FaceChip, Frame, FrameMeta, Identity, Observation, Picture, Sighting,
+    SinkError, SourceError, StageError, TrackKey, TrackUpdate,
+};
+
+/// Makes the instances of a stage: one at the start of each worker, and a new one after a failure.
+pub type StageFactory<S> = Box<dyn Fn() -> Result<Box<S>, StageError> + Send + Sync>;
+
+/// What a source says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceInfo {
+    /// What to call the camera: the file's name, the address without credentials.
+    pub name: String,
+    /// True where frames come at their own pace and a late reader misses some; false for files, of which nothing
+    /// may be lost.
+    pub live: bool,
+    /// Frames a second, where the stream says so. A hint: time stamps decide.
+    pub frame_rate: Option<f64>,
+    /// How many frames there are, where the stream says so. A hint.
+    pub frames: Option<u64>,
+}
+
+/// A camera, a file, anything that gives one picture after another.
+pub trait FrameSource: Send {
+    /// The next picture in display order; `Ok(None)` at the end, and at every call after it.
+    ///
+    /// # Errors
+    /// As [`SourceError::class`] says: `Skip`: one frame was lost, ask again. `Reset`: open the source anew.
+    /// `Fatal`: the source is done; every call after it gives `Ok(None)`.
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError>;
+
+    /// What the source says of itself.
+    fn info(&self) -> &SourceInfo;
+}
+
+/// Finds faces in single frames.
+pub trait Detector: Send {
+    /// The faces of each frame, best score first, in pixels of the upright picture. A frame without a face gets an
+    /// empty list. Frames may differ in size, layout and camera.
+    ///
+    /// Implementers: hold no state from one frame to the next; a pool hands frames of all cameras to any instance.
+    ///
+    /// # Errors
+    /// `Skip`: the frames of this batch are dropped and counted. `Reset`: they are, and the instance is rebuilt.
+    /// `Fatal`: the cameras of this batch stop.
+    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError>;
+}
+
+/// Follows faces through the frames of one camera.
+pub trait Tracker: Send {
+    /// Takes the faces of the next frame, or `None` for a frame that was not detected on, over which the tracks
+    /// coast, and says where every live track is and which ended.
+    ///
+    /// `meta.seq` rises from call to call; a gap stands for that many frames without detection. A frame whose
+    /// `seq` does not rise is handled as the one after the last.
+    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate;
+}
+
+/// Turns faces into directions in which near means alike.
+pub trait Embedder: Send {
+    /// The embedding of each chip; `None` for a face that cannot be aligned (no landmarks, or landmarks that fit no
+    /// face).
+    ///
+    /// # Errors
+    /// `Skip`: these chips get no embedding now. `Reset`: the same, and the instance is rebuilt. `Fatal`: embedding
+    /// stops for good.
+    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError>;
+}
+
+/// Estimates age and gender from single views.
+pub trait Classifier: Send {
+    /// The attributes of each chip; `None` for a face that cannot be aligned.
+    ///
+    /// # Errors
+    /// As for [`Embedder::embed`].
+    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError>;
+}
+
+/// Says who a track is. One owner over all cameras.
+pub trait Identify: Send {
+    /// Who the track of each sighting is, now that it was seen so. All sightings are of one frame, at most one a
+    /// track. `visible` names every track in that frame: two of them are never the same person.
+    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) -> Vec<Identity>;
+
+    /// Who a track is as far as is known. [`Identity::Pending`] for one never seen. May change between sightings,
+    /// where persons are merged, say.
+    fn identity(&self, track: TrackKey) -> Identity;
+
+    /// The track ended: nothing more of it will come. One never seen is fine.
+    fn end(&mut self, track: TrackKey);
+}
+
+/// Settles the attributes of a track from many single estimates. One owner over all cameras.
+pub trait Fuse: Send {
+    /// Takes one more estimate with the quality of its view (0 to 1), and gives the track's attributes over all of
+    /// them; `None` while too little is known.
+    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) -> Option<Attributes>;
+
+    /// The track ended: its state may go. One never seen is fine.
+    fn end(&mut self, track: TrackKey);
+}
+
+/// Takes what the pipeline has found.
+pub trait Sink: Send {
+    /// Takes a batch, in order for each camera. All of it or nothing is written.
+    ///
+    /// # Errors
+    /// `Skip`: this batch cannot be written and is counted as lost. `Reset`: nothing was written, the same call may
+    /// succeed later. `Fatal`: this sink is done for.
+    fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError>;
+
+    /// Makes everything written so far durable. Called at the end, and whenever the caller wants to be sure.
+    ///
+    /// # Errors
+    /// As for [`Sink::write`].
+    fn flush(&mut self) -> Result<(), SinkError>;
+}
