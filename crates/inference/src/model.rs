@@ -1,0 +1,183 @@
+//! A network: read, checked, and made ready once for each input shape.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tract_onnx::prelude::{Framework, InferenceModel, InferenceModelExt, RunOptions, TypedRunnableModel};
+use tract_onnx::tract_hir::internal::{DatumType, InferenceFact, TractResult, tvec};
+
+use crate::check;
+use crate::guard::guarded;
+use crate::{ModelError, Session, TensorSpec};
+
+/// How many optimised plans a model keeps. Cameras of one installation rarely have more picture sizes than this;
+/// a plan beyond it replaces the oldest, and sessions that use that one go on using it.
+const PLANS_KEPT: usize = 8;
+
+/// A network's weights and graph, immutable. A clone is cheap and shares them, so every worker may have one.
+///
+/// Networks have one f32 input of shape `[batch, channels, height, width]` and f32 outputs whose first axis is the
+/// batch. Weights stored in half precision behind `Cast` nodes are turned into f32 once, when a plan is made: every
+/// run computes in f32. Shapes stated in the file for outputs and inner values are ignored; they follow from the
+/// input's.
+#[derive(Clone)]
+pub struct Model {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: String,
+    input: TensorSpec,
+    outputs: Vec<TensorSpec>,
+    graph: InferenceModel,
+    plans: Mutex<Vec<([usize; 3], Arc<Plan>)>>,
+}
+
+/// The optimised network for items of one shape, a batch of one at a time.
+pub(crate) struct Plan {
+    pub(crate) model: String,
+    pub(crate) item: [usize; 3],
+    /// The shape of each output for one item; the first axis is 1.
+    pub(crate) outputs: Vec<Vec<usize>>,
+    pub(crate) runnable: Arc<TypedRunnableModel>,
+}
+
+impl Model {
+    /// Reads a network from the bytes of an ONNX file. `name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`ModelError::Empty`], [`ModelError::NotOnnx`] for bytes that are no sound ONNX model,
+    /// [`ModelError::Unsupported`] for an operator, number type or storage this crate has not, and
+    /// [`ModelError::Inputs`] for a network without exactly one input. No bytes make it panic.
+    pub fn from_bytes(name: &str, onnx: &[u8]) -> Result<Self, ModelError> {
+        let model = || name.to_owned();
+        if onnx.is_empty() {
+            return Err(ModelError::Empty { model: model() });
+        }
+        let not_onnx = |reason| ModelError::NotOnnx {
+            model: model(),
+            reason,
+        };
+        let engine = tract_onnx::onnx()
+            .with_ignore_output_shapes(true)
+            .with_ignore_value_info(true);
+        let proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
+        let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
+        let graph = guarded(|| engine.model_for_proto_model(&proto)).map_err(not_onnx)?;
+        let shared = Shared {
+            name: model(),
+            input,
+            outputs,
+            graph,
+            plans: Mutex::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Reads a network from an ONNX file; errors call it by its path.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] where the file cannot be read, else as [`Model::from_bytes`].
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ModelError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|cause| ModelError::Io {
+            path: path.into(),
+            cause,
+        })?;
+        Self::from_bytes(&path.display().to_string(), &bytes)
+    }
+
+    /// What errors call the network.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The input: `[batch, channels, height, width]`.
+    #[must_use]
+    pub fn input(&self) -> &TensorSpec {
+        &self.shared.input
+    }
+
+    /// The outputs, in the order in which [`Session::run`] gives them. Their shapes are what the file says, which
+    /// need not be true.
+    #[must_use]
+    pub fn outputs(&self) -> &[TensorSpec] {
+        &self.shared.outputs
+    }
+
+    /// One worker's state for items of the shape `item`, `[channels, height, width]`.
+    ///
+    /// The optimised plan for a shape is made once, which takes up to a second or so, and shared by all sessions of
+    /// that shape; a session after the first costs next to nothing. The model keeps its last eight plans.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] for a shape that the input does not take, [`ModelError::Plan`] where the layers do not
+    /// fit together at it.
+    pub fn session(&self, item: [usize; 3]) -> Result<Session, ModelError> {
+        Session::new(self.plan(item)?)
+    }
+
+    /// The plan for a shape. Held under a lock while it is made, so that workers that start together make it once.
+    fn plan(&self, item: [usize; 3]) -> Result<Arc<Plan>, ModelError> {
+        let mut plans = self.shared.plans.lock();
+        if let Some((_, plan)) = plans.iter().find(|(shape, _)| *shape == item) {
+            return Ok(Arc::clone(plan));
+        }
+        check::accepts(self.name(), self.input(), item)?;
+        let plan = guarded(|| self.planned(item)).map_err(|reason| ModelError::Plan {
+            model: self.name().to_owned(),
+            item,
+            reason,
+        })?;
+        if plans.len() == PLANS_KEPT {
+            plans.remove(0);
+        }
+        let plan = Arc::new(plan);
+        plans.push((item, Arc::clone(&plan)));
+        Ok(plan)
+    }
+
+    /// Shapes are fixed before optimising: with a free one the engine plans neither layouts nor buffers.
+    fn planned(&self, item: [usize; 3]) -> TractResult<Plan> {
+        let [c, h, w] = item;
+        let fact = InferenceFact::dt_shape(DatumType::F32, tvec![1, c, h, w]);
+        let mut graph = self.shared.graph.clone();
+        graph.set_input_fact(0, fact)?;
+        let typed = graph.into_optimized()?;
+        let mut outputs = Vec::new();
+        for outlet in typed.output_outlets()? {
+            let fact = typed.outlet_fact(*outlet)?;
+            let shape: Option<Vec<usize>> = fact.shape.as_concrete().map(<[usize]>::to_vec);
+            let shape = shape.filter(|s| s.first() == Some(&1) && fact.datum_type == DatumType::F32);
+            outputs.push(shape.ok_or_else(|| {
+                std::io::Error::other(format!(
+                    "an output is {fact:?}, not f32 with the batch as its first axis"
+                ))
+            })?);
+        }
+        // One thread a session: workers are the parallelism, and the engine's own threads lose to them.
+        let runnable = typed.into_runnable_with_options(&RunOptions::default())?;
+        Ok(Plan {
+            model: self.name().to_owned(),
+            item,
+            outputs,
+            runnable,
+        })
+    }
+}
+
+/// The name and interface only.
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("name", &self.shared.name)
+            .field("input", &self.shared.input)
+            .field("outputs", &self.shared.outputs)
+            .finish_non_exhaustive()
+    }
+}
