@@ -1,0 +1,212 @@
+//! CenterFace: faces and their five landmarks in one pass over the picture.
+
+use std::fmt;
+use std::path::Path;
+#[cfg(feature = "bundled")]
+use std::sync::{Mutex, PoisonError};
+
+use passerby_inference::{Letterbox, Model, Normalize, Scratch, Session, Tensor, letterbox};
+use passerby_types::{BBox, Detector, Face, Frame, Image, Landmarks, Point, StageError};
+
+use crate::decode::{CHANNELS, Maps};
+use crate::recent::Recent;
+use crate::{CenterFaceSettings, LoadError, STAGE, nms};
+
+/// The names of the network's outputs: likelihood, size, offset, landmarks.
+const OUTPUTS: [&str; 4] = ["537", "538", "539", "540"];
+
+/// The input's sides are multiples of this, the network's largest stride.
+const MULTIPLE: u32 = 32;
+
+/// Sessions an instance keeps, one an input shape. Cameras of one installation have few shapes of picture; a hostile
+/// stream that changes its shape at every frame makes sessions anew but does not pile them up.
+const SESSIONS: usize = 8;
+
+/// Finds faces with CenterFace (J. Xu et al., 2020, arXiv 1911.03599): a box, a score and five landmarks each.
+///
+/// Each picture is scaled so that its longer side is [`CenterFaceSettings::long_side`], put at the top left of a
+/// black input whose sides are multiples of 32 (480x270 in 480x288), and run as RGB from 0 to 255. A batch runs
+/// frame by frame, so a frame's faces never depend on the other frames.
+///
+/// Instances made from one [`Model`] share its weights and the plans for each input shape; an instance of its own
+/// has only buffers and up to eight sessions. One instance works on one thread.
+///
+/// Boxes may reach outside the picture by the rounding of its scaled size, and landmarks wherever the network puts
+/// them; every box has an area and a part inside the picture, and all numbers are finite.
+pub struct CenterFace {
+    model: Model,
+    /// Where in the session's answers each of [`OUTPUTS`] is.
+    outputs: [usize; 4],
+    settings: CenterFaceSettings,
+    sessions: Recent<[usize; 3], Session>,
+    scratch: Scratch,
+    input: Vec<f32>,
+}
+
+impl CenterFace {
+    /// CenterFace with the bundled weights, which are read once a process: see [`CenterFace::bundled_model`].
+    ///
+    /// # Errors
+    /// [`LoadError::Setting`] for a setting outside its range.
+    #[cfg(feature = "bundled")]
+    pub fn bundled(settings: &CenterFaceSettings) -> Result<Self, LoadError> {
+        Self::new(Self::bundled_model()?, settings)
+    }
+
+    /// The bundled network: weights of Star-Clouds/CenterFace (MIT), stored in half precision, computed in single.
+    /// Read at the first call; every later call gives the same shared one.
+    ///
+    /// # Errors
+    /// [`LoadError::Model`] where the engine does not take the network, which would be a fault of this build.
+    #[cfg(feature = "bundled")]
+    pub fn bundled_model() -> Result<Model, LoadError> {
+        static MODEL: Mutex<Option<Model>> = Mutex::new(None);
+        // Held while the network is read, so that workers that start together read it once.
+        let mut model = MODEL.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = &*model {
+            return Ok(model.clone());
+        }
+        let bytes = include_bytes!("../models/centerface_fp16.onnx");
+        Ok(model
+            .insert(Model::from_bytes("centerface (bundled)", bytes)?)
+            .clone())
+    }
+
+    /// CenterFace with the weights of an ONNX file. To make several instances, read the file once with
+    /// [`Model::from_path`] and use [`CenterFace::new`].
+    ///
+    /// # Errors
+    /// [`LoadError`]; all but a wrong setting name the file.
+    pub fn from_path(path: impl AsRef<Path>, settings: &CenterFaceSettings) -> Result<Self, LoadError> {
+        Self::new(Model::from_path(path)?, settings)
+    }
+
+    /// CenterFace with these weights: an input `[batch, 3, height, width]` and the outputs 537 to 540.
+    ///
+    /// # Errors
+    /// [`LoadError::Interface`] for another network, [`LoadError::Setting`] for a setting outside its range.
+    pub fn new(model: Model, settings: &CenterFaceSettings) -> Result<Self, LoadError> {
+        settings.check()?;
+        Ok(Self {
+            outputs: interface(&model)?,
+            model,
+            settings: settings.clone(),
+            sessions: Recent::new(SESSIONS),
+            scratch: Scratch::default(),
+            input: Vec::new(),
+        })
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &CenterFaceSettings {
+        &self.settings
+    }
+
+    fn faces(&mut self, image: &Image) -> Result<Vec<Face>, StageError> {
+        let place = Letterbox::new(image.width(), image.height(), self.settings.long_side, MULTIPLE);
+        // A shape the network cannot take stays so: skip these frames, others may have another.
+        let session = self
+            .sessions
+            .get_or_make(place.item(), || self.model.session(place.item()))
+            .map_err(|e| StageError::skip(STAGE, e))?;
+
+        self.input.resize(place.item().iter().product(), 0.0);
+        letterbox(
+            image,
+            &place,
+            &Normalize::NONE,
+            &mut self.scratch,
+            &mut self.input,
+        );
+        let answers = session
+            .run(1, &self.input)
+            .map_err(|e| StageError::reset(STAGE, e))?;
+
+        let maps = self
+            .outputs
+            .map(|at| answers.get(at).map_or(&[][..], Tensor::data));
+        let maps = Maps::new(place.input_width, place.input_height, maps).ok_or_else(|| {
+            let shapes: Vec<&[usize]> = answers.iter().map(Tensor::shape).collect();
+            let (name, item) = (self.model.name(), place.item());
+            StageError::fatal(
+                STAGE,
+                format!("{name}: answers of {shapes:?} do not fit an input of {item:?}"),
+            )
+        })?;
+        let faces = maps.faces(self.settings.threshold);
+        let faces = nms(faces, self.settings.nms_iou, self.settings.max_faces);
+        let (w, h) = (image.width(), image.height());
+        let picture_from_input = place.to_picture(w, h);
+        let faces = faces.iter().map(|face| scaled(face, picture_from_input));
+        // What lies wholly in the black part of the input has no pixels.
+        Ok(faces.filter(|face| !face.bbox.clamped(w, h).is_empty()).collect())
+    }
+}
+
+impl Detector for CenterFace {
+    /// As [`Detector::detect`] says. The first frame of each shape takes up to a second longer: the network is made
+    /// ready for it.
+    ///
+    /// # Errors
+    /// Each names the frame. `Skip`: the network cannot take a picture of this shape. `Reset`: the engine failed.
+    /// `Fatal`: the network's answers are not CenterFace's.
+    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+        let each = frames.iter();
+        each.map(|frame| self.faces(&frame.image).map_err(|e| e.at(&frame.meta)))
+            .collect()
+    }
+}
+
+/// The network's name and the settings.
+impl fmt::Debug for CenterFace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CenterFace")
+            .field("model", &self.model.name())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where each of [`OUTPUTS`] is, in a network that has what CenterFace has.
+fn interface(model: &Model) -> Result<[usize; 4], LoadError> {
+    let differs = |what: String| LoadError::Interface {
+        model: model.name().to_owned(),
+        what,
+    };
+    let channels = |dims: &[Option<usize>], n: usize| match dims {
+        [_, c, _, _] => c.is_none_or(|c| c == n),
+        dims => dims.is_empty(),
+    };
+    let input = model.input();
+    if !channels(&input.dims, 3) {
+        return Err(differs(format!(
+            "input {} is {:?}, not 3 channels of a picture",
+            input.name, input.dims
+        )));
+    }
+    let mut found = [0; 4];
+    for ((at, name), n) in found.iter_mut().zip(OUTPUTS).zip(CHANNELS) {
+        let place = model.outputs().iter().position(|o| o.name == name);
+        *at = place.ok_or_else(|| differs(format!("no output {name}")))?;
+        let dims = &model.outputs()[*at].dims;
+        if !channels(dims, n) {
+            return Err(differs(format!(
+                "output {name} is {dims:?}, not {n} channels of a map"
+            )));
+        }
+    }
+    Ok(found)
+}
+
+/// The face in pixels of a picture that is larger by these factors.
+fn scaled(face: &Face, (x, y): (f32, f32)) -> Face {
+    let BBox { x1, y1, x2, y2 } = face.bbox;
+    Face {
+        bbox: BBox::new(x1 * x, y1 * y, x2 * x, y2 * y),
+        score: face.score,
+        landmarks: face
+            .landmarks
+            .map(|l| Landmarks(l.0.map(|p| Point::new(p.x * x, p.y * y)))),
+    }
+}
