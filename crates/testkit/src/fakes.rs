@@ -4,8 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use passerby_types::{
-    Age, Attributes, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameSource, Image,
-    Picture, PixelLayout, SourceError, SourceInfo, StageError,
+    Age, Attributes, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta,
+    FrameSource, Image, Picture, PixelLayout, SourceError, SourceInfo, StageError, TrackId, TrackState,
+    TrackUpdate, TrackedFace, Tracker,
 };
 
 use crate::fixtures::color_of;
@@ -35,15 +36,8 @@ impl ScriptedSource {
     /// A file-like source with these steps.
     #[must_use]
     pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
-        let info = SourceInfo {
-            name: "script".into(),
-            ..SourceInfo::default()
-        };
-        Self {
-            steps: steps.into_iter().collect(),
-            info,
-            given: 0,
-        }
+        let info = SourceInfo { name: "script".into(), ..SourceInfo::default() };
+        Self { steps: steps.into_iter().collect(), info, given: 0 }
     }
 }
 
@@ -58,29 +52,16 @@ impl FrameSource for ScriptedSource {
             Step::Picture(width, height) => {
                 let layout = PixelLayout::Gray8;
                 let bytes = vec![128; layout.tight_len(width, height)];
-                let image = Image::from_vec(layout, width, height, color_of(layout), bytes).map_err(|e| {
-                    SourceError::Malformed {
-                        input: "script".into(),
-                        what: e.to_string(),
-                    }
-                })?;
-                Ok(Some(Picture {
-                    image,
-                    pts: Some(Duration::from_millis(40 * frame)),
-                }))
+                let image = Image::from_vec(layout, width, height, color_of(layout), bytes)
+                    .map_err(|e| SourceError::Malformed { input: "script".into(), what: e.to_string() })?;
+                Ok(Some(Picture { image, pts: Some(Duration::from_millis(40 * frame)) }))
             }
-            Step::Damaged => Err(SourceError::Damaged {
-                input: "script".into(),
-                frame,
-                what: "as the script says".into(),
-            }),
+            Step::Damaged => {
+                Err(SourceError::Damaged { input: "script".into(), frame, what: "as the script says".into() })
+            }
             Step::Truncated => {
                 self.steps.clear();
-                Err(SourceError::Truncated {
-                    input: "script".into(),
-                    frames: frame,
-                    expected: None,
-                })
+                Err(SourceError::Truncated { input: "script".into(), frames: frame, expected: None })
             }
             Step::Panic => panic!("as the script says"),
         }
@@ -146,22 +127,55 @@ pub struct FixedClassifier(pub Attributes);
 
 impl Default for FixedClassifier {
     fn default() -> Self {
-        Self(Attributes {
-            age: Age {
-                years: 40.0,
-                low: 30.0,
-                high: 50.0,
-            },
-            p_male: 0.9,
-        })
+        Self(Attributes { age: Age { years: 40.0, low: 30.0, high: 50.0 }, p_male: 0.9 })
     }
 }
 
 impl Classifier for FixedClassifier {
     fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
-        Ok(chips
-            .iter()
-            .map(|chip| chip.face.landmarks.map(|_| self.0))
-            .collect())
+        Ok(chips.iter().map(|chip| chip.face.landmarks.map(|_| self.0)).collect())
+    }
+}
+
+/// A tracker for which the first face of every frame is one track, the second another, and so on, confirmed at once
+/// and ended with the first detection that misses it.
+#[derive(Clone, Debug, Default)]
+pub struct ByOrder {
+    live: Vec<TrackedFace>,
+    next: u64,
+    panics: Vec<u64>,
+}
+
+impl ByOrder {
+    /// One that panics on these frames.
+    #[must_use]
+    pub fn panicking(frames: impl IntoIterator<Item = u64>) -> Self {
+        Self { panics: frames.into_iter().collect(), ..Self::default() }
+    }
+}
+
+impl Tracker for ByOrder {
+    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
+        assert!(!self.panics.contains(&meta.seq), "as the script says, at frame {}", meta.seq);
+        let Some(faces) = faces else {
+            self.live.iter_mut().for_each(|t| t.face = None);
+            return TrackUpdate { tracks: self.live.clone(), ended: vec![] };
+        };
+        let ended = self.live.split_off(faces.len().min(self.live.len())).iter().map(|t| t.track).collect();
+        for (i, face) in faces.iter().enumerate() {
+            if i == self.live.len() {
+                self.next += 1;
+                let track = TrackId(self.next);
+                self.live.push(TrackedFace {
+                    track,
+                    state: TrackState::Confirmed,
+                    bbox: face.bbox,
+                    face: None,
+                });
+            }
+            self.live[i].bbox = face.bbox;
+            self.live[i].face = Some(*face);
+        }
+        TrackUpdate { tracks: self.live.clone(), ended }
     }
 }

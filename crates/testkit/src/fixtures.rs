@@ -7,13 +7,8 @@ use std::time::{Duration, SystemTime};
 use passerby_types::{CameraId, ColorSpace, Frame, FrameMeta, Image, PixelLayout, Timestamp};
 
 /// Every layout there is.
-pub const LAYOUTS: [PixelLayout; 5] = [
-    PixelLayout::I420,
-    PixelLayout::Nv12,
-    PixelLayout::Yuyv,
-    PixelLayout::Rgb8,
-    PixelLayout::Gray8,
-];
+pub const LAYOUTS: [PixelLayout; 5] =
+    [PixelLayout::I420, PixelLayout::Nv12, PixelLayout::Yuyv, PixelLayout::Rgb8, PixelLayout::Gray8];
 
 /// The folder of shared test data (clips with ground truth and the like), or `None` where it is absent: then the
 /// test says so and passes. `PASSERBY_SHARED` names it; else `../shared` beside the workspace is tried.
@@ -45,10 +40,7 @@ pub fn meta(camera: u32, seq: u64) -> FrameMeta {
 /// Frame `seq` of camera 0 with this picture.
 #[must_use]
 pub fn frame(seq: u64, image: Image) -> Frame {
-    Frame {
-        meta: meta(0, seq),
-        image: Arc::new(image),
-    }
+    Frame { meta: meta(0, seq), image: Arc::new(image) }
 }
 
 /// The colour space that pictures of this layout usually have.

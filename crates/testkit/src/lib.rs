@@ -9,5 +9,5 @@ mod fixtures;
 pub mod suite;
 
 pub use clock::SimulatedClock;
-pub use fakes::{FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, Step};
+pub use fakes::{ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, Step};
 pub use fixtures::{LAYOUTS, color_of, frame, meta, noise, shared, uniform};

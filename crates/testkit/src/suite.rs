@@ -37,10 +37,7 @@ pub fn source(mut source: impl FrameSource) -> (u64, u64) {
         assert!(pictures + skipped < 1_000_000, "a test source ends");
     }
     for _ in 0..3 {
-        assert!(
-            matches!(source.next_picture(), Ok(None)),
-            "after its end a source gives Ok(None) for ever"
-        );
+        assert!(matches!(source.next_picture(), Ok(None)), "after its end a source gives Ok(None) for ever");
     }
     assert!(!source.info().name.is_empty(), "a source has a name");
     (pictures, skipped)
@@ -53,10 +50,7 @@ pub fn detector<D: Detector>(make: impl Fn() -> D) {
     assert!(detector.detect(&[]).expect("an empty batch is fine").is_empty());
     let mut frames = Vec::new();
     for (i, layout) in LAYOUTS.into_iter().enumerate() {
-        for (j, (w, h)) in [(64, 48), (1, 1), (2, 2), (3, 200), (200, 3), (161, 91)]
-            .into_iter()
-            .enumerate()
-        {
+        for (j, (w, h)) in [(64, 48), (1, 1), (2, 2), (3, 200), (200, 3), (161, 91)].into_iter().enumerate() {
             frames.push(frame((i * 10 + j) as u64, noise(layout, w, h, 1 + i as u64)));
         }
     }
@@ -64,28 +58,18 @@ pub fn detector<D: Detector>(make: impl Fn() -> D) {
     assert_eq!(together.len(), frames.len(), "one list a frame");
     let mut fresh = make();
     for (frame, faces) in frames.iter().zip(&together) {
-        let alone = fresh
-            .detect(std::slice::from_ref(frame))
-            .expect("a batch of one is fine");
+        let alone = fresh.detect(std::slice::from_ref(frame)).expect("a batch of one is fine");
         assert_eq!(alone.len(), 1);
         assert_eq!(&alone[0], faces, "a frame's faces do not depend on its batch");
-        assert!(
-            faces.windows(2).all(|w| w[0].score >= w[1].score),
-            "best score first"
-        );
+        assert!(faces.windows(2).all(|w| w[0].score >= w[1].score), "best score first");
         assert!(faces.iter().all(|f| !f.bbox.is_empty()), "boxes have an area");
-        assert!(
-            faces.iter().all(|f| (0.0..=1.0).contains(&f.score)),
-            "scores are 0 to 1"
-        );
+        assert!(faces.iter().all(|f| (0.0..=1.0).contains(&f.score)), "scores are 0 to 1");
     }
 }
 
 /// Two faces that walk from left to right on two rows.
 fn walkers(seq: u64) -> Vec<Face> {
-    [100.0, 300.0]
-        .map(|y| Face::new(BBox::from_xywh(50.0 + 4.0 * seq as f32, y, 40.0, 50.0), 0.9))
-        .to_vec()
+    [100.0, 300.0].map(|y| Face::new(BBox::from_xywh(50.0 + 4.0 * seq as f32, y, 40.0, 50.0), 0.9)).to_vec()
 }
 
 /// A tracker: ids are unique and never come back, live tracks are sorted and each once, a steady walker keeps its id
@@ -98,34 +82,18 @@ pub fn tracker<T: Tracker>(make: impl Fn() -> T) {
         let faces = walkers(seq);
         let detected = seq % 5 != 4;
         let update = tracker.update(&meta(0, seq), detected.then_some(faces.as_slice()));
-        assert!(
-            update.tracks.windows(2).all(|w| w[0].track < w[1].track),
-            "by rising id, each once"
-        );
-        assert!(
-            update.tracks.iter().all(|t| t.face.is_none() || detected),
-            "no detection without detecting"
-        );
+        assert!(update.tracks.windows(2).all(|w| w[0].track < w[1].track), "by rising id, each once");
+        assert!(update.tracks.iter().all(|t| t.face.is_none() || detected), "no detection without detecting");
         for tracked in &update.tracks {
             seen.insert(tracked.track);
             if let Some(face) = &tracked.face {
                 assert!(faces.contains(face), "a matched face is one of the detections");
-                assert!(
-                    tracked.bbox.iou(&face.bbox) > 0.3,
-                    "a track stays near its detection"
-                );
+                assert!(tracked.bbox.iou(&face.bbox) > 0.3, "a track stays near its detection");
             }
         }
         if seq >= 10 {
-            let confirmed = update
-                .tracks
-                .iter()
-                .filter(|t| t.state == TrackState::Confirmed)
-                .count();
-            assert_eq!(
-                confirmed, 2,
-                "two steady walkers are two confirmed tracks at frame {seq}"
-            );
+            let confirmed = update.tracks.iter().filter(|t| t.state == TrackState::Confirmed).count();
+            assert_eq!(confirmed, 2, "two steady walkers are two confirmed tracks at frame {seq}");
         }
         assert!(update.ended.is_empty(), "steady walkers do not end");
     }
@@ -142,10 +110,7 @@ pub fn tracker<T: Tracker>(make: impl Fn() -> T) {
 
     // They come back: new ids.
     let update = tracker.update(&meta(0, 1040), Some(&walkers(0)));
-    assert!(
-        update.tracks.iter().all(|t| !seen.contains(&t.track)),
-        "an id never comes back"
-    );
+    assert!(update.tracks.iter().all(|t| !seen.contains(&t.track)), "an id never comes back");
 
     // A camera of its own begins anew, and times that do not rise or numbers that are none do not break it.
     let mut tracker = make();
@@ -153,20 +118,10 @@ pub fn tracker<T: Tracker>(make: impl Fn() -> T) {
     let empty = Face::new(BBox::new(9.0, 9.0, 9.0, 9.0), 0.9);
     for seq in [5, 5, 3, 0, u64::MAX, 0, 7] {
         let update = tracker.update(&meta(0, seq), Some(&[broken, empty, walkers(0)[0]]));
-        assert!(
-            update
-                .tracks
-                .iter()
-                .all(|t| [t.bbox.x1, t.bbox.y2].iter().all(|v| v.is_finite()))
-        );
+        assert!(update.tracks.iter().all(|t| [t.bbox.x1, t.bbox.y2].iter().all(|v| v.is_finite())));
     }
     let crowd: Vec<Face> = (0..300)
-        .map(|i| {
-            Face::new(
-                BBox::from_xywh((i % 20) as f32 * 50.0, (i / 20) as f32 * 50.0, 45.0, 45.0),
-                0.8,
-            )
-        })
+        .map(|i| Face::new(BBox::from_xywh((i % 20) as f32 * 50.0, (i / 20) as f32 * 50.0, 45.0, 45.0), 0.8))
         .collect();
     let mut tracker = make();
     for seq in 0..5 {
@@ -178,13 +133,7 @@ pub fn tracker<T: Tracker>(make: impl Fn() -> T) {
 /// Landmarks of an upright frontal face in this box, at the places the common 112x112 alignment expects.
 #[must_use]
 pub fn frontal(bbox: BBox) -> Landmarks {
-    let at = [
-        (0.31, 0.46),
-        (0.69, 0.46),
-        (0.5, 0.64),
-        (0.35, 0.82),
-        (0.65, 0.82),
-    ];
+    let at = [(0.31, 0.46), (0.69, 0.46), (0.5, 0.64), (0.35, 0.82), (0.65, 0.82)];
     Landmarks(at.map(|(x, y)| Point::new(bbox.x1 + x * bbox.width(), bbox.y1 + y * bbox.height())))
 }
 
@@ -196,11 +145,7 @@ fn chips() -> Vec<FaceChip> {
     for (i, layout) in LAYOUTS.into_iter().enumerate() {
         let frame = frame(i as u64, noise(layout, 200, 160, 7));
         for landmarks in [Some(frontal(bbox)), None, Some(Landmarks::default())] {
-            let face = Face {
-                bbox,
-                score: 0.9,
-                landmarks,
-            };
+            let face = Face { bbox, score: 0.9, landmarks };
             chips.push(FaceChip::cut(&frame, &face, &pool).expect("the box lies inside"));
         }
     }
@@ -223,26 +168,16 @@ fn per_chip<T: PartialEq>(
     assert_eq!(together.len(), chips.len(), "one answer a chip");
     for (chip, answer) in chips.iter().zip(&together) {
         let alone = fresh(std::slice::from_ref(chip));
-        assert!(
-            alone.len() == 1 && &alone[0] == answer,
-            "a chip's answer does not depend on its batch"
-        );
+        assert!(alone.len() == 1 && &alone[0] == answer, "a chip's answer does not depend on its batch");
         let alignable = chip.face.landmarks.is_some_and(|l| l.eye_distance() > 0.0);
-        assert_eq!(
-            answer.is_some(),
-            alignable,
-            "None exactly where a face cannot be aligned: {chip:?}"
-        );
+        assert_eq!(answer.is_some(), alignable, "None exactly where a face cannot be aligned: {chip:?}");
     }
 }
 
 /// An embedder: one answer a chip, independent of the batch, `None` exactly for faces that cannot be aligned.
 pub fn embedder<E: Embedder>(make: impl Fn() -> E) {
     let (mut a, mut b) = (make(), make());
-    per_chip(
-        |c| a.embed(c).expect("good chips embed"),
-        |c| b.embed(c).expect("good chips embed"),
-    );
+    per_chip(|c| a.embed(c).expect("good chips embed"), |c| b.embed(c).expect("good chips embed"));
 }
 
 /// A classifier: as [`embedder`], with ages of a human and probabilities.
@@ -280,10 +215,7 @@ pub fn direction(person: u64, jitter: u64) -> Embedding {
 #[must_use]
 pub fn sighting(track: u64, seq: u64, person: u64) -> Sighting {
     Sighting {
-        track: TrackKey {
-            camera: CameraId(0),
-            track: TrackId(track),
-        },
+        track: TrackKey { camera: CameraId(0), track: TrackId(track) },
         seq,
         captured: Timestamp(Duration::from_millis(40 * seq)),
         embedding: direction(person, seq),
@@ -296,10 +228,7 @@ pub fn sighting(track: u64, seq: u64, person: u64) -> Sighting {
 /// never one person, small faces have no identity, and who is not known is pending.
 pub fn identify<I: Identify>(make: impl Fn() -> I) {
     let mut gallery = make();
-    let key = |track: u64| TrackKey {
-        camera: CameraId(0),
-        track: TrackId(track),
-    };
+    let key = |track: u64| TrackKey { camera: CameraId(0), track: TrackId(track) };
     assert_eq!(gallery.identity(key(77)), Identity::Pending);
     gallery.end(key(77));
     assert!(gallery.identify(&[], &[]).is_empty());
@@ -309,21 +238,11 @@ pub fn identify<I: Identify>(make: impl Fn() -> I) {
         let together = [sighting(1, seq, 10), sighting(2, seq, 20)];
         assert_eq!(gallery.identify(&together, &[key(1), key(2)]).len(), 2);
     }
-    let (a, b) = (
-        gallery.identity(key(1)).person(),
-        gallery.identity(key(2)).person(),
-    );
-    assert!(
-        a.is_some() && b.is_some() && a != b,
-        "two strangers are two persons: {a:?} {b:?}"
-    );
+    let (a, b) = (gallery.identity(key(1)).person(), gallery.identity(key(2)).person());
+    assert!(a.is_some() && b.is_some() && a != b, "two strangers are two persons: {a:?} {b:?}");
     gallery.end(key(1));
     gallery.end(key(2));
-    assert_eq!(
-        gallery.identity(key(1)).person(),
-        a,
-        "an ended track keeps its person"
-    );
+    assert_eq!(gallery.identity(key(1)).person(), a, "an ended track keeps its person");
     for seq in 100..106 {
         gallery.identify(&[sighting(3, seq, 20)], &[key(3)]);
     }
@@ -333,14 +252,8 @@ pub fn identify<I: Identify>(make: impl Fn() -> I) {
     for seq in 200..206 {
         gallery.identify(&[sighting(4, seq, 10), sighting(5, seq, 10)], &[key(4), key(5)]);
     }
-    let (c, d) = (
-        gallery.identity(key(4)).person(),
-        gallery.identity(key(5)).person(),
-    );
-    assert!(
-        c.is_none() || c != d,
-        "two tracks of one frame are never one person"
-    );
+    let (c, d) = (gallery.identity(key(4)).person(), gallery.identity(key(5)).person());
+    assert!(c.is_none() || c != d, "two tracks of one frame are never one person");
     assert!([c, d].contains(&a), "one of them is the person known");
 
     // A face too small to tell.
@@ -349,27 +262,16 @@ pub fn identify<I: Identify>(make: impl Fn() -> I) {
     for _ in 0..6 {
         gallery.identify(std::slice::from_ref(&small), &[key(6)]);
     }
-    assert_eq!(
-        gallery.identity(key(6)),
-        Identity::Unidentified,
-        "a tiny face has no identity"
-    );
+    assert_eq!(gallery.identity(key(6)), Identity::Unidentified, "a tiny face has no identity");
 }
 
 /// A fusion: estimates of nothing but one value give that value, tracks do not mix, good views count for more, an
 /// ended track forgets.
 pub fn fuse<F: Fuse>(make: impl Fn() -> F) {
     let mut fuse = make();
-    let key = |track: u64| TrackKey {
-        camera: CameraId(0),
-        track: TrackId(track),
-    };
+    let key = |track: u64| TrackKey { camera: CameraId(0), track: TrackId(track) };
     let estimate = |years: f32, p_male: f32| Attributes {
-        age: passerby_types::Age {
-            years,
-            low: years - 10.0,
-            high: years + 10.0,
-        },
+        age: passerby_types::Age { years, low: years - 10.0, high: years + 10.0 },
         p_male,
     };
     fuse.end(key(9));
@@ -378,14 +280,9 @@ pub fn fuse<F: Fuse>(make: impl Fn() -> F) {
         old = fuse.fuse(key(1), &estimate(60.0, 0.95), 0.8);
         young = fuse.fuse(key(2), &estimate(20.0, 0.05), 0.8);
     }
-    let (old, young) = (
-        old.expect("twenty agreeing views are enough"),
-        young.expect("twenty agreeing views are enough"),
-    );
-    assert!(
-        (old.age.years - 60.0).abs() < 0.5 && (young.age.years - 20.0).abs() < 0.5,
-        "{old:?} {young:?}"
-    );
+    let (old, young) =
+        (old.expect("twenty agreeing views are enough"), young.expect("twenty agreeing views are enough"));
+    assert!((old.age.years - 60.0).abs() < 0.5 && (young.age.years - 20.0).abs() < 0.5, "{old:?} {young:?}");
     assert!(old.p_male > 0.9 && young.p_male < 0.1);
     assert!(old.age.low <= old.age.years && old.age.years <= old.age.high);
 
@@ -393,23 +290,15 @@ pub fn fuse<F: Fuse>(make: impl Fn() -> F) {
         fuse.fuse(key(3), &estimate(30.0, 0.9), 0.9);
         fuse.fuse(key(3), &estimate(70.0, 0.1), 0.05);
     }
-    let mixed = fuse
-        .fuse(key(3), &estimate(30.0, 0.9), 0.9)
-        .expect("forty views are enough");
-    assert!(
-        mixed.age.years < 40.0 && mixed.p_male > 0.5,
-        "good views count for more: {mixed:?}"
-    );
+    let mixed = fuse.fuse(key(3), &estimate(30.0, 0.9), 0.9).expect("forty views are enough");
+    assert!(mixed.age.years < 40.0 && mixed.p_male > 0.5, "good views count for more: {mixed:?}");
 
     fuse.end(key(1));
     let mut again = None;
     for _ in 0..20 {
         again = fuse.fuse(key(1), &estimate(20.0, 0.05), 0.8);
     }
-    assert!(
-        again.is_none_or(|a| a.age.years < 25.0),
-        "an ended track is forgotten"
-    );
+    assert!(again.is_none_or(|a| a.age.years < 25.0), "an ended track is forgotten");
     for broken in [estimate(f32::NAN, 0.5), estimate(40.0, f32::NAN)] {
         fuse.fuse(key(4), &broken, 0.5);
         fuse.fuse(key(4), &estimate(40.0, 0.9), f32::NAN);
@@ -418,10 +307,7 @@ pub fn fuse<F: Fuse>(make: impl Fn() -> F) {
         again = fuse.fuse(key(4), &estimate(40.0, 0.9), 0.8);
     }
     let healed = again.expect("twenty good views are enough");
-    assert!(
-        (healed.age.years - 40.0).abs() < 1.0,
-        "numbers that are none do not count: {healed:?}"
-    );
+    assert!((healed.age.years - 40.0).abs() < 1.0, "numbers that are none do not count: {healed:?}");
 }
 
 /// An observation of two faces of camera `camera` at frame `seq`, one of them identified.
@@ -441,11 +327,7 @@ pub fn observation(camera: u32, seq: u64) -> Observation {
                 similarity: 0.8,
             }),
             attributes: person.map(|_| Attributes {
-                age: passerby_types::Age {
-                    years: 41.5,
-                    low: 33.0,
-                    high: 50.0,
-                },
+                age: passerby_types::Age { years: 41.5, low: 33.0, high: 50.0 },
                 p_male: 0.97,
             }),
         }
@@ -466,15 +348,13 @@ pub fn sink<S: Sink>(mut sink: S, count: impl Fn() -> u64) {
     sink.write(&[]).expect("an empty batch is fine");
     sink.flush().expect("nothing to flush is fine");
     for batch in 0..10 {
-        let batch: Vec<Observation> = (0..20)
-            .map(|i| observation((i % 2) as u32, batch * 10 + i / 2))
-            .collect();
+        let batch: Vec<Observation> =
+            (0..20).map(|i| observation((i % 2) as u32, batch * 10 + i / 2)).collect();
         sink.write(&batch).expect("a good batch is written");
     }
     sink.flush().expect("a flush succeeds");
     assert_eq!(count(), 400, "10 batches of 20 observations of 2 faces");
-    sink.write(&[observation(0, 1000)])
-        .expect("writing after a flush is fine");
+    sink.write(&[observation(0, 1000)]).expect("writing after a flush is fine");
     sink.flush().expect("a flush succeeds");
     drop(sink);
     assert_eq!(count(), 402);

@@ -34,10 +34,8 @@ impl FaceChip {
         if face.bbox.is_empty() {
             return Err(none);
         }
-        let (center, half) = (
-            face.bbox.center(),
-            face.bbox.width().max(face.bbox.height()) * Self::MARGIN / 2.0,
-        );
+        let (center, half) =
+            (face.bbox.center(), face.bbox.width().max(face.bbox.height()) * Self::MARGIN / 2.0);
         let span = |middle: f32, limit: u32| {
             let low = (middle - half).floor().clamp(0.0, limit as f32) as u32;
             let high = (middle + half).ceil().clamp(0.0, limit as f32) as u32;
@@ -50,11 +48,7 @@ impl FaceChip {
         }
         let (image, at) = frame.image.crop(Region { x, y, width, height }, pool)?;
         let face = face.shifted(-(at.x as f32), -(at.y as f32));
-        Ok(Self {
-            meta: frame.meta,
-            image: Arc::new(image),
-            face,
-        })
+        Ok(Self { meta: frame.meta, image: Arc::new(image), face })
     }
 }
 
@@ -62,11 +56,7 @@ impl FaceChip {
 impl fmt::Debug for FaceChip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (w, h) = (self.image.width(), self.image.height());
-        write!(
-            f,
-            "FaceChip({} frame {}, {w}x{h})",
-            self.meta.camera, self.meta.seq
-        )
+        write!(f, "FaceChip({} frame {}, {w}x{h})", self.meta.camera, self.meta.seq)
     }
 }
 
@@ -79,9 +69,7 @@ mod tests {
 
     #[test]
     fn a_chip_holds_the_face_and_its_surroundings_and_nothing_outside_the_picture() {
-        let data = (0..PixelLayout::I420.tight_len(200, 100))
-            .map(|i| (i % 256) as u8)
-            .collect();
+        let data = (0..PixelLayout::I420.tight_len(200, 100)).map(|i| (i % 256) as u8).collect();
         let image = Image::from_vec(PixelLayout::I420, 200, 100, ColorSpace::default(), data).unwrap();
         let meta = FrameMeta {
             camera: CameraId(0),
@@ -90,10 +78,7 @@ mod tests {
             pts: None,
             wall: SystemTime::UNIX_EPOCH,
         };
-        let frame = Frame {
-            meta,
-            image: Arc::new(image),
-        };
+        let frame = Frame { meta, image: Arc::new(image) };
         let pool = FramePool::default();
         let cut = |x1, y1, x2, y2| FaceChip::cut(&frame, &Face::new(BBox::new(x1, y1, x2, y2), 0.9), &pool);
 

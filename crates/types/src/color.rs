@@ -32,10 +32,7 @@ pub struct ColorSpace {
 
 impl ColorSpace {
     /// BT.601, full range: JPEG (JFIF), and grey pictures whose 0 is black and 255 white.
-    pub const JPEG: Self = Self {
-        matrix: Matrix::Bt601,
-        range: Range::Full,
-    };
+    pub const JPEG: Self = Self { matrix: Matrix::Bt601, range: Range::Full };
 
     /// The numbers `[y_offset, y_gain, r_v, g_u, g_v, b_u]` with which, for Y', Cb and Cr from 0 to 255,
     /// `y = (Y' - y_offset) * y_gain`, `R = y + r_v (Cr-128)`, `G = y + g_u (Cb-128) + g_v (Cr-128)` and
@@ -74,14 +71,8 @@ mod tests {
     #[test]
     fn black_white_and_the_primaries_come_out_right() {
         for matrix in [Matrix::Bt601, Matrix::Bt709] {
-            let limited = ColorSpace {
-                matrix,
-                range: Range::Limited,
-            };
-            let full = ColorSpace {
-                matrix,
-                range: Range::Full,
-            };
+            let limited = ColorSpace { matrix, range: Range::Limited };
+            let full = ColorSpace { matrix, range: Range::Full };
             assert_eq!(limited.rgb(16, 128, 128), [0; 3]);
             assert_eq!(limited.rgb(235, 128, 128), [255; 3]);
             assert_eq!(full.rgb(0, 128, 128), [0; 3]);
@@ -89,10 +80,7 @@ mod tests {
         }
         // Red, green and blue of 8-bit limited-range BT.601 and BT.709 (ITU-R BT.601-7, BT.709-6, tables of digital values).
         let bt601 = ColorSpace::default();
-        let bt709 = ColorSpace {
-            matrix: Matrix::Bt709,
-            range: Range::Limited,
-        };
+        let bt709 = ColorSpace { matrix: Matrix::Bt709, range: Range::Limited };
         let close = |got: [u8; 3], want: [u8; 3]| got.iter().zip(want).all(|(a, b)| a.abs_diff(b) <= 2);
         assert!(close(bt601.rgb(81, 90, 240), [255, 0, 0]));
         assert!(close(bt601.rgb(145, 54, 34), [0, 255, 0]));

@@ -33,12 +33,7 @@ pub struct StageError {
 impl StageError {
     /// `stage` failed because of `cause`; do what `class` says.
     pub fn new(class: ErrorClass, stage: &'static str, cause: impl Into<BoxError>) -> Self {
-        Self {
-            class,
-            stage,
-            at: None,
-            cause: cause.into(),
-        }
+        Self { class, stage, at: None, cause: cause.into() }
     }
 
     /// Give up this item and go on.
@@ -82,9 +77,7 @@ impl StageError {
     }
 
     fn place(&self) -> String {
-        self.at
-            .map(|(camera, seq)| format!(" ({camera}, frame {seq})"))
-            .unwrap_or_default()
+        self.at.map(|(camera, seq)| format!(" ({camera}, frame {seq})")).unwrap_or_default()
     }
 }
 
@@ -166,10 +159,7 @@ pub enum SourceError {
 impl SourceError {
     /// Wraps what the system says of a path.
     pub fn io(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
-        Self::Io {
-            input: path.into().display().to_string(),
-            cause,
-        }
+        Self::Io { input: path.into().display().to_string(), cause }
     }
 
     /// What the caller does about it: [`ErrorClass::Skip`] counts one frame as undecodable and asks for the next
@@ -213,11 +203,7 @@ impl SinkError {
     /// it lost. [`ErrorClass::Reset`]: nothing of the batch was written, the same call may succeed later.
     /// [`ErrorClass::Fatal`]: this sink is done for.
     pub fn new(class: ErrorClass, sink: impl Into<String>, cause: impl Into<BoxError>) -> Self {
-        Self {
-            class,
-            sink: sink.into(),
-            cause: cause.into(),
-        }
+        Self { class, sink: sink.into(), cause: cause.into() }
     }
 
     /// What the caller does about it.

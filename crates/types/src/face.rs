@@ -19,11 +19,7 @@ impl Face {
     /// A face without landmarks.
     #[must_use]
     pub const fn new(bbox: BBox, score: f32) -> Self {
-        Self {
-            bbox,
-            score,
-            landmarks: None,
-        }
+        Self { bbox, score, landmarks: None }
     }
 
     /// The face with these landmarks.
@@ -36,11 +32,7 @@ impl Face {
     /// The shorter side of the box in pixels; 0 for an empty box.
     #[must_use]
     pub fn size(&self) -> f32 {
-        if self.bbox.is_empty() {
-            0.0
-        } else {
-            self.bbox.width().min(self.bbox.height())
-        }
+        if self.bbox.is_empty() { 0.0 } else { self.bbox.width().min(self.bbox.height()) }
     }
 
     /// How much a view of this face is worth for identity and attributes, 0 to 1: the product of the score, of
@@ -55,11 +47,7 @@ impl Face {
         };
         let size = (self.size() / 112.0).min(1.0);
         let quality = self.score * size * (0.5 + 0.5 * landmarks.frontality());
-        if quality.is_finite() {
-            quality.clamp(0.0, 1.0)
-        } else {
-            0.0
-        }
+        if quality.is_finite() { quality.clamp(0.0, 1.0) } else { 0.0 }
     }
 
     /// The face moved by (dx, dy) pixels.
@@ -76,10 +64,7 @@ impl Face {
 /// Box and score only: landmarks are biometric.
 impl fmt::Debug for Face {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Face")
-            .field("bbox", &self.bbox)
-            .field("score", &self.score)
-            .finish_non_exhaustive()
+        f.debug_struct("Face").field("bbox", &self.bbox).field("score", &self.score).finish_non_exhaustive()
     }
 }
 
@@ -99,11 +84,7 @@ impl Embedding {
     /// # Errors
     /// [`EmbeddingError`] for no values, all zero, or one that is not finite: treat the face as not embedded.
     pub fn new(mut values: Vec<f32>) -> Result<Self, EmbeddingError> {
-        let norm = values
-            .iter()
-            .map(|v| f64::from(*v) * f64::from(*v))
-            .sum::<f64>()
-            .sqrt();
+        let norm = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
         if !(norm > 0.0 && norm.is_finite()) {
             return Err(EmbeddingError);
         }
@@ -198,11 +179,7 @@ mod tests {
 
     #[test]
     fn a_gender_is_unknown_until_sure_enough() {
-        let age = Age {
-            years: 30.0,
-            low: 20.0,
-            high: 40.0,
-        };
+        let age = Age { years: 30.0, low: 20.0, high: 40.0 };
         let gender = |p_male| Attributes { age, p_male }.gender(0.8);
         assert_eq!(gender(0.9), Some(Gender::Male));
         assert_eq!(gender(0.1), Some(Gender::Female));

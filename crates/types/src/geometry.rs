@@ -73,11 +73,7 @@ impl BBox {
     /// The area in square pixels; 0 for an empty box.
     #[must_use]
     pub fn area(&self) -> f32 {
-        if self.is_empty() {
-            0.0
-        } else {
-            self.width() * self.height()
-        }
+        if self.is_empty() { 0.0 } else { self.width() * self.height() }
     }
 
     /// True where the box has no area or a number that is not finite.
@@ -106,12 +102,7 @@ impl BBox {
     #[must_use]
     pub fn clamped(&self, width: u32, height: u32) -> Self {
         let (w, h) = (width as f32, height as f32);
-        Self::new(
-            self.x1.clamp(0.0, w),
-            self.y1.clamp(0.0, h),
-            self.x2.clamp(0.0, w),
-            self.y2.clamp(0.0, h),
-        )
+        Self::new(self.x1.clamp(0.0, w), self.y1.clamp(0.0, h), self.x2.clamp(0.0, w), self.y2.clamp(0.0, h))
     }
 
     /// The box moved by (dx, dy).
@@ -146,11 +137,7 @@ impl Landmarks {
         }
         let along = ((nose.x - left.x) * ex + (nose.y - left.y) * ey) / length;
         let (near, far) = (along.min(1.0 - along), along.max(1.0 - along));
-        if near.is_finite() {
-            (near / far).clamp(0.0, 1.0)
-        } else {
-            0.0
-        }
+        if near.is_finite() { (near / far).clamp(0.0, 1.0) } else { 0.0 }
     }
 
     /// All five points moved by (dx, dy).
@@ -176,12 +163,7 @@ pub struct Similarity {
 
 impl Similarity {
     /// Leaves every point where it is.
-    pub const IDENTITY: Self = Self {
-        a: 1.0,
-        b: 0.0,
-        tx: 0.0,
-        ty: 0.0,
-    };
+    pub const IDENTITY: Self = Self { a: 1.0, b: 0.0, tx: 0.0, ty: 0.0 };
 
     /// The least-squares similarity that takes `from[i]` to `to[i]`: S. Umeyama, "Least-squares estimation of
     /// transformation parameters between two point patterns", PAMI 13(4), 1991, section III, in the closed form
@@ -196,9 +178,7 @@ impl Similarity {
             return None;
         }
         let mean = |points: &[Point]| {
-            let sum = points
-                .iter()
-                .fold((0.0, 0.0), |s, p| (s.0 + f64::from(p.x), s.1 + f64::from(p.y)));
+            let sum = points.iter().fold((0.0, 0.0), |s, p| (s.0 + f64::from(p.x), s.1 + f64::from(p.y)));
             (sum.0 / n as f64, sum.1 / n as f64)
         };
         let ((fx, fy), (gx, gy)) = (mean(from), mean(to));
@@ -230,10 +210,7 @@ impl Similarity {
     /// The point this transform takes `p` to.
     #[must_use]
     pub fn apply(&self, p: Point) -> Point {
-        Point::new(
-            self.a * p.x - self.b * p.y + self.tx,
-            self.b * p.x + self.a * p.y + self.ty,
-        )
+        Point::new(self.a * p.x - self.b * p.y + self.tx, self.b * p.x + self.a * p.y + self.ty)
     }
 
     /// The transform that undoes this one; `None` where the scale is 0 or not finite.
@@ -263,11 +240,7 @@ mod tests {
     #[test]
     fn empty_boxes_overlap_nothing() {
         let full = BBox::new(0.0, 0.0, 10.0, 10.0);
-        for empty in [
-            BBox::default(),
-            BBox::new(5.0, 5.0, 2.0, 9.0),
-            BBox::new(0.0, 0.0, f32::NAN, 5.0),
-        ] {
+        for empty in [BBox::default(), BBox::new(5.0, 5.0, 2.0, 9.0), BBox::new(0.0, 0.0, f32::NAN, 5.0)] {
             assert_eq!(full.iou(&empty), 0.0);
             assert_eq!(empty.iou(&empty), 0.0);
             assert_eq!(empty.area(), 0.0);
@@ -280,10 +253,7 @@ mod tests {
     fn a_fit_of_coinciding_or_broken_points_is_none() {
         let to = [Point::new(1.0, 2.0), Point::new(3.0, 4.0)];
         assert_eq!(Similarity::fit(&[Point::new(7.0, 7.0); 2], &to), None);
-        assert_eq!(
-            Similarity::fit(&[Point::new(f32::NAN, 0.0), Point::new(1.0, 1.0)], &to),
-            None
-        );
+        assert_eq!(Similarity::fit(&[Point::new(f32::NAN, 0.0), Point::new(1.0, 1.0)], &to), None);
         assert_eq!(Similarity::fit(&to[..1], &to[..1]), None);
         assert_eq!(Similarity::fit(&to, &[Point::new(5.0, 5.0); 2]), None);
     }

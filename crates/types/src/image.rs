@@ -61,10 +61,7 @@ impl PixelLayout {
 #[non_exhaustive]
 pub enum ImageError {
     /// A side is 0, or larger than [`Image::MAX_SIDE`]. Do not hand such a picture on.
-    #[error(
-        "a picture of {width}x{height} is not possible (sides of 1 to {} pixels)",
-        Image::MAX_SIDE
-    )]
+    #[error("a picture of {width}x{height} is not possible (sides of 1 to {} pixels)", Image::MAX_SIDE)]
     Size {
         /// The width asked for.
         width: u32,
@@ -213,15 +210,7 @@ impl Image {
                 });
             }
         }
-        Ok(Self {
-            layout,
-            width,
-            height,
-            color,
-            offsets,
-            strides,
-            data,
-        })
+        Ok(Self { layout, width, height, color, offsets, strides, data })
     }
 
     /// A picture without padding in a buffer lent by `pool`. Its pixels are left over from the buffer's last use:
@@ -281,18 +270,9 @@ impl Image {
     /// If the layout has no such plane.
     #[must_use]
     pub fn plane(&self, index: usize) -> Plane<'_> {
-        assert!(
-            index < self.layout.planes(),
-            "{:?} has no plane {index}",
-            self.layout
-        );
+        assert!(index < self.layout.planes(), "{:?} has no plane {index}", self.layout);
         let (row_len, rows) = self.layout.plane_size(index, self.width, self.height);
-        Plane {
-            data: &self.data[self.offsets[index]..],
-            stride: self.strides[index],
-            row_len,
-            rows,
-        }
+        Plane { data: &self.data[self.offsets[index]..], stride: self.strides[index], row_len, rows }
     }
 
     /// Row `y` of plane `index`, to write.
@@ -301,11 +281,7 @@ impl Image {
     /// If the layout has no such plane or the plane no such row.
     #[must_use]
     pub fn row_mut(&mut self, index: usize, y: usize) -> &mut [u8] {
-        assert!(
-            index < self.layout.planes(),
-            "{:?} has no plane {index}",
-            self.layout
-        );
+        assert!(index < self.layout.planes(), "{:?} has no plane {index}", self.layout);
         let (row_len, rows) = self.layout.plane_size(index, self.width, self.height);
         assert!(y < rows, "plane {index} has {rows} rows, not {y}");
         &mut self.data[self.offsets[index] + y * self.strides[index]..][..row_len]
@@ -318,20 +294,13 @@ impl Image {
     /// If (x, y) lies outside the picture.
     #[must_use]
     pub fn rgb_at(&self, x: u32, y: u32) -> [u8; 3] {
-        assert!(
-            x < self.width && y < self.height,
-            "({x}, {y}) lies outside {}x{}",
-            self.width,
-            self.height
-        );
+        assert!(x < self.width && y < self.height, "({x}, {y}) lies outside {}x{}", self.width, self.height);
         let (x, y) = (x as usize, y as usize);
         let first = self.plane(0).row(y);
         match self.layout {
-            PixelLayout::I420 => self.color.rgb(
-                first[x],
-                self.plane(1).row(y / 2)[x / 2],
-                self.plane(2).row(y / 2)[x / 2],
-            ),
+            PixelLayout::I420 => {
+                self.color.rgb(first[x], self.plane(1).row(y / 2)[x / 2], self.plane(2).row(y / 2)[x / 2])
+            }
             PixelLayout::Nv12 => {
                 let chroma = &self.plane(1).row(y / 2)[x / 2 * 2..];
                 self.color.rgb(first[x], chroma[0], chroma[1])
@@ -351,35 +320,18 @@ impl Image {
     /// # Errors
     /// [`ImageError::Size`] where the region shares no pixel with the picture.
     pub fn crop(&self, region: Region, pool: &FramePool) -> Result<(Self, Region), ImageError> {
-        let grid_y = if matches!(self.layout, PixelLayout::I420 | PixelLayout::Nv12) {
-            2
-        } else {
-            1
-        };
-        let grid_x = if matches!(self.layout, PixelLayout::Rgb8 | PixelLayout::Gray8) {
-            1
-        } else {
-            2
-        };
+        let grid_y = if matches!(self.layout, PixelLayout::I420 | PixelLayout::Nv12) { 2 } else { 1 };
+        let grid_x = if matches!(self.layout, PixelLayout::Rgb8 | PixelLayout::Gray8) { 1 } else { 2 };
         let (x, y) = (region.x / grid_x * grid_x, region.y / grid_y * grid_y);
-        let width = region
-            .x
-            .saturating_add(region.width)
-            .min(self.width)
-            .saturating_sub(x);
-        let height = region
-            .y
-            .saturating_add(region.height)
-            .min(self.height)
-            .saturating_sub(y);
+        let width = region.x.saturating_add(region.width).min(self.width).saturating_sub(x);
+        let height = region.y.saturating_add(region.height).min(self.height).saturating_sub(y);
         let mut copy = Self::lend(pool, self.layout, width, height, self.color)?;
         for index in 0..self.layout.planes() {
             let from = self.plane(index);
             let (row_len, rows) = self.layout.plane_size(index, width, height);
             let (skip_bytes, skip_rows) = self.layout.plane_size(index, x, y);
             for row in 0..rows {
-                copy.row_mut(index, row)
-                    .copy_from_slice(&from.row(skip_rows + row)[skip_bytes..][..row_len]);
+                copy.row_mut(index, row).copy_from_slice(&from.row(skip_rows + row)[skip_bytes..][..row_len]);
             }
         }
         Ok((copy, Region { x, y, width, height }))
@@ -389,11 +341,7 @@ impl Image {
 /// Size and layout only: the pixels may be a face.
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Image({:?} {}x{} {:?})",
-            self.layout, self.width, self.height, self.color
-        )
+        write!(f, "Image({:?} {}x{} {:?})", self.layout, self.width, self.height, self.color)
     }
 }
 
@@ -402,18 +350,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LAYOUTS: [PixelLayout; 5] = [
-        PixelLayout::I420,
-        PixelLayout::Nv12,
-        PixelLayout::Yuyv,
-        PixelLayout::Rgb8,
-        PixelLayout::Gray8,
-    ];
+    const LAYOUTS: [PixelLayout; 5] =
+        [PixelLayout::I420, PixelLayout::Nv12, PixelLayout::Yuyv, PixelLayout::Rgb8, PixelLayout::Gray8];
 
     fn noise(layout: PixelLayout, width: u32, height: u32) -> Image {
-        let bytes = (0..layout.tight_len(width, height))
-            .map(|i| (i * 7919 % 251) as u8)
-            .collect();
+        let bytes = (0..layout.tight_len(width, height)).map(|i| (i * 7919 % 251) as u8).collect();
         Image::from_vec(layout, width, height, ColorSpace::default(), bytes).unwrap()
     }
 
@@ -444,32 +385,8 @@ mod tests {
     #[test]
     fn a_crop_beside_the_picture_is_an_error() {
         let image = noise(PixelLayout::Rgb8, 8, 8);
-        assert!(
-            image
-                .crop(
-                    Region {
-                        x: 8,
-                        y: 0,
-                        width: 4,
-                        height: 4
-                    },
-                    &FramePool::default()
-                )
-                .is_err()
-        );
-        assert!(
-            image
-                .crop(
-                    Region {
-                        x: 0,
-                        y: 0,
-                        width: 0,
-                        height: 4
-                    },
-                    &FramePool::default()
-                )
-                .is_err()
-        );
+        assert!(image.crop(Region { x: 8, y: 0, width: 4, height: 4 }, &FramePool::default()).is_err());
+        assert!(image.crop(Region { x: 0, y: 0, width: 0, height: 4 }, &FramePool::default()).is_err());
     }
 
     proptest! {

@@ -31,9 +31,7 @@ struct Shelf {
 
 impl fmt::Debug for Shelf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelf")
-            .field("keep", &self.keep)
-            .finish_non_exhaustive()
+        f.debug_struct("Shelf").field("keep", &self.keep).finish_non_exhaustive()
     }
 }
 
@@ -47,9 +45,7 @@ impl FramePool {
             allocated: AtomicU64::new(0),
             reused: AtomicU64::new(0),
         };
-        Self {
-            shelf: Arc::new(shelf),
-        }
+        Self { shelf: Arc::new(shelf) }
     }
 
     /// A buffer of `len` bytes. What stands in it is left over from its last use.
@@ -63,10 +59,7 @@ impl FramePool {
         counter.fetch_add(1, Ordering::Relaxed);
         let mut bytes = idle.unwrap_or_default();
         bytes.resize(len, 0);
-        Buffer {
-            bytes,
-            home: Arc::downgrade(&self.shelf),
-        }
+        Buffer { bytes, home: Arc::downgrade(&self.shelf) }
     }
 
     /// What the pool has done so far.
@@ -101,10 +94,7 @@ pub struct Buffer {
 
 impl From<Vec<u8>> for Buffer {
     fn from(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            home: Weak::new(),
-        }
+        Self { bytes, home: Weak::new() }
     }
 }
 

@@ -1,0 +1,118 @@
+//! A stage instance behind a guard: a panic in it stays in it, and a broken instance is replaced.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use passerby_types::{ErrorClass, StageError, StageFactory};
+
+/// One instance of a stage with the factory that replaces it.
+pub(crate) struct Guard<S: ?Sized> {
+    name: &'static str,
+    factory: StageFactory<S>,
+    instance: Option<Box<S>>,
+    rebuilds: u64,
+}
+
+impl<S: ?Sized> Guard<S> {
+    /// Makes the first instance.
+    pub(crate) fn new(name: &'static str, factory: StageFactory<S>) -> Result<Self, StageError> {
+        let mut guard = Self { name, factory, instance: None, rebuilds: 0 };
+        guard.fill()?;
+        Ok(guard)
+    }
+
+    /// Calls the instance, making a new one first where the last one was thrown away.
+    ///
+    /// A panic is an error of the class `Reset`; after that class the instance is thrown away.
+    pub(crate) fn call<T>(
+        &mut self,
+        work: impl FnOnce(&mut S) -> Result<T, StageError>,
+    ) -> Result<T, StageError> {
+        if self.instance.is_none() {
+            self.rebuilds += 1;
+        }
+        let name = self.name;
+        let instance = self.fill()?;
+        let result = quietly(name, || work(instance)).and_then(|result| result);
+        if result.as_ref().is_err_and(|e| e.class() == ErrorClass::Reset) {
+            self.discard();
+        }
+        result
+    }
+
+    /// Throws the instance away; the next call makes a new one.
+    pub(crate) fn discard(&mut self) {
+        if let Some(instance) = self.instance.take() {
+            // A panic while a broken instance is dropped changes nothing: it is gone either way.
+            let _ = quietly(self.name, || drop(instance));
+        }
+    }
+
+    /// How often an instance was replaced.
+    pub(crate) fn rebuilds(&self) -> u64 {
+        self.rebuilds
+    }
+
+    fn fill(&mut self) -> Result<&mut S, StageError> {
+        let instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => quietly(self.name, || (self.factory)())??,
+        };
+        Ok(self.instance.insert(instance))
+    }
+}
+
+/// Runs `work`; a panic becomes an error of the class `Reset` with the panic's message.
+pub(crate) fn quietly<T>(stage: &'static str, work: impl FnOnce() -> T) -> Result<T, StageError> {
+    // Whatever `work` touched is thrown away by the caller, so nothing half-changed is seen again.
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|panic| StageError::reset(stage, format!("panicked: {}", text(&*panic))))
+}
+
+/// The message of a panic.
+pub(crate) fn text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_broken_instance_is_replaced_and_a_sound_one_kept() {
+        let made = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&made);
+        let factory: StageFactory<u64> =
+            Box::new(move || Ok(Box::new(count.fetch_add(1, Ordering::Relaxed))));
+        let mut guard = Guard::new("test", factory).unwrap();
+
+        assert_eq!(guard.call(|n| Ok(*n)).unwrap(), 0);
+        assert_eq!(
+            guard.call::<u64>(|_| Err(StageError::skip("test", "no"))).unwrap_err().class(),
+            ErrorClass::Skip
+        );
+        assert_eq!(guard.call(|n| Ok(*n)).unwrap(), 0, "Skip keeps the instance");
+        let error = guard.call::<u64>(|_| panic!("broken")).unwrap_err();
+        assert_eq!(
+            (error.class(), error.to_string().as_str()),
+            (ErrorClass::Reset, "test: panicked: broken")
+        );
+        assert_eq!(guard.call(|n| Ok(*n)).unwrap(), 1, "a panic replaces it");
+        guard.call::<u64>(|_| Err(StageError::reset("test", "broken"))).unwrap_err();
+        assert_eq!(guard.call(|n| Ok(*n)).unwrap(), 2, "Reset replaces it");
+        assert_eq!((guard.rebuilds(), made.load(Ordering::Relaxed)), (2, 3));
+    }
+
+    #[test]
+    fn a_factory_that_panics_is_an_error() {
+        let factory: StageFactory<u64> = Box::new(|| panic!("no weights"));
+        assert_eq!(Guard::new("test", factory).err().unwrap().to_string(), "test: panicked: no weights");
+    }
+}

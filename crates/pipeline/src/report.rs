@@ -1,0 +1,85 @@
+//! What a run says of itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use passerby_types::{CameraId, Ledger, SinkError, SourceError, StageError};
+
+use crate::WriteCounts;
+
+/// The time spent in one stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageTime {
+    /// Calls.
+    pub calls: u64,
+    /// Items handled: frames, or faces for the stages that look at faces.
+    pub items: u64,
+    /// The time in all calls together.
+    pub busy: Duration,
+}
+
+/// What ended a run before the end of its source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlowError {
+    /// The source is done for.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A stage asked to stop.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+}
+
+/// What became of one camera's frames.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Which camera.
+    pub camera: CameraId,
+    /// What the camera is called.
+    pub name: String,
+    /// Every frame, counted.
+    pub ledger: Ledger,
+    /// What ended the run early; `None` where the source simply ended or the watcher stopped it.
+    pub error: Option<FlowError>,
+    /// The first messages of what was skipped: undecodable frames, failed stages. At most [`Report::NOTES`]; the
+    /// ledger and `failures` count all of them.
+    pub notes: Vec<String>,
+    /// Failed calls by stage.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// Instances replaced after a failure, by stage.
+    pub rebuilds: BTreeMap<&'static str, u64>,
+    /// Time by stage, in the order in which a frame meets them: `capture`, `detect`, `track`, `embed`, `identify`,
+    /// `classify`, `store`.
+    pub stages: Vec<(&'static str, StageTime)>,
+    /// Faces detected.
+    pub faces: u64,
+    /// What became of the observations.
+    pub writes: WriteCounts,
+    /// What ended the sink, where something did. The frames went on without it.
+    pub sink_error: Option<SinkError>,
+}
+
+impl Report {
+    /// How many messages are kept.
+    pub const NOTES: usize = 20;
+
+    pub(crate) fn note(&mut self, message: String) {
+        if self.notes.len() < Self::NOTES {
+            self.notes.push(message);
+        }
+    }
+
+    pub(crate) fn fail(&mut self, error: &StageError) {
+        *self.failures.entry(error.stage()).or_default() += 1;
+        self.note(error.to_string());
+    }
+
+    pub(crate) fn spend(&mut self, stage: &'static str, items: usize, busy: Duration) {
+        let place = self.stages.iter().position(|(name, _)| *name == stage).unwrap_or_else(|| {
+            self.stages.push((stage, StageTime::default()));
+            self.stages.len() - 1
+        });
+        let time = &mut self.stages[place].1;
+        *time = StageTime { calls: time.calls + 1, items: time.items + items as u64, busy: time.busy + busy };
+    }
+}

@@ -1,0 +1,265 @@
+//! A frame's way on fakes: every frame is counted, failures stay where they happen, tracks end.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use passerby_pipeline::{Flow, FlowError, FlowSettings, Policy, Report, Stages};
+use passerby_testkit::suite::frontal;
+use passerby_testkit::{
+    ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, SimulatedClock, Step,
+};
+use passerby_types::{
+    Attributes, BBox, CameraId, Classifier, DropReason, Embedder, Embedding, Face, FaceChip, Frame,
+    FrameKind, Fuse, Identify, Identity, Observation, PersonId, Sighting, Sink, SinkError, StageError,
+    TrackId, TrackKey,
+};
+
+/// Everybody is person 1.
+struct One;
+impl Identify for One {
+    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) -> Vec<Identity> {
+        sightings.iter().map(|s| self.identity(s.track)).collect()
+    }
+    fn identity(&self, _: TrackKey) -> Identity {
+        Identity::Person { id: PersonId(1), similarity: 1.0 }
+    }
+    fn end(&mut self, _: TrackKey) {}
+}
+
+/// The last estimate counts; says how many tracks ended.
+struct Last(Arc<AtomicU64>);
+impl Fuse for Last {
+    fn fuse(&mut self, _: TrackKey, estimate: &Attributes, _: f32) -> Option<Attributes> {
+        Some(*estimate)
+    }
+    fn end(&mut self, _: TrackKey) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Keeps the observations.
+#[derive(Default)]
+struct Kept(Vec<Observation>);
+impl Sink for Kept {
+    fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
+        self.0.extend_from_slice(batch);
+        Ok(())
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+fn face(x: f32, size: f32) -> Face {
+    let bbox = BBox::from_xywh(x, 20.0, size, size);
+    Face::new(bbox, 0.9).with_landmarks(frontal(bbox))
+}
+
+/// One face of 40 pixels in each of the first 100 frames.
+fn detector() -> ScriptedDetector {
+    ScriptedDetector {
+        faces: (0..100).map(|seq| (seq, vec![face(50.0, 40.0)])).collect(),
+        ..Default::default()
+    }
+}
+
+fn stages(detector: ScriptedDetector, tracker: ByOrder) -> (Stages, Arc<AtomicU64>) {
+    let ended = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&ended);
+    let stages = Stages::new(move || Ok(Box::new(detector.clone())), move || Ok(Box::new(tracker.clone())))
+        .identifying(|| Ok(Box::new(FixedEmbedder)), || Ok(Box::new(One)))
+        .classifying(
+            || Ok(Box::new(FixedClassifier::default())),
+            move || Ok(Box::new(Last(Arc::clone(&count)))),
+        );
+    (stages, ended)
+}
+
+fn run(stages: Stages, settings: FlowSettings, steps: Vec<Step>) -> (Report, Vec<Observation>) {
+    let mut flow = Flow::new(stages, settings, Arc::new(SimulatedClock::new())).expect("fakes build");
+    let mut kept = Kept::default();
+    let mut source = ScriptedSource::new(steps);
+    let report = flow.run(CameraId(3), &mut source, Some(&mut kept), &mut |_| ControlFlow::Continue(()));
+    assert!(report.ledger.balances() && report.ledger.in_flight == 0, "{:?}", report.ledger);
+    assert_eq!(report.writes.written, kept.0.len() as u64);
+    (report, kept.0)
+}
+
+fn pictures(n: usize) -> Vec<Step> {
+    vec![Step::Picture(200, 100); n]
+}
+
+#[test]
+fn every_frame_is_observed_in_order_with_what_is_known_of_it() {
+    let (stages, ended) = stages(detector(), ByOrder::default());
+    let (report, seen) = run(stages, FlowSettings::default(), pictures(40));
+    assert_eq!((report.ledger.captured, report.ledger.analysed, report.faces), (40, 40, 40));
+    assert!(report.error.is_none() && report.notes.is_empty() && report.rebuilds.is_empty());
+    assert!(seen.iter().enumerate().all(|(i, o)| o.meta.seq == i as u64 && o.meta.camera == CameraId(3)));
+    assert!(seen.iter().all(|o| o.faces.len() == 1 && o.faces[0].identity.person() == Some(PersonId(1))));
+    assert!(seen.iter().all(|o| o.faces[0].attributes.is_some_and(|a| a.age.years == 40.0)));
+    // Three looks at first, then one every 25 frames; five estimates, then none for 50.
+    let looks = |of: fn(&Observation) -> bool| -> Vec<u64> {
+        seen.iter().filter(|o| of(o)).map(|o| o.meta.seq).collect()
+    };
+    assert_eq!(looks(|o| o.faces[0].embedding.is_some()), [0, 1, 2, 27]);
+    assert_eq!(looks(|o| o.faces[0].estimate.is_some()), [0, 1, 2, 3, 4]);
+    assert_eq!(ended.load(Ordering::Relaxed), 1, "the last track ends with its camera");
+    let names: Vec<_> = report.stages.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["capture", "detect", "track", "embed", "identify", "classify", "store"]);
+}
+
+#[test]
+fn every_frame_mode_looks_at_every_face() {
+    let (stages, _) = stages(detector(), ByOrder::default());
+    let (_, seen) = run(stages, FlowSettings::default().every_frame(), pictures(40));
+    assert!(seen.iter().all(|o| o.faces[0].embedding.is_some() && o.faces[0].estimate.is_some()));
+}
+
+#[test]
+fn between_detections_the_tracker_coasts() {
+    let (stages, _) = stages(detector(), ByOrder::default());
+    let (report, seen) = run(stages, FlowSettings { cadence: 3, ..Default::default() }, pictures(10));
+    assert_eq!((report.ledger.analysed, report.ledger.coasted), (4, 6));
+    for observation in seen {
+        let analysed = observation.meta.seq % 3 == 0;
+        assert_eq!(observation.kind == FrameKind::Analysed, analysed);
+        assert_eq!(observation.faces[0].face.is_some(), analysed);
+    }
+}
+
+#[test]
+fn small_faces_are_unidentified_and_cost_nothing() {
+    let detector = ScriptedDetector {
+        faces: (0..9).map(|s| (s, vec![face(9.0, 12.0)])).collect(),
+        ..Default::default()
+    };
+    /// Knows nobody.
+    struct Nobody;
+    impl Identify for Nobody {
+        fn identify(&mut self, _: &[Sighting], _: &[TrackKey]) -> Vec<Identity> {
+            panic!("nobody is asked for")
+        }
+        fn identity(&self, _: TrackKey) -> Identity {
+            Identity::Pending
+        }
+        fn end(&mut self, _: TrackKey) {}
+    }
+    let stages = Stages::new(move || Ok(Box::new(detector.clone())), || Ok(Box::new(ByOrder::default())))
+        .identifying(|| Ok(Box::new(FixedEmbedder)), || Ok(Box::new(Nobody)));
+    let (report, seen) = run(stages, FlowSettings::default(), pictures(9));
+    assert!(report.failures.is_empty());
+    assert!(
+        seen.iter().all(|o| o.faces[0].identity == Identity::Unidentified && o.faces[0].embedding.is_none())
+    );
+}
+
+#[test]
+fn lost_and_failed_frames_are_counted_with_their_reason_and_the_rest_goes_on() {
+    let mut steps = pictures(20);
+    steps[4] = Step::Damaged;
+    steps[5] = Step::Damaged;
+    let detector = ScriptedDetector { panics: vec![7, 8], skips: vec![10], ..detector() };
+    let (stages, ended) = stages(detector, ByOrder::panicking([12]));
+    let (report, seen) = run(stages, FlowSettings::default(), steps);
+    assert_eq!(report.ledger.captured, 20);
+    assert_eq!(report.ledger.dropped[&DropReason::Undecodable], 2);
+    assert_eq!(report.ledger.dropped[&DropReason::StageFailed], 4);
+    assert_eq!(
+        seen.iter().map(|o| o.meta.seq).collect::<Vec<_>>(),
+        [0, 1, 2, 3, 6, 9, 11, 13, 14, 15, 16, 17, 18, 19]
+    );
+    assert_eq!((report.failures["detect"], report.failures["track"], report.rebuilds["detect"]), (3, 1, 2));
+    assert!(
+        report.notes.iter().any(|n| n.contains("camera 3, frame 7") && n.contains("panicked")),
+        "{:?}",
+        report.notes
+    );
+    // The tracker that panicked is replaced, and its successor's tracks have other ids.
+    assert_eq!(seen[0].faces[0].track, TrackId(1));
+    assert_eq!(seen.last().unwrap().faces[0].track, TrackId(2));
+    assert_eq!(ended.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_fatal_detector_a_broken_source_and_a_panicking_source_end_the_camera_with_the_reason() {
+    let (fatal, _) = stages(ScriptedDetector { fatals: vec![3], ..detector() }, ByOrder::default());
+    let (report, seen) = run(fatal, FlowSettings::default(), pictures(10));
+    assert!(matches!(report.error, Some(FlowError::Stage(_))) && seen.len() == 3);
+    assert_eq!((report.ledger.captured, report.ledger.dropped_total()), (4, 1));
+
+    for (step, text) in [(Step::Truncated, "truncated after 3 frames"), (Step::Panic, "as the script says")] {
+        let (ok, _) = stages(detector(), ByOrder::default());
+        let mut steps = pictures(3);
+        steps.push(step);
+        let (report, seen) = run(ok, FlowSettings::default(), steps);
+        let error = report.error.unwrap().to_string();
+        assert!(seen.len() == 3 && error.contains(text) && error.contains("script"), "{error}");
+    }
+}
+
+#[test]
+fn a_change_of_size_starts_the_tracks_anew() {
+    let (stages, _) = stages(detector(), ByOrder::default());
+    let mut steps = pictures(3);
+    steps.extend(vec![Step::Picture(120, 80); 3]);
+    let (_, seen) = run(stages, FlowSettings::default(), steps);
+    assert_eq!(seen.iter().map(|o| o.faces[0].track.0).collect::<Vec<_>>(), [1, 1, 1, 2, 2, 2]);
+    assert_eq!(seen[3].ended, [TrackId(1)]);
+}
+
+#[test]
+fn a_stage_that_breaks_its_contract_is_told_so() {
+    /// Gives nothing for anything.
+    struct Short;
+    impl passerby_types::Detector for Short {
+        fn detect(&mut self, _: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+            Ok(vec![])
+        }
+    }
+    impl Embedder for Short {
+        fn embed(&mut self, _: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+            Ok(vec![])
+        }
+    }
+    /// Stops for good.
+    struct Dead;
+    impl Classifier for Dead {
+        fn classify(&mut self, _: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
+            Err(StageError::fatal("classify", "no weights"))
+        }
+    }
+    let (ok, _) = stages(detector(), ByOrder::default());
+    let (report, seen) = run(ok.with_detector(|| Ok(Box::new(Short))), FlowSettings::default(), pictures(2));
+    assert_eq!((seen.len(), report.failures["detect"]), (0, 2));
+    assert!(report.notes[0].contains("0 answers for a batch of 1"));
+
+    // Later stages cost the frame their answers, not the frame; a dead one is asked once.
+    let (ok, count) = stages(detector(), ByOrder::default());
+    let broken = ok
+        .identifying(|| Ok(Box::new(Short)), || Ok(Box::new(One)))
+        .classifying(|| Ok(Box::new(Dead)), move || Ok(Box::new(Last(Arc::clone(&count)))));
+    let (report, seen) =
+        run(broken, FlowSettings { embed: Policy::ALWAYS, ..Default::default() }, pictures(4));
+    assert_eq!((seen.len(), report.failures["embed"], report.failures["classify"]), (4, 4, 1));
+    assert!(seen.iter().all(|o| o.faces[0].embedding.is_none() && o.faces[0].attributes.is_none()));
+}
+
+#[test]
+fn the_watcher_can_break_a_run_off_and_the_flow_runs_the_next_camera() {
+    let (stages, _) = stages(detector(), ByOrder::default());
+    let mut flow =
+        Flow::new(stages, FlowSettings::default(), Arc::new(SimulatedClock::new())).expect("fakes build");
+    let mut left = 3;
+    let first = flow.run(CameraId(0), &mut ScriptedSource::new(pictures(10)), None, &mut |_| {
+        left -= 1;
+        if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert_eq!((first.ledger.captured, first.ledger.analysed, first.ledger.balances()), (3, 3, true));
+    let second = flow.run(CameraId(1), &mut ScriptedSource::new(pictures(5)), None, &mut |o| {
+        assert_eq!(o.faces[0].track, TrackId(1), "every camera counts its own tracks");
+        ControlFlow::Continue(())
+    });
+    assert_eq!((second.camera, second.ledger.analysed), (CameraId(1), 5));
+}
