@@ -1,0 +1,91 @@
+//! Opening a database file, and saying clearly why not.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
+
+use super::schema::{self, Content, STEPS};
+use crate::{Fault, StoreError};
+
+/// How long to wait between two tries to switch a file to its write-ahead log.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Opens a file to write: made where there is none, upgraded where it is older.
+pub(super) fn open_to_write(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut conn = connect(path, flags, busy)?;
+    let prepare = |conn: &mut Connection| {
+        schema::content(conn, STEPS.len() as i64)?;
+        if conn.is_readonly(MAIN_DB)? {
+            return Err(Fault::ReadOnly);
+        }
+        log_ahead(conn, busy)?;
+        conn.pragma_update(None, "synchronous", "NORMAL")?;
+        conn.pragma_update(None, "foreign_keys", true)?;
+        schema::migrate(conn, STEPS)
+    };
+    prepare(&mut conn).map_err(|fault| StoreError::new(path, fault))?;
+    Ok(conn)
+}
+
+/// Opens a file of the newest version to read.
+pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, Duration::from_secs(2))?;
+    let known = STEPS.len() as i64;
+    let fault = match schema::content(&conn, known) {
+        Ok(Content::Version(found)) if found == known => return Ok(conn),
+        Ok(Content::Version(found)) => Fault::Older { found, known },
+        Ok(Content::Blank) => Fault::Blank,
+        Err(fault) => fault,
+    };
+    Err(StoreError::new(path, fault))
+}
+
+fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, StoreError> {
+    // SQLite takes a few names for something else than a file, ":memory:" and the empty one: with a folder before
+    // them they are files like all others.
+    let name = if path.is_relative() { Path::new(".").join(path) } else { path.to_owned() };
+    let conn = Connection::open_with_flags(&name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|e| StoreError::new(path, refusal(&name, e)))?;
+    conn.busy_timeout(busy).map_err(|e| StoreError::new(path, e))?;
+    Ok(conn)
+}
+
+/// SQLite says of every file it cannot open that it cannot open it; the system says why.
+fn refusal(path: &Path, error: rusqlite::Error) -> Fault {
+    if error.sqlite_error_code() != Some(ErrorCode::CannotOpen) {
+        return error.into();
+    }
+    if path.is_dir() {
+        return io::Error::from(io::ErrorKind::IsADirectory).into();
+    }
+    let parent = path.parent().unwrap_or(path);
+    if !parent.exists() {
+        let what = format!("there is no folder {}", parent.display());
+        return io::Error::new(io::ErrorKind::NotFound, what).into();
+    }
+    match std::fs::File::open(path) {
+        Err(e) => e.into(),
+        Ok(_) => error.into(),
+    }
+}
+
+/// Switches the file to a write-ahead log, so that readers and the writer do not wait for each other.
+fn log_ahead(conn: &Connection, busy: Duration) -> Result<(), Fault> {
+    let mut tries = busy.as_millis() / PAUSE.as_millis();
+    loop {
+        let mode = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match mode.map_err(Fault::from) {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(_) => return Err(Fault::NoWal),
+            // Two processes that make the same file at once: SQLite does not wait here, lest both wait for ever.
+            Err(Fault::Busy) if tries > 0 => {
+                tries -= 1;
+                std::thread::sleep(PAUSE);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The tables, and how older files come to have them.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::Fault;
+
+/// What `PRAGMA application_id` holds in every file of passerby: "pass".
+pub(super) const APPLICATION: i64 = 0x7061_7373;
+
+/// Step `i` brings a file from `user_version` i to i + 1. A step that was released never changes.
+pub(super) const STEPS: &[&str] = &[V1];
+
+/// Times are microseconds: `*_us` since 1970-01-01 UTC, `pts_us` since the start of the stream.
+///
+/// `observation` and `track` have no rowid: a track's rows lie together, and their key serves the queries by track,
+/// the foreign keys and the deletion of a track. Time has an index of its own. `track.person` is checked at the
+/// commit, since the person's row is made from its tracks'.
+const V1: &str = "
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    started_us INTEGER NOT NULL,
+    flushed_us INTEGER, -- last time everything until then was durable
+    ended_us INTEGER, -- NULL: goes on, or broke off
+    version TEXT NOT NULL -- of the program
+) STRICT;
+
+CREATE TABLE camera (
+    run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    camera INTEGER NOT NULL,
+    name TEXT,
+    width INTEGER, -- of the last picture, pixels
+    height INTEGER,
+    analysed INTEGER NOT NULL DEFAULT 0, -- frames the detector ran on
+    coasted INTEGER NOT NULL DEFAULT 0, -- frames the tracker alone handled
+    first_seq INTEGER,
+    last_seq INTEGER,
+    first_us INTEGER,
+    last_us INTEGER,
+    PRIMARY KEY (run, camera)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE person (
+    run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    person INTEGER NOT NULL, -- the gallery's number: the same person only within its run
+    first_us INTEGER NOT NULL,
+    last_us INTEGER NOT NULL,
+    sightings INTEGER NOT NULL, -- embedded looks
+    age REAL, -- years; of the latest track
+    age_low REAL,
+    age_high REAL,
+    p_male REAL,
+    PRIMARY KEY (run, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE track (
+    run INTEGER NOT NULL,
+    camera INTEGER NOT NULL,
+    track INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    first_us INTEGER NOT NULL,
+    last_us INTEGER NOT NULL,
+    frames INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL, -- 1: was believed at some time
+    ended_seq INTEGER, -- NULL: lives, or the run broke off
+    person INTEGER,
+    similarity REAL,
+    age REAL, -- years
+    age_low REAL,
+    age_high REAL,
+    p_male REAL,
+    PRIMARY KEY (run, camera, track),
+    FOREIGN KEY (run, camera) REFERENCES camera (run, camera) ON DELETE CASCADE,
+    FOREIGN KEY (run, person) REFERENCES person (run, person) DEFERRABLE INITIALLY DEFERRED
+) STRICT, WITHOUT ROWID;
+CREATE INDEX track_person ON track (run, person) WHERE person IS NOT NULL;
+CREATE INDEX track_time ON track (first_us);
+
+CREATE TABLE observation (
+    run INTEGER NOT NULL,
+    camera INTEGER NOT NULL,
+    track INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    pts_us INTEGER,
+    wall_us INTEGER NOT NULL,
+    state INTEGER NOT NULL, -- 0 tentative, 1 confirmed, 2 lost
+    x1 REAL, -- pixels of the upright picture; NULL: not a number
+    y1 REAL,
+    x2 REAL,
+    y2 REAL,
+    score REAL, -- NULL: the box is a prediction
+    PRIMARY KEY (run, camera, track, seq),
+    FOREIGN KEY (run, camera, track) REFERENCES track (run, camera, track) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX observation_time ON observation (wall_us);
+
+CREATE TABLE template ( -- empty unless embeddings are asked for
+    run INTEGER NOT NULL,
+    camera INTEGER NOT NULL,
+    track INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    quality REAL,
+    embedding BLOB NOT NULL, -- 32-bit floats, little-endian, of length 1 together
+    PRIMARY KEY (run, camera, track, seq),
+    FOREIGN KEY (run, camera, track) REFERENCES track (run, camera, track) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+";
+
+/// What a database file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Nothing yet.
+    Blank,
+    /// Tables of this version.
+    Version(i64),
+}
+
+/// What the file holds. Changes nothing.
+pub(super) fn content(conn: &Connection, known: i64) -> Result<Content, Fault> {
+    let number = |pragma| conn.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, version) {
+        (APPLICATION, found) if found > known => Err(Fault::Newer { found, known }),
+        (APPLICATION, found) if found > 0 => Ok(Content::Version(found)),
+        (0, 0) if tables == 0 => Ok(Content::Blank),
+        _ => Err(Fault::Foreign),
+    }
+}
+
+/// Brings the file to the version of the last step, each step in a transaction of its own: one that fails leaves the
+/// file at the step before.
+pub(super) fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), Fault> {
+    let known = steps.len() as i64;
+    loop {
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Read under the lock: another process may have migrated meanwhile.
+        let version = match content(&tx, known)? {
+            Content::Blank => 0,
+            Content::Version(version) => version,
+        };
+        let Some(step) = usize::try_from(version).ok().and_then(|v| steps.get(v)) else {
+            return Ok(());
+        };
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "application_id", APPLICATION)?;
+        tx.pragma_update(None, "user_version", version + 1)?;
+        tx.commit()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(conn: &Connection) -> i64 {
+        conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn an_older_file_is_upgraded_and_keeps_its_rows() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, STEPS).unwrap();
+        conn.execute("INSERT INTO run (started_us, version) VALUES (5, 'old')", []).unwrap();
+        let mut steps = STEPS.to_vec();
+        steps.push("ALTER TABLE run ADD COLUMN note TEXT NOT NULL DEFAULT 'none'");
+        steps.push("CREATE TABLE more (id INTEGER PRIMARY KEY)");
+        migrate(&mut conn, &steps).unwrap();
+        assert_eq!(version(&conn), steps.len() as i64);
+        let row: (i64, String) = conn
+            .query_row("SELECT started_us, note FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(row, (5, "none".into()));
+        migrate(&mut conn, &steps).unwrap();
+        // And the version before would not touch it now.
+        let newer = content(&conn, STEPS.len() as i64).unwrap_err();
+        assert!(matches!(newer, Fault::Newer { found: 3, known: 1 }), "{newer}");
+        assert!(matches!(migrate(&mut conn, STEPS), Err(Fault::Newer { .. })));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, STEPS).unwrap();
+        let mut steps = STEPS.to_vec();
+        steps.push("CREATE TABLE half (id INTEGER); CREATE TABLE run (id INTEGER)");
+        assert!(migrate(&mut conn, &steps).is_err());
+        assert_eq!(version(&conn), STEPS.len() as i64);
+        let half: i64 = conn
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(half, 0);
+    }
+
+    #[test]
+    fn files_of_others_are_told_apart() {
+        let conn = Connection::open_in_memory().unwrap();
+        assert_eq!(content(&conn, 1).unwrap(), Content::Blank);
+        conn.execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
+        assert!(matches!(content(&conn, 1), Err(Fault::Foreign)));
+    }
+}

@@ -1,0 +1,167 @@
+//! A batch as SQL. Parents go before their children: cameras, tracks, persons, then the rows of each frame.
+
+use passerby_types::{Attributes, Observation, TrackState};
+use rusqlite::{Connection, params};
+
+use super::rollup::{Moment, Rollup, integer};
+use crate::Fault;
+use crate::value::finite;
+
+const CAMERA: &str = "
+INSERT INTO camera (run, camera, width, height, analysed, coasted, first_seq, last_seq, first_us, last_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT (run, camera) DO UPDATE SET
+    width = excluded.width,
+    height = excluded.height,
+    analysed = analysed + excluded.analysed,
+    coasted = coasted + excluded.coasted,
+    first_seq = min(ifnull(first_seq, excluded.first_seq), excluded.first_seq),
+    last_seq = max(ifnull(last_seq, excluded.last_seq), excluded.last_seq),
+    first_us = min(ifnull(first_us, excluded.first_us), excluded.first_us),
+    last_us = max(ifnull(last_us, excluded.last_us), excluded.last_us)";
+
+const TRACK: &str = "
+INSERT INTO track (run, camera, track, first_seq, last_seq, first_us, last_us, frames, confirmed,
+    person, similarity, age, age_low, age_high, p_male)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+ON CONFLICT (run, camera, track) DO UPDATE SET
+    first_seq = min(first_seq, excluded.first_seq),
+    last_seq = max(last_seq, excluded.last_seq),
+    first_us = min(first_us, excluded.first_us),
+    last_us = max(last_us, excluded.last_us),
+    frames = frames + excluded.frames,
+    confirmed = max(confirmed, excluded.confirmed),
+    person = ifnull(excluded.person, person),
+    similarity = iif(excluded.person IS NULL, similarity, excluded.similarity),
+    age = iif(excluded.p_male IS NULL, age, excluded.age),
+    age_low = iif(excluded.p_male IS NULL, age_low, excluded.age_low),
+    age_high = iif(excluded.p_male IS NULL, age_high, excluded.age_high),
+    p_male = ifnull(excluded.p_male, p_male)";
+
+/// A person is there since the track began that turned out to be theirs. Attributes are those of the later track,
+/// where two of a person's tracks are in one batch.
+const PERSON: &str = "
+INSERT INTO person (run, person, first_us, last_us, sightings, age, age_low, age_high, p_male)
+VALUES (?1, ?2, (SELECT min(first_us, ?5) FROM track WHERE run = ?1 AND camera = ?3 AND track = ?4),
+    ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT (run, person) DO UPDATE SET
+    first_us = min(first_us, excluded.first_us),
+    last_us = max(last_us, excluded.last_us),
+    sightings = sightings + excluded.sightings,
+    (age, age_low, age_high, p_male) = (
+        SELECT iif(take, excluded.age, age), iif(take, excluded.age_low, age_low),
+            iif(take, excluded.age_high, age_high), iif(take, excluded.p_male, p_male)
+        FROM (SELECT excluded.p_male IS NOT NULL AND (excluded.last_us >= last_us OR p_male IS NULL) AS take))";
+
+const ENDED: &str = "UPDATE track SET ended_seq = ?4 WHERE run = ?1 AND camera = ?2 AND track = ?3";
+
+const OBSERVATION: &str = "
+INSERT INTO observation (run, camera, track, seq, pts_us, wall_us, state, x1, y1, x2, y2, score)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+const TEMPLATE: &str = "
+INSERT INTO template (run, camera, track, seq, quality, embedding) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+/// Writes what the batch adds to cameras, tracks and persons.
+pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), Fault> {
+    let mut camera = conn.prepare_cached(CAMERA)?;
+    for (id, sum) in &rollup.cameras {
+        let span = sum.span;
+        camera.execute(params![
+            run,
+            id,
+            sum.width,
+            sum.height,
+            sum.analysed,
+            sum.coasted,
+            span.first_seq,
+            span.last_seq,
+            span.first_us,
+            span.last_us
+        ])?;
+    }
+    let mut track = conn.prepare_cached(TRACK)?;
+    for ((camera, id), sum) in &rollup.tracks {
+        let (span, [age, low, high, male]) = (sum.span, numbers(sum.attributes));
+        let (person, similarity) = sum.person.unzip();
+        track.execute(params![
+            run,
+            camera,
+            id,
+            span.first_seq,
+            span.last_seq,
+            span.first_us,
+            span.last_us,
+            sum.frames,
+            sum.confirmed,
+            person,
+            similarity.flatten(),
+            age,
+            low,
+            high,
+            male
+        ])?;
+    }
+    let mut person = conn.prepare_cached(PERSON)?;
+    for ((id, camera, track), sum) in &rollup.persons {
+        let (span, [age, low, high, male]) = (sum.span, numbers(sum.attributes));
+        person.execute(params![
+            run,
+            id,
+            camera,
+            track,
+            span.first_us,
+            span.last_us,
+            sum.sightings,
+            age,
+            low,
+            high,
+            male
+        ])?;
+    }
+    let mut ended = conn.prepare_cached(ENDED)?;
+    for (camera, track, seq) in &rollup.ended {
+        ended.execute(params![run, camera, track, seq])?;
+    }
+    Ok(())
+}
+
+/// Writes one row for each face of each frame, and its embedding where they are asked for.
+pub(super) fn faces(
+    conn: &Connection,
+    run: i64,
+    batch: &[Observation],
+    embeddings: bool,
+) -> Result<(), Fault> {
+    let mut insert = conn.prepare_cached(OBSERVATION)?;
+    for observation in batch {
+        let at = Moment::of(observation)?;
+        for face in &observation.faces {
+            let track = integer("track", face.track.0)?;
+            let state = match face.state {
+                TrackState::Tentative => 0,
+                TrackState::Confirmed => 1,
+                TrackState::Lost => 2,
+            };
+            let [x1, y1, x2, y2] = [face.bbox.x1, face.bbox.y1, face.bbox.x2, face.bbox.y2].map(finite);
+            let score = face.face.and_then(|f| finite(f.score));
+            insert.execute(params![
+                run, at.camera, track, at.seq, at.pts_us, at.wall_us, state, x1, y1, x2, y2, score
+            ])?;
+            if let Some(embedding) = face.embedding.as_ref().filter(|_| embeddings) {
+                let bytes: Vec<u8> = embedding.as_slice().iter().flat_map(|v| v.to_le_bytes()).collect();
+                let quality = face.face.map(|f| f64::from(f.quality()));
+                conn.prepare_cached(TEMPLATE)?
+                    .execute(params![run, at.camera, track, at.seq, quality, bytes])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn numbers(attributes: Option<Attributes>) -> [Option<f32>; 4] {
+    match attributes {
+        Some(a) => [a.age.years, a.age.low, a.age.high, a.p_male].map(Some),
+        None => [None; 4],
+    }
+}
