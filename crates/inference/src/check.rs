@@ -19,10 +19,7 @@ pub(crate) fn interface(
     known: impl Fn(&str) -> bool,
 ) -> Result<(TensorSpec, Vec<TensorSpec>), ModelError> {
     let model = || name.to_owned();
-    let broken = |reason: String| ModelError::NotOnnx {
-        model: model(),
-        reason,
-    };
+    let broken = |reason: String| ModelError::NotOnnx { model: model(), reason };
     let unsupported = |what: String| ModelError::Unsupported { model: model(), what };
 
     let graph = proto.graph.as_ref().ok_or_else(|| broken("no graph".into()))?;
@@ -33,24 +30,14 @@ pub(crate) fn interface(
     wired(graph).map_err(broken)?;
 
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    let inputs: Vec<&ValueInfoProto> = graph
-        .input
-        .iter()
-        .filter(|i| !constants.contains(i.name.as_str()))
-        .collect();
+    let inputs: Vec<&ValueInfoProto> =
+        graph.input.iter().filter(|i| !constants.contains(i.name.as_str())).collect();
     let &[input] = inputs.as_slice() else {
         let names = inputs.iter().map(|i| i.name.clone()).collect();
-        return Err(ModelError::Inputs {
-            model: model(),
-            found: inputs.len(),
-            names,
-        });
+        return Err(ModelError::Inputs { model: model(), found: inputs.len(), names });
     };
     if let Some(kind) = element(input).filter(|kind| *kind != FLOAT) {
-        return Err(unsupported(format!(
-            "input {} of ONNX data type {kind}, only f32 is taken",
-            input.name
-        )));
+        return Err(unsupported(format!("input {} of ONNX data type {kind}, only f32 is taken", input.name)));
     }
     if graph.output.is_empty() {
         return Err(broken("no output".into()));
@@ -62,27 +49,16 @@ pub(crate) fn interface(
 pub(crate) fn accepts(name: &str, input: &TensorSpec, item: [usize; 3]) -> Result<(), ModelError> {
     let given = vec![1, item[0], item[1], item[2]];
     let free = input.dims.is_empty();
-    let fits = input.dims.len() == 4
-        && input
-            .dims
-            .iter()
-            .zip(&given)
-            .all(|(dim, n)| dim.is_none_or(|d| d == *n));
+    let fits =
+        input.dims.len() == 4 && input.dims.iter().zip(&given).all(|(dim, n)| dim.is_none_or(|d| d == *n));
     // Beyond 2^31 numbers an item is a mistake, and its plan would only exhaust memory.
-    let sane = item
-        .iter()
-        .try_fold(1_usize, |product, n| product.checked_mul(*n))
-        .is_some_and(|n| n < 1 << 31);
+    let sane =
+        item.iter().try_fold(1_usize, |product, n| product.checked_mul(*n)).is_some_and(|n| n < 1 << 31);
     if (free || fits) && sane && !item.contains(&0) {
         return Ok(());
     }
     let (model, input_name, expected) = (name.to_owned(), input.name.clone(), input.dims.clone());
-    Err(ModelError::Shape {
-        model,
-        input: input_name,
-        expected,
-        given,
-    })
+    Err(ModelError::Shape { model, input: input_name, expected, given })
 }
 
 /// The first operator, of the graph or of a graph inside it, that the engine does not know.
@@ -99,10 +75,7 @@ fn foreign_operator<'a>(graph: &'a GraphProto, known: &impl Fn(&str) -> bool) ->
 /// The constants of the graph itself, in initializers and attributes.
 fn tensors(graph: &GraphProto) -> impl Iterator<Item = &TensorProto> {
     let attributes = graph.node.iter().flat_map(|n| &n.attribute);
-    graph
-        .initializer
-        .iter()
-        .chain(attributes.flat_map(|a| a.t.iter().chain(&a.tensors)))
+    graph.initializer.iter().chain(attributes.flat_map(|a| a.t.iter().chain(&a.tensors)))
 }
 
 /// Whether a constant's numbers are in the file, and as many as it says.
@@ -111,9 +84,7 @@ fn stored(tensor: &TensorProto) -> Result<(), &'static str> {
         return Err("weights in a file of their own");
     }
     let count = tensor.dims.iter().try_fold(1_usize, |product, dim| {
-        usize::try_from(*dim)
-            .ok()
-            .and_then(|dim| product.checked_mul(dim))
+        usize::try_from(*dim).ok().and_then(|dim| product.checked_mul(dim))
     });
     let held = [
         tensor.raw_data.len(),
@@ -135,15 +106,8 @@ fn wired(graph: &GraphProto) -> Result<(), String> {
     let mut made: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     made.extend(graph.input.iter().map(|i| i.name.as_str()));
     for node in &graph.node {
-        if let Some(missing) = node
-            .input
-            .iter()
-            .find(|i| !i.is_empty() && !made.contains(i.as_str()))
-        {
-            return Err(format!(
-                "{} needs {missing}, which nothing before it makes",
-                node.op_type
-            ));
+        if let Some(missing) = node.input.iter().find(|i| !i.is_empty() && !made.contains(i.as_str())) {
+            return Err(format!("{} needs {missing}, which nothing before it makes", node.op_type));
         }
         made.extend(node.output.iter().map(String::as_str));
     }
@@ -154,21 +118,16 @@ fn wired(graph: &GraphProto) -> Result<(), String> {
 }
 
 fn spec(info: &ValueInfoProto) -> TensorSpec {
-    let dims = tensor_type(info)
-        .and_then(|t| t.shape.as_ref())
-        .map_or_else(Vec::new, |shape| {
-            let dims = shape.dim.iter().map(|d| match d.value {
-                Some(tensor_shape_proto::dimension::Value::DimValue(n)) => {
-                    usize::try_from(n).ok().filter(|n| *n > 0)
-                }
-                _ => None,
-            });
-            dims.collect()
+    let dims = tensor_type(info).and_then(|t| t.shape.as_ref()).map_or_else(Vec::new, |shape| {
+        let dims = shape.dim.iter().map(|d| match d.value {
+            Some(tensor_shape_proto::dimension::Value::DimValue(n)) => {
+                usize::try_from(n).ok().filter(|n| *n > 0)
+            }
+            _ => None,
         });
-    TensorSpec {
-        name: info.name.clone(),
-        dims,
-    }
+        dims.collect()
+    });
+    TensorSpec { name: info.name.clone(), dims }
 }
 
 fn element(info: &ValueInfoProto) -> Option<i32> {

@@ -102,9 +102,6 @@ pub enum RunError {
 
 /// A shape as people write it, with `?` for what is free.
 fn dims(dims: &[Option<usize>]) -> String {
-    let each: Vec<String> = dims
-        .iter()
-        .map(|d| d.map_or_else(|| "?".into(), |n| n.to_string()))
-        .collect();
+    let each: Vec<String> = dims.iter().map(|d| d.map_or_else(|| "?".into(), |n| n.to_string())).collect();
     format!("[{}]", each.join(", "))
 }

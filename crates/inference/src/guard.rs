@@ -20,8 +20,7 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, Str
 
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
 fn shortened(text: &str) -> String {
@@ -39,10 +38,7 @@ mod tests {
     #[test]
     fn panics_and_errors_become_short_text() {
         assert_eq!(guarded(|| Ok(3)), Ok(3));
-        assert_eq!(
-            guarded::<()>(|| panic!("at {}", 7)),
-            Err("the engine panicked: at 7".into())
-        );
+        assert_eq!(guarded::<()>(|| panic!("at {}", 7)), Err("the engine panicked: at 7".into()));
         let long = "é ".repeat(1000);
         let reason = guarded::<()>(|| Err(std::io::Error::other(long).into())).unwrap_err();
         assert_eq!(reason.chars().count(), LONGEST_REASON + 1);

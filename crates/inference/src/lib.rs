@@ -1,4 +1,35 @@
-//! Neural networks for passerby.
+//! Neural networks for passerby: an ONNX file in, answers out, on a CPU, and the numbers that go in straight from
+//! pixels in any layout.
+//!
+//! - [`Model`]: a network, shared by all workers; [`Session`]: one worker's state of it; [`Tensor`]: its answers.
+//! - [`letterbox`]: a whole picture into a detector's input; [`warp`]: an aligned face into an embedder's or a
+//!   classifier's. Both read every layout as it is and apply a network's [`Normalize`].
+//! - [`to_rgb`]: a whole picture as RGB, for callers who show or save it.
+//!
+//! ```
+//! use passerby_inference::{Letterbox, Model, Normalize, Scratch, letterbox};
+//! use passerby_types::{ColorSpace, Image, PixelLayout};
+//!
+//! let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx");
+//! let model = Model::from_path(path)?;
+//!
+//! let bytes = vec![128; PixelLayout::I420.tight_len(64, 48)];
+//! let image = Image::from_vec(PixelLayout::I420, 64, 48, ColorSpace::default(), bytes)?;
+//! let place = Letterbox::new(image.width(), image.height(), 32, 32);
+//! let mut session = model.session(place.item())?;
+//! let mut input = vec![0.0; place.item().iter().product()];
+//! letterbox(&image, &place, &Normalize::NONE, &mut Scratch::default(), &mut input);
+//!
+//! let answers = session.run(1, &input)?;
+//! assert_eq!(answers[0].shape(), [1, 4]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The engine
+//! Networks run on tract, which none of the types here show. It computes in f32 on the thread that calls: workers
+//! are the parallelism. It panics on some malformed models; such a panic is caught and becomes an error (the
+//! process's panic hook still prints it), so no model makes a caller panic.
+
 mod check;
 mod error;
 mod guard;

@@ -56,26 +56,13 @@ impl Model {
         if onnx.is_empty() {
             return Err(ModelError::Empty { model: model() });
         }
-        let not_onnx = |reason| ModelError::NotOnnx {
-            model: model(),
-            reason,
-        };
-        let engine = tract_onnx::onnx()
-            .with_ignore_output_shapes(true)
-            .with_ignore_value_info(true);
+        let not_onnx = |reason| ModelError::NotOnnx { model: model(), reason };
+        let engine = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
         let proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
         let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
         let graph = guarded(|| engine.model_for_proto_model(&proto)).map_err(not_onnx)?;
-        let shared = Shared {
-            name: model(),
-            input,
-            outputs,
-            graph,
-            plans: Mutex::default(),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Shared { name: model(), input, outputs, graph, plans: Mutex::default() };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Reads a network from an ONNX file; errors call it by its path.
@@ -84,10 +71,7 @@ impl Model {
     /// [`ModelError::Io`] where the file cannot be read, else as [`Model::from_bytes`].
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|cause| ModelError::Io {
-            path: path.into(),
-            cause,
-        })?;
+        let bytes = std::fs::read(path).map_err(|cause| ModelError::Io { path: path.into(), cause })?;
         Self::from_bytes(&path.display().to_string(), &bytes)
     }
 
@@ -162,12 +146,7 @@ impl Model {
         }
         // One thread a session: workers are the parallelism, and the engine's own threads lose to them.
         let runnable = typed.into_runnable_with_options(&RunOptions::default())?;
-        Ok(Plan {
-            model: self.name().to_owned(),
-            item,
-            outputs,
-            runnable,
-        })
+        Ok(Plan { model: self.name().to_owned(), item, outputs, runnable })
     }
 }
 
@@ -179,5 +158,32 @@ impl fmt::Debug for Model {
             .field("input", &self.shared.input)
             .field("outputs", &self.shared.outputs)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_in_half_precision_are_f32_in_the_plan() {
+        let model = Model::from_bytes("conv", include_bytes!("../tests/data/conv.onnx")).unwrap();
+        let plan = model.plan([3, 6, 5]).unwrap();
+        for node in plan.runnable.model().nodes() {
+            assert_ne!(node.op.name(), "Cast", "{node}");
+            assert!(node.outputs.iter().all(|o| o.fact.datum_type != DatumType::F16), "{node}");
+        }
+    }
+
+    #[test]
+    fn a_shape_is_planned_once_and_old_plans_go() {
+        let model = Model::from_bytes("conv", include_bytes!("../tests/data/conv.onnx")).unwrap();
+        let first = model.plan([3, 8, 8]).unwrap();
+        assert!(Arc::ptr_eq(&first, &model.clone().plan([3, 8, 8]).unwrap()));
+        for side in 9..9 + PLANS_KEPT {
+            model.plan([3, side, side]).unwrap();
+        }
+        assert_eq!(model.shared.plans.lock().len(), PLANS_KEPT);
+        assert!(!Arc::ptr_eq(&first, &model.plan([3, 8, 8]).unwrap()));
     }
 }

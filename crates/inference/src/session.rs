@@ -29,10 +29,7 @@ impl Session {
             item: plan.item,
             reason,
         })?;
-        Ok(Self {
-            plan,
-            state: Some(state),
-        })
+        Ok(Self { plan, state: Some(state) })
     }
 
     /// The shape of one item: `[channels, height, width]`.
@@ -53,12 +50,7 @@ impl Session {
         let len: usize = plan.item.iter().product();
         if len.checked_mul(n) != Some(input.len()) {
             let (model, item, given) = (plan.model.clone(), plan.item, input.len());
-            return Err(RunError::Length {
-                model,
-                items: n,
-                item,
-                given,
-            });
+            return Err(RunError::Length { model, items: n, item, given });
         }
         let mut data: Vec<Vec<f32>> = plan
             .outputs
@@ -67,22 +59,12 @@ impl Session {
             .collect();
         for (index, item) in input.chunks_exact(len).enumerate() {
             let state = self.state.take();
-            let state =
-                guarded(|| one(&plan, state, item, &mut data)).map_err(|reason| RunError::Failed {
-                    model: plan.model.clone(),
-                    index,
-                    reason,
-                })?;
+            let state = guarded(|| one(&plan, state, item, &mut data))
+                .map_err(|reason| RunError::Failed { model: plan.model.clone(), index, reason })?;
             self.state = Some(state);
         }
         let batched = |shape: &Vec<usize>| [&[n], &shape[1..]].concat();
-        Ok(plan
-            .outputs
-            .iter()
-            .map(batched)
-            .zip(data)
-            .map(|(shape, data)| Tensor::new(shape, data))
-            .collect())
+        Ok(plan.outputs.iter().map(batched).zip(data).map(|(shape, data)| Tensor::new(shape, data)).collect())
     }
 }
 

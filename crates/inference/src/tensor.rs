@@ -41,11 +41,7 @@ impl Tensor {
     /// If the batch has no such item.
     #[must_use]
     pub fn item(&self, index: usize) -> &[f32] {
-        assert!(
-            index < self.shape[0],
-            "a batch of {} has no item {index}",
-            self.shape[0]
-        );
+        assert!(index < self.shape[0], "a batch of {} has no item {index}", self.shape[0]);
         let len = self.data.len() / self.shape[0];
         &self.data[index * len..][..len]
     }

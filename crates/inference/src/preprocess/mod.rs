@@ -1,49 +1,20 @@
 //! From pixels in any layout to the numbers that a network takes.
+//!
+//! Every kernel reads the picture's own planes; [`channels`] is all that knows of layouts, [`finish`] all that knows
+//! of colours and normalisation.
 
+mod axis;
+mod channels;
+mod convert;
+mod finish;
+mod letterbox;
 mod normalize;
 mod place;
+mod rows;
+mod warp;
 
+pub use convert::to_rgb;
+pub use letterbox::{Scratch, letterbox};
 pub use normalize::{ChannelOrder, Normalize};
-use passerby_types::{Image, Similarity};
 pub use place::Letterbox;
-
-/// Row buffers.
-#[derive(Debug, Default)]
-pub struct Scratch {}
-
-/// What lies outside the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Border {
-    /// Black, RGB (0, 0, 0) before normalisation.
-    Zero,
-    /// The nearest pixel of the picture.
-    Replicate,
-}
-
-/// Scales the whole picture.
-pub fn letterbox(
-    image: &Image,
-    place: &Letterbox,
-    normalize: &Normalize,
-    scratch: &mut Scratch,
-    out: &mut [f32],
-) {
-    let _ = (image, place, normalize, scratch, out);
-}
-/// Samples a chip.
-pub fn warp(
-    image: &Image,
-    picture_from_chip: &Similarity,
-    size: usize,
-    border: Border,
-    normalize: &Normalize,
-    out: &mut [f32],
-) {
-    let _ = (image, picture_from_chip, size, border, normalize, out);
-}
-/// The whole picture as RGB8.
-#[must_use]
-pub fn to_rgb(image: &Image) -> Image {
-    let _ = image;
-    unreachable!()
-}
+pub use warp::{Border, warp};

@@ -25,11 +25,7 @@ pub struct Normalize {
 
 impl Normalize {
     /// Red, green, blue as they are, 0 to 255.
-    pub const NONE: Self = Self {
-        mean: [0.0; 3],
-        scale: [1.0; 3],
-        order: ChannelOrder::Rgb,
-    };
+    pub const NONE: Self = Self { mean: [0.0; 3], scale: [1.0; 3], order: ChannelOrder::Rgb };
 
     /// For channel `c` of the input: which of red, green and blue it is.
     pub(crate) fn source(&self, c: usize) -> usize {
@@ -37,12 +33,6 @@ impl Normalize {
             ChannelOrder::Rgb => c,
             ChannelOrder::Bgr => 2 - c,
         }
-    }
-
-    /// The input for pixel value `value` in channel `c`.
-    #[inline]
-    pub(crate) fn apply(&self, c: usize, value: f32) -> f32 {
-        (value - self.mean[c]) * self.scale[c]
     }
 }
 

@@ -52,10 +52,7 @@ impl Letterbox {
     #[must_use]
     pub fn to_picture(&self, width: u32, height: u32) -> (f32, f32) {
         let factor = |side: u32, content: usize| (f64::from(side) / content.max(1) as f64) as f32;
-        (
-            factor(width, self.content_width),
-            factor(height, self.content_height),
-        )
+        (factor(width, self.content_width), factor(height, self.content_height))
     }
 }
 
@@ -83,9 +80,6 @@ mod tests {
     #[test]
     fn extreme_numbers_do_not_overflow() {
         let place = Letterbox::new(u32::MAX, 1, u32::MAX, 0);
-        assert_eq!(
-            (place.content_width, place.content_height),
-            (u32::MAX as usize, 1)
-        );
+        assert_eq!((place.content_width, place.content_height), (u32::MAX as usize, 1));
     }
 }

@@ -1,0 +1,71 @@
+//! The kernels against OpenCV 5.0 (`data/make.py` makes the values). Pictures of bytes in RGB.
+//!
+//! Tolerances: one level for scaling, where OpenCV rounds between its passes when it enlarges. For warping two
+//! levels nearly everywhere: OpenCV places samples on a grid of 1/32 pixel, which counts across sharp edges.
+
+use passerby_inference::{Border, Letterbox, Normalize, Scratch, letterbox, warp};
+use passerby_types::{ColorSpace, Image, PixelLayout, Similarity};
+use serde_json::Value;
+
+/// `picture` of `data/make.py`.
+fn picture(width: usize, height: usize) -> Image {
+    let mut bytes = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            let (dx, dy) = ((2 * x).abs_diff(width), (2 * y).abs_diff(height));
+            let disc = dx * dx + dy * dy < (width.min(height) * 3 / 4).pow(2);
+            let blue = 40 + if disc { 90 } else { 0 } + x * y % 23;
+            bytes.extend([x * 255 / width, y * 255 / height, blue].map(|v| v as u8));
+        }
+    }
+    Image::from_vec(PixelLayout::Rgb8, width as u32, height as u32, ColorSpace::JPEG, bytes).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+/// The differences in levels between planes and OpenCV's interleaved bytes, largest last.
+fn differences(planes: &[f32], interleaved: &[f64]) -> Vec<u32> {
+    let plane = planes.len() / 3;
+    assert_eq!(planes.len(), interleaved.len());
+    let mut all: Vec<u32> = (0..plane)
+        .flat_map(|i| {
+            (0..3).map(move |c| (f64::from(planes[c * plane + i]) - interleaved[3 * i + c]).abs() as u32)
+        })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn scaling_and_warping_equal_opencvs() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/opencv.json");
+    let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(cases.len(), 12);
+    for case in cases {
+        let (from, size) = (numbers(&case["picture"]), numbers(&case["size"]));
+        let (image, want) = (picture(from[0] as usize, from[1] as usize), numbers(&case["rgb"]));
+        let (width, height) = (size[0] as usize, size[1] as usize);
+        let mut out = vec![0.0; 3 * width * height];
+        let (most, worst) = if case["kind"] == "resize" {
+            let place = Letterbox {
+                input_width: width,
+                input_height: height,
+                content_width: width,
+                content_height: height,
+            };
+            letterbox(&image, &place, &Normalize::NONE, &mut Scratch::default(), &mut out);
+            (1, 1)
+        } else {
+            let [a, b, tx, ty] = <[f64; 4]>::try_from(numbers(&case["transform"])).unwrap().map(|v| v as f32);
+            let border = if case["border"] == "zero" { Border::Zero } else { Border::Replicate };
+            warp(&image, &Similarity { a, b, tx, ty }, width, border, &Normalize::NONE, &mut out);
+            (2, 6)
+        };
+        let all = differences(&out, &want);
+        let (common, largest) = (all[all.len() * 99 / 100], all[all.len() - 1]);
+        println!("{} {} {}: {common} {largest}", case["kind"], case["border"], case["transform"]);
+        assert!(common <= most && largest <= worst, "{} of {from:?}: {common}, {largest}", case["kind"]);
+    }
+}
