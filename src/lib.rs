@@ -1,1 +1,51 @@
-//! placeholder
+//! Real-time face analytics for one or many cameras: who passed, when, how old, on a CPU, in pure Rust.
+//!
+//! This crate re-exports the workspace's crates under short names and wires their defaults together. Depend on one of
+//! them alone where that is all you need: each stage is a crate, and its contract a trait of [`types`].
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`types`] | frames, faces, tracks, observations, and the stage traits |
+//! | [`capture`] | video files, pictures, synthetic scenes |
+//! | [`inference`] | networks on a CPU, and sampling their input from any pixel layout |
+//! | [`detect`] | CenterFace: faces with five landmarks |
+//! | [`track`] | greedy IoU and SORT |
+//! | [`reid`] | MobileFaceNet embeddings and an open-set gallery of persons |
+//! | [`demographics`] | age and gender, settled per track |
+//! | [`store`] | SQLite, JSON lines, memory |
+//! | [`pipeline`] | a frame's way through all of them, with a ledger |
+//!
+//! # A video, from file to persons
+//!
+//! ```no_run
+//! use std::{ops::ControlFlow, sync::Arc};
+//! use passerby::{Settings, pipeline::{Flow, FlowSettings, Summary}, types::{CameraId, SystemClock}};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let stages = passerby::stages(&Settings::default())?;
+//! let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;
+//! let mut video = passerby::capture::open("assets/passersby.mp4")?;
+//! let mut summary = Summary::default();
+//! let report = flow.run(CameraId(0), &mut *video, None, &mut |observation| {
+//!     summary.add(observation);
+//!     ControlFlow::Continue(())
+//! });
+//! println!("{} frames, {} persons", report.ledger.analysed, summary.persons().len());
+//! # Ok(())
+//! # }
+//! ```
+
+pub use passerby_capture as capture;
+pub use passerby_demographics as demographics;
+pub use passerby_detect as detect;
+pub use passerby_inference as inference;
+pub use passerby_pipeline as pipeline;
+pub use passerby_reid as reid;
+pub use passerby_store as store;
+pub use passerby_track as track;
+pub use passerby_types as types;
+
+#[cfg(feature = "bundled")]
+mod bundled;
+#[cfg(feature = "bundled")]
+pub use bundled::{Settings, stages};

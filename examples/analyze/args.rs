@@ -1,0 +1,80 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+use passerby::types::BoxError;
+
+const HELP: &str = "\
+Finds, follows, identifies and describes the faces in videos and pictures.
+
+usage: analyze [OPTIONS] INPUT...
+
+INPUT is a video (MP4, MOV, H.264), a picture (JPEG, PNG, GIF, BMP, WebP, TIFF) or a folder of them.
+
+  --detector-size WxH  size of the detector's input, such as 320x192, 480x288 (default) or 640x384: the longer
+                       side of a picture is scaled to the larger number, the other follows its shape
+  --threshold T        lowest detector score of a face, 0 to 1
+  --every-frame        an embedding and attributes for each face of each frame, for evaluation
+  --mot FILE           MOT rows frame,id,x,y,w,h,score,-1,-1,-1; with several inputs FILE is a folder of STEM.txt
+  --faces FILE.jsonl   one line a frame: its faces with landmarks, track, person, age, gender and embedding
+  --db FILE.sqlite     tracks, persons and observations as an SQLite database
+  --json               the summary as JSON on standard output
+  --help               this text
+";
+
+/// What the user asked for.
+#[derive(Debug, Default)]
+pub struct Args {
+    pub inputs: Vec<PathBuf>,
+    pub long_side: Option<u32>,
+    pub threshold: Option<f32>,
+    pub every_frame: bool,
+    pub mot: Option<PathBuf>,
+    pub faces: Option<PathBuf>,
+    pub db: Option<PathBuf>,
+    pub json: bool,
+}
+
+/// Reads the command line; `None` where help was asked for and given.
+pub fn parse() -> Result<Option<Args>, BoxError> {
+    let mut args = Args::default();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("detector-size") => args.long_side = Some(long_side(&parser.value()?.string()?)?),
+            Long("threshold") => args.threshold = Some(threshold(&parser.value()?.string()?)?),
+            Long("every-frame") => args.every_frame = true,
+            Long("mot") => args.mot = Some(parser.value()?.into()),
+            Long("faces") => args.faces = Some(parser.value()?.into()),
+            Long("db") => args.db = Some(parser.value()?.into()),
+            Long("json") => args.json = true,
+            Long("help") | Short('h') => {
+                print!("{HELP}");
+                return Ok(None);
+            }
+            Value(input) => args.inputs.push(input.into()),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    if args.inputs.is_empty() {
+        return Err("no input given (--help lists the options)".into());
+    }
+    Ok(Some(args))
+}
+
+/// The longer side of `WxH`.
+fn long_side(text: &str) -> Result<u32, BoxError> {
+    let side = |s: &str| s.parse::<u32>().ok().filter(|n| (32..=4096).contains(n));
+    text.split_once('x')
+        .and_then(|(w, h)| Some(side(w)?.max(side(h)?)))
+        .ok_or_else(|| format!("--detector-size {text}: expected WxH with sides of 32 to 4096, such as 480x288").into())
+}
+
+/// A number from 0 to 1.
+fn threshold(text: &str) -> Result<f32, BoxError> {
+    text.parse()
+        .ok()
+        .filter(|t| (0.0..=1.0).contains(t))
+        .ok_or_else(|| format!("--threshold {text}: expected a number from 0 to 1").into())
+}

@@ -1,0 +1,67 @@
+//! A detector of your own behind the trait: CenterFace on two overlapping halves of each frame, for faces that are
+//! too small in the whole one. Everything after it stays as it is.
+//!
+//! `cargo run --release --example custom_stage -- [VIDEO]`
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use passerby::detect::{CenterFace, CenterFaceSettings, nms};
+use passerby::pipeline::{Flow, FlowSettings, Summary};
+use passerby::types::{
+    BoxError, CameraId, Detector, Face, Frame, FramePool, Region, StageError, SystemClock,
+};
+
+/// Looks at the left and the right 60 % of a frame, each as large as the detector's input allows.
+struct Halves {
+    inner: CenterFace,
+    pool: FramePool,
+}
+
+impl Detector for Halves {
+    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+        frames.iter().map(|frame| self.one(frame)).collect()
+    }
+}
+
+impl Halves {
+    fn one(&mut self, frame: &Frame) -> Result<Vec<Face>, StageError> {
+        let (width, height) = (frame.image.width(), frame.image.height());
+        let part = (width * 3).div_ceil(5);
+        let mut faces = Vec::new();
+        for x in [0, width - part] {
+            // A crop may begin a pixel further left where the chroma samples ask for it: `at` says where.
+            let (image, at) = frame
+                .image
+                .crop(Region { x, y: 0, width: part, height }, &self.pool)
+                .map_err(|e| StageError::skip("halves", e).at(&frame.meta))?;
+            let half = Frame { meta: frame.meta, image: Arc::new(image) };
+            let found = self.inner.detect(&[half])?.remove(0);
+            faces.extend(found.iter().map(|face| face.shifted(at.x as f32, at.y as f32)));
+        }
+        Ok(nms(faces, 0.3))
+    }
+}
+
+fn main() -> Result<(), BoxError> {
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4").to_string();
+    let video = std::env::args().nth(1).unwrap_or(clip);
+
+    let model = CenterFace::bundled_model()?;
+    let stages = passerby::stages(&passerby::Settings::default())?.with_detector(move || {
+        let inner = CenterFace::new(model.clone(), &CenterFaceSettings::default());
+        let inner = inner.map_err(|e| StageError::fatal("halves", e))?;
+        Ok(Box::new(Halves { inner, pool: FramePool::default() }))
+    });
+
+    let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;
+    let mut source = passerby::capture::open(&video)?;
+    let mut summary = Summary::default();
+    let report = flow.run(CameraId(0), &mut *source, None, &mut |observation| {
+        summary.add(observation);
+        ControlFlow::Continue(())
+    });
+    report.error.map_or(Ok(()), Err)?;
+    println!("{video}: {} frames, {} faces, {} persons", report.ledger.captured, report.faces, summary.persons().len());
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! The default stages: the one place that names the concrete types.
+
+use passerby_demographics::{DlibAgeGender, Vote};
+use passerby_detect::{CenterFace, CenterFaceSettings};
+use passerby_pipeline::Stages;
+use passerby_reid::{Gallery, MobileFaceNet};
+use passerby_track::{Sort, SortSettings};
+use passerby_types::{BoxError, StageError};
+
+/// How the default stages work.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The detector: input size, threshold.
+    pub detector: CenterFaceSettings,
+    /// The tracker.
+    pub tracker: SortSettings,
+    /// The gallery's thresholds.
+    pub gallery: passerby_reid::Policy,
+}
+
+/// CenterFace, SORT, MobileFaceNet with a gallery, and the dlib age and gender networks with a vote per track, all on
+/// the bundled weights. Every instance shares them.
+///
+/// # Errors
+/// A network that does not load: the build is broken.
+pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
+    let (detector, tracker, gallery) = (settings.detector.clone(), settings.tracker.clone(), settings.gallery.clone());
+    let centerface = CenterFace::bundled_model()?;
+    let mobilefacenet = MobileFaceNet::bundled_model()?;
+    let (age, gender) = DlibAgeGender::bundled_models()?;
+    Ok(Stages::new(
+        move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector).map_err(|e| StageError::fatal("detect", e))?)),
+        move || Ok(Box::new(Sort::new(tracker.clone()))),
+    )
+    .identifying(
+        move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone()).map_err(|e| StageError::fatal("embed", e))?)),
+        move || Ok(Box::new(Gallery::with(gallery.clone()))),
+    )
+    .classifying(
+        move || {
+            let network = DlibAgeGender::new(age.clone(), gender.clone());
+            Ok(Box::new(network.map_err(|e| StageError::fatal("classify", e))?))
+        },
+        || Ok(Box::new(Vote::default())),
+    ))
+}
