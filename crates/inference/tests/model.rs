@@ -1,5 +1,7 @@
 //! Loading and running networks: good ones, and everything else.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
+
 use std::path::{Path, PathBuf};
 use std::thread;
 

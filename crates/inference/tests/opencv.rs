@@ -1,7 +1,9 @@
 //! The kernels against OpenCV 5.0 (`data/make.py` makes the values). Pictures of bytes in RGB.
 //!
-//! Tolerances: one level for scaling, where OpenCV rounds between its passes when it enlarges. For warping two
-//! levels nearly everywhere: OpenCV places samples on a grid of 1/32 pixel, which counts across sharp edges.
+//! Tolerance: one level everywhere. OpenCV rounds between its passes when it enlarges, and weighs samples in
+//! fixed-point numbers.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
 
 use passerby_inference::{Border, Letterbox, Normalize, Scratch, letterbox, warp};
 use passerby_types::{ColorSpace, Image, PixelLayout, Similarity};
@@ -25,17 +27,12 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
-/// The differences in levels between planes and OpenCV's interleaved bytes, largest last.
-fn differences(planes: &[f32], interleaved: &[f64]) -> Vec<u32> {
+/// The largest difference in levels between planes and OpenCV's interleaved bytes.
+fn difference(planes: &[f32], interleaved: &[f64]) -> f64 {
     let plane = planes.len() / 3;
     assert_eq!(planes.len(), interleaved.len());
-    let mut all: Vec<u32> = (0..plane)
-        .flat_map(|i| {
-            (0..3).map(move |c| (f64::from(planes[c * plane + i]) - interleaved[3 * i + c]).abs() as u32)
-        })
-        .collect();
-    all.sort_unstable();
-    all
+    let pairs = (0..planes.len()).map(|i| (planes[i % 3 * plane + i / 3], interleaved[i]));
+    pairs.map(|(ours, theirs)| (f64::from(ours) - theirs).abs()).fold(0.0, f64::max)
 }
 
 #[test]
@@ -48,7 +45,7 @@ fn scaling_and_warping_equal_opencvs() {
         let (image, want) = (picture(from[0] as usize, from[1] as usize), numbers(&case["rgb"]));
         let (width, height) = (size[0] as usize, size[1] as usize);
         let mut out = vec![0.0; 3 * width * height];
-        let (most, worst) = if case["kind"] == "resize" {
+        if case["kind"] == "resize" {
             let place = Letterbox {
                 input_width: width,
                 input_height: height,
@@ -56,16 +53,12 @@ fn scaling_and_warping_equal_opencvs() {
                 content_height: height,
             };
             letterbox(&image, &place, &Normalize::NONE, &mut Scratch::default(), &mut out);
-            (1, 1)
         } else {
             let [a, b, tx, ty] = <[f64; 4]>::try_from(numbers(&case["transform"])).unwrap().map(|v| v as f32);
             let border = if case["border"] == "zero" { Border::Zero } else { Border::Replicate };
             warp(&image, &Similarity { a, b, tx, ty }, width, border, &Normalize::NONE, &mut out);
-            (2, 6)
-        };
-        let all = differences(&out, &want);
-        let (common, largest) = (all[all.len() * 99 / 100], all[all.len() - 1]);
-        println!("{} {} {}: {common} {largest}", case["kind"], case["border"], case["transform"]);
-        assert!(common <= most && largest <= worst, "{} of {from:?}: {common}, {largest}", case["kind"]);
+        }
+        let largest = difference(&out, &want);
+        assert!(largest <= 1.0, "{} of {from:?} {}: {largest} levels", case["kind"], case["transform"]);
     }
 }

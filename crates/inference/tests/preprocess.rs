@@ -1,5 +1,7 @@
 //! The kernels against plain twins that work pixel by pixel in f64, over layouts, sizes, strides and colour spaces.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
+
 use passerby_inference::{Border, ChannelOrder, Letterbox, Normalize, Scratch, letterbox, to_rgb, warp};
 use passerby_testkit::{LAYOUTS, noise};
 use passerby_types::{ColorSpace, Image, Matrix, PixelLayout, Point, Range, Similarity};
