@@ -1,0 +1,230 @@
+//! Draws cut-outs into an I420 picture: one pass across and one down with fixed-point weights.
+
+use passerby_types::Image;
+
+use super::cutout::{Cutout, OPAQUE};
+use super::random::Random;
+
+/// Where a cut-out stands: a portrait's pixel p is drawn at `scale * p + (x, y)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Place {
+    pub(super) scale: f64,
+    pub(super) x: f64,
+    pub(super) y: f64,
+}
+
+/// The bits after the point of a filter weight.
+const SHIFT: u32 = 12;
+const ONE: u32 = 1 << SHIFT;
+
+/// For each target pixel from `start` on, the source pixels it is made of.
+struct Taps {
+    start: usize,
+    /// First source index, and where its weights begin and end.
+    spans: Vec<(usize, usize, usize)>,
+    weights: Vec<u32>,
+}
+
+impl Taps {
+    /// A triangle filter, as wide as a target pixel where that is wider than a source pixel. Source pixels outside
+    /// count as empty, except behind the end where `hold` repeats the last one.
+    fn new(scale: f64, shift: f64, source: usize, target: usize, hold: bool) -> Self {
+        let radius = (1.0 / scale).max(1.0);
+        // Target pixels whose filter reaches the source at all.
+        let start = (shift - scale * radius).ceil().clamp(0.0, target as f64) as usize;
+        let reach = if hold {
+            f64::INFINITY
+        } else {
+            shift + scale * (source as f64 - 1.0 + radius)
+        };
+        let end = ((reach + 1.0).floor().clamp(0.0, target as f64) as usize).max(start);
+        let mut taps = Self {
+            start,
+            spans: Vec::with_capacity(end - start),
+            weights: Vec::new(),
+        };
+        let last = source as i64 - 1;
+        let mut raw = Vec::new();
+        for i in start..end {
+            let u = (i as f64 - shift) / scale;
+            let (low, high) = ((u - radius).ceil() as i64, (u + radius).floor() as i64);
+            raw.clear();
+            raw.extend((low..=high).map(|k| (radius - (k as f64 - u).abs()).max(0.0)));
+            let total: f64 = raw.iter().sum();
+            let from = taps.weights.len();
+            let first = low.clamp(0, last);
+            let mut spent = 0.0;
+            let mut given = 0;
+            for (k, weight) in (low..=high).zip(&raw) {
+                // Rounds the running sum, so that the weights of a whole filter add up to one exactly.
+                spent += weight / total;
+                let until = (spent * f64::from(ONE) + 0.5) as u32;
+                let weight = until - given;
+                given = until;
+                let k = if hold { k.min(last) } else { k };
+                if !(0..=last).contains(&k) {
+                    continue;
+                }
+                let slot = from + (k - first) as usize;
+                if slot == taps.weights.len() {
+                    taps.weights.push(0);
+                }
+                taps.weights[slot] += weight;
+            }
+            taps.spans.push((first as usize, from, taps.weights.len()));
+        }
+        taps
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &[u32])> {
+        self.spans
+            .iter()
+            .map(|&(first, from, to)| (first, &self.weights[from..to]))
+    }
+
+    /// The first source index used, and one past the last.
+    fn used(&self) -> (usize, usize) {
+        let first = self.spans.iter().map(|s| s.0).min().unwrap_or(0);
+        let end = self.spans.iter().map(|s| s.0 + s.2 - s.1).max().unwrap_or(0);
+        (first, end)
+    }
+}
+
+/// Buffers that are kept from one picture to the next.
+#[derive(Default)]
+pub(super) struct Scratch {
+    rows: Vec<u16>,
+}
+
+/// Draws `cutout` at `place` over `image`, above row `floor` only (even).
+pub(super) fn draw(image: &mut Image, cutout: &Cutout, place: Place, floor: u32, scratch: &mut Scratch) {
+    let (width, height) = (image.width() as usize, image.height().min(floor) as usize);
+    blend(image, cutout, [0].as_slice(), place, (width, height), scratch);
+    // Chroma sample j lies midway between the luma samples 2 j and 2 j + 1.
+    let half = Place {
+        scale: place.scale / 2.0,
+        x: (place.x - 0.5) / 2.0,
+        y: (place.y - 0.5) / 2.0,
+    };
+    let size = (width.div_ceil(2), height.div_ceil(2));
+    blend(image, cutout, [1, 2].as_slice(), half, size, scratch);
+}
+
+fn blend(
+    image: &mut Image,
+    cutout: &Cutout,
+    planes: &[usize],
+    place: Place,
+    (width, height): (usize, usize),
+    scratch: &mut Scratch,
+) {
+    let across = Taps::new(place.scale, place.x, cutout.width, width, false);
+    let down = Taps::new(place.scale, place.y, cutout.height, height, true);
+    let (columns, (top, bottom)) = (across.spans.len(), down.used());
+    if columns == 0 || top >= bottom {
+        return;
+    }
+    // Alpha first, then the planes, each `columns` wide.
+    let sources: Vec<&[u16]> = std::iter::once(cutout.alpha.as_slice())
+        .chain(planes.iter().map(|&p| cutout.planes[p].as_slice()))
+        .collect();
+    let size = columns * (bottom - top);
+    scratch.rows.clear();
+    scratch.rows.reserve(size * sources.len());
+    for source in &sources {
+        for y in top..bottom {
+            let row = &source[y * cutout.width..][..cutout.width];
+            scratch.rows.extend(across.iter().map(|(first, weights)| {
+                let sum: u32 = weights
+                    .iter()
+                    .zip(&row[first..])
+                    .map(|(&w, &v)| w * u32::from(v))
+                    .sum();
+                ((sum + ONE / 2) >> SHIFT) as u16
+            }));
+        }
+    }
+    let (alpha, values) = scratch.rows.split_at(size);
+    let mut cover = vec![0_u32; columns];
+    let mut sum = vec![0_u32; columns];
+    for (i, (first, weights)) in down.iter().enumerate() {
+        filter_down(&mut cover, alpha, first - top, weights);
+        for (plane, value) in planes.iter().zip(values.chunks_exact(size)) {
+            filter_down(&mut sum, value, first - top, weights);
+            let out = &mut image.row_mut(*plane, down.start + i)[across.start..][..columns];
+            for ((out, &v), &a) in out.iter_mut().zip(&sum).zip(&cover) {
+                let rest = u32::from(*out) * (OPAQUE - a.min(OPAQUE)) / 255;
+                *out = ((v + rest + 127) / 255).min(255) as u8;
+            }
+        }
+    }
+}
+
+/// The weighted sum of rows from `first` on.
+fn filter_down(out: &mut [u32], rows: &[u16], first: usize, weights: &[u32]) {
+    out.fill(ONE / 2);
+    for (row, &weight) in rows.chunks_exact(out.len()).skip(first).zip(weights) {
+        for (out, &v) in out.iter_mut().zip(row) {
+            *out += weight * u32::from(v);
+        }
+    }
+    for out in out {
+        *out >>= SHIFT;
+    }
+}
+
+/// Adds to every luma sample a number from `-amplitude` to `amplitude`, each as likely.
+pub(super) fn add_noise(image: &mut Image, amplitude: u8, random: &mut Random) {
+    if amplitude == 0 {
+        return;
+    }
+    let (steps, middle) = (2 * u32::from(amplitude) + 1, i16::from(amplitude));
+    for y in 0..image.height() as usize {
+        for eight in image.row_mut(0, y).chunks_mut(8) {
+            for (out, random) in eight.iter_mut().zip(random.next().to_le_bytes()) {
+                let noise = (u32::from(random) * steps >> 8) as i16 - middle;
+                *out = (i16::from(*out) + noise).clamp(0, 255) as u8;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_inside_the_source_add_up_to_one() {
+        for (scale, shift) in [(1.0, 0.0), (0.37, 3.3), (2.5, -7.7), (0.051, 40.2), (1.0, 0.5)] {
+            let taps = Taps::new(scale, shift, 200, 300, true);
+            for (i, (first, weights)) in taps.iter().enumerate() {
+                let u = ((taps.start + i) as f64 - shift) / scale;
+                assert!(first + weights.len() <= 200);
+                if u > (1.0 / scale).max(1.0) {
+                    assert_eq!(weights.iter().sum::<u32>(), ONE, "{scale} {shift} {u}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn unit_scale_copies_each_pixel() {
+        let taps = Taps::new(1.0, 2.0, 5, 20, false);
+        let found: Vec<_> = taps.iter().map(|(f, w)| (f, w.iter().sum::<u32>())).collect();
+        for (first, weight) in found
+            .iter()
+            .skip_while(|(_, w)| *w == 0)
+            .take(5)
+            .map(|f| (f.0, f.1))
+        {
+            assert!(first < 5 && weight == ONE, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_person_far_outside_has_no_taps() {
+        assert!(Taps::new(0.5, -1e5, 100, 300, false).spans.is_empty());
+        assert!(Taps::new(0.5, 1e5, 100, 300, false).spans.is_empty());
+        assert!(Taps::new(0.5, 1e5, 100, 300, true).spans.is_empty());
+    }
+}
