@@ -1,1 +1,44 @@
-//! placeholder
+//! Age and gender: [`DlibAgeGender`], a [`Classifier`](passerby_types::Classifier) that estimates both from a single
+//! view of a face, and [`Vote`], a [`Fuse`](passerby_types::Fuse) that settles them over the views of a track.
+//!
+//! They are estimates of what a network says, for statistics over many people; of one person they are often wrong.
+//!
+//! ```
+//! use passerby_demographics::{DlibAgeGender, Vote};
+//! use passerby_types::{Age, Attributes, Classifier, Fuse, TrackKey};
+//!
+//! # #[cfg(feature = "bundled")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut classifier = DlibAgeGender::bundled()?;
+//! assert!(classifier.classify(&[])?.is_empty());
+//!
+//! let (mut vote, track) = (Vote::new(), TrackKey::default());
+//! let mut known = None;
+//! for years in [31.0, 35.0, 33.0] {
+//!     let view = Attributes { age: Age { years, low: years - 8.0, high: years + 9.0 }, p_male: 0.9 };
+//!     known = vote.fuse(track, &view, 0.6);
+//! }
+//! let known = known.ok_or("three good views are enough")?;
+//! assert!((known.age.years - 33.0).abs() < 0.1 && known.p_male > 0.9);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "bundled"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Features
+//! - `bundled` (default): the weights (5.6 MB) are part of the binary. Without it, load them with
+//!   [`DlibAgeGender::from_paths`].
+
+mod align;
+mod dlib;
+mod error;
+mod network;
+mod vote;
+
+pub use dlib::DlibAgeGender;
+pub use error::LoadError;
+pub use vote::{Settings, Vote};
+
+/// What errors call this stage.
+const STAGE: &str = "classify";

@@ -1,0 +1,85 @@
+//! One of dlib's networks with its own chip: pixels in, probabilities out.
+
+use passerby_inference::{Border, ChannelOrder, Model, Normalize, RunError, Session, Tensor, warp};
+use passerby_types::{Image, Similarity};
+
+use crate::LoadError;
+
+/// RGB, `(v - mean) / 256`: dlib, `dlib/dnn/input.h`, `input_rgb_image_sized`.
+const NORMALIZE: Normalize = Normalize {
+    mean: [122.781998, 117.000999, 104.297997],
+    scale: [1.0 / 256.0; 3],
+    order: ChannelOrder::Rgb,
+};
+
+/// A network of `SIDE` x `SIDE` pixels and `CLASSES` probabilities.
+pub(crate) struct Network<const SIDE: usize, const CLASSES: usize> {
+    pub(crate) session: Session,
+    input: Vec<f32>,
+}
+
+impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
+    /// `what` it estimates is for the error of a network that does not have `CLASSES` answers.
+    pub(crate) fn new(what: &'static str, model: &Model) -> Result<Self, LoadError> {
+        let mut session = model.session([3, SIDE, SIDE])?;
+        // No faces: nothing runs, and the answer has the shape it always has.
+        let answers = session.run(0, &[])?;
+        let found = answers.first().map_or(&[][..], |t| &t.shape()[1..]);
+        if found != [CLASSES] {
+            return Err(LoadError::Output {
+                model: model.name().to_owned(),
+                what,
+                output: model.outputs().first().map(|o| o.name.clone()).unwrap_or_default(),
+                found: found.to_vec(),
+                expected: CLASSES,
+            });
+        }
+        Ok(Self {
+            session,
+            input: vec![0.0; 3 * SIDE * SIDE],
+        })
+    }
+
+    /// The probabilities for the face at `picture_from_chip`, of the sum 1; `None` where the network's answer is no
+    /// distribution.
+    pub(crate) fn probabilities(
+        &mut self,
+        image: &Image,
+        picture_from_chip: &Similarity,
+    ) -> Result<Option<[f32; CLASSES]>, RunError> {
+        warp(
+            image,
+            picture_from_chip,
+            SIDE,
+            Border::Replicate,
+            &NORMALIZE,
+            &mut self.input,
+        );
+        let answers = self.session.run(1, &self.input)?;
+        let answer = answers.first().map_or(&[][..], Tensor::data);
+        Ok(distribution(answer))
+    }
+}
+
+/// The numbers over their sum; `None` where they are not `N`, one is negative or not finite, or all are 0.
+fn distribution<const N: usize>(values: &[f32]) -> Option<[f32; N]> {
+    let mut p: [f32; N] = values.try_into().ok()?;
+    let sum: f32 = p.iter().sum();
+    let sound = p.iter().all(|v| *v >= 0.0) && sum > 0.0 && sum.is_finite();
+    p.iter_mut().for_each(|v| *v /= sum);
+    sound.then_some(p)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_probabilities_are_a_distribution() {
+        assert_eq!(distribution::<2>(&[0.25, 0.75]), Some([0.25, 0.75]));
+        assert_eq!(distribution::<2>(&[1.0, 3.0]), Some([0.25, 0.75]));
+        for broken in [&[0.5][..], &[0.0, 0.0], &[-0.5, 1.5], &[f32::NAN, 1.0], &[f32::INFINITY, 1.0]] {
+            assert_eq!(distribution::<2>(broken), None, "{broken:?}");
+        }
+    }
+}
