@@ -1,0 +1,134 @@
+//! The whole chain on photographs - detect, align, embed, age, gender - against what the reference chain says of them
+//! (`models/tools/golden.py`: onnxruntime and OpenCV). The bars are those of `models/README.md`.
+#![cfg(feature = "bundled")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed expectation is a failed test")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use passerby::demographics::DlibAgeGender;
+use passerby::detect::{CenterFace, CenterFaceSettings};
+use passerby::reid::MobileFaceNet;
+use passerby::types::{
+    BBox, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame, FramePool, Image, Landmarks,
+    Point,
+};
+use serde::Deserialize;
+
+/// What the reference chain says of one photograph.
+#[derive(Deserialize)]
+struct Golden {
+    image: String,
+    /// Width and height.
+    size: [u32; 2],
+    faces: Vec<GoldenFace>,
+}
+
+#[derive(Deserialize)]
+struct GoldenFace {
+    /// Left, top, right, bottom.
+    #[serde(rename = "box")]
+    corners: [f32; 4],
+    landmarks: [[f32; 2]; 5],
+    age: f32,
+    p_male: f32,
+    embedding: Vec<f32>,
+}
+
+/// How far an answer is from the reference's.
+#[derive(Debug)]
+struct Distance {
+    iou: f32,
+    /// The farthest landmark, over the width of the box.
+    landmark: f32,
+    cosine: f32,
+    years: f32,
+    same_gender: bool,
+}
+
+impl Distance {
+    fn is_close(&self) -> bool {
+        self.iou >= 0.9
+            && self.landmark <= 0.03
+            && self.cosine >= 0.99
+            && self.years <= 2.0
+            && self.same_gender
+    }
+}
+
+struct Chain {
+    detector: CenterFace,
+    embedder: MobileFaceNet,
+    classifier: DlibAgeGender,
+}
+
+impl Chain {
+    fn new() -> Self {
+        // As the reference ran: photographs are larger than a camera's faces.
+        let settings = CenterFaceSettings { long_side: 640, threshold: 0.5, ..CenterFaceSettings::default() };
+        Self {
+            detector: CenterFace::bundled(&settings).unwrap(),
+            embedder: MobileFaceNet::bundled().unwrap(),
+            classifier: DlibAgeGender::bundled().unwrap(),
+        }
+    }
+
+    fn distance(&mut self, frame: &Frame, face: &Face, golden: &GoldenFace) -> Distance {
+        let chip = [FaceChip::cut(frame, face, &FramePool::default()).unwrap()];
+        let embedding = self.embedder.embed(&chip).unwrap().remove(0).expect("an embedding");
+        let attributes = self.classifier.classify(&chip).unwrap().remove(0).expect("attributes");
+
+        let [x1, y1, x2, y2] = golden.corners;
+        let Landmarks(landmarks) = face.landmarks.expect("landmarks");
+        let off = landmarks.iter().zip(golden.landmarks).map(|(p, [x, y])| p.distance(Point::new(x, y)));
+        Distance {
+            iou: face.bbox.iou(&BBox::new(x1, y1, x2, y2)),
+            landmark: off.fold(0.0, f32::max) / (x2 - x1),
+            cosine: embedding.cosine(&Embedding::new(golden.embedding.clone()).unwrap()),
+            years: (attributes.age.years - golden.age).abs(),
+            same_gender: (attributes.p_male > 0.5) == (golden.p_male > 0.5),
+        }
+    }
+
+    /// Holds the chain to every photograph of a golden file.
+    fn hold(&mut self, golden: &Path, photographs: &Path) {
+        let entries: Vec<Golden> = serde_json::from_str(&std::fs::read_to_string(golden).unwrap()).unwrap();
+        assert!(entries.len() >= 5, "{} photographs in {}", entries.len(), golden.display());
+        for entry in entries {
+            let image = picture(&photographs.join(&entry.image));
+            assert_eq!([image.width(), image.height()], entry.size, "{}", entry.image);
+            let frame = Frame { meta: passerby_testkit::meta(0, 0), image: Arc::new(image) };
+            let faces = self.detector.detect(std::slice::from_ref(&frame)).unwrap().remove(0);
+            assert_eq!(faces.len(), entry.faces.len(), "faces in {}", entry.image);
+            for (face, golden) in faces.iter().zip(&entry.faces) {
+                let distance = self.distance(&frame, face, golden);
+                println!("{}: {distance:.4?}", entry.image);
+                assert!(distance.is_close(), "{}: {distance:?}", entry.image);
+            }
+        }
+    }
+}
+
+fn picture(path: &Path) -> Image {
+    let mut source = passerby::capture::open(path).unwrap();
+    source.next_picture().unwrap().expect("a picture").image
+}
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_bundled_portraits_are_seen_as_the_reference_sees_them() {
+    let portraits = repository().join("crates/capture/portraits");
+    Chain::new().hold(&repository().join("tests/golden/portraits.json"), &portraits);
+}
+
+#[test]
+fn the_full_size_photographs_are_seen_as_the_reference_sees_them() {
+    let Some(shared) = passerby_testkit::shared("golden") else {
+        return;
+    };
+    let portraits = shared.join("data/portraits");
+    Chain::new().hold(&portraits.join("golden.json"), &portraits);
+}
