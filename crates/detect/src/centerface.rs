@@ -67,9 +67,7 @@ impl CenterFace {
             return Ok(model.clone());
         }
         let bytes = include_bytes!("../models/centerface_fp16.onnx");
-        Ok(model
-            .insert(Model::from_bytes("centerface (bundled)", bytes)?)
-            .clone())
+        Ok(model.insert(Model::from_bytes("centerface (bundled)", bytes)?).clone())
     }
 
     /// CenterFace with the weights of an ONNX file. To make several instances, read the file once with
@@ -112,27 +110,14 @@ impl CenterFace {
             .map_err(|e| StageError::skip(STAGE, e))?;
 
         self.input.resize(place.item().iter().product(), 0.0);
-        letterbox(
-            image,
-            &place,
-            &Normalize::NONE,
-            &mut self.scratch,
-            &mut self.input,
-        );
-        let answers = session
-            .run(1, &self.input)
-            .map_err(|e| StageError::reset(STAGE, e))?;
+        letterbox(image, &place, &Normalize::NONE, &mut self.scratch, &mut self.input);
+        let answers = session.run(1, &self.input).map_err(|e| StageError::reset(STAGE, e))?;
 
-        let maps = self
-            .outputs
-            .map(|at| answers.get(at).map_or(&[][..], Tensor::data));
+        let maps = self.outputs.map(|at| answers.get(at).map_or(&[][..], Tensor::data));
         let maps = Maps::new(place.input_width, place.input_height, maps).ok_or_else(|| {
             let shapes: Vec<&[usize]> = answers.iter().map(Tensor::shape).collect();
             let (name, item) = (self.model.name(), place.item());
-            StageError::fatal(
-                STAGE,
-                format!("{name}: answers of {shapes:?} do not fit an input of {item:?}"),
-            )
+            StageError::fatal(STAGE, format!("{name}: answers of {shapes:?} do not fit an input of {item:?}"))
         })?;
         let faces = maps.faces(self.settings.threshold);
         let faces = nms(faces, self.settings.nms_iou, self.settings.max_faces);
@@ -153,8 +138,7 @@ impl Detector for CenterFace {
     /// `Fatal`: the network's answers are not CenterFace's.
     fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
         let each = frames.iter();
-        each.map(|frame| self.faces(&frame.image).map_err(|e| e.at(&frame.meta)))
-            .collect()
+        each.map(|frame| self.faces(&frame.image).map_err(|e| e.at(&frame.meta))).collect()
     }
 }
 
@@ -170,10 +154,7 @@ impl fmt::Debug for CenterFace {
 
 /// Where each of [`OUTPUTS`] is, in a network that has what CenterFace has.
 fn interface(model: &Model) -> Result<[usize; 4], LoadError> {
-    let differs = |what: String| LoadError::Interface {
-        model: model.name().to_owned(),
-        what,
-    };
+    let differs = |what: String| LoadError::Interface { model: model.name().to_owned(), what };
     let channels = |dims: &[Option<usize>], n: usize| match dims {
         [_, c, _, _] => c.is_none_or(|c| c == n),
         dims => dims.is_empty(),
@@ -191,9 +172,7 @@ fn interface(model: &Model) -> Result<[usize; 4], LoadError> {
         *at = place.ok_or_else(|| differs(format!("no output {name}")))?;
         let dims = &model.outputs()[*at].dims;
         if !channels(dims, n) {
-            return Err(differs(format!(
-                "output {name} is {dims:?}, not {n} channels of a map"
-            )));
+            return Err(differs(format!("output {name} is {dims:?}, not {n} channels of a map")));
         }
     }
     Ok(found)
@@ -205,8 +184,6 @@ fn scaled(face: &Face, (x, y): (f32, f32)) -> Face {
     Face {
         bbox: BBox::new(x1 * x, y1 * y, x2 * x, y2 * y),
         score: face.score,
-        landmarks: face
-            .landmarks
-            .map(|l| Landmarks(l.0.map(|p| Point::new(p.x * x, p.y * y)))),
+        landmarks: face.landmarks.map(|l| Landmarks(l.0.map(|p| Point::new(p.x * x, p.y * y)))),
     }
 }

@@ -34,33 +34,21 @@ impl<'a> Maps<'a> {
         let whole = cols * STRIDE == input_width && rows * STRIDE == input_height;
         let fits = maps.iter().zip(CHANNELS).all(|(map, n)| map.len() == n * cells);
         let [heat, scale, offset, points] = maps;
-        (whole && fits).then_some(Self {
-            cols,
-            cells,
-            heat,
-            scale,
-            offset,
-            points,
-        })
+        (whole && fits).then_some(Self { cols, cells, heat, scale, offset, points })
     }
 
     /// The faces of every cell whose likelihood is above `threshold`, row by row, in pixels of the input; many cells
     /// may mean one face. Cells with a number that is not finite or a box without area are left out.
     pub(crate) fn faces(&self, threshold: f32) -> Vec<Face> {
         let cells = 0..self.cells;
-        cells
-            .filter(|&cell| self.heat[cell] > threshold)
-            .filter_map(|cell| self.face(cell))
-            .collect()
+        cells.filter(|&cell| self.heat[cell] > threshold).filter_map(|cell| self.face(cell)).collect()
     }
 
     fn face(&self, cell: usize) -> Option<Face> {
         let stride = STRIDE as f32;
         let at = |map: &[f32], plane: usize| map[plane * self.cells + cell];
-        let (input_width, input_height) = (
-            self.cols as f32 * stride,
-            (self.cells / self.cols) as f32 * stride,
-        );
+        let (input_width, input_height) =
+            (self.cols as f32 * stride, (self.cells / self.cols) as f32 * stride);
         let (cx, cy) = ((cell % self.cols) as f32, (cell / self.cols) as f32);
 
         let (height, width) = (at(self.scale, 0).exp() * stride, at(self.scale, 1).exp() * stride);
@@ -69,12 +57,7 @@ impl<'a> Maps<'a> {
         };
         let x1 = corner(cx, at(self.offset, 1), width, input_width);
         let y1 = corner(cy, at(self.offset, 0), height, input_height);
-        let bbox = BBox::new(
-            x1,
-            y1,
-            (x1 + width).min(input_width),
-            (y1 + height).min(input_height),
-        );
+        let bbox = BBox::new(x1, y1, (x1 + width).min(input_width), (y1 + height).min(input_height));
         let landmarks = Landmarks(std::array::from_fn(|j| {
             let (down, right) = (at(self.points, 2 * j), at(self.points, 2 * j + 1));
             Point::new(x1 + width * right, y1 + height * down)
@@ -104,18 +87,11 @@ mod tests {
     impl Blank {
         fn new() -> Self {
             let [heat, scale, offset, points] = CHANNELS.map(|n| vec![0.0; n * CELLS]);
-            Self {
-                heat,
-                scale,
-                offset,
-                points,
-            }
+            Self { heat, scale, offset, points }
         }
 
         fn faces(&self, threshold: f32) -> Vec<Face> {
-            Maps::new(16, 8, [&self.heat, &self.scale, &self.offset, &self.points])
-                .unwrap()
-                .faces(threshold)
+            Maps::new(16, 8, [&self.heat, &self.scale, &self.offset, &self.points]).unwrap().faces(threshold)
         }
     }
 
@@ -130,9 +106,7 @@ mod tests {
         maps.offset[CELLS + cell] = 0.125; // half a pixel to the right
         maps.points[2 * CELLS + cell] = 0.5; // the right eye: half the height down,
         maps.points[3 * CELLS + cell] = 0.75; // three quarters of the width to the right
-        let [face] = maps.faces(0.5)[..] else {
-            panic!("one face")
-        };
+        let [face] = maps.faces(0.5)[..] else { panic!("one face") };
         let close = |a: f32, b: f32| (a - b).abs() < 1e-5;
         assert!(close(face.bbox.x1, 7.5) && close(face.bbox.x2, 13.5));
         assert!(close(face.bbox.y1, 4.0) && close(face.bbox.y2, 6.0));
@@ -158,9 +132,7 @@ mod tests {
         maps.heat[0] = 0.9;
         maps.scale[0] = 1.5_f32.ln(); // 6 pixels high, so from -1: moved to 0
         maps.scale[CELLS] = 9.0_f32.ln(); // 36 pixels wide, more than the input
-        let [face] = maps.faces(0.5)[..] else {
-            panic!("one face")
-        };
+        let [face] = maps.faces(0.5)[..] else { panic!("one face") };
         assert_eq!((face.bbox.x1, face.bbox.x2), (0.0, 16.0));
         assert_eq!(face.bbox.y1, 0.0);
         assert!((face.bbox.y2 - 6.0).abs() < 1e-5);

@@ -10,10 +10,7 @@ pub(crate) struct Recent<K, V> {
 impl<K: PartialEq, V> Recent<K, V> {
     /// None yet. A capacity of 0 counts as 1.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            entries: Vec::new(),
-            capacity: capacity.max(1),
-        }
+        Self { entries: Vec::new(), capacity: capacity.max(1) }
     }
 
     /// The value of `key`, made where there is none.

@@ -28,29 +28,17 @@ pub struct CenterFaceSettings {
 
 impl Default for CenterFaceSettings {
     fn default() -> Self {
-        Self {
-            long_side: 480,
-            threshold: 0.4,
-            nms_iou: 0.3,
-            max_faces: 256,
-        }
+        Self { long_side: 480, threshold: 0.4, nms_iou: 0.3, max_faces: 256 }
     }
 }
 
 impl CenterFaceSettings {
     pub(crate) fn check(&self) -> Result<(), LoadError> {
         let probability = |value: f32| (0.0..=1.0).contains(&value);
-        let wrong = |setting, value: String, range: &'static str| LoadError::Setting {
-            setting,
-            value,
-            range,
-        };
+        let wrong =
+            |setting, value: String, range: &'static str| LoadError::Setting { setting, value, range };
         if !LONG_SIDES.contains(&self.long_side) {
-            return Err(wrong(
-                "long_side",
-                self.long_side.to_string(),
-                "32 to 3840 pixels",
-            ));
+            return Err(wrong("long_side", self.long_side.to_string(), "32 to 3840 pixels"));
         }
         if !probability(self.threshold) {
             return Err(wrong("threshold", self.threshold.to_string(), "0 to 1"));
@@ -76,10 +64,7 @@ mod tests {
         assert_eq!(told(|_| ()), Ok(()));
         assert_eq!(told(|s| s.max_faces = 0), Ok(()));
         for (change, name) in [
-            (
-                (|s| s.long_side = 0) as fn(&mut CenterFaceSettings),
-                "long_side 0",
-            ),
+            ((|s| s.long_side = 0) as fn(&mut CenterFaceSettings), "long_side 0"),
             (|s| s.long_side = u32::MAX, "long_side 4294967295"),
             (|s| s.threshold = f32::NAN, "threshold NaN"),
             (|s| s.threshold = -0.1, "threshold -0.1"),

@@ -17,10 +17,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn small() -> CenterFaceSettings {
-    CenterFaceSettings {
-        long_side: 96,
-        ..CenterFaceSettings::default()
-    }
+    CenterFaceSettings { long_side: 96, ..CenterFaceSettings::default() }
 }
 
 #[test]
@@ -33,21 +30,13 @@ fn it_is_a_detector() {
 fn it_is_a_detector_that_reports_anything_too() {
     let _alone = alone();
     // At a threshold of nearly 0 noise is full of faces: what the suite asks of their order and numbers is asked.
-    let settings = CenterFaceSettings {
-        threshold: 1e-4,
-        nms_iou: 1.0,
-        max_faces: usize::MAX,
-        ..small()
-    };
+    let settings = CenterFaceSettings { threshold: 1e-4, nms_iou: 1.0, max_faces: usize::MAX, ..small() };
     suite::detector(|| CenterFace::bundled(&settings).unwrap());
     let frames = [frame(0, noise(PixelLayout::Rgb8, 96, 64, 3))];
     let faces = CenterFace::bundled(&settings).unwrap().detect(&frames).unwrap();
     assert!(faces[0].len() > 10, "{} faces", faces[0].len());
 
-    let few = CenterFaceSettings {
-        max_faces: 3,
-        ..settings
-    };
+    let few = CenterFaceSettings { max_faces: 3, ..settings };
     let best = CenterFace::bundled(&few).unwrap().detect(&frames).unwrap();
     assert_eq!(best[0], faces[0][..3]);
 }
@@ -70,14 +59,10 @@ fn pictures_of_any_size_and_shape_are_fine() {
 #[test]
 fn a_stream_that_changes_its_shape_at_every_frame_is_fine() {
     let _alone = alone();
-    let settings = CenterFaceSettings {
-        long_side: 256,
-        ..CenterFaceSettings::default()
-    };
+    let settings = CenterFaceSettings { long_side: 256, ..CenterFaceSettings::default() };
     let mut detector = CenterFace::bundled(&settings).unwrap();
-    let frames: Vec<_> = (1..=20)
-        .map(|n| frame(n, noise(PixelLayout::Nv12, 16 * n as u32, 160, n)))
-        .collect();
+    let frames: Vec<_> =
+        (1..=20).map(|n| frame(n, noise(PixelLayout::Nv12, 16 * n as u32, 160, n))).collect();
     let first = detector.detect(&frames).unwrap();
     let again = detector.detect(&frames).unwrap();
     assert_eq!(first, again);
@@ -98,9 +83,7 @@ fn what_is_not_centerface_is_told_by_name() {
     assert!(damaged.contains("half.onnx"), "{damaged}");
 
     let mut renamed = WEIGHTS.to_vec();
-    let at: Vec<usize> = (0..renamed.len() - 3)
-        .filter(|&i| &renamed[i..i + 3] == b"540")
-        .collect();
+    let at: Vec<usize> = (0..renamed.len() - 3).filter(|&i| &renamed[i..i + 3] == b"540").collect();
     for i in at {
         renamed[i + 2] = b'x';
     }
@@ -110,10 +93,7 @@ fn what_is_not_centerface_is_told_by_name() {
     assert_eq!(error.to_string(), "other.onnx: not CenterFace: no output 540");
     assert_eq!(StageError::from(error).class(), ErrorClass::Fatal);
 
-    let settings = CenterFaceSettings {
-        long_side: 7,
-        ..small()
-    };
+    let settings = CenterFaceSettings { long_side: 7, ..small() };
     let setting = told(CenterFace::bundled(&settings));
     assert_eq!(setting, "long_side 7 is outside 32 to 3840 pixels");
 }
@@ -122,16 +102,10 @@ fn what_is_not_centerface_is_told_by_name() {
 fn weights_from_a_file_are_the_bundled_ones() {
     let _alone = alone();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/models/centerface_fp16.onnx");
-    let settings = CenterFaceSettings {
-        threshold: 1e-4,
-        ..small()
-    };
+    let settings = CenterFaceSettings { threshold: 1e-4, ..small() };
     let frames = [frame(0, noise(PixelLayout::Rgb8, 64, 48, 5))];
     let faces = |mut detector: CenterFace| detector.detect(&frames).unwrap();
-    let (a, b) = (
-        CenterFace::from_path(file, &settings).unwrap(),
-        CenterFace::bundled(&settings).unwrap(),
-    );
+    let (a, b) = (CenterFace::from_path(file, &settings).unwrap(), CenterFace::bundled(&settings).unwrap());
     assert!(format!("{a:?}").contains("centerface_fp16.onnx"));
     assert_eq!(a.settings(), &settings);
     assert_eq!(faces(a), faces(b));
