@@ -52,13 +52,20 @@ fn read(channel: &Channel<'_>, x: usize, y: usize, out: &mut [f32]) {
     }
 }
 
-/// The same arithmetic as [`ColorSpace::rgb`], term by term, so that the results are equal; by way of `i32`, to
-/// which a vector of floats converts in one instruction.
+/// Added to a number from 0 to 255, this leaves it rounded in the lowest byte of the sum's bits: 2^23.
+const SHIFTER: f32 = 8_388_608.0;
+
+/// The same arithmetic as [`ColorSpace::rgb`], term by term, so that the results are equal. Rust's conversion of a
+/// float to an integer checks for what an integer cannot hold, which costs more than all the rest; so the integer
+/// part is taken from the bits of a sum.
 fn convert(samples: &[[f32; RUN]; 3], [offset, y_gain, r_v, g_u, g_v, b_u]: [f32; 6], out: &mut [u8]) {
     let byte = |c: f32| {
         let c = c + 0.5;
         let c = if c > 0.0 { c } else { 0.0 };
-        (if c < 255.0 { c } else { 255.0 }) as i32
+        let c = if c < 255.0 { c } else { 255.0 };
+        let rounded = (c + SHIFTER) - SHIFTER;
+        let floor = if rounded > c { rounded - 1.0 } else { rounded };
+        (floor + SHIFTER).to_bits()
     };
     let mut colors = [[0; RUN]; 3];
     let [red, green, blue] = &mut colors;
