@@ -5,13 +5,8 @@ use passerby_types::{Landmarks, Point, Similarity};
 /// Where the five landmarks lie in dlib's mean face, a unit square around the 51 inner points: the centres of the eyes,
 /// the tip of the nose, the corners of the mouth. From `mean_face_shape_x` and `mean_face_shape_y` of dlib,
 /// `dlib/image_transforms/interpolation.h`, `get_face_chip_details`.
-const MEAN_FACE: [(f32, f32); 5] = [
-    (0.2273, 0.2214),
-    (0.7528, 0.2212),
-    (0.4901, 0.5156),
-    (0.2541, 0.7802),
-    (0.7261, 0.7802),
-];
+const MEAN_FACE: [(f32, f32); 5] =
+    [(0.2273, 0.2214), (0.7528, 0.2212), (0.4901, 0.5156), (0.2541, 0.7802), (0.7261, 0.7802)];
 
 /// The part of the unit square added on each side: the networks were trained on chips with this padding.
 const PADDING: f32 = 0.2;
@@ -32,13 +27,7 @@ mod tests {
 
     #[test]
     fn the_template_lies_where_the_networks_expect_it() {
-        let at = [
-            (19.534, 19.264),
-            (43.557, 19.255),
-            (31.547, 32.713),
-            (20.759, 44.809),
-            (42.336, 44.809),
-        ];
+        let at = [(19.534, 19.264), (43.557, 19.255), (31.547, 32.713), (20.759, 44.809), (42.336, 44.809)];
         let landmarks = Landmarks(at.map(|(x, y)| Point::new(x, y)));
         let same = picture_from_chip(&landmarks, 64).unwrap();
         let half = picture_from_chip(&landmarks, 32).unwrap();
@@ -51,9 +40,6 @@ mod tests {
     #[test]
     fn landmarks_that_fit_no_face_have_no_chip() {
         assert_eq!(picture_from_chip(&Landmarks::default(), 64), None);
-        assert_eq!(
-            picture_from_chip(&Landmarks([Point::new(f32::NAN, 1.0); 5]), 64),
-            None
-        );
+        assert_eq!(picture_from_chip(&Landmarks([Point::new(f32::NAN, 1.0); 5]), 64), None);
     }
 }

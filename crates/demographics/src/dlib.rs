@@ -34,8 +34,9 @@ const TAIL: f32 = 0.05;
 ///
 /// The age is the mean of the network's distribution over the ages 0 to 80, the interval the part of it between 5 %
 /// and 95 %. `p_male` is what the gender network says. Measured on 999 pictures of people of 3 to 80 years (UTKFace):
-/// the age is wrong by 7.0 years in the mean, the gender right for 95.7 % of those from 10 years on. Take many views
-/// of a track together with a [`Vote`](crate::Vote).
+/// the age is wrong by 7.0 years in the mean, the gender right for 95.7 % of those from 10 years on. The interval of
+/// one view is the network's own word, and it is surer of some views than it is right: take many views of a track
+/// together with a [`Vote`](crate::Vote), whose interval widens where they disagree.
 ///
 /// Instances made from the same [`Model`]s share their weights; an instance of its own has only buffers. One instance
 /// works on one thread.
@@ -53,7 +54,7 @@ impl DlibAgeGender {
     #[cfg(feature = "bundled")]
     pub fn bundled() -> Result<Self, LoadError> {
         let (age, gender) = Self::bundled_models()?;
-        Self::new(&age, &gender)
+        Self::new(age, gender)
     }
 
     /// The bundled networks for age and for gender: dlib's age-v1 and gender-v1 (CC0), stored in half precision,
@@ -82,7 +83,7 @@ impl DlibAgeGender {
     /// # Errors
     /// [`LoadError`], which names the file.
     pub fn from_paths(age: impl AsRef<Path>, gender: impl AsRef<Path>) -> Result<Self, LoadError> {
-        Self::new(&Model::from_path(age)?, &Model::from_path(gender)?)
+        Self::new(Model::from_path(age)?, Model::from_path(gender)?)
     }
 
     /// The classifier with these weights: for age an input `[batch, 3, 64, 64]` and `[batch, 81]`, the probabilities
@@ -90,11 +91,8 @@ impl DlibAgeGender {
     ///
     /// # Errors
     /// [`LoadError::Model`] for another input, [`LoadError::Output`] for another output.
-    pub fn new(age: &Model, gender: &Model) -> Result<Self, LoadError> {
-        Ok(Self {
-            age: Network::new("age", age)?,
-            gender: Network::new("gender", gender)?,
-        })
+    pub fn new(age: Model, gender: Model) -> Result<Self, LoadError> {
+        Ok(Self { age: Network::new("age", age)?, gender: Network::new("gender", gender)? })
     }
 
     /// `None` for a face that cannot be aligned.
@@ -111,10 +109,7 @@ impl DlibAgeGender {
             let broken = "an answer of the age or gender network is no distribution";
             return Err(StageError::skip(STAGE, broken).at(&chip.meta));
         };
-        Ok(Some(Attributes {
-            age: age(&ages),
-            p_male: p_male.clamp(0.0, 1.0),
-        }))
+        Ok(Some(Attributes { age: age(&ages), p_male: p_male.clamp(0.0, 1.0) }))
     }
 }
 
@@ -131,8 +126,8 @@ impl Classifier for DlibAgeGender {
 /// The networks only.
 impl fmt::Debug for DlibAgeGender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (age, gender) = (&self.age.session, &self.gender.session);
-        write!(f, "DlibAgeGender({age:?}, {gender:?})")
+        let (age, gender) = (self.age.name(), self.gender.name());
+        write!(f, "DlibAgeGender({age}, {gender})")
     }
 }
 
@@ -140,11 +135,7 @@ impl fmt::Debug for DlibAgeGender {
 /// lopsided distribution may lie outside those; then the interval reaches to it.
 fn age(p: &[f32; AGES]) -> Age {
     let years = YOUNGEST * p[0] + p.iter().enumerate().map(|(i, p)| i as f32 * p).sum::<f32>();
-    Age {
-        years,
-        low: quantile(p, TAIL).min(years),
-        high: quantile(p, 1.0 - TAIL).max(years),
-    }
+    Age { years, low: quantile(p, TAIL).min(years), high: quantile(p, 1.0 - TAIL).max(years) }
 }
 
 /// The age below which a part `q` of the distribution lies. Class `i` stands for the year around `i`, evenly; class 0
@@ -181,10 +172,7 @@ mod tests {
         let even: Vec<(usize, f32)> = (20..40).map(|i| (i, 0.05)).collect();
         let even = ages(&even);
         assert!((even.years - 29.5).abs() < 1e-3, "{even:?}");
-        assert!(
-            (even.low - 20.5).abs() < 0.01 && (even.high - 38.5).abs() < 0.01,
-            "{even:?}"
-        );
+        assert!((even.low - 20.5).abs() < 0.01 && (even.high - 38.5).abs() < 0.01, "{even:?}");
 
         let infant = ages(&[(0, 1.0)]);
         assert_eq!(infant.years, 0.25);

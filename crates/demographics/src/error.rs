@@ -17,7 +17,9 @@ pub enum LoadError {
     Run(#[from] RunError),
     /// The network's first answer has another shape. Check that the file is what it should be, and that age and
     /// gender are not exchanged.
-    #[error("{model}: not a network for {what}: output {output} is {found:?} for a batch, not [batch, {expected}]")]
+    #[error(
+        "{model}: not a network for {what}: output {output} is {found:?} for a batch, not [batch, {expected}]"
+    )]
     Output {
         /// Which network.
         model: String,

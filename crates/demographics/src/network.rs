@@ -5,22 +5,20 @@ use passerby_types::{Image, Similarity};
 
 use crate::LoadError;
 
-/// RGB, `(v - mean) / 256`: dlib, `dlib/dnn/input.h`, `input_rgb_image_sized`.
-const NORMALIZE: Normalize = Normalize {
-    mean: [122.781998, 117.000999, 104.297997],
-    scale: [1.0 / 256.0; 3],
-    order: ChannelOrder::Rgb,
-};
+/// RGB, `(v - mean) / 256`: dlib, `dlib/dnn/input.h`, `input_rgb_image_sized`, whose means are these to 2e-6.
+const NORMALIZE: Normalize =
+    Normalize { mean: [122.782, 117.001, 104.298], scale: [1.0 / 256.0; 3], order: ChannelOrder::Rgb };
 
 /// A network of `SIDE` x `SIDE` pixels and `CLASSES` probabilities.
 pub(crate) struct Network<const SIDE: usize, const CLASSES: usize> {
-    pub(crate) session: Session,
+    model: Model,
+    session: Session,
     input: Vec<f32>,
 }
 
 impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
     /// `what` it estimates is for the error of a network that does not have `CLASSES` answers.
-    pub(crate) fn new(what: &'static str, model: &Model) -> Result<Self, LoadError> {
+    pub(crate) fn new(what: &'static str, model: Model) -> Result<Self, LoadError> {
         let mut session = model.session([3, SIDE, SIDE])?;
         // No faces: nothing runs, and the answer has the shape it always has.
         let answers = session.run(0, &[])?;
@@ -34,10 +32,12 @@ impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
                 expected: CLASSES,
             });
         }
-        Ok(Self {
-            session,
-            input: vec![0.0; 3 * SIDE * SIDE],
-        })
+        Ok(Self { model, session, input: vec![0.0; 3 * SIDE * SIDE] })
+    }
+
+    /// What errors call it.
+    pub(crate) fn name(&self) -> &str {
+        self.model.name()
     }
 
     /// The probabilities for the face at `picture_from_chip`, of the sum 1; `None` where the network's answer is no
@@ -47,14 +47,7 @@ impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
         image: &Image,
         picture_from_chip: &Similarity,
     ) -> Result<Option<[f32; CLASSES]>, RunError> {
-        warp(
-            image,
-            picture_from_chip,
-            SIDE,
-            Border::Replicate,
-            &NORMALIZE,
-            &mut self.input,
-        );
+        warp(image, picture_from_chip, SIDE, Border::Replicate, &NORMALIZE, &mut self.input);
         let answers = self.session.run(1, &self.input)?;
         let answer = answers.first().map_or(&[][..], Tensor::data);
         Ok(distribution(answer))

@@ -59,12 +59,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            views: 3,
-            quality: 0.5,
-            memory: 20.0,
-            tracks: 4096,
-        }
+        Self { views: 3, quality: 0.5, memory: 20.0, tracks: 4096 }
     }
 }
 
@@ -120,10 +115,7 @@ impl Ballot {
             low: (self.years - (self.below + apart).sqrt()).max(self.years.min(0.0)),
             high: self.years + (self.above + apart).sqrt(),
         };
-        Attributes {
-            age,
-            p_male: 1.0 / (1.0 + (-worth * self.log_odds).exp()),
-        }
+        Attributes { age, p_male: 1.0 / (1.0 + (-worth * self.log_odds).exp()) }
     }
 }
 
@@ -137,11 +129,7 @@ impl Vote {
     /// No track known, these settings.
     #[must_use]
     pub fn with(settings: Settings) -> Self {
-        Self {
-            settings,
-            tracks: BTreeMap::new(),
-            calls: 0,
-        }
+        Self { settings, tracks: BTreeMap::new(), calls: 0 }
     }
 
     /// What is known of a track by now; `None` while too little is.

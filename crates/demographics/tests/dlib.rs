@@ -23,7 +23,8 @@ fn files_are_as_good_as_the_bundled_weights() {
 
 #[test]
 fn another_network_is_refused_by_name_and_shape() {
-    let error = DlibAgeGender::from_paths(model("gender-v1_fp16.onnx"), model("age-v1_fp16.onnx")).unwrap_err();
+    let error =
+        DlibAgeGender::from_paths(model("gender-v1_fp16.onnx"), model("age-v1_fp16.onnx")).unwrap_err();
     let text = error.to_string();
     assert!(
         matches!(error, LoadError::Model(_) | LoadError::Output { what: "age", .. })

@@ -6,21 +6,11 @@ use passerby_types::{Age, Attributes, CameraId, Fuse, Gender, TrackId, TrackKey}
 use proptest::prelude::*;
 
 fn key(track: u64) -> TrackKey {
-    TrackKey {
-        camera: CameraId(0),
-        track: TrackId(track),
-    }
+    TrackKey { camera: CameraId(0), track: TrackId(track) }
 }
 
 fn view(years: f32, p_male: f32) -> Attributes {
-    Attributes {
-        age: Age {
-            years,
-            low: years - 6.0,
-            high: years + 8.0,
-        },
-        p_male,
-    }
+    Attributes { age: Age { years, low: years - 6.0, high: years + 8.0 }, p_male }
 }
 
 #[test]
@@ -31,18 +21,10 @@ fn it_is_a_fusion() {
 #[test]
 fn nothing_is_known_until_enough_was_seen() {
     let mut vote = Vote::new();
-    let answers: Vec<bool> = (0..4)
-        .map(|_| vote.fuse(key(1), &view(30.0, 0.9), 0.9).is_some())
-        .collect();
+    let answers: Vec<bool> = (0..4).map(|_| vote.fuse(key(1), &view(30.0, 0.9), 0.9).is_some()).collect();
     assert_eq!(answers, [false, false, true, true], "three views");
-    let answers: Vec<bool> = (0..7)
-        .map(|_| vote.fuse(key(2), &view(30.0, 0.9), 0.1).is_some())
-        .collect();
-    assert_eq!(
-        answers.iter().filter(|known| !**known).count(),
-        4,
-        "five poor ones: {answers:?}"
-    );
+    let answers: Vec<bool> = (0..7).map(|_| vote.fuse(key(2), &view(30.0, 0.9), 0.1).is_some()).collect();
+    assert_eq!(answers.iter().filter(|known| !**known).count(), 4, "five poor ones: {answers:?}");
     assert_eq!(vote.attributes(key(3)), None);
 }
 
@@ -58,10 +40,7 @@ fn views_that_agree_keep_their_own_interval_and_views_that_do_not_widen_it() {
     assert!((a.low - 34.0).abs() < 0.1 && (a.high - 48.0).abs() < 0.1, "{a:?}");
     assert!((d.years - 40.0).abs() < 0.5, "{d:?}");
     // sqrt(6^2 + (1.645 * 10)^2) and sqrt(8^2 + (1.645 * 10)^2)
-    assert!(
-        (d.years - d.low - 17.5).abs() < 0.3 && (d.high - d.years - 18.3).abs() < 0.3,
-        "{d:?}"
-    );
+    assert!((d.years - d.low - 17.5).abs() < 0.3 && (d.high - d.years - 18.3).abs() < 0.3, "{d:?}");
 }
 
 #[test]
@@ -144,10 +123,7 @@ fn estimates_that_are_none_change_nothing() {
 
 #[test]
 fn tracks_are_bounded() {
-    let settings = Settings {
-        tracks: 10,
-        ..Settings::default()
-    };
+    let settings = Settings { tracks: 10, ..Settings::default() };
     let mut vote = Vote::with(settings);
     for track in 0..100 {
         for _ in 0..3 {

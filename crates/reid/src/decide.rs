@@ -123,7 +123,12 @@ impl Gallery {
 
     /// A track in doubt looks like the person that another track holds. Where that one is in doubt too and looks like
     /// this one's person, they exchange persons; else it waits.
-    fn exchange(&mut self, (key, group): (TrackKey, Group), (other, person): (TrackKey, PersonId), cosine: f32) {
+    fn exchange(
+        &mut self,
+        (key, group): (TrackKey, Group),
+        (other, person): (TrackKey, PersonId),
+        cosine: f32,
+    ) {
         let theirs = self.tracks.get(other).and_then(|t| t.doubt.group(&self.policy));
         let (Some(own), Some(theirs)) = (self.tracks.person(key), theirs) else {
             return;

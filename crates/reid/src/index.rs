@@ -7,8 +7,8 @@ use passerby_types::{Embedding, PersonId, Timestamp, TrackKey};
 use crate::Policy;
 use crate::views::View;
 
-/// Two views of one person this alike show nothing that the better one does not. Pictures of one person on different
-/// occasions lie at 0.57 to 0.81 in this network, neighbouring frames above 0.9.
+/// Two views of one person this alike show nothing that the better one does not. In the bundled network different
+/// crops of one picture lie at 0.88 to 0.90, pictures of one person on different occasions at 0.57 to 0.81.
 const LIKE: f32 = 0.85;
 
 /// What is known of one row of the matrix.
@@ -157,12 +157,7 @@ impl Index {
         self.length = Some(values.len());
         self.rows.extend_from_slice(values);
         self.of.entry(person).or_default().push(self.templates.len());
-        self.templates.push(Template {
-            person,
-            track,
-            quality: view.quality,
-            seen: view.captured,
-        });
+        self.templates.push(Template { person, track, quality: view.quality, seen: view.captured });
     }
 
     /// Removes row `i`; the last row takes its place.
@@ -221,10 +216,7 @@ mod tests {
     use super::*;
 
     fn view(person: u64, jitter: u64, quality: f32) -> View {
-        View {
-            quality,
-            ..View::from(&sighting(1, jitter, person))
-        }
+        View { quality, ..View::from(&sighting(1, jitter, person)) }
     }
 
     /// Every row belongs to the person that lists it, and to nobody else.
@@ -239,16 +231,10 @@ mod tests {
 
     #[test]
     fn templates_are_few_and_the_better_of_two_alike_stays() {
-        let policy = Policy {
-            templates: 3,
-            ..Policy::default()
-        };
+        let policy = Policy { templates: 3, ..Policy::default() };
         let (mut index, person, track) = (Index::default(), PersonId(1), TrackKey::default());
         index.learn(person, track, &view(1, 0, 0.5), &policy);
-        let again = View {
-            captured: Timestamp(Duration::from_secs(9)),
-            ..view(1, 0, 0.9)
-        };
+        let again = View { captured: Timestamp(Duration::from_secs(9)), ..view(1, 0, 0.9) };
         index.learn(person, track, &again, &policy);
         assert_eq!(index.len(), 1, "the same view is one template");
         assert_eq!(index.templates[0].quality, 0.9);
@@ -261,23 +247,12 @@ mod tests {
 
     #[test]
     fn a_stale_template_goes_first_however_good() {
-        let policy = Policy {
-            templates: 2,
-            ..Policy::default()
-        };
+        let policy = Policy { templates: 2, ..Policy::default() };
         let (mut index, person, track) = (Index::default(), PersonId(1), TrackKey::default());
         index.learn(person, track, &view(1, 0, 1.0), &policy);
         for (other, days) in [(2, 1), (3, 40)] {
             let captured = Timestamp(Duration::from_secs(days * 24 * 3600));
-            index.learn(
-                person,
-                track,
-                &View {
-                    captured,
-                    ..view(other, 0, 0.2)
-                },
-                &policy,
-            );
+            index.learn(person, track, &View { captured, ..view(other, 0, 0.2) }, &policy);
         }
         assert!(index.nearest(person, &direction(3, 0), None).unwrap() > 0.99);
         let qualities: Vec<f32> = index.templates.iter().map(|t| t.quality).collect();

@@ -11,11 +11,8 @@ use passerby_types::{Embedder, Embedding, FaceChip, StageError};
 use crate::{LoadError, SIDE, STAGE, picture_from_input};
 
 /// RGB, `(v - 127.5) / 128`: sirius-ai/MobileFaceNet_TF, `utils/data_process.py`.
-const NORMALIZE: Normalize = Normalize {
-    mean: [127.5; 3],
-    scale: [1.0 / 128.0; 3],
-    order: ChannelOrder::Rgb,
-};
+const NORMALIZE: Normalize =
+    Normalize { mean: [127.5; 3], scale: [1.0 / 128.0; 3], order: ChannelOrder::Rgb };
 
 /// Embeds faces with MobileFaceNet (S. Chen et al., 2018, arXiv 1804.07573): 192 numbers of unit length, and the
 /// cosine between two of them says how alike the faces are.
@@ -30,6 +27,7 @@ const NORMALIZE: Normalize = Normalize {
 /// Instances made from one [`Model`] share its weights; an instance of its own has only buffers. One instance works
 /// on one thread.
 pub struct MobileFaceNet {
+    model: Model,
     session: Session,
     input: Vec<f32>,
 }
@@ -44,7 +42,7 @@ impl MobileFaceNet {
     /// As [`MobileFaceNet::bundled_model`].
     #[cfg(feature = "bundled")]
     pub fn bundled() -> Result<Self, LoadError> {
-        Self::new(&Self::bundled_model()?)
+        Self::new(Self::bundled_model()?)
     }
 
     /// The bundled network: weights of sirius-ai/MobileFaceNet_TF (Apache-2.0), stored in half precision, computed
@@ -61,9 +59,7 @@ impl MobileFaceNet {
             return Ok(model.clone());
         }
         let bytes = include_bytes!("../models/mobilefacenet_fast_fp16.onnx");
-        Ok(model
-            .insert(Model::from_bytes("mobilefacenet (bundled)", bytes)?)
-            .clone())
+        Ok(model.insert(Model::from_bytes("mobilefacenet (bundled)", bytes)?).clone())
     }
 
     /// MobileFaceNet with the weights of an ONNX file. To make several instances, read the file once with
@@ -72,7 +68,7 @@ impl MobileFaceNet {
     /// # Errors
     /// [`LoadError`], which names the file.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, LoadError> {
-        Self::new(&Model::from_path(path)?)
+        Self::new(Model::from_path(path)?)
     }
 
     /// MobileFaceNet with these weights: an input `[batch, 3, 112, 112]`, and `[batch, 192]` as the first output,
@@ -81,7 +77,7 @@ impl MobileFaceNet {
     ///
     /// # Errors
     /// [`LoadError::Model`] for another input, [`LoadError::Output`] for another output.
-    pub fn new(model: &Model) -> Result<Self, LoadError> {
+    pub fn new(model: Model) -> Result<Self, LoadError> {
         let mut session = model.session([3, SIDE, SIDE])?;
         // No faces: nothing runs, and the answer has the shape it always has.
         let answers = session.run(0, &[])?;
@@ -94,10 +90,7 @@ impl MobileFaceNet {
                 expected: Self::LENGTH,
             });
         }
-        Ok(Self {
-            session,
-            input: vec![0.0; 3 * SIDE * SIDE],
-        })
+        Ok(Self { model, session, input: vec![0.0; 3 * SIDE * SIDE] })
     }
 
     fn one(&mut self, chip: &FaceChip) -> Result<Option<Embedding>, StageError> {
@@ -109,9 +102,7 @@ impl MobileFaceNet {
         let values = answers.first().map_or(&[][..], Tensor::data).to_vec();
         // Numbers that are none come only from weights that are broken for this face.
         let embedding = Embedding::new(values);
-        embedding
-            .map(Some)
-            .map_err(|e| StageError::skip(STAGE, e).at(&chip.meta))
+        embedding.map(Some).map_err(|e| StageError::skip(STAGE, e).at(&chip.meta))
     }
 }
 
@@ -128,7 +119,7 @@ impl Embedder for MobileFaceNet {
 /// The network only.
 impl fmt::Debug for MobileFaceNet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MobileFaceNet({:?})", self.session)
+        write!(f, "MobileFaceNet({})", self.model.name())
     }
 }
 
@@ -157,7 +148,8 @@ mod tests {
 
     #[test]
     fn another_network_is_refused_by_name_and_shape() {
-        let error = MobileFaceNet::from_path(model("../demographics/models/gender-v1_fp16.onnx")).unwrap_err();
+        let error =
+            MobileFaceNet::from_path(model("../demographics/models/gender-v1_fp16.onnx")).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("gender-v1_fp16.onnx") && text.contains("112"), "{text}");
         let error = MobileFaceNet::from_path("no such file.onnx").unwrap_err();

@@ -42,12 +42,7 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn identity(&self) -> Identity {
         match self.held {
-            Some(Held {
-                person, similarity, ..
-            }) => Identity::Person {
-                id: person,
-                similarity,
-            },
+            Some(Held { person, similarity, .. }) => Identity::Person { id: person, similarity },
             None if self.poor && self.views.is_empty() => Identity::Unidentified,
             None => Identity::Pending,
         }
@@ -118,9 +113,7 @@ impl Tracks {
 
     /// The live track of this sighting, made where it is new; `None` where it ended.
     pub(crate) fn see(&mut self, sighting: &Sighting, policy: &Policy) -> Option<&mut Live> {
-        let Sighting {
-            track, seq, captured, ..
-        } = *sighting;
+        let Sighting { track, seq, captured, .. } = *sighting;
         if self.ended.contains_key(&track) {
             return None;
         }
@@ -128,11 +121,8 @@ impl Tracks {
             let oldest = self.live.iter().min_by_key(|(_, live)| live.seen);
             oldest.map(|(&key, _)| key).into_iter().for_each(|key| self.end(key, policy));
         }
-        let live = self.live.entry(track).or_insert_with(|| Live {
-            first: seq,
-            last: seq,
-            ..Live::default()
-        });
+        let live =
+            self.live.entry(track).or_insert_with(|| Live { first: seq, last: seq, ..Live::default() });
         live.first = live.first.min(seq);
         live.last = live.last.max(seq);
         live.seen = live.seen.max(captured);

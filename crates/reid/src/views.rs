@@ -85,10 +85,7 @@ impl Views {
             an.cmp(&bn).then(aq.total_cmp(&bq)).then(b.cmp(&a))
         })?;
         let views: Vec<View> = self.agreeing(best, policy).map(|j| self.0[j].clone()).collect();
-        Some(Group {
-            mean: mean(&views)?,
-            views,
-        })
+        Some(Group { mean: mean(&views)?, views })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -136,10 +133,7 @@ mod tests {
     use super::*;
 
     fn view(seq: u64, person: u64, quality: f32) -> View {
-        View {
-            quality,
-            ..View::from(&sighting(1, seq, person))
-        }
+        View { quality, ..View::from(&sighting(1, seq, person)) }
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn toward(who: usize, other: usize, cosine: f32) -> Embedding {
     let mut values = vec![0.0; 192];
     values[other] = (1.0 - cosine * cosine).max(0.0).sqrt();
     values[who] = cosine;
-    Embedding::new(values).unwrap()
+    Embedding::new(values).expect("finite and not zero")
 }
 
 /// Another direction for each number, nearly at right angles to the others.
@@ -30,7 +30,7 @@ fn stranger(n: u64) -> Embedding {
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32 - 0.5
     };
-    Embedding::new((0..192).map(number).collect()).unwrap()
+    Embedding::new((0..192).map(number).collect()).expect("finite and not zero")
 }
 
 fn key(track: u64) -> TrackKey {
@@ -38,10 +38,7 @@ fn key(track: u64) -> TrackKey {
 }
 
 fn at(camera: u32, track: u64) -> TrackKey {
-    TrackKey {
-        camera: CameraId(camera),
-        track: TrackId(track),
-    }
+    TrackKey { camera: CameraId(camera), track: TrackId(track) }
 }
 
 fn sighting(track: u64, seq: u64, embedding: Embedding) -> Sighting {
@@ -84,20 +81,10 @@ fn a_new_person_takes_two_sightings_that_agree() {
         Identity::Pending,
         "the same frame again is no second sighting"
     );
-    assert_eq!(
-        show(&mut gallery, 1, 1, 1, &face(2)),
-        Identity::Pending,
-        "two that disagree say nothing"
-    );
+    assert_eq!(show(&mut gallery, 1, 1, 1, &face(2)), Identity::Pending, "two that disagree say nothing");
     assert!(gallery.is_empty());
     let who = show(&mut gallery, 1, 2, 1, &toward(1, 3, 0.7));
-    assert_eq!(
-        who,
-        Identity::Person {
-            id: PersonId(1),
-            similarity: 1.0
-        }
-    );
+    assert_eq!(who, Identity::Person { id: PersonId(1), similarity: 1.0 });
 }
 
 #[test]
@@ -111,10 +98,7 @@ fn a_person_who_returns_after_a_month_is_recognised() {
     let who = show(&mut gallery, 3, later, 2, &toward(1, 7, 0.75));
     assert_eq!(who.person(), Some(PersonId(1)));
     let Identity::Person { similarity, .. } = who else { unreachable!() };
-    assert!(
-        (similarity - 0.75).abs() < 1e-3,
-        "to the templates of other tracks: {similarity}"
-    );
+    assert!((similarity - 0.75).abs() < 1e-3, "to the templates of other tracks: {similarity}");
     let person = gallery.persons().next().unwrap();
     assert_eq!((person.id, person.tracks, gallery.len()), (PersonId(1), 2, 2));
     assert_eq!(person.first_seen, Timestamp::default());
@@ -129,11 +113,7 @@ fn the_threshold_divides_lookalikes() {
         show(&mut gallery, 1, 0, 3, &face(1));
         gallery.end(key(1));
         let who = show(&mut gallery, 2, 100, times, &toward(1, 2, cosine)).person();
-        assert_eq!(
-            who == Some(PersonId(1)),
-            same,
-            "{times} sightings at {cosine}: {who:?}"
-        );
+        assert_eq!(who == Some(PersonId(1)), same, "{times} sightings at {cosine}: {who:?}");
     }
 }
 
@@ -157,10 +137,7 @@ fn lookalikes_in_one_frame_are_two_persons_and_stay_so() {
     for seq in 0..5 {
         together(&mut gallery, seq, &[(1, one.clone()), (2, other.clone())]);
     }
-    let (a, b) = (
-        gallery.identity(key(1)).person(),
-        gallery.identity(key(2)).person(),
-    );
+    let (a, b) = (gallery.identity(key(1)).person(), gallery.identity(key(2)).person());
     assert!(a.is_some() && b.is_some() && a != b, "{a:?} {b:?}");
     // The first leaves; the second does not become it.
     gallery.end(key(1));
@@ -170,13 +147,7 @@ fn lookalikes_in_one_frame_are_two_persons_and_stay_so() {
     for seq in 100..105 {
         together(&mut gallery, seq, &[(3, other.clone()), (4, one.clone())]);
     }
-    assert_eq!(
-        (
-            gallery.identity(key(3)).person(),
-            gallery.identity(key(4)).person()
-        ),
-        (b, a)
-    );
+    assert_eq!((gallery.identity(key(3)).person(), gallery.identity(key(4)).person()), (b, a));
     assert_eq!(gallery.len(), 2);
 }
 
@@ -225,17 +196,11 @@ fn a_track_lost_and_found_is_not_a_second_person() {
     show(&mut gallery, 1, 0, 5, &face(1));
     // The tracker still shows track 1, without a face; the face is track 2 now.
     for seq in 10..30 {
-        gallery.identify(
-            &[sighting(2, seq, toward(1, 3, 0.8))],
-            &[key(1), key(2)],
-        );
+        gallery.identify(&[sighting(2, seq, toward(1, 3, 0.8))], &[key(1), key(2)]);
         assert_eq!(gallery.identity(key(2)), Identity::Pending);
     }
     gallery.end(key(1));
-    assert_eq!(
-        show(&mut gallery, 2, 31, 1, &toward(1, 3, 0.8)).person(),
-        Some(PersonId(1))
-    );
+    assert_eq!(show(&mut gallery, 2, 31, 1, &toward(1, 3, 0.8)).person(), Some(PersonId(1)));
     assert_eq!(gallery.len(), 1);
 }
 
@@ -245,23 +210,14 @@ fn two_tracks_swapped_exchange_their_persons() {
     for seq in 0..5 {
         together(&mut gallery, seq, &[(1, face(1)), (2, face(2))]);
     }
-    let before = (
-        gallery.identity(key(1)).person(),
-        gallery.identity(key(2)).person(),
-    );
+    let before = (gallery.identity(key(1)).person(), gallery.identity(key(2)).person());
     together(&mut gallery, 5, &[(1, face(2)), (2, face(1))]);
-    let meanwhile = (
-        gallery.identity(key(1)).person(),
-        gallery.identity(key(2)).person(),
-    );
+    let meanwhile = (gallery.identity(key(1)).person(), gallery.identity(key(2)).person());
     assert_eq!(meanwhile, before, "one sighting takes nobody's identity away");
     for seq in 6..10 {
         together(&mut gallery, seq, &[(1, face(2)), (2, face(1))]);
     }
-    let after = (
-        gallery.identity(key(1)).person(),
-        gallery.identity(key(2)).person(),
-    );
+    let after = (gallery.identity(key(1)).person(), gallery.identity(key(2)).person());
     assert_eq!(after, (before.1, before.0));
     assert_eq!(gallery.len(), 2, "and nobody new");
 }
@@ -279,10 +235,7 @@ fn two_tracks_swapped_and_seen_in_turn_exchange_their_persons() {
         let held = visible.map(|k| gallery.identity(k).person());
         assert_ne!(held[0], held[1]);
     }
-    assert_eq!(
-        visible.map(|k| gallery.identity(k).person()),
-        [Some(PersonId(2)), Some(PersonId(1))]
-    );
+    assert_eq!(visible.map(|k| gallery.identity(k).person()), [Some(PersonId(2)), Some(PersonId(1))]);
     assert_eq!(gallery.len(), 2);
 }
 
@@ -331,10 +284,7 @@ fn a_person_made_of_poor_views_gives_way_to_the_one_it_is() {
     assert_eq!(gallery.persons().map(|p| p.id).collect::<Vec<_>>(), [PersonId(1)]);
     gallery.end(key(2));
     // The profile is known now, and the number of the one who gave way is not given again.
-    assert_eq!(
-        show(&mut gallery, 3, 200, 2, &toward(1, 2, 0.4)).person(),
-        Some(PersonId(1))
-    );
+    assert_eq!(show(&mut gallery, 3, 200, 2, &toward(1, 2, 0.4)).person(), Some(PersonId(1)));
     assert_eq!(show(&mut gallery, 4, 300, 2, &face(7)).person(), Some(PersonId(3)));
 }
 
@@ -354,12 +304,7 @@ fn two_tracks_of_one_frame_that_hold_one_person_are_told_apart() {
 
 #[test]
 fn a_flood_of_strangers_keeps_memory_bounded() {
-    let policy = Policy {
-        persons: 50,
-        ended: 20,
-        tracks: 30,
-        ..Policy::default()
-    };
+    let policy = Policy { persons: 50, ended: 20, tracks: 30, ..Policy::default() };
     let mut gallery = Gallery::with(policy);
     show(&mut gallery, 1_000_000, 0, 2, &stranger(9999));
     for n in 0..400 {
@@ -375,10 +320,7 @@ fn a_flood_of_strangers_keeps_memory_bounded() {
     assert_eq!(gallery.len(), 50);
     // Thirty, but for the regular's that just ended.
     let debug = format!("{gallery:?}");
-    assert!(
-        debug.contains("live_tracks: 29") && debug.contains("ended_tracks: 20"),
-        "{debug}"
-    );
+    assert!(debug.contains("live_tracks: 29") && debug.contains("ended_tracks: 20"), "{debug}");
     assert_eq!(gallery.persons().map(|p| p.templates).sum::<usize>(), 50);
     let regular = gallery.persons().max_by_key(|p| p.tracks).unwrap();
     assert_eq!(regular.id, PersonId(1));
@@ -387,10 +329,7 @@ fn a_flood_of_strangers_keeps_memory_bounded() {
 
 #[test]
 fn without_room_strangers_wait() {
-    let policy = Policy {
-        persons: 1,
-        ..Policy::default()
-    };
+    let policy = Policy { persons: 1, ..Policy::default() };
     let mut gallery = Gallery::with(policy);
     for seq in 0..5 {
         together(&mut gallery, seq, &[(1, face(1)), (2, face(2))]);
@@ -430,9 +369,8 @@ fn the_same_calls_give_the_same_answers() {
         let mut gallery = Gallery::new();
         let mut answers = Vec::new();
         for seq in 0..60_u64 {
-            let sightings: Vec<Sighting> = (0..6)
-                .map(|t| sighting(t + 6 * (seq / 15), seq, stranger((t * 7 + seq / 15) % 9)))
-                .collect();
+            let sightings: Vec<Sighting> =
+                (0..6).map(|t| sighting(t + 6 * (seq / 15), seq, stranger((t * 7 + seq / 15) % 9))).collect();
             let visible: Vec<TrackKey> = sightings.iter().map(|s| s.track).collect();
             answers.push(gallery.identify(&sightings, &visible));
         }
