@@ -1,0 +1,273 @@
+//! Scenes: the same settings give the same bytes, the truth is where the people are, and settings are checked.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use passerby_capture::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, Walk, Waypoint};
+use passerby_testkit::suite;
+use passerby_types::{ColorSpace, FrameSource, Image, PixelLayout};
+
+fn crowd(people: usize, face: RangeInclusive<f64>, speed: RangeInclusive<f64>) -> SceneSettings {
+    SceneSettings {
+        width: 320,
+        height: 180,
+        frames: 20,
+        cast: Cast::Crowd(Crowd { people, face, speed }),
+        ..SceneSettings::default()
+    }
+}
+
+fn small() -> SceneSettings {
+    crowd(3, 20.0..=50.0, 60.0..=150.0)
+}
+
+fn script(walks: Vec<Walk>) -> SceneSettings {
+    SceneSettings { noise: 0, cast: Cast::Script(walks), ..small() }
+}
+
+fn stand(portrait: Portrait, x: f64, y: f64, face: f64) -> Walk {
+    Walk { portrait, path: vec![Waypoint::new(0.0, x, y, face)] }
+}
+
+fn bytes(image: &Image) -> Vec<u8> {
+    (0..image.layout().planes())
+        .flat_map(|i| (0..image.plane(i).rows).map(move |y| (i, y)))
+        .flat_map(|(i, y)| image.plane(i).row(y).to_vec())
+        .collect()
+}
+
+fn all(settings: SceneSettings) -> Vec<Vec<u8>> {
+    let mut scene = Scene::new(settings).unwrap();
+    std::iter::from_fn(|| scene.next_picture().unwrap().map(|p| bytes(&p.image))).collect()
+}
+
+fn first(settings: SceneSettings) -> Image {
+    Scene::new(settings).unwrap().next_picture().unwrap().unwrap().image
+}
+
+#[test]
+fn a_scene_is_a_source() {
+    assert_eq!(suite::source(Scene::new(small()).unwrap()), (20, 0));
+    let none = SceneSettings { frames: 0, ..small() };
+    assert_eq!(suite::source(Scene::new(none).unwrap()), (0, 0));
+    let scene = Scene::new(small()).unwrap();
+    let info = scene.info();
+    assert!(!info.live);
+    assert_eq!((info.frame_rate, info.frames), (Some(24.0), Some(20)));
+}
+
+#[test]
+fn the_seed_decides_every_byte() {
+    let with = |seed| all(SceneSettings { seed, ..small() });
+    let one = with(1);
+    assert_eq!(one, with(1));
+    assert_ne!(one, with(2));
+    let walks = |seed| Scene::new(SceneSettings { seed, ..small() }).unwrap().truth(0);
+    assert_eq!(walks(1), walks(1));
+    assert_ne!(walks(1), walks(2));
+}
+
+#[test]
+fn one_more_walker_leaves_the_others_where_they_are() {
+    let truth = |people| {
+        let scene = Scene::new(crowd(people, 20.0..=50.0, 60.0..=150.0)).unwrap();
+        (0..20).flat_map(|i| scene.truth(i)).map(|f| (f.walker, f.bbox)).collect::<Vec<_>>()
+    };
+    let three: Vec<_> = truth(4).into_iter().filter(|f| f.0 < 3).collect();
+    assert_eq!(truth(3), three);
+}
+
+#[test]
+fn noise_moves_luma_by_no_more_than_told_and_chroma_not_at_all() {
+    let picture = |noise| first(SceneSettings { noise, ..small() });
+    let (clean, noisy) = (picture(0), picture(3));
+    let luma = 320 * 180;
+    let (clean, noisy) = (bytes(&clean), bytes(&noisy));
+    let far = |range: std::ops::Range<usize>| range.map(|i| clean[i].abs_diff(noisy[i])).max().unwrap_or(0);
+    assert_eq!(far(0..luma), 3);
+    assert_eq!(far(luma..clean.len()), 0);
+}
+
+#[test]
+fn the_people_are_where_the_truth_says() {
+    let hall = first(script(Vec::new()));
+    for portrait in Portrait::ALL {
+        for face in [12.0, 33.3, 60.0] {
+            let settings = script(vec![stand(portrait, 150.3, 70.8, face)]);
+            let truth = Scene::new(settings.clone()).unwrap().truth(0);
+            assert_eq!(truth.len(), 1);
+            let (box_, middle) = (truth[0].bbox, truth[0].bbox.center());
+            assert!((middle.x - 150.3).abs() < 1e-3 && (middle.y - 70.8).abs() < 1e-3);
+            assert!((box_.width() - face as f32).abs() < 1e-3);
+            assert_eq!((truth[0].portrait, truth[0].visible), (portrait, 1.0));
+            assert_eq!(truth[0].person(), portrait.person());
+            assert_eq!(truth[0].face().landmarks, Some(truth[0].landmarks));
+            let picture = first(settings);
+            // The picture at each landmark is the portrait's at the same landmark, as far as the scale lets it be;
+            // compared as the mean over a patch of a third of the eyes' distance.
+            let original = image::load_from_memory(portrait.jpeg()).unwrap().into_rgb8();
+            let scale = face as f32 / portrait.bbox().width();
+            for (at, from) in truth[0].landmarks.0.iter().zip(portrait.landmarks().0) {
+                let half = truth[0].landmarks.eye_distance() / 6.0;
+                let mut sums = [[0.0_f32; 3]; 2];
+                let mut count = 0.0;
+                for dy in -2..=2 {
+                    for dx in -2..=2 {
+                        let (ox, oy) = (dx as f32 / 2.0 * half, dy as f32 / 2.0 * half);
+                        let drawn = picture.rgb_at((at.x + ox).round() as u32, (at.y + oy).round() as u32);
+                        let pixel = |v: f32| v.round() as u32;
+                        let known =
+                            original.get_pixel(pixel(from.x + ox / scale), pixel(from.y + oy / scale)).0;
+                        for c in 0..3 {
+                            sums[0][c] += f32::from(drawn[c]);
+                            sums[1][c] += f32::from(known[c]);
+                        }
+                        count += 1.0;
+                    }
+                }
+                for c in 0..3 {
+                    let (drawn, known) = (sums[0][c] / count, sums[1][c] / count);
+                    assert!((drawn - known).abs() < 30.0, "{portrait:?} {face} {at:?} {drawn} {known}");
+                }
+            }
+            // Far from the person nothing changed.
+            for (x, y) in [(2, 2), (317, 2), (150, 175)] {
+                assert_eq!(picture.rgb_at(x, y), hall.rgb_at(x, y), "{portrait:?} {face}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_nearer_one_hides_the_farther_one() {
+    let near = stand(Portrait::Obama, 150.0, 75.0, 50.0);
+    let far = stand(Portrait::Biden, 150.0, 75.0, 25.0);
+    for order in [[near.clone(), far.clone()], [far.clone(), near.clone()]] {
+        let truth = Scene::new(script(order.to_vec())).unwrap().truth(0);
+        let of = |portrait| truth.iter().find(|f| f.portrait == portrait).unwrap().visible;
+        assert_eq!(of(Portrait::Obama), 1.0);
+        assert!(of(Portrait::Biden) < 0.02);
+    }
+    // Bodies are drawn over faces, too: only the near one's pixels are left.
+    let both = first(script(vec![far, near.clone()]));
+    assert_eq!(bytes(&both), bytes(&first(script(vec![near]))));
+    let beside = stand(Portrait::Biden, 150.0 - 25.0, 75.0, 25.0);
+    let truth = Scene::new(script(vec![beside, stand(Portrait::Obama, 150.0, 75.0, 50.0)])).unwrap().truth(0);
+    assert!((0.1..0.9).contains(&truth[0].visible), "{}", truth[0].visible);
+}
+
+#[test]
+fn what_is_outside_is_not_visible() {
+    let visible = |x, y| {
+        let truth = Scene::new(script(vec![stand(Portrait::Biden, x, y, 40.0)])).unwrap().truth(0);
+        truth.first().map(|f| f.visible)
+    };
+    assert_eq!(visible(160.0, 60.0), Some(1.0));
+    assert!((visible(-0.5, 60.0).unwrap() - 0.5).abs() < 0.02);
+    assert!((visible(319.5, 60.0).unwrap() - 0.5).abs() < 0.02);
+    assert_eq!(visible(-21.0, 60.0), None);
+    assert_eq!(visible(341.0, 60.0), None);
+    // Behind the counter.
+    assert_eq!(visible(160.0, 165.0), Some(0.0));
+    let bare = first(script(vec![stand(Portrait::Biden, 160.0, 165.0, 10.0)]));
+    assert_eq!(bytes(&bare), bytes(&first(script(Vec::new()))));
+}
+
+#[test]
+fn people_enter_and_leave() {
+    let path = vec![Waypoint::new(0.25, -100.0, 70.0, 40.0), Waypoint::new(0.75, 420.0, 70.0, 40.0)];
+    let again = vec![Waypoint::new(0.8, -100.0, 70.0, 30.0), Waypoint::new(2.0, 150.0, 70.0, 30.0)];
+    let walk = |path| Walk { portrait: Portrait::Astronaut, path };
+    let settings = SceneSettings { frames: 48, ..script(vec![walk(path), walk(again)]) };
+    let scene = Scene::new(settings).unwrap();
+    let there: Vec<_> = (0..48).map(|i| scene.truth(i).first().map(|f| (f.walker, f.person()))).collect();
+    assert_eq!(there[0], None);
+    assert_eq!(there[12], Some((0, Person::Astronaut)));
+    assert_eq!(there[18], None);
+    assert_eq!(there[47], Some((1, Person::Astronaut)));
+    assert!(scene.truth(48).is_empty(), "past the end");
+}
+
+#[test]
+fn a_crowd_walks_at_its_speeds_and_sizes_and_comes_back() {
+    let settings = SceneSettings { frames: 2000, bob: 0.0, ..small() };
+    let scene = Scene::new(settings).unwrap();
+    let mut last: Vec<Option<(u64, f32)>> = vec![None; 3];
+    let mut visits = BTreeSet::new();
+    let mut empty = 0;
+    for frame in 0..2000 {
+        let faces = scene.truth(frame);
+        empty += u32::from(faces.len() < 3);
+        let mut now = vec![None; 3];
+        for f in &faces {
+            assert!((19.99..=50.01).contains(&f.bbox.width()));
+            if let Some((visit, x)) = last[f.walker]
+                && visit == f.visit
+            {
+                assert!((f.bbox.center().x - x).abs() * 24.0 <= 150.0 + 1e-2);
+            }
+            now[f.walker] = Some((f.visit, f.bbox.center().x));
+            visits.insert((f.walker, f.visit));
+        }
+        last = now;
+    }
+    assert!(empty > 50, "they leave");
+    assert!(visits.len() >= 12, "and come back: {}", visits.len());
+    assert_eq!(visits.iter().map(|v| v.0).collect::<BTreeSet<_>>().len(), 3);
+}
+
+#[test]
+fn nobody_is_an_empty_scene() {
+    let mut scene = Scene::new(crowd(0, 20.0..=50.0, 60.0..=150.0)).unwrap();
+    assert!(scene.truth(0).is_empty());
+    assert!(scene.next_picture().unwrap().is_some());
+}
+
+#[test]
+fn any_size_and_colour_space_is_fine() {
+    for (width, height) in [(1, 1), (2, 2), (1, 90), (91, 1), (161, 91), (33, 700)] {
+        for color in [ColorSpace::default(), ColorSpace::JPEG] {
+            let settings = SceneSettings { width, height, color, frames: 3, ..small() };
+            let mut scene = Scene::new(settings).unwrap();
+            while let Some(picture) = scene.next_picture().unwrap() {
+                let image = picture.image;
+                assert_eq!((image.width(), image.height(), image.color()), (width, height, color));
+                assert_eq!(image.layout(), PixelLayout::I420);
+            }
+        }
+    }
+}
+
+#[test]
+fn impossible_settings_are_errors() {
+    let error = |settings| Scene::new(settings).unwrap_err();
+    for (width, height) in [(0, 180), (320, 0), (Image::MAX_SIDE + 1, 1)] {
+        assert_eq!(error(SceneSettings { width, height, ..small() }), SceneError::Size { width, height });
+    }
+    for fps in [0.0, -1.0, f64::NAN, f64::INFINITY, 1000.5] {
+        assert!(matches!(error(SceneSettings { fps, ..small() }), SceneError::Range { .. }));
+    }
+    for bob in [-0.1, 1.1, f64::NAN] {
+        assert!(matches!(error(SceneSettings { bob, ..small() }), SceneError::Range { .. }));
+    }
+    assert!(matches!(error(SceneSettings { noise: 65, ..small() }), SceneError::Range { .. }));
+    assert_eq!(error(crowd(1001, 20.0..=50.0, 60.0..=150.0)), SceneError::People { people: 1001 });
+    for face in [0.0..=50.0, 50.0..=40.0, 20.0..=f64::NAN, 20.0..=1e9] {
+        assert!(matches!(error(crowd(1, face, 60.0..=150.0)), SceneError::Range { what: "face widths", .. }));
+    }
+    for speed in [0.0..=50.0, 50.0..=40.0, -3.0..=5.0, 20.0..=f64::INFINITY] {
+        assert!(matches!(error(crowd(1, 20.0..=50.0, speed)), SceneError::Range { what: "speeds", .. }));
+    }
+    let point = Waypoint::new;
+    for path in [
+        vec![],
+        vec![point(1.0, 0.0, 0.0, 40.0), point(1.0, 9.0, 0.0, 40.0)],
+        vec![point(0.0, f64::NAN, 0.0, 40.0)],
+        vec![point(0.0, 0.0, 1e9, 40.0)],
+        vec![point(0.0, 0.0, 0.0, 3.0)],
+        vec![point(f64::INFINITY, 0.0, 0.0, 40.0)],
+    ] {
+        let walks = vec![stand(Portrait::Biden, 9.0, 9.0, 40.0), Walk { portrait: Portrait::Obama, path }];
+        assert!(matches!(error(script(walks)), SceneError::Path { walk: 1, .. }));
+    }
+}
