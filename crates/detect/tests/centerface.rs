@@ -59,10 +59,11 @@ fn pictures_of_any_size_and_shape_are_fine() {
 #[test]
 fn a_stream_that_changes_its_shape_at_every_frame_is_fine() {
     let _alone = alone();
-    let settings = CenterFaceSettings { long_side: 256, ..CenterFaceSettings::default() };
+    let settings = CenterFaceSettings { long_side: 320, ..CenterFaceSettings::default() };
     let mut detector = CenterFace::bundled(&settings).unwrap();
+    // Ten input shapes, two more than an instance keeps sessions for.
     let frames: Vec<_> =
-        (1..=20).map(|n| frame(n, noise(PixelLayout::Nv12, 16 * n as u32, 160, n))).collect();
+        (1..=10).map(|n| frame(n, noise(PixelLayout::Nv12, 32 * n as u32, 320, n))).collect();
     let first = detector.detect(&frames).unwrap();
     let again = detector.detect(&frames).unwrap();
     assert_eq!(first, again);
