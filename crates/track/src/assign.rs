@@ -1,0 +1,198 @@
+//! Which track takes which detection: the pairs whose scores sum to the most.
+//!
+//! The solver is the crate `lapjv`: R. Jonker and A. Volgenant, "A shortest augmenting path algorithm for dense and
+//! sparse linear assignment problems", Computing 38, 1987.
+
+use lapjv::{Matrix, lapjv};
+
+use crate::pair::Pair;
+
+/// Scores are rounded to multiples of 1 / SCALE and the solver gets whole numbers: then every sum it makes is exact in
+/// an f64, and its tests for equal minima cannot miss, as they can with costs that round.
+const SCALE: f64 = (1 << 24) as f64;
+
+/// Finds the matching with the greatest sum of scores. Keeps its buffers from call to call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assigner {
+    /// Disjoint sets over rows, then columns.
+    parents: Vec<usize>,
+    /// The pairs with the set they are in, sorted by it.
+    grouped: Vec<(usize, Pair)>,
+    rows: Vec<usize>,
+    cols: Vec<usize>,
+    chosen: Vec<(usize, usize)>,
+}
+
+impl Assigner {
+    /// The chosen (row, column) pairs, by rising row; each row and each column once at the most. Only pairs given
+    /// are chosen, and only with a score above 0.
+    ///
+    /// The pairs fall into groups that share neither row nor column, most of them a single pair. Each is solved on its
+    /// own, so that a crowd costs the sum of its clusters and not the cube of its size.
+    pub(crate) fn solve(&mut self, pairs: &[Pair], rows: usize, cols: usize) -> &[(usize, usize)] {
+        self.chosen.clear();
+        self.parents.clear();
+        self.parents.extend(0..rows + cols);
+        self.grouped.clear();
+        let real = || pairs.iter().filter(|p| p.score > 0.0 && p.score.is_finite());
+        for pair in real() {
+            let (a, b) = (self.set(pair.row), self.set(rows + pair.col));
+            self.parents[a.max(b)] = a.min(b);
+        }
+        for pair in real() {
+            let set = self.set(pair.row);
+            self.grouped.push((set, *pair));
+        }
+        self.grouped.sort_unstable_by_key(|(set, p)| (*set, p.row, p.col));
+        let grouped = std::mem::take(&mut self.grouped);
+        for group in grouped.chunk_by(|a, b| a.0 == b.0) {
+            self.group(group);
+        }
+        self.grouped = grouped;
+        self.chosen.sort_unstable();
+        &self.chosen
+    }
+
+    /// The set that `at` is in, halving the path to it on the way.
+    fn set(&mut self, mut at: usize) -> usize {
+        while self.parents[at] != at {
+            self.parents[at] = self.parents[self.parents[at]];
+            at = self.parents[at];
+        }
+        at
+    }
+
+    /// Solves one group, which is sorted by row and column.
+    fn group(&mut self, group: &[(usize, Pair)]) {
+        self.rows.clear();
+        self.rows.extend(group.iter().map(|(_, p)| p.row));
+        self.rows.dedup();
+        self.cols.clear();
+        self.cols.extend(group.iter().map(|(_, p)| p.col));
+        self.cols.sort_unstable();
+        self.cols.dedup();
+        if self.rows.len() == 1 || self.cols.len() == 1 {
+            // The best pair; the first of equal ones.
+            let better = |a: Pair, (_, b): &(usize, Pair)| if b.score > a.score { *b } else { a };
+            let best = group[1..].iter().fold(group[0].1, better);
+            self.chosen.push((best.row, best.col));
+            return;
+        }
+        // Square, as the solver asks. A pair that was not given, and a row or column that is not there, costs 0: that
+        // is to stay alone.
+        let size = self.rows.len().max(self.cols.len());
+        let mut costs = Matrix::<f64>::zeros((size, size));
+        for (_, pair) in group {
+            if let (Ok(r), Ok(c)) = (self.rows.binary_search(&pair.row), self.cols.binary_search(&pair.col)) {
+                costs[(r, c)] = -(f64::from(pair.score) * SCALE).round();
+            }
+        }
+        let Ok((taken, _)) = lapjv(&costs) else {
+            // Not reached with a square matrix of finite numbers; these tracks then count as not found.
+            return;
+        };
+        for (r, (&row, &c)) in self.rows.iter().zip(&taken).enumerate() {
+            if costs[(r, c)] < 0.0 {
+                self.chosen.push((row, self.cols[c]));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pairs(table: &[&[f32]]) -> Vec<Pair> {
+        let mut pairs = Vec::new();
+        for (row, scores) in table.iter().enumerate() {
+            for (col, &score) in scores.iter().enumerate() {
+                pairs.push(Pair { row, col, score });
+            }
+        }
+        pairs
+    }
+
+    fn solve(table: &[&[f32]]) -> Vec<(usize, usize)> {
+        let cols = table.first().map_or(0, |r| r.len());
+        Assigner::default().solve(&pairs(table), table.len(), cols).to_vec()
+    }
+
+    /// The greatest sum, by trying everything.
+    fn best(table: &[Vec<f32>], row: usize, used: &mut Vec<bool>) -> f64 {
+        let Some(scores) = table.get(row) else { return 0.0 };
+        let mut most = best(table, row + 1, used);
+        for (col, &score) in scores.iter().enumerate() {
+            if score > 0.0 && !used[col] {
+                used[col] = true;
+                most = most.max(f64::from(score) + best(table, row + 1, used));
+                used[col] = false;
+            }
+        }
+        most
+    }
+
+    #[test]
+    fn the_sum_counts_and_not_the_best_pair() {
+        // Greedy takes 0.9 and leaves 0.1.
+        assert_eq!(solve(&[&[0.9, 0.8], &[0.8, 0.1]]), [(0, 1), (1, 0)]);
+        // More rows than columns, and the other way round.
+        assert_eq!(solve(&[&[0.5], &[0.7], &[0.6]]), [(1, 0)]);
+        assert_eq!(solve(&[&[0.5, 0.7, 0.6]]), [(0, 1)]);
+        assert_eq!(solve(&[&[0.5, 0.6], &[0.4, 0.7], &[0.9, 0.8]]), [(1, 1), (2, 0)]);
+    }
+
+    #[test]
+    fn nothing_broken_and_nothing_at_zero_is_chosen() {
+        assert_eq!(solve(&[]), []);
+        assert_eq!(solve(&[&[]]), []);
+        assert_eq!(solve(&[&[0.0, -1.0], &[f32::NAN, f32::INFINITY]]), []);
+        assert_eq!(solve(&[&[f32::NAN, 0.4], &[0.4, 0.0]]), [(0, 1), (1, 0)]);
+    }
+
+    #[test]
+    fn equal_scores_finish_and_fill_the_square() {
+        for size in [2, 3, 7, 50, 200] {
+            for value in [0.1_f32, 1.0 / 3.0, 1.0] {
+                let row = vec![value; size];
+                let table: Vec<&[f32]> = (0..size).map(|_| row.as_slice()).collect();
+                assert_eq!(solve(&table).len(), size);
+            }
+        }
+    }
+
+    #[test]
+    fn five_hundred_by_five_hundred_in_one_cluster_is_solved() {
+        let score = |r: usize, c: usize| ((r * 7919 + c * 104_729) % 1009 + 1) as f32 / 1010.0;
+        let mut pairs = Vec::new();
+        for row in 0..500 {
+            for col in 0..500 {
+                pairs.push(Pair { row, col, score: score(row, col) });
+            }
+        }
+        let mut assigner = Assigner::default();
+        let chosen = assigner.solve(&pairs, 500, 500);
+        assert_eq!(chosen.len(), 500);
+        let sum: f32 = chosen.iter().map(|&(r, c)| score(r, c)).sum();
+        assert!(sum > 490.0, "{sum}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_is_the_greatest_there_is(
+            rows in 1usize..6, cols in 1usize..6,
+            // Few values: many equal ones, and many pairs that are none.
+            values in prop::collection::vec(prop::sample::select(vec![0.0_f32, 0.0, 0.3, 0.5, 0.7, 0.1, 1.0 / 3.0]), 36),
+        ) {
+            let table: Vec<Vec<f32>> = (0..rows).map(|r| values[r * 6..r * 6 + cols].to_vec()).collect();
+            let slices: Vec<&[f32]> = table.iter().map(Vec::as_slice).collect();
+            let chosen = solve(&slices);
+            let sum: f64 = chosen.iter().map(|&(r, c)| f64::from(table[r][c])).sum();
+            prop_assert!((sum - best(&table, 0, &mut vec![false; cols])).abs() < 1e-5, "{:?}", chosen);
+            let mut taken: Vec<usize> = chosen.iter().map(|c| c.1).collect();
+            taken.sort_unstable();
+            prop_assert!(taken.windows(2).all(|w| w[0] < w[1]) && chosen.windows(2).all(|w| w[0].0 < w[1].0));
+        }
+    }
+}
