@@ -31,23 +31,23 @@ type Path = &'static [(f64, f64, f64, f64)];
 
 const SCRIPT: [(Portrait, Path); 5] = [
     // Crosses from left to right, passes in front of Biden.
-    (Portrait::Obama, &[(0.0, -215.0, 272.0, 104.0), (5.2, 1530.0, 262.0, 122.0)]),
+    (Portrait::Obama, &[(0.0, -215.0, 272.0, 112.0), (5.2, 1530.0, 262.0, 126.0)]),
     // Crosses from right to left behind everybody.
-    (Portrait::Biden, &[(0.6, 1440.0, 232.0, 74.0), (7.0, -170.0, 238.0, 84.0)]),
+    (Portrait::Biden, &[(0.6, 1460.0, 226.0, 92.0), (7.0, -180.0, 232.0, 98.0)]),
     // Comes nearer, stands for a while, leaves to the right.
     (
         Portrait::Astronaut,
         &[
-            (1.4, -260.0, 285.0, 78.0),
-            (4.4, 560.0, 290.0, 104.0),
-            (5.6, 580.0, 290.0, 104.0),
-            (9.0, 1560.0, 280.0, 92.0),
+            (1.4, -270.0, 285.0, 99.0),
+            (4.4, 560.0, 290.0, 116.0),
+            (5.6, 580.0, 290.0, 116.0),
+            (9.0, 1560.0, 280.0, 104.0),
         ],
     ),
     // Comes back from the right, nearer to the camera.
-    (Portrait::Obama, &[(5.9, 1560.0, 285.0, 118.0), (10.1, 520.0, 300.0, 140.0)]),
+    (Portrait::Obama, &[(5.9, 1560.0, 285.0, 130.0), (10.1, 520.0, 300.0, 150.0)]),
     // Comes back from the left, farther away.
-    (Portrait::Biden, &[(7.6, -150.0, 240.0, 66.0), (10.1, 330.0, 236.0, 72.0)]),
+    (Portrait::Biden, &[(7.6, -170.0, 240.0, 88.0), (10.1, 330.0, 236.0, 94.0)]),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

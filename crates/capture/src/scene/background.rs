@@ -74,11 +74,7 @@ fn wall(u: f32, v: f32) -> [f32; 3] {
 fn floor(u: f32, v: f32) -> [f32; 3] {
     let depth = 0.06 / (v - FLOOR + 0.02);
     let (joint_x, joint_z) = (period(u * depth + 40.0, 0.30), period(depth, 0.45));
-    let base = if joint_x < 0.012 * depth || joint_z < 0.05 {
-        118.0
-    } else {
-        136.0
-    };
+    let base = if joint_x < 0.012 * depth || joint_z < 0.05 { 118.0 } else { 136.0 };
     let tone = base - 14.0 * depth.min(2.0) + 2.0 * wave(u * 5.0 * depth);
     [tone, tone - 4.0, tone - 10.0]
 }

@@ -36,12 +36,7 @@ impl Cutout {
             }
         }
         let alpha = mask.iter().map(|&a| u16::from(a) * 255).collect();
-        Ok(Self {
-            width,
-            height,
-            planes,
-            alpha,
-        })
+        Ok(Self { width, height, planes, alpha })
     }
 
     /// How much of the person is at a point in pixels of the portrait: 0 to 1. Below the portrait the last row goes
@@ -74,28 +69,15 @@ impl Converter {
             Range::Limited => (16.0, 219.0 / 255.0, 224.0 / 255.0),
             Range::Full => (0.0, 1.0, 1.0),
         };
-        Self {
-            kr,
-            kb,
-            y_offset,
-            y_gain,
-            c_gain,
-        }
+        Self { kr, kb, y_offset, y_gain, c_gain }
     }
 
     pub(super) fn ycbcr(&self, rgb: [u8; 3]) -> [u8; 3] {
         let [r, g, b] = rgb.map(f32::from);
         let y = self.kr * r + (1.0 - self.kr - self.kb) * g + self.kb * b;
-        let (cb, cr) = (
-            (b - y) / (2.0 * (1.0 - self.kb)),
-            (r - y) / (2.0 * (1.0 - self.kr)),
-        );
-        [
-            self.y_offset + y * self.y_gain,
-            128.0 + cb * self.c_gain,
-            128.0 + cr * self.c_gain,
-        ]
-        .map(|v| (v + 0.5).clamp(0.0, 255.0) as u8)
+        let (cb, cr) = ((b - y) / (2.0 * (1.0 - self.kb)), (r - y) / (2.0 * (1.0 - self.kr)));
+        [self.y_offset + y * self.y_gain, 128.0 + cb * self.c_gain, 128.0 + cr * self.c_gain]
+            .map(|v| (v + 0.5).clamp(0.0, 255.0) as u8)
     }
 }
 
@@ -146,24 +128,18 @@ fn feather(cover: &[f32], width: usize, height: usize) -> Vec<u8> {
             let (row, x) = (i / width * width, i % width);
             *out = (0..5)
                 .filter_map(|k| {
-                    (x + k)
-                        .checked_sub(2)
-                        .filter(|&x| x < width)
-                        .map(|x| KERNEL[k] * across[row + x])
+                    (x + k).checked_sub(2).filter(|&x| x < width).map(|x| KERNEL[k] * across[row + x])
                 })
                 .sum();
         }
         let down = soft.clone();
         for (i, out) in soft.iter_mut().enumerate() {
             let (y, x) = (i / width, i % width);
-            *out = (0..5)
-                .map(|k| KERNEL[k] * down[(y + k).saturating_sub(2).min(height - 1) * width + x])
-                .sum();
+            *out =
+                (0..5).map(|k| KERNEL[k] * down[(y + k).saturating_sub(2).min(height - 1) * width + x]).sum();
         }
     }
-    soft.iter()
-        .map(|&c| (((c - 0.4) / 0.55).clamp(0.0, 1.0) * 255.0 + 0.5) as u8)
-        .collect()
+    soft.iter().map(|&c| (((c - 0.4) / 0.55).clamp(0.0, 1.0) * 255.0 + 0.5) as u8).collect()
 }
 
 #[cfg(test)]
@@ -205,10 +181,7 @@ mod tests {
             }
             assert_eq!(cutout.alpha_at(3.0, 3.0), 0.0, "{portrait:?}");
             let below = (0..portrait.size().0).filter(|&x| cutout.alpha_at(x.into(), 1e4) > 0.9);
-            assert!(
-                below.count() as f32 > 1.5 * portrait.bbox().width(),
-                "{portrait:?}"
-            );
+            assert!(below.count() as f32 > 1.5 * portrait.bbox().width(), "{portrait:?}");
         }
     }
 }

@@ -61,11 +61,7 @@ impl Default for SceneSettings {
             noise: 1,
             bob: 0.06,
             color: ColorSpace::default(),
-            cast: Cast::Crowd(Crowd {
-                people: 3,
-                face: 60.0..=140.0,
-                speed: 120.0..=260.0,
-            }),
+            cast: Cast::Crowd(Crowd { people: 3, face: 60.0..=140.0, speed: 120.0..=260.0 }),
         }
     }
 }
@@ -75,10 +71,7 @@ impl Default for SceneSettings {
 #[non_exhaustive]
 pub enum SceneError {
     /// A side of the picture is 0 or too long.
-    #[error(
-        "a scene of {width}x{height} is not possible (sides of 1 to {} pixels)",
-        Image::MAX_SIDE
-    )]
+    #[error("a scene of {width}x{height} is not possible (sides of 1 to {} pixels)", Image::MAX_SIDE)]
     Size {
         /// The width asked for.
         width: u32,
@@ -170,27 +163,11 @@ impl Scene {
     pub fn with_pool(settings: SceneSettings, pool: FramePool) -> Result<Self, SceneError> {
         let (width, height, color) = (settings.width, settings.height, settings.color);
         let single = |what, value: f64, fine: bool| {
-            if fine {
-                Ok(())
-            } else {
-                Err(SceneError::Range {
-                    what,
-                    low: value,
-                    high: value,
-                })
-            }
+            if fine { Ok(()) } else { Err(SceneError::Range { what, low: value, high: value }) }
         };
-        single(
-            "frames a second",
-            settings.fps,
-            settings.fps > 0.0 && settings.fps <= 1000.0,
-        )?;
+        single("frames a second", settings.fps, settings.fps > 0.0 && settings.fps <= 1000.0)?;
         single("noise steps", settings.noise.into(), settings.noise <= 64)?;
-        single(
-            "steps' heights",
-            settings.bob,
-            (0.0..=1.0).contains(&settings.bob),
-        )?;
+        single("steps' heights", settings.bob, (0.0..=1.0).contains(&settings.bob))?;
         let courses = settings.cast.courses(width, height, settings.seed)?;
         // Its own pool: the hall stays for as long as the scene.
         let mut hall = Image::lend(&FramePool::new(0), PixelLayout::I420, width, height, color)
@@ -209,16 +186,7 @@ impl Scene {
             frame_rate: Some(settings.fps),
             frames: Some(settings.frames),
         };
-        Ok(Self {
-            settings,
-            info,
-            pool,
-            hall,
-            courses,
-            cutouts,
-            scratch: Scratch::default(),
-            next: 0,
-        })
+        Ok(Self { settings, info, pool, hall, courses, cutouts, scratch: Scratch::default(), next: 0 })
     }
 
     /// The settings it was made from.
@@ -245,21 +213,10 @@ impl Scene {
     }
 
     fn render(&mut self, frame: u64) -> Result<Image, SourceError> {
-        let SceneSettings {
-            width,
-            height,
-            color,
-            seed,
-            noise,
-            ..
-        } = self.settings;
+        let SceneSettings { width, height, color, seed, noise, .. } = self.settings;
         let floor = self.floor();
-        let mut image = Image::lend(&self.pool, PixelLayout::I420, width, height, color).map_err(|e| {
-            SourceError::Malformed {
-                input: self.info.name.clone(),
-                what: e.to_string(),
-            }
-        })?;
+        let mut image = Image::lend(&self.pool, PixelLayout::I420, width, height, color)
+            .map_err(|e| SourceError::Malformed { input: self.info.name.clone(), what: e.to_string() })?;
         for index in 0..PixelLayout::I420.planes() {
             let plane = self.hall.plane(index);
             for y in 0..plane.rows {
@@ -267,13 +224,7 @@ impl Scene {
             }
         }
         for actor in actors(&self.settings, &self.courses, &self.cutouts, frame) {
-            render::draw(
-                &mut image,
-                actor.cutout,
-                actor.stand.place,
-                floor,
-                &mut self.scratch,
-            );
+            render::draw(&mut image, actor.cutout, actor.stand.place, floor, &mut self.scratch);
         }
         // Frame 0 must not repeat the stream of walker 0.
         render::add_noise(&mut image, noise, &mut Random::stream(!seed, frame));
@@ -295,12 +246,7 @@ fn actors<'a>(
         .filter_map(|(walker, course)| {
             let stand = course.at(time, settings.bob)?;
             let cutout = cutouts[course.portrait as usize].as_ref()?;
-            Some(Actor {
-                walker,
-                portrait: course.portrait,
-                stand,
-                cutout,
-            })
+            Some(Actor { walker, portrait: course.portrait, stand, cutout })
         })
         .collect();
     actors.sort_by(|a, b| a.stand.face.total_cmp(&b.stand.face));

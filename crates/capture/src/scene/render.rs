@@ -32,17 +32,9 @@ impl Taps {
         let radius = (1.0 / scale).max(1.0);
         // Target pixels whose filter reaches the source at all.
         let start = (shift - scale * radius).ceil().clamp(0.0, target as f64) as usize;
-        let reach = if hold {
-            f64::INFINITY
-        } else {
-            shift + scale * (source as f64 - 1.0 + radius)
-        };
+        let reach = if hold { f64::INFINITY } else { shift + scale * (source as f64 - 1.0 + radius) };
         let end = ((reach + 1.0).floor().clamp(0.0, target as f64) as usize).max(start);
-        let mut taps = Self {
-            start,
-            spans: Vec::with_capacity(end - start),
-            weights: Vec::new(),
-        };
+        let mut taps = Self { start, spans: Vec::with_capacity(end - start), weights: Vec::new() };
         let last = source as i64 - 1;
         let mut raw = Vec::new();
         for i in start..end {
@@ -77,9 +69,7 @@ impl Taps {
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, &[u32])> {
-        self.spans
-            .iter()
-            .map(|&(first, from, to)| (first, &self.weights[from..to]))
+        self.spans.iter().map(|&(first, from, to)| (first, &self.weights[from..to]))
     }
 
     /// The first source index used, and one past the last.
@@ -101,11 +91,7 @@ pub(super) fn draw(image: &mut Image, cutout: &Cutout, place: Place, floor: u32,
     let (width, height) = (image.width() as usize, image.height().min(floor) as usize);
     blend(image, cutout, [0].as_slice(), place, (width, height), scratch);
     // Chroma sample j lies midway between the luma samples 2 j and 2 j + 1.
-    let half = Place {
-        scale: place.scale / 2.0,
-        x: (place.x - 0.5) / 2.0,
-        y: (place.y - 0.5) / 2.0,
-    };
+    let half = Place { scale: place.scale / 2.0, x: (place.x - 0.5) / 2.0, y: (place.y - 0.5) / 2.0 };
     let size = (width.div_ceil(2), height.div_ceil(2));
     blend(image, cutout, [1, 2].as_slice(), half, size, scratch);
 }
@@ -135,11 +121,7 @@ fn blend(
         for y in top..bottom {
             let row = &source[y * cutout.width..][..cutout.width];
             scratch.rows.extend(across.iter().map(|(first, weights)| {
-                let sum: u32 = weights
-                    .iter()
-                    .zip(&row[first..])
-                    .map(|(&w, &v)| w * u32::from(v))
-                    .sum();
+                let sum: u32 = weights.iter().zip(&row[first..]).map(|(&w, &v)| w * u32::from(v)).sum();
                 ((sum + ONE / 2) >> SHIFT) as u16
             }));
         }
@@ -211,12 +193,7 @@ mod tests {
     fn unit_scale_copies_each_pixel() {
         let taps = Taps::new(1.0, 2.0, 5, 20, false);
         let found: Vec<_> = taps.iter().map(|(f, w)| (f, w.iter().sum::<u32>())).collect();
-        for (first, weight) in found
-            .iter()
-            .skip_while(|(_, w)| *w == 0)
-            .take(5)
-            .map(|f| (f.0, f.1))
-        {
+        for (first, weight) in found.iter().skip_while(|(_, w)| *w == 0).take(5).map(|f| (f.0, f.1)) {
             assert!(first < 5 && weight == ONE, "{found:?}");
         }
     }

@@ -93,11 +93,7 @@ impl Cast {
     pub(super) fn courses(&self, width: u32, height: u32, seed: u64) -> Result<Vec<Course>, SceneError> {
         match self {
             Self::Script(walks) if walks.len() > PEOPLE => Err(SceneError::People { people: walks.len() }),
-            Self::Script(walks) => walks
-                .iter()
-                .enumerate()
-                .map(|(i, walk)| scripted(i, walk))
-                .collect(),
+            Self::Script(walks) => walks.iter().enumerate().map(|(i, walk)| scripted(i, walk)).collect(),
             Self::Crowd(crowd) => {
                 crowd.check()?;
                 let walker = |i| crowd.course(i, f64::from(width), f64::from(height), seed);
@@ -124,12 +120,7 @@ fn scripted(walk: usize, told: &Walk) -> Result<Course, SceneError> {
     if told.path.windows(2).any(|w| w[0].time >= w[1].time) {
         return wrong("times that do not rise");
     }
-    Ok(Course {
-        portrait: told.portrait,
-        visits: vec![told.path.clone()],
-        period: None,
-        lead: 0.0,
-    })
+    Ok(Course { portrait: told.portrait, visits: vec![told.path.clone()], period: None, lead: 0.0 })
 }
 
 impl Crowd {
@@ -140,11 +131,7 @@ impl Crowd {
         let range = |what, range: &RangeInclusive<f64>, limits: RangeInclusive<f64>| {
             let fine = limits.contains(range.start()) && limits.contains(range.end()) && !range.is_empty();
             let (low, high) = (*range.start(), *range.end());
-            if fine {
-                Ok(())
-            } else {
-                Err(SceneError::Range { what, low, high })
-            }
+            if fine { Ok(()) } else { Err(SceneError::Range { what, low, high }) }
         };
         range("face widths", &self.face, FACE)?;
         range("speeds", &self.speed, f64::MIN_POSITIVE..=FAR)
@@ -173,10 +160,7 @@ impl Crowd {
     fn visit(&self, start: f64, width: f64, height: f64, random: &mut Random) -> Vec<Waypoint> {
         let speed = random.between(*self.speed.start(), *self.speed.end());
         let clamp = |face: f64| face.clamp(*self.face.start(), *self.face.end());
-        let (near, far) = (
-            random.between(*self.face.start(), *self.face.end()),
-            random.between(0.75, 1.33),
-        );
+        let (near, far) = (random.between(*self.face.start(), *self.face.end()), random.between(0.75, 1.33));
         let (from, to) = (near, clamp(near * far));
         let side = random.between(0.0, 1.0) < 0.5;
         let back = random.between(0.0, 1.0) < 0.25;
@@ -218,11 +202,7 @@ impl Course {
             path.len() == 1 || (path[0].time <= time && path.last().is_some_and(|p| time <= p.time))
         })?;
         let (now, moving) = between(path, time);
-        let bob = if moving {
-            bob * now.face * step(time * CADENCE)
-        } else {
-            0.0
-        };
+        let bob = if moving { bob * now.face * step(time * CADENCE) } else { 0.0 };
         let face = self.portrait.bbox();
         let scale = now.face / f64::from(face.width());
         let middle = face.center();
@@ -240,21 +220,14 @@ impl Course {
 
 /// The point of the path at `time`, and whether the walker moves at all.
 fn between(path: &[Waypoint], time: f64) -> (Waypoint, bool) {
-    let next = path
-        .partition_point(|p| p.time <= time)
-        .clamp(1, path.len().max(2) - 1);
+    let next = path.partition_point(|p| p.time <= time).clamp(1, path.len().max(2) - 1);
     let (a, b) = (path[next - 1], *path.get(next).unwrap_or(&path[next - 1]));
     if b.time <= a.time {
         return (a, false);
     }
     let part = ((time - a.time) / (b.time - a.time)).clamp(0.0, 1.0);
     let mix = |a: f64, b: f64| a + (b - a) * part;
-    let point = Waypoint {
-        time,
-        x: mix(a.x, b.x),
-        y: mix(a.y, b.y),
-        face: mix(a.face, b.face),
-    };
+    let point = Waypoint { time, x: mix(a.x, b.x), y: mix(a.y, b.y), face: mix(a.face, b.face) };
     (point, (a.x, a.y) != (b.x, b.y))
 }
 
@@ -269,14 +242,7 @@ mod tests {
     use super::*;
 
     fn walk(path: Vec<Waypoint>) -> Course {
-        scripted(
-            0,
-            &Walk {
-                portrait: Portrait::Biden,
-                path,
-            },
-        )
-        .unwrap()
+        scripted(0, &Walk { portrait: Portrait::Biden, path }).unwrap()
     }
 
     #[test]
@@ -288,11 +254,9 @@ mod tests {
         ]);
         assert!(course.at(0.99, 0.0).is_none() && course.at(4.01, 0.0).is_none());
         let middle = Portrait::Biden.bbox().center();
-        for (time, x, y, face) in [
-            (1.0, 100.0, 50.0, 40.0),
-            (1.5, 150.0, 50.0, 60.0),
-            (4.0, 200.0, 90.0, 80.0),
-        ] {
+        for (time, x, y, face) in
+            [(1.0, 100.0, 50.0, 40.0), (1.5, 150.0, 50.0, 60.0), (4.0, 200.0, 90.0, 80.0)]
+        {
             let stand = course.at(time, 0.0).unwrap();
             let place = stand.place;
             assert!((place.x + place.scale * f64::from(middle.x) - x).abs() < 1e-6);
@@ -310,21 +274,13 @@ mod tests {
 
     #[test]
     fn a_crowd_goes_on_for_ever_and_counts_its_visits() {
-        let crowd = Crowd {
-            people: 1,
-            face: 60.0..=120.0,
-            speed: 80.0..=200.0,
-        };
+        let crowd = Crowd { people: 1, face: 60.0..=120.0, speed: 80.0..=200.0 };
         let course = crowd.course(0, 640.0, 360.0, 5);
-        let mut visits: Vec<u64> = (0..400_000)
-            .filter_map(|i| course.at(f64::from(i) / 10.0, 0.0).map(|s| s.visit))
-            .collect();
+        let mut visits: Vec<u64> =
+            (0..400_000).filter_map(|i| course.at(f64::from(i) / 10.0, 0.0).map(|s| s.visit)).collect();
         assert!(visits.is_sorted());
         visits.dedup();
-        assert!(
-            visits.windows(2).all(|w| w[1] == w[0] + 1),
-            "no visit is left out"
-        );
+        assert!(visits.windows(2).all(|w| w[1] == w[0] + 1), "no visit is left out");
         assert!(visits.len() > 1000);
     }
 }
