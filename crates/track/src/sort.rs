@@ -11,7 +11,7 @@ use crate::pair::{Pair, Slot, overlaps, usable};
 /// any sense nothing changes, and a jump of `seq` to its largest number costs no more than any other.
 const MOST_STEPS: u64 = 1000;
 
-/// The settings of [`Sort`]. One that is out of its range acts as the nearest value in it.
+/// The settings of [`Sort`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct SortSettings {
     /// From how many detections a track is confirmed; until then its first miss ends it. Default 3 (Bewley et al.'s
@@ -20,8 +20,8 @@ pub struct SortSettings {
     /// How well a prediction and a detection must fit, 0 to 1: the intersection over union of the two boxes, both
     /// grown by `margin`, times the ratio of their heights (the smaller over the larger). Default 0.25.
     pub iou: f32,
-    /// By how much each side of a box moves out before boxes are compared, over the box's width and height. Faces at
-    /// a low frame rate may not overlap otherwise. Default 0.2; 0 compares the boxes themselves.
+    /// By how much each side of a box moves out before boxes are compared, over the box's width and height, 0 to 10.
+    /// Faces at a low frame rate may not overlap otherwise. Default 0.2; 0 compares the boxes themselves.
     pub margin: f32,
     /// The score from which a detection is strong, 0 to 1. A weak one can carry a confirmed track on that no strong
     /// one fits, and starts none. Default 0.6; 0 makes every detection strong.

@@ -1,0 +1,121 @@
+//! Both trackers through the contract's suite, and through whatever can come in.
+
+use std::collections::BTreeSet;
+
+use passerby_testkit::{meta, suite};
+use passerby_track::{Iou, Sort, SortSettings};
+use passerby_types::{BBox, Face, FrameMeta, TrackId, Tracker};
+use proptest::prelude::*;
+
+#[test]
+fn iou_keeps_the_contract() {
+    suite::tracker(Iou::default);
+}
+
+#[test]
+fn sort_keeps_the_contract() {
+    suite::tracker(Sort::default);
+}
+
+#[test]
+fn settings_out_of_range_do_no_harm() {
+    for odd in [f32::NAN, f32::INFINITY, -1.0, 0.0, 2.0] {
+        let mut tracker =
+            Sort::new(SortSettings { min_hits: 0, iou: odd, margin: odd, strong: odd, max_age: u32::MAX });
+        let face = Face::new(BBox::from_xywh(10.0, 10.0, 20.0, 20.0), 0.9);
+        for seq in [0, 1, 2, u64::MAX - 1, u64::MAX] {
+            let meta = FrameMeta { seq, ..meta(0, 0) };
+            for tracked in tracker.update(&meta, Some(&[face, face])).tracks {
+                assert!(tracked.bbox.x1.is_finite());
+            }
+        }
+    }
+}
+
+/// Any number, and numbers that make boxes.
+fn number() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        8 => -20f32..300.0,
+        1 => any::<f32>(),
+        1 => prop::sample::select(vec![0.0, 1e6, -1e6, 1e-3, f32::MAX, f32::MIN_POSITIVE, f32::NAN]),
+    ]
+}
+
+fn face() -> impl Strategy<Value = Face> {
+    let near = (0u8..4, 0u8..4, 0f32..8.0).prop_map(|(x, y, shift)| {
+        let (x, y) = (f32::from(x) * 30.0 + shift, f32::from(y) * 30.0 - shift);
+        BBox::from_xywh(x, y, 28.0, 28.0)
+    });
+    let any_box = (number(), number(), number(), number()).prop_map(|(a, b, c, d)| BBox::new(a, b, c, d));
+    (prop_oneof![2 => near, 1 => any_box], number()).prop_map(|(bbox, score)| Face::new(bbox, score))
+}
+
+/// A frame: how its number goes on, and what was detected.
+fn frame() -> impl Strategy<Value = (u64, Option<Vec<Face>>)> {
+    let step = prop_oneof![8 => Just(1u64), 1 => 0u64..60, 1 => Just(u64::MAX)];
+    (step, prop::option::weighted(0.8, prop::collection::vec(face(), 0..12)))
+}
+
+/// The same detection, also where a number is NaN.
+fn same(a: &Face, b: &Face) -> bool {
+    a.bbox == b.bbox && a.score.to_bits() == b.score.to_bits()
+}
+
+fn check(tracker: &mut dyn Tracker, frames: &[(u64, Option<Vec<Face>>)], max_age: usize) {
+    let (mut live, mut ended) = (BTreeSet::<TrackId>::new(), BTreeSet::new());
+    let mut seq = 0u64;
+    let mut detections = std::collections::VecDeque::new();
+    for (step, faces) in frames {
+        seq = seq.wrapping_add(*step);
+        let update = tracker.update(&meta(0, seq % (1 << 40)), faces.as_deref());
+        assert!(update.tracks.windows(2).all(|w| w[0].track < w[1].track));
+        assert!(update.ended.windows(2).all(|w| w[0] < w[1]));
+        let now: BTreeSet<TrackId> = update.tracks.iter().map(|t| t.track).collect();
+        let gone: BTreeSet<TrackId> = live.difference(&now).copied().collect();
+        assert_eq!(gone, update.ended.iter().copied().collect(), "a track goes by ending");
+        for id in &update.ended {
+            assert!(ended.insert(*id), "a track ends once");
+        }
+        assert!(now.is_disjoint(&ended), "an ended track never comes back");
+        let mut matched: Vec<Face> = update.tracks.iter().filter_map(|t| t.face).collect();
+        for face in faces.iter().flatten() {
+            if let Some(at) = matched.iter().position(|m| same(m, face)) {
+                matched.swap_remove(at);
+            }
+        }
+        assert!(matched.is_empty(), "each matched face is a detection of this frame, and is matched once");
+        for t in &update.tracks {
+            let b = t.bbox;
+            assert!([b.x1, b.y1, b.x2, b.y2].iter().all(|v| v.is_finite()), "{t:?}");
+        }
+        // Each live track was seen in one of the last frames, and a detection makes one track at the most.
+        detections.push_back(faces.as_ref().map_or(0, Vec::len));
+        if detections.len() > max_age + 1 {
+            detections.pop_front();
+        }
+        assert!(update.tracks.len() <= detections.iter().sum::<usize>());
+        live = now;
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_in_tracks_are_unique_end_once_and_stay_bounded(
+        frames in prop::collection::vec(frame(), 0..80),
+    ) {
+        check(&mut Iou::default(), &frames, 30);
+        check(&mut Sort::default(), &frames, 30);
+        check(&mut Sort::new(SortSettings { max_age: 3, strong: 0.0, ..SortSettings::default() }), &frames, 3);
+    }
+
+    #[test]
+    fn the_same_frames_give_the_same_tracks(frames in prop::collection::vec(frame(), 0..30)) {
+        let (mut a, mut b) = (Sort::default(), Sort::default());
+        for (seq, (_, faces)) in frames.iter().enumerate() {
+            let meta = meta(0, seq as u64);
+            let (x, y) = (a.update(&meta, faces.as_deref()), b.update(&meta, faces.as_deref()));
+            // By their text: a face's score may be NaN.
+            prop_assert_eq!(format!("{x:?}"), format!("{y:?}"));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Real detections: the same tracks in every run, and not many more than people.
+
+#![allow(clippy::unwrap_used, reason = "a file that cannot be read is a failed test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use passerby_testkit::{meta, shared};
+use passerby_track::{Iou, Sort};
+use passerby_types::{BBox, Face, TrackState, TrackUpdate, Tracker};
+
+/// The detections of a MOTChallenge file by frame, from 1.
+fn read(path: &Path) -> BTreeMap<u64, Vec<Face>> {
+    let mut frames: BTreeMap<u64, Vec<Face>> = BTreeMap::new();
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let n: Vec<f32> = line.split(',').map(|f| f.trim().parse().unwrap()).collect();
+        let face = Face::new(BBox::from_xywh(n[2], n[3], n[4], n[5]), n[6]);
+        frames.entry(n[0] as u64).or_default().push(face);
+    }
+    frames
+}
+
+fn follow(tracker: &mut dyn Tracker, frames: &BTreeMap<u64, Vec<Face>>) -> Vec<TrackUpdate> {
+    let last = *frames.last_key_value().unwrap().0;
+    (1..=last)
+        .map(|frame| {
+            let faces = frames.get(&frame).map_or(&[][..], Vec::as_slice);
+            tracker.update(&meta(0, frame - 1), Some(faces))
+        })
+        .collect()
+}
+
+#[test]
+fn two_runs_over_a_sequence_are_equal() {
+    let Some(folder) = shared("two_runs_over_a_sequence_are_equal") else {
+        return;
+    };
+    let frames = read(&folder.join("data/mot/PETS09-S2L1/det.txt"));
+    assert_eq!(follow(&mut Sort::default(), &frames), follow(&mut Sort::default(), &frames));
+    assert_eq!(follow(&mut Iou::default(), &frames), follow(&mut Iou::default(), &frames));
+}
+
+#[test]
+fn the_people_of_the_clips_are_as_many_tracks() {
+    let Some(folder) = shared("the_people_of_the_clips_are_as_many_tracks") else {
+        return;
+    };
+    for (clip, people) in [("classroom4", 4), ("headpose_fm", 2), ("walk2", 2), ("walkpause3", 3)] {
+        let frames = read(&folder.join(format!("data/gt/{clip}/det_centerface.txt")));
+        let mut ids: Vec<_> = follow(&mut Sort::default(), &frames)
+            .iter()
+            .flat_map(|u| &u.tracks)
+            .filter(|t| t.state == TrackState::Confirmed)
+            .map(|t| t.track)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), people, "{clip}");
+    }
+}
