@@ -1,5 +1,7 @@
 //! A process that writes and is killed: everything it called flushed is there, and the file is sound.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,5 +1,7 @@
 //! Files that are something else, broken, or in the wrong place: a clear error each, and nothing overwritten.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
+
 use std::path::Path;
 
 use passerby_store::{Fault, Reader, Sqlite, SqliteSettings, StoreError};

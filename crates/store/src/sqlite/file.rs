@@ -12,6 +12,9 @@ use crate::{Fault, StoreError};
 /// How long to wait between two tries to switch a file to its write-ahead log.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// The least size of a database that is not empty: the smallest page, in bytes (SQLite file format, section 1.3.2).
+const PAGE: u64 = 512;
+
 /// Opens a file to write: made where there is none, upgraded where it is older.
 pub(super) fn open_to_write(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
@@ -47,6 +50,17 @@ fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, 
     // SQLite takes a few names for something else than a file, ":memory:" and the empty one: with a folder before
     // them they are files like all others.
     let name = if path.is_relative() { Path::new(".").join(path) } else { path.to_owned() };
+    match std::fs::metadata(&name) {
+        // SQLite opens a folder to read, and then says that the disk fails.
+        Ok(meta) if meta.is_dir() => {
+            return Err(StoreError::new(path, io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        // SQLite takes a file of one byte for an empty one, and would overwrite it.
+        Ok(meta) if meta.is_file() && (1..PAGE).contains(&meta.len()) => {
+            return Err(StoreError::new(path, Fault::NotDatabase));
+        }
+        _ => {}
+    }
     let conn = Connection::open_with_flags(&name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|e| StoreError::new(path, refusal(&name, e)))?;
     conn.busy_timeout(busy).map_err(|e| StoreError::new(path, e))?;
@@ -57,9 +71,6 @@ fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, 
 fn refusal(path: &Path, error: rusqlite::Error) -> Fault {
     if error.sqlite_error_code() != Some(ErrorCode::CannotOpen) {
         return error.into();
-    }
-    if path.is_dir() {
-        return io::Error::from(io::ErrorKind::IsADirectory).into();
     }
     let parent = path.parent().unwrap_or(path);
     if !parent.exists() {

@@ -210,3 +210,53 @@ impl fmt::Debug for Sqlite {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use passerby_testkit::suite::observation;
+
+    use super::*;
+    use crate::Reader;
+
+    #[test]
+    fn a_full_disk_takes_nothing_and_everything_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.db");
+        let mut sink = Sqlite::open(&path, SqliteSettings::default()).unwrap();
+        let run = sink.run();
+        let limit = |sink: &Sqlite, pages: i64| {
+            sink.conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        };
+        limit(&sink, 40);
+        let mut written = 0;
+        let error = loop {
+            let batch: Vec<_> = (0..100).map(|i| observation(0, written + i)).collect();
+            match sink.write(&batch) {
+                Ok(()) => written += 100,
+                Err(e) => break e,
+            }
+        };
+        assert_eq!(error.class(), ErrorClass::Reset, "{error}");
+        let reader = Reader::open(&path).unwrap();
+        let stored = reader.counts(run).unwrap();
+        assert!(written > 0 && stored.analysed == written && stored.observations == 2 * written);
+        limit(&sink, 1_000_000);
+        let batch: Vec<_> = (0..100).map(|i| observation(0, written + i)).collect();
+        sink.write(&batch).unwrap();
+        sink.finish().unwrap();
+        assert_eq!(reader.counts(run).unwrap().analysed, written + 100);
+        reader.check().unwrap();
+    }
+
+    #[test]
+    fn a_file_that_became_read_only_is_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("read.db");
+        let mut sink = Sqlite::open(&path, SqliteSettings::default()).unwrap();
+        sink.conn.pragma_update(None, "query_only", true).unwrap();
+        let error = sink.write(&[observation(0, 0)]).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Fatal, "{error}");
+        drop(sink);
+        assert!(Reader::open(&path).unwrap().runs().unwrap()[0].ended.is_none());
+    }
+}

@@ -1,0 +1,127 @@
+//! The `analyze` example is killed at random moments: the database it writes stays sound, and what a reader had seen
+//! committed is still there.
+
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use passerby::store::{CameraRow, Reader, RunId, Sqlite, SqliteSettings, StoreError};
+
+/// How often it is killed.
+const KILLS: u64 = 20;
+/// How long to wait for the first frame in the database, and for the end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The built example: beside the folder of this test's own program. Cargo builds it for `cargo test`, but not for
+/// `cargo test --test kill`.
+fn analyze() -> Option<PathBuf> {
+    let me = std::env::current_exe().ok()?;
+    let name = format!("analyze{}", std::env::consts::EXE_SUFFIX);
+    let path = me.parent()?.parent()?.join("examples").join(name);
+    path.is_file().then_some(path)
+}
+
+/// What a run's database holds: its cameras, which count every frame.
+fn cameras(path: &Path) -> Result<Vec<CameraRow>, StoreError> {
+    let reader = Reader::open(path)?;
+    reader.cameras(RunId(1))
+}
+
+/// How many frames a reader sees committed now; 0 while there is no database yet, or none to be read.
+fn committed(path: &Path) -> u64 {
+    let cameras = cameras(path).unwrap_or_default();
+    cameras.iter().map(|c| c.analysed + c.coasted).sum()
+}
+
+/// A process that is killed when the test lets go of it, whatever happens.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Lets the example run on a fresh database, kills it, and gives the frames that were seen committed before.
+///
+/// Every other time it is killed so long after its first commit; else so long after its start, which may be before
+/// there is a database.
+fn run(analyze: &Path, input: &Path, database: &Path, from_first_commit: bool, after: Duration) -> u64 {
+    let child = Command::new(analyze)
+        .arg("--every-frame")
+        .arg("--db")
+        .args([database, input])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the example starts");
+    let mut child = Killed(child);
+    let begun = Instant::now();
+    if from_first_commit {
+        while committed(database) == 0 {
+            assert!(begun.elapsed() < PATIENCE, "no frame after {PATIENCE:?}");
+            let status = child.0.try_wait().expect("the example can be asked");
+            assert!(status.is_none_or(|s| s.success()), "the example failed: {status:?}");
+            if status.is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    std::thread::sleep(after);
+    committed(database)
+}
+
+/// What must hold of a database, whenever its writer was killed.
+fn check(database: &Path, seen: u64) {
+    // As a restart would.
+    let restarted = Sqlite::open(database, SqliteSettings::default()).expect("the database opens");
+    restarted.finish().expect("and can be written");
+    let reader = Reader::open(database).expect("and read");
+    reader.check().expect("and is sound");
+    let after = committed(database);
+    assert!(after >= seen, "{seen} frames were committed, {after} are there");
+    for camera in cameras(database).expect("cameras can be read") {
+        let frames = camera.analysed + camera.coasted;
+        let Some((first, last)) = camera.first_seq.zip(camera.last_seq) else {
+            assert_eq!(frames, 0);
+            continue;
+        };
+        assert_eq!(frames, last - first + 1, "no frame of a file is missing between two others");
+        let with_faces = reader.frames(RunId(1), camera.id).expect("frames can be read");
+        assert!(with_faces.iter().all(|seq| (first..=last).contains(seq)));
+    }
+    for track in reader.tracks(RunId(1)).expect("tracks can be read") {
+        assert!(track.first_seq <= track.last_seq && track.frames <= track.last_seq - track.first_seq + 1);
+    }
+}
+
+#[test]
+fn a_killed_analysis_leaves_a_sound_database() {
+    let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/passersby.mp4");
+    let Some(analyze) = analyze().filter(|_| input.is_file()) else {
+        eprintln!(
+            "SKIPPED a_killed_analysis_leaves_a_sound_database: needs {} and `cargo build --example analyze` \
+             in the same profile",
+            input.display()
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut databases, mut with_frames) = (0, 0);
+    for round in 0..KILLS {
+        let database = folder.path().join(format!("{round}.db"));
+        // The same moments in every run of the test, spread over 1.2 s.
+        let after = Duration::from_millis((round * 7919 + 13) % 1200);
+        let seen = run(&analyze, &input, &database, round % 2 == 1, after);
+        if database.exists() {
+            databases += 1;
+            with_frames += u64::from(seen > 0);
+            check(&database, seen);
+        }
+    }
+    assert!(with_frames >= KILLS / 2, "frames in {with_frames} of {databases} databases");
+}
