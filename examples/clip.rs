@@ -191,10 +191,10 @@ fn mux(units: &[Vec<u8>]) -> Result<Vec<u8>, Box<dyn Error>> {
 /// reordering (ITU-T H.264 annex E.1.1).
 fn with_colour(sps: &[u8]) -> Vec<u8> {
     // Emulation prevention: none of the sets written here has two zero bytes in a row.
-    let mut bits: Vec<bool> = sps.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1 == 1)).collect();
+    let mut bits: Vec<bool> = sps.iter().flat_map(|b| (0..8).rev().map(move |i| (b >> i) & 1 == 1)).collect();
     while bits.pop() == Some(false) {}
     bits.pop();
-    let mut put = |value: u32, width: u32| bits.extend((0..width).rev().map(|i| value >> i & 1 == 1));
+    let mut put = |value: u32, width: u32| bits.extend((0..width).rev().map(|i| (value >> i) & 1 == 1));
     put(1, 1); // VUI follows
     put(0, 2); // no aspect ratio, no overscan
     put(1, 1); // video signal type: format unspecified (5), limited range, colours described
@@ -215,6 +215,6 @@ fn with_colour(sps: &[u8]) -> Vec<u8> {
     put(0b00101, 5); // four buffered pictures (ue 4)
     put(1, 1); // stop bit
     bits.chunks(8)
-        .map(|byte| byte.iter().enumerate().fold(0, |b, (i, &bit)| b | u8::from(bit) << (7 - i)))
+        .map(|byte| byte.iter().enumerate().fold(0, |b, (i, &bit)| b | (u8::from(bit) << (7 - i))))
         .collect()
 }

@@ -164,7 +164,7 @@ pub(super) fn add_noise(image: &mut Image, amplitude: u8, random: &mut Random) {
     for y in 0..image.height() as usize {
         for eight in image.row_mut(0, y).chunks_mut(8) {
             for (out, random) in eight.iter_mut().zip(random.next().to_le_bytes()) {
-                let noise = (u32::from(random) * steps >> 8) as i16 - middle;
+                let noise = ((u32::from(random) * steps) >> 8) as i16 - middle;
                 *out = (i16::from(*out) + noise).clamp(0, 255) as u8;
             }
         }
