@@ -173,8 +173,10 @@ mod tests {
         let large = |b: BBox| BBox::new(b.x1 * 10.0, b.y1 * 10.0, b.x2 * 10.0, b.y2 * 10.0);
         let (mut a, mut b) = (Motion::new(&walker(0)), Motion::new(&large(walker(0))));
         for frame in 1..20 {
-            (a.predict(), b.predict());
-            (a.update(&walker(frame)), b.update(&large(walker(frame))));
+            for (motion, seen) in [(&mut a, walker(frame)), (&mut b, large(walker(frame)))] {
+                motion.predict();
+                motion.update(&seen);
+            }
             assert!(large(a.bbox()).iou(&b.bbox()) > 0.9999);
         }
     }
