@@ -1,5 +1,47 @@
-//! placeholder
+//! Where pictures come from: video files, picture files and folders, and synthetic scenes.
+//!
+//! - [`open`] opens a file or folder by its content, whatever its name says.
+//! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
+//!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
+//! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
+//! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
+//!
+//! ```
+//! use passerby_capture::{Scene, SceneSettings};
+//! use passerby_types::FrameSource;
+//!
+//! let mut scene = Scene::new(SceneSettings { width: 320, height: 180, frames: 3, ..SceneSettings::default() })?;
+//! let mut pictures = 0;
+//! while let Some(picture) = scene.next_picture()? {
+//!     assert_eq!((picture.image.width(), picture.image.height()), (320, 180));
+//!     pictures += 1;
+//! }
+//! assert_eq!(pictures, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Every reader bounds its memory by [`Limits`] and allocates nothing by a number in a file that the file's own bytes
+//! do not bear out.
 
+mod annexb;
+mod gif;
+mod h264;
+mod images;
+mod limits;
+mod mp4;
+mod open;
 mod scene;
+mod sniff;
+mod still;
+mod turn;
+mod units;
+mod video;
 
+#[cfg(feature = "openh264")]
+pub use h264::OpenH264Decoder;
+pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
+pub use images::{Images, ImagesSettings, list};
+pub use limits::Limits;
+pub use open::open;
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
+pub use video::{Decoder, Video, VideoSettings};

@@ -1,0 +1,146 @@
+//! OpenH264, built from source.
+
+use std::time::Duration;
+
+use openh264::OpenH264API;
+use openh264::decoder::{DecodedYUV, Decoder, DecoderConfig, Flush};
+use openh264::formats::YUVSource;
+use passerby_types::{ColorSpace, FramePool, Picture};
+
+use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out, parameters};
+
+/// Decodes with Cisco's OpenH264: Baseline, Main and High, 8 bits, 4:2:0, progressive.
+///
+/// After a damaged picture it gives none until the next key frame.
+pub struct OpenH264Decoder {
+    decoder: Decoder,
+    parameters: Parameters,
+    /// The time stamps of the pictures inside the decoder, earliest last.
+    inside: Vec<Option<Duration>>,
+    color: ColorSpace,
+    pool: FramePool,
+    max_pixels: u64,
+    started: bool,
+    fresh: bool,
+}
+
+impl OpenH264Decoder {
+    /// A decoder that takes its buffers from `pool` and refuses streams whose pictures have more than `max_pixels`
+    /// pixels.
+    ///
+    /// # Errors
+    /// [`DecodeError::Unsupported`] where the library cannot be set up.
+    pub fn new(pool: FramePool, max_pixels: u64) -> Result<Self, DecodeError> {
+        Ok(Self {
+            decoder: make()?,
+            parameters: Parameters::default(),
+            inside: Vec::new(),
+            color: ColorSpace::default(),
+            pool,
+            max_pixels,
+            started: false,
+            fresh: false,
+        })
+    }
+
+    fn enter(&mut self, pts: Option<Duration>) {
+        let at = self.inside.partition_point(|&other| other > pts);
+        self.inside.insert(at, pts);
+    }
+
+    fn leave(&mut self, pts: Option<Duration>) {
+        if let Some(at) = self.inside.iter().position(|&other| other == pts) {
+            self.inside.remove(at);
+        }
+    }
+}
+
+/// With its default flush it gives up reordering, and frames of streams with B-frames are lost.
+fn make() -> Result<Decoder, DecodeError> {
+    let config = DecoderConfig::new().flush_after_decode(Flush::NoFlush);
+    Decoder::with_api_config(OpenH264API::from_source(), config)
+        .map_err(|e| DecodeError::Unsupported(format!("OpenH264: {e}")))
+}
+
+fn picture(
+    yuv: &DecodedYUV<'_>,
+    inside: &mut Vec<Option<Duration>>,
+    color: ColorSpace,
+    pool: &FramePool,
+) -> Option<Picture> {
+    let (width, height) = yuv.dimensions();
+    let (y, u, v) = yuv.strides();
+    let planes = [(yuv.y(), y), (yuv.u(), u), (yuv.v(), v)];
+    let size = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+    // It gives pictures in display order: the next one out has the earliest time stamp that went in.
+    let pts = inside.pop().flatten();
+    let image = copy_out(planes, (0, 0), size, color, pool)?;
+    Some(Picture { image, pts })
+}
+
+impl VideoDecoder for OpenH264Decoder {
+    fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
+        let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
+        let content = self.parameters.scan(unit.data);
+        if !content.picture {
+            return damaged("no picture in its data");
+        }
+        let Some(sps) = content.sps else {
+            return damaged("no parameter sets (SPS/PPS) for it");
+        };
+        parameters::check(&sps, self.max_pixels)?;
+        if sps.fields {
+            return Err(DecodeError::Unsupported(
+                "interlaced H.264 in OpenH264; deinterlace it to progressive frames".into(),
+            ));
+        }
+        if !self.started && !content.intra {
+            return damaged("no key frame before it");
+        }
+        if content.idr {
+            self.flush(out);
+        }
+        self.color = sps.color().unwrap_or_default();
+        let with_sets;
+        let data = if std::mem::take(&mut self.fresh) {
+            with_sets = [&self.parameters.annex_b(), unit.data].concat();
+            &with_sets
+        } else {
+            unit.data
+        };
+        self.enter(unit.pts);
+        match self.decoder.decode(data) {
+            Ok(Some(yuv)) => {
+                self.started = true;
+                out.extend(picture(&yuv, &mut self.inside, self.color, &self.pool));
+                Ok(())
+            }
+            Ok(None) => {
+                self.started = true;
+                Ok(())
+            }
+            Err(e) => {
+                self.leave(unit.pts);
+                damaged(&format!("OpenH264: {e}"))
+            }
+        }
+    }
+
+    fn flush(&mut self, out: &mut Vec<Picture>) {
+        if let Ok(rest) = self.decoder.flush_remaining() {
+            for yuv in &rest {
+                out.extend(picture(yuv, &mut self.inside, self.color, &self.pool));
+            }
+        }
+        self.inside.clear();
+    }
+
+    fn reset(&mut self) {
+        if let Ok(decoder) = make() {
+            self.decoder = decoder;
+        }
+        self.inside.clear();
+        self.fresh = true;
+        self.started = false;
+    }
+}

@@ -1,0 +1,141 @@
+//! The parameter sets of a stream, kept while it runs, and what they allow.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::bits::Bits;
+use super::sps::Sps;
+use super::{DecodeError, nal};
+
+/// The parameter sets seen so far.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    sps: BTreeMap<u32, (Arc<Sps>, Vec<u8>)>,
+    pps: BTreeMap<u32, (u32, Vec<u8>)>,
+}
+
+/// What an access unit holds, seen from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    /// The set of the unit's picture.
+    pub(crate) sps: Option<Arc<Sps>>,
+    /// The picture is an IDR picture: nothing before it matters any more.
+    pub(crate) idr: bool,
+    /// All slices are intra: the picture needs no other.
+    pub(crate) intra: bool,
+    /// Some slice is a B slice.
+    pub(crate) bidirectional: bool,
+    /// A slice that begins a picture is there.
+    pub(crate) picture: bool,
+}
+
+impl Parameters {
+    /// Takes in the parameter sets of an access unit and says what its slices are.
+    pub(crate) fn scan(&mut self, data: &[u8]) -> Content {
+        let mut content = Content { intra: true, ..Content::default() };
+        for unit in nal::split(data) {
+            match nal::kind(unit) {
+                nal::SPS => {
+                    if let Some(sps) = Sps::read(&nal::payload(unit, usize::MAX)).filter(|s| s.id < 32) {
+                        self.sps.insert(sps.id, (Arc::new(sps), unit.to_vec()));
+                    }
+                }
+                nal::PPS => {
+                    let payload = nal::payload(unit, 16);
+                    let mut bits = Bits::new(&payload);
+                    if let (Some(id @ 0..256), Some(sps)) = (bits.ue(), bits.ue()) {
+                        self.pps.insert(id, (sps, unit.to_vec()));
+                    }
+                }
+                kind @ (nal::SLICE | nal::IDR) => {
+                    let Some(slice) = nal::SliceStart::read(unit) else {
+                        continue;
+                    };
+                    content.idr |= kind == nal::IDR;
+                    content.intra &= matches!(slice.kind, 2 | 4);
+                    content.bidirectional |= slice.kind == 1;
+                    content.picture |= slice.first_mb == 0;
+                    if content.sps.is_none() {
+                        content.sps = self.of(slice.pps);
+                    }
+                }
+                _ => {}
+            }
+        }
+        content
+    }
+
+    fn of(&self, pps: u32) -> Option<Arc<Sps>> {
+        let (sps, _) = self.pps.get(&pps)?;
+        self.sps.get(sps).map(|(sps, _)| sps.clone())
+    }
+
+    /// All sets as Annex B, to begin a fresh decoder with.
+    pub(crate) fn annex_b(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let sets = self.sps.values().map(|(_, raw)| raw);
+        for raw in sets.chain(self.pps.values().map(|(_, raw)| raw)) {
+            nal::push(&mut out, raw);
+        }
+        out
+    }
+
+    /// True once there is a sequence parameter set.
+    pub(crate) fn any(&self) -> bool {
+        !self.sps.is_empty()
+    }
+
+    /// Some sequence parameter set, where there is one.
+    pub(crate) fn first(&self) -> Option<&Sps> {
+        self.sps.values().next().map(|(sps, _)| sps.as_ref())
+    }
+
+    /// Whether pictures of these sets are 8-bit 4:2:0 frames of at most `max_pixels` pixels.
+    ///
+    /// # Errors
+    /// What else they are.
+    pub(crate) fn check(&self, max_pixels: u64) -> Result<(), DecodeError> {
+        self.sps.values().try_for_each(|(sps, _)| check(sps, max_pixels))
+    }
+}
+
+/// Whether pictures of this set are 8-bit 4:2:0 frames of at most `max_pixels` pixels.
+pub(crate) fn check(sps: &Sps, max_pixels: u64) -> Result<(), DecodeError> {
+    let unsupported = |what: String| Err(DecodeError::Unsupported(what));
+    let profile = match sps.profile {
+        66 => "Baseline",
+        77 => "Main",
+        88 => "Extended",
+        100 => "High",
+        110 => "High 10",
+        122 => "High 4:2:2",
+        244 | 44 => "High 4:4:4 Predictive",
+        _ => "unnamed",
+    };
+    if sps.depth > 8 {
+        return unsupported(format!(
+            "H.264 profile {profile}: {} bits a sample, not 8; convert it to yuv420p",
+            sps.depth
+        ));
+    }
+    if sps.chroma != 1 {
+        let chroma = ["4:0:0 (grey)", "4:2:0", "4:2:2", "4:4:4"];
+        let chroma = chroma.get(sps.chroma as usize).copied().unwrap_or("unknown");
+        return unsupported(format!(
+            "H.264 profile {profile}: chroma {chroma}, not 4:2:0; convert it to yuv420p"
+        ));
+    }
+    if sps.mbaff {
+        return unsupported("interlaced H.264 (MBAFF); deinterlace it to progressive frames".into());
+    }
+    if sps.color().is_none() {
+        return unsupported("H.264 whose planes are RGB or YCgCo; convert it to yuv420p".into());
+    }
+    if sps.coded.0.saturating_mul(sps.coded.1) > max_pixels {
+        return Err(DecodeError::TooLarge {
+            what: format!("a video of {}x{} pixels", sps.coded.0, sps.coded.1),
+            limit: format!("{max_pixels} pixels"),
+        });
+    }
+    Ok(())
+}

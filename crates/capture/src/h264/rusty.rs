@@ -1,0 +1,143 @@
+//! The pure Rust decoder.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use passerby_types::{FramePool, Picture};
+use rusty_h264_decoder::{DecodeError as RustyError, Decoder};
+
+use super::reorder::Reorder;
+use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out, parameters};
+
+/// What the decoder cannot do at all, as it names it itself. Its other complaints are about broken data.
+const LACKS: [&str; 5] = ["field picture", "MBAFF", "slice groups", "SP/SI", "transform-bypass"];
+
+/// Decodes with `rusty_h264-decoder`, pure Rust: Baseline, Main and High, 8 bits, 4:2:0, progressive.
+///
+/// It knows no fields and MBAFF, no slice groups (FMO), no lossless macroblocks and no explicit weights of B slices.
+pub struct RustyDecoder {
+    decoder: Decoder,
+    parameters: Parameters,
+    reorder: Reorder<Picture>,
+    pool: FramePool,
+    max_pixels: u64,
+    /// False until a picture that needs no other was decoded.
+    started: bool,
+    /// The last unit failed, and the decoder may hold a part of its picture.
+    broken: bool,
+    /// The decoder is fresh and must be told the parameter sets.
+    fresh: bool,
+}
+
+impl RustyDecoder {
+    /// A decoder that takes its buffers from `pool` and refuses streams whose pictures have more than `max_pixels`
+    /// pixels.
+    #[must_use]
+    pub fn new(pool: FramePool, max_pixels: u64) -> Self {
+        Self {
+            decoder: Decoder::new(),
+            parameters: Parameters::default(),
+            reorder: Reorder::new(),
+            pool,
+            max_pixels,
+            started: false,
+            broken: false,
+            fresh: false,
+        }
+    }
+
+    /// Runs the decoder; what it panics at is damage.
+    fn run(&mut self, data: &[u8]) -> Result<Option<rusty_frame::Frame>, DecodeError> {
+        let decoder = &mut self.decoder;
+        match catch_unwind(AssertUnwindSafe(|| decoder.decode(data))) {
+            Ok(Ok(frame)) => {
+                Ok(frame.map(|f| rusty_frame::Frame { width: f.width, planes: [f.y, f.u, f.v] }))
+            }
+            Ok(Err(RustyError::Unsupported(what))) if LACKS.iter().any(|l| what.contains(l)) => {
+                Err(DecodeError::Unsupported(format!(
+                    "H.264 with {what} in the pure Rust decoder; the feature `openh264` brings another one"
+                )))
+            }
+            Ok(Err(e)) => Err(DecodeError::Damaged(e.to_string())),
+            Err(_) => {
+                self.decoder = Decoder::new();
+                self.fresh = true;
+                self.started = false;
+                Err(DecodeError::Damaged("the decoder panicked".into()))
+            }
+        }
+    }
+}
+
+/// The decoder's frame by its parts: its type is not exported.
+mod rusty_frame {
+    pub(super) struct Frame {
+        pub(super) width: usize,
+        pub(super) planes: [Vec<u8>; 3],
+    }
+}
+
+impl VideoDecoder for RustyDecoder {
+    fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
+        let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
+        let content = self.parameters.scan(unit.data);
+        if !content.picture {
+            return damaged("no picture in its data");
+        }
+        let Some(sps) = content.sps else {
+            return damaged("no parameter sets (SPS/PPS) for it");
+        };
+        parameters::check(&sps, self.max_pixels)?;
+        if sps.poc_type == 1 && content.bidirectional {
+            return Err(DecodeError::Unsupported(
+                "H.264 with B slices and picture order count type 1 in the pure Rust decoder; the feature \
+                 `openh264` brings another one"
+                    .into(),
+            ));
+        }
+        if !self.started && !content.intra {
+            return damaged("no key frame before it");
+        }
+        let with_sets;
+        let data = if std::mem::take(&mut self.fresh) {
+            with_sets = [&self.parameters.annex_b(), unit.data].concat();
+            &with_sets
+        } else {
+            unit.data
+        };
+        let mut result = self.run(data);
+        if self.broken && matches!(result, Err(DecodeError::Damaged(_))) && !self.fresh {
+            // The first call may have done no more than to throw away the rest of the broken picture.
+            result = self.run(data);
+        }
+        self.broken = !matches!(result, Ok(Some(_)));
+        let Some(frame) = result? else {
+            return damaged("incomplete picture");
+        };
+        self.started = true;
+        let chroma = frame.width / 2;
+        let [y, u, v] = &frame.planes;
+        let planes = [(y.as_slice(), frame.width), (u.as_slice(), chroma), (v.as_slice(), chroma)];
+        let color = sps.color().unwrap_or_default();
+        let Some(image) = copy_out(planes, sps.origin, sps.size, color, &self.pool) else {
+            return damaged("a picture of another size than its parameter set says");
+        };
+        if content.idr {
+            self.reorder.drain(out);
+        }
+        let picture = Picture { image, pts: unit.pts };
+        self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out);
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Vec<Picture>) {
+        self.reorder.drain(out);
+    }
+
+    fn reset(&mut self) {
+        self.reorder.clear();
+        self.decoder = Decoder::new();
+        self.fresh = true;
+        self.started = false;
+        self.broken = false;
+    }
+}

@@ -1,0 +1,219 @@
+//! MP4 and MOV files, fragmented or not (ISO/IEC 14496-12): where the coded pictures lie and when they are shown.
+//!
+//! The index is held in memory, the coded data is not. Nothing is allocated by a number in the file that the file's
+//! own bytes do not bear out.
+
+mod boxes;
+mod fragment;
+mod table;
+mod track;
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::time::Duration;
+
+use crate::limits::Limits;
+use crate::turn::Turn;
+use boxes::{Bytes, boxes, code, find};
+use fragment::{Defaults, Fragments};
+pub(crate) use table::Sample;
+pub(crate) use track::Entry;
+use track::Track;
+
+/// The video track of a file.
+#[derive(Debug)]
+pub(crate) struct Movie {
+    pub(crate) entries: Vec<Entry>,
+    /// In decoding order.
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) turn: Turn,
+    /// The file ends before its last box does.
+    pub(crate) truncated: bool,
+    /// False where fragments say how many samples there are: a truncated file then does not.
+    pub(crate) counted: bool,
+    timescale: u32,
+    /// What makes a time stamp of a sample start at zero or later, in ticks.
+    shift: i64,
+}
+
+/// Why a file has no video track to read.
+#[derive(Debug)]
+pub(crate) enum MovieError {
+    Io(io::Error),
+    Malformed(String),
+    TooLarge { what: String, limit: String },
+}
+
+impl From<io::Error> for MovieError {
+    fn from(e: io::Error) -> Self {
+        Self::Io(e)
+    }
+}
+
+fn malformed<T>(what: impl Into<String>) -> Result<T, MovieError> {
+    Err(MovieError::Malformed(what.into()))
+}
+
+impl Movie {
+    /// Reads the index of a file of `len` bytes.
+    pub(crate) fn read(file: &mut (impl Read + Seek), len: u64, limits: &Limits) -> Result<Self, MovieError> {
+        let mut movie: Option<(Self, Fragments)> = None;
+        let mut at = 0;
+        let mut truncated = false;
+        while let Some(top) = TopBox::read(file, at, len)? {
+            truncated = top.end > len;
+            match &top.kind {
+                b"moov" | b"moof" if truncated => {
+                    if movie.is_none() {
+                        return malformed(format!("truncated inside its index ({})", code(top.kind)));
+                    }
+                    break;
+                }
+                b"moov" if movie.is_none() => movie = Some(Self::begin(&top.load(file, limits)?, limits)?),
+                b"moof" => {
+                    if let Some((movie, fragments)) = &mut movie {
+                        let body = top.load(file, limits)?;
+                        movie.counted = false;
+                        if fragments.append(&body, at, limits.samples, &mut movie.samples).is_err() {
+                            truncated = true;
+                            break;
+                        }
+                    }
+                }
+                _ => {}
+            }
+            at = top.end;
+        }
+        let Some((mut movie, _)) = movie else {
+            let why = if truncated { "truncated: " } else { "" };
+            return malformed(format!("{why}no index (moov box)"));
+        };
+        movie.truncated = truncated;
+        // Time starts at zero or later: samples before the edit list's first moment are kept, and all move.
+        let first = movie.samples.iter().map(|s| s.pts).min().unwrap_or(0).saturating_add(movie.shift);
+        movie.shift = movie.shift.saturating_sub(first.min(0));
+        Ok(movie)
+    }
+
+    /// Reads a movie box.
+    fn begin(moov: &[u8], limits: &Limits) -> Result<(Self, Fragments), MovieError> {
+        let movie_timescale = find(moov, &[b"mvhd"]).and_then(|body| {
+            let mut b = Bytes(body);
+            let (version, _) = b.version()?;
+            b.take(if version == 1 { 16 } else { 8 })?;
+            b.u32()
+        });
+        let mut tracks: Vec<Track<'_>> = Vec::new();
+        let mut others = Vec::new();
+        for (_, trak) in boxes(moov).filter(|(kind, _)| kind == b"trak").take(1024) {
+            match Track::read(trak, movie_timescale.unwrap_or(0)) {
+                Some(track) => tracks.push(track),
+                None => {
+                    others.extend(find(trak, &[b"mdia"]).and_then(track::kind).filter(|_| others.len() < 8))
+                }
+            }
+        }
+        let h264 = |t: &Track<'_>| matches!(t.entries.first(), Some(Entry::Avc { .. }));
+        let Some(track) = tracks.iter().find(|t| h264(t)).or(tracks.first()) else {
+            let others: Vec<&str> = others
+                .iter()
+                .map(|kind| match kind {
+                    b"soun" => "audio",
+                    b"text" | b"sbtl" | b"subt" => "text",
+                    _ => "data",
+                })
+                .collect();
+            return malformed(match others.as_slice() {
+                [] => "no video track: the file holds no track at all".into(),
+                others => format!("no video track: the file holds {} only", others.join(", ")),
+            });
+        };
+        let (samples, dts) = table::samples(track.table, limits.samples).map_err(|what| {
+            if what.contains("over the limit") {
+                MovieError::TooLarge {
+                    what: "the number of samples".into(),
+                    limit: format!("{} samples", limits.samples),
+                }
+            } else {
+                MovieError::Malformed(what)
+            }
+        })?;
+        let fragments = Fragments { track: track.id, defaults: Defaults::read(moov, track.id), dts };
+        let movie = Self {
+            entries: track.entries.clone(),
+            samples,
+            turn: track.turn,
+            truncated: false,
+            counted: true,
+            timescale: track.timescale,
+            shift: track.shift,
+        };
+        Ok((movie, fragments))
+    }
+
+    /// When a sample is shown; `None` where the file gives no unit of time.
+    pub(crate) fn pts(&self, sample: &Sample) -> Option<Duration> {
+        let ticks = u128::try_from(sample.pts.saturating_add(self.shift)).unwrap_or(0);
+        let nanos = (ticks * 1_000_000_000).checked_div(u128::from(self.timescale))?;
+        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+
+    /// Frames a second, on average.
+    pub(crate) fn frame_rate(&self) -> Option<f64> {
+        let times = self.samples.iter().map(|s| s.pts);
+        let (first, last) = (times.clone().min()?, times.max()?);
+        let ticks = last.checked_sub(first).filter(|&t| t > 0)?;
+        (self.timescale > 0)
+            .then(|| (self.samples.len() - 1) as f64 * f64::from(self.timescale) / ticks as f64)
+    }
+}
+
+/// A box of the file itself.
+struct TopBox {
+    kind: [u8; 4],
+    body: u64,
+    end: u64,
+}
+
+impl TopBox {
+    /// Reads the box header at byte `at`; `None` at the end of the file and where there is none.
+    fn read(file: &mut (impl Read + Seek), at: u64, len: u64) -> io::Result<Option<Self>> {
+        if at.checked_add(8).is_none_or(|end| end > len) {
+            return Ok(None);
+        }
+        let mut header = [0; 16];
+        file.seek(SeekFrom::Start(at))?;
+        let mut got = 0;
+        while got < 16 {
+            match file.read(&mut header[got..])? {
+                0 => break,
+                n => got += n,
+            }
+        }
+        let mut b = Bytes(&header[..got]);
+        let (Some(size), Some(kind)) = (b.u32(), b.take(4)) else {
+            return Ok(None);
+        };
+        let kind = kind.try_into().unwrap_or_default();
+        let (header, size) = match size {
+            0 => (8, len - at),
+            1 => (16, b.u64().unwrap_or(0)),
+            size => (8, u64::from(size)),
+        };
+        Ok((size >= header).then(|| Self { kind, body: at + header, end: at.saturating_add(size) }))
+    }
+
+    /// What the box holds.
+    fn load(&self, file: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<u8>, MovieError> {
+        let size = self.end - self.body;
+        if size > limits.bytes {
+            return Err(MovieError::TooLarge {
+                what: format!("the index ({} box)", code(self.kind)),
+                limit: format!("{} bytes", limits.bytes),
+            });
+        }
+        file.seek(SeekFrom::Start(self.body))?;
+        let mut body = Vec::with_capacity(size as usize);
+        file.take(size).read_to_end(&mut body)?;
+        Ok(body)
+    }
+}

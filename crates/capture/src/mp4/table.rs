@@ -1,0 +1,206 @@
+//! The sample tables of a track: where each sample lies and when it is shown.
+
+use super::boxes::{Bytes, boxes};
+
+/// One sample: the coded data of one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Where it lies in the file.
+    pub(crate) offset: u64,
+    /// When it is shown, in ticks of the track.
+    pub(crate) pts: i64,
+    /// Its bytes.
+    pub(crate) size: u32,
+    /// Which of the track's descriptions it follows, from 0.
+    pub(crate) entry: u32,
+}
+
+/// The samples of a sample table box (`stbl`), in decoding order, and when the one after the last is decoded.
+///
+/// # Errors
+/// What is wrong with the tables.
+pub(super) fn samples(stbl: &[u8], max: u64) -> Result<(Vec<Sample>, i64), String> {
+    let mut tables = Tables::default();
+    for (kind, body) in boxes(stbl) {
+        match &kind {
+            b"stsz" => tables.sizes = Some(Sizes::read(body).ok_or("the sample sizes (stsz) are cut off")?),
+            b"stsc" => tables.chunks = entries(body, 12).ok_or("the chunk table (stsc) is cut off")?,
+            b"stco" => tables.offsets = entries(body, 4).ok_or("the chunk offsets (stco) are cut off")?,
+            b"co64" => {
+                tables.offsets = entries(body, 8).ok_or("the chunk offsets (co64) are cut off")?;
+                tables.wide = true;
+            }
+            b"stts" => tables.durations = entries(body, 8).ok_or("the sample times (stts) are cut off")?,
+            b"ctts" => tables.shifts = entries(body, 8).ok_or("the sample times (ctts) are cut off")?,
+            _ => {}
+        }
+    }
+    tables.expand(max)
+}
+
+/// The entries of a table of `width` bytes each, without the count in front of them.
+fn entries(body: &[u8], width: usize) -> Option<&[u8]> {
+    let mut bytes = Bytes(body);
+    bytes.version()?;
+    let count = bytes.u32()? as usize;
+    bytes.take(count.checked_mul(width)?)
+}
+
+/// Sample sizes: one for all, or one each.
+#[derive(Clone, Copy)]
+struct Sizes<'a> {
+    uniform: u32,
+    count: u32,
+    each: Bytes<'a>,
+}
+
+impl<'a> Sizes<'a> {
+    fn read(body: &'a [u8]) -> Option<Self> {
+        let mut bytes = Bytes(body);
+        bytes.version()?;
+        let (uniform, count) = (bytes.u32()?, bytes.u32()?);
+        if uniform == 0 && (bytes.0.len() as u64) < u64::from(count) * 4 {
+            return None;
+        }
+        Some(Self { uniform, count, each: bytes })
+    }
+
+    fn next(&mut self) -> Option<u32> {
+        self.count = self.count.checked_sub(1)?;
+        if self.uniform > 0 { Some(self.uniform) } else { self.each.u32() }
+    }
+}
+
+/// A table of runs: so many samples with this value.
+struct Runs<'a> {
+    rest: Bytes<'a>,
+    left: u32,
+    value: u32,
+}
+
+impl<'a> Runs<'a> {
+    fn new(table: &'a [u8]) -> Self {
+        Self { rest: Bytes(table), left: 0, value: 0 }
+    }
+
+    /// The value of the next sample; beyond the table's end that of the last run.
+    fn next(&mut self) -> u32 {
+        while self.left == 0 {
+            let (Some(count), Some(value)) = (self.rest.u32(), self.rest.u32()) else {
+                return self.value;
+            };
+            (self.left, self.value) = (count, value);
+        }
+        self.left -= 1;
+        self.value
+    }
+}
+
+#[derive(Default)]
+struct Tables<'a> {
+    sizes: Option<Sizes<'a>>,
+    chunks: &'a [u8],
+    offsets: &'a [u8],
+    wide: bool,
+    durations: &'a [u8],
+    shifts: &'a [u8],
+}
+
+impl Tables<'_> {
+    fn expand(self, max: u64) -> Result<(Vec<Sample>, i64), String> {
+        let Some(mut sizes) = self.sizes else {
+            return Ok((Vec::new(), 0));
+        };
+        let count = u64::from(sizes.count);
+        if count > max {
+            return Err(format!("{count} samples are over the limit of {max} samples a track"));
+        }
+        let mut samples = Vec::with_capacity(sizes.count as usize);
+        let (mut durations, mut shifts) = (Runs::new(self.durations), Runs::new(self.shifts));
+        let mut dts = 0_i64;
+        let mut offsets = Bytes(self.offsets);
+        let (mut run, mut later) = (Chunks::default(), Bytes(self.chunks));
+        let mut upcoming = Chunks::read(&mut later);
+        let mut chunk = 0_u32;
+        'all: while let Some(start) = offsets.wide(u8::from(self.wide)) {
+            chunk = chunk.saturating_add(1);
+            while let Some(next) = upcoming.filter(|next| next.first <= chunk) {
+                run = next;
+                upcoming = Chunks::read(&mut later);
+            }
+            let mut offset = start;
+            for _ in 0..run.samples {
+                let Some(size) = sizes.next() else { break 'all };
+                // Shifts are signed in version 1, and writers of version 0 use negative ones as well.
+                let shift = i64::from(shifts.next().cast_signed());
+                samples.push(Sample {
+                    offset,
+                    pts: dts.saturating_add(shift),
+                    size,
+                    entry: run.entry.saturating_sub(1),
+                });
+                offset = offset.saturating_add(u64::from(size));
+                dts = dts.saturating_add(i64::from(durations.next()));
+            }
+        }
+        if samples.is_empty() && count > 0 {
+            return Err("no chunk holds its samples (stco, stsc)".into());
+        }
+        Ok((samples, dts))
+    }
+}
+
+/// From chunk `first` (counted from 1) on, chunks hold so many samples of that description (counted from 1).
+#[derive(Clone, Copy, Default)]
+struct Chunks {
+    first: u32,
+    samples: u32,
+    entry: u32,
+}
+
+impl Chunks {
+    fn read(bytes: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self { first: bytes.u32()?, samples: bytes.u32()?, entry: bytes.u32()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(kind: &[u8; 4], words: &[u32]) -> Vec<u8> {
+        let mut out = (words.len() as u32 * 4 + 12).to_be_bytes().to_vec();
+        out.extend(kind);
+        out.extend([0; 4]);
+        out.extend(words.iter().flat_map(|w| w.to_be_bytes()));
+        out
+    }
+
+    #[test]
+    fn tables_become_samples() {
+        let stbl = [
+            full(b"stsz", &[0, 5, 10, 20, 30, 40, 50]),
+            full(b"stsc", &[2, 1, 2, 1, 2, 1, 2]),
+            full(b"stco", &[3, 100, 200, 300]),
+            full(b"stts", &[2, 2, 4, 3, 5]),
+            full(b"ctts", &[2, 1, 8, 4, -1_i32 as u32]),
+        ]
+        .concat();
+        let (samples, end) = samples(&stbl, 100).unwrap();
+        let got: Vec<_> = samples.iter().map(|s| (s.offset, s.size, s.pts, s.entry)).collect();
+        let want = [(100, 10, 8, 0), (110, 20, 3, 0), (200, 30, 7, 1), (300, 40, 12, 1)];
+        assert_eq!(got, want, "the fifth sample has no chunk: chunks 2 and 3 hold one each");
+        assert_eq!(end, 18);
+    }
+
+    #[test]
+    fn counts_beyond_the_table_or_the_limit_are_refused() {
+        let bomb = full(b"stsz", &[0, 0x7fff_ffff, 10]);
+        assert!(samples(&bomb, u64::MAX).unwrap_err().contains("stsz"));
+        let uniform = full(b"stsz", &[1, 0x7fff_ffff]);
+        assert!(samples(&uniform, 1000).unwrap_err().contains("limit"));
+        let no_chunks = full(b"stsz", &[0, 1, 10]);
+        assert!(samples(&no_chunks, 1000).unwrap_err().contains("stco"));
+        assert_eq!(samples(&[], 1000).unwrap(), (vec![], 0));
+    }
+}

@@ -1,0 +1,151 @@
+//! A track of a movie: its codec, its times, which way up it is.
+
+use super::boxes::{Bytes, boxes, code, find};
+use crate::turn::Turn;
+
+/// How the samples of a track are coded.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// H.264.
+    Avc {
+        /// The bytes of the length in front of each NAL unit: 1, 2 or 4.
+        length: usize,
+        /// The parameter sets that the samples do not repeat.
+        sets: Vec<Vec<u8>>,
+    },
+    /// Something else, by name.
+    Other(String),
+}
+
+/// What a `trak` box says of a video track, but for its samples.
+#[derive(Clone, Debug)]
+pub(super) struct Track<'a> {
+    pub(super) id: u32,
+    /// Ticks a second; 0 where the file is broken.
+    pub(super) timescale: u32,
+    /// What the edit list adds to each time stamp, in ticks.
+    pub(super) shift: i64,
+    pub(super) turn: Turn,
+    pub(super) entries: Vec<Entry>,
+    pub(super) table: &'a [u8],
+}
+
+impl<'a> Track<'a> {
+    /// Reads a `trak` box; `None` where it is no video track.
+    pub(super) fn read(trak: &'a [u8], movie_timescale: u32) -> Option<Self> {
+        let media = find(trak, &[b"mdia"])?;
+        if kind(media)? != *b"vide" {
+            return None;
+        }
+        let timescale = find(media, &[b"mdhd"]).and_then(|body| {
+            let mut b = Bytes(body);
+            let (version, _) = b.version()?;
+            b.take(if version == 1 { 16 } else { 8 })?;
+            b.u32()
+        });
+        let timescale = timescale.unwrap_or(0);
+        let (id, turn) = find(trak, &[b"tkhd"]).and_then(header)?;
+        let edits = find(trak, &[b"edts", b"elst"]);
+        let table = find(media, &[b"minf", b"stbl"]).unwrap_or_default();
+        Some(Self {
+            id,
+            timescale,
+            shift: edits.and_then(|body| edit_shift(body, timescale, movie_timescale)).unwrap_or(0),
+            turn,
+            entries: find(table, &[b"stsd"]).map(descriptions).unwrap_or_default(),
+            table,
+        })
+    }
+}
+
+/// What a media box holds: `vide`, `soun` and others.
+pub(super) fn kind(media: &[u8]) -> Option<[u8; 4]> {
+    let handler = find(media, &[b"hdlr"])?;
+    handler.get(8..12)?.try_into().ok()
+}
+
+/// The track's number and which way up it is.
+fn header(body: &[u8]) -> Option<(u32, Turn)> {
+    let mut b = Bytes(body);
+    let (version, _) = b.version()?;
+    b.take(if version == 1 { 16 } else { 8 })?;
+    let id = b.u32()?;
+    b.take(if version == 1 { 12 } else { 8 } + 16)?;
+    let mut matrix = [0; 9];
+    for cell in &mut matrix {
+        *cell = b.i32()?;
+    }
+    let [right_x, right_y, _, down_x, down_y, ..] = matrix.map(i32::signum);
+    Some((id, Turn::from_axes([right_x, right_y], [down_x, down_y])))
+}
+
+/// What the edit list adds to the time stamps: an empty edit delays, and the first media edit says which moment of
+/// the media is the first. Later edits are ignored, and nothing is cut away.
+fn edit_shift(body: &[u8], timescale: u32, movie_timescale: u32) -> Option<i64> {
+    let mut b = Bytes(body);
+    let (version, _) = b.version()?;
+    let count = b.u32()?;
+    let mut delay = 0_i128;
+    for _ in 0..count {
+        let duration = b.wide(version)?;
+        let media = if version == 1 { b.u64()?.cast_signed() } else { i64::from(b.i32()?) };
+        b.u32()?;
+        if media >= 0 {
+            return i64::try_from(delay - i128::from(media)).ok();
+        }
+        if movie_timescale > 0 {
+            delay += i128::from(duration) * i128::from(timescale) / i128::from(movie_timescale);
+        }
+    }
+    i64::try_from(delay).ok()
+}
+
+/// The sample descriptions of a `stsd` box.
+fn descriptions(body: &[u8]) -> Vec<Entry> {
+    boxes(body.get(8..).unwrap_or_default())
+        .take(256)
+        .map(|(kind, entry)| match &kind {
+            b"avc1" | b"avc2" | b"avc3" | b"avc4" => {
+                avc(entry).unwrap_or(Entry::Avc { length: 4, sets: Vec::new() })
+            }
+            _ => Entry::Other(codec(kind)),
+        })
+        .collect()
+}
+
+/// The bytes of a visual sample entry before its boxes.
+const VISUAL: usize = 78;
+
+/// Reads the decoder configuration (ISO/IEC 14496-15, 5.3.3.1).
+fn avc(entry: &[u8]) -> Option<Entry> {
+    let mut b = Bytes(find(entry.get(VISUAL..)?, &[b"avcC"])?);
+    b.take(4)?;
+    let length = usize::from(b.u8()? & 3) + 1;
+    let mut sets = Vec::new();
+    for mask in [0x1f, 0xff] {
+        // What is cut off is missing; the stream may repeat it.
+        for _ in 0..b.u8().unwrap_or(0) & mask {
+            let set = b.u16().and_then(|len| b.take(usize::from(len)));
+            sets.extend(set.filter(|s| !s.is_empty()).map(<[u8]>::to_vec));
+        }
+    }
+    Some(Entry::Avc { length, sets })
+}
+
+/// What to call a codec that is not H.264.
+fn codec(kind: [u8; 4]) -> String {
+    let name = match &kind {
+        b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => "hevc (H.265)",
+        b"vp08" => "vp8",
+        b"vp09" => "vp9",
+        b"av01" => "av1",
+        b"vvc1" | b"vvi1" => "vvc (H.266)",
+        b"mp4v" => "mpeg4 part 2",
+        b"s263" | b"h263" => "h263",
+        b"jpeg" | b"mjpa" | b"mjpb" => "mjpeg",
+        b"apch" | b"apcn" | b"apcs" | b"apco" | b"ap4h" | b"ap4x" => "prores",
+        b"encv" => "encrypted video",
+        _ => return format!("`{}`", code(kind)),
+    };
+    name.into()
+}

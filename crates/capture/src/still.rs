@@ -1,0 +1,129 @@
+//! One still picture.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+
+use image::error::{ImageError, LimitErrorKind};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use passerby_types::{ColorSpace, FramePool, Image, PixelLayout, SourceError};
+
+use crate::limits::Limits;
+use crate::turn::Turn;
+
+/// Decodes a still picture, upright: grey ones as `Gray8`, all others as `Rgb8`.
+pub(crate) fn decode(
+    mut file: BufReader<File>,
+    format: ImageFormat,
+    limits: &Limits,
+    pool: &FramePool,
+    input: &str,
+) -> Result<Image, SourceError> {
+    let refuse = |e| error(e, limits, input);
+    if format == ImageFormat::Jpeg
+        && !ends(&mut file).map_err(|cause| SourceError::Io { input: input.into(), cause })?
+    {
+        // The decoder fills what is missing with grey and says nothing.
+        return Err(SourceError::Truncated { input: input.into(), frames: 0, expected: Some(1) });
+    }
+    let mut decoder = ImageReader::with_format(file, format).into_decoder().map_err(refuse)?;
+    let (width, height) = decoder.dimensions();
+    allow(width, height, limits, input)?;
+    let mut memory = image::Limits::no_limits();
+    memory.max_alloc = Some(limits.picture_pixels.saturating_mul(8));
+    decoder.set_limits(memory).map_err(refuse)?;
+    let turn = turn(decoder.orientation().unwrap_or(Orientation::NoTransforms));
+    let picture = DynamicImage::from_decoder(decoder).map_err(refuse)?;
+    let image = if picture.color().has_color() {
+        plain(PixelLayout::Rgb8, width, height, picture.into_rgb8().into_raw())
+    } else {
+        plain(PixelLayout::Gray8, width, height, picture.into_luma8().into_raw())
+    };
+    image
+        .and_then(|image| turn.apply(image, pool))
+        .map_err(|e| SourceError::Malformed { input: input.into(), what: e.to_string() })
+}
+
+/// Refuses pictures over the limit before memory is taken for them.
+pub(crate) fn allow(width: u32, height: u32, limits: &Limits, input: &str) -> Result<(), SourceError> {
+    let side = Image::MAX_SIDE;
+    if u64::from(width) * u64::from(height) <= limits.picture_pixels && width.max(height) <= side {
+        return Ok(());
+    }
+    Err(SourceError::TooLarge {
+        input: input.into(),
+        what: format!("a picture of {width}x{height} pixels"),
+        limit: format!("{} pixels, {side} a side", limits.picture_pixels),
+    })
+}
+
+fn plain(
+    layout: PixelLayout,
+    width: u32,
+    height: u32,
+    bytes: Vec<u8>,
+) -> Result<Image, passerby_types::ImageError> {
+    Image::from_vec(layout, width, height, ColorSpace::JPEG, bytes)
+}
+
+/// Whether a JPEG file holds an end marker in its last 64 KiB, where one that was not cut off has it.
+fn ends(file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
+    let len = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(len.saturating_sub(64 << 10)))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(tail.windows(2).any(|pair| pair == [0xff, 0xd9]))
+}
+
+/// How a picture with this EXIF orientation is turned upright.
+fn turn(orientation: Orientation) -> Turn {
+    let (transpose, mirror_x, mirror_y) = match orientation {
+        Orientation::NoTransforms => (false, false, false),
+        Orientation::FlipHorizontal => (false, true, false),
+        Orientation::Rotate180 => (false, true, true),
+        Orientation::FlipVertical => (false, false, true),
+        Orientation::Rotate90FlipH => (true, false, false),
+        Orientation::Rotate90 => (true, true, false),
+        Orientation::Rotate270FlipH => (true, true, true),
+        Orientation::Rotate270 => (true, false, true),
+    };
+    Turn { transpose, mirror_x, mirror_y }
+}
+
+/// What the decoder's error is to the caller.
+fn error(e: ImageError, limits: &Limits, input: &str) -> SourceError {
+    let input = input.to_owned();
+    match e {
+        ImageError::IoError(cause) if cause.kind() != std::io::ErrorKind::UnexpectedEof => {
+            SourceError::Io { input, cause }
+        }
+        ImageError::Limits(e)
+            if matches!(e.kind(), LimitErrorKind::InsufficientMemory | LimitErrorKind::DimensionError) =>
+        {
+            let limit = format!("{} pixels", limits.picture_pixels);
+            SourceError::TooLarge { input, what: "the picture".into(), limit }
+        }
+        ImageError::Unsupported(e) => SourceError::Unsupported { input, what: e.to_string() },
+        e => SourceError::Malformed { input, what: e.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orientations_turn_as_the_image_crate_turns_them() {
+        let source = image::RgbImage::from_fn(3, 2, |x, y| image::Rgb([(10 * y + x) as u8; 3]));
+        for exif in 1..=8 {
+            let orientation = Orientation::from_exif(exif).unwrap();
+            let mut want = DynamicImage::ImageRgb8(source.clone());
+            want.apply_orientation(orientation);
+            let stored = plain(PixelLayout::Rgb8, 3, 2, source.as_raw().clone()).unwrap();
+            let got = turn(orientation).apply(stored, &FramePool::default()).unwrap();
+            assert_eq!((got.width(), got.height()), (want.width(), want.height()), "orientation {exif}");
+            assert_eq!(got.plane(0).data, want.as_bytes(), "orientation {exif}");
+        }
+    }
+}

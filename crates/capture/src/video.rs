@@ -1,0 +1,253 @@
+//! Video files.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::time::Duration;
+
+use passerby_types::{FramePool, FrameSource, Picture, SourceError, SourceInfo};
+
+use crate::h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
+use crate::limits::Limits;
+use crate::sniff::{self, Format};
+use crate::turn::Turn;
+use crate::units::{Next, Units};
+
+/// Which H.264 decoder a [`Video`] uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decoder {
+    /// The pure Rust decoder; where the stream's first key frame uses something it does not know, OpenH264, if the
+    /// feature `openh264` is on.
+    #[default]
+    Auto,
+    /// The pure Rust decoder.
+    Rusty,
+    /// OpenH264; needs the feature `openh264`.
+    OpenH264,
+}
+
+/// How a [`Video`] is read.
+#[derive(Clone, Debug, Default)]
+pub struct VideoSettings {
+    /// Which decoder to use.
+    pub decoder: Decoder,
+    /// What keeps memory bounded.
+    pub limits: Limits,
+    /// Who lends the buffers of the pictures.
+    pub pool: FramePool,
+}
+
+/// A video file: MP4 or MOV, fragmented or not, or an Annex B byte stream, with H.264.
+///
+/// Pictures are `I420`, upright, cropped, in display order, with the stream's colour space (BT.601 with limited
+/// range where it says nothing). Their size may change from one to the next. Time stamps are those of the file,
+/// moved as its edit list says so that none is negative, and made to rise where they do not; an Annex B stream has
+/// those of its frame rate. They are missing where the file gives no unit of time. Sound is ignored.
+///
+/// A picture that cannot be decoded is a [`SourceError::Damaged`] with the number of its sample, and the next ones
+/// follow; until the next key frame they may show traces of the damage. A file that was cut off gives the pictures
+/// that are there, and then [`SourceError::Truncated`].
+pub struct Video {
+    info: SourceInfo,
+    input: String,
+    units: Units,
+    decoder: Box<dyn VideoDecoder>,
+    settings: VideoSettings,
+    turn: Turn,
+    /// Time from picture to picture, for streams without time stamps.
+    period: Option<Duration>,
+    unit: Vec<u8>,
+    decoded: Vec<Picture>,
+    ready: VecDeque<Picture>,
+    given: u64,
+    last: Option<Duration>,
+    /// Nothing was decoded yet, so that another decoder may begin.
+    untouched: bool,
+    state: State,
+}
+
+/// Where a video has got to.
+enum State {
+    Running,
+    /// All units are decoded. Whether the file was cut off, and how many frames it should have.
+    Draining(Option<Option<u64>>),
+    Over,
+}
+
+impl Video {
+    /// Opens a video file with the usual settings.
+    ///
+    /// # Errors
+    /// As [`Video::open_with`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
+        Self::open_with(path, VideoSettings::default())
+    }
+
+    /// Opens a video file.
+    ///
+    /// # Errors
+    /// All of them mean that there is nothing to read: [`SourceError::Io`] for what the system refuses,
+    /// [`SourceError::Empty`], [`SourceError::Unrecognised`] for what is no video, [`SourceError::Unsupported`] for
+    /// containers, codecs and profiles that cannot be read, with what can be done, [`SourceError::Malformed`] for a
+    /// file without a readable index or a video track, [`SourceError::TooLarge`] for one beyond the limits.
+    pub fn open_with(path: impl AsRef<Path>, settings: VideoSettings) -> Result<Self, SourceError> {
+        let path = path.as_ref();
+        let input = path.display().to_string();
+        let io = |cause| SourceError::io(path, cause);
+        let file = File::open(path).map_err(io)?;
+        let len = file.metadata().map_err(io)?.len();
+        let mut file = BufReader::with_capacity(64 << 10, file);
+        let units = match sniff::format(&mut file, &input)? {
+            Format::Mp4 => Units::mp4(file, len, &settings.limits, &input)?,
+            Format::AnnexB => Units::annex_b(file, &settings.limits, &input)?,
+            other => return Err(other.refuse(&input, "a video")),
+        };
+        units.check(&settings.limits).map_err(|e| fatal(&input, e))?;
+        let decoder = make(settings.decoder, &settings).map_err(|e| fatal(&input, e))?;
+        let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
+        Ok(Self {
+            info: SourceInfo { name, live: false, frame_rate: units.frame_rate(), frames: units.frames() },
+            turn: units.turn(),
+            period: units.period(),
+            input,
+            units,
+            decoder,
+            settings,
+            unit: Vec::new(),
+            decoded: Vec::new(),
+            ready: VecDeque::new(),
+            given: 0,
+            last: None,
+            untouched: true,
+            state: State::Running,
+        })
+    }
+
+    /// Reads and decodes one unit.
+    fn step(&mut self) -> Result<(), SourceError> {
+        let (index, pts) = match self.units.next(&mut self.unit) {
+            Err(cause) => {
+                return self.end(SourceError::Io { input: self.input.clone(), cause });
+            }
+            Ok(Next::Unit { index, pts }) => (index, pts),
+            Ok(Next::Lost { index, what }) => return Err(self.damaged(index, what)),
+            Ok(Next::End { truncated }) => {
+                self.decoder.flush(&mut self.decoded);
+                self.state = State::Draining(truncated);
+                return Ok(());
+            }
+        };
+        let unit = AccessUnit { data: &self.unit, pts };
+        let mut result = self.decoder.decode(unit, &mut self.decoded);
+        if self.untouched
+            && matches!(result, Err(DecodeError::Unsupported(_)))
+            && self.settings.decoder == Decoder::Auto
+            && let Ok(other) = make(Decoder::OpenH264, &self.settings)
+        {
+            self.decoder = other;
+            result = self.decoder.decode(unit, &mut self.decoded);
+        }
+        self.untouched &= matches!(result, Err(DecodeError::Damaged(_)));
+        match result {
+            Ok(()) => Ok(()),
+            Err(DecodeError::Damaged(what)) => Err(self.damaged(index, what)),
+            Err(e) => {
+                let error = fatal(&self.input, e);
+                self.end(error)
+            }
+        }
+    }
+
+    fn damaged(&self, frame: u64, what: String) -> SourceError {
+        SourceError::Damaged { input: self.input.clone(), frame, what }
+    }
+
+    fn end(&mut self, error: SourceError) -> Result<(), SourceError> {
+        self.state = State::Over;
+        self.ready.clear();
+        Err(error)
+    }
+
+    /// Turns a decoded picture upright and makes its time stamp rise.
+    fn finish(&mut self, picture: Picture) -> Result<Picture, SourceError> {
+        let pts = match self.period {
+            Some(period) => Some(period.saturating_mul(u32::try_from(self.given).unwrap_or(u32::MAX))),
+            None => picture.pts,
+        };
+        let pts = match (pts, self.last) {
+            (Some(pts), Some(last)) if pts <= last => Some(last.saturating_add(Duration::from_micros(1))),
+            _ => pts,
+        };
+        self.last = pts.or(self.last);
+        self.given += 1;
+        let image = self
+            .turn
+            .apply(picture.image, &self.settings.pool)
+            .map_err(|e| self.damaged(self.given - 1, e.to_string()))?;
+        Ok(Picture { image, pts })
+    }
+}
+
+impl FrameSource for Video {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        loop {
+            if let Some(picture) = self.ready.pop_front() {
+                return self.finish(picture).map(Some);
+            }
+            match self.state {
+                State::Running => {
+                    let result = self.step();
+                    self.ready.extend(self.decoded.drain(..));
+                    result?;
+                }
+                State::Draining(truncated) => {
+                    self.state = State::Over;
+                    if let Some(expected) = truncated {
+                        return Err(SourceError::Truncated {
+                            input: self.input.clone(),
+                            frames: self.given,
+                            expected,
+                        });
+                    }
+                }
+                State::Over => return Ok(None),
+            }
+        }
+    }
+
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+}
+
+impl fmt::Debug for Video {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Video").field("info", &self.info).field("given", &self.given).finish_non_exhaustive()
+    }
+}
+
+/// Makes the decoder asked for.
+fn make(decoder: Decoder, settings: &VideoSettings) -> Result<Box<dyn VideoDecoder>, DecodeError> {
+    let (pool, pixels) = (settings.pool.clone(), settings.limits.video_pixels);
+    match decoder {
+        Decoder::Auto | Decoder::Rusty => Ok(Box::new(RustyDecoder::new(pool, pixels))),
+        #[cfg(feature = "openh264")]
+        Decoder::OpenH264 => Ok(Box::new(crate::h264::OpenH264Decoder::new(pool, pixels)?)),
+        #[cfg(not(feature = "openh264"))]
+        Decoder::OpenH264 => Err(DecodeError::Unsupported(
+            "decoder OpenH264: passerby was built without the feature `openh264`".into(),
+        )),
+    }
+}
+
+/// What a decoder's error that ends the stream is to the caller.
+fn fatal(input: &str, error: DecodeError) -> SourceError {
+    let input = input.to_owned();
+    match error {
+        DecodeError::Unsupported(what) => SourceError::Unsupported { input, what },
+        DecodeError::TooLarge { what, limit } => SourceError::TooLarge { input, what, limit },
+        DecodeError::Damaged(what) => SourceError::Malformed { input, what },
+    }
+}
