@@ -38,6 +38,7 @@ impl<R: Read> Stream<R> {
         out.clear();
         loop {
             while let Some(at) = nal::start_code(&self.held, self.seen) {
+                self.seen = at;
                 // The start of a slice's header must be there to see whether it begins a picture.
                 if !self.ended && self.held.len() < at + 8 {
                     break;
@@ -51,6 +52,10 @@ impl<R: Read> Stream<R> {
                 }
                 self.slice |= matches!(nal::kind(unit), nal::SLICE | nal::IDR);
                 self.seen = at + 3;
+            }
+            // What was looked at holds no start code, but for one of which the end is missing.
+            if nal::start_code(&self.held, self.seen).is_none() {
+                self.seen = self.seen.max(self.held.len().saturating_sub(2));
             }
             if self.ended {
                 out.append(&mut self.held);

@@ -1,12 +1,13 @@
 //! The frames of a GIF.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::time::Duration;
 
-use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, MemoryLimit};
-use gif_dispose::Screen;
-use passerby_types::{ColorSpace, FramePool, Image, Picture, PixelLayout, SourceError};
+use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, Frame, MemoryLimit};
+use passerby_types::{ColorSpace, FramePool, Image, ImageError, Picture, PixelLayout, SourceError};
 
 use crate::limits::Limits;
 use crate::still::allow;
@@ -17,7 +18,7 @@ const NO_DELAY: Duration = Duration::from_millis(100);
 /// A GIF that is being read. Frames are whole pictures: what a frame leaves out stays from those before it.
 pub(crate) struct Gif {
     decoder: Decoder<BufReader<File>>,
-    screen: Screen,
+    canvas: Canvas,
     at: Duration,
     given: u64,
     over: bool,
@@ -27,15 +28,14 @@ impl Gif {
     /// Reads the header.
     pub(crate) fn open(file: BufReader<File>, limits: &Limits, input: &str) -> Result<Self, SourceError> {
         let mut options = DecodeOptions::new();
-        options.set_color_output(ColorOutput::Indexed);
-        options.set_memory_limit(MemoryLimit::Bytes(
-            std::num::NonZeroU64::new(limits.picture_pixels).unwrap_or(std::num::NonZeroU64::MIN),
-        ));
+        options.set_color_output(ColorOutput::RGBA);
+        let bytes = NonZeroU64::new(limits.picture_pixels.saturating_mul(4)).unwrap_or(NonZeroU64::MIN);
+        options.set_memory_limit(MemoryLimit::Bytes(bytes));
         let decoder = options.read_info(file).map_err(|e| malformed(input, &e))?;
-        let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
-        allow(width, height, limits, input)?;
-        let screen = Screen::new_decoder(&decoder);
-        Ok(Self { decoder, screen, at: Duration::ZERO, given: 0, over: false })
+        let (width, height) = (decoder.width(), decoder.height());
+        allow(width.into(), height.into(), limits, input)?;
+        let canvas = Canvas::new(width.into(), height.into());
+        Ok(Self { decoder, canvas, at: Duration::ZERO, given: 0, over: false })
     }
 
     /// The next frame; `None` at the end.
@@ -43,51 +43,118 @@ impl Gif {
         if self.over {
             return Ok(None);
         }
-        match self.decoder.read_next_frame() {
-            Ok(None) => {
-                self.over = true;
-                Ok(None)
+        self.over = true;
+        let frame = match self.decoder.read_next_frame() {
+            Ok(Some(frame)) => frame,
+            Ok(None) if self.given == 0 => return Err(malformed(input, &"a GIF without frames")),
+            Ok(None) => return Ok(None),
+            Err(e) if self.given > 0 && is_cut(&e) => {
+                return Err(SourceError::Truncated {
+                    input: input.into(),
+                    frames: self.given,
+                    expected: None,
+                });
             }
-            Ok(Some(frame)) => {
-                let delay = Duration::from_millis(10 * u64::from(frame.delay));
-                if let Err(e) = self.screen.blit_frame(frame) {
-                    self.over = true;
-                    return Err(malformed(input, &e));
-                }
-                let pts = self.at;
-                self.at += if delay.is_zero() { NO_DELAY } else { delay };
-                self.given += 1;
-                let image = self.picture(pool).map_err(|e| malformed(input, &e))?;
-                Ok(Some(Picture { image, pts: Some(pts) }))
-            }
-            Err(e) => {
-                self.over = true;
-                let cut = matches!(&e, DecodingError::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof);
-                if cut && self.given > 0 {
-                    return Err(SourceError::Truncated {
-                        input: input.into(),
-                        frames: self.given,
-                        expected: None,
-                    });
-                }
-                Err(malformed(input, &e))
-            }
-        }
+            Err(e) => return Err(malformed(input, &e)),
+        };
+        let delay = Duration::from_millis(10 * u64::from(frame.delay));
+        let image = self.canvas.show(frame, pool).map_err(|e| malformed(input, &e))?;
+        let pts = Some(self.at);
+        self.at += if delay.is_zero() { NO_DELAY } else { delay };
+        self.given += 1;
+        self.over = false;
+        Ok(Some(Picture { image, pts }))
     }
+}
 
-    fn picture(&mut self, pool: &FramePool) -> Result<Image, passerby_types::ImageError> {
-        let (width, height) = (self.decoder.width(), self.decoder.height());
-        let mut image = Image::lend(pool, PixelLayout::Rgb8, width.into(), height.into(), ColorSpace::JPEG)?;
-        for (y, row) in self.screen.pixels_rgba().rows().enumerate() {
-            let out = image.row_mut(0, y).chunks_exact_mut(3);
-            for (out, pixel) in out.zip(row) {
-                out.copy_from_slice(&[pixel.r, pixel.g, pixel.b]);
-            }
-        }
-        Ok(image)
+fn is_cut(e: &DecodingError) -> bool {
+    match e {
+        DecodingError::Io(e) => e.kind() == io::ErrorKind::UnexpectedEof,
+        other => matches!(other, DecodingError::UnexpectedEof),
     }
 }
 
 fn malformed(input: &str, what: &impl ToString) -> SourceError {
     SourceError::Malformed { input: input.into(), what: what.to_string() }
+}
+
+/// The picture that frames are painted on, as RGB; black where nothing was painted.
+struct Canvas {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Canvas {
+    fn new(width: usize, height: usize) -> Self {
+        Self { width, height, pixels: vec![0; width * height * 3] }
+    }
+
+    /// Paints a frame, takes a copy, and leaves what the frame after it is to be painted on.
+    fn show(&mut self, frame: &Frame<'_>, pool: &FramePool) -> Result<Image, ImageError> {
+        let before = (frame.dispose == DisposalMethod::Previous).then(|| self.pixels.clone());
+        let row_len = usize::from(frame.width) * 4;
+        for (row, source) in frame.buffer.chunks_exact(row_len.max(1)).enumerate() {
+            let Some(at) = self.row(frame, row) else { break };
+            for (pixel, rgba) in self.pixels[at].chunks_exact_mut(3).zip(source.chunks_exact(4)) {
+                if rgba[3] > 0 {
+                    pixel.copy_from_slice(&rgba[..3]);
+                }
+            }
+        }
+        let size = (self.width as u32, self.height as u32);
+        let mut image = Image::lend(pool, PixelLayout::Rgb8, size.0, size.1, ColorSpace::JPEG)?;
+        for (y, row) in self.pixels.chunks_exact(self.width * 3).enumerate() {
+            image.row_mut(0, y).copy_from_slice(row);
+        }
+        match (before, frame.dispose) {
+            (Some(before), _) => self.pixels = before,
+            (None, DisposalMethod::Background) => {
+                for row in 0..usize::from(frame.height) {
+                    let Some(at) = self.row(frame, row) else { break };
+                    self.pixels[at].fill(0);
+                }
+            }
+            _ => {}
+        }
+        Ok(image)
+    }
+
+    /// Where a row of a frame lies on the canvas, cut to it; `None` below it.
+    fn row(&self, frame: &Frame<'_>, row: usize) -> Option<Range<usize>> {
+        let y = usize::from(frame.top) + row;
+        let left = usize::from(frame.left).min(self.width);
+        let right = (left + usize::from(frame.width)).min(self.width);
+        (y < self.height).then(|| (y * self.width + left) * 3..(y * self.width + right) * 3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame of one colour.
+    fn frame(place: [u16; 4], rgba: [u8; 4], dispose: DisposalMethod) -> Frame<'static> {
+        let [left, top, width, height] = place;
+        let buffer = rgba.repeat(usize::from(width) * usize::from(height)).into();
+        Frame { left, top, width, height, dispose, buffer, ..Frame::default() }
+    }
+
+    #[test]
+    fn frames_are_painted_cut_and_taken_away() {
+        let pool = FramePool::default();
+        let mut canvas = Canvas::new(3, 2);
+        let mut show = |frame: Frame<'_>| {
+            let image = canvas.show(&frame, &pool).unwrap();
+            image.plane(0).data.iter().step_by(3).copied().collect::<Vec<u8>>()
+        };
+        let (keep, background) = (DisposalMethod::Keep, DisposalMethod::Background);
+        assert_eq!(show(frame([0, 0, 3, 2], [1, 1, 1, 255], keep)), [1, 1, 1, 1, 1, 1]);
+        assert_eq!(show(frame([1, 0, 1, 1], [2, 2, 2, 255], DisposalMethod::Previous)), [1, 2, 1, 1, 1, 1]);
+        assert_eq!(show(frame([0, 1, 1, 1], [3, 3, 3, 255], background)), [1, 1, 1, 3, 1, 1]);
+        assert_eq!(show(frame([0, 0, 3, 2], [9, 9, 9, 0], keep)), [1, 1, 1, 0, 1, 1]);
+        assert_eq!(show(frame([2, 1, 9, 9], [4, 4, 4, 255], keep)), [1, 1, 1, 0, 1, 4]);
+        assert_eq!(show(frame([9, 9, 9, 9], [5, 5, 5, 255], background)), [1, 1, 1, 0, 1, 4]);
+        assert_eq!(show(frame([0, 0, 0, 0], [6, 6, 6, 255], keep)), [1, 1, 1, 0, 1, 4]);
+    }
 }

@@ -24,6 +24,7 @@
 //! do not bear out.
 
 mod annexb;
+mod file;
 mod gif;
 mod h264;
 mod images;

@@ -1,12 +1,13 @@
 //! The coded pictures of a file, one after another, as Annex B access units.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader};
 use std::time::Duration;
 
 use passerby_types::SourceError;
 
 use crate::annexb::Stream;
+use crate::file::Places;
 use crate::h264::{DecodeError, Parameters, nal};
 use crate::limits::Limits;
 use crate::mp4::{Entry, Movie, MovieError, Sample};
@@ -19,9 +20,11 @@ pub(crate) enum Next {
         /// Its number in the file, from 0.
         index: u64,
         pts: Option<Duration>,
+        /// The file says that the pictures after it can be decoded without those before it.
+        key: bool,
     },
     /// A coded picture that cannot be read.
-    Lost { index: u64, what: String },
+    Lost { index: u64, key: bool, what: String },
     /// Nothing; where the file was cut off, how many pictures it should have, as far as it says.
     End { truncated: Option<Option<u64>> },
 }
@@ -33,15 +36,14 @@ pub(crate) enum Units {
 }
 
 pub(crate) struct Mp4 {
-    file: BufReader<File>,
-    len: u64,
+    file: Places,
     movie: Movie,
     /// The next sample.
     next: usize,
     /// From here on all samples lie outside the file.
     end: usize,
     /// The description whose parameter sets were given last.
-    entry: Option<u32>,
+    entry: Option<u16>,
     sample: Vec<u8>,
     limit: u64,
 }
@@ -55,16 +57,12 @@ pub(crate) struct AnnexB {
 }
 
 impl Units {
-    /// The pictures of an MP4 file of `len` bytes.
-    pub(crate) fn mp4(
-        mut file: BufReader<File>,
-        len: u64,
-        limits: &Limits,
-        input: &str,
-    ) -> Result<Self, SourceError> {
+    /// The pictures of an MP4 file.
+    pub(crate) fn mp4(mut file: Places, limits: &Limits, input: &str) -> Result<Self, SourceError> {
+        let len = file.len();
         let input = || input.to_owned();
         let malformed = |what: String| SourceError::Malformed { input: input(), what };
-        let movie = Movie::read(&mut file, len, limits).map_err(|e| match e {
+        let movie = Movie::read(&mut file, limits).map_err(|e| match e {
             MovieError::Io(cause) => SourceError::Io { input: input(), cause },
             MovieError::Malformed(what) => malformed(what),
             MovieError::TooLarge { what, limit } => SourceError::TooLarge { input: input(), what, limit },
@@ -90,16 +88,8 @@ impl Units {
                 format!("sample outside file: the first lies at byte {} of {len}", first.offset)
             }));
         };
-        let mut mp4 = Mp4 {
-            file,
-            len,
-            end: last + 1,
-            movie,
-            next: 0,
-            entry: None,
-            sample: Vec::new(),
-            limit: limits.bytes,
-        };
+        let mut mp4 =
+            Mp4 { file, end: last + 1, movie, next: 0, entry: None, sample: Vec::new(), limit: limits.bytes };
         if mp4.parameters().is_none() {
             return Err(malformed("no parameter sets (SPS/PPS) in the track or its first frame".into()));
         }
@@ -197,7 +187,7 @@ impl Mp4 {
     fn parameters(&mut self) -> Option<Parameters> {
         let mut parameters = Parameters::default();
         let first = *self.movie.samples.first()?;
-        parameters.scan(&sets(self.movie.entries.get(first.entry as usize)?));
+        parameters.scan(&sets(self.movie.entries.get(usize::from(first.entry))?));
         if !parameters.any() {
             let mut unit = Vec::new();
             self.read(&first, &mut unit).ok()?.ok()?;
@@ -211,7 +201,9 @@ impl Mp4 {
             let count = self.movie.samples.len();
             if self.next >= self.end {
                 let expected = self.movie.counted.then_some(count as u64);
-                let truncated = (self.movie.truncated || self.end < count).then_some(expected);
+                // What is missing behind the last sample of a full list was none of the video's.
+                let cut = self.end < count || self.movie.truncated && !self.movie.counted;
+                let truncated = cut.then_some(expected);
                 return Ok(Next::End { truncated });
             }
             let index = self.next as u64;
@@ -220,8 +212,8 @@ impl Mp4 {
             // An empty sample repeats the picture before it.
             if sample.size > 0 {
                 return Ok(match self.read(&sample, out)? {
-                    Ok(()) => Next::Unit { index, pts: self.movie.pts(&sample) },
-                    Err(what) => Next::Lost { index, what },
+                    Ok(()) => Next::Unit { index, pts: self.movie.pts(&sample), key: sample.key },
+                    Err(what) => Next::Lost { index, key: sample.key, what },
                 });
             }
         }
@@ -230,25 +222,17 @@ impl Mp4 {
     /// Reads a sample and turns its lengths into start codes. The inner error is what is wrong with the sample.
     fn read(&mut self, sample: &Sample, out: &mut Vec<u8>) -> io::Result<Result<(), String>> {
         let size = u64::from(sample.size);
-        if sample.offset.saturating_add(size) > self.len {
-            return Ok(Err(format!("sample outside file: at byte {} of {}", sample.offset, self.len)));
+        if sample.offset.saturating_add(size) > self.file.len() {
+            return Ok(Err(format!("sample outside file: at byte {} of {}", sample.offset, self.file.len())));
         }
         if size > self.limit {
             return Ok(Err(format!("a sample of {size} bytes, over the limit of {}", self.limit)));
         }
-        let Some(entry @ Entry::Avc { length, .. }) = self.movie.entries.get(sample.entry as usize) else {
+        let Some(entry @ Entry::Avc { length, .. }) = self.movie.entries.get(usize::from(sample.entry))
+        else {
             return Ok(Err("a sample without a description".into()));
         };
-        // Seeking relatively keeps what is buffered.
-        let here = self.file.stream_position()?;
-        match i64::try_from(i128::from(sample.offset) - i128::from(here)) {
-            Ok(distance) => self.file.seek_relative(distance)?,
-            Err(_) => {
-                self.file.seek(SeekFrom::Start(sample.offset))?;
-            }
-        }
-        self.sample.clear();
-        (&mut self.file).take(size).read_to_end(&mut self.sample)?;
+        self.file.read(sample.offset, size, &mut self.sample)?;
         if self.sample.len() as u64 != size {
             return Ok(Err("the file ends inside it".into()));
         }
@@ -293,7 +277,7 @@ impl AnnexB {
         };
         let index = self.next;
         self.next += 1;
-        Ok(if there { Next::Unit { index, pts: None } } else { Next::End { truncated: None } })
+        Ok(if there { Next::Unit { index, pts: None, key: false } } else { Next::End { truncated: None } })
     }
 }
 

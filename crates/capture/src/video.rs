@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use passerby_types::{FramePool, FrameSource, Picture, SourceError, SourceInfo};
 
+use crate::file::Places;
 use crate::h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 use crate::limits::Limits;
 use crate::sniff::{self, Format};
@@ -43,8 +44,8 @@ pub struct VideoSettings {
 ///
 /// Pictures are `I420`, upright, cropped, in display order, with the stream's colour space (BT.601 with limited
 /// range where it says nothing). Their size may change from one to the next. Time stamps are those of the file,
-/// moved as its edit list says so that none is negative, and made to rise where they do not; an Annex B stream has
-/// those of its frame rate. They are missing where the file gives no unit of time. Sound is ignored.
+/// counted from its earliest picture and made to rise where they do not; an Annex B stream has those of its frame
+/// rate. They are missing where the file gives no unit of time. Sound is ignored.
 ///
 /// A picture that cannot be decoded is a [`SourceError::Damaged`] with the number of its sample, and the next ones
 /// follow; until the next key frame they may show traces of the damage. A file that was cut off gives the pictures
@@ -62,6 +63,7 @@ pub struct Video {
     decoded: Vec<Picture>,
     ready: VecDeque<Picture>,
     given: u64,
+    lost: u64,
     last: Option<Duration>,
     /// Nothing was decoded yet, so that another decoder may begin.
     untouched: bool,
@@ -71,9 +73,17 @@ pub struct Video {
 /// Where a video has got to.
 enum State {
     Running,
-    /// All units are decoded. Whether the file was cut off, and how many frames it should have.
-    Draining(Option<Option<u64>>),
+    /// What is decoded remains to be given, and then this.
+    Draining(Ending),
     Over,
+}
+
+/// How a video ends.
+enum Ending {
+    Whole,
+    /// It was cut off, and should have so many frames.
+    Truncated(Option<u64>),
+    Failed(SourceError),
 }
 
 impl Video {
@@ -100,7 +110,7 @@ impl Video {
         let len = file.metadata().map_err(io)?.len();
         let mut file = BufReader::with_capacity(64 << 10, file);
         let units = match sniff::format(&mut file, &input)? {
-            Format::Mp4 => Units::mp4(file, len, &settings.limits, &input)?,
+            Format::Mp4 => Units::mp4(Places::new(file, len), &settings.limits, &input)?,
             Format::AnnexB => Units::annex_b(file, &settings.limits, &input)?,
             other => return Err(other.refuse(&input, "a video")),
         };
@@ -119,6 +129,7 @@ impl Video {
             decoded: Vec::new(),
             ready: VecDeque::new(),
             given: 0,
+            lost: 0,
             last: None,
             untouched: true,
             state: State::Running,
@@ -127,16 +138,15 @@ impl Video {
 
     /// Reads and decodes one unit.
     fn step(&mut self) -> Result<(), SourceError> {
-        let (index, pts) = match self.units.next(&mut self.unit) {
+        let (index, pts, key) = match self.units.next(&mut self.unit) {
             Err(cause) => {
-                return self.end(SourceError::Io { input: self.input.clone(), cause });
+                let error = SourceError::Io { input: self.input.clone(), cause };
+                return self.drain(Ending::Failed(error));
             }
-            Ok(Next::Unit { index, pts }) => (index, pts),
-            Ok(Next::Lost { index, what }) => return Err(self.damaged(index, what)),
+            Ok(Next::Unit { index, pts, key }) => (index, pts, key),
+            Ok(Next::Lost { index, key, what }) => return Err(self.lost(index, key, what)),
             Ok(Next::End { truncated }) => {
-                self.decoder.flush(&mut self.decoded);
-                self.state = State::Draining(truncated);
-                return Ok(());
+                return self.drain(truncated.map_or(Ending::Whole, Ending::Truncated));
             }
         };
         let unit = AccessUnit { data: &self.unit, pts };
@@ -152,22 +162,39 @@ impl Video {
         self.untouched &= matches!(result, Err(DecodeError::Damaged(_)));
         match result {
             Ok(()) => Ok(()),
-            Err(DecodeError::Damaged(what)) => Err(self.damaged(index, what)),
+            Err(DecodeError::Damaged(what)) => Err(self.lost(index, key, what)),
             Err(e) => {
                 let error = fatal(&self.input, e);
-                self.end(error)
+                self.drain(Ending::Failed(error))
             }
         }
+    }
+
+    /// What is wrong with a frame that is lost. Without a key frame those after it would refer to the wrong pictures.
+    fn lost(&mut self, frame: u64, key: bool, what: String) -> SourceError {
+        self.lost += 1;
+        if key {
+            self.decoder.flush(&mut self.decoded);
+            self.decoder.reset();
+        }
+        self.damaged(frame, what)
     }
 
     fn damaged(&self, frame: u64, what: String) -> SourceError {
         SourceError::Damaged { input: self.input.clone(), frame, what }
     }
 
-    fn end(&mut self, error: SourceError) -> Result<(), SourceError> {
-        self.state = State::Over;
-        self.ready.clear();
-        Err(error)
+    /// There are no more units to decode: lets the decoder give what it holds back.
+    fn drain(&mut self, ending: Ending) -> Result<(), SourceError> {
+        self.decoder.flush(&mut self.decoded);
+        let none = self.decoded.is_empty() && self.given == 0 && self.lost == 0;
+        self.state = State::Draining(match ending {
+            Ending::Whole if none => {
+                Ending::Failed(SourceError::Malformed { input: self.input.clone(), what: "no frames".into() })
+            }
+            ending => ending,
+        });
+        Ok(())
     }
 
     /// Turns a decoded picture upright and makes its time stamp rise.
@@ -196,23 +223,19 @@ impl FrameSource for Video {
             if let Some(picture) = self.ready.pop_front() {
                 return self.finish(picture).map(Some);
             }
-            match self.state {
+            match std::mem::replace(&mut self.state, State::Over) {
                 State::Running => {
+                    self.state = State::Running;
                     let result = self.step();
                     self.ready.extend(self.decoded.drain(..));
                     result?;
                 }
-                State::Draining(truncated) => {
-                    self.state = State::Over;
-                    if let Some(expected) = truncated {
-                        return Err(SourceError::Truncated {
-                            input: self.input.clone(),
-                            frames: self.given,
-                            expected,
-                        });
-                    }
+                State::Draining(Ending::Truncated(expected)) => {
+                    let input = self.input.clone();
+                    return Err(SourceError::Truncated { input, frames: self.given, expected });
                 }
-                State::Over => return Ok(None),
+                State::Draining(Ending::Failed(error)) => return Err(error),
+                State::Draining(Ending::Whole) | State::Over => return Ok(None),
             }
         }
     }

@@ -18,7 +18,7 @@ pub use open::OpenH264Decoder;
 pub(crate) use parameters::Parameters;
 pub use rusty::RustyDecoder;
 
-/// The coded data of one picture, as Annex B: NAL units, each after a start code.
+/// The coded data of one picture, or parameter sets for the next, as Annex B: NAL units, each after a start code.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessUnit<'a> {
     /// The NAL units of the picture, and before them any parameter sets that are new.

@@ -82,8 +82,10 @@ impl VideoDecoder for OpenH264Decoder {
     fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
         let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
         let content = self.parameters.scan(unit.data);
+        self.fresh |= content.sets;
         if !content.picture {
-            return damaged("no picture in its data");
+            // Sets alone are for the next picture; the decoder is told of them then.
+            return if content.usable { Ok(()) } else { damaged("no picture in its data") };
         }
         let Some(sps) = content.sps else {
             return damaged("no parameter sets (SPS/PPS) for it");
@@ -99,11 +101,12 @@ impl VideoDecoder for OpenH264Decoder {
         }
         if content.idr {
             self.flush(out);
+            self.started = false;
         }
         self.color = sps.color().unwrap_or_default();
         let with_sets;
         let data = if std::mem::take(&mut self.fresh) {
-            with_sets = [&self.parameters.annex_b(), unit.data].concat();
+            with_sets = self.parameters.assemble(unit.data);
             &with_sets
         } else {
             unit.data

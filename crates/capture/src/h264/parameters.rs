@@ -7,6 +7,9 @@ use super::bits::Bits;
 use super::sps::Sps;
 use super::{DecodeError, nal};
 
+/// The bytes of the largest set that is kept: what MP4 can hold.
+const MAX_SET: usize = 65_535;
+
 /// The parameter sets seen so far.
 #[derive(Default)]
 pub(crate) struct Parameters {
@@ -27,6 +30,10 @@ pub(crate) struct Content {
     pub(crate) bidirectional: bool,
     /// A slice that begins a picture is there.
     pub(crate) picture: bool,
+    /// Parameter sets are there.
+    pub(crate) sets: bool,
+    /// One of them at least is sound.
+    pub(crate) usable: bool,
 }
 
 impl Parameters {
@@ -35,22 +42,12 @@ impl Parameters {
         let mut content = Content { intra: true, ..Content::default() };
         for unit in nal::split(data) {
             match nal::kind(unit) {
-                nal::SPS => {
-                    if let Some(sps) = Sps::read(&nal::payload(unit, usize::MAX)).filter(|s| s.id < 32) {
-                        self.sps.insert(sps.id, (Arc::new(sps), unit.to_vec()));
-                    }
-                }
-                nal::PPS => {
-                    let payload = nal::payload(unit, 16);
-                    let mut bits = Bits::new(&payload);
-                    if let (Some(id @ 0..256), Some(sps)) = (bits.ue(), bits.ue()) {
-                        self.pps.insert(id, (sps, unit.to_vec()));
-                    }
+                nal::SPS | nal::PPS => {
+                    content.sets = true;
+                    content.usable |= self.take(unit).is_some();
                 }
                 kind @ (nal::SLICE | nal::IDR) => {
-                    let Some(slice) = nal::SliceStart::read(unit) else {
-                        continue;
-                    };
+                    let Some(slice) = nal::SliceStart::read(unit) else { continue };
                     content.idr |= kind == nal::IDR;
                     content.intra &= matches!(slice.kind, 2 | 4);
                     content.bidirectional |= slice.kind == 1;
@@ -65,18 +62,36 @@ impl Parameters {
         content
     }
 
+    /// Keeps a parameter set; `None` for one that breaks its syntax or is larger than any can be.
+    fn take(&mut self, unit: &[u8]) -> Option<()> {
+        if unit.len() > MAX_SET {
+            return None;
+        }
+        if nal::kind(unit) == nal::SPS {
+            let sps = Sps::read(&nal::payload(unit, MAX_SET)).filter(|sps| sps.id < 32)?;
+            self.sps.insert(sps.id, (Arc::new(sps), unit.to_vec()));
+        } else {
+            let payload = nal::payload(unit, 16);
+            let mut bits = Bits::new(&payload);
+            let (id, sps) = (bits.ue().filter(|&id| id < 256)?, bits.ue()?);
+            self.pps.insert(id, (sps, unit.to_vec()));
+        }
+        Some(())
+    }
+
     fn of(&self, pps: u32) -> Option<Arc<Sps>> {
         let (sps, _) = self.pps.get(&pps)?;
         self.sps.get(sps).map(|(sps, _)| sps.clone())
     }
 
-    /// All sets as Annex B, to begin a fresh decoder with.
-    pub(crate) fn annex_b(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let sets = self.sps.values().map(|(_, raw)| raw);
-        for raw in sets.chain(self.pps.values().map(|(_, raw)| raw)) {
-            nal::push(&mut out, raw);
-        }
+    /// All sets that were kept, and then the slices of a unit: what a decoder must see of it. Sets that are broken do
+    /// not reach it, so that their number does not grow.
+    pub(crate) fn assemble(&self, data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(data.len() + 256);
+        let sets = self.sps.values().map(|(_, raw)| raw).chain(self.pps.values().map(|(_, raw)| raw));
+        sets.for_each(|raw| nal::push(&mut out, raw));
+        let slices = nal::split(data).filter(|unit| matches!(nal::kind(unit), nal::SLICE..=nal::IDR));
+        slices.for_each(|unit| nal::push(&mut out, unit));
         out
     }
 
@@ -127,6 +142,12 @@ pub(crate) fn check(sps: &Sps, max_pixels: u64) -> Result<(), DecodeError> {
     }
     if sps.mbaff {
         return unsupported("interlaced H.264 (MBAFF); deinterlace it to progressive frames".into());
+    }
+    if sps.references > 16 {
+        return unsupported(format!(
+            "H.264 with {} reference frames, more than the 16 there may be",
+            sps.references
+        ));
     }
     if sps.color().is_none() {
         return unsupported("H.264 whose planes are RGB or YCgCo; convert it to yuv420p".into());

@@ -24,7 +24,7 @@ pub struct RustyDecoder {
     started: bool,
     /// The last unit failed, and the decoder may hold a part of its picture.
     broken: bool,
-    /// The decoder is fresh and must be told the parameter sets.
+    /// The decoder must be told the parameter sets.
     fresh: bool,
 }
 
@@ -80,8 +80,10 @@ impl VideoDecoder for RustyDecoder {
     fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
         let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
         let content = self.parameters.scan(unit.data);
+        self.fresh |= content.sets;
         if !content.picture {
-            return damaged("no picture in its data");
+            // Sets alone are for the next picture; the decoder is told of them then.
+            return if content.usable { Ok(()) } else { damaged("no picture in its data") };
         }
         let Some(sps) = content.sps else {
             return damaged("no parameter sets (SPS/PPS) for it");
@@ -97,9 +99,14 @@ impl VideoDecoder for RustyDecoder {
         if !self.started && !content.intra {
             return damaged("no key frame before it");
         }
+        if content.idr {
+            // Order begins anew, and nothing before it is of use any more, even if it turns out to be broken.
+            self.reorder.drain(out);
+            self.started = false;
+        }
         let with_sets;
         let data = if std::mem::take(&mut self.fresh) {
-            with_sets = [&self.parameters.annex_b(), unit.data].concat();
+            with_sets = self.parameters.assemble(unit.data);
             &with_sets
         } else {
             unit.data
@@ -121,9 +128,6 @@ impl VideoDecoder for RustyDecoder {
         let Some(image) = copy_out(planes, sps.origin, sps.size, color, &self.pool) else {
             return damaged("a picture of another size than its parameter set says");
         };
-        if content.idr {
-            self.reorder.drain(out);
-        }
         let picture = Picture { image, pts: unit.pts };
         self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out);
         Ok(())

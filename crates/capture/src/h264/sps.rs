@@ -17,6 +17,8 @@ pub(crate) struct Sps {
     /// Of luma and chroma, the larger.
     pub(crate) depth: u32,
     pub(crate) poc_type: u32,
+    /// How many reference pictures the decoder keeps.
+    pub(crate) references: u32,
     /// The coded size in pixels: whole macroblocks.
     pub(crate) coded: (u64, u64),
     /// Where the picture begins in the coded one, and its size, in pixels.
@@ -74,7 +76,7 @@ impl Sps {
             2 => {}
             _ => return None,
         }
-        b.ue()?;
+        let references = b.ue()?;
         b.bit()?;
         let (columns, rows) = (u64::from(b.ue()?) + 1, u64::from(b.ue()?) + 1);
         let fields = !b.bit()?;
@@ -103,6 +105,7 @@ impl Sps {
             chroma,
             depth,
             poc_type,
+            references,
             coded,
             origin,
             size: (u32::try_from(size.0).ok()?, u32::try_from(size.1).ok()?),

@@ -9,6 +9,7 @@ pub(super) struct Defaults {
     entry: u32,
     duration: u32,
     size: u32,
+    flags: u32,
 }
 
 impl Defaults {
@@ -21,7 +22,7 @@ impl Defaults {
                 let mut b = Bytes(body);
                 b.version()?;
                 (b.u32()? == track).then_some(())?;
-                Some(Self { entry: b.u32()?, duration: b.u32()?, size: b.u32()? })
+                Some(Self { entry: b.u32()?, duration: b.u32()?, size: b.u32()?, flags: b.u32()? })
             })
             .unwrap_or_default()
     }
@@ -94,9 +95,7 @@ impl Fragments {
         if flags & 0x1 != 0 {
             at = base.saturating_add_signed(i64::from(b.i32().ok_or_else(cut)?));
         }
-        if flags & 0x4 != 0 {
-            b.u32().ok_or_else(cut)?;
-        }
+        let mut first = if flags & 0x4 != 0 { Some(b.u32().ok_or_else(cut)?) } else { None };
         let fields = [0x100, 0x200, 0x400, 0x800].map(|bit| flags & bit != 0);
         let width = 4 * fields.iter().filter(|&&there| there).count() as u64;
         if (b.0.len() as u64) < count * width {
@@ -106,15 +105,19 @@ impl Fragments {
             return Err(format!("more than the limit of {max} samples a track"));
         }
         for _ in 0..count {
-            let [duration, size, _, shift] = fields.map(|there| if there { b.u32() } else { None });
+            let [duration, size, about, shift] = fields.map(|there| if there { b.u32() } else { None });
             let size = size.unwrap_or(header.defaults.size);
+            // Flags of the first sample go before those of each.
+            let about = first.take().or(about).unwrap_or(header.defaults.flags);
             if header.track == self.track {
                 let shift = i64::from(shift.unwrap_or(0).cast_signed());
                 samples.push(Sample {
                     offset: at,
                     pts: self.dts.saturating_add(shift),
                     size,
-                    entry: header.defaults.entry.saturating_sub(1),
+                    entry: u16::try_from(header.defaults.entry.saturating_sub(1)).unwrap_or(u16::MAX),
+                    // It depends on no other sample, and is no "non-sync sample".
+                    key: about & 0x0301_0000 == 0x0200_0000,
                 });
                 let duration = duration.unwrap_or(header.defaults.duration);
                 self.dts = self.dts.saturating_add(i64::from(duration));
@@ -139,9 +142,12 @@ impl Header {
         let (_, flags) = b.version()?;
         let track = b.u32()?;
         let base = if flags & 0x1 != 0 { Some(b.u64()?) } else { None };
-        for (bit, field) in
-            [(0x2, &mut defaults.entry), (0x8, &mut defaults.duration), (0x10, &mut defaults.size)]
-        {
+        for (bit, field) in [
+            (0x2, &mut defaults.entry),
+            (0x8, &mut defaults.duration),
+            (0x10, &mut defaults.size),
+            (0x20, &mut defaults.flags),
+        ] {
             if flags & bit != 0 {
                 *field = b.u32()?;
             }

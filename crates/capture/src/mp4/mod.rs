@@ -8,9 +8,10 @@ mod fragment;
 mod table;
 mod track;
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::time::Duration;
 
+use crate::file::Places;
 use crate::limits::Limits;
 use crate::turn::Turn;
 use boxes::{Bytes, boxes, code, find};
@@ -31,8 +32,9 @@ pub(crate) struct Movie {
     /// False where fragments say how many samples there are: a truncated file then does not.
     pub(crate) counted: bool,
     timescale: u32,
-    /// What makes a time stamp of a sample start at zero or later, in ticks.
-    shift: i64,
+    /// The earliest time stamp, in ticks. Time counts from there, which makes the common edit lists needless: they
+    /// take away the delay of reordering, or wait for the sound. What they cut is given all the same.
+    start: i64,
 }
 
 /// Why a file has no video track to read.
@@ -54,13 +56,13 @@ fn malformed<T>(what: impl Into<String>) -> Result<T, MovieError> {
 }
 
 impl Movie {
-    /// Reads the index of a file of `len` bytes.
-    pub(crate) fn read(file: &mut (impl Read + Seek), len: u64, limits: &Limits) -> Result<Self, MovieError> {
+    /// Reads the index of a file.
+    pub(crate) fn read(file: &mut Places, limits: &Limits) -> Result<Self, MovieError> {
         let mut movie: Option<(Self, Fragments)> = None;
         let mut at = 0;
         let mut truncated = false;
-        while let Some(top) = TopBox::read(file, at, len)? {
-            truncated = top.end > len;
+        while let Some(top) = TopBox::read(file, at)? {
+            truncated = top.end > file.len();
             match &top.kind {
                 b"moov" | b"moof" if truncated => {
                     if movie.is_none() {
@@ -87,25 +89,18 @@ impl Movie {
             let why = if truncated { "truncated: " } else { "" };
             return malformed(format!("{why}no index (moov box)"));
         };
-        movie.truncated = truncated;
-        // Time starts at zero or later: samples before the edit list's first moment are kept, and all move.
-        let first = movie.samples.iter().map(|s| s.pts).min().unwrap_or(0).saturating_add(movie.shift);
-        movie.shift = movie.shift.saturating_sub(first.min(0));
+        // Bytes that are left over begin a box.
+        movie.truncated = truncated || at < file.len();
+        movie.start = movie.samples.iter().map(|s| s.pts).min().unwrap_or(0);
         Ok(movie)
     }
 
     /// Reads a movie box.
     fn begin(moov: &[u8], limits: &Limits) -> Result<(Self, Fragments), MovieError> {
-        let movie_timescale = find(moov, &[b"mvhd"]).and_then(|body| {
-            let mut b = Bytes(body);
-            let (version, _) = b.version()?;
-            b.take(if version == 1 { 16 } else { 8 })?;
-            b.u32()
-        });
         let mut tracks: Vec<Track<'_>> = Vec::new();
         let mut others = Vec::new();
         for (_, trak) in boxes(moov).filter(|(kind, _)| kind == b"trak").take(1024) {
-            match Track::read(trak, movie_timescale.unwrap_or(0)) {
+            match Track::read(trak) {
                 Some(track) => tracks.push(track),
                 None => {
                     others.extend(find(trak, &[b"mdia"]).and_then(track::kind).filter(|_| others.len() < 8))
@@ -145,14 +140,14 @@ impl Movie {
             truncated: false,
             counted: true,
             timescale: track.timescale,
-            shift: track.shift,
+            start: 0,
         };
         Ok((movie, fragments))
     }
 
     /// When a sample is shown; `None` where the file gives no unit of time.
     pub(crate) fn pts(&self, sample: &Sample) -> Option<Duration> {
-        let ticks = u128::try_from(sample.pts.saturating_add(self.shift)).unwrap_or(0);
+        let ticks = u128::try_from(sample.pts.saturating_sub(self.start)).unwrap_or(0);
         let nanos = (ticks * 1_000_000_000).checked_div(u128::from(self.timescale))?;
         Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
@@ -176,26 +171,14 @@ struct TopBox {
 
 impl TopBox {
     /// Reads the box header at byte `at`; `None` at the end of the file and where there is none.
-    fn read(file: &mut (impl Read + Seek), at: u64, len: u64) -> io::Result<Option<Self>> {
-        if at.checked_add(8).is_none_or(|end| end > len) {
-            return Ok(None);
-        }
-        let mut header = [0; 16];
-        file.seek(SeekFrom::Start(at))?;
-        let mut got = 0;
-        while got < 16 {
-            match file.read(&mut header[got..])? {
-                0 => break,
-                n => got += n,
-            }
-        }
-        let mut b = Bytes(&header[..got]);
-        let (Some(size), Some(kind)) = (b.u32(), b.take(4)) else {
-            return Ok(None);
-        };
+    fn read(file: &mut Places, at: u64) -> io::Result<Option<Self>> {
+        let mut header = Vec::new();
+        file.read(at, 16, &mut header)?;
+        let mut b = Bytes(&header);
+        let (Some(size), Some(kind)) = (b.u32(), b.take(4)) else { return Ok(None) };
         let kind = kind.try_into().unwrap_or_default();
         let (header, size) = match size {
-            0 => (8, len - at),
+            0 => (8, file.len() - at),
             1 => (16, b.u64().unwrap_or(0)),
             size => (8, u64::from(size)),
         };
@@ -203,7 +186,7 @@ impl TopBox {
     }
 
     /// What the box holds.
-    fn load(&self, file: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<u8>, MovieError> {
+    fn load(&self, file: &mut Places, limits: &Limits) -> Result<Vec<u8>, MovieError> {
         let size = self.end - self.body;
         if size > limits.bytes {
             return Err(MovieError::TooLarge {
@@ -211,9 +194,8 @@ impl TopBox {
                 limit: format!("{} bytes", limits.bytes),
             });
         }
-        file.seek(SeekFrom::Start(self.body))?;
-        let mut body = Vec::with_capacity(size as usize);
-        file.take(size).read_to_end(&mut body)?;
+        let mut body = Vec::new();
+        file.read(self.body, size, &mut body)?;
         Ok(body)
     }
 }

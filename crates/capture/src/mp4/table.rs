@@ -12,7 +12,9 @@ pub(crate) struct Sample {
     /// Its bytes.
     pub(crate) size: u32,
     /// Which of the track's descriptions it follows, from 0.
-    pub(crate) entry: u32,
+    pub(crate) entry: u16,
+    /// The file says that this sample and those after it can be decoded without those before it.
+    pub(crate) key: bool,
 }
 
 /// The samples of a sample table box (`stbl`), in decoding order, and when the one after the last is decoded.
@@ -31,6 +33,7 @@ pub(super) fn samples(stbl: &[u8], max: u64) -> Result<(Vec<Sample>, i64), Strin
                 tables.wide = true;
             }
             b"stts" => tables.durations = entries(body, 8).ok_or("the sample times (stts) are cut off")?,
+            b"stss" => tables.keys = entries(body, 4).ok_or("the key frame table (stss) is cut off")?,
             b"ctts" => tables.shifts = entries(body, 8).ok_or("the sample times (ctts) are cut off")?,
             _ => {}
         }
@@ -104,6 +107,7 @@ struct Tables<'a> {
     wide: bool,
     durations: &'a [u8],
     shifts: &'a [u8],
+    keys: &'a [u8],
 }
 
 impl Tables<'_> {
@@ -118,6 +122,8 @@ impl Tables<'_> {
         let mut samples = Vec::with_capacity(sizes.count as usize);
         let (mut durations, mut shifts) = (Runs::new(self.durations), Runs::new(self.shifts));
         let mut dts = 0_i64;
+        let mut keys = Bytes(self.keys);
+        let mut key = keys.u32();
         let mut offsets = Bytes(self.offsets);
         let (mut run, mut later) = (Chunks::default(), Bytes(self.chunks));
         let mut upcoming = Chunks::read(&mut later);
@@ -133,11 +139,16 @@ impl Tables<'_> {
                 let Some(size) = sizes.next() else { break 'all };
                 // Shifts are signed in version 1, and writers of version 0 use negative ones as well.
                 let shift = i64::from(shifts.next().cast_signed());
+                let number = samples.len() as u64 + 1;
+                while key.is_some_and(|key| u64::from(key) < number) {
+                    key = keys.u32();
+                }
                 samples.push(Sample {
                     offset,
                     pts: dts.saturating_add(shift),
                     size,
-                    entry: run.entry.saturating_sub(1),
+                    entry: u16::try_from(run.entry.saturating_sub(1)).unwrap_or(u16::MAX),
+                    key: key.is_some_and(|key| u64::from(key) == number),
                 });
                 offset = offset.saturating_add(u64::from(size));
                 dts = dts.saturating_add(i64::from(durations.next()));
@@ -183,12 +194,14 @@ mod tests {
             full(b"stsc", &[2, 1, 2, 1, 2, 1, 2]),
             full(b"stco", &[3, 100, 200, 300]),
             full(b"stts", &[2, 2, 4, 3, 5]),
+            full(b"stss", &[2, 1, 3]),
             full(b"ctts", &[2, 1, 8, 4, -1_i32 as u32]),
         ]
         .concat();
         let (samples, end) = samples(&stbl, 100).unwrap();
-        let got: Vec<_> = samples.iter().map(|s| (s.offset, s.size, s.pts, s.entry)).collect();
-        let want = [(100, 10, 8, 0), (110, 20, 3, 0), (200, 30, 7, 1), (300, 40, 12, 1)];
+        let got: Vec<_> = samples.iter().map(|s| (s.offset, s.size, s.pts, s.entry, s.key)).collect();
+        let want =
+            [(100, 10, 8, 0, true), (110, 20, 3, 0, false), (200, 30, 7, 1, true), (300, 40, 12, 1, false)];
         assert_eq!(got, want, "the fifth sample has no chunk: chunks 2 and 3 hold one each");
         assert_eq!(end, 18);
     }

@@ -23,8 +23,6 @@ pub(super) struct Track<'a> {
     pub(super) id: u32,
     /// Ticks a second; 0 where the file is broken.
     pub(super) timescale: u32,
-    /// What the edit list adds to each time stamp, in ticks.
-    pub(super) shift: i64,
     pub(super) turn: Turn,
     pub(super) entries: Vec<Entry>,
     pub(super) table: &'a [u8],
@@ -32,7 +30,7 @@ pub(super) struct Track<'a> {
 
 impl<'a> Track<'a> {
     /// Reads a `trak` box; `None` where it is no video track.
-    pub(super) fn read(trak: &'a [u8], movie_timescale: u32) -> Option<Self> {
+    pub(super) fn read(trak: &'a [u8]) -> Option<Self> {
         let media = find(trak, &[b"mdia"])?;
         if kind(media)? != *b"vide" {
             return None;
@@ -45,12 +43,10 @@ impl<'a> Track<'a> {
         });
         let timescale = timescale.unwrap_or(0);
         let (id, turn) = find(trak, &[b"tkhd"]).and_then(header)?;
-        let edits = find(trak, &[b"edts", b"elst"]);
         let table = find(media, &[b"minf", b"stbl"]).unwrap_or_default();
         Some(Self {
             id,
             timescale,
-            shift: edits.and_then(|body| edit_shift(body, timescale, movie_timescale)).unwrap_or(0),
             turn,
             entries: find(table, &[b"stsd"]).map(descriptions).unwrap_or_default(),
             table,
@@ -77,27 +73,6 @@ fn header(body: &[u8]) -> Option<(u32, Turn)> {
     }
     let [right_x, right_y, _, down_x, down_y, ..] = matrix.map(i32::signum);
     Some((id, Turn::from_axes([right_x, right_y], [down_x, down_y])))
-}
-
-/// What the edit list adds to the time stamps: an empty edit delays, and the first media edit says which moment of
-/// the media is the first. Later edits are ignored, and nothing is cut away.
-fn edit_shift(body: &[u8], timescale: u32, movie_timescale: u32) -> Option<i64> {
-    let mut b = Bytes(body);
-    let (version, _) = b.version()?;
-    let count = b.u32()?;
-    let mut delay = 0_i128;
-    for _ in 0..count {
-        let duration = b.wide(version)?;
-        let media = if version == 1 { b.u64()?.cast_signed() } else { i64::from(b.i32()?) };
-        b.u32()?;
-        if media >= 0 {
-            return i64::try_from(delay - i128::from(media)).ok();
-        }
-        if movie_timescale > 0 {
-            delay += i128::from(duration) * i128::from(timescale) / i128::from(movie_timescale);
-        }
-    }
-    i64::try_from(delay).ok()
 }
 
 /// The sample descriptions of a `stsd` box.

@@ -1,0 +1,92 @@
+//! What the tests of the file sources share.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+
+use std::path::{Path, PathBuf};
+
+use passerby_types::{ErrorClass, FrameSource, Image, SourceError};
+
+/// A file of `tests/data`.
+pub fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+/// Its bytes.
+pub fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(data(name)).expect("the test data is there")
+}
+
+/// The frames that ffmpeg makes of a clip: time stamps in microseconds, and checksums of the planes.
+pub fn golden(name: &str) -> Vec<(u64, u32)> {
+    let text =
+        std::fs::read_to_string(data(&format!("golden/{name}.txt"))).expect("the golden file is there");
+    let line = |line: &str| {
+        let (time, sum) = line.split_once(" 0x").expect("two columns");
+        (time.parse().expect("a time"), u32::from_str_radix(sum, 16).expect("a sum"))
+    };
+    text.lines().map(line).collect()
+}
+
+/// The checksum that ffmpeg's `framecrc` writes: Adler-32, begun with 0, over all planes without padding.
+pub fn checksum(image: &Image) -> u32 {
+    let (mut a, mut b) = (0_u32, 0_u32);
+    for plane in 0..image.layout().planes() {
+        let plane = image.plane(plane);
+        for row in 0..plane.rows {
+            // 5552 bytes are as many as fit before the sums overflow.
+            for part in plane.row(row).chunks(5552) {
+                for &byte in part {
+                    a += u32::from(byte);
+                    b += a;
+                }
+                (a, b) = (a % 65_521, b % 65_521);
+            }
+        }
+    }
+    b << 16 | a
+}
+
+/// What a source gave.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Time stamps in microseconds, and checksums.
+    pub frames: Vec<(Option<u64>, u32)>,
+    /// Width and height of each picture.
+    pub sizes: Vec<(u32, u32)>,
+    /// What was lost.
+    pub damaged: Vec<String>,
+    /// What ended it before its time.
+    pub fatal: Option<SourceError>,
+}
+
+/// Reads a source to its end.
+pub fn drain(source: &mut dyn FrameSource) -> Outcome {
+    let mut out = Outcome::default();
+    loop {
+        match source.next_picture() {
+            Ok(Some(picture)) => {
+                let micros = picture
+                    .pts
+                    .map(|pts| u64::try_from((pts.as_nanos() + 500) / 1000).expect("a test clip is short"));
+                out.frames.push((micros, checksum(&picture.image)));
+                out.sizes.push((picture.image.width(), picture.image.height()));
+            }
+            Ok(None) => break,
+            Err(e) if e.class() == ErrorClass::Skip => out.damaged.push(e.to_string()),
+            Err(e) => {
+                out.fatal = Some(e);
+                break;
+            }
+        }
+        assert!(out.frames.len() + out.damaged.len() < 100_000, "a test input ends");
+    }
+    assert!(matches!(source.next_picture(), Ok(None)), "after the end there is nothing");
+    out
+}
+
+/// Writes bytes to a file of this name in a folder that goes when the test ends.
+pub fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).expect("the file is written");
+    (folder, path)
+}

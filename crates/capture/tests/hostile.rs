@@ -1,0 +1,423 @@
+//! Broken, hostile and merely unusual files: no panic, no hang, a clear error that names the file, and every frame
+//! that is there.
+
+mod common;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::{Outcome, bytes, data, drain, file, golden};
+use passerby_capture::{Images, Video, open};
+use passerby_testkit::{shared, suite};
+use passerby_types::{FrameSource, SourceError};
+
+/// What a file must give.
+#[derive(Clone, Copy, Debug)]
+enum Want {
+    /// So many pictures and no complaint.
+    All(usize),
+    /// At least so many pictures, and the rest of so many lost.
+    Most(usize, usize),
+    /// So many pictures at least, then an error that says this.
+    Then(usize, &'static str),
+    /// No picture, and an error that says this.
+    None(&'static str),
+}
+use Want::{All, Most, None as Nothing, Then};
+
+/// `shared/data/bad`, as its README asks.
+const SHARED: &[(&str, Want)] = &[
+    ("moov_end.mp4", All(41)),
+    ("fragmented.mp4", All(41)),
+    ("fragmented_bf.mp4", All(41)),
+    ("truncated_moov_end.mp4", Nothing("truncated: no index (moov box)")),
+    ("truncated_faststart.mp4", Then(23, "truncated after")),
+    ("truncated_fragmented.mp4", Then(27, "truncated after")),
+    ("truncated_header.mp4", Nothing("truncated inside its index (moov)")),
+    ("zero_byte.mp4", Nothing("empty file")),
+    ("zero_byte.jpg", Nothing("empty file")),
+    ("random_bytes.mp4", Nothing("unrecognised format")),
+    ("text_named.mp4", Nothing("unrecognised format (text)")),
+    ("jpeg_named.mp4", All(1)),
+    ("mp4_named.jpg", All(41)),
+    ("png_named.jpg", All(1)),
+    ("vp9.mp4", Nothing("unsupported codec vp9")),
+    ("hevc.mp4", Nothing("unsupported codec hevc")),
+    ("av1.mp4", Nothing("unsupported codec av1")),
+    ("mpeg4part2.mp4", Nothing("unsupported codec mpeg4")),
+    ("vp8.webm", Nothing("unsupported container Matroska or WebM")),
+    ("h264_10bit.mp4", Nothing("unsupported H.264 profile High 10")),
+    ("h264_444.mp4", Nothing("chroma 4:4:4")),
+    ("odd479x269_444.mp4", Nothing("chroma 4:4:4")),
+    ("h264_interlaced.mp4", Nothing("unsupported interlaced H.264")),
+    ("corrupt_nals_middle.mp4", Most(30, 41)),
+    ("zeroed_middle.mp4", Most(36, 41)),
+    ("huge_nal_length.mp4", Most(40, 41)),
+    ("stsz_count_bomb.mp4", Nothing("sample sizes (stsz)")),
+    ("stco_out_of_file.mp4", Nothing("sample outside file")),
+    ("avcc_zeroed.mp4", Nothing("no parameter sets (SPS/PPS)")),
+    ("timescale_zero.mp4", All(41)),
+    ("audio_only.mp4", Nothing("no video track: the file holds audio only")),
+    ("no_frames.mp4", Nothing("no video track")),
+    ("one_frame.mp4", All(1)),
+    ("tiny2x2.mp4", All(41)),
+    ("reschange.264", All(41)),
+    ("reschange_avc3.mp4", All(41)),
+    ("reschange.ts", Nothing("unsupported container MPEG transport stream")),
+    ("name with späce ünï #1 %20.mp4", All(41)),
+    ("one_px.jpg", All(1)),
+    ("one_px.png", All(1)),
+    ("wide3840x2.png", All(1)),
+    ("tall2x3840.png", All(1)),
+    ("8k.jpg", All(1)),
+    ("cmyk.jpg", All(1)),
+    ("gray.jpg", All(1)),
+    ("progressive.jpg", All(1)),
+    ("exif_orient3.jpg", All(1)),
+    ("exif_orient6.jpg", All(1)),
+    ("exif_orient8.jpg", All(1)),
+    ("16bit_rgb.png", All(1)),
+    ("16bit_gray.png", All(1)),
+    ("16bit.tiff", All(1)),
+    ("alpha.png", All(1)),
+    ("gray_alpha.png", All(1)),
+    ("palette.png", All(1)),
+    ("bilevel.png", All(1)),
+    ("bmp24.bmp", All(1)),
+    ("webp_lossy.webp", All(1)),
+    ("animated.gif", All(41)),
+    ("truncated.gif", Then(9, "truncated after")),
+    ("bomb_header.jpg", Nothing("a picture of 65500x65500 pixels is over the limit")),
+    ("bomb.png", Nothing("a picture of 30000x30000 pixels is over the limit")),
+    ("truncated.jpg", Nothing("truncated")),
+    ("truncated.png", Nothing("truncated.png")),
+    ("corrupt_scan.jpg", All(1)),
+    ("bad_crc.png", Nothing("bad_crc.png")),
+    ("garbage_tail.jpg", All(1)),
+    ("frame.jpg", All(1)),
+];
+
+/// Reads a file to its end, and says how long that took.
+fn read(path: &Path) -> (Outcome, Duration) {
+    let start = Instant::now();
+    let outcome = match open(path) {
+        Ok(mut source) => drain(&mut *source),
+        Err(e) => Outcome { fatal: Some(e), ..Outcome::default() },
+    };
+    (outcome, start.elapsed())
+}
+
+/// What is not as wanted.
+fn compare(name: &str, want: Want, got: &Outcome) -> Option<String> {
+    let frames = got.frames.len();
+    let error = got.fatal.as_ref().map(ToString::to_string).unwrap_or_default();
+    let clean = got.fatal.is_none() && got.damaged.is_empty();
+    let good = match want {
+        All(n) => frames == n && clean,
+        Most(least, all) => {
+            frames >= least && frames + got.damaged.len() == all && frames < all && got.fatal.is_none()
+        }
+        Then(least, says) => frames >= least && error.contains(says),
+        Nothing(says) => frames == 0 && got.damaged.is_empty() && error.contains(says),
+    };
+    let named = error.is_empty() || error.contains(name);
+    (!good || !named).then(|| {
+        format!(
+            "{name}: wanted {want:?}, got {frames} frames, {} damaged {:?}, error `{error}`",
+            got.damaged.len(),
+            got.damaged.first()
+        )
+    })
+}
+
+#[test]
+fn the_shared_bad_files_do_as_their_readme_says() {
+    let Some(folder) = shared("the_shared_bad_files_do_as_their_readme_says") else { return };
+    let folder = folder.join("data/bad");
+    let mut wrong = Vec::new();
+    let mut table = String::new();
+    for &(name, want) in SHARED {
+        let (got, time) = read(&folder.join(name));
+        let error = got.fatal.as_ref().or(None).map(ToString::to_string).unwrap_or_default();
+        let error = error.rsplit("data/bad/").next().unwrap_or_default();
+        table += &format!(
+            "{name}\t{} frames\t{} damaged\t{time:.1?}\t{error}\n",
+            got.frames.len(),
+            got.damaged.len()
+        );
+        wrong.extend(compare(name, want, &got));
+        if time > Duration::from_secs(60) {
+            wrong.push(format!("{name}: took {time:?}"));
+        }
+    }
+    eprintln!("{table}");
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        if !SHARED.iter().any(|(known, _)| *known == name) && name != "README.md" && name != "make.sh" {
+            wrong.push(format!("{name}: nothing is expected of it"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn both_sizes_of_a_stream_that_changes_come_out() {
+    let Some(folder) = shared("both_sizes_of_a_stream_that_changes_come_out") else { return };
+    for name in ["reschange.264", "reschange_avc3.mp4"] {
+        let (got, _) = read(&folder.join("data/bad").join(name));
+        let of = |size| got.sizes.iter().filter(|&&s| s == size).count();
+        assert_eq!((of((480, 270)), of((320, 180))), (20, 21), "{name}");
+    }
+}
+
+/// A file made of `tiny.mp4`.
+struct Tiny(Vec<u8>);
+
+impl Tiny {
+    fn new() -> Self {
+        Self(bytes("tiny.mp4"))
+    }
+
+    /// Where what a box of this type holds begins.
+    fn find(&self, kind: &[u8; 4]) -> usize {
+        self.0.windows(4).position(|w| w == kind).expect("the clip has such a box") + 4
+    }
+
+    /// Where what the last box of this type holds begins.
+    fn last(&self, kind: &[u8; 4]) -> usize {
+        self.0.windows(4).rposition(|w| w == kind).expect("the clip has such a box") + 4
+    }
+
+    /// Where each sample lies.
+    fn samples(&self) -> Vec<std::ops::Range<usize>> {
+        let sizes = self.find(b"stsz") + 12;
+        let size =
+            |n: usize| u32::from_be_bytes(self.0[sizes + 4 * n..][..4].try_into().expect("4")) as usize;
+        let mut end = self.last(b"mdat");
+        let place = |n| {
+            end += size(n);
+            end - size(n)..end
+        };
+        (0..10).map(place).collect()
+    }
+
+    /// Puts a number at `offset` into the box.
+    fn with(mut self, kind: &[u8; 4], offset: usize, value: u32) -> Self {
+        let at = self.find(kind) + offset;
+        self.0[at..at + 4].copy_from_slice(&value.to_be_bytes());
+        self
+    }
+}
+
+#[test]
+fn numbers_that_lie_are_found_out() {
+    let cases: Vec<(&str, Tiny, Want)> = vec![
+        ("count_bomb.mp4", Tiny::new().with(b"stsz", 8, 0x7fff_ffff), Nothing("sample sizes (stsz)")),
+        (
+            "uniform_bomb.mp4",
+            Tiny::new().with(b"stsz", 4, 1).with(b"stsz", 8, 0x7fff_ffff),
+            Nothing("over the limit"),
+        ),
+        ("chunk_bomb.mp4", Tiny::new().with(b"stco", 4, 0x7fff_ffff), Nothing("chunk offsets (stco)")),
+        ("run_bomb.mp4", Tiny::new().with(b"stsc", 12, 0x7fff_ffff), All(10)),
+        ("time_bomb.mp4", Tiny::new().with(b"stts", 8, 0x7fff_ffff).with(b"stts", 12, u32::MAX), All(10)),
+        ("shift_bomb.mp4", Tiny::new().with(b"ctts", 12, 0x8000_0000), All(10)),
+        ("outside.mp4", Tiny::new().with(b"stco", 8, 0xffff_ff00), Nothing("sample outside file")),
+        ("timescale_zero.mp4", Tiny::new().with(b"mdhd", 12, 0), All(10)),
+        (
+            "no_track.mp4",
+            Tiny::new().with(b"hdlr", 8, u32::from_be_bytes(*b"soun")),
+            Nothing("no video track: the file holds audio only"),
+        ),
+        (
+            "codec.mp4",
+            {
+                let mut t = Tiny::new();
+                let at = t.last(b"avc1");
+                t.0[at - 4..at].copy_from_slice(b"hev1");
+                t
+            },
+            Nothing("unsupported codec hevc"),
+        ),
+        (
+            "no_sets.mp4",
+            {
+                let mut t = Tiny::new();
+                let at = t.find(b"avcC");
+                t.0[at + 5..at + 40].fill(0);
+                t
+            },
+            Nothing("no parameter sets"),
+        ),
+    ];
+    let wrong: Vec<String> = cases
+        .into_iter()
+        .filter_map(|(name, tiny, want)| {
+            let (_folder, path) = file(name, &tiny.0);
+            compare(name, want, &read(&path).0)
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a file cut to `len` bytes ends where a box of it ends, so that nothing tells that it was cut.
+fn boundary(whole: &[u8], len: usize) -> bool {
+    let mut at = 0;
+    while at < len {
+        at += u32::from_be_bytes(whole[at..at + 4].try_into().expect("4 bytes")) as usize;
+    }
+    at == len
+}
+
+#[test]
+fn a_clip_cut_off_anywhere_gives_the_frames_that_are_there() {
+    for name in ["tiny.mp4", "tiny_fragmented.mp4", "tiny.264"] {
+        let whole = bytes(name);
+        let want = golden(if name == "tiny.264" { "tiny" } else { &name[..name.len() - 4] });
+        let mut most = 0;
+        for len in 0..whole.len() {
+            let (_folder, path) = file("cut.mp4", &whole[..len]);
+            let (got, time) = read(&path);
+            assert!(time < Duration::from_secs(10), "{name} cut to {len} bytes took {time:?}");
+            assert!(got.frames.len() + got.damaged.len() <= 10);
+            if got.frames.is_empty() {
+                assert!(
+                    got.fatal.is_some() || !got.damaged.is_empty(),
+                    "{name} cut to {len} bytes is silently empty"
+                );
+            }
+            if name != "tiny.264" {
+                assert!(
+                    got.fatal.is_some() || boundary(&whole, len),
+                    "{name} cut to {len} bytes is said to be cut"
+                );
+                // What comes out is what the whole clip begins with, but for frames that wait for a lost one.
+                assert!(
+                    got.frames.iter().all(|(_, sum)| want.iter().any(|(_, w)| w == sum)),
+                    "{name} cut to {len} bytes shows a picture that is none of the clip's"
+                );
+            }
+            most = most.max(got.frames.len());
+        }
+        assert!(most >= 9, "{name}: {most}");
+    }
+}
+
+/// Pseudo-random numbers, always the same.
+fn random(state: &mut u64) -> usize {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize
+}
+
+#[test]
+fn flipped_bytes_never_panic_or_hang() {
+    let mut state = 7;
+    for name in [
+        "tiny.mp4",
+        "tiny_fragmented.mp4",
+        "tiny_bt709_full.mp4",
+        "tiny.264",
+        "tiny_audio.mp4",
+        "tiny_mpeg4.mp4",
+        "tiny.gif",
+        "tiny.jpg",
+    ] {
+        let whole = bytes(name);
+        for round in 0..300 {
+            let mut broken = whole.clone();
+            for _ in 0..1 + round % 8 {
+                let at = random(&mut state) % broken.len();
+                broken[at] = [0, 0xff, 0x7f, (random(&mut state) % 256) as u8][random(&mut state) % 4];
+            }
+            let (_folder, path) = file("flipped.mp4", &broken);
+            let (got, time) = read(&path);
+            assert!(time < Duration::from_secs(10), "{name} round {round} took {time:?}");
+            assert!(
+                got.frames.len() + got.damaged.len() <= 12,
+                "{name} round {round}: more frames than there are"
+            );
+        }
+    }
+}
+
+#[test]
+fn damage_in_the_middle_costs_the_frames_it_hits() {
+    let whole = Tiny::new();
+    for (hit, place) in whole.samples().into_iter().enumerate() {
+        let mut broken = whole.0.clone();
+        broken[place].fill(0);
+        let (_folder, path) = file("zeroed.mp4", &broken);
+        let got = read(&path).0;
+        assert!(got.fatal.is_none(), "frame {hit}: {got:?}");
+        assert_eq!(got.frames.len() + got.damaged.len(), 10, "frame {hit}: every frame is given or counted");
+        // A lost key frame costs its whole group of five, the others at most what is predicted from them.
+        assert!((1..=5).contains(&got.damaged.len()), "frame {hit}: {:?}", got.damaged);
+        let other = if hit < 5 { 5..10 } else { 0..5 };
+        let want = golden("tiny");
+        let kept = want[other].iter().filter(|(_, sum)| got.frames.iter().any(|(_, s)| s == sum)).count();
+        assert_eq!(kept, 5, "frame {hit}: the other group is untouched");
+    }
+}
+
+#[test]
+fn a_damaged_clip_keeps_the_contract_of_sources() {
+    let mut clip = Tiny::new();
+    let third = clip.samples()[3].start;
+    clip.0[third..third + 4].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff]);
+    let (_folder, path) = file("damaged.mp4", &clip.0);
+    let (pictures, skipped) = suite::source(Video::open(&path).unwrap());
+    assert_eq!(pictures + skipped, 10);
+    assert!(skipped > 0);
+
+    let (_folder, path) = file("cut.mp4", &bytes("tiny.mp4")[..2800]);
+    let (pictures, _) = suite::source(Video::open(&path).unwrap());
+    assert!(pictures >= 5);
+}
+
+#[test]
+fn what_is_no_readable_file_is_an_error_at_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("x.mp4");
+    std::fs::create_dir(&directory).unwrap();
+    let missing = folder.path().join("missing.mp4");
+    let mut paths = vec![directory, missing];
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link.mp4");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        paths.push(link);
+    }
+    for path in &paths {
+        let name = path.file_name().unwrap().to_string_lossy();
+        for error in [open(path).err(), Video::open(path).err(), Images::open(path).err()] {
+            let error = error.expect("it does not open").to_string();
+            assert!(error.contains(&*name), "{error}");
+        }
+    }
+    assert!(matches!(open(&paths[1]), Err(SourceError::Io { .. })));
+}
+
+#[test]
+fn other_codecs_and_sound_alone_are_named() {
+    let error = |name: &str| open(data(name)).err().expect("it does not open").to_string();
+    assert!(error("tiny_mpeg4.mp4").contains("unsupported codec mpeg4"), "{}", error("tiny_mpeg4.mp4"));
+    assert!(error("tiny_audio.mp4").contains("no video track"), "{}", error("tiny_audio.mp4"));
+    let refused = Images::open(data("tiny.mp4")).unwrap_err().to_string();
+    assert!(refused.contains("MP4 video"), "{refused}");
+}
+
+#[test]
+fn a_video_over_the_limit_is_refused_at_open() {
+    use passerby_capture::{Limits, VideoSettings};
+    let limits = Limits { video_pixels: 64 * 42, ..Limits::default() };
+    let settings = VideoSettings { limits, ..VideoSettings::default() };
+    let error = Video::open_with(data("tiny.mp4"), settings).unwrap_err();
+    assert!(matches!(error, SourceError::TooLarge { .. }), "coded as 64x48: {error}");
+}
+
+#[test]
+fn sources_can_be_sent_to_a_thread() {
+    fn send<T: Send>(_: &T) {}
+    let source: Box<dyn FrameSource> = open(data("tiny.mp4")).unwrap();
+    send(&source);
+}

@@ -1,0 +1,179 @@
+//! Videos give what ffmpeg gives: every frame, its planes bit for bit, its time stamp.
+
+mod common;
+
+use common::{bytes, data, drain, file, golden};
+use passerby_capture::{Decoder, RustyDecoder, Video, VideoDecoder, VideoSettings};
+use passerby_testkit::{shared, suite};
+use passerby_types::{ColorSpace, FramePool, FrameSource, Matrix, Range};
+
+fn decoders() -> Vec<Decoder> {
+    let mut all = vec![Decoder::Auto, Decoder::Rusty];
+    if cfg!(feature = "openh264") {
+        all.push(Decoder::OpenH264);
+    }
+    all
+}
+
+fn open(path: impl AsRef<std::path::Path>, decoder: Decoder) -> Video {
+    let settings = VideoSettings { decoder, ..VideoSettings::default() };
+    Video::open_with(path, settings).expect("a good clip opens")
+}
+
+/// Every decoder gives the golden frames; `limit` where the golden file holds the first only.
+fn same_as_ffmpeg(path: &std::path::Path, name: &str, limit: usize) {
+    let want = golden(name);
+    for decoder in decoders() {
+        let got = drain(&mut open(path, decoder));
+        assert!(got.damaged.is_empty() && got.fatal.is_none(), "{name} {decoder:?}: {got:?}");
+        assert!(
+            got.frames.len() == want.len() || got.frames.len() > limit,
+            "{name} {decoder:?}: {} frames, not {}",
+            got.frames.len(),
+            want.len()
+        );
+        for (index, (&(time, sum), &(want_time, want_sum))) in got.frames.iter().zip(&want).enumerate() {
+            assert_eq!(sum, want_sum, "{name} {decoder:?} frame {index}: other pixels");
+            let time = time.expect("a clip has time stamps");
+            assert!(
+                time.abs_diff(want_time) <= 1,
+                "{name} {decoder:?} frame {index}: at {time} us, not {want_time} us"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_small_clips_are_bit_exact() {
+    for name in ["tiny", "tiny_bt709_full", "tiny_fragmented", "tiny_fragmented_base"] {
+        same_as_ffmpeg(&data(&format!("{name}.mp4")), name, usize::MAX);
+    }
+}
+
+#[test]
+fn the_shared_clips_are_bit_exact() {
+    let Some(folder) = shared("the_shared_clips_are_bit_exact") else {
+        return;
+    };
+    let clips = [
+        ("classroom4", 45),
+        ("headpose_fm", 56),
+        ("mosaic720", 480),
+        ("onebyone_noface", 1394),
+        ("walk2", 35),
+        ("walkpause3", 41),
+        ("walkpause3_audio", 41),
+        ("walkpause3_high_bf", 41),
+        ("walkpause3_rot90meta", 41),
+        ("walkpause3_vfr", 41),
+    ];
+    for (name, frames) in clips {
+        let path = folder.join(format!("data/clips/{name}.mp4"));
+        assert_eq!(open(&path, Decoder::Auto).info().frames, Some(frames), "{name}");
+        same_as_ffmpeg(&path, name, 499);
+    }
+}
+
+#[test]
+fn every_kind_of_video_keeps_the_contract_of_sources() {
+    for name in ["tiny.mp4", "tiny_fragmented.mp4", "tiny_bt709_full.mp4", "tiny.264"] {
+        for decoder in decoders() {
+            assert_eq!(suite::source(open(data(name), decoder)), (10, 0), "{name} {decoder:?}");
+        }
+    }
+}
+
+#[test]
+fn a_bare_stream_gives_the_same_frames_at_its_own_rate() {
+    let (bare, boxed) = (
+        drain(&mut open(data("tiny.264"), Decoder::Auto)),
+        drain(&mut open(data("tiny.mp4"), Decoder::Auto)),
+    );
+    assert_eq!(bare.frames, boxed.frames);
+}
+
+#[test]
+fn colours_size_rate_and_name_are_the_streams() {
+    let mut clip = open(data("tiny_bt709_full.mp4"), Decoder::Auto);
+    let info = clip.info().clone();
+    assert_eq!((info.name.as_str(), info.live), ("tiny_bt709_full.mp4", false));
+    assert_eq!((info.frames, info.frame_rate), (Some(10), Some(10.0)));
+    let image = clip.next_picture().unwrap().unwrap().image;
+    let bt709 = ColorSpace { matrix: Matrix::Bt709, range: Range::Full };
+    assert_eq!((image.width(), image.height(), image.color()), (64, 48, bt709));
+
+    let image = open(data("tiny.mp4"), Decoder::Auto).next_picture().unwrap().unwrap().image;
+    assert_eq!((image.width(), image.height(), image.color()), (64, 42, ColorSpace::default()));
+}
+
+/// The clip with another matrix in its track header.
+fn turned(matrix: [i32; 4]) -> Vec<u8> {
+    let mut clip = bytes("tiny.mp4");
+    let at = clip.windows(4).position(|w| w == b"tkhd").expect("a track header") + 4;
+    // Version 0: 20 bytes of times and number, 4 of duration, 16 of layers and volume; a b u / c d v / x y w.
+    for (cell, value) in [0, 1, 3, 4].into_iter().zip(matrix) {
+        let at = at + 40 + 4 * cell;
+        clip[at..at + 4].copy_from_slice(&(value << 16).to_be_bytes());
+    }
+    clip
+}
+
+#[test]
+fn a_matrix_in_the_file_turns_the_pictures_upright() {
+    let plain = open(data("tiny.mp4"), Decoder::Auto).next_picture().unwrap().unwrap().image;
+    let (w, h) = (plain.width(), plain.height());
+    // Which stored pixel is at (x, y) of the upright picture.
+    type From = fn(u32, u32, u32, u32) -> (u32, u32);
+    let cases: [([i32; 4], bool, From); 4] = [
+        ([1, 0, 0, 1], false, |x, y, _, _| (x, y)),
+        ([0, 1, -1, 0], true, |x, y, _, h| (y, h - 1 - x)),
+        ([-1, 0, 0, -1], false, |x, y, w, h| (w - 1 - x, h - 1 - y)),
+        ([0, -1, 1, 0], true, |x, y, w, _| (w - 1 - y, x)),
+    ];
+    for (matrix, swapped, from) in cases {
+        let (_folder, path) = file("turned.mp4", &turned(matrix));
+        let image = open(&path, Decoder::Auto).next_picture().unwrap().unwrap().image;
+        let size = if swapped { (h, w) } else { (w, h) };
+        assert_eq!((image.width(), image.height()), size, "{matrix:?}");
+        for y in 0..image.height() {
+            for x in 0..image.width() {
+                let (sx, sy) = from(x, y, w, h);
+                assert_eq!(image.rgb_at(x, y), plain.rgb_at(sx, sy), "{matrix:?} at ({x}, {y})");
+            }
+        }
+    }
+}
+
+#[test]
+fn buffers_are_lent_again() {
+    let pool = FramePool::new(8);
+    let settings = VideoSettings { pool: pool.clone(), ..VideoSettings::default() };
+    let out = drain(&mut Video::open_with(data("tiny.mp4"), settings).unwrap());
+    let stats = pool.stats();
+    assert_eq!(stats.allocated + stats.reused, out.frames.len() as u64);
+    assert!(stats.allocated <= 6, "{stats:?}");
+}
+
+#[test]
+fn a_decoder_that_was_reset_waits_for_a_key_frame_and_goes_on() {
+    use passerby_capture::{AccessUnit, DecodeError};
+    let stream = bytes("tiny.264");
+    let starts: Vec<usize> = (0..stream.len() - 3).filter(|&i| stream[i..i + 3] == [0, 0, 1]).collect();
+    let ends = starts.iter().skip(1).copied().chain([stream.len()]);
+    let nals: Vec<&[u8]> = starts.iter().zip(ends).map(|(&a, b)| &stream[a..b]).collect();
+    let mut decoder = RustyDecoder::new(FramePool::default(), 1 << 20);
+    let (mut out, mut early, mut slices) = (Vec::new(), 0, 0);
+    for nal in nals {
+        if matches!(nal[3] & 0x1f, 1 | 5) {
+            if slices == 3 {
+                decoder.reset();
+            }
+            slices += 1;
+        }
+        let result = decoder.decode(AccessUnit { data: nal, pts: None }, &mut out);
+        early += i32::from(matches!(result, Err(DecodeError::Damaged(what)) if what.contains("key frame")));
+    }
+    decoder.flush(&mut out);
+    assert_eq!((slices, early), (10, 2), "two frames of the first five are left when the decoder is reset");
+    assert!((5..=8).contains(&out.len()), "the second five are whole: {}", out.len());
+}
