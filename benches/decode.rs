@@ -28,10 +28,7 @@ fn video(c: &mut Criterion) {
     group.sample_size(10);
     for decoder in [Decoder::Rusty, Decoder::OpenH264] {
         let open = || {
-            let settings = VideoSettings {
-                decoder,
-                ..VideoSettings::default()
-            };
+            let settings = VideoSettings { decoder, ..VideoSettings::default() };
             Video::open_with(&clip, settings)
         };
         let Ok(first) = open() else {

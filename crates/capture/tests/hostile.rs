@@ -161,6 +161,28 @@ fn the_shared_bad_files_do_as_their_readme_says() {
 }
 
 #[test]
+fn every_decoder_survives_the_shared_bad_files() {
+    use passerby_capture::{Decoder, VideoSettings};
+    let Some(folder) = shared("every_decoder_survives_the_shared_bad_files") else { return };
+    for decoder in [Decoder::Rusty, Decoder::OpenH264] {
+        for &(name, want) in
+            SHARED.iter().filter(|(name, _)| name.ends_with(".mp4") || name.ends_with(".264"))
+        {
+            let settings = VideoSettings { decoder, ..VideoSettings::default() };
+            let Ok(mut video) = Video::open_with(folder.join("data/bad").join(name), settings) else {
+                continue;
+            };
+            let got = drain(&mut video);
+            match want {
+                All(n) => assert_eq!((got.frames.len(), got.damaged.len()), (n, 0), "{decoder:?} {name}"),
+                Most(_, all) => assert_eq!(got.frames.len() + got.damaged.len(), all, "{decoder:?} {name}"),
+                Then(..) | Nothing(_) => assert!(got.fatal.is_some(), "{decoder:?} {name}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn both_sizes_of_a_stream_that_changes_come_out() {
     let Some(folder) = shared("both_sizes_of_a_stream_that_changes_come_out") else { return };
     for name in ["reschange.264", "reschange_avc3.mp4"] {

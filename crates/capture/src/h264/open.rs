@@ -1,5 +1,6 @@
 //! OpenH264, built from source.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use openh264::OpenH264API;
@@ -7,17 +8,23 @@ use openh264::decoder::{DecodedYUV, Decoder, DecoderConfig, Flush};
 use openh264::formats::YUVSource;
 use passerby_types::{ColorSpace, FramePool, Picture};
 
+use super::sps::Sps;
 use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out, parameters};
+
+/// More pictures than a decoder may hold back (H.264 A.3.1: 16), and the one in hand.
+const MOST: usize = 17;
 
 /// Decodes with Cisco's OpenH264: Baseline, Main and High, 8 bits, 4:2:0, progressive.
 ///
-/// After a damaged picture it gives none until the next key frame.
+/// After a damaged picture it gives none until the next key frame. In streams with B-frames a few pixels are not
+/// quite what the standard says.
 pub struct OpenH264Decoder {
     decoder: Decoder,
     parameters: Parameters,
     /// The time stamps of the pictures inside the decoder, earliest last.
     inside: Vec<Option<Duration>>,
-    color: ColorSpace,
+    /// The set of the pictures inside.
+    sps: Option<Arc<Sps>>,
     pool: FramePool,
     max_pixels: u64,
     started: bool,
@@ -35,7 +42,7 @@ impl OpenH264Decoder {
             decoder: make()?,
             parameters: Parameters::default(),
             inside: Vec::new(),
-            color: ColorSpace::default(),
+            sps: None,
             pool,
             max_pixels,
             started: false,
@@ -46,6 +53,10 @@ impl OpenH264Decoder {
     fn enter(&mut self, pts: Option<Duration>) {
         let at = self.inside.partition_point(|&other| other > pts);
         self.inside.insert(at, pts);
+        if self.inside.len() > MOST {
+            // The earliest belongs to a picture that it never gave.
+            self.inside.pop();
+        }
     }
 
     fn leave(&mut self, pts: Option<Duration>) {
@@ -65,7 +76,7 @@ fn make() -> Result<Decoder, DecodeError> {
 fn picture(
     yuv: &DecodedYUV<'_>,
     inside: &mut Vec<Option<Duration>>,
-    color: ColorSpace,
+    color: Option<ColorSpace>,
     pool: &FramePool,
 ) -> Option<Picture> {
     let (width, height) = yuv.dimensions();
@@ -74,7 +85,7 @@ fn picture(
     let size = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
     // It gives pictures in display order: the next one out has the earliest time stamp that went in.
     let pts = inside.pop().flatten();
-    let image = copy_out(planes, (0, 0), size, color, pool)?;
+    let image = copy_out(planes, (0, 0), size, color.unwrap_or_default(), pool)?;
     Some(Picture { image, pts })
 }
 
@@ -99,11 +110,16 @@ impl VideoDecoder for OpenH264Decoder {
         if !self.started && !content.intra {
             return damaged("no key frame before it");
         }
-        if content.idr {
+        if self.sps.as_ref().is_some_and(|last| *last != sps) {
+            // What waits inside would be lost where the size changes.
             self.flush(out);
+            self.decoder = make()?;
+            self.fresh = true;
+        }
+        self.sps = Some(sps.clone());
+        if content.idr {
             self.started = false;
         }
-        self.color = sps.color().unwrap_or_default();
         let with_sets;
         let data = if std::mem::take(&mut self.fresh) {
             with_sets = self.parameters.assemble(unit.data);
@@ -115,7 +131,7 @@ impl VideoDecoder for OpenH264Decoder {
         match self.decoder.decode(data) {
             Ok(Some(yuv)) => {
                 self.started = true;
-                out.extend(picture(&yuv, &mut self.inside, self.color, &self.pool));
+                out.extend(picture(&yuv, &mut self.inside, sps.color(), &self.pool));
                 Ok(())
             }
             Ok(None) => {
@@ -124,15 +140,16 @@ impl VideoDecoder for OpenH264Decoder {
             }
             Err(e) => {
                 self.leave(unit.pts);
-                damaged(&format!("OpenH264: {e}"))
+                damaged(&format!("OpenH264 says: {}", e.to_string().trim_end()))
             }
         }
     }
 
     fn flush(&mut self, out: &mut Vec<Picture>) {
+        let color = self.sps.as_ref().and_then(|sps| sps.color());
         if let Ok(rest) = self.decoder.flush_remaining() {
             for yuv in &rest {
-                out.extend(picture(yuv, &mut self.inside, self.color, &self.pool));
+                out.extend(picture(yuv, &mut self.inside, color, &self.pool));
             }
         }
         self.inside.clear();

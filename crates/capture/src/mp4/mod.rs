@@ -102,9 +102,8 @@ impl Movie {
         for (_, trak) in boxes(moov).filter(|(kind, _)| kind == b"trak").take(1024) {
             match Track::read(trak) {
                 Some(track) => tracks.push(track),
-                None => {
-                    others.extend(find(trak, &[b"mdia"]).and_then(track::kind).filter(|_| others.len() < 8))
-                }
+                None if others.len() < 8 => others.extend(find(trak, &[b"mdia"]).and_then(track::kind)),
+                None => {}
             }
         }
         let h264 = |t: &Track<'_>| matches!(t.entries.first(), Some(Entry::Avc { .. }));
