@@ -39,7 +39,7 @@ impl Halves {
             let found = self.inner.detect(&[half])?.remove(0);
             faces.extend(found.iter().map(|face| face.shifted(at.x as f32, at.y as f32)));
         }
-        Ok(nms(faces, 0.3))
+        Ok(nms(faces, 0.3, 256))
     }
 }
 
@@ -62,6 +62,11 @@ fn main() -> Result<(), BoxError> {
         ControlFlow::Continue(())
     });
     report.error.map_or(Ok(()), Err)?;
-    println!("{video}: {} frames, {} faces, {} persons", report.ledger.captured, report.faces, summary.persons().len());
+    println!(
+        "{video}: {} frames, {} faces, {} persons",
+        report.ledger.captured,
+        report.faces,
+        summary.persons().len()
+    );
     Ok(())
 }

@@ -57,7 +57,8 @@ fn print(summary: &Summary, report: &Report, took: Duration) {
     println!("person  first    last     frames  age          gender   seen (0 to {end:.0} s)");
     for person in &persons {
         let time = |pts: Option<Duration>| format!("{:.1} s", pts.unwrap_or_default().as_secs_f64());
-        let age = person.attributes.map(|a| format!("{:.0} ({:.0} to {:.0})", a.age.years, a.age.low, a.age.high));
+        let age =
+            person.attributes.map(|a| format!("{:.0} ({:.0} to {:.0})", a.age.years, a.age.low, a.age.high));
         let gender = match person.attributes.and_then(|a| a.gender(0.8)) {
             Some(Gender::Female) => "female",
             Some(Gender::Male) => "male",
@@ -89,7 +90,8 @@ fn print(summary: &Summary, report: &Report, took: Duration) {
 /// When the person was there, as a line of 40 cells from the start of the clip to its end.
 fn line(person: &PersonSummary, summary: &Summary, end: f64) -> String {
     let mut cells = ['.'; 40];
-    let cell = |pts: Option<Duration>| (pts.unwrap_or_default().as_secs_f64() / end.max(1e-9) * 39.0) as usize;
+    let cell =
+        |pts: Option<Duration>| (pts.unwrap_or_default().as_secs_f64() / end.max(1e-9) * 39.0) as usize;
     for track in summary.tracks().filter(|t| t.person == Some(person.id)) {
         let (from, to) = (cell(track.first.pts).min(39), cell(track.last.pts).min(39));
         cells[from..=to.max(from)].fill('#');

@@ -24,16 +24,17 @@ pub struct Settings {
 /// # Errors
 /// A network that does not load: the build is broken.
 pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
-    let (detector, tracker, gallery) = (settings.detector.clone(), settings.tracker.clone(), settings.gallery.clone());
+    let (detector, tracker, gallery) =
+        (settings.detector.clone(), settings.tracker.clone(), settings.gallery.clone());
     let centerface = CenterFace::bundled_model()?;
     let mobilefacenet = MobileFaceNet::bundled_model()?;
     let (age, gender) = DlibAgeGender::bundled_models()?;
     Ok(Stages::new(
-        move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector).map_err(|e| StageError::fatal("detect", e))?)),
+        move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector)?)),
         move || Ok(Box::new(Sort::new(tracker.clone()))),
     )
     .identifying(
-        move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone()).map_err(|e| StageError::fatal("embed", e))?)),
+        move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone())?)),
         move || Ok(Box::new(Gallery::with(gallery.clone()))),
     )
     .classifying(

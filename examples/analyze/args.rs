@@ -25,19 +25,19 @@ INPUT is a video (MP4, MOV, H.264), a picture (JPEG, PNG, GIF, BMP, WebP, TIFF) 
 
 /// What the user asked for.
 #[derive(Debug, Default)]
-pub struct Args {
-    pub inputs: Vec<PathBuf>,
-    pub long_side: Option<u32>,
-    pub threshold: Option<f32>,
-    pub every_frame: bool,
-    pub mot: Option<PathBuf>,
-    pub faces: Option<PathBuf>,
-    pub db: Option<PathBuf>,
-    pub json: bool,
+pub(crate) struct Args {
+    pub(crate) inputs: Vec<PathBuf>,
+    pub(crate) long_side: Option<u32>,
+    pub(crate) threshold: Option<f32>,
+    pub(crate) every_frame: bool,
+    pub(crate) mot: Option<PathBuf>,
+    pub(crate) faces: Option<PathBuf>,
+    pub(crate) db: Option<PathBuf>,
+    pub(crate) json: bool,
 }
 
 /// Reads the command line; `None` where help was asked for and given.
-pub fn parse() -> Result<Option<Args>, BoxError> {
+pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
     let mut args = Args::default();
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
@@ -66,9 +66,9 @@ pub fn parse() -> Result<Option<Args>, BoxError> {
 /// The longer side of `WxH`.
 fn long_side(text: &str) -> Result<u32, BoxError> {
     let side = |s: &str| s.parse::<u32>().ok().filter(|n| (32..=4096).contains(n));
-    text.split_once('x')
-        .and_then(|(w, h)| Some(side(w)?.max(side(h)?)))
-        .ok_or_else(|| format!("--detector-size {text}: expected WxH with sides of 32 to 4096, such as 480x288").into())
+    text.split_once('x').and_then(|(w, h)| Some(side(w)?.max(side(h)?))).ok_or_else(|| {
+        format!("--detector-size {text}: expected WxH with sides of 32 to 4096, such as 480x288").into()
+    })
 }
 
 /// A number from 0 to 1.

@@ -6,32 +6,32 @@ use passerby::capture;
 use passerby::types::{FrameSource, SourceError};
 
 /// One video or picture.
-pub struct Input {
+pub(crate) struct Input {
     path: PathBuf,
 }
 
 impl Input {
     /// What to call it.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
     }
 
     /// True for a picture that does not move, as far as its name tells.
-    pub fn is_still(&self) -> bool {
+    pub(crate) fn is_still(&self) -> bool {
         let stills = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
         let extension = self.path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         stills.contains(&extension.as_str())
     }
 
     /// Opens it, whatever its name says it is.
-    pub fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
+    pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
         capture::open(&self.path)
     }
 }
 
 /// The inputs in the order given, a folder as its pictures by name. `false` where a folder could not be read, which
 /// is said here.
-pub fn expand(paths: &[PathBuf]) -> (Vec<Input>, bool) {
+pub(crate) fn expand(paths: &[PathBuf]) -> (Vec<Input>, bool) {
     let (mut inputs, mut sound) = (Vec::new(), true);
     for path in paths {
         if !path.is_dir() {

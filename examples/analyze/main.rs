@@ -43,22 +43,35 @@ fn main() -> ExitCode {
     }
 }
 
+/// The settings for these inputs.
+fn settings(args: &Args, stills: bool) -> Settings {
+    let mut settings = Settings::default();
+    settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
+    if let Some(threshold) = args.threshold {
+        (settings.detector.threshold, settings.tracker.strong) = (threshold, threshold);
+    }
+    if args.every_frame {
+        settings.tracker.strong = 0.0;
+    }
+    if stills {
+        // A photograph is all there is of its track: one look has to do.
+        (settings.tracker.strong, settings.tracker.min_hits, settings.gallery.founding) = (0.0, 1, 1);
+    }
+    settings
+}
+
 /// Analyses every input. `false` where one failed, which was said already; an error where nothing more can be done.
 fn analyze(args: &Args) -> Result<bool, BoxError> {
     let (inputs, mut sound) = inputs::expand(&args.inputs);
     let several = args.inputs.len() > 1 || inputs.len() > 1;
 
-    let mut settings = Settings::default();
-    settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
-    settings.detector.threshold = args.threshold.unwrap_or(settings.detector.threshold);
-    if inputs.iter().all(Input::is_still) {
-        // A photograph is all there is of its track: one good sighting has to do.
-        settings.gallery.agreeing = 1;
-    }
-    let flow_settings = if args.every_frame { FlowSettings::default().every_frame() } else { FlowSettings::default() };
+    let settings = settings(args, inputs.iter().all(Input::is_still));
+    let flow_settings =
+        if args.every_frame { FlowSettings::default().every_frame() } else { FlowSettings::default() };
     let mut flow = Flow::new(passerby::stages(&settings)?, flow_settings, Arc::new(SystemClock::new()))?;
 
-    let mut database = args.db.as_ref().map(|path| Sqlite::open(path, SqliteSettings::default())).transpose()?;
+    let mut database =
+        args.db.as_ref().map(|path| Sqlite::open(path, SqliteSettings::default())).transpose()?;
     let mut mot = args.mot.as_ref().map(|path| Mot::create(path, several)).transpose()?;
     let mut faces = args.faces.as_ref().map(|path| Faces::create(path, args.every_frame)).transpose()?;
     let (mut summary, mut reports) = (Summary::default(), Vec::new());

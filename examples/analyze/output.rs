@@ -17,7 +17,7 @@ fn at(path: &Path, e: std::io::Error) -> BoxError {
 ///
 /// A track's rows are written from its first frame on, once it is known that the track was confirmed: a file is not
 /// watched live, so its first frames need not be missed.
-pub struct Mot {
+pub(crate) struct Mot {
     path: PathBuf,
     several: bool,
     names: BTreeMap<String, u32>,
@@ -27,7 +27,7 @@ pub struct Mot {
 
 impl Mot {
     /// Rows into the file `path`, or with several inputs into files of the folder `path`.
-    pub fn create(path: &Path, several: bool) -> Result<Self, BoxError> {
+    pub(crate) fn create(path: &Path, several: bool) -> Result<Self, BoxError> {
         if several {
             fs::create_dir_all(path).map_err(|e| at(path, e))?;
         } else {
@@ -38,7 +38,7 @@ impl Mot {
     }
 
     /// Remembers the faces found in one frame.
-    pub fn add(&mut self, observation: &Observation) {
+    pub(crate) fn add(&mut self, observation: &Observation) {
         for observed in &observation.faces {
             if observed.state == TrackState::Confirmed {
                 self.confirmed.insert(observed.track);
@@ -50,12 +50,14 @@ impl Mot {
     }
 
     /// Writes the rows of the input that just ended.
-    pub fn finish(&mut self, input: &str) -> Result<(), BoxError> {
-        let path = if self.several { self.path.join(self.file_name(input)) } else { self.path.clone() };
+    pub(crate) fn finish(&mut self, input: &str) -> Result<(), BoxError> {
+        let name = self.file_name(input);
+        let path = if self.several { self.path.join(name) } else { self.path.clone() };
         let mut out = BufWriter::new(File::create(&path).map_err(|e| at(&path, e))?);
         for (frame, track, bbox, score) in self.rows.drain(..).filter(|row| self.confirmed.contains(&row.1)) {
             let (x, y, w, h) = (bbox.x1, bbox.y1, bbox.width(), bbox.height());
-            writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0).map_err(|e| at(&path, e))?;
+            writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0)
+                .map_err(|e| at(&path, e))?;
         }
         out.flush().map_err(|e| at(&path, e))?;
         self.confirmed.clear();
@@ -72,7 +74,7 @@ impl Mot {
 }
 
 /// JSON lines: one a frame or picture.
-pub struct Faces {
+pub(crate) struct Faces {
     path: PathBuf,
     out: BufWriter<File>,
     single: bool,
@@ -80,13 +82,13 @@ pub struct Faces {
 
 impl Faces {
     /// Lines into the file `path`. With `single` the attributes are those of the frame alone, else the track's.
-    pub fn create(path: &Path, single: bool) -> Result<Self, BoxError> {
+    pub(crate) fn create(path: &Path, single: bool) -> Result<Self, BoxError> {
         let out = BufWriter::new(File::create(path).map_err(|e| at(path, e))?);
         Ok(Self { path: path.to_path_buf(), out, single })
     }
 
     /// The line of one frame.
-    pub fn write(&mut self, input: &str, observation: &Observation) -> Result<(), BoxError> {
+    pub(crate) fn write(&mut self, input: &str, observation: &Observation) -> Result<(), BoxError> {
         let faces: Vec<_> = observation.faces.iter().filter_map(|face| self.face(face)).collect();
         let line = json!({
             "input": input,
@@ -100,7 +102,7 @@ impl Faces {
     }
 
     /// Makes sure that every line is in the file.
-    pub fn finish(mut self) -> Result<(), BoxError> {
+    pub(crate) fn finish(mut self) -> Result<(), BoxError> {
         self.out.flush().map_err(|e| at(&self.path, e))
     }
 

@@ -8,7 +8,7 @@ use passerby::types::{FrameMeta, Gender, Ledger};
 use serde_json::{Value, json};
 
 /// Says what went wrong with an input, one line a thing; `false` where the input failed.
-pub fn complain(name: &str, report: &Report) -> bool {
+pub(crate) fn complain(name: &str, report: &Report) -> bool {
     for note in &report.notes {
         eprintln!("analyze: warning: {}", with_name(name, note));
     }
@@ -33,7 +33,7 @@ fn with_name(name: &str, message: &str) -> String {
 }
 
 /// The whole as one JSON object. All but `stages_ms` is the same for every run on the same input.
-pub fn json(summary: &Summary, reports: &[(String, Report)]) -> Value {
+pub(crate) fn json(summary: &Summary, reports: &[(String, Report)]) -> Value {
     let mut total = Ledger::default();
     let mut stages: BTreeMap<&str, f64> = BTreeMap::new();
     for (_, report) in reports {
@@ -98,11 +98,12 @@ fn seconds(meta: &FrameMeta) -> Option<f64> {
 }
 
 /// The whole as text.
-pub fn table(summary: &Summary, reports: &[(String, Report)]) -> String {
+pub(crate) fn table(summary: &Summary, reports: &[(String, Report)]) -> String {
     let mut out = String::new();
     for (name, report) in reports {
         let (ledger, ms) = (&report.ledger, |of: &str| {
-            let time = report.stages.iter().find(|(stage, _)| *stage == of).map(|(_, t)| t.busy).unwrap_or_default();
+            let time =
+                report.stages.iter().find(|(stage, _)| *stage == of).map(|(_, t)| t.busy).unwrap_or_default();
             time.as_secs_f64() * 1e3 / report.ledger.captured.max(1) as f64
         });
         let _ = writeln!(
@@ -113,7 +114,8 @@ pub fn table(summary: &Summary, reports: &[(String, Report)]) -> String {
             ledger.coasted,
             ledger.dropped_total(),
             report.faces,
-            report.stages.iter().map(|(_, t)| t.busy.as_secs_f64() * 1e3).sum::<f64>() / ledger.captured.max(1) as f64,
+            report.stages.iter().map(|(_, t)| t.busy.as_secs_f64() * 1e3).sum::<f64>()
+                / ledger.captured.max(1) as f64,
             ms("capture"),
             ms("detect"),
             ms("track"),
@@ -125,13 +127,24 @@ pub fn table(summary: &Summary, reports: &[(String, Report)]) -> String {
     let _ = writeln!(out, "{} tracks, {} persons", summary.tracks().count(), persons.len());
     for p in persons {
         let span = |m: &FrameMeta| m.pts.map_or_else(|| "-".into(), |p| format!("{:.1} s", p.as_secs_f64()));
-        let age = p.attributes.map_or_else(|| "-".into(), |a| format!("{:.0} ({:.0}-{:.0})", a.age.years, a.age.low, a.age.high));
+        let age = p.attributes.map_or_else(
+            || "-".into(),
+            |a| format!("{:.0} ({:.0}-{:.0})", a.age.years, a.age.low, a.age.high),
+        );
         let gender = match p.attributes.and_then(|a| a.gender(0.8)) {
             Some(Gender::Female) => "female",
             Some(Gender::Male) => "male",
             None => "-",
         };
-        let _ = writeln!(out, "  {}: {} to {}, {} tracks, {} frames, age {age}, {gender}", p.id, span(&p.first), span(&p.last), p.tracks.len(), p.frames);
+        let _ = writeln!(
+            out,
+            "  {}: {} to {}, {} tracks, {} frames, age {age}, {gender}",
+            p.id,
+            span(&p.first),
+            span(&p.last),
+            p.tracks.len(),
+            p.frames
+        );
     }
     out
 }

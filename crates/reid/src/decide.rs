@@ -164,12 +164,13 @@ impl Gallery {
         }
     }
 
-    /// Makes a new person of a track that is nobody known, once two sightings agree.
+    /// Makes a new person of a track that is nobody known, once enough sightings agree.
     fn establish(&mut self, key: TrackKey, frame: &Keys) {
         let Some(live) = self.tracks.get(key).filter(|t| t.held.is_none()) else {
             return;
         };
-        let Some(group) = live.views.group(&self.policy).filter(|g| g.views.len() > 1) else {
+        let Some(group) = live.views.group(&self.policy).filter(|g| g.views.len() >= self.policy.founding)
+        else {
             return;
         };
         let first = live.first;
@@ -191,7 +192,8 @@ impl Gallery {
         if self.persons.get(&young).is_none_or(|p| p.founder != Some(key)) {
             return;
         }
-        let Some(group) = live.views.group(&self.policy).filter(|g| g.views.len() > 1) else {
+        let Some(group) = live.views.group(&self.policy).filter(|g| g.views.len() >= self.policy.founding)
+        else {
             return;
         };
         let older = self.index.search(&group.mean, self.policy.sure).into_iter().find(|(person, _)| {

@@ -22,7 +22,7 @@ const NEARER: f32 = 0.1;
 ///
 /// **Who a new track is.** Its best views that agree with one another, weighted by quality, make one direction. Two
 /// such views that lie at [`Policy::same`] to a template of a person, or one at [`Policy::sure`], are that person.
-/// Two that lie at nobody are a new person. Of all tracks and persons of a frame the nearest pair is decided first,
+/// [`Policy::founding`] of them, two by default, that lie at nobody are a new person. Of all tracks and persons of a frame the nearest pair is decided first,
 /// and a person that any other track of the frame holds is not to be had: two tracks of one frame are never the same
 /// person, nor ever become it later.
 ///

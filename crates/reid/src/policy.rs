@@ -29,6 +29,9 @@ pub struct Policy {
     /// The cosine from which two sightings of one track agree. Default 0.45: that they are one track is evidence
     /// already, so 1 false accept in 1000 will do.
     pub agree: f32,
+    /// How many agreeing sightings of a track that is nobody known make a new person. Default 2: a single one may be
+    /// a face half hidden, or none at all. 1 is for photographs, of which there is no second.
+    pub founding: usize,
     /// The cosine below which a sighting speaks against its track's person. Default 0.35: 99.4 % of the pairs of
     /// one person lie above it.
     pub differ: f32,
@@ -63,6 +66,7 @@ impl Default for Policy {
             same: 0.50,
             sure: 0.58,
             agree: 0.45,
+            founding: 2,
             differ: 0.35,
             patience: 3,
             min_size: 30.0,
@@ -91,6 +95,7 @@ impl Policy {
         for count in counts {
             *count = (*count).max(1);
         }
+        self.founding = self.founding.clamp(1, self.views);
         self
     }
 }

@@ -27,7 +27,7 @@ pub fn shared(test: &str) -> Option<PathBuf> {
 /// The meta data of frame `seq` of `camera` in a stream of 25 frames a second.
 #[must_use]
 pub fn meta(camera: u32, seq: u64) -> FrameMeta {
-    let time = Duration::from_millis(40 * seq);
+    let time = Duration::from_millis(seq.saturating_mul(40));
     FrameMeta {
         camera: CameraId(camera),
         seq,
@@ -53,21 +53,23 @@ pub fn color_of(layout: PixelLayout) -> ColorSpace {
     }
 }
 
+/// A pseudo-random number, the same for the same seed: one step of SplitMix64 (Steele, Lea, Flood, "Fast splittable
+/// pseudorandom number generators", OOPSLA 2014).
+pub(crate) fn random(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
 /// A picture of pseudo-random bytes, the same for the same arguments.
 ///
 /// # Panics
 /// For a side of 0.
 #[must_use]
 pub fn noise(layout: PixelLayout, width: u32, height: u32, seed: u64) -> Image {
-    // SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) as u8
-    };
-    let bytes = (0..layout.tight_len(width, height)).map(|_| next()).collect();
+    let first = random(seed);
+    let bytes = (0..layout.tight_len(width, height)).map(|i| random(first ^ i as u64) as u8).collect();
     Image::from_vec(layout, width, height, color_of(layout), bytes).expect("the bytes fit the size")
 }
 

@@ -11,7 +11,7 @@ use passerby_types::{
     Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState, Tracker,
 };
 
-use crate::fixtures::{LAYOUTS, frame, meta, noise, uniform};
+use crate::fixtures::{LAYOUTS, frame, meta, noise, random, uniform};
 
 /// A source: time stamps rise, pictures have a size, the end is for ever, and errors of the class `Fatal` end it.
 /// Returns how many pictures and how many `Skip` errors there were.
@@ -202,12 +202,11 @@ pub fn classifier<C: Classifier>(make: impl Fn() -> C) {
 /// A direction in 192 dimensions: `person` picks it, `jitter` (0 to 1) turns it a little.
 #[must_use]
 pub fn direction(person: u64, jitter: u64) -> Embedding {
-    let values = (0..192_u64)
-        .map(|i| {
-            let hash = |n: u64| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f32 / (1 << 24) as f32 - 0.5;
-            hash((person + 1) * 1009 + i * 31 + 7) + 0.3 * hash((jitter + 1) * 7919 + i * 17 + person)
-        })
-        .collect();
+    let hash = |seed: u64, i: u64| {
+        random(seed.wrapping_mul(0xD134_2543_DE82_EF95) ^ i) as f32 / u64::MAX as f32 - 0.5
+    };
+    let values =
+        (0..192).map(|i| hash(person + 1, i) + 0.3 * hash(u64::MAX - jitter, i ^ person << 8)).collect();
     Embedding::new(values).expect("finite and not zero")
 }
 
