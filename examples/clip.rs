@@ -5,6 +5,8 @@
 //! cargo run --release --example clip -- assets/passersby.mp4 assets/passersby.txt assets/passersby.json
 //! ```
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --example custom_stage -- [VIDEO]`
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example demo -- [VIDEO [DATABASE]]`
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

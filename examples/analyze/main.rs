@@ -6,6 +6,8 @@
 //! `--help` lists the options. Exit code 0: every input was read to its end. 2: bad arguments, or an input or output
 //! that failed; the other inputs are processed all the same, and each failure is one line on standard error.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
+
 mod args;
 mod inputs;
 mod output;

@@ -9,7 +9,7 @@ use passerby::types::{BBox, BoxError, Observation, ObservedFace, TrackId, TrackS
 use serde_json::json;
 
 /// An error that names the file.
-fn at(path: &Path, e: std::io::Error) -> BoxError {
+fn at(path: &Path, e: &std::io::Error) -> BoxError {
     format!("{}: {e}", path.display()).into()
 }
 
@@ -29,9 +29,9 @@ impl Mot {
     /// Rows into the file `path`, or with several inputs into files of the folder `path`.
     pub(crate) fn create(path: &Path, several: bool) -> Result<Self, BoxError> {
         if several {
-            fs::create_dir_all(path).map_err(|e| at(path, e))?;
+            fs::create_dir_all(path).map_err(|e| at(path, &e))?;
         } else {
-            File::create(path).map_err(|e| at(path, e))?;
+            File::create(path).map_err(|e| at(path, &e))?;
         }
         let path = path.to_path_buf();
         Ok(Self { path, several, names: BTreeMap::new(), confirmed: BTreeSet::new(), rows: Vec::new() })
@@ -53,13 +53,13 @@ impl Mot {
     pub(crate) fn finish(&mut self, input: &str) -> Result<(), BoxError> {
         let name = self.file_name(input);
         let path = if self.several { self.path.join(name) } else { self.path.clone() };
-        let mut out = BufWriter::new(File::create(&path).map_err(|e| at(&path, e))?);
+        let mut out = BufWriter::new(File::create(&path).map_err(|e| at(&path, &e))?);
         for (frame, track, bbox, score) in self.rows.drain(..).filter(|row| self.confirmed.contains(&row.1)) {
             let (x, y, w, h) = (bbox.x1, bbox.y1, bbox.width(), bbox.height());
             writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0)
-                .map_err(|e| at(&path, e))?;
+                .map_err(|e| at(&path, &e))?;
         }
-        out.flush().map_err(|e| at(&path, e))?;
+        out.flush().map_err(|e| at(&path, &e))?;
         self.confirmed.clear();
         Ok(())
     }
@@ -83,7 +83,7 @@ pub(crate) struct Faces {
 impl Faces {
     /// Lines into the file `path`. With `single` the attributes are those of the frame alone, else the track's.
     pub(crate) fn create(path: &Path, single: bool) -> Result<Self, BoxError> {
-        let out = BufWriter::new(File::create(path).map_err(|e| at(path, e))?);
+        let out = BufWriter::new(File::create(path).map_err(|e| at(path, &e))?);
         Ok(Self { path: path.to_path_buf(), out, single })
     }
 
@@ -98,12 +98,12 @@ impl Faces {
             "height": observation.height,
             "faces": faces,
         });
-        writeln!(self.out, "{line}").map_err(|e| at(&self.path, e))
+        writeln!(self.out, "{line}").map_err(|e| at(&self.path, &e))
     }
 
     /// Makes sure that every line is in the file.
     pub(crate) fn finish(mut self) -> Result<(), BoxError> {
-        self.out.flush().map_err(|e| at(&self.path, e))
+        self.out.flush().map_err(|e| at(&self.path, &e))
     }
 
     fn face(&self, observed: &ObservedFace) -> Option<serde_json::Value> {
@@ -118,7 +118,7 @@ impl Faces {
             "age": attributes.map(|a| a.age.years),
             "age_interval": attributes.map(|a| [a.age.low, a.age.high]),
             "p_male": attributes.map(|a| a.p_male),
-            "embedding": observed.embedding.as_ref().map(|e| e.as_slice()),
+            "embedding": observed.embedding.as_ref().map(passerby::types::Embedding::as_slice),
         }))
     }
 }

@@ -10,8 +10,11 @@ use passerby_types::{Face, TrackId};
 pub struct Policy {
     /// The shorter side a face must have, in pixels.
     pub min_size: f32,
-    /// How many looks a new track gets as soon as its face is seen.
+    /// How many looks a new track gets at first.
     pub first: u32,
+    /// How many frames lie between these at the least: neighbouring frames show nearly the same view, and a face that
+    /// is just entering the picture is not at its best.
+    pub gap: u64,
     /// How much better ([`Face::quality`], as a ratio) than the best view so far a view must be.
     pub better: f32,
     /// After how many frames a look is old.
@@ -21,11 +24,11 @@ pub struct Policy {
 impl Policy {
     /// For embeddings. Faces below 30 pixels cannot be told apart, three looks make a person, and once a second
     /// of 25 frames was the original system's rhythm.
-    pub const EMBED: Self = Self { min_size: 30.0, first: 3, better: 1.25, stale: 25 };
+    pub const EMBED: Self = Self { min_size: 30.0, first: 3, gap: 2, better: 1.25, stale: 25 };
     /// For age and gender: single estimates scatter by seven years, so more of them are taken, but seldom later.
-    pub const CLASSIFY: Self = Self { min_size: 20.0, first: 5, better: 1.25, stale: 50 };
+    pub const CLASSIFY: Self = Self { min_size: 20.0, first: 5, gap: 6, better: 1.25, stale: 50 };
     /// Every face of every frame, whatever its size: for evaluation.
-    pub const ALWAYS: Self = Self { min_size: 0.0, first: u32::MAX, better: 0.0, stale: 0 };
+    pub const ALWAYS: Self = Self { min_size: 0.0, first: u32::MAX, gap: 0, better: 0.0, stale: 0 };
 
     /// True where this view of a track is worth a look, after `look` and at frame `seq`.
     #[must_use]
@@ -34,9 +37,10 @@ impl Policy {
             return false;
         }
         let Some(look) = look else { return self.first > 0 };
-        look.count < self.first
+        let since = seq.saturating_sub(look.last);
+        (look.count < self.first && since >= self.gap)
             || face.quality() > look.best * self.better
-            || seq.saturating_sub(look.last) >= self.stale
+            || since >= self.stale
     }
 }
 
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_track_is_looked_at_when_new_when_better_when_stale_and_else_not() {
-        let policy = Policy { min_size: 30.0, first: 2, better: 1.25, stale: 25 };
+        let policy = Policy { min_size: 30.0, first: 3, gap: 4, better: 1.25, stale: 25 };
         let (mut attention, track) = (Attention::new(policy), TrackId(1));
         let mut looks = Vec::new();
         for seq in 0..80 {
@@ -113,8 +117,8 @@ mod tests {
                 looks.push(seq);
             }
         }
-        // New twice, stale after 25, better at 40, stale 25 later.
-        assert_eq!(looks, [0, 1, 26, 40, 65]);
+        // New three times, stale after 25, better at 40, stale 25 later.
+        assert_eq!(looks, [0, 4, 8, 33, 40, 65]);
         attention.end(track);
         assert!(attention.wants(track, &face(50.0), 80), "an ended track is forgotten");
     }

@@ -2,7 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use passerby_capture::open;
 use passerby_types::{ErrorClass, FrameSource, Image, SourceError};
 
 /// A file of `tests/data`.
@@ -89,4 +91,50 @@ pub fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("the file is written");
     (folder, path)
+}
+
+/// What a file must give.
+#[derive(Clone, Copy, Debug)]
+pub enum Want {
+    /// So many pictures and no complaint.
+    All(usize),
+    /// At least so many pictures, and the rest of so many lost.
+    Most(usize, usize),
+    /// So many pictures at least, then an error that says this.
+    Then(usize, &'static str),
+    /// No picture, and an error that says this.
+    None(&'static str),
+}
+
+/// Reads a file to its end, and says how long that took.
+pub fn read(path: &Path) -> (Outcome, Duration) {
+    let start = Instant::now();
+    let outcome = match open(path) {
+        Ok(mut source) => drain(&mut *source),
+        Err(e) => Outcome { fatal: Some(e), ..Outcome::default() },
+    };
+    (outcome, start.elapsed())
+}
+
+/// What is not as wanted.
+pub fn compare(name: &str, want: Want, got: &Outcome) -> Option<String> {
+    let frames = got.frames.len();
+    let error = got.fatal.as_ref().map(ToString::to_string).unwrap_or_default();
+    let clean = got.fatal.is_none() && got.damaged.is_empty();
+    let good = match want {
+        Want::All(n) => frames == n && clean,
+        Want::Most(least, all) => {
+            frames >= least && frames + got.damaged.len() == all && frames < all && got.fatal.is_none()
+        }
+        Want::Then(least, says) => frames >= least && error.contains(says),
+        Want::None(says) => frames == 0 && got.damaged.is_empty() && error.contains(says),
+    };
+    let named = error.is_empty() || error.contains(name);
+    (!good || !named).then(|| {
+        format!(
+            "{name}: wanted {want:?}, got {frames} frames, {} damaged {:?}, error `{error}`",
+            got.damaged.len(),
+            got.damaged.first()
+        )
+    })
 }

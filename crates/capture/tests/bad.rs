@@ -1,0 +1,144 @@
+//! The shared folder of broken, hostile and unusual files, as its README asks.
+
+mod common;
+
+use std::time::Duration;
+
+use common::Want::{self, All, Most, None as Nothing, Then};
+use common::{compare, drain, read};
+use passerby_capture::Video;
+use passerby_testkit::shared;
+
+/// `shared/data/bad`, as its README asks.
+const SHARED: &[(&str, Want)] = &[
+    ("moov_end.mp4", All(41)),
+    ("fragmented.mp4", All(41)),
+    ("fragmented_bf.mp4", All(41)),
+    ("truncated_moov_end.mp4", Nothing("truncated: no index (moov box)")),
+    ("truncated_faststart.mp4", Then(23, "truncated after")),
+    ("truncated_fragmented.mp4", Then(27, "truncated after")),
+    ("truncated_header.mp4", Nothing("truncated inside its index (moov)")),
+    ("zero_byte.mp4", Nothing("empty file")),
+    ("zero_byte.jpg", Nothing("empty file")),
+    ("random_bytes.mp4", Nothing("unrecognised format")),
+    ("text_named.mp4", Nothing("unrecognised format (text)")),
+    ("jpeg_named.mp4", All(1)),
+    ("mp4_named.jpg", All(41)),
+    ("png_named.jpg", All(1)),
+    ("vp9.mp4", Nothing("unsupported codec vp9")),
+    ("hevc.mp4", Nothing("unsupported codec hevc")),
+    ("av1.mp4", Nothing("unsupported codec av1")),
+    ("mpeg4part2.mp4", Nothing("unsupported codec mpeg4")),
+    ("vp8.webm", Nothing("unsupported container Matroska or WebM")),
+    ("h264_10bit.mp4", Nothing("unsupported H.264 profile High 10")),
+    ("h264_444.mp4", Nothing("chroma 4:4:4")),
+    ("odd479x269_444.mp4", Nothing("chroma 4:4:4")),
+    ("h264_interlaced.mp4", Nothing("unsupported interlaced H.264")),
+    ("corrupt_nals_middle.mp4", Most(30, 41)),
+    ("zeroed_middle.mp4", Most(36, 41)),
+    ("huge_nal_length.mp4", Most(40, 41)),
+    ("stsz_count_bomb.mp4", Nothing("sample sizes (stsz)")),
+    ("stco_out_of_file.mp4", Nothing("sample outside file")),
+    ("avcc_zeroed.mp4", Nothing("no parameter sets (SPS/PPS)")),
+    ("timescale_zero.mp4", All(41)),
+    ("audio_only.mp4", Nothing("no video track: the file holds audio only")),
+    ("no_frames.mp4", Nothing("no video track")),
+    ("one_frame.mp4", All(1)),
+    ("tiny2x2.mp4", All(41)),
+    ("reschange.264", All(41)),
+    ("reschange_avc3.mp4", All(41)),
+    ("reschange.ts", Nothing("unsupported container MPEG transport stream")),
+    ("name with späce ünï #1 %20.mp4", All(41)),
+    ("one_px.jpg", All(1)),
+    ("one_px.png", All(1)),
+    ("wide3840x2.png", All(1)),
+    ("tall2x3840.png", All(1)),
+    ("8k.jpg", All(1)),
+    ("cmyk.jpg", All(1)),
+    ("gray.jpg", All(1)),
+    ("progressive.jpg", All(1)),
+    ("exif_orient3.jpg", All(1)),
+    ("exif_orient6.jpg", All(1)),
+    ("exif_orient8.jpg", All(1)),
+    ("16bit_rgb.png", All(1)),
+    ("16bit_gray.png", All(1)),
+    ("16bit.tiff", All(1)),
+    ("alpha.png", All(1)),
+    ("gray_alpha.png", All(1)),
+    ("palette.png", All(1)),
+    ("bilevel.png", All(1)),
+    ("bmp24.bmp", All(1)),
+    ("webp_lossy.webp", All(1)),
+    ("animated.gif", All(41)),
+    ("truncated.gif", Then(9, "truncated after")),
+    ("bomb_header.jpg", Nothing("a picture of 65500x65500 pixels is over the limit")),
+    ("bomb.png", Nothing("a picture of 30000x30000 pixels is over the limit")),
+    ("truncated.jpg", Nothing("truncated")),
+    ("truncated.png", Nothing("truncated.png")),
+    ("corrupt_scan.jpg", All(1)),
+    ("bad_crc.png", Nothing("bad_crc.png")),
+    ("garbage_tail.jpg", All(1)),
+    ("frame.jpg", All(1)),
+];
+
+#[test]
+fn the_shared_bad_files_do_as_their_readme_says() {
+    let Some(folder) = shared("the_shared_bad_files_do_as_their_readme_says") else { return };
+    let folder = folder.join("data/bad");
+    let mut wrong = Vec::new();
+    let mut table = String::new();
+    for &(name, want) in SHARED {
+        let (got, time) = read(&folder.join(name));
+        let error = got.fatal.as_ref().or(None).map(ToString::to_string).unwrap_or_default();
+        let error = error.rsplit("data/bad/").next().unwrap_or_default();
+        table += &format!(
+            "{name}\t{} frames\t{} damaged\t{time:.1?}\t{error}\n",
+            got.frames.len(),
+            got.damaged.len()
+        );
+        wrong.extend(compare(name, want, &got));
+        if time > Duration::from_secs(60) {
+            wrong.push(format!("{name}: took {time:?}"));
+        }
+    }
+    eprintln!("{table}");
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        if !SHARED.iter().any(|(known, _)| *known == name) && name != "README.md" && name != "make.sh" {
+            wrong.push(format!("{name}: nothing is expected of it"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_decoder_survives_the_shared_bad_files() {
+    use passerby_capture::{Decoder, VideoSettings};
+    let Some(folder) = shared("every_decoder_survives_the_shared_bad_files") else { return };
+    for decoder in [Decoder::Rusty, Decoder::OpenH264] {
+        for &(name, want) in
+            SHARED.iter().filter(|(name, _)| name.ends_with(".mp4") || name.ends_with(".264"))
+        {
+            let settings = VideoSettings { decoder, ..VideoSettings::default() };
+            let Ok(mut video) = Video::open_with(folder.join("data/bad").join(name), settings) else {
+                continue;
+            };
+            let got = drain(&mut video);
+            match want {
+                All(n) => assert_eq!((got.frames.len(), got.damaged.len()), (n, 0), "{decoder:?} {name}"),
+                Most(_, all) => assert_eq!(got.frames.len() + got.damaged.len(), all, "{decoder:?} {name}"),
+                Then(..) | Nothing(_) => assert!(got.fatal.is_some(), "{decoder:?} {name}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn both_sizes_of_a_stream_that_changes_come_out() {
+    let Some(folder) = shared("both_sizes_of_a_stream_that_changes_come_out") else { return };
+    for name in ["reschange.264", "reschange_avc3.mp4"] {
+        let (got, _) = read(&folder.join("data/bad").join(name));
+        let of = |size| got.sizes.iter().filter(|&&s| s == size).count();
+        assert_eq!((of((480, 270)), of((320, 180))), (20, 21), "{name}");
+    }
+}

@@ -1,0 +1,144 @@
+//! The `analyze` example as its users call it: files, exit codes, what goes to which stream.
+
+#![cfg(feature = "bundled")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed expectation is a failed test, a skipped one says so"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The example beside the test: cargo builds examples with the tests.
+fn example() -> Option<PathBuf> {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.push("examples/analyze");
+    path.set_extension(std::env::consts::EXE_EXTENSION);
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is not built; plain `cargo test` builds it", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn analyze(example: &Path, args: &[&str]) -> Output {
+    Command::new(example).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The portraits and a file that is none, in a folder of their own.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["obama", "obama2", "biden", "astronaut"] {
+        let from = format!("{ROOT}/crates/capture/portraits/{name}.jpg");
+        fs::copy(from, folder.path().join(format!("{name}.jpg"))).unwrap();
+    }
+    fs::write(folder.path().join("broken.jpg"), "no picture").unwrap();
+    fs::write(folder.path().join("notes.md"), "# not a picture").unwrap();
+    folder
+}
+
+#[test]
+fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fails_alone() {
+    let Some(example) = example() else { return };
+    let (pictures, out) = (folder(), tempfile::tempdir().unwrap());
+    let path = |name: &str| out.path().join(name).display().to_string();
+    let input = pictures.path().display().to_string();
+    let args = [
+        "--every-frame",
+        "--json",
+        "--detector-size",
+        "640x384",
+        "--mot",
+        &path("mot"),
+        "--faces",
+        &path("faces.jsonl"),
+        "--db",
+        &path("db.sqlite"),
+        &input,
+    ];
+    let first = analyze(&example, &args);
+
+    // One file failed: exit code 2 and one line that names it; the others were processed.
+    assert_eq!(first.status.code(), Some(2));
+    let complaints = text(&first.stderr);
+    assert_eq!(complaints.lines().count(), 1, "{complaints}");
+    assert!(complaints.contains("broken.jpg") && complaints.contains("unrecognised format"), "{complaints}");
+
+    let summary: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(
+        (&summary["frames"], &summary["faces"], &summary["tracks"]),
+        (&4.into(), &4.into(), &4.into())
+    );
+    assert_eq!(summary["persons"], 3, "two of the four photographs show one person: {summary}");
+    assert_eq!(summary["ledger"]["captured"], 4);
+    assert!(summary["stages_ms"]["detect"].as_f64().unwrap() > 0.0);
+
+    for name in ["obama", "obama2", "biden", "astronaut"] {
+        let rows = fs::read_to_string(out.path().join(format!("mot/{name}.txt"))).unwrap();
+        assert_eq!(rows.lines().count(), 1, "{name}");
+        assert!(rows.starts_with("1,1,") && rows.trim_end().ends_with(",-1,-1,-1"), "{rows}");
+    }
+    let lines = fs::read_to_string(out.path().join("faces.jsonl")).unwrap();
+    for line in lines.lines() {
+        let frame: Value = serde_json::from_str(line).unwrap();
+        let face = &frame["faces"][0];
+        assert_eq!(face["embedding"].as_array().unwrap().len(), 192);
+        assert_eq!(face["landmarks"].as_array().unwrap().len(), 5);
+        assert!(face["age"].is_number() && face["p_male"].is_number() && face["box"][3].is_number());
+        assert_eq!(frame["frame"], 1);
+    }
+    assert_eq!(lines.lines().count(), 4);
+    passerby::store::Reader::open(out.path().join("db.sqlite")).unwrap().check().unwrap();
+
+    // Twice the same, apart from times.
+    let again = analyze(&example, &args);
+    let mut again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    let mut summary = summary;
+    for summary in [&mut summary, &mut again] {
+        summary.as_object_mut().unwrap().remove("stages_ms");
+    }
+    assert_eq!(summary, again);
+    assert_eq!(fs::read_to_string(out.path().join("faces.jsonl")).unwrap(), lines);
+}
+
+#[test]
+fn bad_arguments_and_unreadable_inputs_are_exit_code_2_and_one_line() {
+    let Some(example) = example() else { return };
+    let missing = format!("{ROOT}/no/such/file.mp4");
+    let manifest = format!("{ROOT}/Cargo.toml");
+    let cases: [(&[&str], &str); 8] = [
+        (&[], "no input given"),
+        (&["--frobnicate", "x.mp4"], "--frobnicate"),
+        (&["--detector-size", "480", "x.mp4"], "--detector-size 480"),
+        (&["--detector-size", "9x9", "x.mp4"], "--detector-size 9x9"),
+        (&["--threshold", "1.5", "x.mp4"], "--threshold 1.5"),
+        (&["--mot"], "--mot"),
+        (&[&missing], "no/such/file.mp4"),
+        (&[&manifest], "Cargo.toml: unrecognised format"),
+    ];
+    for (args, want) in cases {
+        let out = analyze(&example, args);
+        let line = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {line}");
+        assert!(line.lines().count() == 1 && line.contains(want), "{args:?}: {line}");
+    }
+    let database = analyze(&example, &["--db", &manifest, &missing]);
+    assert_eq!(database.status.code(), Some(2));
+    assert!(text(&database.stderr).contains("Cargo.toml"), "{}", text(&database.stderr));
+    assert!(
+        fs::read_to_string(&manifest).unwrap().contains("[workspace]"),
+        "what is no database is left alone"
+    );
+}
