@@ -38,6 +38,16 @@ pub trait FrameSource: Send {
     fn info(&self) -> &SourceInfo;
 }
 
+impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        (**self).next_picture()
+    }
+
+    fn info(&self) -> &SourceInfo {
+        (**self).info()
+    }
+}
+
 /// Finds faces in single frames.
 pub trait Detector: Send {
     /// The faces of each frame, best score first, in pixels of the upright picture. A frame without a face gets an
