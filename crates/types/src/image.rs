@@ -46,13 +46,20 @@ impl PixelLayout {
     /// The bytes of a whole picture of this size without padding.
     #[must_use]
     pub const fn tight_len(self, width: u32, height: u32) -> usize {
+        self.tight(width, height).2
+    }
+
+    /// Where the planes of a picture without padding start, the bytes of their rows, and the bytes in all.
+    const fn tight(self, width: u32, height: u32) -> ([usize; 3], [usize; 3], usize) {
+        let (mut offsets, mut strides) = ([0; 3], [0; 3]);
         let (mut len, mut plane) = (0, 0);
         while plane < self.planes() {
             let (row, rows) = self.plane_size(plane, width, height);
+            (offsets[plane], strides[plane]) = (len, row);
             len += row * rows;
             plane += 1;
         }
-        len
+        (offsets, strides, len)
     }
 }
 
@@ -162,14 +169,7 @@ impl Image {
         color: ColorSpace,
         data: Vec<u8>,
     ) -> Result<Self, ImageError> {
-        let mut offsets = [0; 3];
-        let mut strides = [0; 3];
-        let mut end = 0;
-        for plane in 0..layout.planes() {
-            let (row, rows) = layout.plane_size(plane, width, height);
-            (offsets[plane], strides[plane]) = (end, row);
-            end += row * rows;
-        }
+        let (offsets, strides, _) = layout.tight(width, height);
         Self::from_planes(layout, width, height, color, offsets, strides, data.into())
     }
 
@@ -229,15 +229,8 @@ impl Image {
         if !side.contains(&width) || !side.contains(&height) {
             return Err(ImageError::Size { width, height });
         }
-        let mut offsets = [0; 3];
-        let mut strides = [0; 3];
-        let mut end = 0;
-        for plane in 0..layout.planes() {
-            let (row, rows) = layout.plane_size(plane, width, height);
-            (offsets[plane], strides[plane]) = (end, row);
-            end += row * rows;
-        }
-        Self::from_planes(layout, width, height, color, offsets, strides, pool.take(end))
+        let (offsets, strides, len) = layout.tight(width, height);
+        Self::from_planes(layout, width, height, color, offsets, strides, pool.take(len))
     }
 
     /// How the pixels lie in memory.
