@@ -2,8 +2,8 @@
 """Draws what `analyze` found in frames of a video: the picture of the README.
 
     cargo run --release --example analyze -- --faces faces.jsonl assets/passersby.mp4
-    ffmpeg -i assets/passersby.mp4 -vf "select=eq(n\\,80)" -frames:v 1 frame.png       # frame 81, counted from 1
-    result.py faces.jsonl 81 frame.png assets/result.jpg
+    ffmpeg -i assets/passersby.mp4 -vf "select=eq(n\\,86)" -frames:v 1 frame.png       # frame 87, counted from 1
+    result.py faces.jsonl 87 frame.png assets/result.jpg
 
 Needs Pillow 13.
 """
@@ -24,7 +24,7 @@ for face in frame['faces']:
         known.append(f"{face['age']:.0f} ({face['age_interval'][0]:.0f} to {face['age_interval'][1]:.0f})")
         known.append('male' if face['p_male'] > 0.8 else 'female' if face['p_male'] < 0.2 else 'gender ?')
     text = '\n'.join(known)
-    left, top, right, bottom = draw.multiline_textbbox((x2 + 8, y1), text, font=font)
+    left, top, right, bottom = draw.multiline_textbbox((x1, y2 + 8), text, font=font)
     draw.rectangle((left - 4, top - 4, right + 4, bottom + 4), fill=(20, 24, 28))
-    draw.multiline_text((x2 + 8, y1), text, font=font, fill=(240, 240, 240))
+    draw.multiline_text((x1, y2 + 8), text, font=font, fill=(240, 240, 240))
 image.resize((960, 540), Image.LANCZOS).save(out, quality=85)
