@@ -65,9 +65,9 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
 
 /// The longer side of `WxH`.
 fn long_side(text: &str) -> Result<u32, BoxError> {
-    let side = |s: &str| s.parse::<u32>().ok().filter(|n| (32..=4096).contains(n));
+    let side = |s: &str| s.parse::<u32>().ok().filter(|n| (32..=3840).contains(n));
     text.split_once('x').and_then(|(w, h)| Some(side(w)?.max(side(h)?))).ok_or_else(|| {
-        format!("--detector-size {text}: expected WxH with sides of 32 to 4096, such as 480x288").into()
+        format!("--detector-size {text}: expected WxH with sides of 32 to 3840, such as 480x288").into()
     })
 }
 
