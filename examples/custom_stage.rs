@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 use std::ops::ControlFlow;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use passerby::detect::{CenterFace, CenterFaceSettings, nms};
@@ -45,7 +46,17 @@ impl Halves {
     }
 }
 
-fn main() -> Result<(), BoxError> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("custom_stage: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), BoxError> {
     let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4").to_string();
     let video = std::env::args().nth(1).unwrap_or(clip);
 

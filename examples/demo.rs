@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 use std::ops::ControlFlow;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,17 @@ use passerby::types::{BoxError, CameraId, Gender, SystemClock, TrackState};
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
 const CAMERA: CameraId = CameraId(0);
 
-fn main() -> Result<(), BoxError> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("demo: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), BoxError> {
     let mut args = std::env::args().skip(1);
     let video = args.next().unwrap_or_else(|| CLIP.into());
     let database = args.next().unwrap_or_else(|| "passerby.sqlite".into());
@@ -44,6 +55,9 @@ fn main() -> Result<(), BoxError> {
     bar.finish_and_clear();
     sink.finish()?;
 
+    for note in &report.notes {
+        eprintln!("demo: warning: {note}");
+    }
     print(&summary, &report, start.elapsed());
     println!("\nEverything is in {database}: tables run, camera, person, track, observation.");
     match report.error {
@@ -78,7 +92,7 @@ fn print(summary: &Summary, report: &Report, took: Duration) {
     }
     let ledger = &report.ledger;
     println!(
-        "\n{} frames captured = {} analysed + {} coasted + {} dropped; {:.1} frames a second; {} tracks, {} rows lost",
+        "\n{} frames captured = {} analysed + {} coasted + {} dropped; {:.1} frames a second; {} tracks, {} frames not stored",
         ledger.captured,
         ledger.analysed,
         ledger.coasted,

@@ -16,6 +16,8 @@ pub struct Settings {
     pub tracker: SortSettings,
     /// The gallery's thresholds.
     pub gallery: passerby_reid::Policy,
+    /// When age and gender count as known.
+    pub vote: passerby_demographics::Settings,
 }
 
 /// CenterFace, SORT, MobileFaceNet with a gallery, and the dlib age and gender networks with a vote per track, all on
@@ -26,6 +28,7 @@ pub struct Settings {
 pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
     let (detector, tracker, gallery) =
         (settings.detector.clone(), settings.tracker.clone(), settings.gallery.clone());
+    let vote = settings.vote;
     let centerface = CenterFace::bundled_model()?;
     let mobilefacenet = MobileFaceNet::bundled_model()?;
     let (age, gender) = DlibAgeGender::bundled_models()?;
@@ -42,6 +45,6 @@ pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
             let network = DlibAgeGender::new(age.clone(), gender.clone());
             Ok(Box::new(network.map_err(|e| StageError::fatal("classify", e))?))
         },
-        || Ok(Box::new(Vote::default())),
+        move || Ok(Box::new(Vote::with(vote))),
     ))
 }

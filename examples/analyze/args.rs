@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use passerby::types::BoxError;
 
-const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Finds, follows, identifies and describes the faces in videos and pictures.
 
 usage: analyze [OPTIONS] INPUT...
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     pub(crate) json: bool,
 }
 
-/// Reads the command line; `None` where help was asked for and given.
+/// Reads the command line; `None` where help was asked for.
 pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
     let mut args = Args::default();
     let mut parser = lexopt::Parser::from_env();
@@ -50,7 +50,6 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
             Long("db") => args.db = Some(parser.value()?.into()),
             Long("json") => args.json = true,
             Long("help") | Short('h') => {
-                print!("{HELP}");
                 return Ok(None);
             }
             Value(input) => args.inputs.push(input.into()),
@@ -60,7 +59,22 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
     if args.inputs.is_empty() {
         return Err("no input given (--help lists the options)".into());
     }
+    apart(&args)?;
     Ok(Some(args))
+}
+
+/// Refuses outputs that would overwrite an input or one another.
+fn apart(args: &Args) -> Result<(), BoxError> {
+    let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let mut taken: Vec<PathBuf> = args.inputs.iter().map(real).collect();
+    for output in [&args.mot, &args.faces, &args.db].into_iter().flatten() {
+        let path = real(output);
+        if taken.contains(&path) {
+            return Err(format!("{}: is an input or another output too", output.display()).into());
+        }
+        taken.push(path);
+    }
+    Ok(())
 }
 
 /// The longer side of `WxH`.

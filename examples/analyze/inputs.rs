@@ -23,6 +23,11 @@ impl Input {
         stills.contains(&extension.as_str())
     }
 
+    /// True where there is such a file.
+    pub(crate) fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
     /// Opens it, whatever its name says it is.
     pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
         capture::open(&self.path)

@@ -13,12 +13,13 @@ mod inputs;
 mod output;
 mod report;
 
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use passerby::Settings;
-use passerby::pipeline::{Flow, FlowSettings, Summary};
+use passerby::pipeline::{Flow, FlowSettings, Report, Summary};
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, Sink, SystemClock};
 
@@ -29,7 +30,7 @@ use output::{Faces, Mot};
 fn main() -> ExitCode {
     let args = match args::parse() {
         Ok(Some(args)) => args,
-        Ok(None) => return ExitCode::SUCCESS,
+        Ok(None) => return say(args::HELP).map_or(ExitCode::from(2), |()| ExitCode::SUCCESS),
         Err(e) => {
             eprintln!("analyze: {e}");
             return ExitCode::from(2);
@@ -42,6 +43,15 @@ fn main() -> ExitCode {
             eprintln!("analyze: {e}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Writes to standard output. A reader that has gone away is no error.
+fn say(text: &str) -> Result<(), BoxError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("standard output: {e}").into()),
+        _ => Ok(()),
     }
 }
 
@@ -58,6 +68,7 @@ fn settings(args: &Args, stills: bool) -> Settings {
     if stills {
         // A photograph is all there is of its track: one look has to do.
         (settings.tracker.strong, settings.tracker.min_hits, settings.gallery.founding) = (0.0, 1, 1);
+        (settings.vote.views, settings.vote.quality) = (1, 0.0);
     }
     settings
 }
@@ -67,7 +78,7 @@ fn analyze(args: &Args) -> Result<bool, BoxError> {
     let (inputs, mut sound) = inputs::expand(&args.inputs);
     let several = args.inputs.len() > 1 || inputs.len() > 1;
 
-    let settings = settings(args, inputs.iter().all(Input::is_still));
+    let settings = settings(args, inputs.iter().filter(|input| input.exists()).all(Input::is_still));
     let flow_settings =
         if args.every_frame { FlowSettings::default().every_frame() } else { FlowSettings::default() };
     let mut flow = Flow::new(passerby::stages(&settings)?, flow_settings, Arc::new(SystemClock::new()))?;
@@ -86,6 +97,7 @@ fn analyze(args: &Args) -> Result<bool, BoxError> {
             Err(e) => {
                 eprintln!("analyze: {e}");
                 sound = false;
+                reports.push((name, Report { camera, error: Some(e.into()), ..Report::default() }));
                 continue;
             }
         };
@@ -111,7 +123,7 @@ fn analyze(args: &Args) -> Result<bool, BoxError> {
             return Err(e);
         }
         if let Some(mot) = &mut mot {
-            mot.finish(&name)?;
+            mot.finish(&name, report.ledger.captured)?;
         }
         sound &= report::complain(&name, &report);
         reports.push((name, report));
@@ -124,9 +136,9 @@ fn analyze(args: &Args) -> Result<bool, BoxError> {
         database.finish()?;
     }
     if args.json {
-        println!("{}", report::json(&summary, &reports));
+        say(&format!("{}\n", report::json(&summary, &reports)))?;
     } else {
-        print!("{}", report::table(&summary, &reports));
+        say(&report::table(&summary, &reports))?;
     }
     Ok(sound)
 }

@@ -1,6 +1,6 @@
 //! The files: MOT rows and JSON lines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn at(path: &Path, e: &std::io::Error) -> BoxError {
 pub(crate) struct Mot {
     path: PathBuf,
     several: bool,
-    names: BTreeMap<String, u32>,
+    names: BTreeSet<String>,
     confirmed: BTreeSet<TrackId>,
     rows: Vec<(u64, TrackId, BBox, f32)>,
 }
@@ -34,7 +34,7 @@ impl Mot {
             File::create(path).map_err(|e| at(path, &e))?;
         }
         let path = path.to_path_buf();
-        Ok(Self { path, several, names: BTreeMap::new(), confirmed: BTreeSet::new(), rows: Vec::new() })
+        Ok(Self { path, several, names: BTreeSet::new(), confirmed: BTreeSet::new(), rows: Vec::new() })
     }
 
     /// Remembers the faces found in one frame.
@@ -49,12 +49,14 @@ impl Mot {
         }
     }
 
-    /// Writes the rows of the input that just ended.
-    pub(crate) fn finish(&mut self, input: &str) -> Result<(), BoxError> {
+    /// Writes the rows of the input that just ended, after this many frames: of a single one all that was found.
+    pub(crate) fn finish(&mut self, input: &str, frames: u64) -> Result<(), BoxError> {
         let name = self.file_name(input);
         let path = if self.several { self.path.join(name) } else { self.path.clone() };
         let mut out = BufWriter::new(File::create(&path).map_err(|e| at(&path, &e))?);
-        for (frame, track, bbox, score) in self.rows.drain(..).filter(|row| self.confirmed.contains(&row.1)) {
+        for (frame, track, bbox, score) in
+            self.rows.drain(..).filter(|row| frames == 1 || self.confirmed.contains(&row.1))
+        {
             let (x, y, w, h) = (bbox.x1, bbox.y1, bbox.width(), bbox.height());
             writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0)
                 .map_err(|e| at(&path, &e))?;
@@ -67,9 +69,13 @@ impl Mot {
     /// `<stem>.txt`, and `<stem>-2.txt` for the second input of that stem.
     fn file_name(&mut self, input: &str) -> String {
         let stem = Path::new(input).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let count = self.names.entry(stem.clone()).or_default();
-        *count += 1;
-        if *count == 1 { format!("{stem}.txt") } else { format!("{stem}-{count}.txt") }
+        let names = std::iter::once(stem.clone()).chain((2..).map(|n| format!("{stem}-{n}")));
+        for name in names {
+            if self.names.insert(name.clone()) {
+                return format!("{name}.txt");
+            }
+        }
+        stem
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use passerby::pipeline::{PersonSummary, Report, Summary};
-use passerby::types::{FrameMeta, Gender, Ledger};
+use passerby::types::{DropReason, FrameMeta, Gender, Ledger};
 use serde_json::{Value, json};
 
 /// Says what went wrong with an input, one line a thing; `false` where the input failed.
@@ -12,19 +12,31 @@ pub(crate) fn complain(name: &str, report: &Report) -> bool {
     for note in &report.notes {
         eprintln!("analyze: warning: {}", with_name(name, note));
     }
-    let counted = report.ledger.dropped_total() + report.failures.values().sum::<u64>();
+    // A frame that a stage failed on is in both counts, and has one note.
+    let failed = report.ledger.dropped.get(&DropReason::StageFailed).copied().unwrap_or(0);
+    let counted = report.ledger.dropped_total() - failed + report.failures.values().sum::<u64>();
     if counted > report.notes.len() as u64 {
         eprintln!("analyze: warning: {name}: {} more like these", counted - report.notes.len() as u64);
     }
-    if let Some(e) = &report.sink_error {
-        eprintln!("analyze: {e}: {} of {} frames not stored", report.writes.lost, report.writes.offered);
+    if report.writes.lost > 0 || report.sink_error.is_some() {
+        let why = report
+            .sink_error
+            .as_ref()
+            .map_or_else(|| "the database was busy or refused them".into(), ToString::to_string);
+        eprintln!(
+            "analyze: {name}: {} of {} frames not stored: {why}",
+            report.writes.lost, report.writes.offered
+        );
     }
     if let Some(e) = &report.error {
         eprintln!("analyze: {}", with_name(name, &e.to_string()));
     } else if report.ledger.analysed == 0 {
         eprintln!("analyze: {name}: no frames could be analysed");
     }
-    report.error.is_none() && report.sink_error.is_none() && report.ledger.analysed > 0
+    report.error.is_none()
+        && report.sink_error.is_none()
+        && report.writes.lost == 0
+        && report.ledger.analysed > 0
 }
 
 /// The message, beginning with the input's name.
@@ -64,6 +76,7 @@ fn input(name: &str, report: &Report, summary: &Summary) -> Value {
         "tracks": summary.tracks().filter(|t| t.track.camera == report.camera).count(),
         "ledger": ledger(&report.ledger),
         "failures": report.failures,
+        "writes": {"offered": report.writes.offered, "written": report.writes.written, "lost": report.writes.lost},
         "error": report.error.as_ref().map(ToString::to_string),
     })
 }
@@ -100,7 +113,7 @@ fn seconds(meta: &FrameMeta) -> Option<f64> {
 /// The whole as text.
 pub(crate) fn table(summary: &Summary, reports: &[(String, Report)]) -> String {
     let mut out = String::new();
-    for (name, report) in reports {
+    for (name, report) in reports.iter().filter(|(_, report)| report.ledger.captured > 0) {
         let (ledger, ms) = (&report.ledger, |of: &str| {
             let time =
                 report.stages.iter().find(|(stage, _)| *stage == of).map(|(_, t)| t.busy).unwrap_or_default();

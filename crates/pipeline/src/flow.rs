@@ -270,7 +270,8 @@ impl Flow {
         let mut update = match result {
             Ok(update) => update,
             Err(e) => {
-                for track in self.restart_tracks() {
+                ended.extend(self.restart_tracks());
+                for track in ended {
                     self.end(track);
                 }
                 return Err(e.at(&frame.meta));
