@@ -1,0 +1,111 @@
+//! One vector of f32, the same for all instruction sets, so that each kernel is written once.
+//!
+//! A kernel is a generic `unsafe fn` marked `#[inline(always)]` over [`Simd`]; [`kernel!`] makes the function that
+//! callers see: it enters code compiled for the instruction set and inlines the generic one there. Nothing of a
+//! vector crosses a call that is not inlined, which would cost a detour over memory.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
+pub(crate) use portable::Portable;
+
+/// A vector of [`Simd::LANES`] numbers.
+///
+/// # Safety of every method
+/// The caller runs on a processor with the instructions, and pointers are good for as many numbers as are read or
+/// written: `LANES`, or with a tail the first `n` of them. No alignment is asked for.
+pub(crate) trait Simd: Copy {
+    /// Numbers in a vector.
+    const LANES: usize;
+    /// Pixels a tile of the matrix kernel may have with 1, 2 and 3 vectors of output channels: as many
+    /// accumulators as fit in the registers beside what is being multiplied.
+    const PIXELS: [usize; 3];
+    /// Which of the first numbers of a vector a tail has.
+    type Tail: Copy;
+
+    unsafe fn zero() -> Self;
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// The tail of the first `n` numbers, 0 <= n <= LANES.
+    unsafe fn tail(n: usize) -> Self::Tail;
+    /// Reads the tail's numbers, 0 elsewhere.
+    unsafe fn load_tail(from: *const f32, tail: Self::Tail) -> Self;
+    /// Writes the tail's numbers, and nothing elsewhere.
+    unsafe fn store_tail(self, to: *mut f32, tail: Self::Tail);
+    /// `self * by + to`, rounded once.
+    unsafe fn mul_add(self, by: Self, to: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+}
+
+/// Makes the safe-to-dispatch entry of a generic kernel: `fn name(isa, arguments…)`, unsafe as the kernel is.
+macro_rules! kernel {
+    ($(#[$about:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) = $generic:ident) => {
+        $(#[$about])*
+        ///
+        /// # Safety
+        /// As the generic kernel says. That the processor has the instructions follows from `isa` existing.
+        #[allow(clippy::too_many_arguments)]
+        $vis unsafe fn $name(isa: $crate::Isa, $($arg: $ty),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
+            #[allow(clippy::too_many_arguments)]
+            unsafe fn avx512($($arg: $ty),*) {
+                // SAFETY: passed on to the caller.
+                unsafe { $generic::<$crate::simd::Avx512>($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            #[allow(clippy::too_many_arguments)]
+            unsafe fn avx2($($arg: $ty),*) {
+                // SAFETY: passed on to the caller.
+                unsafe { $generic::<$crate::simd::Avx2>($($arg),*) }
+            }
+            // SAFETY: an `Isa` exists only where the processor has its instructions; the rest is the caller's.
+            unsafe {
+                match isa.0 {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::isa::Kind::Avx512 => avx512($($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::isa::Kind::Avx2 => avx2($($arg),*),
+                    #[cfg(target_arch = "aarch64")]
+                    $crate::isa::Kind::Neon => $generic::<$crate::simd::Neon>($($arg),*),
+                    $crate::isa::Kind::Portable => $generic::<$crate::simd::Portable>($($arg),*),
+                }
+            }
+        }
+    };
+}
+pub(crate) use kernel;
+
+/// Repeats the body with `$i` from 0 to `$n` - 1, `$n` a constant of at most 14. A loop over a register array that the
+/// compiler does not unroll early enough keeps the array in memory; this one cannot.
+macro_rules! unroll {
+    ($i:ident < $n:expr => $body:block) => {
+        $crate::simd::unroll!(@ $i, $n, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $i:ident, $n:expr, $body:block, $($at:literal)*) => {
+        $(
+            if $at < $n {
+                const $i: usize = $at;
+                $body
+            }
+        )*
+    };
+}
+pub(crate) use unroll;
