@@ -1,0 +1,341 @@
+//! Convolutions that run together, row by row, so that what lies between them never leaves the cache.
+//!
+//! Each stage gives rows of a map. All but the last keep only the rows that the next stage still needs, in a ring; a
+//! band of the last stage's rows is asked for, each stage before it computes what is missing, and the band is written
+//! to the map that the chain is for. A chain of one stage is a plain convolution.
+
+use std::ops::Range;
+
+use crate::kernel::depthwise::{Row, Taps, depthwise};
+use crate::kernel::matmul::{Finish, Pixels, Weights, matmul};
+
+/// Rows of one map: all of them, or a ring of the last few.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    /// Rows of the map.
+    pub(crate) height: usize,
+    /// Numbers in a row.
+    pub(crate) len: usize,
+    /// Rows in memory; row `y` is at `y % kept`.
+    pub(crate) kept: usize,
+}
+
+impl Rows {
+    /// A whole map.
+    pub(crate) fn all(height: usize, len: usize) -> Self {
+        Self { height, len, kept: height }
+    }
+
+    fn at(&self, y: usize) -> Range<usize> {
+        let start = y % self.kept * self.len;
+        start..start + self.len
+    }
+
+    /// How many rows from `y` on lie one after another in memory.
+    fn together(&self, y: usize) -> usize {
+        self.kept - y % self.kept
+    }
+}
+
+/// How rows of output depend on rows of input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    /// Rows from the first tap to the last, both counted.
+    pub(crate) rows: usize,
+    pub(crate) stride: usize,
+    /// Rows by which the first window reaches beyond the map.
+    pub(crate) pad: usize,
+}
+
+impl Reach {
+    /// One row of input for each of output.
+    pub(crate) const SAME: Self = Self { rows: 1, stride: 1, pad: 0 };
+
+    /// The rows of input, of `height`, that rows of output are made of.
+    fn needs(&self, rows: &Range<usize>, height: usize) -> Range<usize> {
+        let start = (rows.start * self.stride).saturating_sub(self.pad).min(height);
+        let last = rows.end.saturating_sub(1);
+        let end = (last * self.stride + self.rows).saturating_sub(self.pad).min(height);
+        start..end.max(start)
+    }
+}
+
+/// What a stage does to its rows.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Puts zeros around each row, and rows of zeros above and below the map, for the windows of the next stage. A row is
+    /// `parts` runs of `part` numbers that are padded each and lie `apart` in the input: the channels of a planar map, or
+    /// the one row of an interleaved one.
+    Frame { parts: usize, part: usize, apart: usize, left: usize, right: usize },
+    /// A matrix for each pixel.
+    Pointwise { weights: Weights, width: usize },
+    /// A matrix for each window of a map that needs no zeros around it.
+    Window(Window),
+    /// A window for each channel.
+    Depthwise {
+        taps: Taps,
+        width: usize,
+        out_width: usize,
+        stride: usize,
+        dilation: (usize, usize),
+        pad: usize,
+    },
+}
+
+/// A dense convolution over rows that already have their zeros.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// A matrix for each group, and what happens to its outputs.
+    pub(crate) groups: Vec<(Weights, Finish)>,
+    /// Where in the rows below one another the runs of a window begin: row of the window (dilation included), and number
+    /// in the row. For one group; the next group's lie `group_step` numbers further.
+    pub(crate) runs: Vec<(usize, usize)>,
+    /// Numbers in a run.
+    pub(crate) run: usize,
+    /// Numbers from a window to the next one.
+    pub(crate) step: usize,
+    pub(crate) group_step: usize,
+    pub(crate) out_width: usize,
+    pub(crate) out_channels: usize,
+}
+
+/// The most runs a window, or rows a depthwise window, may have.
+pub(crate) const RUNS: usize = 64;
+
+/// One operator of a chain.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) kind: Kind,
+    pub(crate) reach: Reach,
+    pub(crate) finish: Finish,
+    pub(crate) output: Rows,
+}
+
+/// Stages that run together.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    input: Rows,
+    stages: Vec<Stage>,
+    /// Rows of the last stage computed at a time.
+    band: usize,
+}
+
+impl Chain {
+    /// A chain over a whole map. Stages come with whole maps as outputs; rings are made of all but the last here. `band`
+    /// rows of the last stage are computed at a time.
+    pub(crate) fn new(input: Rows, stages: Vec<Stage>, band: usize) -> Self {
+        let mut chain = Self { input, stages, band };
+        // What a ring must hold is found by going through the bands once.
+        let last = chain.stages.len() - 1;
+        let mut kept = vec![1; last];
+        chain.bands(|stages, wanted| {
+            for stage in 1..stages.len() {
+                let height = stages[stage - 1].output.height;
+                let first = stages[stage].reach.needs(&wanted[stage], height).start;
+                kept[stage - 1] = kept[stage - 1].max(wanted[stage - 1].end.saturating_sub(first));
+            }
+        });
+        for (stage, kept) in chain.stages.iter_mut().zip(kept) {
+            stage.output.kept = kept.min(stage.output.height);
+        }
+        chain
+    }
+
+    /// Numbers needed for the rings.
+    pub(crate) fn scratch(&self) -> usize {
+        let last = self.stages.len() - 1;
+        self.stages[..last].iter().map(|stage| stage.output.kept * stage.output.len).sum()
+    }
+
+    /// Bytes of weights.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |stage: &Stage| match &stage.kind {
+            Kind::Frame { .. } => 0,
+            Kind::Pointwise { weights, .. } => weights.bytes(),
+            Kind::Window(window) => window.groups.iter().map(|(weights, _)| weights.bytes()).sum(),
+            Kind::Depthwise { taps, .. } => taps.bytes(),
+        };
+        self.stages.iter().map(bytes).sum()
+    }
+
+    /// What the chain does, for people.
+    pub(crate) fn name(&self) -> String {
+        let name = |stage: &Stage| match &stage.kind {
+            Kind::Frame { .. } => "frame".into(),
+            Kind::Pointwise { weights, width } => format!(
+                "pointwise {} to {} at {}x{width}",
+                weights.depth(),
+                weights.channels(),
+                stage.output.height
+            ),
+            Kind::Window(window) => format!(
+                "window of {} runs to {} at {}x{}",
+                window.runs.len(),
+                window.out_channels,
+                stage.output.height,
+                window.out_width
+            ),
+            Kind::Depthwise { out_width, .. } => {
+                format!("depthwise {} at {}x{out_width}", stage.output.len / out_width, stage.output.height)
+            }
+        };
+        self.stages.iter().map(name).collect::<Vec<String>>().join(", ")
+    }
+
+    /// Goes through the bands of the last stage: for each, the rows that each stage has to have afterwards. A range
+    /// begins at the first row that is not computed yet.
+    fn bands(&self, mut each: impl FnMut(&[Stage], &[Range<usize>])) {
+        let last = self.stages.len() - 1;
+        let height = self.stages[last].output.height;
+        let mut wanted = [const { 0..0 }; STAGES];
+        let wanted = &mut wanted[..=last];
+        for start in (0..height).step_by(self.band) {
+            wanted[last] = start..(start + self.band).min(height);
+            for stage in (0..last).rev() {
+                let done = wanted[stage].end;
+                let height = self.stages[stage].output.height;
+                // A stage that has nothing to do needs nothing.
+                let next = &wanted[stage + 1];
+                let needs =
+                    if next.is_empty() { 0 } else { self.stages[stage + 1].reach.needs(next, height).end };
+                wanted[stage] = done..needs.max(done);
+            }
+            each(&self.stages, wanted);
+        }
+    }
+
+    /// Computes the last stage's map. `residual` is added there.
+    pub(crate) fn run(&self, input: &[f32], scratch: &mut [f32], residual: Option<&[f32]>, out: &mut [f32]) {
+        let last = self.stages.len() - 1;
+        self.bands(|stages, wanted| {
+            let mut from = 0;
+            let mut source = self.input;
+            for (i, (stage, rows)) in stages.iter().zip(wanted).enumerate() {
+                let to = from + stage.output.kept * stage.output.len;
+                // The rings lie one after another: a stage reads the one before it and writes its own.
+                if i == last {
+                    let input = if i == 0 { input } else { &scratch[from - source.kept * source.len..from] };
+                    stage.run(rows.clone(), &source, input, residual, out);
+                } else {
+                    let (before, after) = scratch.split_at_mut(from);
+                    let input = if i == 0 { input } else { &before[from - source.kept * source.len..] };
+                    stage.run(rows.clone(), &source, input, None, &mut after[..to - from]);
+                }
+                from = to;
+                source = stage.output;
+            }
+        });
+    }
+}
+
+/// The most stages a chain may have.
+pub(crate) const STAGES: usize = 12;
+
+impl Stage {
+    /// Computes rows of output.
+    fn run(
+        &self,
+        rows: Range<usize>,
+        source: &Rows,
+        input: &[f32],
+        residual: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        match &self.kind {
+            Kind::Frame { parts, part, apart, left, right } => {
+                for y in rows {
+                    let row = &mut out[self.output.at(y)];
+                    let from = y.checked_sub(self.reach.pad).filter(|y| *y < source.height);
+                    let wide = left + part + right;
+                    for (i, out) in row.chunks_exact_mut(wide).enumerate().take(*parts) {
+                        let part = from.map(|y| &input[i * apart + y % source.kept * part..][..*part]);
+                        frame(part, *left, *right, out);
+                    }
+                }
+            }
+            Kind::Pointwise { weights, width } => {
+                let mut y = rows.start;
+                while y < rows.end {
+                    let count = (rows.end - y).min(source.together(y)).min(self.output.together(y));
+                    let (from, to) = (source.at(y).start, self.output.at(y).start);
+                    let sources = [&input[from..][..count * source.len]];
+                    let len = count * self.output.len;
+                    let pixels = Pixels {
+                        sources: &sources,
+                        step: weights.depth(),
+                        run: weights.depth(),
+                        count: count * width,
+                        residual: residual.map(|r| &r[to..][..len]),
+                        out_step: weights.channels(),
+                    };
+                    matmul(weights, &self.finish, &pixels, &mut out[to..][..len]);
+                    y += count;
+                }
+            }
+            Kind::Window(window) => {
+                for y in rows {
+                    let row = |at: usize| &input[source.at(y * self.reach.stride + at)];
+                    let at = self.output.at(y);
+                    window.row(row, residual.map(|r| &r[at.clone()]), &mut out[at]);
+                }
+            }
+            Kind::Depthwise { taps, width, out_width, stride, dilation, pad } => {
+                for y in rows {
+                    let mut sources = [None; RUNS];
+                    for (tap, row) in sources[..taps.height()].iter_mut().enumerate() {
+                        let from = (y * self.reach.stride + tap * dilation.0).checked_sub(self.reach.pad);
+                        *row = from.filter(|y| *y < source.height).map(|y| &input[source.at(y)]);
+                    }
+                    let at = self.output.at(y);
+                    let row = Row {
+                        sources: &sources[..taps.height()],
+                        width: *width,
+                        out_width: *out_width,
+                        stride: *stride,
+                        dilation: dilation.1,
+                        pad: *pad,
+                        residual: residual.map(|r| &r[at.clone()]),
+                    };
+                    depthwise(taps, &self.finish, &row, &mut out[at]);
+                }
+            }
+        }
+    }
+}
+
+impl Window {
+    /// Computes a row of output; `row` gives rows of input, counted from the first one that the window sees.
+    pub(crate) fn row<'a>(
+        &self,
+        row: impl Fn(usize) -> &'a [f32],
+        residual: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        let mut sources: [&[f32]; RUNS] = [&[]; RUNS];
+        let mut first = 0;
+        for (group, (weights, finish)) in self.groups.iter().enumerate() {
+            for (source, (y, x)) in sources.iter_mut().zip(&self.runs) {
+                *source = &row(*y)[x + group * self.group_step..];
+            }
+            let pixels = Pixels {
+                sources: &sources[..self.runs.len()],
+                step: self.step,
+                run: self.run,
+                count: self.out_width,
+                residual: residual.map(|r| &r[first..]),
+                out_step: self.out_channels,
+            };
+            matmul(weights, finish, &pixels, &mut out[first..]);
+            first += weights.channels();
+        }
+    }
+}
+
+/// A row, or zeros, with `left` and `right` zeros around it.
+pub(crate) fn frame(row: Option<&[f32]>, left: usize, right: usize, out: &mut [f32]) {
+    let Some(row) = row else { return out.fill(0.0) };
+    let end = out.len() - right;
+    out[..left].fill(0.0);
+    out[left..end].copy_from_slice(row);
+    out[end..].fill(0.0);
+}

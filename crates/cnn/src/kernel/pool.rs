@@ -1,0 +1,79 @@
+//! The largest or the mean number of each channel in a window, and over a whole map.
+
+use crate::op::{Pool, Shape, Window};
+
+/// Slides a window over a map whose pixels stand one after another.
+pub(crate) fn pool(
+    pool: Pool,
+    window: &Window,
+    (from, input): (Shape, &[f32]),
+    (to, out): (Shape, &mut [f32]),
+) {
+    let channels = from.channels;
+    // The taps of an output place that lie on the map: the first, and one past the last.
+    let inside = |at: usize, stride: usize, pad: usize, dilation: usize, taps: usize, len: usize| {
+        let first = (at * stride).saturating_sub(pad);
+        let skipped = pad.saturating_sub(at * stride).div_ceil(dilation);
+        let start = at * stride + skipped * dilation - pad;
+        debug_assert!(start >= first);
+        let count = if start < len { (len - start).div_ceil(dilation) } else { 0 };
+        (start, count.min(taps.saturating_sub(skipped)))
+    };
+    for y in 0..to.height {
+        let (top, rows) =
+            inside(y, window.stride.0, window.pads.top, window.dilation.0, window.kernel.0, from.height);
+        for x in 0..to.width {
+            let (left, columns) =
+                inside(x, window.stride.1, window.pads.left, window.dilation.1, window.kernel.1, from.width);
+            let out = &mut out[(y * to.width + x) * channels..][..channels];
+            out.fill(if pool == Pool::Max { f32::NEG_INFINITY } else { 0.0 });
+            for row in 0..rows {
+                for column in 0..columns {
+                    let at = (top + row * window.dilation.0) * from.width + left + column * window.dilation.1;
+                    let input = &input[at * channels..][..channels];
+                    if pool == Pool::Max {
+                        out.iter_mut().zip(input).for_each(|(o, x)| *o = if *x > *o { *x } else { *o });
+                    } else {
+                        out.iter_mut().zip(input).for_each(|(o, x)| *o += x);
+                    }
+                }
+            }
+            let count = match pool {
+                Pool::Max => continue,
+                Pool::Average => rows * columns,
+                Pool::AverageWithPads => window.kernel.0 * window.kernel.1,
+            };
+            let part = 1.0 / count as f32;
+            out.iter_mut().for_each(|o| *o *= part);
+        }
+    }
+}
+
+/// The mean of each channel over all pixels.
+pub(crate) fn mean(input: &[f32], out: &mut [f32]) {
+    out.fill(0.0);
+    let pixels = input.len() / out.len();
+    for pixel in input.chunks_exact(out.len()) {
+        out.iter_mut().zip(pixel).for_each(|(o, x)| *o += x);
+    }
+    let part = 1.0 / pixels as f32;
+    out.iter_mut().for_each(|o| *o *= part);
+}
+
+/// The sum of each pixel's channels.
+pub(crate) fn sum(channels: usize, input: &[f32], out: &mut [f32]) {
+    out.iter_mut().zip(input.chunks_exact(channels)).for_each(|(o, pixel)| *o = pixel.iter().sum());
+}
+
+/// The softmax of each pixel's channels.
+pub(crate) fn softmax(channels: usize, input: &[f32], out: &mut [f32]) {
+    for (out, input) in out.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
+        let top = input.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut total = 0.0;
+        for (o, x) in out.iter_mut().zip(input) {
+            *o = (x - top).exp();
+            total += *o;
+        }
+        out.iter_mut().for_each(|o| *o /= total);
+    }
+}

@@ -1,0 +1,73 @@
+//! Convolution over copies of its windows: for maps so small, or windows so large, that rows are no use.
+
+use crate::kernel::matmul::{Finish, Pixels, Weights, matmul};
+use crate::op::{Shape, Window};
+
+/// A convolution that copies windows side by side and multiplies them as pixels.
+#[derive(Debug)]
+pub(crate) struct Patches {
+    pub(crate) input: Shape,
+    pub(crate) output: Shape,
+    pub(crate) window: Window,
+    /// A matrix for each group, and what happens to its outputs.
+    pub(crate) groups: Vec<(Weights, Finish)>,
+}
+
+/// Windows copied at a time.
+const PIXELS: usize = 64;
+
+impl Patches {
+    /// Numbers needed for the copies.
+    pub(crate) fn scratch(&self) -> usize {
+        let depth = self.groups.first().map_or(0, |(weights, _)| weights.depth());
+        self.output.pixels().min(PIXELS) * depth
+    }
+
+    /// Bytes of weights.
+    pub(crate) fn bytes(&self) -> usize {
+        self.groups.iter().map(|(weights, _)| weights.bytes()).sum()
+    }
+
+    pub(crate) fn run(&self, input: &[f32], scratch: &mut [f32], residual: Option<&[f32]>, out: &mut [f32]) {
+        let per_group = self.input.channels / self.groups.len();
+        for from in (0..self.output.pixels()).step_by(PIXELS) {
+            let count = (self.output.pixels() - from).min(PIXELS);
+            let mut first = from * self.output.channels;
+            for (group, (weights, finish)) in self.groups.iter().enumerate() {
+                let depth = weights.depth();
+                let copies = &mut scratch[..count * depth];
+                for (pixel, copy) in copies.chunks_exact_mut(depth).enumerate() {
+                    self.copy(from + pixel, group * per_group, per_group, input, copy);
+                }
+                let pixels = Pixels {
+                    sources: &[copies],
+                    step: depth,
+                    run: depth,
+                    count,
+                    residual: residual.map(|r| &r[first..]),
+                    out_step: self.output.channels,
+                };
+                matmul(weights, finish, &pixels, &mut out[first..]);
+                first += weights.channels();
+            }
+        }
+    }
+
+    /// Copies `count` channels from `first` on of one window, tap by tap.
+    fn copy(&self, pixel: usize, first: usize, count: usize, input: &[f32], copy: &mut [f32]) {
+        let Window { kernel, stride, dilation, pads } = self.window;
+        let (y, x) = (pixel / self.output.width, pixel % self.output.width);
+        let taps = (0..kernel.0).flat_map(|row| (0..kernel.1).map(move |column| (row, column)));
+        for ((row, column), copy) in taps.zip(copy.chunks_exact_mut(count)) {
+            let from_y = (y * stride.0 + row * dilation.0).checked_sub(pads.top);
+            let from_x = (x * stride.1 + column * dilation.1).checked_sub(pads.left);
+            match (from_y, from_x) {
+                (Some(y), Some(x)) if y < self.input.height && x < self.input.width => {
+                    let at = (y * self.input.width + x) * self.input.channels + first;
+                    copy.copy_from_slice(&input[at..][..count]);
+                }
+                _ => copy.fill(0.0),
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Plans of random graphs give what the graphs mean, with every instruction set of this machine.
+
+use passerby_cnn::{
+    Binary, Conv, Coordinates, Graph, GraphError, Interpolation, Isa, Order, Pads, Plan, Pool, Shape, Unary,
+    Value, Window,
+};
+use proptest::prelude::*;
+
+/// Numbers that look random and are the same every time.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        // xorshift64* (S. Vigna, 2016, section 3).
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        self.next() as usize % n
+    }
+
+    fn numbers(&mut self, n: usize, scale: f32) -> Vec<f32> {
+        (0..n).map(|_| ((self.next() % 2001) as f32 / 1000.0 - 1.0) * scale).collect()
+    }
+
+    fn pads(&mut self, most: usize) -> Pads {
+        let mut side = || self.below(most + 1);
+        Pads { top: side(), left: side(), bottom: side(), right: side() }
+    }
+
+    fn window(&mut self) -> Window {
+        let square = self.below(2) == 0;
+        let side = [1, 1, 2, 3, 3, 3, 5, 7][self.below(8)];
+        let other = if square { side } else { [1, 2, 3][self.below(3)] };
+        let stride = 1 + self.below(2);
+        let most = side.min(other) / 2 + self.below(2);
+        Window {
+            kernel: (side, other),
+            stride: (stride, if square { stride } else { 1 + self.below(3) }),
+            dilation: if self.below(4) == 0 { (2, 1 + self.below(2)) } else { (1, 1) },
+            pads: self.pads(most),
+        }
+    }
+
+    fn conv(&mut self, inputs: usize, transposed: bool) -> Conv {
+        let (groups, channels) = match self.below(4) {
+            0 if !transposed => (inputs, inputs),
+            1 if !transposed && inputs.is_multiple_of(2) => (2, 2 * (1 + self.below(12))),
+            _ => (1, 1 + self.below(40)),
+        };
+        let window = self.window();
+        let taps = window.kernel.0 * window.kernel.1;
+        let weights = channels * inputs / groups * taps;
+        let scale = 1.5 / ((inputs / groups * taps) as f32).sqrt();
+        let bias = if self.below(3) == 0 { vec![] } else { self.numbers(channels, 0.5) };
+        Conv { channels, groups, window, weights: self.numbers(weights, scale), bias }
+    }
+
+    fn unary(&mut self, channels: usize) -> Unary {
+        match self.below(10) {
+            0 | 1 => Unary::Relu,
+            2 => Unary::Clip(-0.5, 0.75),
+            3 => Unary::Leaky(0.1),
+            4 => Unary::Prelu(self.numbers(channels, 0.5)),
+            5 => Unary::Affine { scale: self.numbers(channels, 1.5), shift: self.numbers(channels, 0.5) },
+            6 => Unary::Affine { scale: vec![0.5], shift: vec![0.25] },
+            7 => Unary::Sigmoid,
+            8 => Unary::Tanh,
+            _ => Unary::Square,
+        }
+    }
+
+    /// One more operator after one of the values, preferably the last.
+    fn grow(&mut self, graph: &mut Graph, values: &[Value]) -> Result<Value, GraphError> {
+        let last = values[values.len() - 1];
+        let x = if self.below(4) == 0 { values[self.below(values.len())] } else { last };
+        let shape = graph.shape(x);
+        match self.below(16) {
+            0..6 => {
+                let conv = self.conv(shape.channels, false);
+                graph.conv(x, conv)
+            }
+            6 => {
+                let conv = self.conv(shape.channels, true);
+                let extra = (self.below(2), self.below(2));
+                graph.deconv(x, conv, extra)
+            }
+            7..10 => graph.unary(x, self.unary(shape.channels)),
+            10..12 => {
+                // A value of the same shape, or one that stands for all.
+                let fits = values.iter().filter(|v| graph.shape(**v) == shape);
+                let others: Vec<Value> = fits.copied().collect();
+                let other = match self.below(4) {
+                    0 => graph.mean(x)?,
+                    1 => graph.sum(x)?,
+                    _ => others[self.below(others.len())],
+                };
+                let function = [Binary::Add, Binary::Add, Binary::Sub, Binary::Mul, Binary::Max, Binary::Min];
+                graph.binary(function[self.below(6)], x, other)
+            }
+            12 => {
+                let pool = [Pool::Max, Pool::Average, Pool::AverageWithPads][self.below(3)];
+                let window = self.window();
+                graph.pool(x, pool, window)
+            }
+            13 => {
+                let size = (1 + self.below(12), 1 + self.below(12));
+                let interpolation = [Interpolation::Nearest, Interpolation::Linear][self.below(2)];
+                let coordinates =
+                    [Coordinates::Asymmetric, Coordinates::HalfPixel, Coordinates::AlignCorners]
+                        [self.below(3)];
+                graph.resize(x, size, interpolation, coordinates)
+            }
+            14 => {
+                let pads = self.pads(2);
+                let value = [0.0, 0.0, 1.5][self.below(3)];
+                graph.pad(x, pads, [0, 0, 3][self.below(3)], value)
+            }
+            _ => match self.below(4) {
+                0 => graph.concat(&[x, x]),
+                1 => graph.stack(&[x, x]),
+                2 => graph.softmax(x),
+                _ => graph.rows(x, [1, shape.channels, 2][self.below(3)]),
+            },
+        }
+    }
+}
+
+/// A graph of about `size` operators, with one to three outputs.
+fn graph(noise: &mut Noise, input: Shape, size: usize) -> Graph {
+    let (mut graph, x) = Graph::new(input).unwrap();
+    let mut values = vec![x];
+    for _ in 0..size {
+        // What does not fit a small map is left out.
+        if let Ok(value) = noise.grow(&mut graph, &values) {
+            if graph.shape(value).len() < 20_000 {
+                values.push(value);
+            }
+        }
+    }
+    let order = |n: usize| if n == 0 { Order::Planar } else { Order::Interleaved };
+    graph.output(values[values.len() - 1], order(noise.below(2)));
+    for _ in 0..noise.below(3) {
+        graph.output(values[noise.below(values.len())], order(noise.below(2)));
+    }
+    graph
+}
+
+/// Holds every plan of a graph to its meaning.
+fn check(graph: &Graph, noise: &mut Noise) {
+    let input = noise.numbers(graph.input_shape().len(), 1.0);
+    let expected = graph.evaluate(&input);
+    for isa in Isa::available() {
+        let plan = Plan::new(graph, *isa).unwrap();
+        let mut session = plan.session();
+        // Twice: what a run leaves behind must not matter.
+        for _ in 0..2 {
+            session.input().copy_from_slice(&input);
+            session.run();
+        }
+        for (i, expected) in expected.iter().enumerate() {
+            close(session.output(i), expected, &format!("output {i}; {plan:?}"));
+        }
+    }
+}
+
+/// Within 1e-4 of the largest number; what is not finite must be so in both.
+fn close(given: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(given.len(), expected.len(), "{what}");
+    let top = expected.iter().filter(|x| x.is_finite()).fold(1e-3_f32, |top, x| top.max(x.abs()));
+    for (i, (a, b)) in given.iter().zip(expected).enumerate() {
+        let same = a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-4 * top;
+        assert!(same, "number {i}: {a}, not {b}, with numbers up to {top}; {what}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn plans_give_what_graphs_mean(
+        seed in 1_u64..u64::MAX,
+        channels in 1_usize..20,
+        height in 1_usize..24,
+        width in 1_usize..24,
+        size in 1_usize..12,
+    ) {
+        let mut noise = Noise(seed);
+        let graph = graph(&mut noise, Shape::new(channels, height, width), size);
+        check(&graph, &mut noise);
+    }
+
+    #[test]
+    fn one_convolution_of_any_kind(
+        seed in 1_u64..u64::MAX,
+        channels in 1_usize..70,
+        height in 1_usize..40,
+        width in 1_usize..40,
+    ) {
+        let mut noise = Noise(seed);
+        let (mut graph, x) = Graph::new(Shape::new(channels, height, width)).unwrap();
+        let transposed = noise.below(4) == 0;
+        let conv = noise.conv(channels, transposed);
+        let y = if transposed { graph.deconv(x, conv, (0, 0)) } else { graph.conv(x, conv) };
+        prop_assume!(y.is_ok());
+        let y = y.unwrap();
+        let y = graph.unary(y, noise.unary(graph.shape(y).channels)).unwrap();
+        graph.output(y, Order::Planar);
+        check(&graph, &mut noise);
+    }
+}
