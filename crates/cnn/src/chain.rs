@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::kernel::depthwise::{Row, Taps, depthwise};
+use crate::kernel::depthwise::{Band, Taps, depthwise};
 use crate::kernel::matmul::{Finish, Pixels, Weights, matmul};
 
 /// Rows of one map: all of them, or a ring of the last few.
@@ -121,24 +121,38 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// A chain over a whole map. Stages come with whole maps as outputs; rings are made of all but the last here. `band`
-    /// rows of the last stage are computed at a time.
-    pub(crate) fn new(input: Rows, stages: Vec<Stage>, band: usize) -> Self {
-        let mut chain = Self { input, stages, band };
-        // What a ring must hold is found by going through the bands once.
-        let last = chain.stages.len() - 1;
+    /// A chain over a whole map. Stages come with whole maps as outputs; all but the last become rings.
+    ///
+    /// The more rows there are in a band, the less often the depthwise stages read a row again, and the larger are the
+    /// tiles of narrow maps; but the rings should stay in the second-level cache.
+    pub(crate) fn new(input: Rows, stages: Vec<Stage>) -> Self {
+        let height = stages.last().map_or(1, |stage| stage.output.height);
+        let mut chain = Self { input, stages, band: height };
+        let mut band = height;
+        loop {
+            chain.rings(band);
+            if band == 1 || chain.scratch() * size_of::<f32>() <= RINGS_BYTES {
+                return chain;
+            }
+            band = band.div_ceil(2);
+        }
+    }
+
+    /// Makes rings for bands of so many rows: what they must hold is found by going through the bands once.
+    fn rings(&mut self, band: usize) {
+        self.band = band;
+        let last = self.stages.len() - 1;
         let mut kept = vec![1; last];
-        chain.bands(|stages, wanted| {
+        self.bands(|stages, wanted| {
             for stage in 1..stages.len() {
                 let height = stages[stage - 1].output.height;
                 let first = stages[stage].reach.needs(&wanted[stage], height).start;
                 kept[stage - 1] = kept[stage - 1].max(wanted[stage - 1].end.saturating_sub(first));
             }
         });
-        for (stage, kept) in chain.stages.iter_mut().zip(kept) {
+        for (stage, kept) in self.stages.iter_mut().zip(kept) {
             stage.output.kept = kept.min(stage.output.height);
         }
-        chain
     }
 
     /// Numbers needed for the rings.
@@ -228,6 +242,9 @@ impl Chain {
     }
 }
 
+/// Bytes that the rings of a chain may have, if the band has more than one row: half of a usual second-level cache.
+const RINGS_BYTES: usize = 512 << 10;
+
 /// The most stages a chain may have.
 pub(crate) const STAGES: usize = 12;
 
@@ -280,23 +297,31 @@ impl Stage {
                 }
             }
             Kind::Depthwise { taps, width, out_width, stride, dilation, pad } => {
-                for y in rows {
+                // As many rows at a time as stand together and have sources enough.
+                let most = (RUNS - self.reach.rows) / self.reach.stride + 1;
+                let mut y = rows.start;
+                while y < rows.end {
+                    let count = (rows.end - y).min(self.output.together(y)).min(most);
+                    let seen = (count - 1) * self.reach.stride + self.reach.rows;
                     let mut sources = [None; RUNS];
-                    for (tap, row) in sources[..taps.height()].iter_mut().enumerate() {
-                        let from = (y * self.reach.stride + tap * dilation.0).checked_sub(self.reach.pad);
+                    for (i, row) in sources[..seen].iter_mut().enumerate() {
+                        let from = (y * self.reach.stride + i).checked_sub(self.reach.pad);
                         *row = from.filter(|y| *y < source.height).map(|y| &input[source.at(y)]);
                     }
-                    let at = self.output.at(y);
-                    let row = Row {
-                        sources: &sources[..taps.height()],
+                    let from = self.output.at(y).start;
+                    let at = from..from + count * self.output.len;
+                    let band = Band {
+                        sources: &sources[..seen],
+                        rows: count,
                         width: *width,
                         out_width: *out_width,
-                        stride: *stride,
-                        dilation: dilation.1,
+                        stride: (self.reach.stride, *stride),
+                        dilation: *dilation,
                         pad: *pad,
                         residual: residual.map(|r| &r[at.clone()]),
                     };
-                    depthwise(taps, &self.finish, &row, &mut out[at]);
+                    depthwise(taps, &self.finish, &band, &mut out[at]);
+                    y += count;
                 }
             }
         }

@@ -203,9 +203,7 @@ impl Planner<'_> {
         }
         let input = if planar { self.values[source] } else { self.map(source) };
         let Some(input) = input else { return };
-        let out = self.layers[last].shape;
-        let band = stage::BAND_PIXELS.div_ceil(out.width).clamp(1, out.height);
-        let chain = Chain::new(Rows::all(from.height, from.channels * from.width), stages, band);
+        let chain = Chain::new(Rows::all(from.height, from.channels * from.width), stages);
         let scratch = chain.scratch();
         let residual = self.layers[last].residual();
         self.draft(Work::Chain(chain), input, residual, scratch, last);

@@ -10,9 +10,6 @@ use crate::kernel::matmul::{Finish, UNBOUNDED, Weights, padded};
 use crate::layer::Layer;
 use crate::op::{Conv, Pads, Shape, Unary};
 
-/// Pixels that a band of a chain should have at least: fewer make small tiles.
-pub(crate) const BAND_PIXELS: usize = 48;
-
 /// A map of fewer numbers is not worth running in a chain: it stays in the cache anyhow, and whole maps make larger
 /// tiles. 256 KiB.
 const JOIN_LEN: usize = 64 << 10;
@@ -37,7 +34,7 @@ pub(crate) fn fits(layer: &Layer, input: Shape, planar: bool) -> bool {
         return true;
     }
     if is_depthwise(conv, input) {
-        return conv.window.kernel.0 <= RUNS;
+        return conv.window.reach().0 <= RUNS;
     }
     let runs = runs(conv, input.channels, planar).0.len();
     let one = conv.window.pads == Pads::NONE && layer.shape.pixels() == 1;

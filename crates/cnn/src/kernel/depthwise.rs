@@ -42,148 +42,257 @@ impl Taps {
     }
 }
 
-/// Where a row of output comes from.
-pub(crate) struct Row<'a> {
-    /// A row of input for each row of the window; `None` where it lies outside.
+/// Where rows of output come from.
+pub(crate) struct Band<'a> {
+    /// The rows of input that the windows see, from the first row of the first window on; `None` where one lies outside
+    /// the map.
     pub(crate) sources: &'a [Option<&'a [f32]>],
+    /// Rows of output.
+    pub(crate) rows: usize,
     /// Pixels in a row of input.
     pub(crate) width: usize,
-    /// Pixels in the row of output.
+    /// Pixels in a row of output.
     pub(crate) out_width: usize,
-    /// Input pixels from an output pixel's window to the next one's.
-    pub(crate) stride: usize,
-    /// Input pixels from a tap to the next.
-    pub(crate) dilation: usize,
-    /// Pixels by which the first window reaches beyond the row.
+    /// Rows and columns from an output pixel's window to the next one's.
+    pub(crate) stride: (usize, usize),
+    /// Rows and columns from a tap to the next.
+    pub(crate) dilation: (usize, usize),
+    /// Columns by which the first window reaches beyond the row.
     pub(crate) pad: usize,
     /// What is added to the outputs.
     pub(crate) residual: Option<&'a [f32]>,
 }
 
-/// Computes one row of output.
+/// Computes rows of output, which stand one after another in `out`.
 ///
 /// # Panics
-/// If a slice is too short for what `row` says.
-pub(crate) fn depthwise(taps: &Taps, finish: &Finish, row: &Row<'_>, out: &mut [f32]) {
-    let needed = row.out_width * taps.channels;
-    assert_eq!(row.sources.len(), taps.height, "a source for each row of the window");
-    assert!(row.sources.iter().flatten().all(|s| s.len() >= row.width * taps.channels), "inputs");
-    assert!(out.len() >= needed && row.residual.is_none_or(|r| r.len() >= needed), "outputs");
+/// If a slice is too short for what `band` says.
+pub(crate) fn depthwise(taps: &Taps, finish: &Finish, band: &Band<'_>, out: &mut [f32]) {
+    let Some(before_last) = band.rows.checked_sub(1) else { return };
+    let needed = band.rows * band.out_width * taps.channels;
+    let reach = before_last * band.stride.0 + (taps.height - 1) * band.dilation.0 + 1;
+    assert!(band.sources.len() >= reach, "a source for each row that a window sees");
+    assert!(band.sources.iter().flatten().all(|s| s.len() >= band.width * taps.channels), "inputs");
+    assert!(out.len() >= needed && band.residual.is_none_or(|r| r.len() >= needed), "outputs");
     assert!(finish.slopes.as_ref().is_none_or(|s| s.len() == taps.bias.len()), "slopes");
-    // SAFETY: the sources hold `width` pixels, `out` and the residual `out_width`; weights, bias and slopes are
-    // padded to whole vectors by their constructors; taps beyond the row are left out by the kernel.
-    unsafe { run(taps.isa, taps, finish, row, out.as_mut_ptr()) }
+    // Windows of three that reach one pixel beyond the row at most.
+    let beyond = (band.out_width * band.stride.1 + 3).saturating_sub(band.stride.1 + band.pad + band.width);
+    let three = taps.width == 3 && band.dilation.1 == 1 && band.pad <= 1 && beyond <= 1;
+    // SAFETY: the sources hold `width` pixels, `out` and the residual `rows` x `out_width`; weights, bias and slopes are
+    // padded to whole vectors by their constructors; taps beyond the row are left out by the kernel; the kernels for
+    // windows of three are called for such windows only.
+    unsafe {
+        match band.stride.1 {
+            1 if three => three_by_one(taps.isa, taps, finish, band, out.as_mut_ptr()),
+            2 if three => three_by_two(taps.isa, taps, finish, band, out.as_mut_ptr()),
+            _ => any(taps.isa, taps, finish, band, out.as_mut_ptr()),
+        }
+    }
 }
 
-kernel! { fn run(taps: &Taps, finish: &Finish, row: &Row<'_>, out: *mut f32) = generic }
+kernel! { fn any(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) = any_window }
+kernel! { fn three_by_one(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) = window_of_three_by_one }
+kernel! { fn three_by_two(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) = window_of_three_by_two }
+
+/// # Safety
+/// As [`generic`].
+#[inline(always)]
+unsafe fn any_window<S: Simd>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) {
+    // SAFETY: passed on to the caller.
+    unsafe { generic::<S, 0>(taps, finish, band, out) }
+}
+
+/// # Safety
+/// As [`generic`].
+#[inline(always)]
+unsafe fn window_of_three_by_one<S: Simd>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) {
+    // SAFETY: passed on to the caller.
+    unsafe { generic::<S, 1>(taps, finish, band, out) }
+}
+
+/// # Safety
+/// As [`generic`].
+#[inline(always)]
+unsafe fn window_of_three_by_two<S: Simd>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) {
+    // SAFETY: passed on to the caller.
+    unsafe { generic::<S, 2>(taps, finish, band, out) }
+}
 
 /// Pixels of a tile: enough sums at once that none waits for its last addition.
 const PIXELS: usize = 8;
 
+/// `THREE` is 0 for any window, else the stride of a dense window three wide that reaches one pixel beyond the row at most.
+///
 /// # Safety
-/// As [`depthwise`] checks.
+/// As [`depthwise`] checks; `THREE` is true.
 #[inline(always)]
-unsafe fn generic<S: Simd>(taps: &Taps, finish: &Finish, row: &Row<'_>, out: *mut f32) {
-    let reach = (taps.width - 1) * row.dilation;
-    // Output pixels whose whole window is inside the row.
-    let inner = row.pad.div_ceil(row.stride).min(row.out_width);
-    let end = match (row.width + row.pad).checked_sub(reach + 1) {
-        Some(last) => (last / row.stride + 1).clamp(inner, row.out_width),
-        None => inner,
+unsafe fn generic<S: Simd, const THREE: usize>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) {
+    let reach = (taps.width - 1) * band.dilation.1;
+    // Output pixels whose whole window is inside the row; windows of three need not be.
+    let (mut inner, mut end) = (0, band.out_width);
+    if THREE == 0 {
+        inner = band.pad.div_ceil(band.stride.1).min(band.out_width);
+        end = match (band.width + band.pad).checked_sub(reach + 1) {
+            Some(last) => (last / band.stride.1 + 1).clamp(inner, band.out_width),
+            None => inner,
+        };
+    }
+    // SAFETY: passed on to the caller.
+    let bounds = unsafe {
+        [finish.before.0, finish.before.1, finish.after.0, finish.after.1].map(|bound| S::splat(bound))
     };
-    for channel in (0..taps.channels).step_by(S::LANES) {
-        let block = Block { taps, finish, row, channel, out };
-        // SAFETY: passed on to the caller.
-        unsafe {
-            if taps.channels - channel >= S::LANES {
-                block.run::<S, false>(inner, end);
-            } else {
-                block.run::<S, true>(inner, end);
+    // Tiles of pixels outside, then channels: neighbouring channels are neighbouring cache lines. Rows inside: a tile's
+    // input is read from the second-level cache once for all rows that see it.
+    let mut x = 0;
+    while x < band.out_width {
+        let (edge, until) = match x {
+            _ if x < inner => (true, inner),
+            _ if x < end => (false, end),
+            _ => (true, band.out_width),
+        };
+        let count = if edge { 1 } else { tile(until - x) };
+        for channel in (0..taps.channels).step_by(S::LANES) {
+            let block = Block { taps, finish, bounds, band, channel, out };
+            for y in 0..band.rows {
+                // SAFETY: passed on to the caller; from `inner` to `end` every tap is inside.
+                unsafe {
+                    match (edge, taps.channels - channel >= S::LANES) {
+                        (true, true) => block.tile::<1, false, true, 0>(y, x),
+                        (true, false) => block.tile::<1, true, true, 0>(y, x),
+                        (false, true) => block.pixels::<false, THREE>(y, x, count),
+                        (false, false) => block.pixels::<true, THREE>(y, x, count),
+                    }
+                }
             }
         }
+        x += count;
+    }
+}
+
+/// How many of `left` pixels the next tile has: two tiles of about the same size at the end.
+fn tile(left: usize) -> usize {
+    match left {
+        _ if left <= PIXELS => left,
+        _ if left < 2 * PIXELS => left.div_ceil(2),
+        _ => PIXELS,
     }
 }
 
 /// One vector of channels.
-struct Block<'a> {
+struct Block<'a, S> {
     taps: &'a Taps,
     finish: &'a Finish,
-    row: &'a Row<'a>,
+    /// Before and after the residual, each low and high.
+    bounds: [S; 4],
+    band: &'a Band<'a>,
     channel: usize,
     out: *mut f32,
 }
 
-impl Block<'_> {
+impl<S: Simd> Block<'_, S> {
+    /// `count` pixels of row `y` from `x` on, all of whose taps are inside the row.
+    ///
     /// # Safety
     /// As [`generic`].
     #[inline(always)]
-    unsafe fn run<S: Simd, const TAIL: bool>(&self, inner: usize, end: usize) {
-        // SAFETY: passed on to the caller; from `inner` to `end` every tap is inside.
+    unsafe fn pixels<const TAIL: bool, const THREE: usize>(&self, y: usize, x: usize, count: usize) {
+        // SAFETY: passed on to the caller.
         unsafe {
-            for x in (0..inner).chain(end..self.row.out_width) {
-                self.tile::<S, 1, TAIL, true>(x);
-            }
-            let mut x = inner;
-            while x < end {
-                let count = match end - x {
-                    left if left <= PIXELS => left,
-                    left if left < 2 * PIXELS => left.div_ceil(2),
-                    _ => PIXELS,
-                };
-                match count {
-                    1 => self.tile::<S, 1, TAIL, false>(x),
-                    2 => self.tile::<S, 2, TAIL, false>(x),
-                    3 => self.tile::<S, 3, TAIL, false>(x),
-                    4 => self.tile::<S, 4, TAIL, false>(x),
-                    5 => self.tile::<S, 5, TAIL, false>(x),
-                    6 => self.tile::<S, 6, TAIL, false>(x),
-                    7 => self.tile::<S, 7, TAIL, false>(x),
-                    _ => self.tile::<S, PIXELS, TAIL, false>(x),
-                }
-                x += count;
+            match count {
+                1 => self.tile::<1, TAIL, false, THREE>(y, x),
+                2 => self.tile::<2, TAIL, false, THREE>(y, x),
+                3 => self.tile::<3, TAIL, false, THREE>(y, x),
+                4 => self.tile::<4, TAIL, false, THREE>(y, x),
+                5 => self.tile::<5, TAIL, false, THREE>(y, x),
+                6 => self.tile::<6, TAIL, false, THREE>(y, x),
+                7 => self.tile::<7, TAIL, false, THREE>(y, x),
+                _ => self.tile::<PIXELS, TAIL, false, THREE>(y, x),
             }
         }
     }
 
-    /// P pixels from `x` on; with `EDGE` taps beyond the row are left out.
+    /// P pixels of row `y` from `x` on; with `EDGE` taps beyond the row are left out.
     ///
     /// # Safety
     /// As [`generic`]; without `EDGE` every tap is inside the row.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const P: usize, const TAIL: bool, const EDGE: bool>(&self, x: usize) {
-        let (taps, row, channels) = (self.taps, self.row, self.taps.channels);
+    unsafe fn tile<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize>(
+        &self,
+        y: usize,
+        x: usize,
+    ) {
+        let (taps, band, channels) = (self.taps, self.band, self.taps.channels);
         // SAFETY: passed on to the caller.
         unsafe {
             let tail = S::tail((channels - self.channel).min(S::LANES));
             let load = |from| if TAIL { S::load_tail(from, tail) } else { S::load(from) };
-            let bias = S::load(taps.bias.as_ptr().add(self.channel));
-            let mut sums = [bias; P];
+            let mut sums = [S::load(taps.bias.as_ptr().add(self.channel)); P];
             let wide = channels.next_multiple_of(S::LANES);
-            for (y, source) in row.sources.iter().enumerate() {
-                let Some(source) = source else { continue };
-                for t in 0..taps.width {
-                    let at = (x * row.stride + t * row.dilation).wrapping_sub(row.pad);
-                    if EDGE && at >= row.width {
-                        continue;
+            let mut weights = taps.data.as_ptr().add(self.channel);
+            for row in 0..taps.height {
+                let source = band.sources.get_unchecked(y * band.stride.0 + row * band.dilation.0);
+                let Some(source) = source else {
+                    weights = weights.add(taps.width * wide);
+                    continue;
+                };
+                let source = source.as_ptr().add(self.channel);
+                if THREE == 0 {
+                    for t in 0..taps.width {
+                        let weight = S::load(weights);
+                        weights = weights.add(wide);
+                        let at = (x * band.stride.1 + t * band.dilation.1).wrapping_sub(band.pad);
+                        if EDGE && at >= band.width {
+                            continue;
+                        }
+                        let source = source.add(at * channels);
+                        unroll!(J < P => {
+                            let value = load(source.add(J * band.stride.1 * channels));
+                            sums[J] = value.mul_add(weight, sums[J]);
+                        });
                     }
-                    let weight = S::load(taps.data.as_ptr().add((y * taps.width + t) * wide + self.channel));
-                    let source = source.as_ptr().add(at * channels + self.channel);
+                    continue;
+                }
+                // Windows of three that move by one or two share inputs: each is read once. Only the first pixel of the
+                // first and the last of the last can lie beyond the row.
+                let before = x * THREE < band.pad;
+                let beyond = (x + P - 1) * THREE + 2 - band.pad >= band.width;
+                let at = (x * THREE).wrapping_sub(band.pad);
+                let mut source = source.wrapping_add(at.wrapping_mul(channels));
+                let (a, b, c) =
+                    (S::load(weights), S::load(weights.add(wide)), S::load(weights.add(2 * wide)));
+                weights = weights.add(3 * wide);
+                let mut first = if before { S::zero() } else { load(source) };
+                if THREE == 1 {
+                    source = source.wrapping_add(channels);
+                    let mut middle = load(source);
                     unroll!(J < P => {
-                        sums[J] = load(source.add(J * row.stride * channels)).mul_add(weight, sums[J]);
+                        source = source.wrapping_add(channels);
+                        let last = if J == P - 1 && beyond { S::zero() } else { load(source) };
+                        sums[J] = last.mul_add(c, middle.mul_add(b, first.mul_add(a, sums[J])));
+                        first = middle;
+                        middle = last;
+                    });
+                } else {
+                    unroll!(J < P => {
+                        let middle = load(source.wrapping_add(channels));
+                        source = source.wrapping_add(2 * channels);
+                        let last = if J == P - 1 && beyond { S::zero() } else { load(source) };
+                        sums[J] = last.mul_add(c, middle.mul_add(b, first.mul_add(a, sums[J])));
+                        first = last;
                     });
                 }
             }
             let finish = self.finish;
-            let (low, high) = (S::splat(finish.before.0), S::splat(finish.before.1));
-            let (after_low, after_high) = (S::splat(finish.after.0), S::splat(finish.after.1));
+            let [low, high, after_low, after_high] = self.bounds;
             let slope = finish.slopes.as_ref().map(|slopes| S::load(slopes.as_ptr().add(self.channel)));
+            let first = (y * band.out_width + x) * channels + self.channel;
             unroll!(J < P => {
-                let place = (x + J) * channels + self.channel;
+                let place = first + J * channels;
                 let mut value = match slope {
                     Some(slope) => sums[J].min(S::zero()).mul_add(slope, sums[J].max(S::zero())),
                     None => sums[J].max(low).min(high),
                 };
-                if let Some(residual) = row.residual {
+                if let Some(residual) = band.residual {
                     value = value.add(load(residual.as_ptr().add(place))).max(after_low).min(after_high);
                 }
                 if TAIL {
