@@ -17,6 +17,7 @@ mod session;
 mod simd;
 mod stage;
 mod step;
+mod winograd;
 
 pub use error::{GraphError, InputError};
 pub use graph::{Graph, Value};

@@ -13,6 +13,7 @@ use crate::op::{Order, Shape};
 use crate::patches::Patches;
 use crate::stage;
 use crate::step::{Other, Step, Work};
+use crate::winograd::Winograd;
 use crate::{GraphError, Isa, Session};
 
 /// A graph made ready for one instruction set: weights laid out for its kernels, operators joined where that saves memory
@@ -226,6 +227,12 @@ impl Planner<'_> {
             Op::Concat | Op::Stack => {
                 self.gather(at);
                 return Ok(());
+            }
+            Op::Conv(conv) if Winograd::pays(conv, from, to) => {
+                let finish = stage::finish(self.isa, layer, 0..to.channels);
+                let winograd = Winograd::new(self.isa, conv, from, to, finish);
+                scratch = winograd.scratch();
+                Work::Winograd(winograd)
             }
             Op::Conv(conv) => {
                 let groups = stage::groups(self.isa, layer, conv, from.channels, false);

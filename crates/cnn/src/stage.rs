@@ -9,6 +9,7 @@ use crate::kernel::depthwise::Taps;
 use crate::kernel::matmul::{Finish, UNBOUNDED, Weights, padded};
 use crate::layer::Layer;
 use crate::op::{Conv, Pads, Shape, Unary};
+use crate::winograd::Winograd;
 
 /// A map of fewer numbers is not worth running in a chain: it stays in the cache anyhow, and whole maps make larger
 /// tiles. 256 KiB.
@@ -32,6 +33,9 @@ pub(crate) fn fits(layer: &Layer, input: Shape, planar: bool) -> bool {
     let Op::Conv(conv) = &layer.op else { return false };
     if is_pointwise(conv) {
         return true;
+    }
+    if Winograd::pays(conv, input, layer.shape) {
+        return false;
     }
     if is_depthwise(conv, input) {
         return conv.window.reach().0 <= RUNS;

@@ -8,12 +8,14 @@ use crate::deconv::Deconv;
 use crate::kernel::{points, pool, resize, shuffle};
 use crate::op::{Binary, Coordinates, Interpolation, Pads, Pool, Shape, Unary, Window};
 use crate::patches::Patches;
+use crate::winograd::Winograd;
 
 /// What a step computes. Maps are pixel by pixel, but for the graph's input.
 #[derive(Debug)]
 pub(crate) enum Work {
     Chain(Chain),
     Patches(Patches),
+    Winograd(Winograd),
     Deconv(Deconv),
     Unary(Unary, Shape),
     Binary(Binary, [Shape; 2], Shape),
@@ -83,6 +85,7 @@ impl Step {
         match &self.work {
             Work::Chain(chain) => chain.run(input, scratch, other, out),
             Work::Patches(patches) => patches.run(input, scratch, other, out),
+            Work::Winograd(winograd) => winograd.run(input, scratch, other, out),
             Work::Deconv(deconv) => deconv.run(input, scratch, other, out),
             Work::Unary(function, shape) => points::unary(function, shape.channels, input, out),
             Work::Binary(function, [a, b], shape) => {
@@ -110,6 +113,7 @@ impl Step {
         match &self.work {
             Work::Chain(chain) => chain.bytes(),
             Work::Patches(patches) => patches.bytes(),
+            Work::Winograd(winograd) => winograd.bytes(),
             Work::Deconv(deconv) => deconv.bytes(),
             _ => 0,
         }
@@ -120,6 +124,7 @@ impl Step {
         match &self.work {
             Work::Chain(chain) => chain.name(),
             Work::Patches(patches) => format!("patches {} to {}", patches.input, patches.output),
+            Work::Winograd(_) => "winograd".into(),
             Work::Deconv(_) => "deconv".into(),
             other => {
                 let name = format!("{other:?}");

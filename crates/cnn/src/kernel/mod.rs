@@ -7,3 +7,4 @@ pub(crate) mod points;
 pub(crate) mod pool;
 pub(crate) mod resize;
 pub(crate) mod shuffle;
+pub(crate) mod winograd;

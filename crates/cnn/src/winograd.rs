@@ -1,0 +1,140 @@
+//! Dense 3 x 3 convolution by F(4x4, 3x3): fewer multiplications where there are channels enough to pay for the transforms.
+//!
+//! A band of tile rows at a time: the tiles are transformed, each of the 36 places is a matrix product of its own over all
+//! tiles of the band, and the products are turned back into rows of output.
+
+use crate::Isa;
+use crate::chain::frame;
+use crate::kernel::matmul::{Finish, Pixels, Weights, matmul};
+use crate::kernel::winograd::{Ending, PLACES, SPAN, TILE, Tiles, gather, spread, window};
+use crate::op::{Conv, Pads, Shape};
+
+/// A 3 x 3 convolution of one input shape.
+#[derive(Debug)]
+pub(crate) struct Winograd {
+    isa: Isa,
+    input: Shape,
+    output: Shape,
+    pads: Pads,
+    places: Vec<Weights>,
+    ending: Ending,
+    /// Rows of tiles in a band.
+    band: usize,
+}
+
+/// Bytes that transformed tiles and products of a band should have: a part of a usual second-level cache.
+const BAND_BYTES: usize = 320 << 10;
+
+/// Bytes of transformed weights beyond which they no longer stay in a usual second-level cache, and reading them costs more
+/// than multiplications save.
+const WEIGHT_BYTES: usize = 1 << 20;
+
+impl Winograd {
+    /// Whether it is the faster way for a convolution.
+    pub(crate) fn pays(conv: &Conv, input: Shape, output: Shape) -> bool {
+        let window = &conv.window;
+        let suits = window.kernel == (3, 3)
+            && window.stride == (1, 1)
+            && window.dilation == (1, 1)
+            && conv.groups == 1;
+        let weights = PLACES * input.channels * conv.channels * size_of::<f32>();
+        // Products of whole tiles against those of a plain window, and of the transforms about 16 a number of either side.
+        let tiles = output.height.div_ceil(TILE) * output.width.div_ceil(TILE);
+        let product = input.channels * conv.channels;
+        let here = tiles * (PLACES * product + 250 * (input.channels + conv.channels));
+        let plain = output.pixels() * 9 * product;
+        suits && weights <= WEIGHT_BYTES && here * 4 < plain * 3
+    }
+
+    pub(crate) fn new(isa: Isa, conv: &Conv, input: Shape, output: Shape, finish: Finish) -> Self {
+        let mut bias = conv.bias.clone();
+        bias.resize(conv.channels, 0.0);
+        let windows: Vec<[f32; PLACES]> =
+            conv.weights.chunks_exact(9).map(|taps| window(&std::array::from_fn(|i| taps[i]))).collect();
+        let nothing = vec![0.0; conv.channels];
+        let place = |place: usize| {
+            Weights::new(isa, input.channels, &nothing, |k, c| windows[c * input.channels + k][place])
+        };
+        let places = (0..PLACES).map(place).collect();
+        let ending = Ending::new(isa, &bias, finish);
+        let across = output.width.div_ceil(TILE);
+        let row = PLACES * across * (input.channels + ending.step()) * size_of::<f32>();
+        let band = (BAND_BYTES / row).clamp(1, output.height.div_ceil(TILE));
+        Self { isa, input, output, pads: conv.window.pads, places, ending, band }
+    }
+
+    /// Tiles in a row, and in a band.
+    fn tiles(&self) -> (usize, usize) {
+        let across = self.output.width.div_ceil(TILE);
+        (across, across * self.band)
+    }
+
+    /// Numbers of the band's framed rows, transformed tiles and products.
+    fn parts(&self) -> [usize; 3] {
+        let (across, tiles) = self.tiles();
+        let framed = (self.band * TILE + 2) * (across * TILE + 2) * self.input.channels;
+        [framed, PLACES * tiles * self.input.channels, PLACES * tiles * self.ending.step()]
+    }
+
+    /// Numbers needed beside input and output.
+    pub(crate) fn scratch(&self) -> usize {
+        self.parts().iter().map(|part| part.next_multiple_of(16)).sum()
+    }
+
+    /// Bytes of weights.
+    pub(crate) fn bytes(&self) -> usize {
+        self.places.iter().map(Weights::bytes).sum()
+    }
+
+    pub(crate) fn run(&self, input: &[f32], scratch: &mut [f32], residual: Option<&[f32]>, out: &mut [f32]) {
+        let channels = self.input.channels;
+        let (across, tiles) = self.tiles();
+        let [framed, spreads, products] = self.parts();
+        let (frames, scratch) = scratch.split_at_mut(framed.next_multiple_of(16));
+        let (spread_tiles, product_tiles) = scratch.split_at_mut(spreads.next_multiple_of(16));
+        let (spread_tiles, product_tiles) = (&mut spread_tiles[..spreads], &mut product_tiles[..products]);
+        let (row, len) = ((across * TILE + 2) * channels, self.input.width * channels);
+        let (left, right) = (self.pads.left * channels, row - self.pads.left * channels - len.min(row));
+        let out_row = self.output.width * self.output.channels;
+        for first in (0..self.output.height).step_by(self.band * TILE) {
+            let rows = (self.output.height - first).min(self.band * TILE);
+            for (i, frame_row) in
+                frames.chunks_exact_mut(row).enumerate().take(rows.next_multiple_of(TILE) + 2)
+            {
+                let y = (first + i).checked_sub(self.pads.top).filter(|y| *y < self.input.height);
+                frame(y.map(|y| &input[y * len..][..len]), left, right, frame_row);
+            }
+            for (band, top) in (0..rows).step_by(TILE).enumerate() {
+                let rows = std::array::from_fn(|i| &frames[(top + i) * row..][..row]);
+                spread(self.isa, &rows, channels, (band * across, across, tiles), spread_tiles);
+            }
+            let count = rows.div_ceil(TILE) * across;
+            let step = self.ending.step();
+            for (place, weights) in self.places.iter().enumerate() {
+                let pixels = Pixels {
+                    sources: &[&spread_tiles[place * tiles * channels..]],
+                    step: channels,
+                    run: channels,
+                    count,
+                    residual: None,
+                    out_step: step,
+                };
+                let to = &mut product_tiles[place * tiles * step..];
+                matmul(weights, &Finish::default(), &pixels, to);
+            }
+            for (band, top) in (0..rows).step_by(TILE).enumerate() {
+                let at = (first + top) * out_row;
+                let tiles = Tiles {
+                    tiles: (band * across, across, tiles),
+                    rows: (rows - top).min(TILE),
+                    width: self.output.width,
+                    residual: residual.map(|r| &r[at..]),
+                };
+                gather(&self.ending, product_tiles, &tiles, &mut out[at..]);
+            }
+        }
+    }
+}
+
+/// Inputs beyond a map that tiles may reach into: one on each side belongs to the window, the rest to unfinished tiles.
+const _: () = assert!(SPAN == TILE + 2);
