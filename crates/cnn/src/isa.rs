@@ -103,6 +103,15 @@ impl Isa {
         }
     }
 
+    /// How many f32 a vector of half the size holds, where there is one.
+    pub(crate) fn half(self) -> Option<usize> {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => Some(8),
+            _ => None,
+        }
+    }
+
     /// How many vector registers there are.
     pub(crate) fn registers(self) -> usize {
         match self.0 {

@@ -31,11 +31,6 @@ impl Taps {
         Self { isa, channels, height, width, data, bias: padded(isa, bias) }
     }
 
-    /// Rows of the window.
-    pub(crate) fn height(&self) -> usize {
-        self.height
-    }
-
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         (self.data.len() + self.bias.len()) * size_of::<f32>()

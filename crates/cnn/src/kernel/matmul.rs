@@ -29,29 +29,40 @@ impl Default for Finish {
     }
 }
 
-/// A matrix of weights and a bias, laid out for one instruction set: blocks of 1 to 3 vectors of channels, in each
-/// for every depth the block's weights. Channels are padded with zeros to whole vectors.
+/// A matrix of weights and a bias, laid out for one instruction set: blocks of vectors of channels, in each for every depth
+/// the block's weights. Channels are padded with zeros to whole vectors.
 #[derive(Debug)]
 pub(crate) struct Weights {
     isa: Isa,
     depth: usize,
     channels: usize,
-    /// Vectors in each block.
-    blocks: Vec<usize>,
+    blocks: Vec<Block>,
     data: Lines<f32>,
     bias: Lines<f32>,
+}
+
+/// Channels that are computed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Block {
+    /// 1 to 3 vectors.
+    Vectors(usize),
+    /// Half a vector.
+    Half,
 }
 
 impl Weights {
     /// Lays out the weights that `weight(depth, channel)` gives.
     pub(crate) fn new(isa: Isa, depth: usize, bias: &[f32], weight: impl Fn(usize, usize) -> f32) -> Self {
-        let (lanes, channels) = (isa.lanes(), bias.len());
-        let blocks = blocks(isa, channels.div_ceil(lanes));
-        let vectors: usize = blocks.iter().sum();
-        let mut data = Lines::zeroed(vectors * lanes * depth);
+        let channels = bias.len();
+        let blocks = blocks(isa, channels);
+        let wide = |block: &Block| match block {
+            Block::Vectors(vectors) => vectors * isa.lanes(),
+            Block::Half => isa.lanes() / 2,
+        };
+        let all: usize = blocks.iter().map(wide).sum();
+        let mut data = Lines::zeroed(all * depth);
         let (mut at, mut first) = (0, 0);
-        for block in &blocks {
-            let wide = block * lanes;
+        for wide in blocks.iter().map(wide) {
             for k in 0..depth {
                 for (i, to) in data[at..][..wide].iter_mut().enumerate() {
                     if first + i < channels {
@@ -88,15 +99,21 @@ pub(crate) fn padded(isa: Isa, numbers: &[f32]) -> Lines<f32> {
     lines
 }
 
-/// Blocks of two vectors and an odd rest: one of three where the registers hold them with enough pixels beside,
-/// else one of one.
-fn blocks(isa: Isa, vectors: usize) -> Vec<usize> {
-    let twos = vectors / 2;
-    match vectors % 2 {
-        0 => vec![2; twos],
-        _ if twos > 0 && isa.registers() >= 32 => [vec![2; twos - 1], vec![3]].concat(),
-        _ => [vec![2; twos], vec![1]].concat(),
+/// Blocks of two vectors and an odd rest: one of three where the registers hold them with enough pixels beside, else one of
+/// one; and half a vector for channels that need no more.
+fn blocks(isa: Isa, channels: usize) -> Vec<Block> {
+    let lanes = isa.lanes();
+    let rest = channels % lanes;
+    let half = isa.half().is_some_and(|half| (1..=half).contains(&rest));
+    let vectors = if half { channels / lanes } else { channels.div_ceil(lanes) };
+    let mut blocks = vec![Block::Vectors(2); vectors / 2];
+    match blocks.last_mut() {
+        Some(last) if vectors % 2 == 1 && isa.registers() >= 32 => *last = Block::Vectors(3),
+        _ if vectors % 2 == 1 => blocks.push(Block::Vectors(1)),
+        _ => {}
     }
+    blocks.extend(half.then_some(Block::Half));
+    blocks
 }
 
 /// Where the pixels of one call come from and go to.
@@ -159,13 +176,18 @@ unsafe fn generic<S: Simd>(weights: &Weights, finish: &Finish, pixels: &Pixels<'
             // SAFETY: passed on to the caller; the blocks make up the weights' data.
             unsafe {
                 match block {
-                    1 => strip.run::<S, 1>(from, to),
-                    2 => strip.run::<S, 2>(from, to),
-                    _ => strip.run::<S, 3>(from, to),
+                    Block::Vectors(1) => strip.run::<S, 1>(from, to),
+                    Block::Vectors(2) => strip.run::<S, 2>(from, to),
+                    Block::Vectors(_) => strip.run::<S, 3>(from, to),
+                    Block::Half => strip.run::<S::Half, 1>(from, to),
                 }
-                data = data.add(block * S::LANES * weights.depth);
+                let wide = match block {
+                    Block::Vectors(vectors) => vectors * S::LANES,
+                    Block::Half => S::Half::LANES,
+                };
+                data = data.add(wide * weights.depth);
+                first += wide;
             }
-            first += block * S::LANES;
         }
         from = to;
     }

@@ -13,6 +13,7 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const PIXELS: [usize; 3] = [12, 6, 4];
     type Tail = __m256i;
+    type Half = Self;
 
     #[inline(always)]
     unsafe fn zero() -> Self {

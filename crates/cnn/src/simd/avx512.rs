@@ -13,6 +13,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const PIXELS: [usize; 3] = [14, 12, 8];
     type Tail = __mmask16;
+    type Half = super::Avx2;
 
     #[inline(always)]
     unsafe fn zero() -> Self {

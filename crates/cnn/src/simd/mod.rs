@@ -33,6 +33,8 @@ pub(crate) trait Simd: Copy {
     const PIXELS: [usize; 3];
     /// Which of the first numbers of a vector a tail has.
     type Tail: Copy;
+    /// A vector of half as many numbers, at half the cost, for channels that fill no more; or the same where there is none.
+    type Half: Simd;
 
     unsafe fn zero() -> Self;
     unsafe fn splat(value: f32) -> Self;

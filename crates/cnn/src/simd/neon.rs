@@ -13,6 +13,7 @@ impl Simd for Neon {
     const LANES: usize = 4;
     const PIXELS: [usize; 3] = [14, 12, 8];
     type Tail = usize;
+    type Half = Self;
 
     #[inline(always)]
     unsafe fn zero() -> Self {

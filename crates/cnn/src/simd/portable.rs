@@ -17,6 +17,7 @@ impl Simd for Portable {
     const LANES: usize = LANES;
     const PIXELS: [usize; 3] = [4, 2, 1];
     type Tail = usize;
+    type Half = Self;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
