@@ -7,6 +7,7 @@ mod graph;
 mod isa;
 mod kernel;
 mod op;
+pub mod pixels;
 mod plan;
 mod reference;
 mod simd;

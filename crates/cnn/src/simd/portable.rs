@@ -1,6 +1,6 @@
 //! Eight numbers in plain Rust.
 
-use super::Simd;
+use super::{Bytes, Simd, gather_each};
 
 const LANES: usize = 8;
 
@@ -72,5 +72,68 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         zip(self, other, |a, b| if a < b { a } else { b })
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Bytes for Portable {
+    type Words = [u32; LANES];
+    type Pick = u32;
+
+    #[inline(always)]
+    unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
+        unsafe {
+            match STEP {
+                1 => from.cast::<[u8; LANES]>().read_unaligned().map(u32::from),
+                2 => from.cast::<[[u8; 2]; LANES]>().read_unaligned().map(|b| u16::from_le_bytes(b).into()),
+                3 => from
+                    .cast::<[[u8; 3]; LANES]>()
+                    .read_unaligned()
+                    .map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0])),
+                _ => from.cast::<[[u8; 4]; LANES]>().read_unaligned().map(u32::from_le_bytes),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+        8 * n as u32
+    }
+    #[inline(always)]
+    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
+        Self(samples.map(|word| (word >> pick & 0xFF) as i32 as f32))
+    }
+    /// By way of signed numbers: older processors have an instruction for those.
+    #[inline(always)]
+    unsafe fn number(words: Self::Words) -> Self {
+        Self(words.map(|word| word as i32 as f32))
+    }
+    /// Unchecked: the checks for what an integer cannot hold would cost more than all the rest.
+    #[inline(always)]
+    unsafe fn whole(self) -> Self::Words {
+        self.0.map(|value| unsafe { value.to_int_unchecked::<i32>() } as u32)
+    }
+    #[inline(always)]
+    unsafe fn gather(
+        from: *const u8,
+        last: usize,
+        row: Self::Words,
+        stride: usize,
+        byte: Self::Words,
+        delta: usize,
+    ) -> Self::Words {
+        unsafe { gather_each(from, last, row, stride, byte, delta) }
+    }
+    #[inline(always)]
+    unsafe fn quads(row: *const f32, starts: *const u32) -> Self {
+        let quad = |at: u32| unsafe { row.add(at as usize).cast::<[f32; 4]>().read_unaligned() };
+        let ([a, b, c, d], [e, f, g, h]) = unsafe { (quad(*starts), quad(*starts.add(4))) };
+        Self([a, b, c, d, e, f, g, h])
+    }
+    #[inline(always)]
+    unsafe fn sum_quads(quads: [Self; 4]) -> Self {
+        Self(std::array::from_fn(|i| {
+            let quad = &quads[i % 4].0[i / 4 * 4..][..4];
+            (quad[0] + quad[2]) + (quad[1] + quad[3])
+        }))
     }
 }
