@@ -263,17 +263,42 @@ kernel! {
 unsafe fn generic_across<S: Bytes>(
     first: &Taps,
     others: Option<&Taps>,
-    [line, second, third]: [*const f32; 3],
+    lines: [*const f32; 3],
     colors: &Colors,
     out: *mut f32,
     plane: usize,
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
+        if first.groups == 1 && others.is_none_or(|taps| taps.groups == 1) {
+            all::<S, true>(first, others, lines, colors, out, plane);
+        } else {
+            all::<S, false>(first, others, lines, colors, out, plane);
+        }
+    }
+}
+
+/// All targets; with `SHORT` no run is longer than four samples, as is usual.
+///
+/// # Safety
+/// As [`across`] checks.
+#[inline(always)]
+unsafe fn all<S: Bytes, const SHORT: bool>(
+    first: &Taps,
+    others: Option<&Taps>,
+    [line, second, third]: [*const f32; 3],
+    colors: &Colors,
+    out: *mut f32,
+    plane: usize,
+) {
+    let runs = Runs::of(first);
+    let others = others.map(Runs::of);
+    // SAFETY: passed on to the caller.
+    unsafe {
         for x in (0..first.len).step_by(S::LANES) {
-            let [a] = sums::<S, 1>(first, [line], x);
-            let [b, c] = match others {
-                Some(taps) => sums::<S, 2>(taps, [second, third], x),
+            let [a] = runs.sums::<S, 1, SHORT>([line], x);
+            let [b, c] = match &others {
+                Some(runs) => runs.sums::<S, 2, SHORT>([second, third], x),
                 None => [S::zero(); 2],
             };
             finish([a, b, c], None, colors, out.add(x), plane, first.len - x);
@@ -281,26 +306,45 @@ unsafe fn generic_across<S: Bytes>(
     }
 }
 
-/// In each of N lines, the sums of the runs of a vector of targets from `x` on.
-///
-/// # Safety
-/// As [`across`] checks.
-#[inline(always)]
-unsafe fn sums<S: Bytes, const N: usize>(taps: &Taps, lines: [*const f32; N], x: usize) -> [S; N] {
-    // SAFETY: passed on to the caller; starts and weights are padded to whole vectors.
-    unsafe {
-        let mut sums = [[S::zero(); 4]; N];
-        let starts = taps.starts.as_ptr().add(x);
-        let weights = taps.weights.as_ptr().add(x * 4 * taps.groups);
-        add::<S, N>(&mut sums, lines, starts, weights);
-        for group in 1..taps.groups {
-            let mut further = lines;
-            unroll!(I < N => { further[I] = further[I].add(4 * group); });
-            add::<S, N>(&mut sums, further, starts, weights.add(group * 4 * S::LANES));
+/// [`Taps`] as the loop needs them.
+#[derive(Clone, Copy)]
+struct Runs {
+    groups: usize,
+    starts: *const u32,
+    weights: *const f32,
+}
+
+impl Runs {
+    #[inline(always)]
+    fn of(taps: &Taps) -> Self {
+        Self { groups: taps.groups, starts: taps.starts.as_ptr(), weights: taps.weights.as_ptr() }
+    }
+
+    /// In each of N lines, the sums of the runs of a vector of targets from `x` on.
+    ///
+    /// # Safety
+    /// As [`across`] checks; with `SHORT` there is one group.
+    #[inline(always)]
+    unsafe fn sums<S: Bytes, const N: usize, const SHORT: bool>(
+        &self,
+        lines: [*const f32; N],
+        x: usize,
+    ) -> [S; N] {
+        // SAFETY: passed on to the caller; starts and weights are padded to whole vectors.
+        unsafe {
+            let mut sums = [[S::zero(); 4]; N];
+            let starts = self.starts.add(x);
+            let groups = if SHORT { 1 } else { self.groups };
+            let weights = self.weights.add(x * 4 * groups);
+            for group in 0..groups {
+                let mut from = lines;
+                unroll!(I < N => { from[I] = from[I].add(4 * group); });
+                add::<S, N>(&mut sums, from, starts, weights.add(group * 4 * S::LANES));
+            }
+            let mut all = [S::zero(); N];
+            unroll!(I < N => { all[I] = S::sum_quads(sums[I]); });
+            all
         }
-        let mut all = [S::zero(); N];
-        unroll!(I < N => { all[I] = S::sum_quads(sums[I]); });
-        all
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::avx2::two_quads;
+use super::avx2::{eight_words, two_quads};
 use super::{Bytes, Simd, gather_each, pattern};
 
 #[derive(Clone, Copy)]
@@ -116,7 +116,7 @@ impl Bytes for Avx512 {
     ) -> Self::Words {
         unsafe {
             if last > i32::MAX as usize {
-                // Farther than the instruction reaches.
+                // Farther than sums of 32 bits reach.
                 let (mut rows, mut bytes) = ([0_u32; Self::LANES], [0_u32; Self::LANES]);
                 _mm512_storeu_si512(rows.as_mut_ptr().cast(), row);
                 _mm512_storeu_si512(bytes.as_mut_ptr().cast(), byte);
@@ -126,7 +126,10 @@ impl Bytes for Avx512 {
             let at = _mm512_add_epi32(_mm512_mullo_epi32(row, _mm512_set1_epi32(stride as i32)), byte);
             let at = _mm512_add_epi32(at, _mm512_set1_epi32(delta as i32));
             let inside = _mm512_min_epu32(at, _mm512_set1_epi32(last as i32));
-            let words = _mm512_i32gather_epi32::<1>(inside, from.cast());
+            let mut places = [0_u32; Self::LANES];
+            _mm512_storeu_si512(places.as_mut_ptr().cast(), inside);
+            let low = _mm512_castsi256_si512(eight_words(from, places.as_ptr()));
+            let words = _mm512_inserti64x4::<1>(low, eight_words(from, places[8..].as_ptr()));
             _mm512_srlv_epi32(words, _mm512_slli_epi32::<3>(_mm512_sub_epi32(at, inside)))
         }
     }
