@@ -184,7 +184,7 @@ pub struct Taps {
     reach: usize,
     /// Where the runs start, padded to whole vectors.
     starts: buffer::Lines<u32>,
-    /// For each vector of targets, for each four samples of their runs, the weights as [`Bytes::quads`] has samples.
+    /// For each vector of targets, for each four samples of their runs, the weights as [`Bytes::neighbors`] has samples.
     weights: buffer::Lines<f32>,
 }
 
@@ -211,8 +211,13 @@ impl Taps {
         for (i, weight) in weights.iter().enumerate() {
             let (target, tap) = (i / taps, i % taps);
             let (vector, lane) = (target / lanes, target % lanes);
-            let quad = ((vector * groups + tap / 4) * 4 + lane % 4) * lanes + lane / 4 * 4;
-            laid.weights[quad + tap % 4] = *weight;
+            // The order of `Bytes::neighbors`.
+            let place = if isa == Isa::PORTABLE {
+                tap % 4 * lanes + lane
+            } else {
+                lane % 4 * lanes + lane / 4 * 4 + tap % 4
+            };
+            laid.weights[(vector * groups + tap / 4) * 4 * lanes + place] = *weight;
         }
         laid
     }
@@ -342,7 +347,7 @@ impl Runs {
                 add::<S, N>(&mut sums, from, starts, weights.add(group * 4 * S::LANES));
             }
             let mut all = [S::zero(); N];
-            unroll!(I < N => { all[I] = S::sum_quads(sums[I]); });
+            unroll!(I < N => { all[I] = S::sum_neighbors(sums[I]); });
             all
         }
     }
@@ -364,7 +369,7 @@ unsafe fn add<S: Bytes, const N: usize>(
         unroll!(P < 4 => {
             let weight = S::load(weights.add(P * S::LANES));
             unroll!(I < N => {
-                sums[I][P] = S::quads(lines[I], starts.add(P)).mul_add(weight, sums[I][P]);
+                sums[I][P] = S::neighbors(lines[I], starts, P).mul_add(weight, sums[I][P]);
             });
         });
     }

@@ -131,11 +131,11 @@ impl Bytes for Avx2 {
         }
     }
     #[inline(always)]
-    unsafe fn quads(row: *const f32, starts: *const u32) -> Self {
-        Self(unsafe { two_quads(row, starts) })
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
+        Self(unsafe { two_quads(row, starts.add(p)) })
     }
     #[inline(always)]
-    unsafe fn sum_quads([a, b, c, d]: [Self; 4]) -> Self {
+    unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
         unsafe {
             let ab = _mm256_add_ps(_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
             let cd = _mm256_add_ps(_mm256_unpacklo_ps(c.0, d.0), _mm256_unpackhi_ps(c.0, d.0));
@@ -149,7 +149,7 @@ impl Bytes for Avx2 {
 /// Four neighbours from the first and from the fifth of `starts` on.
 ///
 /// # Safety
-/// As with [`Bytes::quads`].
+/// As with [`Bytes::neighbors`].
 #[inline(always)]
 pub(super) unsafe fn two_quads(row: *const f32, starts: *const u32) -> __m256 {
     // SAFETY: passed on to the caller.

@@ -134,14 +134,14 @@ impl Bytes for Avx512 {
         }
     }
     #[inline(always)]
-    unsafe fn quads(row: *const f32, starts: *const u32) -> Self {
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
         unsafe {
-            let low = _mm512_castps256_ps512(two_quads(row, starts));
-            Self(_mm512_insertf32x8::<1>(low, two_quads(row, starts.add(8))))
+            let low = _mm512_castps256_ps512(two_quads(row, starts.add(p)));
+            Self(_mm512_insertf32x8::<1>(low, two_quads(row, starts.add(8 + p))))
         }
     }
     #[inline(always)]
-    unsafe fn sum_quads([a, b, c, d]: [Self; 4]) -> Self {
+    unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
         unsafe {
             let ab = _mm512_add_ps(_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
             let cd = _mm512_add_ps(_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));

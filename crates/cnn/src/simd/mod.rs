@@ -86,10 +86,11 @@ pub(crate) trait Bytes: Simd {
         byte: Self::Words,
         delta: usize,
     ) -> Self::Words;
-    /// Four neighbours from each of LANES / 4 places of `row`: quarter q of the vector from `starts[4 * q]` on.
-    unsafe fn quads(row: *const f32, starts: *const u32) -> Self;
-    /// Number 4 * q + p is the sum of quarter q of vector p.
-    unsafe fn sum_quads(quads: [Self; 4]) -> Self;
+    /// Vector `p` of the four that hold four neighbours in `row` from each of LANES `starts` on: in its quarter q
+    /// those from `starts[4 * q + p]`. Only [`Portable`] has neighbour `p` of all starts instead.
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self;
+    /// The sums of what came from each start, of the four vectors that [`Bytes::neighbors`] makes.
+    unsafe fn sum_neighbors(all: [Self; 4]) -> Self;
 }
 
 /// For table look-ups in sixteen bytes: byte `n` of four samples of `STEP` bytes (of 3, packed; else in words of

@@ -131,11 +131,11 @@ impl Bytes for Neon {
         }
     }
     #[inline(always)]
-    unsafe fn quads(row: *const f32, starts: *const u32) -> Self {
-        Self(unsafe { vld1q_f32(row.add(*starts as usize)) })
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
+        Self(unsafe { vld1q_f32(row.add(*starts.add(p) as usize)) })
     }
     #[inline(always)]
-    unsafe fn sum_quads([a, b, c, d]: [Self; 4]) -> Self {
+    unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
         Self(unsafe { vpaddq_f32(vpaddq_f32(a.0, b.0), vpaddq_f32(c.0, d.0)) })
     }
 }

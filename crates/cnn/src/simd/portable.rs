@@ -82,16 +82,13 @@ impl Bytes for Portable {
 
     #[inline(always)]
     unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
-        unsafe {
-            match STEP {
-                1 => from.cast::<[u8; LANES]>().read_unaligned().map(u32::from),
-                2 => from.cast::<[[u8; 2]; LANES]>().read_unaligned().map(|b| u16::from_le_bytes(b).into()),
-                3 => from
-                    .cast::<[[u8; 3]; LANES]>()
-                    .read_unaligned()
-                    .map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0])),
-                _ => from.cast::<[[u8; 4]; LANES]>().read_unaligned().map(u32::from_le_bytes),
-            }
+        let byte = |i: usize, n: usize| unsafe { u32::from(*from.add(i * STEP + n)) << (8 * n) };
+        // Byte by byte: the compiler makes vectors of these reads, not of larger ones.
+        match STEP {
+            1 => std::array::from_fn(|i| byte(i, 0)),
+            2 => std::array::from_fn(|i| byte(i, 0) | byte(i, 1)),
+            3 => std::array::from_fn(|i| byte(i, 0) | byte(i, 1) | byte(i, 2)),
+            _ => std::array::from_fn(|i| byte(i, 0) | byte(i, 1) | byte(i, 2) | byte(i, 3)),
         }
     }
     #[inline(always)]
@@ -124,16 +121,11 @@ impl Bytes for Portable {
         unsafe { gather_each(from, last, row, stride, byte, delta) }
     }
     #[inline(always)]
-    unsafe fn quads(row: *const f32, starts: *const u32) -> Self {
-        let quad = |at: u32| unsafe { row.add(at as usize).cast::<[f32; 4]>().read_unaligned() };
-        let ([a, b, c, d], [e, f, g, h]) = unsafe { (quad(*starts), quad(*starts.add(4))) };
-        Self([a, b, c, d, e, f, g, h])
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
+        Self(std::array::from_fn(|i| unsafe { *row.add(*starts.add(i) as usize + p) }))
     }
     #[inline(always)]
-    unsafe fn sum_quads(quads: [Self; 4]) -> Self {
-        Self(std::array::from_fn(|i| {
-            let quad = &quads[i % 4].0[i / 4 * 4..][..4];
-            (quad[0] + quad[2]) + (quad[1] + quad[3])
-        }))
+    unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
+        Self(std::array::from_fn(|i| (a.0[i] + c.0[i]) + (b.0[i] + d.0[i])))
     }
 }
