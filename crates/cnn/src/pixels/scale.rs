@@ -344,7 +344,7 @@ impl Runs {
             for group in 0..groups {
                 let mut from = lines;
                 unroll!(I < N => { from[I] = from[I].add(4 * group); });
-                add::<S, N>(&mut sums, from, starts, weights.add(group * 4 * S::LANES));
+                add::<S, N, 4>(&mut sums, from, starts, weights.add(group * 4 * S::LANES));
             }
             let mut all = [S::zero(); N];
             unroll!(I < N => { all[I] = S::sum_neighbors(sums[I]); });
@@ -353,20 +353,20 @@ impl Runs {
     }
 }
 
-/// Adds four samples of each run, weighted.
+/// Adds Q samples, four, of each run, weighted.
 ///
 /// # Safety
 /// As [`across`] checks.
 #[inline(always)]
-unsafe fn add<S: Bytes, const N: usize>(
-    sums: &mut [[S; 4]; N],
+unsafe fn add<S: Bytes, const N: usize, const Q: usize>(
+    sums: &mut [[S; Q]; N],
     lines: [*const f32; N],
     starts: *const u32,
     weights: *const f32,
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
-        unroll!(P < 4 => {
+        unroll!(P < Q => {
             let weight = S::load(weights.add(P * S::LANES));
             unroll!(I < N => {
                 sums[I][P] = S::neighbors(lines[I], starts, P).mul_add(weight, sums[I][P]);
