@@ -9,7 +9,6 @@ use super::Normalize;
 pub(super) struct Channels<'a> {
     planes: [Plane<'a>; 3],
     count: usize,
-    gray: bool,
     /// Red, green and blue as `m[0] * first + m[1] * second + m[2] * third + m[3]`, before the clamp to 0..=255.
     rgb: [[f32; 4]; 3],
 }
@@ -34,7 +33,7 @@ impl<'a> Channels<'a> {
             PixelLayout::Rgb8 => ([plane(0, 3, whole, [Some(0), Some(1), Some(2)]); 3], 1),
             PixelLayout::Gray8 => ([first; 3], 1),
         };
-        Self { planes, count, gray: image.layout() == PixelLayout::Gray8, rgb: matrix(image) }
+        Self { planes, count, rgb: matrix(image) }
     }
 
     /// The planes, each with one or more of the channels, none of which is in two.
@@ -44,8 +43,7 @@ impl<'a> Channels<'a> {
 
     /// The planes of the channels in their order: one for a grey picture, else three.
     pub(super) fn by_channel(&self) -> impl Iterator<Item = &Plane<'a>> {
-        (0..if self.gray { 1 } else { 3 })
-            .filter_map(|c| self.planes().iter().find(|plane| plane.bytes[c].is_some()))
+        (0..3).filter_map(|c| self.planes().iter().find(|plane| plane.bytes[c].is_some()))
     }
 
     /// The plane of the second channel and, here or in another like it, the third; `None` for a grey picture.
