@@ -29,6 +29,13 @@ impl<T: Pod> Lines<T> {
     }
 }
 
+impl<T: Pod> Default for Lines<T> {
+    /// No numbers.
+    fn default() -> Self {
+        Self::zeroed(0)
+    }
+}
+
 impl<T: Pod> Deref for Lines<T> {
     type Target = [T];
 

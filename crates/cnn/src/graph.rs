@@ -175,7 +175,7 @@ impl Graph {
                 length("affine", "scale", expected, scale.len())?;
                 length("affine", "shift", expected, shift.len())?;
             }
-            Unary::Clip(low, high) if !(low <= high) => {
+            Unary::Clip(low, high) if low.partial_cmp(high).is_none_or(std::cmp::Ordering::is_gt) => {
                 let what = format!("bounds of {low} and {high}");
                 return Err(GraphError::Setting { op: "clip", what });
             }

@@ -11,6 +11,7 @@ mod kernel;
 mod layer;
 mod op;
 mod patches;
+pub mod pixels;
 mod plan;
 mod reference;
 mod session;

@@ -131,14 +131,14 @@ impl Noise {
 
 /// A graph of about `size` operators, with one to three outputs.
 fn graph(noise: &mut Noise, input: Shape, size: usize) -> Graph {
-    let (mut graph, x) = Graph::new(input).unwrap();
+    let (mut graph, x) = Graph::new(input).expect("an input");
     let mut values = vec![x];
     for _ in 0..size {
         // What does not fit a small map is left out.
-        if let Ok(value) = noise.grow(&mut graph, &values) {
-            if graph.shape(value).len() < 20_000 {
-                values.push(value);
-            }
+        if let Ok(value) = noise.grow(&mut graph, &values)
+            && graph.shape(value).len() < 20_000
+        {
+            values.push(value);
         }
     }
     let order = |n: usize| if n == 0 { Order::Planar } else { Order::Interleaved };
@@ -154,7 +154,7 @@ fn check(graph: &Graph, noise: &mut Noise) {
     let input = noise.numbers(graph.input_shape().len(), 1.0);
     let expected = graph.evaluate(&input);
     for isa in Isa::available() {
-        let plan = Plan::new(graph, *isa).unwrap();
+        let plan = Plan::new(graph, *isa).expect("a plan");
         let mut session = plan.session();
         // Twice: what a run leaves behind must not matter.
         for _ in 0..2 {

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Simd;
+use super::{Bytes, Simd, gather_each, pattern};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(__m256);
@@ -69,5 +69,120 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         Self(unsafe { _mm256_min_ps(self.0, other.0) })
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Bytes for Avx2 {
+    type Words = __m256i;
+    type Pick = __m256i;
+
+    #[inline(always)]
+    unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
+        unsafe {
+            match STEP {
+                1 => _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast())),
+                2 => _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast())),
+                3 => _mm256_loadu2_m128i(from.add(12).cast(), from.cast()),
+                _ => _mm256_loadu_si256(from.cast()),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+        unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(pattern::<STEP>(n).as_ptr().cast())) }
+    }
+    #[inline(always)]
+    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
+        unsafe { Self::number(_mm256_shuffle_epi8(samples, pick)) }
+    }
+    #[inline(always)]
+    unsafe fn number(words: Self::Words) -> Self {
+        Self(unsafe { _mm256_cvtepi32_ps(words) })
+    }
+    #[inline(always)]
+    unsafe fn whole(self) -> Self::Words {
+        unsafe { _mm256_cvttps_epi32(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn gather(
+        from: *const u8,
+        last: usize,
+        row: Self::Words,
+        stride: usize,
+        byte: Self::Words,
+        delta: usize,
+    ) -> Self::Words {
+        unsafe {
+            if last > i32::MAX as usize {
+                // Farther than sums of 32 bits reach.
+                let (mut rows, mut bytes) = ([0_u32; Self::LANES], [0_u32; Self::LANES]);
+                _mm256_storeu_si256(rows.as_mut_ptr().cast(), row);
+                _mm256_storeu_si256(bytes.as_mut_ptr().cast(), byte);
+                let words = gather_each(from, last, rows, stride, bytes, delta);
+                return _mm256_loadu_si256(words.as_ptr().cast());
+            }
+            let at = _mm256_add_epi32(_mm256_mullo_epi32(row, _mm256_set1_epi32(stride as i32)), byte);
+            let at = _mm256_add_epi32(at, _mm256_set1_epi32(delta as i32));
+            let inside = _mm256_min_epu32(at, _mm256_set1_epi32(last as i32));
+            let mut places = [0_u32; Self::LANES];
+            _mm256_storeu_si256(places.as_mut_ptr().cast(), inside);
+            let words = eight_words(from, places.as_ptr());
+            _mm256_srlv_epi32(words, _mm256_slli_epi32::<3>(_mm256_sub_epi32(at, inside)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
+        Self(unsafe { two_quads(row, starts.add(p)) })
+    }
+    #[inline(always)]
+    unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
+        unsafe {
+            let ab = _mm256_add_ps(_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
+            let cd = _mm256_add_ps(_mm256_unpacklo_ps(c.0, d.0), _mm256_unpackhi_ps(c.0, d.0));
+            let (ab, cd) = (_mm256_castps_pd(ab), _mm256_castps_pd(cd));
+            let (low, high) = (_mm256_unpacklo_pd(ab, cd), _mm256_unpackhi_pd(ab, cd));
+            Self(_mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high)))
+        }
+    }
+}
+
+/// Four neighbours from the first and from the fifth of `starts` on.
+///
+/// # Safety
+/// As with [`Bytes::neighbors`].
+#[inline(always)]
+pub(super) unsafe fn two_quads(row: *const f32, starts: *const u32) -> __m256 {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let low = _mm_loadu_ps(row.add(*starts as usize));
+        _mm256_set_m128(_mm_loadu_ps(row.add(*starts.add(4) as usize)), low)
+    }
+}
+
+/// The four bytes from each of eight `places` after `from`. The instruction for this is no faster on some processors
+/// and several times slower on others, whose makers have closed a leak in it.
+///
+/// # Safety
+/// The processor has the instructions, and `from` is good for the bytes.
+#[inline(always)]
+pub(super) unsafe fn eight_words(from: *const u8, places: *const u32) -> __m256i {
+    // SAFETY: passed on to the caller.
+    unsafe { _mm256_set_m128i(four_words(from, places.add(4)), four_words(from, places)) }
+}
+
+/// As [`eight_words`].
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn four_words(from: *const u8, places: *const u32) -> __m128i {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let [a, b, c, d] = places.cast::<[u32; 4]>().read();
+        let words = _mm_loadu_si32(from.add(a as usize).cast());
+        let words = _mm_insert_epi32::<1>(words, from.add(b as usize).cast::<i32>().read_unaligned());
+        let words = _mm_insert_epi32::<2>(words, from.add(c as usize).cast::<i32>().read_unaligned());
+        _mm_insert_epi32::<3>(words, from.add(d as usize).cast::<i32>().read_unaligned())
     }
 }

@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::Simd;
+use super::avx2::{eight_words, two_quads};
+use super::{Bytes, Simd, gather_each, pattern};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(__m512);
@@ -66,5 +67,88 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         Self(unsafe { _mm512_min_ps(self.0, other.0) })
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Bytes for Avx512 {
+    type Words = __m512i;
+    type Pick = __m512i;
+
+    #[inline(always)]
+    unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
+        unsafe {
+            match STEP {
+                1 => _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast())),
+                2 => _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast())),
+                3 => {
+                    let low = _mm256_loadu2_m128i(from.add(12).cast(), from.cast());
+                    let high = _mm256_loadu2_m128i(from.add(36).cast(), from.add(24).cast());
+                    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+                }
+                _ => _mm512_loadu_si512(from.cast()),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+        unsafe { _mm512_broadcast_i32x4(_mm_loadu_si128(pattern::<STEP>(n).as_ptr().cast())) }
+    }
+    #[inline(always)]
+    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
+        unsafe { Self::number(_mm512_shuffle_epi8(samples, pick)) }
+    }
+    #[inline(always)]
+    unsafe fn number(words: Self::Words) -> Self {
+        Self(unsafe { _mm512_cvtepi32_ps(words) })
+    }
+    #[inline(always)]
+    unsafe fn whole(self) -> Self::Words {
+        unsafe { _mm512_cvttps_epi32(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn gather(
+        from: *const u8,
+        last: usize,
+        row: Self::Words,
+        stride: usize,
+        byte: Self::Words,
+        delta: usize,
+    ) -> Self::Words {
+        unsafe {
+            if last > i32::MAX as usize {
+                // Farther than sums of 32 bits reach.
+                let (mut rows, mut bytes) = ([0_u32; Self::LANES], [0_u32; Self::LANES]);
+                _mm512_storeu_si512(rows.as_mut_ptr().cast(), row);
+                _mm512_storeu_si512(bytes.as_mut_ptr().cast(), byte);
+                let words = gather_each(from, last, rows, stride, bytes, delta);
+                return _mm512_loadu_si512(words.as_ptr().cast());
+            }
+            let at = _mm512_add_epi32(_mm512_mullo_epi32(row, _mm512_set1_epi32(stride as i32)), byte);
+            let at = _mm512_add_epi32(at, _mm512_set1_epi32(delta as i32));
+            let inside = _mm512_min_epu32(at, _mm512_set1_epi32(last as i32));
+            let mut places = [0_u32; Self::LANES];
+            _mm512_storeu_si512(places.as_mut_ptr().cast(), inside);
+            let low = _mm512_castsi256_si512(eight_words(from, places.as_ptr()));
+            let words = _mm512_inserti64x4::<1>(low, eight_words(from, places[8..].as_ptr()));
+            _mm512_srlv_epi32(words, _mm512_slli_epi32::<3>(_mm512_sub_epi32(at, inside)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
+        unsafe {
+            let low = _mm512_castps256_ps512(two_quads(row, starts.add(p)));
+            Self(_mm512_insertf32x8::<1>(low, two_quads(row, starts.add(8 + p))))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
+        unsafe {
+            let ab = _mm512_add_ps(_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
+            let cd = _mm512_add_ps(_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));
+            let (ab, cd) = (_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+            let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
+            Self(_mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high)))
+        }
     }
 }

@@ -51,8 +51,79 @@ pub(crate) trait Simd: Copy {
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
+    /// The larger ones; `other` where `self` is no number.
     unsafe fn max(self, other: Self) -> Self;
+    /// The smaller ones; `other` where `self` is no number.
     unsafe fn min(self, other: Self) -> Self;
+}
+
+/// What vectors do with bytes: pictures are made of them.
+///
+/// # Safety of every method
+/// As with [`Simd`].
+pub(crate) trait Bytes: Simd {
+    /// A whole number for each number of the vector, or the bytes it is found in.
+    type Words: Copy;
+    /// Which byte of each sample is meant.
+    type Pick: Copy;
+
+    /// Reads LANES samples of STEP bytes, 1 to 4, and with 3 another four bytes that do not count.
+    unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words;
+    /// Byte `n` of samples of STEP bytes.
+    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick;
+    /// That byte of each sample.
+    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self;
+    /// The whole numbers, which are below 2^31; samples of one byte are such.
+    unsafe fn number(words: Self::Words) -> Self;
+    /// The whole parts of numbers from 0 to below 2^31.
+    unsafe fn whole(self) -> Self::Words;
+    /// For each number the four bytes, a sample of four, from `row` * `stride` + `byte` + `delta` on, but none from
+    /// `last` + 4 on: `from` is good for so many, and for these there are zeros. Reads nothing else whatever the
+    /// numbers are.
+    unsafe fn gather(
+        from: *const u8,
+        last: usize,
+        row: Self::Words,
+        stride: usize,
+        byte: Self::Words,
+        delta: usize,
+    ) -> Self::Words;
+    /// Vector `p` of the four that hold four neighbours in `row` from each of LANES `starts` on: in its quarter q
+    /// those from `starts[4 * q + p]`. Only [`Portable`] has neighbour `p` of all starts instead.
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self;
+    /// The sums of what came from each start, of the four vectors that [`Bytes::neighbors`] makes.
+    unsafe fn sum_neighbors(all: [Self; 4]) -> Self;
+}
+
+/// For table look-ups in sixteen bytes: byte `n` of four samples of `STEP` bytes (of 3, packed; else in words of
+/// four), each as a word.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn pattern<const STEP: usize>(n: usize) -> [u8; 16] {
+    const NOTHING: u8 = 0x80;
+    let step = if STEP == 3 { 3 } else { 4 };
+    std::array::from_fn(|i| if i % 4 == 0 { (i / 4 * step + n) as u8 } else { NOTHING })
+}
+
+/// [`Bytes::gather`] where no instruction does it.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn gather_each<const LANES: usize>(
+    from: *const u8,
+    last: usize,
+    rows: [u32; LANES],
+    stride: usize,
+    bytes: [u32; LANES],
+    delta: usize,
+) -> [u32; LANES] {
+    std::array::from_fn(|i| {
+        let at = (rows[i] as usize).wrapping_mul(stride).wrapping_add(bytes[i] as usize).wrapping_add(delta);
+        let inside = at.min(last);
+        // SAFETY: `inside` + 4 <= `last` + 4.
+        let word = u32::from_le_bytes(unsafe { from.add(inside).cast::<[u8; 4]>().read_unaligned() });
+        word.checked_shr(8 * (at - inside).min(4) as u32).unwrap_or(0)
+    })
 }
 
 /// Makes the safe-to-dispatch entry of a generic kernel: `fn name(isa, arguments…)`, unsafe as the kernel is.

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::Simd;
+use super::{Bytes, Simd, gather_each, pattern};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Neon(float32x4_t);
@@ -69,10 +69,74 @@ impl Simd for Neon {
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
-        Self(unsafe { vmaxq_f32(self.0, other.0) })
+        Self(unsafe { vmaxnmq_f32(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
-        Self(unsafe { vminq_f32(self.0, other.0) })
+        Self(unsafe { vminnmq_f32(self.0, other.0) })
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Bytes for Neon {
+    type Words = uint32x4_t;
+    type Pick = uint8x16_t;
+
+    #[inline(always)]
+    unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
+        unsafe {
+            match STEP {
+                1 => {
+                    let four = vreinterpret_u8_u32(vdup_n_u32(from.cast::<u32>().read_unaligned()));
+                    vmovl_u16(vget_low_u16(vmovl_u8(four)))
+                }
+                2 => vmovl_u16(vreinterpret_u16_u8(vld1_u8(from))),
+                _ => vreinterpretq_u32_u8(vld1q_u8(from)),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+        unsafe { vld1q_u8(pattern::<STEP>(n).as_ptr()) }
+    }
+    #[inline(always)]
+    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
+        unsafe {
+            let bytes = vqtbl1q_u8(vreinterpretq_u8_u32(samples), pick);
+            Self::number(vreinterpretq_u32_u8(bytes))
+        }
+    }
+    #[inline(always)]
+    unsafe fn number(words: Self::Words) -> Self {
+        Self(unsafe { vcvtq_f32_u32(words) })
+    }
+    #[inline(always)]
+    unsafe fn whole(self) -> Self::Words {
+        unsafe { vcvtq_u32_f32(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn gather(
+        from: *const u8,
+        last: usize,
+        row: Self::Words,
+        stride: usize,
+        byte: Self::Words,
+        delta: usize,
+    ) -> Self::Words {
+        unsafe {
+            let (mut rows, mut bytes) = ([0_u32; 4], [0_u32; 4]);
+            vst1q_u32(rows.as_mut_ptr(), row);
+            vst1q_u32(bytes.as_mut_ptr(), byte);
+            let words = gather_each(from, last, rows, stride, bytes, delta);
+            vld1q_u32(words.as_ptr())
+        }
+    }
+    #[inline(always)]
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
+        Self(unsafe { vld1q_f32(row.add(*starts.add(p) as usize)) })
+    }
+    #[inline(always)]
+    unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
+        Self(unsafe { vpaddq_f32(vpaddq_f32(a.0, b.0), vpaddq_f32(c.0, d.0)) })
     }
 }

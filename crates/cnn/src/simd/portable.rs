@@ -1,6 +1,6 @@
 //! Eight numbers in plain Rust.
 
-use super::Simd;
+use super::{Bytes, Simd, gather_each};
 
 const LANES: usize = 8;
 
@@ -73,5 +73,60 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         zip(self, other, |a, b| if a < b { a } else { b })
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Bytes for Portable {
+    type Words = [u32; LANES];
+    type Pick = u32;
+
+    #[inline(always)]
+    unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
+        let byte = |i: usize, n: usize| unsafe { u32::from(*from.add(i * STEP + n)) << (8 * n) };
+        // Byte by byte: the compiler makes vectors of these reads, not of larger ones.
+        match STEP {
+            1 => std::array::from_fn(|i| byte(i, 0)),
+            2 => std::array::from_fn(|i| byte(i, 0) | byte(i, 1)),
+            3 => std::array::from_fn(|i| byte(i, 0) | byte(i, 1) | byte(i, 2)),
+            _ => std::array::from_fn(|i| byte(i, 0) | byte(i, 1) | byte(i, 2) | byte(i, 3)),
+        }
+    }
+    #[inline(always)]
+    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+        8 * n as u32
+    }
+    #[inline(always)]
+    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
+        Self(samples.map(|word| (word >> pick & 0xFF) as i32 as f32))
+    }
+    /// By way of signed numbers: older processors have an instruction for those.
+    #[inline(always)]
+    unsafe fn number(words: Self::Words) -> Self {
+        Self(words.map(|word| word as i32 as f32))
+    }
+    /// Unchecked: the checks for what an integer cannot hold would cost more than all the rest.
+    #[inline(always)]
+    unsafe fn whole(self) -> Self::Words {
+        self.0.map(|value| unsafe { value.to_int_unchecked::<i32>() } as u32)
+    }
+    #[inline(always)]
+    unsafe fn gather(
+        from: *const u8,
+        last: usize,
+        row: Self::Words,
+        stride: usize,
+        byte: Self::Words,
+        delta: usize,
+    ) -> Self::Words {
+        unsafe { gather_each(from, last, row, stride, byte, delta) }
+    }
+    #[inline(always)]
+    unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
+        Self(std::array::from_fn(|i| unsafe { *row.add(*starts.add(i) as usize + p) }))
+    }
+    #[inline(always)]
+    unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
+        Self(std::array::from_fn(|i| (a.0[i] + c.0[i]) + (b.0[i] + d.0[i])))
     }
 }

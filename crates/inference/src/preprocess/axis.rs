@@ -1,5 +1,8 @@
 //! Which samples make up each sample of a scaled row or column, and with what weights.
 
+use passerby_cnn::Isa;
+use passerby_cnn::pixels::Taps;
+
 /// One axis of a scaling: for each target pixel, a run of source samples and their weights, which sum to 1.
 ///
 /// All runs are equally long; shorter ones are filled up with weights of 0, inside the source.
@@ -16,19 +19,43 @@ pub(super) struct Axis {
     pub(super) weights: Vec<f32>,
 }
 
+/// The axis of the columns, its runs laid out for the kernels.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    axis: Axis,
+    taps: Option<Taps>,
+}
+
+impl Columns {
+    /// As [`Axis::prepare`].
+    pub(super) fn prepare(&mut self, isa: Isa, size: usize, block: usize, target: usize) {
+        if self.axis.prepare(size, block, target) {
+            self.taps = Some(Taps::new(isa, &self.axis.starts, &self.axis.weights));
+        }
+    }
+
+    /// The runs.
+    ///
+    /// # Panics
+    /// Before the axis was prepared.
+    pub(super) fn taps(&self) -> &Taps {
+        self.taps.as_ref().expect("an axis is prepared before it is used")
+    }
+}
+
 /// Less of a source sample than this does not count: it is rounding error.
 const NOTHING: f64 = 1e-6;
 
 impl Axis {
     /// Prepares the axis for a source of `size` pixels of which `block` share a sample, and `target` pixels.
-    /// Nothing is done where it is prepared for them already.
+    /// Nothing is done where it is prepared for them already, and false returned.
     ///
     /// A shrinking axis averages: a target pixel is the mean of the source pixels it covers, in parts where it
     /// covers them in parts (OpenCV's `INTER_AREA`). Others interpolate linearly between sample centres, and repeat
     /// the outermost sample beyond them (`INTER_LINEAR`).
-    pub(super) fn prepare(&mut self, size: usize, block: usize, target: usize) {
+    pub(super) fn prepare(&mut self, size: usize, block: usize, target: usize) -> bool {
         if self.key == (size, block, target) {
-            return;
+            return false;
         }
         self.key = (size, block, target);
         let samples = size.div_ceil(block);
@@ -51,6 +78,7 @@ impl Axis {
                 *weight = (part / total) as f32;
             }
         }
+        true
     }
 
     /// The run of target pixel `i` without the zeros around it: where it starts, and its weights.

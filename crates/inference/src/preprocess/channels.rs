@@ -1,51 +1,60 @@
-//! One way to read every layout: three channels, each a grid of samples, and the matrix that makes them RGB.
+//! One way to read every layout: three channels, the planes they lie in, and the matrix that makes them RGB.
 
-use passerby_types::{Image, PixelLayout, Plane};
+use passerby_cnn::pixels::{Colors, Plane};
+use passerby_types::{Image, PixelLayout};
 
-/// One of the three channels of a picture (Y', Cb, Cr or red, green, blue), where it lies.
-#[derive(Clone, Copy)]
-pub(super) struct Channel<'a> {
-    /// The plane it lies in.
-    pub(super) plane: Plane<'a>,
-    /// The byte of a row at which its first sample lies.
-    pub(super) first: usize,
-    /// The bytes from one sample to the next.
-    pub(super) step: usize,
-    /// The pixels that share a sample: columns and rows. A sample stands in the middle of its block.
-    pub(super) block: (usize, usize),
-}
+use super::Normalize;
 
-/// A picture as three channels. A grey picture has its one channel three times; the matrix looks at the first.
+/// A picture as three channels: Y', Cb, Cr or red, green, blue. A grey picture has the first alone.
 pub(super) struct Channels<'a> {
-    pub(super) list: [Channel<'a>; 3],
-    gray: bool,
+    planes: [Plane<'a>; 3],
+    count: usize,
     /// Red, green and blue as `m[0] * first + m[1] * second + m[2] * third + m[3]`, before the clamp to 0..=255.
-    pub(super) rgb: [[f32; 4]; 3],
+    rgb: [[f32; 4]; 3],
 }
 
 impl<'a> Channels<'a> {
     pub(super) fn of(image: &'a Image) -> Self {
-        let channel = |plane, first, step, block| Channel { plane: image.plane(plane), first, step, block };
-        let whole = (1, 1);
-        let list = match image.layout() {
-            PixelLayout::I420 => {
-                [channel(0, 0, 1, whole), channel(1, 0, 1, (2, 2)), channel(2, 0, 1, (2, 2))]
-            }
-            PixelLayout::Nv12 => {
-                [channel(0, 0, 1, whole), channel(1, 0, 2, (2, 2)), channel(1, 1, 2, (2, 2))]
-            }
-            PixelLayout::Yuyv => {
-                [channel(0, 0, 2, whole), channel(0, 1, 4, (2, 1)), channel(0, 3, 4, (2, 1))]
-            }
-            PixelLayout::Rgb8 => [0, 1, 2].map(|first| channel(0, first, 3, whole)),
-            PixelLayout::Gray8 => [channel(0, 0, 1, whole); 3],
+        let plane = |index, step, block, bytes| {
+            let from = image.plane(index);
+            let columns = from.row_len / step;
+            Plane { data: from.data, stride: from.stride, columns, rows: from.rows, step, bytes, block }
         };
-        Self { list, gray: image.layout() == PixelLayout::Gray8, rgb: matrix(image) }
+        let one = |c: usize| std::array::from_fn(|i| (i == c).then_some(0));
+        let whole = (1, 1);
+        let first = plane(0, 1, whole, one(0));
+        let (planes, count) = match image.layout() {
+            PixelLayout::I420 => ([first, plane(1, 1, (2, 2), one(1)), plane(2, 1, (2, 2), one(2))], 3),
+            PixelLayout::Nv12 => ([first, plane(1, 2, (2, 2), [None, Some(0), Some(1)]), first], 2),
+            PixelLayout::Yuyv => {
+                let luma = Plane { columns: image.width() as usize, ..plane(0, 2, whole, one(0)) };
+                ([luma, plane(0, 4, (2, 1), [None, Some(1), Some(3)]), luma], 2)
+            }
+            PixelLayout::Rgb8 => ([plane(0, 3, whole, [Some(0), Some(1), Some(2)]); 3], 1),
+            PixelLayout::Gray8 => ([first; 3], 1),
+        };
+        Self { planes, count, rgb: matrix(image) }
     }
 
-    /// True where the three channels are one.
-    pub(super) fn is_gray(&self) -> bool {
-        self.gray
+    /// The planes, each with one or more of the channels, none of which is in two.
+    pub(super) fn planes(&self) -> &[Plane<'a>] {
+        &self.planes[..self.count]
+    }
+
+    /// The planes of the channels in their order: one for a grey picture, else three.
+    pub(super) fn by_channel(&self) -> impl Iterator<Item = &Plane<'a>> {
+        (0..3).filter_map(|c| self.planes().iter().find(|plane| plane.bytes[c].is_some()))
+    }
+
+    /// The plane of the second channel and, here or in another like it, the third; `None` for a grey picture.
+    pub(super) fn chroma(&self) -> Option<&Plane<'a>> {
+        self.by_channel().nth(1)
+    }
+
+    /// From the channels to a network's.
+    pub(super) fn colors(&self, normalize: &Normalize) -> Colors {
+        let matrix = std::array::from_fn(|c| self.rgb[normalize.source(c)]);
+        Colors { matrix, mean: normalize.mean, scale: normalize.scale }
     }
 }
 

@@ -1,8 +1,9 @@
 //! A whole picture as RGB.
 
+use passerby_cnn::pixels::Plane;
 use passerby_types::{ColorSpace, Image, PixelLayout};
 
-use super::channels::{Channel, Channels};
+use super::channels::Channels;
 
 /// How many pixels are converted at a time: their samples stay in the first-level cache. Even, so that a chroma
 /// sample is never split.
@@ -17,7 +18,6 @@ pub fn to_rgb(image: &Image) -> Image {
     let mut bytes = vec![0; 3 * width * height];
     let channels = Channels::of(image);
     let color = image.color().coefficients();
-    let distinct = if channels.is_gray() { 1 } else { 3 };
     let mut samples = [[128.0; RUN]; 3];
     for (y, out) in bytes.chunks_exact_mut(3 * width).enumerate() {
         if image.layout() == PixelLayout::Rgb8 {
@@ -25,8 +25,8 @@ pub fn to_rgb(image: &Image) -> Image {
             continue;
         }
         for (run, out) in out.chunks_mut(3 * RUN).enumerate() {
-            for (channel, samples) in channels.list[..distinct].iter().zip(&mut samples) {
-                read(channel, run * RUN, y, &mut samples[..out.len() / 3]);
+            for ((c, plane), samples) in channels.by_channel().enumerate().zip(&mut samples) {
+                read(plane, c, run * RUN, y, &mut samples[..out.len() / 3]);
             }
             convert(&samples, color, out);
         }
@@ -35,11 +35,12 @@ pub fn to_rgb(image: &Image) -> Image {
         .expect("the size is that of a picture, and the bytes were made for it")
 }
 
-/// The channel's samples for the pixels of row `y` from `x` on, which is even.
-fn read(channel: &Channel<'_>, x: usize, y: usize, out: &mut [f32]) {
-    let (block_x, block_y) = channel.block;
-    let row = &channel.plane.row(y / block_y)[channel.first + x / block_x * channel.step..];
-    let row = row.iter().step_by(channel.step).map(|sample| f32::from(*sample));
+/// The samples of channel `c` for the pixels of row `y` from `x` on, which is even.
+fn read(plane: &Plane<'_>, c: usize, x: usize, y: usize, out: &mut [f32]) {
+    let Some(byte) = plane.bytes[c] else { return };
+    let (block_x, block_y) = plane.block;
+    let row = &plane.data[y / block_y * plane.stride + x / block_x * plane.step + byte..];
+    let row = row.iter().step_by(plane.step).map(|sample| f32::from(*sample));
     if block_x == 1 {
         out.iter_mut().zip(row).for_each(|(out, sample)| *out = sample);
     } else {

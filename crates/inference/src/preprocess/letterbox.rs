@@ -1,11 +1,11 @@
 //! The whole picture, scaled into a detector's input.
 
+use passerby_cnn::Isa;
+use passerby_cnn::pixels::{Lines, across, down};
 use passerby_types::Image;
 
-use super::axis::Axis;
+use super::axis::{Axis, Columns};
 use super::channels::Channels;
-use super::finish::finish;
-use super::rows::{across, down};
 use super::{Letterbox, Normalize};
 
 /// The buffers and weight tables of [`letterbox`]. Keep one for each worker: a stream of pictures of one size then
@@ -13,12 +13,10 @@ use super::{Letterbox, Normalize};
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Columns and rows, for channels with a sample a pixel and for subsampled ones.
-    columns: [Axis; 2],
+    columns: [Columns; 2],
     rows: [Axis; 2],
-    /// Rows of each plane, scaled down, before the columns are.
-    tall: Vec<f32>,
-    /// The channels of one target row.
-    small: [Vec<f32>; 3],
+    /// The channels of one target row, before the columns are scaled.
+    lines: Lines,
 }
 
 /// Scales the whole picture into a network's input: three planes of `place.input_height` rows of
@@ -62,30 +60,23 @@ pub fn letterbox(
         return;
     }
     let channels = Channels::of(image);
-    let distinct = if channels.is_gray() { 1 } else { 3 };
+    let isa = Isa::preferred();
+    let Scratch { columns, rows, lines } = scratch;
     let subsampled = |block: usize| usize::from(block > 1);
-    let (from_width, from_height) = (image.width() as usize, image.height() as usize);
-    for channel in &channels.list[..distinct] {
-        let (block_x, block_y) = channel.block;
-        scratch.columns[subsampled(block_x)].prepare(from_width, block_x, width);
-        scratch.rows[subsampled(block_y)].prepare(from_height, block_y, height);
+    for plane in channels.planes() {
+        let (block_x, block_y) = plane.block;
+        columns[subsampled(block_x)].prepare(isa, image.width() as usize, block_x, width);
+        rows[subsampled(block_y)].prepare(image.height() as usize, block_y, height);
     }
-    scratch.small.iter_mut().for_each(|row| row.resize(width, 0.0));
-
+    let first = columns[0].taps();
+    let others = channels.chroma().map(|plane| columns[subsampled(plane.block.0)].taps());
+    let colors = channels.colors(normalize);
     for y in 0..height {
-        for (c, channel) in channels.list[..distinct].iter().enumerate() {
-            let rows = &scratch.rows[subsampled(channel.block.1)];
-            // Channels that share a plane share its first pass.
-            if channel.first == 0 {
-                scratch.tall.resize(channel.plane.row_len, 0.0);
-                down(&channel.plane, rows, y, &mut scratch.tall);
-            }
-            let columns = &scratch.columns[subsampled(channel.block.0)];
-            across(&scratch.tall, channel.first, channel.step, columns, &mut scratch.small[c]);
+        for plane in channels.planes() {
+            let (first, weights) = rows[subsampled(plane.block.1)].run(y);
+            down(isa, plane, first, weights, lines);
         }
-        let [first, second, third] = &scratch.small;
-        let samples = if distinct == 1 { [first; 3] } else { [first, second, third] };
-        finish(samples.map(Vec::as_slice), None, &channels.rgb, normalize, out, y * place.input_width);
+        across(first, others, lines, &colors, out, y * place.input_width);
     }
     black_around(place, normalize, out);
 }

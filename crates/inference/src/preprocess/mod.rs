@@ -1,16 +1,14 @@
 //! From pixels in any layout to the numbers that a network takes.
 //!
-//! Every kernel reads the picture's own planes; [`channels`] is all that knows of layouts, [`finish`] all that knows
-//! of colours and normalisation.
+//! The loops over pixels are [`passerby_cnn::pixels`]; here it is said what they are to do. [`channels`] is all that
+//! knows of layouts.
 
 mod axis;
 mod channels;
 mod convert;
-mod finish;
 mod letterbox;
 mod normalize;
 mod place;
-mod rows;
 mod warp;
 
 pub use convert::to_rgb;
