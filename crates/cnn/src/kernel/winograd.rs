@@ -2,6 +2,11 @@
 //! channel instead of 144 (A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308,
 //! section 4.3, with its matrices).
 
+#![allow(
+    clippy::out_of_bounds_indexing,
+    reason = "the places that `unroll!` names beyond an array are never reached"
+)]
+
 use super::matmul::{Finish, padded};
 use crate::Isa;
 use crate::buffer::Lines;
