@@ -212,3 +212,43 @@ proptest! {
         check(&graph, &mut noise);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Maps large enough that convolutions run together row by row, as in the networks that plans are for.
+    #[test]
+    fn convolutions_that_run_together(
+        seed in 1_u64..u64::MAX,
+        height in 50_usize..80,
+        width in 50_usize..80,
+        blocks in 1_usize..4,
+    ) {
+        let mut noise = Noise(seed);
+        let (mut graph, x) = Graph::new(Shape::new(3, height, width)).expect("an input");
+        let mut conv = |graph: &mut Graph, x: Value, channels: usize, groups: usize, window: Window| {
+            let taps = window.kernel.0 * window.kernel.1;
+            let inputs = graph.shape(x).channels / groups;
+            let weights = noise.numbers(channels * inputs * taps, 1.5 / ((inputs * taps) as f32).sqrt());
+            let bias = noise.numbers(channels, 0.5);
+            let y = graph.conv(x, Conv { channels, groups, window, weights, bias }).expect("a convolution");
+            match noise.below(4) {
+                0 => y,
+                1 => graph.unary(y, Unary::Prelu(noise.numbers(channels, 0.5))).expect("slopes"),
+                _ => graph.unary(y, Unary::Clip(0.0, 6.0)).expect("bounds"),
+            }
+        };
+        let mut x = conv(&mut graph, x, 24, 1, Window::square(3, 1, 1));
+        for block in 0..blocks {
+            let stride = 1 + (seed as usize >> block) % 2;
+            let side = [3, 3, 5][(seed as usize >> (3 * block)) % 3];
+            let middle = [72, 64, 40][block];
+            let y = conv(&mut graph, x, middle, 1, Window::square(1, 1, 0));
+            let y = conv(&mut graph, y, middle, middle, Window::square(side, stride, side / 2));
+            let y = conv(&mut graph, y, 24, 1, Window::square(1, 1, 0));
+            x = if stride == 1 { graph.binary(Binary::Add, x, y).expect("one shape") } else { y };
+        }
+        graph.output(x, Order::Interleaved);
+        check(&graph, &mut Noise(seed));
+    }
+}
