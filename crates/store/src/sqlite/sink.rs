@@ -137,14 +137,11 @@ impl Sqlite {
     ) -> Result<(), StoreError> {
         // With FULL a commit syncs the log, and with it all commits before; a checkpoint could be held up by readers.
         let (run, now) = (self.run, self.now());
-        let marked = self
-            .conn
-            .pragma_update(None, "synchronous", "FULL")
-            .and_then(|()| {
-                let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                mark(&tx, run, now)?;
-                tx.commit()
-            });
+        let marked = self.conn.pragma_update(None, "synchronous", "FULL").and_then(|()| {
+            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            mark(&tx, run, now)?;
+            tx.commit()
+        });
         let restored = self.conn.pragma_update(None, "synchronous", "NORMAL");
         marked.and(restored).map_err(|e| self.error(e))?;
         self.dirty = false;
@@ -201,7 +198,8 @@ impl Sink for Sqlite {
     fn flush(&mut self) -> Result<(), SinkError> {
         if self.dirty {
             self.durable(|conn, run, now| {
-                conn.prepare_cached("UPDATE run SET flushed_us = ?2 WHERE id = ?1")?.execute(params![run, now])
+                conn.prepare_cached("UPDATE run SET flushed_us = ?2 WHERE id = ?1")?
+                    .execute(params![run, now])
             })?;
         }
         Ok(())
