@@ -36,14 +36,14 @@ const SCRIPT: [(Portrait, Path); 5] = [
     (Portrait::Obama, &[(0.0, -215.0, 272.0, 112.0), (5.2, 1530.0, 262.0, 126.0)]),
     // Crosses from right to left behind everybody.
     (Portrait::Biden, &[(0.6, 1460.0, 226.0, 92.0), (7.0, -180.0, 232.0, 98.0)]),
-    // Comes nearer, stands for a while, leaves to the right.
+    // Passes near the camera, hides the others, stands for a while, leaves to the right.
     (
         Portrait::Astronaut,
         &[
-            (1.4, -270.0, 285.0, 99.0),
-            (4.4, 560.0, 290.0, 116.0),
-            (5.6, 580.0, 290.0, 116.0),
-            (9.0, 1560.0, 280.0, 104.0),
+            (1.4, -430.0, 300.0, 196.0),
+            (4.4, 560.0, 305.0, 204.0),
+            (5.6, 580.0, 305.0, 204.0),
+            (9.0, 1680.0, 300.0, 198.0),
         ],
     ),
     // Comes back from the right, nearer to the camera.

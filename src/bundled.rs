@@ -5,7 +5,7 @@ use passerby_detect::{CenterFace, CenterFaceSettings};
 use passerby_pipeline::Stages;
 use passerby_reid::{Gallery, MobileFaceNet};
 use passerby_track::{Sort, SortSettings};
-use passerby_types::{BoxError, StageError};
+use passerby_types::{BoxError, Identify, StageError};
 
 /// How the default stages work.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +26,20 @@ pub struct Settings {
 /// # Errors
 /// A network that does not load: the build is broken.
 pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
-    let (detector, tracker, gallery) =
-        (settings.detector.clone(), settings.tracker.clone(), settings.gallery.clone());
+    let gallery = settings.gallery.clone();
+    stages_with(settings, move || Ok(Box::new(Gallery::with(gallery.clone()))))
+}
+
+/// As [`stages`], with persons told apart by what `identify` makes in the place of a gallery of their own: a
+/// [`passerby_reid::SharedGallery`], say. [`Settings::gallery`] is not looked at.
+///
+/// # Errors
+/// As for [`stages`].
+pub fn stages_with(
+    settings: &Settings,
+    identify: impl Fn() -> Result<Box<dyn Identify>, StageError> + Send + Sync + 'static,
+) -> Result<Stages, BoxError> {
+    let (detector, tracker) = (settings.detector.clone(), settings.tracker.clone());
     let vote = settings.vote;
     let centerface = CenterFace::bundled_model()?;
     let mobilefacenet = MobileFaceNet::bundled_model()?;
@@ -36,10 +48,7 @@ pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
         move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector)?)),
         move || Ok(Box::new(Sort::new(tracker.clone()))),
     )
-    .identifying(
-        move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone())?)),
-        move || Ok(Box::new(Gallery::with(gallery.clone()))),
-    )
+    .identifying(move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone())?)), identify)
     .classifying(
         move || {
             let network = DlibAgeGender::new(age.clone(), gender.clone());

@@ -48,4 +48,4 @@ pub use passerby_types as types;
 #[cfg(feature = "bundled")]
 mod bundled;
 #[cfg(feature = "bundled")]
-pub use bundled::{Settings, stages};
+pub use bundled::{Settings, stages, stages_with};

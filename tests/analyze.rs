@@ -83,6 +83,18 @@ fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fai
     );
     assert_eq!(summary["persons"], 3, "two of the four photographs show one person: {summary}");
     assert_eq!(summary["ledger"]["captured"], 4);
+    // A person of several inputs is said to be of the first and of the last.
+    let seen_in = |person: &Value, which: &str| {
+        Path::new(person[which].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    let people = summary["people"].as_array().unwrap();
+    let mut spans: Vec<_> =
+        people.iter().map(|p| [seen_in(p, "first_seen_in"), seen_in(p, "last_seen_in")]).collect();
+    spans.sort();
+    assert_eq!(
+        spans,
+        [["astronaut.jpg"; 2], ["biden.jpg"; 2], ["obama.jpg", "obama2.jpg"]].map(|s| s.map(String::from))
+    );
     assert!(summary["stages_ms"]["detect"].as_f64().unwrap() > 0.0);
 
     for name in ["obama", "obama2", "biden", "astronaut"] {
@@ -111,6 +123,20 @@ fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fai
     }
     assert_eq!(summary, again);
     assert_eq!(fs::read_to_string(out.path().join("faces.jsonl")).unwrap(), lines);
+}
+
+#[test]
+fn photographs_beside_a_video_are_taken_as_photographs() {
+    let Some(example) = example() else { return };
+    let photograph = format!("{ROOT}/crates/capture/portraits/biden.jpg");
+    let video = format!("{ROOT}/crates/capture/tests/data/tiny.mp4");
+    let out = analyze(&example, &["--json", &video, &photograph]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let summary: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((&summary["frames"], &summary["persons"]), (&11.into(), &1.into()), "{summary}");
+    let person = &summary["people"][0];
+    assert_eq!(person["first_seen_in"], photograph);
+    assert!(person["age"].is_number(), "one look is all there is of a photograph: {person}");
 }
 
 #[test]

@@ -16,18 +16,6 @@ impl Input {
         self.path.display().to_string()
     }
 
-    /// True for a picture that does not move, as far as its name tells.
-    pub(crate) fn is_still(&self) -> bool {
-        let stills = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
-        let extension = self.path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        stills.contains(&extension.as_str())
-    }
-
-    /// True where there is such a file.
-    pub(crate) fn exists(&self) -> bool {
-        self.path.exists()
-    }
-
     /// Opens it, whatever its name says it is.
     pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
         capture::open(&self.path)

@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 mod args;
+mod flows;
 mod inputs;
 mod output;
 mod report;
@@ -16,15 +17,13 @@ mod report;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use passerby::Settings;
-use passerby::pipeline::{Flow, FlowSettings, Report, Summary};
+use passerby::pipeline::{Report, Summary};
 use passerby::store::{Sqlite, SqliteSettings};
-use passerby::types::{BoxError, CameraId, Sink, SystemClock};
+use passerby::types::{BoxError, CameraId, Sink};
 
 use args::Args;
-use inputs::Input;
+use flows::Flows;
 use output::{Faces, Mot};
 
 fn main() -> ExitCode {
@@ -55,33 +54,12 @@ fn say(text: &str) -> Result<(), BoxError> {
     }
 }
 
-/// The settings for these inputs.
-fn settings(args: &Args, stills: bool) -> Settings {
-    let mut settings = Settings::default();
-    settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
-    if let Some(threshold) = args.threshold {
-        (settings.detector.threshold, settings.tracker.strong) = (threshold, threshold);
-    }
-    if args.every_frame {
-        settings.tracker.strong = 0.0;
-    }
-    if stills {
-        // A photograph is all there is of its track: one look has to do.
-        (settings.tracker.strong, settings.tracker.min_hits, settings.gallery.founding) = (0.0, 1, 1);
-        (settings.vote.views, settings.vote.quality) = (1, 0.0);
-    }
-    settings
-}
-
 /// Analyses every input. `false` where one failed, which was said already; an error where nothing more can be done.
 fn analyze(args: &Args) -> Result<bool, BoxError> {
     let (inputs, mut sound) = inputs::expand(&args.inputs);
     let several = args.inputs.len() > 1 || inputs.len() > 1;
 
-    let settings = settings(args, inputs.iter().filter(|input| input.exists()).all(Input::is_still));
-    let flow_settings =
-        if args.every_frame { FlowSettings::default().every_frame() } else { FlowSettings::default() };
-    let mut flow = Flow::new(passerby::stages(&settings)?, flow_settings, Arc::new(SystemClock::new()))?;
+    let mut flows = Flows::new(args);
 
     let mut database =
         args.db.as_ref().map(|path| Sqlite::open(path, SqliteSettings::default())).transpose()?;
@@ -106,7 +84,7 @@ fn analyze(args: &Args) -> Result<bool, BoxError> {
         }
         let mut broken = None;
         let sink = database.as_mut().map(|d| d as &mut dyn Sink);
-        let report = flow.run(camera, &mut *source, sink, &mut |observation| {
+        let report = flows.of(source.info())?.run(camera, &mut *source, sink, &mut |observation| {
             summary.add(observation);
             if let Some(mot) = &mut mot {
                 mot.add(observation);

@@ -60,7 +60,7 @@ pub(crate) fn json(summary: &Summary, reports: &[(String, Report)]) -> Value {
         "faces": reports.iter().map(|(_, r)| r.faces).sum::<u64>(),
         "tracks": summary.tracks().count(),
         "persons": persons.len(),
-        "people": persons.iter().map(person).collect::<Vec<_>>(),
+        "people": persons.iter().map(|p| person(p, reports)).collect::<Vec<_>>(),
         "inputs": reports.iter().map(|(name, report)| input(name, report, summary)).collect::<Vec<_>>(),
         "ledger": ledger(&total),
         "stages_ms": stages.iter().map(|(stage, ms)| (stage.to_string(), json!((ms * 1e3).round() / 1e3))).collect::<serde_json::Map<_, _>>(),
@@ -92,11 +92,13 @@ fn ledger(ledger: &Ledger) -> Value {
     })
 }
 
-fn person(person: &PersonSummary) -> Value {
+fn person(person: &PersonSummary, reports: &[(String, Report)]) -> Value {
     let attributes = person.attributes;
     json!({
         "person": person.id.0,
+        "first_seen_in": input_of(&person.first, reports),
         "first_seen_s": seconds(&person.first),
+        "last_seen_in": input_of(&person.last, reports),
         "last_seen_s": seconds(&person.last),
         "frames": person.frames,
         "tracks": person.tracks.iter().map(|t| json!({"camera": t.camera.0, "track": t.track.0})).collect::<Vec<_>>(),
@@ -104,6 +106,11 @@ fn person(person: &PersonSummary) -> Value {
         "age_interval": attributes.map(|a| [a.age.low, a.age.high]),
         "p_male": attributes.map(|a| a.p_male),
     })
+}
+
+/// The input that the frame is of: its time is one of that input.
+fn input_of<'a>(meta: &FrameMeta, reports: &'a [(String, Report)]) -> Option<&'a str> {
+    reports.iter().find(|(_, report)| report.camera == meta.camera).map(|(name, _)| name.as_str())
 }
 
 fn seconds(meta: &FrameMeta) -> Option<f64> {
@@ -139,7 +146,13 @@ pub(crate) fn table(summary: &Summary, reports: &[(String, Report)]) -> String {
     let persons = summary.persons();
     let _ = writeln!(out, "{} tracks, {} persons", summary.tracks().count(), persons.len());
     for p in persons {
-        let span = |m: &FrameMeta| m.pts.map_or_else(|| "-".into(), |p| format!("{:.1} s", p.as_secs_f64()));
+        let span = |m: &FrameMeta| {
+            let time = m.pts.map_or_else(|| "-".into(), |p| format!("{:.1} s", p.as_secs_f64()));
+            match input_of(m, reports) {
+                Some(name) if reports.len() > 1 => format!("{time} of {name}"),
+                _ => time,
+            }
+        };
         let age = p.attributes.map_or_else(
             || "-".into(),
             |a| format!("{:.0} ({:.0}-{:.0})", a.age.years, a.age.low, a.age.high),

@@ -79,8 +79,14 @@ fn the_shared_clips_are_bit_exact() {
     }
 }
 
-/// OpenH264 2.6 is a little off in some B-frames: in fewer than one pixel of 100, and by less than 16 of 255 at
-/// most. Their number, order and times are the same.
+/// The clips of which OpenH264 gives some frames a little off. All have B slices, in which it does not filter all edges
+/// (cisco/openh264 issue 3269). With that mended in its source all frames of these clips were equal, but for three of
+/// `mosaic720`.
+#[cfg(feature = "openh264")]
+const OFF: [&str; 4] = ["mosaic720", "onebyone_noface", "walkpause3_high_bf", "walkpause3_rot90meta"];
+
+/// Both decoders give the same frames in the same order at the same times, and the same pixels bit for bit; in the
+/// clips of [`OFF`] fewer than one pixel of 100 of a plane differs, by less than 16 of 255.
 #[cfg(feature = "openh264")]
 #[test]
 fn both_decoders_agree() {
@@ -91,6 +97,8 @@ fn both_decoders_agree() {
         clips.extend(all.filter(|path| path.extension().is_some_and(|e| e == "mp4")));
     }
     for path in clips {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let (share_allowed, most_allowed) = if OFF.contains(&&*stem) { (0.01, 15) } else { (0.0, 0) };
         let (mut rusty, mut other) = (open(&path, Decoder::Rusty), open(&path, Decoder::OpenH264));
         let mut frame = 0;
         loop {
@@ -112,7 +120,7 @@ fn both_decoders_agree() {
                 }
                 let share = off as f64 / (a.row_len * a.rows) as f64;
                 assert!(
-                    share < 0.01 && most < 16,
+                    share <= share_allowed && most <= most_allowed,
                     "{path:?} frame {frame}: {share} of plane {plane}, by {most}"
                 );
             }

@@ -1,6 +1,6 @@
 //! The whole way of a frame, for one camera on one thread: the reference.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -95,7 +95,15 @@ impl CameraState {
     }
 }
 
+/// The views of a frame that are worth a look.
+#[derive(Default)]
+struct Views {
+    embed: Vec<View>,
+    classify: Vec<View>,
+}
+
 /// A view of a track that is worth a look: which of the frame's tracks, and its pixels.
+#[derive(Clone)]
 struct View {
     place: usize,
     track: TrackId,
@@ -186,9 +194,8 @@ impl Flow {
             let (writes, error) = self.timed("store", 0, |_| writer.finish());
             (self.camera.report.writes, self.camera.report.sink_error) = (writes, error);
         }
-        let mut report = std::mem::take(&mut self.camera.report);
-        report.rebuilds = self.rebuilds();
-        report
+        self.count_rebuilds();
+        std::mem::take(&mut self.camera.report)
     }
 
     /// One frame's way through the stages.
@@ -201,12 +208,10 @@ impl Flow {
         let update = self.track(frame, faces.as_deref())?;
         let mut observed: Vec<ObservedFace> = update.tracks.iter().map(seen).collect();
 
-        let views = self.views(frame, &update.tracks, |camera| &camera.embeds);
-        self.embed(&views, &mut observed);
-        self.identify(&views, &mut observed);
-
-        let views = self.views(frame, &update.tracks, |camera| &camera.classifies);
-        self.classify(&views, &mut observed);
+        let views = self.views(frame, &update.tracks);
+        self.embed(&views.embed, &mut observed);
+        self.identify(&views.embed, &mut observed);
+        self.classify(&views.classify, &mut observed);
 
         for &track in &update.ended {
             self.end(track);
@@ -295,23 +300,25 @@ impl Flow {
         std::mem::take(&mut self.camera.live).into_iter().collect()
     }
 
-    /// The tracks of this frame that are worth a look, with their pixels.
-    fn views(
-        &self,
-        frame: &Frame,
-        tracks: &[TrackedFace],
-        of: impl Fn(&CameraState) -> &Attention,
-    ) -> Vec<View> {
-        let wanted = tracks.iter().enumerate().filter_map(|(place, tracked)| {
-            let face = tracked.face?;
-            if !of(&self.camera).wants(tracked.track, &face, frame.meta.seq) {
-                return None;
+    /// The tracks of this frame that are worth a look by the stages there are, with their pixels, which are cut out
+    /// once.
+    fn views(&self, frame: &Frame, tracks: &[TrackedFace]) -> Views {
+        let (camera, seq) = (&self.camera, frame.meta.seq);
+        let mut views = Views::default();
+        for (place, tracked) in tracks.iter().enumerate() {
+            let (track, Some(face)) = (tracked.track, tracked.face) else { continue };
+            let embed = self.embedder.is_some() && camera.embeds.wants(track, &face, seq);
+            let classify = self.classifier.is_some() && camera.classifies.wants(track, &face, seq);
+            if !(embed || classify) {
+                continue;
             }
             // A face without a pixel inside the picture cannot be looked at.
-            let chip = FaceChip::cut(frame, &face, &self.pool).ok()?;
-            Some(View { place, track: tracked.track, face, chip })
-        });
-        wanted.collect()
+            let Ok(chip) = FaceChip::cut(frame, &face, &self.pool) else { continue };
+            let view = View { place, track, face, chip };
+            views.embed.extend(embed.then(|| view.clone()));
+            views.classify.extend(classify.then_some(view));
+        }
+        views
     }
 
     /// Takes the embeddings of these views.
@@ -424,16 +431,19 @@ impl Flow {
         result
     }
 
-    /// Instances replaced since the stages were made, by stage.
-    fn rebuilds(&self) -> BTreeMap<&'static str, u64> {
+    /// Puts down which instances failed in this run.
+    fn count_rebuilds(&mut self) {
         let counts = [
-            ("detect", Some(self.detector.rebuilds())),
-            ("embed", self.embedder.as_ref().map(Guard::rebuilds)),
-            ("identify", self.identify.as_ref().map(Guard::rebuilds)),
-            ("classify", self.classifier.as_ref().map(Guard::rebuilds)),
-            ("fuse", self.fuse.as_ref().map(Guard::rebuilds)),
+            ("detect", Some(self.detector.take_failed())),
+            ("track", Some(self.tracker.take_failed())),
+            ("embed", self.embedder.as_mut().map(Guard::take_failed)),
+            ("identify", self.identify.as_mut().map(Guard::take_failed)),
+            ("classify", self.classifier.as_mut().map(Guard::take_failed)),
+            ("fuse", self.fuse.as_mut().map(Guard::take_failed)),
         ];
-        counts.into_iter().filter_map(|(stage, n)| Some((stage, n.filter(|n| *n > 0)?))).collect()
+        for (stage, instances) in counts {
+            self.camera.report.rebuilt(stage, instances.unwrap_or(0));
+        }
     }
 }
 
@@ -454,13 +464,16 @@ fn look<S: ?Sized, T>(
     let start = clock.now();
     let answers = guard.call(|s| one_each(name, &chips, work(s, &chips)));
     report.spend(name, chips.len(), clock.now().since(start));
-    answers.unwrap_or_else(|e| {
-        if e.class() == ErrorClass::Fatal {
-            *stage = None;
-        }
-        report.fail(&e.at(&first.chip.meta));
-        Vec::new()
-    })
+    let e = match answers {
+        Ok(answers) => return answers,
+        Err(e) => e,
+    };
+    if e.class() == ErrorClass::Fatal {
+        report.rebuilt(name, guard.take_failed());
+        *stage = None;
+    }
+    report.fail(&e.at(&first.chip.meta));
+    Vec::new()
 }
 
 /// Holds a stage to its contract: `out[i]` belongs to `in[i]`. One that breaks it is rebuilt.

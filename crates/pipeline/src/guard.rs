@@ -10,13 +10,14 @@ pub(crate) struct Guard<S: ?Sized> {
     name: &'static str,
     factory: StageFactory<S>,
     instance: Option<Box<S>>,
-    rebuilds: u64,
+    /// Instances that failed and were given up since this was asked for last.
+    failed: u64,
 }
 
 impl<S: ?Sized> Guard<S> {
     /// Makes the first instance.
     pub(crate) fn new(name: &'static str, factory: StageFactory<S>) -> Result<Self, StageError> {
-        let mut guard = Self { name, factory, instance: None, rebuilds: 0 };
+        let mut guard = Self { name, factory, instance: None, failed: 0 };
         guard.fill()?;
         Ok(guard)
     }
@@ -28,13 +29,11 @@ impl<S: ?Sized> Guard<S> {
         &mut self,
         work: impl FnOnce(&mut S) -> Result<T, StageError>,
     ) -> Result<T, StageError> {
-        if self.instance.is_none() {
-            self.rebuilds += 1;
-        }
         let name = self.name;
         let instance = self.fill()?;
         let result = quietly(name, || work(instance)).and_then(|result| result);
         if result.as_ref().is_err_and(|e| e.class() == ErrorClass::Reset) {
+            self.failed += 1;
             self.discard();
         }
         result
@@ -48,9 +47,10 @@ impl<S: ?Sized> Guard<S> {
         }
     }
 
-    /// How often an instance was replaced.
-    pub(crate) fn rebuilds(&self) -> u64 {
-        self.rebuilds
+    /// How many instances failed and were given up for a new one since the last time this was asked. One thrown away
+    /// by [`Guard::discard`] does not count.
+    pub(crate) fn take_failed(&mut self) -> u64 {
+        std::mem::take(&mut self.failed)
     }
 
     fn fill(&mut self) -> Result<&mut S, StageError> {
@@ -107,7 +107,14 @@ mod tests {
         assert_eq!(guard.call(|n| Ok(*n)).unwrap(), 1, "a panic replaces it");
         guard.call::<u64>(|_| Err(StageError::reset("test", "broken"))).unwrap_err();
         assert_eq!(guard.call(|n| Ok(*n)).unwrap(), 2, "Reset replaces it");
-        assert_eq!((guard.rebuilds(), made.load(Ordering::Relaxed)), (2, 3));
+        assert_eq!((guard.take_failed(), made.load(Ordering::Relaxed)), (2, 3));
+        guard.discard();
+        assert_eq!(guard.call(|n| Ok(*n)).unwrap(), 3);
+        assert_eq!(
+            guard.take_failed(),
+            0,
+            "those before were told, and a sound one thrown away is no failure"
+        );
     }
 
     #[test]

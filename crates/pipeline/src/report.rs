@@ -46,7 +46,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Failed calls by stage.
     pub failures: BTreeMap<&'static str, u64>,
-    /// Instances replaced after a failure, by stage.
+    /// Instances given up for a new one after a failure in this run, by stage; a stage without any is not in it. That
+    /// the tracker starts anew with each run, and where the picture's size changes, does not count.
     pub rebuilds: BTreeMap<&'static str, u64>,
     /// Time by stage, in the order in which a frame meets them: `capture`, `detect`, `track`, `embed`, `identify`,
     /// `classify`, `store`.
@@ -72,6 +73,12 @@ impl Report {
     pub(crate) fn fail(&mut self, error: &StageError) {
         *self.failures.entry(error.stage()).or_default() += 1;
         self.note(error.to_string());
+    }
+
+    pub(crate) fn rebuilt(&mut self, stage: &'static str, instances: u64) {
+        if instances > 0 {
+            *self.rebuilds.entry(stage).or_default() += instances;
+        }
     }
 
     pub(crate) fn spend(&mut self, stage: &'static str, items: usize, busy: Duration) {

@@ -48,6 +48,7 @@ mod gallery;
 mod index;
 mod mobilefacenet;
 mod policy;
+mod shared;
 mod tracks;
 mod views;
 
@@ -56,6 +57,7 @@ pub use error::LoadError;
 pub use gallery::{Gallery, PersonSummary};
 pub use mobilefacenet::MobileFaceNet;
 pub use policy::Policy;
+pub use shared::SharedGallery;
 
 /// What errors call this stage.
 const STAGE: &str = "embed";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passerby_reid::{Gallery, Policy};
+use passerby_reid::{Gallery, Policy, SharedGallery};
 use passerby_testkit::suite;
 use passerby_types::{
     CameraId, Embedding, Identify, Identity, PersonId, Sighting, Timestamp, TrackId, TrackKey,
@@ -70,6 +70,25 @@ fn together(gallery: &mut Gallery, seq: u64, faces: &[(u64, Embedding)]) {
 #[test]
 fn it_is_a_gallery() {
     suite::identify(Gallery::new);
+    suite::identify(|| SharedGallery::new(Policy::default()));
+}
+
+#[test]
+fn handles_share_persons_and_found_them_each_in_its_own_way() {
+    let mut video = SharedGallery::new(Policy::default());
+    let mut still = video.clone().founding(1);
+    let show = |gallery: &mut SharedGallery, camera, seq, embedding| {
+        let sighting = Sighting { track: at(camera, 1), ..sighting(1, seq, embedding) };
+        gallery.identify(std::slice::from_ref(&sighting), &[sighting.track])[0].person()
+    };
+    assert_eq!(show(&mut video, 0, 0, face(0)), None, "a video takes two looks");
+    let founded = show(&mut still, 1, 1, face(1));
+    assert!(founded.is_some(), "a photograph takes one");
+    still.end(at(1, 1));
+    show(&mut video, 2, 2, face(1));
+    assert_eq!(show(&mut video, 2, 3, face(1)), founded, "and the video knows who it was");
+    let second = show(&mut video, 0, 4, face(0));
+    assert!(second.is_some() && second != founded);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn every_value_comes_back_exactly() {
     assert_eq!((tracks[0].first_seq, tracks[0].last_seq, tracks[0].frames), (10, 13, 3));
     assert_eq!((tracks[0].first_seen, tracks[0].last_seen), (first.meta.wall, third.meta.wall));
     assert_eq!((tracks[0].person, tracks[0].similarity), (Some(PersonId(1)), Some(0.8)));
-    assert_eq!((tracks[0].attributes, tracks[0].ended_seq), (Some(known), None));
+    assert_eq!((tracks[0].attributes, tracks[0].ended_seq), (Some(known), Some(13)));
     assert_eq!((tracks[1].person, tracks[1].ended_seq), (None, Some(20)));
 
     let persons = reader.persons(run).unwrap();
@@ -224,7 +224,17 @@ fn runs_do_not_mix_and_a_broken_one_shows() {
     for run in &runs[..2] {
         assert_eq!(reader.persons(run.id).unwrap().len(), 1);
         assert_eq!(reader.counts(run.id).unwrap().observations, 4);
+        let ended = reader.tracks(run.id).unwrap().into_iter().map(|t| t.ended_seq);
+        assert!(
+            ended.eq([Some(1), Some(1)]),
+            "who was there at the end of a run was last seen in its last frame"
+        );
     }
+    let broken = reader.tracks(runs[2].id).unwrap();
+    assert!(
+        broken.len() == 2 && broken.iter().all(|t| t.ended_seq.is_none()),
+        "a run that broke off ends nobody"
+    );
     assert_eq!(reader.counts(RunId(77)).unwrap().observations, 0);
     assert!(reader.persons(RunId(77)).unwrap().is_empty());
 }

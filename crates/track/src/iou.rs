@@ -1,8 +1,8 @@
 //! Greedy matching of boxes that stand still.
 
-use passerby_types::{BBox, Face, FrameMeta, TrackUpdate, TrackedFace, Tracker};
+use passerby_types::{Face, FrameMeta, TrackUpdate, Tracker};
 
-use crate::life::{Book, Life};
+use crate::life::{Book, Track, begin_frame, end_frame};
 use crate::pair::{Pair, Slot, overlaps, usable};
 
 /// The settings of [`Iou`].
@@ -34,18 +34,11 @@ impl Default for IouSettings {
 pub struct Iou {
     settings: IouSettings,
     book: Book,
-    tracks: Vec<Track>,
+    tracks: Vec<Track<()>>,
     rows: Vec<Slot>,
     cols: Vec<Slot>,
     pairs: Vec<Pair>,
     taken: Vec<bool>,
-}
-
-#[derive(Clone, Debug)]
-struct Track {
-    life: Life,
-    bbox: BBox,
-    face: Option<Face>,
 }
 
 impl Iou {
@@ -87,7 +80,8 @@ impl Iou {
             track.life.missed();
         }
         for (face, _) in faces.iter().zip(taken).filter(|(f, taken)| !**taken && usable(&f.bbox)) {
-            tracks.push(Track { life: book.begin(settings.min_hits), bbox: face.bbox, face: Some(*face) });
+            let life = book.begin(settings.min_hits);
+            tracks.push(Track { life, bbox: face.bbox, face: Some(*face), motion: () });
         }
     }
 }
@@ -96,32 +90,10 @@ impl Tracker for Iou {
     fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
         let step = self.book.step(meta.seq);
         let max_age = self.settings.max_age;
-        let mut ended = Vec::new();
-        self.tracks.retain_mut(|t| {
-            t.face = None;
-            t.life.pass(step);
-            let keep = !t.life.expired(max_age);
-            if !keep {
-                ended.push(t.life.id());
-            }
-            keep
-        });
+        let ended = begin_frame(&mut self.tracks, step, max_age);
         if let Some(faces) = faces {
             self.detected(faces);
         }
-        self.tracks.retain(|t| {
-            let keep = !t.life.over(max_age);
-            if !keep {
-                ended.push(t.life.id());
-            }
-            keep
-        });
-        ended.sort_unstable();
-        let tracks = self
-            .tracks
-            .iter()
-            .map(|t| TrackedFace { track: t.life.id(), state: t.life.state(), bbox: t.bbox, face: t.face })
-            .collect();
-        TrackUpdate { tracks, ended }
+        end_frame(&mut self.tracks, max_age, ended)
     }
 }

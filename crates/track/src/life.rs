@@ -1,6 +1,6 @@
 //! The life of a track, the same for every tracker: when it is believed, when it is lost, when it ends.
 
-use passerby_types::{TrackId, TrackState};
+use passerby_types::{BBox, Face, TrackId, TrackState, TrackUpdate, TrackedFace};
 
 /// One track's life.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +84,42 @@ impl Book {
         self.ids += 1;
         Life::new(TrackId(self.ids), min_hits)
     }
+}
+
+/// One track: its life, where it is, and what its tracker keeps of how it moves.
+#[derive(Clone, Debug)]
+pub(crate) struct Track<M> {
+    pub(crate) life: Life,
+    /// Where the face is, or is expected.
+    pub(crate) bbox: BBox,
+    /// The detection in this frame.
+    pub(crate) face: Option<Face>,
+    pub(crate) motion: M,
+}
+
+/// Begins a frame that is `step` frames on: nothing is detected in it yet, and tracks that it comes too late for end.
+/// Returns those.
+pub(crate) fn begin_frame<M>(tracks: &mut Vec<Track<M>>, step: u64, max_age: u32) -> Vec<TrackId> {
+    for track in tracks.iter_mut() {
+        track.face = None;
+        track.life.pass(step);
+    }
+    end_where(tracks, |life| life.expired(max_age))
+}
+
+/// Ends a frame: tracks that were not detected in it or for too long end, besides those that `ended` before.
+pub(crate) fn end_frame<M>(tracks: &mut Vec<Track<M>>, max_age: u32, mut ended: Vec<TrackId>) -> TrackUpdate {
+    ended.append(&mut end_where(tracks, |life| life.over(max_age)));
+    ended.sort_unstable();
+    let tracks = tracks
+        .iter()
+        .map(|t| TrackedFace { track: t.life.id(), state: t.life.state(), bbox: t.bbox, face: t.face })
+        .collect();
+    TrackUpdate { tracks, ended }
+}
+
+fn end_where<M>(tracks: &mut Vec<Track<M>>, over: impl Fn(&Life) -> bool) -> Vec<TrackId> {
+    tracks.extract_if(.., |t| over(&t.life)).map(|t| t.life.id()).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! SORT: a Kalman filter a track, and the best assignment over all of them.
 
-use passerby_types::{BBox, Face, FrameMeta, TrackState, TrackUpdate, TrackedFace, Tracker};
+use passerby_types::{BBox, Face, FrameMeta, TrackState, TrackUpdate, Tracker};
 
 use crate::assign::Assigner;
 use crate::kalman::Motion;
-use crate::life::{Book, Life};
+use crate::life::{Book, Track, begin_frame, end_frame};
 use crate::pair::{Pair, Slot, overlaps, usable};
 
 /// A prediction goes on for this many frames over one gap and then stands still: within [`SortSettings::max_age`] of
@@ -62,21 +62,12 @@ impl Default for SortSettings {
 pub struct Sort {
     settings: SortSettings,
     book: Book,
-    tracks: Vec<Track>,
+    tracks: Vec<Track<Motion>>,
     assigner: Assigner,
     rows: Vec<Slot>,
     cols: Vec<Slot>,
     pairs: Vec<Pair>,
     taken: Vec<bool>,
-}
-
-#[derive(Clone, Debug)]
-struct Track {
-    life: Life,
-    motion: Motion,
-    /// Where `motion` expects the box.
-    expected: BBox,
-    face: Option<Face>,
 }
 
 /// The rounds in which tracks choose detections.
@@ -113,7 +104,7 @@ impl Sort {
                 self.tracks.push(Track {
                     life: self.book.begin(self.settings.min_hits),
                     motion: Motion::new(&face.bbox),
-                    expected: face.bbox,
+                    bbox: face.bbox,
                     face: Some(*face),
                 });
             }
@@ -123,15 +114,16 @@ impl Sort {
     fn round(&mut self, round: &Round, faces: &[Face]) {
         let Self { settings, tracks, assigner, rows, cols, pairs, taken, .. } = self;
         let margin = settings.margin.clamp(0.0, 10.0);
-        let chooses =
-            |t: &Track| t.face.is_none() && (t.life.state() != TrackState::Tentative) == round.confirmed;
+        let chooses = |t: &Track<Motion>| {
+            t.face.is_none() && (t.life.state() != TrackState::Tentative) == round.confirmed
+        };
         rows.clear();
         rows.extend(
             tracks
                 .iter()
                 .enumerate()
                 .filter(|(_, t)| chooses(t))
-                .map(|(index, t)| Slot { index, bbox: grown(&t.expected, margin) }),
+                .map(|(index, t)| Slot { index, bbox: grown(&t.bbox, margin) }),
         );
         cols.clear();
         if !rows.is_empty() {
@@ -147,7 +139,7 @@ impl Sort {
         pairs.clear();
         overlaps(rows, cols, pairs);
         pairs.retain_mut(|pair| {
-            let (a, b) = (tracks[pair.row].expected.height(), faces[pair.col].bbox.height());
+            let (a, b) = (tracks[pair.row].bbox.height(), faces[pair.col].bbox.height());
             pair.score *= a.min(b) / a.max(b);
             pair.score >= settings.iou
         });
@@ -157,7 +149,7 @@ impl Sort {
             track.face = Some(*face);
             track.life.found(settings.min_hits);
             track.motion.update(&face.bbox);
-            track.expected = track.motion.bbox();
+            track.bbox = track.motion.bbox();
         }
     }
 }
@@ -172,44 +164,17 @@ impl Tracker for Sort {
     fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
         let step = self.book.step(meta.seq);
         let max_age = self.settings.max_age;
-        let mut ended = Vec::new();
-        self.tracks.retain_mut(|t| {
-            t.face = None;
-            t.life.pass(step);
-            let keep = !t.life.expired(max_age);
-            if !keep {
-                ended.push(t.life.id());
-            }
-            keep
-        });
+        let ended = begin_frame(&mut self.tracks, step, max_age);
         for track in &mut self.tracks {
             for _ in 0..step.min(MOST_STEPS) {
                 track.motion.predict();
             }
-            track.expected = track.motion.bbox();
+            track.bbox = track.motion.bbox();
         }
         if let Some(faces) = faces {
             self.detected(faces);
         }
-        self.tracks.retain(|t| {
-            let keep = !t.life.over(max_age);
-            if !keep {
-                ended.push(t.life.id());
-            }
-            keep
-        });
-        ended.sort_unstable();
-        let tracks = self
-            .tracks
-            .iter()
-            .map(|t| TrackedFace {
-                track: t.life.id(),
-                state: t.life.state(),
-                bbox: t.expected,
-                face: t.face,
-            })
-            .collect();
-        TrackUpdate { tracks, ended }
+        end_frame(&mut self.tracks, max_age, ended)
     }
 }
 

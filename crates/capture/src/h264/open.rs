@@ -9,15 +9,18 @@ use openh264::formats::YUVSource;
 use passerby_types::{ColorSpace, FramePool, Picture};
 
 use super::sps::Sps;
-use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out, parameters};
+use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out};
 
 /// More pictures than a decoder may hold back (H.264 A.3.1: 16), and the one in hand.
 const MOST: usize = 17;
 
 /// Decodes with Cisco's OpenH264: Baseline, Main and High, 8 bits, 4:2:0, progressive.
 ///
-/// After a damaged picture it gives none until the next key frame. In streams with B-frames a few pixels are not
-/// quite what the standard says.
+/// After a damaged picture it gives none until the next key frame.
+///
+/// Streams without B slices come out as the standard says, bit for bit. In B slices it leaves the inner edges of skipped
+/// and 16x16 macroblocks unfiltered where their parts move differently (cisco/openh264 issue 3269, open), so that a
+/// few pixels are off, also in pictures that refer to these. No setting of the library changes that.
 pub struct OpenH264Decoder {
     decoder: Decoder,
     parameters: Parameters,
@@ -28,7 +31,6 @@ pub struct OpenH264Decoder {
     pool: FramePool,
     max_pixels: u64,
     started: bool,
-    fresh: bool,
 }
 
 impl OpenH264Decoder {
@@ -46,7 +48,6 @@ impl OpenH264Decoder {
             pool,
             max_pixels,
             started: false,
-            fresh: false,
         })
     }
 
@@ -92,43 +93,31 @@ fn picture(
 impl VideoDecoder for OpenH264Decoder {
     fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
         let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
-        let content = self.parameters.scan(unit.data);
-        self.fresh |= content.sets;
-        if !content.picture {
-            // Sets alone are for the next picture; the decoder is told of them then.
-            return if content.usable { Ok(()) } else { damaged("no picture in its data") };
-        }
-        let Some(sps) = content.sps else {
-            return damaged("no parameter sets (SPS/PPS) for it");
+        let Some(admitted) = self.parameters.admit(unit.data, self.max_pixels)? else {
+            return Ok(());
         };
-        parameters::check(&sps, self.max_pixels)?;
+        let sps = admitted.sps;
         if sps.fields {
             return Err(DecodeError::Unsupported(
                 "interlaced H.264 in OpenH264; deinterlace it to progressive frames".into(),
             ));
         }
-        if !self.started && !content.intra {
+        if !self.started && !admitted.intra {
             return damaged("no key frame before it");
         }
         if self.sps.as_ref().is_some_and(|last| *last != sps) {
             // What waits inside would be lost where the size changes.
             self.flush(out);
             self.decoder = make()?;
-            self.fresh = true;
+            self.parameters.renew();
         }
         self.sps = Some(sps.clone());
-        if content.idr {
+        if admitted.idr {
             self.started = false;
         }
-        let with_sets;
-        let data = if std::mem::take(&mut self.fresh) {
-            with_sets = self.parameters.assemble(unit.data);
-            &with_sets
-        } else {
-            unit.data
-        };
+        let data = self.parameters.dress(unit.data);
         self.enter(unit.pts);
-        match self.decoder.decode(data) {
+        match self.decoder.decode(&data) {
             Ok(Some(yuv)) => {
                 self.started = true;
                 out.extend(picture(&yuv, &mut self.inside, sps.color(), &self.pool));
@@ -160,7 +149,7 @@ impl VideoDecoder for OpenH264Decoder {
             self.decoder = decoder;
         }
         self.inside.clear();
-        self.fresh = true;
+        self.parameters.renew();
         self.started = false;
     }
 }

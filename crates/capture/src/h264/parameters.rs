@@ -1,5 +1,6 @@
 //! The parameter sets of a stream, kept while it runs, and what they allow.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,6 +16,20 @@ const MAX_SET: usize = 65_535;
 pub(crate) struct Parameters {
     sps: BTreeMap<u32, (Arc<Sps>, Vec<u8>)>,
     pps: BTreeMap<u32, (u32, Vec<u8>)>,
+    /// The decoder was not told of them yet.
+    fresh: bool,
+}
+
+/// The picture of a unit that a decoder may be given.
+pub(crate) struct Admitted {
+    /// The picture's set.
+    pub(crate) sps: Arc<Sps>,
+    /// As in [`Content`].
+    pub(crate) idr: bool,
+    /// As in [`Content`].
+    pub(crate) intra: bool,
+    /// As in [`Content`].
+    pub(crate) bidirectional: bool,
 }
 
 /// What an access unit holds, seen from outside.
@@ -37,6 +52,40 @@ pub(crate) struct Content {
 }
 
 impl Parameters {
+    /// Takes in the parameter sets of an access unit and says what its picture is; `None` for a unit of sets alone,
+    /// which are for the next picture.
+    ///
+    /// # Errors
+    /// [`DecodeError::Damaged`] for a unit without a picture, or without the sets of its picture; those of [`check`].
+    pub(crate) fn admit(&mut self, data: &[u8], max_pixels: u64) -> Result<Option<Admitted>, DecodeError> {
+        let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
+        let Content { sps, idr, intra, bidirectional, picture, sets, usable } = self.scan(data);
+        self.fresh |= sets;
+        if !picture {
+            return if usable { Ok(None) } else { damaged("no picture in its data") };
+        }
+        let Some(sps) = sps else {
+            return damaged("no parameter sets (SPS/PPS) for it");
+        };
+        check(&sps, max_pixels)?;
+        Ok(Some(Admitted { sps, idr, intra, bidirectional }))
+    }
+
+    /// The decoder is a new one, which was not told of the sets.
+    pub(crate) fn renew(&mut self) {
+        self.fresh = true;
+    }
+
+    /// True where the decoder was not told of the sets yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// What to give the decoder for an admitted unit: with the sets before it, where it was not told of them yet.
+    pub(crate) fn dress<'a>(&mut self, data: &'a [u8]) -> Cow<'a, [u8]> {
+        if std::mem::take(&mut self.fresh) { self.assemble(data).into() } else { data.into() }
+    }
+
     /// Takes in the parameter sets of an access unit and says what its slices are.
     pub(crate) fn scan(&mut self, data: &[u8]) -> Content {
         let mut content = Content { intra: true, ..Content::default() };
@@ -86,7 +135,7 @@ impl Parameters {
 
     /// All sets that were kept, and then the slices of a unit: what a decoder must see of it. Sets that are broken do
     /// not reach it, so that their number does not grow.
-    pub(crate) fn assemble(&self, data: &[u8]) -> Vec<u8> {
+    fn assemble(&self, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(data.len() + 256);
         let sets = self.sps.values().map(|(_, raw)| raw).chain(self.pps.values().map(|(_, raw)| raw));
         sets.for_each(|raw| nal::push(&mut out, raw));

@@ -6,7 +6,7 @@ use passerby_types::{FramePool, Picture};
 use rusty_h264_decoder::{DecodeError as RustyError, Decoder};
 
 use super::reorder::Reorder;
-use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out, parameters};
+use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out};
 
 /// What the decoder cannot do at all, as it names it itself. Its other complaints are about broken data.
 const LACKS: [&str; 5] = ["field picture", "MBAFF", "slice groups", "SP/SI", "transform-bypass"];
@@ -24,8 +24,6 @@ pub struct RustyDecoder {
     started: bool,
     /// The last unit failed, and the decoder may hold a part of its picture.
     broken: bool,
-    /// The decoder must be told the parameter sets.
-    fresh: bool,
 }
 
 impl RustyDecoder {
@@ -41,7 +39,6 @@ impl RustyDecoder {
             max_pixels,
             started: false,
             broken: false,
-            fresh: false,
         }
     }
 
@@ -60,7 +57,7 @@ impl RustyDecoder {
             Ok(Err(e)) => Err(DecodeError::Damaged(e.to_string())),
             Err(_) => {
                 self.decoder = Decoder::new();
-                self.fresh = true;
+                self.parameters.renew();
                 self.started = false;
                 Err(DecodeError::Damaged("the decoder panicked".into()))
             }
@@ -79,42 +76,30 @@ mod rusty_frame {
 impl VideoDecoder for RustyDecoder {
     fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
         let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
-        let content = self.parameters.scan(unit.data);
-        self.fresh |= content.sets;
-        if !content.picture {
-            // Sets alone are for the next picture; the decoder is told of them then.
-            return if content.usable { Ok(()) } else { damaged("no picture in its data") };
-        }
-        let Some(sps) = content.sps else {
-            return damaged("no parameter sets (SPS/PPS) for it");
+        let Some(admitted) = self.parameters.admit(unit.data, self.max_pixels)? else {
+            return Ok(());
         };
-        parameters::check(&sps, self.max_pixels)?;
-        if sps.poc_type == 1 && content.bidirectional {
+        let sps = admitted.sps;
+        if sps.poc_type == 1 && admitted.bidirectional {
             return Err(DecodeError::Unsupported(
                 "H.264 with B slices and picture order count type 1 in the pure Rust decoder; the feature \
                  `openh264` brings another one"
                     .into(),
             ));
         }
-        if !self.started && !content.intra {
+        if !self.started && !admitted.intra {
             return damaged("no key frame before it");
         }
-        if content.idr {
+        if admitted.idr {
             // Order begins anew, and nothing before it is of use any more, even if it turns out to be broken.
             self.reorder.drain(out);
             self.started = false;
         }
-        let with_sets;
-        let data = if std::mem::take(&mut self.fresh) {
-            with_sets = self.parameters.assemble(unit.data);
-            &with_sets
-        } else {
-            unit.data
-        };
-        let mut result = self.run(data);
-        if self.broken && matches!(result, Err(DecodeError::Damaged(_))) && !self.fresh {
+        let data = self.parameters.dress(unit.data);
+        let mut result = self.run(&data);
+        if self.broken && matches!(result, Err(DecodeError::Damaged(_))) && !self.parameters.is_fresh() {
             // The first call may have done no more than to throw away the rest of the broken picture.
-            result = self.run(data);
+            result = self.run(&data);
         }
         self.broken = !matches!(result, Ok(Some(_)));
         let Some(frame) = result? else {
@@ -140,7 +125,7 @@ impl VideoDecoder for RustyDecoder {
     fn reset(&mut self) {
         self.reorder.clear();
         self.decoder = Decoder::new();
-        self.fresh = true;
+        self.parameters.renew();
         self.started = false;
         self.broken = false;
     }

@@ -51,21 +51,21 @@ fn color(x: f32, y: f32, width: f32, height: f32) -> [u8; 3] {
     rgb.map(|c| (c + 0.5).clamp(0.0, 255.0) as u8)
 }
 
-/// A plaster wall with upright battens, a darker band below and a light strip on top.
+/// A white plaster wall with upright battens, a darker band below and a light strip on top.
 fn wall(u: f32, v: f32) -> [f32; 3] {
-    let light = 1.0 - 0.22 * v / FLOOR;
+    let light = 1.0 - 0.06 * v / FLOOR;
     let (panel, batten) = (period(u, 0.42), 0.42);
     let base = if v > FLOOR - 0.025 {
-        [92.0, 88.0, 84.0]
+        [108.0, 104.0, 100.0]
     } else if panel < 0.016 || panel > batten - 0.004 {
-        [150.0, 146.0, 138.0]
+        [212.0, 209.0, 203.0]
     } else if panel < 0.022 {
-        [176.0, 171.0, 161.0]
+        [228.0, 225.0, 219.0]
     } else if v < 0.035 {
-        [224.0, 222.0, 214.0]
+        [252.0, 251.0, 247.0]
     } else {
-        let cloud = 5.0 * wave(u * 1.7 + 0.3) * wave(v * 2.3) + 3.0 * wave(u * 4.1 + v * 1.3);
-        [196.0 + cloud, 192.0 + cloud, 181.0 + cloud]
+        let cloud = 3.0 * wave(u * 1.7 + 0.3) * wave(v * 2.3) + 2.0 * wave(u * 4.1 + v * 1.3);
+        [242.0 + cloud, 241.0 + cloud, 237.0 + cloud]
     };
     base.map(|c| c * light)
 }

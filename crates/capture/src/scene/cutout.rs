@@ -5,7 +5,7 @@ use passerby_types::{ColorSpace, Matrix, Range};
 use super::{Portrait, SceneError};
 
 /// The weight of a pixel that belongs wholly to the person: 255 * 255, so that a weighted 8-bit number fits 16 bits.
-pub(super) const OPAQUE: u32 = 255 * 255;
+pub(super) const OPAQUE: i32 = 255 * 255;
 
 /// A person without background. All planes have the portrait's size, row after row.
 pub(super) struct Cutout {

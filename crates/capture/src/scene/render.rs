@@ -15,21 +15,39 @@ pub(super) struct Place {
 
 /// The bits after the point of a filter weight.
 const SHIFT: u32 = 12;
-const ONE: u32 = 1 << SHIFT;
+const ONE: i32 = 1 << SHIFT;
+
+/// How far the filter reaches, in source pixels, or in target pixels where those are wider.
+const REACH: f64 = 2.0;
+
+/// The filter's height at a distance from its middle: Catmull-Rom, after R. Keys, "Cubic convolution interpolation for
+/// digital image processing", 1981 (a = -1/2). A triangle would blur: a face shrunk with it to
+/// two thirds looks five years younger to age-v1.
+fn kernel(distance: f64) -> f64 {
+    let x = distance.abs();
+    if x < 1.0 {
+        (1.5 * x - 2.5) * x * x + 1.0
+    } else if x < REACH {
+        ((2.5 - 0.5 * x) * x - 4.0) * x + 2.0
+    } else {
+        0.0
+    }
+}
 
 /// For each target pixel from `start` on, the source pixels it is made of.
 struct Taps {
     start: usize,
     /// First source index, and where its weights begin and end.
     spans: Vec<(usize, usize, usize)>,
-    weights: Vec<u32>,
+    weights: Vec<i32>,
 }
 
 impl Taps {
-    /// A triangle filter, as wide as a target pixel where that is wider than a source pixel. Source pixels outside
+    /// The filter of [`kernel`], stretched where a target pixel is wider than a source pixel. Source pixels outside
     /// count as empty, except behind the end where `hold` repeats the last one.
     fn new(scale: f64, shift: f64, source: usize, target: usize, hold: bool) -> Self {
-        let radius = (1.0 / scale).max(1.0);
+        let stretch = (1.0 / scale).max(1.0);
+        let radius = REACH * stretch;
         // Target pixels whose filter reaches the source at all.
         let start = (shift - scale * radius).ceil().clamp(0.0, target as f64) as usize;
         let reach = if hold { f64::INFINITY } else { shift + scale * (source as f64 - 1.0 + radius) };
@@ -41,7 +59,7 @@ impl Taps {
             let u = (i as f64 - shift) / scale;
             let (low, high) = ((u - radius).ceil() as i64, (u + radius).floor() as i64);
             raw.clear();
-            raw.extend((low..=high).map(|k| (radius - (k as f64 - u).abs()).max(0.0)));
+            raw.extend((low..=high).map(|k| kernel((k as f64 - u) / stretch)));
             let total: f64 = raw.iter().sum();
             let from = taps.weights.len();
             let first = low.clamp(0, last);
@@ -50,7 +68,7 @@ impl Taps {
             for (k, weight) in (low..=high).zip(&raw) {
                 // Rounds the running sum, so that the weights of a whole filter add up to one exactly.
                 spent += weight / total;
-                let until = (spent * f64::from(ONE) + 0.5) as u32;
+                let until = (spent * f64::from(ONE) + 0.5).floor() as i32;
                 let weight = until - given;
                 given = until;
                 let k = if hold { k.min(last) } else { k };
@@ -68,7 +86,7 @@ impl Taps {
         taps
     }
 
-    fn iter(&self) -> impl Iterator<Item = (usize, &[u32])> {
+    fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
         self.spans.iter().map(|&(first, from, to)| (first, &self.weights[from..to]))
     }
 
@@ -83,7 +101,7 @@ impl Taps {
 /// Buffers that are kept from one picture to the next.
 #[derive(Default)]
 pub(super) struct Scratch {
-    rows: Vec<u16>,
+    rows: Vec<i32>,
 }
 
 /// Draws `cutout` at `place` over `image`, above row `floor` only (even).
@@ -121,33 +139,34 @@ fn blend(
         for y in top..bottom {
             let row = &source[y * cutout.width..][..cutout.width];
             scratch.rows.extend(across.iter().map(|(first, weights)| {
-                let sum: u32 = weights.iter().zip(&row[first..]).map(|(&w, &v)| w * u32::from(v)).sum();
-                ((sum + ONE / 2) >> SHIFT) as u16
+                let sum: i32 = weights.iter().zip(&row[first..]).map(|(&w, &v)| w * i32::from(v)).sum();
+                (sum + ONE / 2) >> SHIFT
             }));
         }
     }
     let (alpha, values) = scratch.rows.split_at(size);
-    let mut cover = vec![0_u32; columns];
-    let mut sum = vec![0_u32; columns];
+    let mut cover = vec![0_i32; columns];
+    let mut sum = vec![0_i32; columns];
     for (i, (first, weights)) in down.iter().enumerate() {
         filter_down(&mut cover, alpha, first - top, weights);
         for (plane, value) in planes.iter().zip(values.chunks_exact(size)) {
             filter_down(&mut sum, value, first - top, weights);
             let out = &mut image.row_mut(*plane, down.start + i)[across.start..][..columns];
             for ((out, &v), &a) in out.iter_mut().zip(&sum).zip(&cover) {
-                let rest = u32::from(*out) * (OPAQUE - a.min(OPAQUE)) / 255;
-                *out = ((v + rest + 127) / 255).min(255) as u8;
+                // The filter overshoots at edges.
+                let rest = i32::from(*out) * (OPAQUE - a.clamp(0, OPAQUE)) / 255;
+                *out = ((v + rest + 127) / 255).clamp(0, 255) as u8;
             }
         }
     }
 }
 
 /// The weighted sum of rows from `first` on.
-fn filter_down(out: &mut [u32], rows: &[u16], first: usize, weights: &[u32]) {
+fn filter_down(out: &mut [i32], rows: &[i32], first: usize, weights: &[i32]) {
     out.fill(ONE / 2);
     for (row, &weight) in rows.chunks_exact(out.len()).skip(first).zip(weights) {
         for (out, &v) in out.iter_mut().zip(row) {
-            *out += weight * u32::from(v);
+            *out += weight * v;
         }
     }
     for out in out {
@@ -182,17 +201,32 @@ mod tests {
             for (i, (first, weights)) in taps.iter().enumerate() {
                 let u = ((taps.start + i) as f64 - shift) / scale;
                 assert!(first + weights.len() <= 200);
-                if u > (1.0 / scale).max(1.0) {
-                    assert_eq!(weights.iter().sum::<u32>(), ONE, "{scale} {shift} {u}");
+                if u > REACH * (1.0 / scale).max(1.0) {
+                    assert_eq!(weights.iter().sum::<i32>(), ONE, "{scale} {shift} {u}");
                 }
             }
         }
     }
 
     #[test]
+    fn half_a_pixel_off_fine_detail_stays() {
+        // A wave of four pixels a period. A triangle filter leaves 0.71 of it.
+        let taps = Taps::new(1.0, 0.5, 64, 64, false);
+        let wave = |k: usize| (std::f64::consts::FRAC_PI_2 * k as f64).sin();
+        let drawn = taps.iter().map(|(first, weights)| {
+            let sum: f64 = weights.iter().zip(first..).map(|(&w, k)| f64::from(w) * wave(k)).sum();
+            sum / f64::from(ONE)
+        });
+        let height = drawn.skip(8).take(32).map(f64::abs).fold(0.0, f64::max);
+        // The samples lie an eighth of a period off the wave's tops.
+        let share = height / std::f64::consts::FRAC_1_SQRT_2;
+        assert!((0.85..=1.0).contains(&share), "{share}");
+    }
+
+    #[test]
     fn unit_scale_copies_each_pixel() {
         let taps = Taps::new(1.0, 2.0, 5, 20, false);
-        let found: Vec<_> = taps.iter().map(|(f, w)| (f, w.iter().sum::<u32>())).collect();
+        let found: Vec<_> = taps.iter().map(|(f, w)| (f, w.iter().sum::<i32>())).collect();
         for (first, weight) in found.iter().skip_while(|(_, w)| *w == 0).take(5).map(|f| (f.0, f.1)) {
             assert!(first < 5 && weight == ONE, "{found:?}");
         }

@@ -20,7 +20,7 @@ pub(super) fn open_to_write(path: &Path, busy: Duration) -> Result<Connection, S
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut conn = connect(path, flags, busy)?;
     let prepare = |conn: &mut Connection| {
-        schema::content(conn, STEPS.len() as i64)?;
+        holds(conn)?;
         if conn.is_readonly(MAIN_DB)? {
             return Err(Fault::ReadOnly);
         }
@@ -37,13 +37,19 @@ pub(super) fn open_to_write(path: &Path, busy: Duration) -> Result<Connection, S
 pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, Duration::from_secs(2))?;
     let known = STEPS.len() as i64;
-    let fault = match schema::content(&conn, known) {
+    let fault = match holds(&conn) {
         Ok(Content::Version(found)) if found == known => return Ok(conn),
         Ok(Content::Version(found)) => Fault::Older { found, known },
         Ok(Content::Blank) => Fault::Blank,
         Err(fault) => fault,
     };
     Err(StoreError::new(path, fault))
+}
+
+/// What the file holds, at one moment: another process may be making it.
+fn holds(conn: &Connection) -> Result<Content, Fault> {
+    let tx = conn.unchecked_transaction()?;
+    schema::content(&tx, STEPS.len() as i64)
 }
 
 fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, StoreError> {

@@ -115,7 +115,8 @@ pub(super) enum Content {
     Version(i64),
 }
 
-/// What the file holds. Changes nothing.
+/// What the file holds. Changes nothing. It takes several reads, so `conn` must be in a transaction where others may
+/// write.
 pub(super) fn content(conn: &Connection, known: i64) -> Result<Content, Fault> {
     let number = |pragma| conn.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);

@@ -109,7 +109,7 @@ impl Sqlite {
         })
     }
 
-    /// Makes everything durable, ends the run and closes the file. Dropping the sink does the same without a word of
+    /// Makes everything durable, ends the run, and with it the tracks that live, and closes the file. Dropping the sink does the same without a word of
     /// errors, except while a panic unwinds: then the run's row keeps no end, as after a kill.
     ///
     /// # Errors
@@ -120,17 +120,28 @@ impl Sqlite {
 
     fn end(&mut self) -> Result<(), StoreError> {
         self.over = true;
-        self.durable("UPDATE run SET flushed_us = ?2, ended_us = ?2 WHERE id = ?1")
+        self.durable(|conn, run, now| {
+            // Who was still there when the last source ended was last seen in its last frame.
+            conn.execute(
+                "UPDATE track SET ended_seq = last_seq WHERE run = ?1 AND ended_seq IS NULL",
+                params![run],
+            )?;
+            conn.execute("UPDATE run SET flushed_us = ?2, ended_us = ?2 WHERE id = ?1", params![run, now])
+        })
     }
 
-    /// Marks the run's row, with everything until then made durable.
-    fn durable(&mut self, mark: &str) -> Result<(), StoreError> {
+    /// Marks the run's row with `mark`, which is given the run and the time, with everything until then made durable.
+    fn durable(
+        &mut self,
+        mark: impl FnOnce(&Connection, i64, i64) -> rusqlite::Result<usize>,
+    ) -> Result<(), StoreError> {
         // With FULL a commit syncs the log, and with it all commits before; a checkpoint could be held up by readers.
         let (run, now) = (self.run, self.now());
-        let marked = self
-            .conn
-            .pragma_update(None, "synchronous", "FULL")
-            .and_then(|()| self.conn.prepare_cached(mark)?.execute(params![run, now]));
+        let marked = self.conn.pragma_update(None, "synchronous", "FULL").and_then(|()| {
+            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            mark(&tx, run, now)?;
+            tx.commit()
+        });
         let restored = self.conn.pragma_update(None, "synchronous", "NORMAL");
         marked.and(restored).map_err(|e| self.error(e))?;
         self.dirty = false;
@@ -186,7 +197,10 @@ impl Sink for Sqlite {
     /// As for [`Sink::write`]; what was written still survives a killed process.
     fn flush(&mut self) -> Result<(), SinkError> {
         if self.dirty {
-            self.durable("UPDATE run SET flushed_us = ?2 WHERE id = ?1")?;
+            self.durable(|conn, run, now| {
+                conn.prepare_cached("UPDATE run SET flushed_us = ?2 WHERE id = ?1")?
+                    .execute(params![run, now])
+            })?;
         }
         Ok(())
     }
