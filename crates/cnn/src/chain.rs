@@ -7,7 +7,9 @@
 use std::ops::Range;
 
 use crate::kernel::depthwise::{Band, Taps, depthwise};
-use crate::kernel::matmul::{Finish, Pixels, Weights, matmul};
+use crate::kernel::dot::{ByteWeights, dot, quantize};
+use crate::kernel::matmul::{Pixels, Weights, matmul};
+use crate::kernel::tile::Finish;
 
 /// Rows of one map: all of them, or a ring of the last few.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,8 @@ pub(crate) enum Kind {
     Frame { parts: usize, part: usize, apart: usize, left: usize, right: usize },
     /// A matrix for each pixel.
     Pointwise { weights: Weights, width: usize },
+    /// A matrix of bytes for each pixel, whose numbers are turned into bytes first.
+    Bytes { weights: ByteWeights, width: usize },
     /// A matrix for each window of a map that needs no zeros around it.
     Window(Window),
     /// A window for each channel.
@@ -131,7 +135,7 @@ impl Chain {
         let mut band = height;
         loop {
             chain.rings(band);
-            if band == 1 || chain.scratch() * size_of::<f32>() <= RINGS_BYTES {
+            if band == 1 || chain.ring_numbers() * size_of::<f32>() <= RINGS_BYTES {
                 return chain;
             }
             band = band.div_ceil(2);
@@ -155,8 +159,17 @@ impl Chain {
         }
     }
 
-    /// Numbers needed for the rings.
+    /// Numbers needed for the rings, and behind them for bytes.
     pub(crate) fn scratch(&self) -> usize {
+        let bytes = |stage: &Stage| match &stage.kind {
+            Kind::Bytes { weights, width } => pixels_at_once(weights, *width) * weights.depth(),
+            _ => 0,
+        };
+        let bytes = self.stages.iter().map(bytes).max().unwrap_or(0);
+        self.ring_numbers() + bytes.div_ceil(size_of::<f32>())
+    }
+
+    fn ring_numbers(&self) -> usize {
         let last = self.stages.len() - 1;
         self.stages[..last].iter().map(|stage| stage.output.kept * stage.output.len).sum()
     }
@@ -166,6 +179,7 @@ impl Chain {
         let bytes = |stage: &Stage| match &stage.kind {
             Kind::Frame { .. } => 0,
             Kind::Pointwise { weights, .. } => weights.bytes(),
+            Kind::Bytes { weights, .. } => weights.bytes(),
             Kind::Window(window) => window.groups.iter().map(|(weights, _)| weights.bytes()).sum(),
             Kind::Depthwise { taps, .. } => taps.bytes(),
         };
@@ -178,6 +192,12 @@ impl Chain {
             Kind::Frame { .. } => "frame".into(),
             Kind::Pointwise { weights, width } => format!(
                 "pointwise {} to {} at {}x{width}",
+                weights.depth(),
+                weights.channels(),
+                stage.output.height
+            ),
+            Kind::Bytes { weights, width } => format!(
+                "bytes {} to {} at {}x{width}",
                 weights.depth(),
                 weights.channels(),
                 stage.output.height
@@ -221,6 +241,8 @@ impl Chain {
     /// Computes the last stage's map. `residual` is added there.
     pub(crate) fn run(&self, input: &[f32], scratch: &mut [f32], residual: Option<&[f32]>, out: &mut [f32]) {
         let last = self.stages.len() - 1;
+        let (scratch, spare) = scratch.split_at_mut(self.ring_numbers());
+        let spare: &mut [u8] = bytemuck::cast_slice_mut(spare);
         self.bands(|stages, wanted| {
             let mut from = 0;
             let mut source = self.input;
@@ -229,17 +251,25 @@ impl Chain {
                 // The rings lie one after another: a stage reads the one before it and writes its own.
                 if i == last {
                     let input = if i == 0 { input } else { &scratch[from - source.kept * source.len..from] };
-                    stage.run(rows.clone(), &source, input, residual, out);
+                    stage.run(rows.clone(), &source, input, residual, spare, out);
                 } else {
                     let (before, after) = scratch.split_at_mut(from);
                     let input = if i == 0 { input } else { &before[from - source.kept * source.len..] };
-                    stage.run(rows.clone(), &source, input, None, &mut after[..to - from]);
+                    stage.run(rows.clone(), &source, input, None, spare, &mut after[..to - from]);
                 }
                 from = to;
                 source = stage.output;
             }
         });
     }
+}
+
+/// Bytes that pixels turned into bytes should have: they stay in a usual first-level cache.
+const SPARE_BYTES: usize = 24 << 10;
+
+/// How many pixels are turned into bytes at a time: enough for tiles of full size.
+fn pixels_at_once(weights: &ByteWeights, width: usize) -> usize {
+    (SPARE_BYTES / weights.depth()).max(64).min(width.max(64) * 8)
 }
 
 /// Bytes that the rings of a chain may have, if the band has more than one row: half of a usual second-level cache.
@@ -256,6 +286,7 @@ impl Stage {
         source: &Rows,
         input: &[f32],
         residual: Option<&[f32]>,
+        spare: &mut [u8],
         out: &mut [f32],
     ) {
         match &self.kind {
@@ -286,6 +317,26 @@ impl Stage {
                         out_step: weights.channels(),
                     };
                     matmul(weights, &self.finish, &pixels, &mut out[to..][..len]);
+                    y += count;
+                }
+            }
+            Kind::Bytes { weights, width } => {
+                let (depth, channels) = (weights.depth(), weights.channels());
+                let mut y = rows.start;
+                while y < rows.end {
+                    let count = (rows.end - y).min(source.together(y)).min(self.output.together(y));
+                    let (from, to) = (source.at(y).start, self.output.at(y).start);
+                    let (mut done, all) = (0, count * width);
+                    while done < all {
+                        let count = (all - done).min(pixels_at_once(weights, *width));
+                        let bytes = &mut spare[..count * depth];
+                        let input = &input[from + done * depth..][..count * depth];
+                        quantize(weights.isa(), weights.input(), input, bytes);
+                        let at = to + done * channels..to + (done + count) * channels;
+                        let residual = residual.map(|r| &r[at.clone()]);
+                        dot(weights, &self.finish, count, bytes, residual, &mut out[at]);
+                        done += count;
+                    }
                     y += count;
                 }
             }

@@ -4,7 +4,8 @@
 //! remainder see the same taps, so that each remainder is a convolution of its own whose outputs lie a stride apart.
 
 use crate::chain::frame;
-use crate::kernel::matmul::{Finish, Pixels, Weights, matmul};
+use crate::kernel::matmul::{Pixels, Weights, matmul};
+use crate::kernel::tile::Finish;
 use crate::op::{Conv, Shape};
 use crate::{GraphError, Isa};
 

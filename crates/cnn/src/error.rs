@@ -36,6 +36,12 @@ pub enum GraphError {
         /// Which setting, and its range.
         what: String,
     },
+    /// Ranges were found for another graph.
+    #[error("ranges of another graph: {what}")]
+    Ranges {
+        /// What differs.
+        what: String,
+    },
     /// The graph has no output, so there is nothing to plan.
     #[error("a graph without an output")]
     NoOutput,

@@ -16,6 +16,8 @@ pub(crate) struct Layer {
     pub(crate) residual: bool,
     /// A function of the sum: nothing, ReLU or bounds.
     pub(crate) after: Option<Unary>,
+    /// Which convolution of the graph it is, counted from 0 in the order in which they were added.
+    pub(crate) convolution: Option<usize>,
     /// How many layers and outputs read what it gives. None: it is dead.
     pub(crate) uses: usize,
 }
@@ -73,6 +75,7 @@ pub(crate) fn layers(graph: &Graph) -> (Vec<Layer>, Vec<usize>) {
     read.chain(graph.outputs.iter().map(|(value, _)| value)).for_each(|value| uses[value.0] += 1);
 
     let mut joined = Joined { layers: Vec::new(), layer_of: Vec::new() };
+    let mut convolutions = 0;
     for (node, uses) in graph.nodes.iter().zip(uses) {
         let inputs: Vec<usize> = node.inputs.iter().map(|v| joined.layer_of[v.0]).collect();
         let at = match joined.join(&node.op, &inputs, uses) {
@@ -85,11 +88,16 @@ pub(crate) fn layers(graph: &Graph) -> (Vec<Layer>, Vec<usize>) {
                     before: None,
                     residual: false,
                     after: None,
+                    convolution: None,
                     uses,
                 });
                 joined.layers.len() - 1
             }
         };
+        if matches!(node.op, Op::Conv(_)) {
+            joined.layers[at].convolution = Some(convolutions);
+            convolutions += 1;
+        }
         joined.layer_of.push(at);
     }
     let outputs = graph.outputs.iter().map(|(value, _)| joined.layer_of[value.0]).collect();
@@ -214,6 +222,7 @@ impl Joined {
             before: None,
             residual: false,
             after: None,
+            convolution: None,
             uses,
         });
         Some(self.layers.len() - 1)

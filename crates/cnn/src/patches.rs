@@ -1,6 +1,7 @@
 //! Convolution over copies of its windows: for maps so small, or windows so large, that rows are no use.
 
-use crate::kernel::matmul::{Finish, Pixels, Weights, matmul};
+use crate::kernel::matmul::{Pixels, Weights, matmul};
+use crate::kernel::tile::Finish;
 use crate::op::{Shape, Window};
 
 /// A convolution that copies windows side by side and multiplies them as pixels.

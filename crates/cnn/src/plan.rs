@@ -11,6 +11,7 @@ use crate::graph::{Graph, Op};
 use crate::layer::{Layer, layers};
 use crate::op::{Order, Shape};
 use crate::patches::Patches;
+use crate::ranges::Ranges;
 use crate::stage;
 use crate::step::{Other, Step, Work};
 use crate::winograd::Winograd;
@@ -40,6 +41,21 @@ impl Plan {
     /// [`GraphError::NoOutput`] for a graph without one; [`GraphError::Setting`] for a transposed convolution of which more
     /// than 64 taps reach one pixel.
     pub fn new(graph: &Graph, isa: Isa) -> Result<Self, GraphError> {
+        Self::with(graph, isa, None)
+    }
+
+    /// As [`Plan::new`], with the convolutions that `ranges` names multiplying bytes: their inputs are turned into bytes
+    /// within the range, their weights into bytes channel by channel, sums are exact, and all else is computed in f32.
+    ///
+    /// # Errors
+    /// As [`Plan::new`], and [`GraphError::Ranges`] for ranges of another graph. The sizes of maps do not matter: ranges are
+    /// good for every input size of a network.
+    pub fn quantized(graph: &Graph, isa: Isa, ranges: &Ranges) -> Result<Self, GraphError> {
+        ranges.check(graph)?;
+        Self::with(graph, isa, Some(ranges))
+    }
+
+    fn with(graph: &Graph, isa: Isa, ranges: Option<&Ranges>) -> Result<Self, GraphError> {
         if graph.outputs.is_empty() {
             return Err(GraphError::NoOutput);
         }
@@ -47,6 +63,7 @@ impl Plan {
         let mut planner = Planner {
             isa,
             layers: &layers,
+            ranges,
             arena: Arena::default(),
             values: vec![None; layers.len()],
             interleaved: None,
@@ -129,6 +146,8 @@ impl Draft {
 struct Planner<'a> {
     isa: Isa,
     layers: &'a [Layer],
+    /// Which convolutions multiply bytes.
+    ranges: Option<&'a Ranges>,
     arena: Arena,
     /// Where each layer's map is. The input's is channel by channel.
     values: Vec<Option<BufferId>>,
@@ -200,7 +219,8 @@ impl Planner<'_> {
             let layer = &self.layers[*layer];
             let source = layer.source().unwrap_or(0);
             let planar = self.is_planar(source) && stage::reads_planar(layer);
-            stages.extend(stage::of(self.isa, layer, self.layers[source].shape, planar));
+            let scale = self.ranges.zip(layer.convolution).and_then(|(ranges, at)| ranges.scale(at));
+            stages.extend(stage::of(self.isa, layer, self.layers[source].shape, planar, scale));
         }
         let input = if planar { self.values[source] } else { self.map(source) };
         let Some(input) = input else { return };

@@ -6,7 +6,9 @@ use crate::Isa;
 use crate::chain::{Kind, RUNS, Reach, Rows, Stage, Window};
 use crate::graph::Op;
 use crate::kernel::depthwise::Taps;
-use crate::kernel::matmul::{Finish, UNBOUNDED, Weights, padded};
+use crate::kernel::dot::{ByteWeights, Scale};
+use crate::kernel::matmul::Weights;
+use crate::kernel::tile::{Finish, UNBOUNDED, padded};
 use crate::layer::Layer;
 use crate::op::{Conv, Pads, Shape, Unary};
 use crate::winograd::Winograd;
@@ -53,7 +55,8 @@ pub(crate) fn count(layer: &Layer, planar: bool) -> usize {
     }
 }
 
-fn is_pointwise(conv: &Conv) -> bool {
+/// Whether a convolution is a matrix for each pixel.
+pub(crate) fn is_pointwise(conv: &Conv) -> bool {
     let window = &conv.window;
     window.kernel == (1, 1) && window.stride == (1, 1) && window.pads == Pads::NONE && conv.groups == 1
 }
@@ -63,17 +66,24 @@ fn is_depthwise(conv: &Conv, input: Shape) -> bool {
 }
 
 /// The stages of a layer that [`fits`].
-pub(crate) fn of(isa: Isa, layer: &Layer, input: Shape, planar: bool) -> Vec<Stage> {
+///
+/// With a `scale` a pointwise convolution multiplies bytes.
+pub(crate) fn of(isa: Isa, layer: &Layer, input: Shape, planar: bool, scale: Option<Scale>) -> Vec<Stage> {
     let Op::Conv(conv) = &layer.op else { return Vec::new() };
     let window = &conv.window;
     let output = Rows::all(layer.shape.height, layer.shape.width * layer.shape.channels);
     let whole = || finish(isa, layer, 0..conv.channels);
     let reach = Reach { rows: window.reach().0, stride: window.stride.0, pad: window.pads.top };
     if is_pointwise(conv) {
-        let weights = Weights::new(isa, input.channels, &bias(conv, 0..conv.channels), |k, c| {
-            conv.weights[c * input.channels + k]
-        });
-        let kind = Kind::Pointwise { weights, width: input.width };
+        let (depth, bias) = (input.channels, bias(conv, 0..conv.channels));
+        let weight = |k: usize, c: usize| conv.weights[c * depth + k];
+        let kind = match scale {
+            Some(scale) => Kind::Bytes {
+                weights: ByteWeights::new(isa, depth, &bias, scale, weight),
+                width: input.width,
+            },
+            None => Kind::Pointwise { weights: Weights::new(isa, depth, &bias, weight), width: input.width },
+        };
         return vec![Stage { kind, reach, finish: whole(), output }];
     }
     if is_depthwise(conv, input) {

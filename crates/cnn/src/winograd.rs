@@ -5,7 +5,8 @@
 
 use crate::Isa;
 use crate::chain::frame;
-use crate::kernel::matmul::{Finish, Pixels, Weights, matmul};
+use crate::kernel::matmul::{Pixels, Weights, matmul};
+use crate::kernel::tile::Finish;
 use crate::kernel::winograd::{Ending, PLACES, TILE, Tiles, gather, spread, window};
 use crate::op::{Conv, Pads, Shape};
 

@@ -1,6 +1,6 @@
 //! Depthwise convolution: each channel on its own, a row of output at a time.
 
-use super::matmul::{Finish, padded};
+use super::tile::{Finish, padded};
 use crate::Isa;
 use crate::buffer::Lines;
 use crate::simd::{Simd, kernel, unroll};

@@ -7,7 +7,7 @@
     reason = "the places that `unroll!` names beyond an array are never reached"
 )]
 
-use super::matmul::{Finish, padded};
+use super::tile::{Finish, padded};
 use crate::Isa;
 use crate::buffer::Lines;
 use crate::simd::{Simd, kernel, unroll};

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Bytes, Simd, gather_each, pattern};
+use super::{Bytes, Dot, Simd, gather_each, pattern};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(__m256);
@@ -184,5 +184,58 @@ unsafe fn four_words(from: *const u8, places: *const u32) -> __m128i {
         let words = _mm_insert_epi32::<1>(words, from.add(b as usize).cast::<i32>().read_unaligned());
         let words = _mm_insert_epi32::<2>(words, from.add(c as usize).cast::<i32>().read_unaligned());
         _mm_insert_epi32::<3>(words, from.add(d as usize).cast::<i32>().read_unaligned())
+    }
+}
+
+/// Four weights in two vectors of 16 bits: the first and third, the second and fourth.
+#[derive(Clone, Copy)]
+pub(crate) struct Pairs(__m256i, __m256i);
+
+// There is no product of bytes that does not saturate: bytes are widened to 16 bits, of which two products are added at a
+// time.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Dot for Avx2 {
+    type Sums = __m256i;
+    type Inputs = Pairs;
+    type Factors = Pairs;
+    const BYTE_PIXELS: [usize; 3] = [8, 4, 2];
+
+    #[inline(always)]
+    unsafe fn no_sums() -> Self::Sums {
+        unsafe { _mm256_setzero_si256() }
+    }
+    #[inline(always)]
+    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+        unsafe {
+            let four = _mm256_set1_epi32(from.cast::<i32>().read_unaligned());
+            Pairs(_mm256_and_si256(four, _mm256_set1_epi16(0xff)), _mm256_srli_epi16::<8>(four))
+        }
+    }
+    #[inline(always)]
+    unsafe fn factors(from: *const i8) -> Self::Factors {
+        unsafe {
+            let four = _mm256_loadu_si256(from.cast());
+            Pairs(_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(four)), _mm256_srai_epi16::<8>(four))
+        }
+    }
+    #[inline(always)]
+    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums {
+        unsafe {
+            let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(inputs.0, factors.0));
+            _mm256_add_epi32(sums, _mm256_madd_epi16(inputs.1, factors.1))
+        }
+    }
+    #[inline(always)]
+    unsafe fn numbers(sums: Self::Sums) -> Self {
+        Self(unsafe { _mm256_cvtepi32_ps(sums) })
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        unsafe {
+            let whole = _mm256_cvtps_epi32(self.0);
+            let (low, high) = (_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole));
+            let words = _mm_packs_epi32(low, high);
+            _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::avx2::{eight_words, two_quads};
-use super::{Bytes, Simd, gather_each, pattern};
+use super::{Bytes, Dot, Simd, gather_each, pattern};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(__m512);
@@ -149,6 +149,42 @@ impl Bytes for Avx512 {
             let (ab, cd) = (_mm512_castps_pd(ab), _mm512_castps_pd(cd));
             let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
             Self(_mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high)))
+        }
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Dot for Avx512 {
+    type Sums = __m512i;
+    type Inputs = __m512i;
+    type Factors = __m512i;
+    const BYTE_PIXELS: [usize; 3] = Self::PIXELS;
+
+    #[inline(always)]
+    unsafe fn no_sums() -> Self::Sums {
+        unsafe { _mm512_setzero_si512() }
+    }
+    #[inline(always)]
+    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+        unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+    #[inline(always)]
+    unsafe fn factors(from: *const i8) -> Self::Factors {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums {
+        unsafe { _mm512_dpbusd_epi32(sums, inputs, factors) }
+    }
+    #[inline(always)]
+    unsafe fn numbers(sums: Self::Sums) -> Self {
+        Self(unsafe { _mm512_cvtepi32_ps(sums) })
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        unsafe {
+            let whole = _mm512_max_epi32(_mm512_cvtps_epi32(self.0), _mm512_setzero_si512());
+            _mm_storeu_si128(to.cast(), _mm512_cvtusepi32_epi8(whole));
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) trait Simd: Copy {
     /// Which of the first numbers of a vector a tail has.
     type Tail: Copy;
     /// A vector of half as many numbers, at half the cost, for channels that fill no more; or the same where there is none.
-    type Half: Simd;
+    type Half: Dot;
 
     unsafe fn zero() -> Self;
     unsafe fn splat(value: f32) -> Self;
@@ -93,6 +93,33 @@ pub(crate) trait Bytes: Simd {
     unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self;
     /// The sums of what came from each start, of the four vectors that [`Bytes::neighbors`] makes.
     unsafe fn sum_neighbors(all: [Self; 4]) -> Self;
+}
+
+/// Sums of products of bytes, for the kernels of quantised networks.
+///
+/// # Safety of every method
+/// As for [`Simd`].
+pub(crate) trait Dot: Simd {
+    /// A whole number of 32 bits for each number of the vector.
+    type Sums: Copy;
+    /// Four inputs, 0 to 255, the same for all.
+    type Inputs: Copy;
+    /// Four weights, -127 to 127, for each number of the vector.
+    type Factors: Copy;
+    /// As [`Simd::PIXELS`], for sums of products of bytes.
+    const BYTE_PIXELS: [usize; 3];
+
+    unsafe fn no_sums() -> Self::Sums;
+    /// Reads four inputs.
+    unsafe fn inputs(from: *const u8) -> Self::Inputs;
+    /// Reads LANES times four weights.
+    unsafe fn factors(from: *const i8) -> Self::Factors;
+    /// Adds to each sum its four products, exactly.
+    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums;
+    /// The sums as numbers.
+    unsafe fn numbers(sums: Self::Sums) -> Self;
+    /// Writes LANES numbers rounded to the nearest whole one, ties to even, and cut to 0 to 255.
+    unsafe fn store_bytes(self, to: *mut u8);
 }
 
 /// For table look-ups in sixteen bytes: byte `n` of four samples of `STEP` bytes (of 3, packed; else in words of

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{Bytes, Simd, gather_each, pattern};
+use super::{Bytes, Dot, Simd, gather_each, pattern};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Neon(float32x4_t);
@@ -138,5 +138,58 @@ impl Bytes for Neon {
     #[inline(always)]
     unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
         Self(unsafe { vpaddq_f32(vpaddq_f32(a.0, b.0), vpaddq_f32(c.0, d.0)) })
+    }
+}
+
+/// Four weights for each of four numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Four(int8x16_t);
+
+// The products of bytes of the optional extensions are not in the base set: bytes are widened to 16 bits, and products added
+// in pairs.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Dot for Neon {
+    type Sums = int32x4_t;
+    type Inputs = int16x4_t;
+    type Factors = Four;
+    const BYTE_PIXELS: [usize; 3] = [8, 6, 4];
+
+    #[inline(always)]
+    unsafe fn no_sums() -> Self::Sums {
+        unsafe { vdupq_n_s32(0) }
+    }
+    #[inline(always)]
+    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+        unsafe {
+            let four = vreinterpret_u8_u32(vdup_n_u32(from.cast::<u32>().read_unaligned()));
+            vreinterpret_s16_u16(vget_low_u16(vmovl_u8(four)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn factors(from: *const i8) -> Self::Factors {
+        Four(unsafe { vld1q_s8(from) })
+    }
+    #[inline(always)]
+    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums {
+        unsafe {
+            let (low, high) = (vmovl_s8(vget_low_s8(factors.0)), vmovl_s8(vget_high_s8(factors.0)));
+            let first =
+                vpaddq_s32(vmull_s16(inputs, vget_low_s16(low)), vmull_s16(inputs, vget_high_s16(low)));
+            let last =
+                vpaddq_s32(vmull_s16(inputs, vget_low_s16(high)), vmull_s16(inputs, vget_high_s16(high)));
+            vaddq_s32(sums, vpaddq_s32(first, last))
+        }
+    }
+    #[inline(always)]
+    unsafe fn numbers(sums: Self::Sums) -> Self {
+        Self(unsafe { vcvtq_f32_s32(sums) })
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        unsafe {
+            let words = vqmovn_s32(vcvtnq_s32_f32(self.0));
+            let bytes = vqmovun_s16(vcombine_s16(words, words));
+            to.cast::<u32>().write_unaligned(vget_lane_u32::<0>(vreinterpret_u32_u8(bytes)));
+        }
     }
 }

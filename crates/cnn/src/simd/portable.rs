@@ -1,6 +1,6 @@
 //! Eight numbers in plain Rust.
 
-use super::{Bytes, Simd, gather_each};
+use super::{Bytes, Dot, Simd, gather_each};
 
 const LANES: usize = 8;
 
@@ -128,5 +128,43 @@ impl Bytes for Portable {
     #[inline(always)]
     unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
         Self(std::array::from_fn(|i| (a.0[i] + c.0[i]) + (b.0[i] + d.0[i])))
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
+impl Dot for Portable {
+    type Sums = [i32; LANES];
+    type Inputs = [u8; 4];
+    type Factors = [[i8; 4]; LANES];
+    const BYTE_PIXELS: [usize; 3] = [4, 2, 1];
+
+    #[inline(always)]
+    unsafe fn no_sums() -> Self::Sums {
+        [0; LANES]
+    }
+    #[inline(always)]
+    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+        unsafe { from.cast::<[u8; 4]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn factors(from: *const i8) -> Self::Factors {
+        unsafe { from.cast::<[[i8; 4]; LANES]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums {
+        std::array::from_fn(|i| {
+            let products = inputs.iter().zip(&factors[i]).map(|(a, b)| i32::from(*a) * i32::from(*b));
+            sums[i] + products.sum::<i32>()
+        })
+    }
+    #[inline(always)]
+    unsafe fn numbers(sums: Self::Sums) -> Self {
+        Self(sums.map(|sum| sum as f32))
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        for (i, value) in self.0.iter().enumerate() {
+            unsafe { to.add(i).write(value.round_ties_even() as u8) };
+        }
     }
 }

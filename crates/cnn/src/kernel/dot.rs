@@ -1,0 +1,261 @@
+//! The matrix kernel of quantised networks: bytes times bytes, four at a time, summed exactly.
+//!
+//! Inputs are bytes q that stand for (q - zero) * scale, weights bytes w that stand for w * scale of their channel. The sum of
+//! q * w is exact; the constant part that the zero makes is in the bias.
+
+use super::tile::{Block, Finish, Output, Tile, blocks, padded, walk};
+use crate::Isa;
+use crate::buffer::Lines;
+use crate::simd::{Dot, kernel, unroll};
+
+/// What bytes stand for: byte q is the number (q - zero) * scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scale {
+    pub(crate) scale: f32,
+    pub(crate) zero: u8,
+}
+
+impl Scale {
+    /// For numbers from `low` to `high`; 0 is always among them and is a byte exactly, as padding and ReLU want it.
+    pub(crate) fn of(low: f32, high: f32) -> Self {
+        let (low, high) = (low.min(0.0), high.max(0.0));
+        let scale = ((high - low) / 255.0).max(f32::MIN_POSITIVE);
+        Self { scale, zero: (-low / scale).round().clamp(0.0, 255.0) as u8 }
+    }
+}
+
+/// Turns numbers into bytes: the nearest, ties to even; what is beyond the scale becomes its end.
+///
+/// # Panics
+/// If `out` is not as long as `numbers`.
+pub(crate) fn quantize(isa: Isa, scale: Scale, numbers: &[f32], out: &mut [u8]) {
+    assert_eq!(numbers.len(), out.len(), "a byte for each number");
+    // SAFETY: the slices are equally long.
+    unsafe { quantize_all(isa, scale, numbers, out.as_mut_ptr()) }
+}
+
+kernel! { fn quantize_all(scale: Scale, numbers: &[f32], out: *mut u8) = quantize_generic }
+
+/// # Safety
+/// `out` is good for as many bytes as there are numbers.
+#[inline(always)]
+unsafe fn quantize_generic<S: Dot>(scale: Scale, numbers: &[f32], out: *mut u8) {
+    // SAFETY: passed on to the caller; the rest goes over a vector of its own.
+    unsafe {
+        let (factor, zero) = (S::splat(scale.scale.recip()), S::splat(f32::from(scale.zero)));
+        // Cut before rounding: beyond 32 bits the conversion has no meaning.
+        let (low, high) = (S::splat(0.0), S::splat(255.0));
+        let mut at = 0;
+        while at + S::LANES <= numbers.len() {
+            let value = S::load(numbers.as_ptr().add(at)).mul_add(factor, zero);
+            value.max(low).min(high).store_bytes(out.add(at));
+            at += S::LANES;
+        }
+        if at < numbers.len() {
+            let tail = S::tail(numbers.len() - at);
+            let value = S::load_tail(numbers.as_ptr().add(at), tail).mul_add(factor, zero);
+            let mut rest = [0_u8; 16];
+            value.max(low).min(high).store_bytes(rest.as_mut_ptr());
+            out.add(at).copy_from_nonoverlapping(rest.as_ptr(), numbers.len() - at);
+        }
+    }
+}
+
+/// A matrix of weights as bytes, laid out as [`super::matmul::Weights`], but with four depths together.
+#[derive(Debug)]
+pub(crate) struct ByteWeights {
+    isa: Isa,
+    depth: usize,
+    channels: usize,
+    blocks: Vec<Block>,
+    data: Lines<i8>,
+    /// What a sum of a channel counts.
+    scales: Lines<f32>,
+    bias: Lines<f32>,
+    input: Scale,
+}
+
+/// Depths that are multiplied together; a matrix has a multiple of them.
+pub(crate) const TOGETHER: usize = 4;
+
+/// The largest byte of a weight, either way.
+const LARGEST: f32 = 127.0;
+
+impl ByteWeights {
+    /// Lays out the weights that `weight(depth, channel)` gives, rounded to 255 steps of each channel's own size.
+    ///
+    /// # Panics
+    /// If the depth is no multiple of [`TOGETHER`], or so large that sums might not fit 32 bits.
+    pub(crate) fn new(
+        isa: Isa,
+        depth: usize,
+        bias: &[f32],
+        input: Scale,
+        weight: impl Fn(usize, usize) -> f32,
+    ) -> Self {
+        assert!(depth.is_multiple_of(TOGETHER) && depth <= 1 << 16, "a depth of {depth}");
+        let channels = bias.len();
+        let mut steps = vec![0.0; channels];
+        for (c, step) in steps.iter_mut().enumerate() {
+            let largest = (0..depth).fold(0.0_f32, |largest, k| largest.max(weight(k, c).abs()));
+            *step = (largest / LARGEST).max(f32::MIN_POSITIVE);
+        }
+        let byte =
+            |k: usize, c: usize| (weight(k, c) / steps[c]).round_ties_even().clamp(-LARGEST, LARGEST) as i8;
+        let blocks = blocks(isa, channels);
+        let all: usize = blocks.iter().map(|block| block.channels(isa)).sum();
+        let mut data = Lines::zeroed(all * depth);
+        let (mut at, mut first) = (0, 0);
+        for wide in blocks.iter().map(|block| block.channels(isa)) {
+            for k in (0..depth).step_by(TOGETHER) {
+                for i in 0..wide {
+                    for (j, to) in data[at..][..TOGETHER].iter_mut().enumerate() {
+                        if first + i < channels {
+                            *to = byte(k + j, first + i);
+                        }
+                    }
+                    at += TOGETHER;
+                }
+            }
+            first += wide;
+        }
+        let scales: Vec<f32> = steps.iter().map(|step| step * input.scale).collect();
+        let sum = |c: usize| (0..depth).map(|k| i32::from(byte(k, c))).sum::<i32>();
+        let zero = f32::from(input.zero);
+        let bias: Vec<f32> =
+            bias.iter().enumerate().map(|(c, bias)| bias - scales[c] * zero * sum(c) as f32).collect();
+        let (scales, bias) = (padded(isa, &scales), padded(isa, &bias));
+        Self { isa, depth, channels, blocks, data, scales, bias, input }
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    pub(crate) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// What the bytes of the inputs stand for.
+    pub(crate) fn input(&self) -> Scale {
+        self.input
+    }
+
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len() + (self.scales.len() + self.bias.len()) * size_of::<f32>()
+    }
+}
+
+/// Computes `count` output pixels from the bytes of as many input pixels.
+///
+/// # Panics
+/// If a slice is too short.
+pub(crate) fn dot(
+    weights: &ByteWeights,
+    finish: &Finish,
+    count: usize,
+    input: &[u8],
+    residual: Option<&[f32]>,
+    out: &mut [f32],
+) {
+    let needed = count * weights.channels;
+    assert!(input.len() >= count * weights.depth, "inputs");
+    assert!(out.len() >= needed && residual.is_none_or(|r| r.len() >= needed), "outputs");
+    assert!(finish.slopes.as_ref().is_none_or(|s| s.len() == weights.bias.len()), "slopes");
+    // SAFETY: the slices hold `count` pixels; weights, scales, bias and slopes are padded to whole vectors by their
+    // constructors.
+    unsafe { run(weights.isa, weights, finish, count, input, residual, out.as_mut_ptr()) }
+}
+
+kernel! {
+    fn run(
+        weights: &ByteWeights,
+        finish: &Finish,
+        count: usize,
+        input: &[u8],
+        residual: Option<&[f32]>,
+        out: *mut f32,
+    ) = generic
+}
+
+/// # Safety
+/// As [`dot`] checks.
+#[inline(always)]
+unsafe fn generic<S: Dot>(
+    weights: &ByteWeights,
+    finish: &Finish,
+    count: usize,
+    input: &[u8],
+    residual: Option<&[f32]>,
+    out: *mut f32,
+) {
+    let (mut first, mut data) = (0, weights.data.as_ptr());
+    for block in &weights.blocks {
+        let output =
+            Output { finish, residual, step: weights.channels, first, channels: weights.channels, out };
+        let strip = Strip { weights, input: input.as_ptr(), data, output };
+        // SAFETY: passed on to the caller; the blocks make up the weights' data.
+        unsafe {
+            match block {
+                Block::Vectors(1) => walk::<S, _, 1>(&strip, 0, count),
+                Block::Vectors(2) => walk::<S, _, 2>(&strip, 0, count),
+                Block::Vectors(_) => walk::<S, _, 3>(&strip, 0, count),
+                Block::Half => walk::<S::Half, _, 1>(&strip, 0, count),
+            }
+            let wide = block.channels(weights.isa);
+            data = data.add(wide * weights.depth);
+            first += wide;
+        }
+    }
+}
+
+/// One block of output channels.
+struct Strip<'a> {
+    weights: &'a ByteWeights,
+    input: *const u8,
+    data: *const i8,
+    output: Output<'a>,
+}
+
+impl Tile for Strip<'_> {
+    #[inline(always)]
+    fn most<S: Dot>() -> [usize; 3] {
+        S::BYTE_PIXELS
+    }
+
+    #[inline(always)]
+    unsafe fn tile<S: Dot, const P: usize, const N: usize>(&self, at: usize) {
+        if P > S::BYTE_PIXELS[N - 1] {
+            return; // Never asked for; makes no code.
+        }
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let depth = self.weights.depth;
+            let input = self.input.add(at * depth);
+            let mut sums = [[S::no_sums(); N]; P];
+            let mut data = self.data;
+            for k in (0..depth).step_by(TOGETHER) {
+                let mut factors = [S::factors(data); N];
+                unroll!(I < N => { factors[I] = S::factors(data.add(I * S::LANES * TOGETHER)); });
+                data = data.add(N * S::LANES * TOGETHER);
+                unroll!(J < P => {
+                    let inputs = S::inputs(input.add(J * depth + k));
+                    unroll!(I < N => { sums[J][I] = S::dot(sums[J][I], inputs, factors[I]); });
+                });
+            }
+            let mut numbers = [[S::zero(); N]; P];
+            unroll!(I < N => {
+                let channel = self.output.first + I * S::LANES;
+                let scale = S::load(self.weights.scales.as_ptr().add(channel));
+                let bias = S::load(self.weights.bias.as_ptr().add(channel));
+                unroll!(J < P => { numbers[J][I] = S::numbers(sums[J][I]).mul_add(scale, bias); });
+            });
+            self.output.store::<S, P, N>(at, numbers);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What the matrix kernels share: how output channels are cut into blocks and pixels into tiles, and what happens to a tile's
+//! sums before they are stored.
+
+use crate::Isa;
+use crate::buffer::Lines;
+use crate::simd::{Dot, Simd, unroll};
+
+/// What happens to an output before it is stored: `after(before(product + bias) + residual)`.
+#[derive(Clone, Debug)]
+pub(crate) struct Finish {
+    /// Bounds before the residual is added; infinite where there is no activation, or one with slopes.
+    pub(crate) before: (f32, f32),
+    /// For each channel, the factor of what is below zero. Padded to whole vectors.
+    pub(crate) slopes: Option<Lines<f32>>,
+    /// Bounds after the residual was added.
+    pub(crate) after: (f32, f32),
+}
+
+/// Bounds that change nothing.
+pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+
+impl Default for Finish {
+    fn default() -> Self {
+        Self { before: UNBOUNDED, slopes: None, after: UNBOUNDED }
+    }
+}
+
+/// The numbers, followed by zeros up to a whole vector.
+pub(crate) fn padded(isa: Isa, numbers: &[f32]) -> Lines<f32> {
+    let mut lines = Lines::zeroed(numbers.len().next_multiple_of(isa.lanes()));
+    lines[..numbers.len()].copy_from_slice(numbers);
+    lines
+}
+
+/// Channels that are computed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    /// 1 to 3 vectors.
+    Vectors(usize),
+    /// Half a vector.
+    Half,
+}
+
+impl Block {
+    /// How many channels it has, those that are none included.
+    pub(super) fn channels(self, isa: Isa) -> usize {
+        match self {
+            Self::Vectors(vectors) => vectors * isa.lanes(),
+            Self::Half => isa.lanes() / 2,
+        }
+    }
+}
+
+/// Blocks of two vectors and an odd rest: one of three where the registers hold them with enough pixels beside, else one of
+/// one; and half a vector for channels that need no more.
+pub(super) fn blocks(isa: Isa, channels: usize) -> Vec<Block> {
+    let lanes = isa.lanes();
+    let rest = channels % lanes;
+    let half = isa.half().is_some_and(|half| (1..=half).contains(&rest));
+    let vectors = if half { channels / lanes } else { channels.div_ceil(lanes) };
+    let mut blocks = vec![Block::Vectors(2); vectors / 2];
+    match blocks.last_mut() {
+        Some(last) if vectors % 2 == 1 && isa.registers() >= 32 => *last = Block::Vectors(3),
+        _ if vectors % 2 == 1 => blocks.push(Block::Vectors(1)),
+        _ => {}
+    }
+    blocks.extend(half.then_some(Block::Half));
+    blocks
+}
+
+/// A kernel that computes P pixels by N vectors of a block at a time.
+pub(super) trait Tile {
+    /// The most pixels of a tile of 1, 2 and 3 vectors.
+    fn most<S: Dot>() -> [usize; 3];
+
+    /// The P pixels from `at` on.
+    ///
+    /// # Safety
+    /// As the kernel says; P is at most `Self::most::<S>()[N - 1]`.
+    unsafe fn tile<S: Dot, const P: usize, const N: usize>(&self, at: usize);
+}
+
+/// Goes through the pixels from `from` to `to` in tiles.
+///
+/// # Safety
+/// As the tile's.
+#[inline(always)]
+pub(super) unsafe fn walk<S: Dot, T: Tile, const N: usize>(tile: &T, from: usize, to: usize) {
+    let most = T::most::<S>()[N - 1];
+    let mut at = from;
+    while at < to {
+        // Two tiles of about the same size at the end instead of a full one and a small one, whose few accumulators would
+        // wait for one another.
+        let count = match to - at {
+            left if left <= most => left,
+            left if left < 2 * most => left.div_ceil(2),
+            _ => most,
+        };
+        // SAFETY: passed on to the caller; `count` <= `most`.
+        unsafe {
+            match count {
+                1 => tile.tile::<S, 1, N>(at),
+                2 => tile.tile::<S, 2, N>(at),
+                3 => tile.tile::<S, 3, N>(at),
+                4 => tile.tile::<S, 4, N>(at),
+                5 => tile.tile::<S, 5, N>(at),
+                6 => tile.tile::<S, 6, N>(at),
+                7 => tile.tile::<S, 7, N>(at),
+                8 => tile.tile::<S, 8, N>(at),
+                9 => tile.tile::<S, 9, N>(at),
+                10 => tile.tile::<S, 10, N>(at),
+                11 => tile.tile::<S, 11, N>(at),
+                12 => tile.tile::<S, 12, N>(at),
+                13 => tile.tile::<S, 13, N>(at),
+                _ => tile.tile::<S, 14, N>(at),
+            }
+        }
+        at += count;
+    }
+}
+
+/// Where a block's outputs go.
+pub(super) struct Output<'a> {
+    pub(super) finish: &'a Finish,
+    /// What is added to the outputs, laid out as they are.
+    pub(super) residual: Option<&'a [f32]>,
+    /// Numbers from an output pixel to the next.
+    pub(super) step: usize,
+    /// The block's first channel, and how many there are in all.
+    pub(super) first: usize,
+    pub(super) channels: usize,
+    pub(super) out: *mut f32,
+}
+
+impl Output<'_> {
+    /// Finishes and stores the sums of the P pixels from `at` on.
+    ///
+    /// # Safety
+    /// `out` and the residual are good for these pixels, the slopes for whole vectors.
+    #[inline(always)]
+    pub(super) unsafe fn store<S: Simd, const P: usize, const N: usize>(&self, at: usize, sums: [[S; N]; P]) {
+        let finish = self.finish;
+        // SAFETY: passed on to the caller; the last vector is written as far as there are channels.
+        unsafe {
+            let (low, high) = (S::splat(finish.before.0), S::splat(finish.before.1));
+            let (after_low, after_high) = (S::splat(finish.after.0), S::splat(finish.after.1));
+            unroll!(I < N => {
+                let channel = self.first + I * S::LANES;
+                let left = self.channels.saturating_sub(channel);
+                let tail = S::tail(left.min(S::LANES));
+                let slope = finish.slopes.as_ref().map(|slopes| S::load(slopes.as_ptr().add(channel)));
+                unroll!(J < P => {
+                    let place = (at + J) * self.step + channel;
+                    let mut value = sums[J][I];
+                    value = match slope {
+                        Some(slope) => value.min(S::zero()).mul_add(slope, value.max(S::zero())),
+                        None => value.max(low).min(high),
+                    };
+                    if let Some(residual) = self.residual {
+                        let residual = residual.as_ptr().add(place);
+                        let residual =
+                            if left < S::LANES { S::load_tail(residual, tail) } else { S::load(residual) };
+                        value = value.add(residual).max(after_low).min(after_high);
+                    }
+                    if left < S::LANES {
+                        value.store_tail(self.out.add(place), tail);
+                    } else {
+                        value.store(self.out.add(place));
+                    }
+                });
+            });
+        }
+    }
+}
