@@ -173,7 +173,7 @@ impl Walk<'_> {
         } else {
             // Anchors below one another with their numbers in planes.
             let inner = map.axes.rank().checked_sub(2).map_or(&[][..], |axis| map.axes.get(axis));
-            map.into_rows(&mut self.graph, axes::length(inner))?;
+            map.split_pixels(&mut self.graph, axes::length(inner))?;
             let [channels, rows, columns] = sides(self.graph.shape(map.value));
             if map.axes.order() != [&channels[..], &rows, &columns].concat() {
                 return Err("an output whose axes are mixed".into());

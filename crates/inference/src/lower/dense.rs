@@ -38,11 +38,12 @@ pub(super) fn einsum(graph: &mut Graph, op: &ops::einsum::EinSum, inputs: &[Slot
     let shape = graph.shape(map.value);
     let channels_only = over(&map).iter().all(|part| part.side == Side::Channel);
     if channels_only && length(&over(&map)) < shape.channels {
-        map.into_rows(graph, length(&over(&map)))?;
+        map.split_pixels(graph, length(&over(&map)))?;
     }
     let shape = graph.shape(map.value);
     let everything = length(&over(&map)) == shape.len();
-    if !everything && !(channels_only && length(&over(&map)) == shape.channels) {
+    let each_pixel = channels_only && length(&over(&map)) == shape.channels;
+    if !everything && !each_pixel {
         return Err("a sum over a part of the pixels".into());
     }
 

@@ -68,6 +68,9 @@ impl Map {
 
     /// The number within these bounds.
     pub(super) fn clip(mut self, graph: &mut Graph, low: f32, high: f32) -> Result<Self, What> {
+        if low.is_nan() || high.is_nan() {
+            return Err("bounds that are no numbers".into());
+        }
         let (before, after) = match self.pending {
             Pending::Clip(before, after) => (before, after),
             _ => {
@@ -75,7 +78,7 @@ impl Map {
                 (f32::NEG_INFINITY, f32::INFINITY)
             }
         };
-        self.pending = Pending::Clip(before.clamp(low, high), after.clamp(low, high));
+        self.pending = Pending::Clip(before.max(low).min(high), after.max(low).min(high));
         Ok(self)
     }
 
@@ -121,7 +124,7 @@ impl Map {
     }
 
     /// Makes of each pixel as many rows as it has times `channels` channels.
-    pub(super) fn into_rows(&mut self, graph: &mut Graph, channels: usize) -> Result<(), What> {
+    pub(super) fn split_pixels(&mut self, graph: &mut Graph, channels: usize) -> Result<(), What> {
         let shape = graph.shape(self.value);
         if channels == 0 || !shape.channels.is_multiple_of(channels) {
             return Err(format!("channels that do not divide by {channels}"));
@@ -141,7 +144,7 @@ impl Map {
         if all(graph, self) {
             return Ok(());
         }
-        self.into_rows(graph, length(self.axes.get(axis)))?;
+        self.split_pixels(graph, length(self.axes.get(axis)))?;
         if all(graph, self) { Ok(()) } else { Err("an axis that is not that of the channels".into()) }
     }
 }

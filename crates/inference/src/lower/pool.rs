@@ -65,7 +65,7 @@ pub(super) fn reduce(graph: &mut Graph, op: &ops::nn::Reduce, inputs: &[Slot]) -
     let parts = over(&map);
     let channels = length(&of(&parts, Side::Channel));
     if channels > 1 && channels < graph.shape(map.value).channels {
-        map.into_rows(graph, channels)?;
+        map.split_pixels(graph, channels)?;
     }
     let parts = over(&map);
     let [all, rows, columns] = sides(graph.shape(map.value));

@@ -62,7 +62,7 @@ fn by_rows(graph: &mut Graph, axis: usize, maps: &mut [Map]) -> Result<Map, What
             &map.axes.get(axis).iter().filter(|part| part.side == Side::Channel).copied().collect::<Vec<_>>(),
         );
         if shape.width > 1 || split > 1 {
-            map.into_rows(graph, shape.channels / split.max(1))?;
+            map.split_pixels(graph, shape.channels / split.max(1))?;
         }
         let height = graph.shape(map.value).height;
         if map.axes.get(axis) != whole(Side::Row, height) {
