@@ -36,6 +36,7 @@ mod backend;
 mod check;
 mod error;
 mod guard;
+mod half;
 mod lower;
 mod model;
 mod preprocess;

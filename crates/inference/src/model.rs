@@ -12,6 +12,7 @@ use tract_onnx::tract_hir::internal::{DatumType, InferenceFact, TractResult, tve
 
 use crate::check;
 use crate::guard::guarded;
+use crate::half;
 use crate::lower::lower;
 use crate::{Backend, Engine, ModelError, Session, TensorSpec, Why};
 
@@ -22,8 +23,8 @@ const PLANS_KEPT: usize = 8;
 /// A network's weights and graph, immutable. A clone is cheap and shares them, so every worker may have one.
 ///
 /// Networks have one f32 input of shape `[batch, channels, height, width]` and f32 outputs whose first axis is the
-/// batch. Weights stored in half precision behind `Cast` nodes are turned into f32 once, when a plan is made: every
-/// run computes in f32. Shapes stated in the file for outputs and inner values are ignored; they follow from the
+/// batch. Weights stored in half precision behind `Cast` nodes are turned into f32 when the file is read: every run
+/// computes in f32. Shapes stated in the file for outputs and inner values are ignored; they follow from the
 /// input's.
 #[derive(Clone)]
 pub struct Model {
@@ -72,8 +73,11 @@ impl Model {
         }
         let not_onnx = |reason| ModelError::NotOnnx { model: model(), reason };
         let engine = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
-        let proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
+        let mut proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
         let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
+        if let Some(graph) = &mut proto.graph {
+            half::widen(graph);
+        }
         let graph = guarded(|| engine.model_for_proto_model(&proto)).map_err(not_onnx)?;
         let shared = Shared { name: model(), input, outputs, graph, plans: Mutex::default() };
         Ok(Self { shared: Arc::new(shared), engine: Engine::Auto })

@@ -58,15 +58,17 @@ fn asked(node: &TypedNode, inputs: &[Slot], shape: Shape, plane: &[f32]) -> Resu
     floats(made.first().ok_or("with these settings")?)
 }
 
-/// A list of sides `[1, channels, height, width]` with one channel; any other list as it is.
-fn one_channel(sides: &Tensor, channels: usize) -> Result<Tensor, What> {
+/// A setting as it is for one channel: scales with 1 for the batch and the channels, sizes that leave both as they are. A
+/// region of interest and an empty list go through; for anything else the channels might be resized too.
+fn one_channel(list: &Tensor, channels: usize) -> Result<Tensor, What> {
     let text = |e: tract_onnx::prelude::TractError| format!("{e:#}");
-    let Ok(plain) = sides.try_as_plain_ram() else { return Ok(sides.clone()) };
-    match plain.as_slice::<i64>() {
-        Ok(&[1, c, height, width]) if usize::try_from(c) == Ok(channels) => {
+    let plain = list.try_as_plain_ram().map_err(text)?;
+    match (plain.as_slice::<i64>(), plain.as_slice::<f32>()) {
+        (Ok(&[1, c, height, width]), _) if usize::try_from(c) == Ok(channels) => {
             Tensor::from_shape(&[4], &[1, 1, height, width]).map_err(text)
         }
-        _ => Ok(sides.clone()),
+        (_, Ok([] | [1.0, 1.0, _, _] | [_, _, _, _, _, _, _, _])) | (Ok([]), _) => Ok(list.clone()),
+        _ => Err("with these settings".into()),
     }
 }
 
