@@ -1,6 +1,6 @@
 //! One of dlib's networks with its own chip: pixels in, probabilities out.
 
-use passerby_inference::{Border, ChannelOrder, Model, Normalize, RunError, Session, Tensor, warp};
+use passerby_inference::{Border, ChannelOrder, Model, Normalize, RunError, Session, warp};
 use passerby_types::{Image, Similarity};
 
 use crate::LoadError;
@@ -13,16 +13,13 @@ const NORMALIZE: Normalize =
 pub(crate) struct Network<const SIDE: usize, const CLASSES: usize> {
     model: Model,
     session: Session,
-    input: Vec<f32>,
 }
 
 impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
     /// `what` it estimates is for the error of a network that does not have `CLASSES` answers.
     pub(crate) fn new(what: &'static str, model: Model) -> Result<Self, LoadError> {
-        let mut session = model.session([3, SIDE, SIDE])?;
-        // No faces: nothing runs, and the answer has the shape it always has.
-        let answers = session.run(0, &[])?;
-        let found = answers.first().map_or(&[][..], |t| &t.shape()[1..]);
+        let session = model.session([3, SIDE, SIDE])?;
+        let found = session.shapes().first().map_or(&[][..], |shape| &shape[1..]);
         if found != [CLASSES] {
             return Err(LoadError::Output {
                 model: model.name().to_owned(),
@@ -32,7 +29,7 @@ impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
                 expected: CLASSES,
             });
         }
-        Ok(Self { model, session, input: vec![0.0; 3 * SIDE * SIDE] })
+        Ok(Self { model, session })
     }
 
     /// What errors call it.
@@ -47,10 +44,9 @@ impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
         image: &Image,
         picture_from_chip: &Similarity,
     ) -> Result<Option<[f32; CLASSES]>, RunError> {
-        warp(image, picture_from_chip, SIDE, Border::Replicate, &NORMALIZE, &mut self.input);
-        let answers = self.session.run(1, &self.input)?;
-        let answer = answers.first().map_or(&[][..], Tensor::data);
-        Ok(distribution(answer))
+        warp(image, picture_from_chip, SIDE, Border::Replicate, &NORMALIZE, self.session.input());
+        let answers = self.session.run_one()?;
+        Ok(distribution(answers.data(0)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 #[cfg(feature = "bundled")]
 use std::sync::{Mutex, PoisonError};
 
-use passerby_inference::{Letterbox, Model, Normalize, Scratch, Session, Tensor, letterbox};
+use passerby_inference::{Letterbox, Model, Normalize, Scratch, Session, letterbox};
 use passerby_types::{BBox, Detector, Face, Frame, Image, Landmarks, Point, StageError};
 
 use crate::decode::{CHANNELS, Maps};
@@ -40,7 +40,6 @@ pub struct CenterFace {
     settings: CenterFaceSettings,
     sessions: Recent<[usize; 3], Session>,
     scratch: Scratch,
-    input: Vec<f32>,
 }
 
 impl CenterFace {
@@ -91,7 +90,6 @@ impl CenterFace {
             settings: settings.clone(),
             sessions: Recent::new(SESSIONS),
             scratch: Scratch::default(),
-            input: Vec::new(),
         })
     }
 
@@ -109,13 +107,12 @@ impl CenterFace {
             .get_or_make(place.item(), || self.model.session(place.item()))
             .map_err(|e| StageError::skip(STAGE, e))?;
 
-        self.input.resize(place.item().iter().product(), 0.0);
-        letterbox(image, &place, &Normalize::NONE, &mut self.scratch, &mut self.input);
-        let answers = session.run(1, &self.input).map_err(|e| StageError::reset(STAGE, e))?;
+        letterbox(image, &place, &Normalize::NONE, &mut self.scratch, session.input());
+        let answers = session.run_one().map_err(|e| StageError::reset(STAGE, e))?;
 
-        let maps = self.outputs.map(|at| answers.get(at).map_or(&[][..], Tensor::data));
+        let maps = self.outputs.map(|at| answers.data(at));
         let maps = Maps::new(place.input_width, place.input_height, maps).ok_or_else(|| {
-            let shapes: Vec<&[usize]> = answers.iter().map(Tensor::shape).collect();
+            let shapes: Vec<&[usize]> = (0..answers.len()).map(|at| answers.shape(at)).collect();
             let (name, item) = (self.model.name(), place.item());
             StageError::fatal(STAGE, format!("{name}: answers of {shapes:?} do not fit an input of {item:?}"))
         })?;
@@ -130,8 +127,8 @@ impl CenterFace {
 }
 
 impl Detector for CenterFace {
-    /// As [`Detector::detect`] says. The first frame of each shape takes up to a second longer: the network is made
-    /// ready for it.
+    /// As [`Detector::detect`] says. The first frame of each shape takes some tens of milliseconds longer: the network
+    /// is made ready for it.
     ///
     /// # Errors
     /// Each names the frame. `Skip`: the network cannot take a picture of this shape. `Reset`: the engine failed.

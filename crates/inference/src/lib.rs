@@ -25,21 +25,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The engine
-//! Networks run on tract, which none of the types here show. It computes in f32 on the thread that calls: workers
-//! are the parallelism. It panics on some malformed models; such a panic is caught and becomes an error (the
-//! process's panic hook still prints it), so no model makes a caller panic.
+//! # The engines
+//! tract, which none of the types here show, reads and checks the file. A network all of whose operators
+//! `passerby-cnn` covers then runs on a plan of that crate, any other on tract: [`Session::backend`] says which, and
+//! why. Both compute in f32 on the thread that calls: workers are the parallelism. tract panics on some malformed
+//! models; such a panic is caught and becomes an error (the process's panic hook still prints it), so no model makes a
+//! caller panic.
 
+mod backend;
 mod check;
 mod error;
 mod guard;
+mod half;
+mod lower;
 mod model;
 mod preprocess;
 mod session;
 mod tensor;
 
+pub use backend::{Backend, Engine, Why};
 pub use error::{ModelError, RunError};
 pub use model::Model;
 pub use preprocess::{Border, ChannelOrder, Letterbox, Normalize, Scratch, letterbox, to_rgb, warp};
-pub use session::Session;
+pub use session::{Outputs, Session};
 pub use tensor::{Tensor, TensorSpec};

@@ -5,26 +5,31 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tract_onnx::prelude::{Framework, InferenceModel, InferenceModelExt, RunOptions, TypedRunnableModel};
+use tract_onnx::prelude::{
+    Framework, InferenceModel, InferenceModelExt, RunOptions, TypedModel, TypedRunnableModel,
+};
 use tract_onnx::tract_hir::internal::{DatumType, InferenceFact, TractResult, tvec};
 
 use crate::check;
 use crate::guard::guarded;
-use crate::{ModelError, Session, TensorSpec};
+use crate::half;
+use crate::lower::lower;
+use crate::{Backend, Engine, ModelError, Session, TensorSpec, Why};
 
-/// How many optimised plans a model keeps. Cameras of one installation rarely have more picture sizes than this;
+/// How many plans a model keeps. Cameras of one installation rarely have more picture sizes than this;
 /// a plan beyond it replaces the oldest, and sessions that use that one go on using it.
 const PLANS_KEPT: usize = 8;
 
 /// A network's weights and graph, immutable. A clone is cheap and shares them, so every worker may have one.
 ///
 /// Networks have one f32 input of shape `[batch, channels, height, width]` and f32 outputs whose first axis is the
-/// batch. Weights stored in half precision behind `Cast` nodes are turned into f32 once, when a plan is made: every
-/// run computes in f32. Shapes stated in the file for outputs and inner values are ignored; they follow from the
+/// batch. Weights stored in half precision behind `Cast` nodes are turned into f32 when the file is read: every run
+/// computes in f32. Shapes stated in the file for outputs and inner values are ignored; they follow from the
 /// input's.
 #[derive(Clone)]
 pub struct Model {
     shared: Arc<Shared>,
+    engine: Engine,
 }
 
 struct Shared {
@@ -32,16 +37,26 @@ struct Shared {
     input: TensorSpec,
     outputs: Vec<TensorSpec>,
     graph: InferenceModel,
-    plans: Mutex<Vec<([usize; 3], Arc<Plan>)>>,
+    plans: Mutex<Vec<(Key, Arc<Plan>)>>,
 }
 
-/// The optimised network for items of one shape, a batch of one at a time.
+/// What a plan is for.
+type Key = ([usize; 3], Engine);
+
+/// The network made ready for items of one shape, a batch of one at a time.
 pub(crate) struct Plan {
     pub(crate) model: String,
     pub(crate) item: [usize; 3],
     /// The shape of each output for one item; the first axis is 1.
     pub(crate) outputs: Vec<Vec<usize>>,
-    pub(crate) runnable: Arc<TypedRunnableModel>,
+    pub(crate) backend: Backend,
+    pub(crate) runner: Runner,
+}
+
+/// What computes a plan.
+pub(crate) enum Runner {
+    Cnn(passerby_cnn::Plan),
+    Tract(Arc<TypedRunnableModel>),
 }
 
 impl Model {
@@ -58,11 +73,14 @@ impl Model {
         }
         let not_onnx = |reason| ModelError::NotOnnx { model: model(), reason };
         let engine = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
-        let proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
+        let mut proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
         let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
+        if let Some(graph) = &mut proto.graph {
+            half::widen(graph);
+        }
         let graph = guarded(|| engine.model_for_proto_model(&proto)).map_err(not_onnx)?;
         let shared = Shared { name: model(), input, outputs, graph, plans: Mutex::default() };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), engine: Engine::Auto })
     }
 
     /// Reads a network from an ONNX file; errors call it by its path.
@@ -94,10 +112,18 @@ impl Model {
         &self.shared.outputs
     }
 
+    /// The same network, shared, whose sessions run on this engine. Which one a session got is said by
+    /// [`Session::backend`].
+    #[must_use]
+    pub fn with_engine(&self, engine: Engine) -> Self {
+        Self { shared: Arc::clone(&self.shared), engine }
+    }
+
     /// One worker's state for items of the shape `item`, `[channels, height, width]`.
     ///
-    /// The optimised plan for a shape is made once, which takes up to a second or so, and shared by all sessions of
-    /// that shape; a session after the first costs next to nothing. The model keeps its last eight plans.
+    /// The plan for a shape is made once, which takes some tens of milliseconds (on tract up to a second or so), and
+    /// shared by all sessions of that shape; a session after the first costs its buffers. The model keeps its last
+    /// eight plans.
     ///
     /// # Errors
     /// [`ModelError::Shape`] for a shape that the input does not take, [`ModelError::Plan`] where the layers do not
@@ -108,12 +134,13 @@ impl Model {
 
     /// The plan for a shape. Held under a lock while it is made, so that workers that start together make it once.
     fn plan(&self, item: [usize; 3]) -> Result<Arc<Plan>, ModelError> {
+        let key = (item, self.engine);
         let mut plans = self.shared.plans.lock();
-        if let Some((_, plan)) = plans.iter().find(|(shape, _)| *shape == item) {
+        if let Some((_, plan)) = plans.iter().find(|(other, _)| *other == key) {
             return Ok(Arc::clone(plan));
         }
         check::accepts(self.name(), self.input(), item)?;
-        let plan = guarded(|| self.planned(item)).map_err(|reason| ModelError::Plan {
+        let plan = self.planned(item).map_err(|reason| ModelError::Plan {
             model: self.name().to_owned(),
             item,
             reason,
@@ -122,17 +149,35 @@ impl Model {
             plans.remove(0);
         }
         let plan = Arc::new(plan);
-        plans.push((item, Arc::clone(&plan)));
+        plans.push((key, Arc::clone(&plan)));
         Ok(plan)
     }
 
-    /// Shapes are fixed before optimising: with a free one the engine plans neither layouts nor buffers.
-    fn planned(&self, item: [usize; 3]) -> TractResult<Plan> {
+    fn planned(&self, item: [usize; 3]) -> Result<Plan, String> {
+        let (typed, outputs) = guarded(|| self.typed(item))?;
+        let (backend, runner) = match self.lowered(&typed) {
+            Ok(plan) => {
+                let isa = passerby_cnn::Isa::preferred().name();
+                (Backend::Cnn { isa }, Runner::Cnn(plan))
+            }
+            Err(why) => {
+                // One thread a session: workers are the parallelism, and the engine's own threads lose to them.
+                let options = RunOptions::default();
+                let runnable = guarded(|| typed.into_optimized()?.into_runnable_with_options(&options))?;
+                (Backend::Tract(why), Runner::Tract(runnable))
+            }
+        };
+        Ok(Plan { model: self.name().to_owned(), item, outputs, backend, runner })
+    }
+
+    /// The network with every type and shape known, and the shapes of its outputs. Shapes are fixed before anything is
+    /// planned: with a free one neither layouts nor buffers can be.
+    fn typed(&self, item: [usize; 3]) -> TractResult<(TypedModel, Vec<Vec<usize>>)> {
         let [c, h, w] = item;
         let fact = InferenceFact::dt_shape(DatumType::F32, tvec![1, c, h, w]);
         let mut graph = self.shared.graph.clone();
         graph.set_input_fact(0, fact)?;
-        let typed = graph.into_optimized()?;
+        let typed = graph.into_typed()?;
         let mut outputs = Vec::new();
         for outlet in typed.output_outlets()? {
             let fact = typed.outlet_fact(*outlet)?;
@@ -144,9 +189,27 @@ impl Model {
                 ))
             })?);
         }
-        // One thread a session: workers are the parallelism, and the engine's own threads lose to them.
-        let runnable = typed.into_runnable_with_options(&RunOptions::default())?;
-        Ok(Plan { model: self.name().to_owned(), item, outputs, runnable })
+        Ok((typed, outputs))
+    }
+
+    /// The plan of `passerby-cnn`, or why there is none.
+    fn lowered(&self, typed: &TypedModel) -> Result<passerby_cnn::Plan, Why> {
+        if self.engine == Engine::Tract {
+            return Err(Why::Asked);
+        }
+        let uncovered = |what: String| Why::Uncovered {
+            node: self.name().to_owned(),
+            operator: "the whole network".into(),
+            what,
+        };
+        let plan = guarded(|| {
+            let planned = lower(typed).map(|graph| {
+                let plan = passerby_cnn::Plan::new(&graph, passerby_cnn::Isa::preferred());
+                plan.map_err(|e| uncovered(e.to_string()))
+            });
+            Ok(planned.and_then(|planned| planned))
+        });
+        plan.unwrap_or_else(|panic| Err(uncovered(panic)))
     }
 }
 
@@ -168,8 +231,9 @@ mod tests {
     #[test]
     fn weights_in_half_precision_are_f32_in_the_plan() {
         let model = Model::from_bytes("conv", include_bytes!("../tests/data/conv.onnx")).unwrap();
-        let plan = model.plan([3, 6, 5]).unwrap();
-        for node in plan.runnable.model().nodes() {
+        let plan = model.with_engine(Engine::Tract).plan([3, 6, 5]).unwrap();
+        let Runner::Tract(runnable) = &plan.runner else { panic!("{}", plan.backend) };
+        for node in runnable.model().nodes() {
             assert_ne!(node.op.name(), "Cast", "{node}");
             assert!(node.outputs.iter().all(|o| o.fact.datum_type != DatumType::F16), "{node}");
         }
@@ -185,5 +249,7 @@ mod tests {
         }
         assert_eq!(model.shared.plans.lock().len(), PLANS_KEPT);
         assert!(!Arc::ptr_eq(&first, &model.plan([3, 8, 8]).unwrap()));
+        let asked = model.with_engine(Engine::Tract).plan([3, 8, 8]).unwrap();
+        assert_eq!(asked.backend, Backend::Tract(Why::Asked));
     }
 }

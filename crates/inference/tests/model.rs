@@ -139,13 +139,13 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 /// Loads the bytes and, where they are a model, runs it: whatever comes of it, no panic does.
-fn survive(bytes: &[u8]) {
+fn survive(bytes: &[u8], item: [usize; 3]) {
     match Model::from_bytes("hostile", bytes) {
         Err(error) => assert!(error.to_string().starts_with("hostile: "), "{error}"),
-        Ok(model) => match model.session([3, 6, 5]) {
+        Ok(model) => match model.session(item) {
             Err(error) => assert!(error.to_string().starts_with("hostile: "), "{error}"),
             Ok(mut session) => {
-                let _ = session.run(1, &pattern(90));
+                let _ = session.run(1, &pattern(item.iter().product()));
             }
         },
     }
@@ -156,13 +156,26 @@ fn truncated_and_damaged_models_are_errors() {
     assert!(matches!(Model::from_bytes("hostile", &[]).unwrap_err(), ModelError::Empty { .. }));
     let whole = std::fs::read(data("conv.onnx")).unwrap();
     for len in 1..whole.len() {
-        survive(&whole[..len]);
+        survive(&whole[..len], [3, 6, 5]);
     }
     for at in 0..whole.len() {
         for flip in [0x01, 0x80, 0xFF] {
             let mut bytes = whole.clone();
             bytes[at] ^= flip;
-            survive(&bytes);
+            survive(&bytes, [3, 6, 5]);
+        }
+    }
+}
+
+/// As above, for the networks whose operators have settings of their own.
+#[test]
+fn damaged_settings_are_errors() {
+    for name in ["attention", "averages", "deconv_cut", "linear", "uneven"] {
+        let whole = std::fs::read(data(&format!("{name}.onnx"))).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= [0x01, 0x04, 0x80, 0xFF][at % 4];
+            survive(&bytes, [3, 9, 11]);
         }
     }
 }

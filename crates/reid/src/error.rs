@@ -1,6 +1,6 @@
 //! Why there is no embedder.
 
-use passerby_inference::{ModelError, RunError};
+use passerby_inference::ModelError;
 use passerby_types::StageError;
 
 use crate::STAGE;
@@ -12,9 +12,6 @@ pub enum LoadError {
     /// The file cannot be read, is no network that can run here, or takes pictures of another size. Says which file.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The network cannot be tried out. Says which file.
-    #[error(transparent)]
-    Run(#[from] RunError),
     /// The network's first answer has another shape. Check that the file is a MobileFaceNet.
     #[error("{model}: not MobileFaceNet: output {output} is {found:?} for a batch, not [batch, {expected}]")]
     Output {

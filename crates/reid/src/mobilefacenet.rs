@@ -5,7 +5,7 @@ use std::path::Path;
 #[cfg(feature = "bundled")]
 use std::sync::{Mutex, PoisonError};
 
-use passerby_inference::{Border, ChannelOrder, Model, Normalize, Session, Tensor, warp};
+use passerby_inference::{Border, ChannelOrder, Model, Normalize, Session, warp};
 use passerby_types::{Embedder, Embedding, FaceChip, StageError};
 
 use crate::{LoadError, SIDE, STAGE, picture_from_input};
@@ -29,7 +29,6 @@ const NORMALIZE: Normalize =
 pub struct MobileFaceNet {
     model: Model,
     session: Session,
-    input: Vec<f32>,
 }
 
 impl MobileFaceNet {
@@ -78,10 +77,8 @@ impl MobileFaceNet {
     /// # Errors
     /// [`LoadError::Model`] for another input, [`LoadError::Output`] for another output.
     pub fn new(model: Model) -> Result<Self, LoadError> {
-        let mut session = model.session([3, SIDE, SIDE])?;
-        // No faces: nothing runs, and the answer has the shape it always has.
-        let answers = session.run(0, &[])?;
-        let found = answers.first().map_or(&[][..], |t| &t.shape()[1..]);
+        let session = model.session([3, SIDE, SIDE])?;
+        let found = session.shapes().first().map_or(&[][..], |shape| &shape[1..]);
         if found != [Self::LENGTH] {
             return Err(LoadError::Output {
                 model: model.name().to_owned(),
@@ -90,16 +87,16 @@ impl MobileFaceNet {
                 expected: Self::LENGTH,
             });
         }
-        Ok(Self { model, session, input: vec![0.0; 3 * SIDE * SIDE] })
+        Ok(Self { model, session })
     }
 
     fn one(&mut self, chip: &FaceChip) -> Result<Option<Embedding>, StageError> {
         let transform = chip.face.landmarks.as_ref().and_then(picture_from_input);
         let Some(transform) = transform else { return Ok(None) };
-        warp(&chip.image, &transform, SIDE, Border::Zero, &NORMALIZE, &mut self.input);
-        let answers = self.session.run(1, &self.input);
+        warp(&chip.image, &transform, SIDE, Border::Zero, &NORMALIZE, self.session.input());
+        let answers = self.session.run_one();
         let answers = answers.map_err(|e| StageError::reset(STAGE, e).at(&chip.meta))?;
-        let values = answers.first().map_or(&[][..], Tensor::data).to_vec();
+        let values = answers.data(0).to_vec();
         // Numbers that are none come only from weights that are broken for this face.
         let embedding = Embedding::new(values);
         embedding.map(Some).map_err(|e| StageError::skip(STAGE, e).at(&chip.meta))

@@ -1,0 +1,62 @@
+//! What runs a network, and why.
+
+use std::fmt;
+
+/// Which engine a caller wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Engine {
+    /// `passerby-cnn` for networks all of whose operators it covers, which is several times faster; tract for the others.
+    #[default]
+    Auto,
+    /// tract, whatever the network: to compare the two.
+    Tract,
+}
+
+/// What runs a network. Displayed in one line: `cnn (avx2)`, `tract (asked for)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backend {
+    /// A plan of `passerby-cnn`.
+    Cnn {
+        /// The instructions that its kernels use: [`passerby_cnn::Isa::name`].
+        isa: &'static str,
+    },
+    /// tract.
+    Tract(Why),
+}
+
+/// Why tract runs a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// The caller wants it: [`Engine::Tract`].
+    Asked,
+    /// `passerby-cnn` does not cover an operator, or not with these settings.
+    Uncovered {
+        /// The name of the node in the network.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// What of it.
+        what: String,
+    },
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cnn { isa } => write!(f, "cnn ({isa})"),
+            Self::Tract(why) => write!(f, "tract ({why})"),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => f.write_str("asked for"),
+            Self::Uncovered { node, operator, what } => write!(f, "{operator} at {node}: {what}"),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Both engines give the same answers, and each session says which one it has.
+//!
+//! The small networks are made by `models/tools/detectors.py`.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
+
+use std::path::{Path, PathBuf};
+
+use passerby_cnn::Isa;
+use passerby_inference::{Backend, Engine, Model, RunError, Tensor, Why};
+
+/// How far the engines may differ, of the largest number of an output.
+const TOLERANCE: f32 = 1e-4;
+
+fn path(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn small(name: &str) -> Model {
+    Model::from_path(path(&format!("tests/data/{name}.onnx"))).unwrap()
+}
+
+/// A picture of soft shapes with an edge and some grain, from 0 to 255, normalised as networks want it.
+fn picture([channels, height, width]: [usize; 3], seed: usize, mean: f32, scale: f32) -> Vec<f32> {
+    let level = |i: usize| {
+        let (c, y, x) = (i / (height * width), i / width % height, i % width);
+        let (v, u) = (y as f32 / height as f32, x as f32 / width as f32);
+        let soft = (7.0 * u + seed as f32).sin() * (5.0 * v + c as f32).cos();
+        let disc = if (u - 0.4).powi(2) + (v - 0.5).powi(2) < 0.06 { 70.0 } else { 0.0 };
+        let grain = ((i + seed) * 7919 % 31) as f32;
+        ((90.0 + 50.0 * soft + disc + grain).clamp(0.0, 255.0) - mean) * scale
+    };
+    (0..channels * height * width).map(level).collect()
+}
+
+fn on_cnn(backend: &Backend) -> bool {
+    *backend == Backend::Cnn { isa: Isa::preferred().name() }
+}
+
+fn alike(name: &str, got: &[Tensor], want: &[Tensor]) {
+    assert_eq!(got.len(), want.len(), "{name}");
+    for (index, (got, want)) in got.iter().zip(want).enumerate() {
+        assert_eq!(got.shape(), want.shape(), "{name}: output {index}");
+        let largest = want.data().iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+        let pairs = got.data().iter().zip(want.data());
+        let apart =
+            pairs.fold(0.0_f32, |m, (a, b)| if (a - b).is_nan() { f32::NAN } else { m.max((a - b).abs()) });
+        assert!(apart <= TOLERANCE * largest, "{name}: output {index}: {apart} apart, largest {largest}");
+    }
+}
+
+/// The network runs on `passerby-cnn` and answers as on tract, five items at a time as one by one.
+fn check(name: &str, model: &Model, item: [usize; 3], mean: f32, scale: f32) {
+    let mut session = model.session(item).unwrap();
+    assert!(on_cnn(session.backend()), "{name}: {}", session.backend());
+    let mut tract = model.with_engine(Engine::Tract).session(item).unwrap();
+    assert_eq!(*tract.backend(), Backend::Tract(Why::Asked));
+
+    let items: Vec<Vec<f32>> = (0..5).map(|seed| picture(item, seed, mean, scale)).collect();
+    let got = session.run(5, &items.concat()).unwrap();
+    alike(name, &got, &tract.run(5, &items.concat()).unwrap());
+    for (index, numbers) in items.iter().enumerate().rev() {
+        session.input().copy_from_slice(numbers);
+        let one = session.run_one().unwrap();
+        assert_eq!(one.len(), got.len());
+        for (at, batch) in got.iter().enumerate() {
+            assert!(one.data(at) == batch.item(index), "{name}: item {index} depends on its batch");
+            assert_eq!(one.shape(at)[1..], batch.shape()[1..], "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_bundled_networks_answer_as_on_tract() {
+    let load = |file: &str| Model::from_path(path(file)).unwrap();
+    let detector = load("../detect/models/centerface_fp16.onnx");
+    for item in [[3, 32, 32], [3, 64, 96], [3, 192, 320]] {
+        check("centerface", &detector, item, 0.0, 1.0);
+    }
+    let embedder = load("../reid/models/mobilefacenet_fast_fp16.onnx");
+    check("mobilefacenet", &embedder, [3, 112, 112], 127.5, 1.0 / 128.0);
+    let (age, gender) = ("age-v1", "gender-v1");
+    let classifier = |name: &str| load(&format!("../demographics/models/{name}_fp16.onnx"));
+    check(age, &classifier(age), [3, 64, 64], 115.0, 1.0 / 256.0);
+    check(gender, &classifier(gender), [3, 32, 32], 115.0, 1.0 / 256.0);
+}
+
+#[test]
+fn networks_with_real_weights_answer_as_on_tract() {
+    let test = "networks_with_real_weights_answer_as_on_tract";
+    let Some(folder) = passerby_testkit::shared(test) else { return };
+    for (name, item, mean, scale) in [
+        ("faceres", [3, 224, 224], 115.0, 1.0),
+        ("mobilefacenet", [3, 112, 112], 127.5, 1.0 / 128.0),
+        ("centerface", [3, 96, 64], 0.0, 1.0),
+    ] {
+        let model = Model::from_path(folder.join(format!("models/{name}.onnx"))).unwrap();
+        check(name, &model, item, mean, scale);
+    }
+}
+
+#[test]
+fn detectors_of_other_families_run_on_cnn() {
+    for (name, item) in [
+        ("yunet", [3, 64, 96]),
+        ("scrfd", [3, 64, 64]),
+        ("ultraface", [3, 60, 80]),
+        ("blazeface", [3, 64, 64]),
+    ] {
+        check(name, &small(name), item, 127.5, 1.0 / 128.0);
+    }
+}
+
+#[test]
+fn each_operator_answers_as_on_tract() {
+    for name in [
+        "prelu",
+        "leaky",
+        "nearest",
+        "nearest_half",
+        "linear",
+        "linear_pytorch",
+        "linear_corners",
+        "linear_asymmetric",
+        "uneven",
+        "same",
+        "dilated",
+        "grouped",
+        "multiplied",
+        "deconv",
+        "deconv_cut",
+        "averages",
+        "rounded_up",
+        "attention",
+        "head",
+    ] {
+        check(name, &small(name), [3, 9, 11], 127.5, 1.0 / 128.0);
+    }
+}
+
+#[test]
+fn what_is_not_covered_runs_on_tract_and_says_why() {
+    let session = small("sine").session([3, 9, 11]).unwrap();
+    let Backend::Tract(Why::Uncovered { node, operator, .. }) = session.backend() else {
+        panic!("{}", session.backend());
+    };
+    assert!(node.starts_with("sin") && operator == "Sin", "{node} {operator}");
+    assert!(session.backend().to_string().starts_with("tract (Sin at sin"), "{}", session.backend());
+    assert!(small("cubic").session([3, 9, 11]).unwrap().backend().to_string().contains("Resize"));
+
+    // The numbers are right: the sine of what the same convolution gives alone.
+    let item = [3, 9, 11];
+    let input = picture(item, 3, 127.5, 1.0 / 128.0);
+    let sine = small("sine").session(item).unwrap().run(1, &input).unwrap();
+    let plain = small("plain").session(item).unwrap().run(1, &input).unwrap();
+    let expected: Vec<f32> = plain[0].data().iter().map(|v| v.sin()).collect();
+    assert!(expected.iter().any(|v| v.abs() > 0.1));
+    for (a, b) in sine[0].data().iter().zip(&expected) {
+        assert!((a - b).abs() <= TOLERANCE, "{a}, not {b}");
+    }
+}
+
+#[test]
+fn a_session_on_either_engine_is_used_alike() {
+    for engine in [Engine::Auto, Engine::Tract] {
+        let model = small("prelu").with_engine(engine);
+        let mut session = model.session([3, 9, 11]).unwrap();
+        assert_eq!(session.shapes(), [[1, 6, 9, 11]]);
+        assert_eq!(session.input().len(), 3 * 9 * 11);
+        assert!(matches!(session.run(2, &[0.0; 3]), Err(RunError::Length { .. })));
+        assert_eq!(session.run(0, &[]).unwrap()[0].shape(), [0, 6, 9, 11]);
+        session.input().fill(f32::NAN);
+        assert!(session.run_one().is_ok());
+        session.input().fill(0.5);
+        let first = session.run_one().unwrap().data(0).to_vec();
+        assert!(first.iter().all(|v| v.is_finite()));
+        assert_eq!(session.run(1, &[0.5; 3 * 9 * 11]).unwrap()[0].data(), first);
+        assert!(format!("{session:?}").contains("prelu.onnx"), "{session:?}");
+    }
+}
