@@ -10,8 +10,10 @@ use passerby_types::{BoxError, Identify, StageError};
 /// How the default stages work.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The detector: input size, threshold.
+    /// The detector: input size, threshold, precision.
     pub detector: CenterFaceSettings,
+    /// In what numbers the embedder computes. Embeddings of one precision are best compared with their like.
+    pub embedder: passerby_inference::Precision,
     /// The tracker.
     pub tracker: SortSettings,
     /// The gallery's thresholds.
@@ -42,7 +44,7 @@ pub fn stages_with(
     let (detector, tracker) = (settings.detector.clone(), settings.tracker.clone());
     let vote = settings.vote;
     let centerface = CenterFace::bundled_model()?;
-    let mobilefacenet = MobileFaceNet::bundled_model()?;
+    let mobilefacenet = MobileFaceNet::bundled_model()?.with_precision(settings.embedder)?;
     let (age, gender) = DlibAgeGender::bundled_models()?;
     Ok(Stages::new(
         move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector)?)),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
+use passerby::inference::Precision;
 use passerby::types::BoxError;
 
 pub(crate) const HELP: &str = "\
@@ -15,6 +16,7 @@ INPUT is a video (MP4, MOV, H.264), a picture (JPEG, PNG, GIF, BMP, WebP, TIFF) 
   --detector-size WxH  size of the detector's input, such as 320x192, 480x288 (default) or 640x384: the longer
                        side of a picture is scaled to the larger number, the other follows its shape
   --threshold T        lowest detector score of a face, 0 to 1
+  --precision P        numbers the detector and the embedder compute in: float (default), or int8 for speed
   --every-frame        an embedding and attributes for each face of each frame, for evaluation
   --mot FILE           MOT rows frame,id,x,y,w,h,score,-1,-1,-1; with several inputs FILE is a folder of STEM.txt
   --faces FILE.jsonl   one line a frame: its faces with landmarks, track, person, age, gender and embedding
@@ -29,6 +31,7 @@ pub(crate) struct Args {
     pub(crate) inputs: Vec<PathBuf>,
     pub(crate) long_side: Option<u32>,
     pub(crate) threshold: Option<f32>,
+    pub(crate) precision: Precision,
     pub(crate) every_frame: bool,
     pub(crate) mot: Option<PathBuf>,
     pub(crate) faces: Option<PathBuf>,
@@ -44,6 +47,7 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
         match arg {
             Long("detector-size") => args.long_side = Some(long_side(&parser.value()?.string()?)?),
             Long("threshold") => args.threshold = Some(threshold(&parser.value()?.string()?)?),
+            Long("precision") => args.precision = precision(&parser.value()?.string()?)?,
             Long("every-frame") => args.every_frame = true,
             Long("mot") => args.mot = Some(parser.value()?.into()),
             Long("faces") => args.faces = Some(parser.value()?.into()),
@@ -83,6 +87,15 @@ fn long_side(text: &str) -> Result<u32, BoxError> {
     text.split_once('x').and_then(|(w, h)| Some(side(w)?.max(side(h)?))).ok_or_else(|| {
         format!("--detector-size {text}: expected WxH with sides of 32 to 3840, such as 480x288").into()
     })
+}
+
+/// What networks compute in.
+fn precision(text: &str) -> Result<Precision, BoxError> {
+    match text {
+        "float" => Ok(Precision::Float),
+        "int8" => Ok(Precision::Int8),
+        _ => Err(format!("--precision {text}: expected float or int8").into()),
+    }
 }
 
 /// A number from 0 to 1.

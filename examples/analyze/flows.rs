@@ -21,6 +21,7 @@ pub(crate) struct Flows {
 impl Flows {
     pub(crate) fn new(args: &Args) -> Self {
         let mut settings = Settings::default();
+        (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
         settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
         if let Some(threshold) = args.threshold {
             (settings.detector.threshold, settings.tracker.strong) = (threshold, threshold);

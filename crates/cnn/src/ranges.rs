@@ -54,6 +54,20 @@ impl Ranges {
         self.entries.is_empty()
     }
 
+    /// Widens the ranges to those of another calibration of the same network, such as one with another input size.
+    pub fn include(&mut self, other: &Self) {
+        for entry in &other.entries {
+            match self.entries.iter_mut().find(|known| known.convolution == entry.convolution) {
+                Some(known) => {
+                    known.low = known.low.min(entry.low);
+                    known.high = known.high.max(entry.high);
+                }
+                None => self.entries.push(entry.clone()),
+            }
+        }
+        self.entries.sort_by_key(|entry| entry.convolution);
+    }
+
     /// Leaves convolution `convolution` of the graph, counted from 0, in f32.
     pub fn remove(&mut self, convolution: usize) {
         self.entries.retain(|entry| entry.convolution != convolution);

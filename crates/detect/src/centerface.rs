@@ -66,7 +66,9 @@ impl CenterFace {
             return Ok(model.clone());
         }
         let bytes = include_bytes!("../models/centerface_fp16.onnx");
-        Ok(model.insert(Model::from_bytes("centerface (bundled)", bytes)?).clone())
+        let read = Model::from_bytes("centerface (bundled)", bytes)?;
+        let ranges = include_str!("../models/centerface.ranges");
+        Ok(model.insert(read.with_ranges(ranges)?).clone())
     }
 
     /// CenterFace with the weights of an ONNX file. To make several instances, read the file once with
@@ -81,12 +83,13 @@ impl CenterFace {
     /// CenterFace with these weights: an input `[batch, 3, height, width]` and the outputs 537 to 540.
     ///
     /// # Errors
-    /// [`LoadError::Interface`] for another network, [`LoadError::Setting`] for a setting outside its range.
+    /// [`LoadError::Interface`] for another network, [`LoadError::Setting`] for a setting outside its range,
+    /// [`LoadError::Model`] for a precision that the network has no ranges for.
     pub fn new(model: Model, settings: &CenterFaceSettings) -> Result<Self, LoadError> {
         settings.check()?;
         Ok(Self {
             outputs: interface(&model)?,
-            model,
+            model: model.with_precision(settings.precision)?,
             settings: settings.clone(),
             sessions: Recent::new(SESSIONS),
             scratch: Scratch::default(),
@@ -99,8 +102,14 @@ impl CenterFace {
         &self.settings
     }
 
+    /// Where in the network's input a picture lies, at this longer side: what a calibration samples.
+    #[must_use]
+    pub fn place(image: &Image, long_side: u32) -> Letterbox {
+        Letterbox::new(image.width(), image.height(), long_side, MULTIPLE)
+    }
+
     fn faces(&mut self, image: &Image) -> Result<Vec<Face>, StageError> {
-        let place = Letterbox::new(image.width(), image.height(), self.settings.long_side, MULTIPLE);
+        let place = Self::place(image, self.settings.long_side);
         // A shape the network cannot take stays so: skip these frames, others may have another.
         let session = self
             .sessions

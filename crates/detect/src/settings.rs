@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use passerby_inference::Precision;
+
 use crate::LoadError;
 
 /// The long sides an input may have, in pixels: one multiple of the network's largest stride, up to a 4K picture.
@@ -24,11 +26,14 @@ pub struct CenterFaceSettings {
     pub nms_iou: f32,
     /// At most so many faces of a picture, the best ones. Default 256; bounds the work a hostile picture can cause.
     pub max_faces: usize,
+    /// In what numbers the network computes. Default [`Precision::Float`]. [`Precision::Int8`] needs a network with ranges;
+    /// the bundled one has them.
+    pub precision: Precision,
 }
 
 impl Default for CenterFaceSettings {
     fn default() -> Self {
-        Self { long_side: 480, threshold: 0.4, nms_iou: 0.3, max_faces: 256 }
+        Self { long_side: 480, threshold: 0.4, nms_iou: 0.3, max_faces: 256, precision: Precision::Float }
     }
 }
 

@@ -59,6 +59,15 @@ pub enum ModelError {
         /// The shape asked for, with the batch first.
         given: Vec<usize>,
     },
+    /// The network cannot multiply bytes: it has no ranges, or they are of another network. Use
+    /// [`Precision::Float`](crate::Precision::Float), or calibrate it.
+    #[error("{model}: not in int8: {what}")]
+    Ranges {
+        /// Which network.
+        model: String,
+        /// What is wrong.
+        what: String,
+    },
     /// The network cannot be made ready for items of this shape: its layers do not fit together.
     #[error("{model}: cannot be planned for items of {item:?}: {reason}")]
     Plan {

@@ -28,11 +28,13 @@
 //! # The engines
 //! tract, which none of the types here show, reads and checks the file. A network all of whose operators
 //! `passerby-cnn` covers then runs on a plan of that crate, any other on tract: [`Session::backend`] says which, and
-//! why. Both compute in f32 on the thread that calls: workers are the parallelism. tract panics on some malformed
+//! why. Both compute in f32 on the thread that calls: workers are the parallelism. Where a network's ranges are known
+//! ([`Model::calibration`]), plans may multiply bytes instead: [`Precision::Int8`]. tract panics on some malformed
 //! models; such a panic is caught and becomes an error (the process's panic hook still prints it), so no model makes a
 //! caller panic.
 
 mod backend;
+mod calibration;
 mod check;
 mod error;
 mod guard;
@@ -43,7 +45,8 @@ mod preprocess;
 mod session;
 mod tensor;
 
-pub use backend::{Backend, Engine, Why};
+pub use backend::{Backend, Engine, Precision, Why};
+pub use calibration::Calibration;
 pub use error::{ModelError, RunError};
 pub use model::Model;
 pub use preprocess::{Border, ChannelOrder, Letterbox, Normalize, Scratch, letterbox, to_rgb, warp};

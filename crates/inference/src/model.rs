@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use passerby_cnn::Ranges;
 use tract_onnx::prelude::{
     Framework, InferenceModel, InferenceModelExt, RunOptions, TypedModel, TypedRunnableModel,
 };
@@ -14,7 +15,7 @@ use crate::check;
 use crate::guard::guarded;
 use crate::half;
 use crate::lower::lower;
-use crate::{Backend, Engine, ModelError, Session, TensorSpec, Why};
+use crate::{Backend, Calibration, Engine, ModelError, Precision, Session, TensorSpec, Why};
 
 /// How many plans a model keeps. Cameras of one installation rarely have more picture sizes than this;
 /// a plan beyond it replaces the oldest, and sessions that use that one go on using it.
@@ -30,6 +31,8 @@ const PLANS_KEPT: usize = 8;
 pub struct Model {
     shared: Arc<Shared>,
     engine: Engine,
+    ranges: Option<Arc<Ranges>>,
+    precision: Precision,
 }
 
 struct Shared {
@@ -40,8 +43,8 @@ struct Shared {
     plans: Mutex<Vec<(Key, Arc<Plan>)>>,
 }
 
-/// What a plan is for.
-type Key = ([usize; 3], Engine);
+/// What a plan is for: an item shape, an engine, and the ranges where it multiplies bytes.
+type Key = ([usize; 3], Engine, Option<Arc<Ranges>>);
 
 /// The network made ready for items of one shape, a batch of one at a time.
 pub(crate) struct Plan {
@@ -80,7 +83,7 @@ impl Model {
         }
         let graph = guarded(|| engine.model_for_proto_model(&proto)).map_err(not_onnx)?;
         let shared = Shared { name: model(), input, outputs, graph, plans: Mutex::default() };
-        Ok(Self { shared: Arc::new(shared), engine: Engine::Auto })
+        Ok(Self { shared: Arc::new(shared), engine: Engine::Auto, ranges: None, precision: Precision::Float })
     }
 
     /// Reads a network from an ONNX file; errors call it by its path.
@@ -116,7 +119,58 @@ impl Model {
     /// [`Session::backend`].
     #[must_use]
     pub fn with_engine(&self, engine: Engine) -> Self {
-        Self { shared: Arc::clone(&self.shared), engine }
+        Self { engine, ..self.clone() }
+    }
+
+    /// The same network, shared, with the ranges that a [`Calibration`] of it found, as text. Without them it computes in
+    /// [`Precision::Float`] only, which it goes on to do until [`Model::with_precision`] says otherwise.
+    ///
+    /// # Errors
+    /// [`ModelError::Ranges`] for a text that is none. Ranges of another network show when a session is made.
+    pub fn with_ranges(&self, text: &str) -> Result<Self, ModelError> {
+        let ranges = Ranges::from_text(text).map_err(|e| self.not_in_int8(e.to_string()))?;
+        Ok(Self { ranges: Some(Arc::new(ranges)), ..self.clone() })
+    }
+
+    /// The same network, shared, whose sessions compute in these numbers.
+    ///
+    /// # Errors
+    /// [`ModelError::Ranges`] for [`Precision::Int8`] without [`Model::with_ranges`] before.
+    pub fn with_precision(&self, precision: Precision) -> Result<Self, ModelError> {
+        if precision == Precision::Int8 && self.ranges.is_none() {
+            return Err(self.not_in_int8("no ranges are known: calibrate it".into()));
+        }
+        Ok(Self { precision, ..self.clone() })
+    }
+
+    /// In what numbers its sessions compute.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Watches what this network computes for items of the shape `item`, to find its ranges.
+    ///
+    /// # Errors
+    /// As [`Model::session`], and [`ModelError::Ranges`] for a network that `passerby-cnn` does not cover, or one without a
+    /// pointwise convolution.
+    pub fn calibration(&self, item: [usize; 3]) -> Result<Calibration, ModelError> {
+        check::accepts(self.name(), self.input(), item)?;
+        let failed = |reason| ModelError::Plan { model: self.name().to_owned(), item, reason };
+        let (typed, _) = guarded(|| self.typed(item)).map_err(failed)?;
+        let graph = guarded(|| Ok(lower(&typed))).map_err(failed)?;
+        let graph = graph.map_err(|why| self.not_in_int8(why.to_string()))?;
+        let inner = passerby_cnn::Calibration::new(&graph, passerby_cnn::Isa::preferred());
+        Ok(Calibration::new(inner.map_err(|e| self.not_in_int8(e.to_string()))?))
+    }
+
+    fn not_in_int8(&self, what: String) -> ModelError {
+        ModelError::Ranges { model: self.name().to_owned(), what }
+    }
+
+    /// The ranges that its sessions use.
+    fn ranges_in_use(&self) -> Option<&Arc<Ranges>> {
+        self.ranges.as_ref().filter(|_| self.precision == Precision::Int8)
     }
 
     /// One worker's state for items of the shape `item`, `[channels, height, width]`.
@@ -127,24 +181,21 @@ impl Model {
     ///
     /// # Errors
     /// [`ModelError::Shape`] for a shape that the input does not take, [`ModelError::Plan`] where the layers do not
-    /// fit together at it.
+    /// fit together at it, and [`ModelError::Ranges`] where [`Precision::Int8`] is asked for with ranges of another network
+    /// or of one that runs on tract.
     pub fn session(&self, item: [usize; 3]) -> Result<Session, ModelError> {
         Session::new(self.plan(item)?)
     }
 
     /// The plan for a shape. Held under a lock while it is made, so that workers that start together make it once.
     fn plan(&self, item: [usize; 3]) -> Result<Arc<Plan>, ModelError> {
-        let key = (item, self.engine);
+        let key = (item, self.engine, self.ranges_in_use().cloned());
         let mut plans = self.shared.plans.lock();
         if let Some((_, plan)) = plans.iter().find(|(other, _)| *other == key) {
             return Ok(Arc::clone(plan));
         }
         check::accepts(self.name(), self.input(), item)?;
-        let plan = self.planned(item).map_err(|reason| ModelError::Plan {
-            model: self.name().to_owned(),
-            item,
-            reason,
-        })?;
+        let plan = self.planned(item)?;
         if plans.len() == PLANS_KEPT {
             plans.remove(0);
         }
@@ -153,17 +204,20 @@ impl Model {
         Ok(plan)
     }
 
-    fn planned(&self, item: [usize; 3]) -> Result<Plan, String> {
-        let (typed, outputs) = guarded(|| self.typed(item))?;
+    fn planned(&self, item: [usize; 3]) -> Result<Plan, ModelError> {
+        let failed = |reason| ModelError::Plan { model: self.name().to_owned(), item, reason };
+        let (typed, outputs) = guarded(|| self.typed(item)).map_err(failed)?;
         let (backend, runner) = match self.lowered(&typed) {
             Ok(plan) => {
-                let isa = passerby_cnn::Isa::preferred().name();
-                (Backend::Cnn { isa }, Runner::Cnn(plan))
+                let isa = plan.isa().name();
+                (Backend::Cnn { isa, precision: self.precision }, Runner::Cnn(plan))
             }
+            Err(why) if self.precision == Precision::Int8 => return Err(self.not_in_int8(why.to_string())),
             Err(why) => {
                 // One thread a session: workers are the parallelism, and the engine's own threads lose to them.
                 let options = RunOptions::default();
-                let runnable = guarded(|| typed.into_optimized()?.into_runnable_with_options(&options))?;
+                let runnable = guarded(|| typed.into_optimized()?.into_runnable_with_options(&options));
+                let runnable = runnable.map_err(failed)?;
                 (Backend::Tract(why), Runner::Tract(runnable))
             }
         };
@@ -204,7 +258,11 @@ impl Model {
         };
         let plan = guarded(|| {
             let planned = lower(typed).map(|graph| {
-                let plan = passerby_cnn::Plan::new(&graph, passerby_cnn::Isa::preferred());
+                let isa = passerby_cnn::Isa::preferred();
+                let plan = match self.ranges_in_use() {
+                    Some(ranges) => passerby_cnn::Plan::quantized(&graph, isa, ranges),
+                    None => passerby_cnn::Plan::new(&graph, isa),
+                };
                 plan.map_err(|e| uncovered(e.to_string()))
             });
             Ok(planned.and_then(|planned| planned))

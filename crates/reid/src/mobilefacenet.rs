@@ -58,7 +58,9 @@ impl MobileFaceNet {
             return Ok(model.clone());
         }
         let bytes = include_bytes!("../models/mobilefacenet_fast_fp16.onnx");
-        Ok(model.insert(Model::from_bytes("mobilefacenet (bundled)", bytes)?).clone())
+        let read = Model::from_bytes("mobilefacenet (bundled)", bytes)?;
+        let ranges = include_str!("../models/mobilefacenet.ranges");
+        Ok(model.insert(read.with_ranges(ranges)?).clone())
     }
 
     /// MobileFaceNet with the weights of an ONNX file. To make several instances, read the file once with
@@ -90,10 +92,22 @@ impl MobileFaceNet {
         Ok(Self { model, session })
     }
 
-    fn one(&mut self, chip: &FaceChip) -> Result<Option<Embedding>, StageError> {
+    /// Samples a face into an input of the network, as [`MobileFaceNet`] says; false, and nothing done, where its landmarks
+    /// fit no face.
+    ///
+    /// # Panics
+    /// If `input` does not have 3 * 112 * 112 numbers.
+    pub fn sample(chip: &FaceChip, input: &mut [f32]) -> bool {
         let transform = chip.face.landmarks.as_ref().and_then(picture_from_input);
-        let Some(transform) = transform else { return Ok(None) };
-        warp(&chip.image, &transform, SIDE, Border::Zero, &NORMALIZE, self.session.input());
+        let Some(transform) = transform else { return false };
+        warp(&chip.image, &transform, SIDE, Border::Zero, &NORMALIZE, input);
+        true
+    }
+
+    fn one(&mut self, chip: &FaceChip) -> Result<Option<Embedding>, StageError> {
+        if !Self::sample(chip, self.session.input()) {
+            return Ok(None);
+        }
         let answers = self.session.run_one();
         let answers = answers.map_err(|e| StageError::reset(STAGE, e).at(&chip.meta))?;
         let values = answers.data(0).to_vec();
