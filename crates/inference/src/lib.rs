@@ -47,5 +47,5 @@ pub use backend::{Backend, Engine, Why};
 pub use error::{ModelError, RunError};
 pub use model::Model;
 pub use preprocess::{Border, ChannelOrder, Letterbox, Normalize, Scratch, letterbox, to_rgb, warp};
-pub use session::{Outputs, Session};
+pub use session::{Memory, Outputs, Session};
 pub use tensor::{Tensor, TensorSpec};
