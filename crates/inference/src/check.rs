@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, ValueInfoProto, tensor_shape_proto, type_proto};
+use tract_onnx::pb::{
+    GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, tensor_shape_proto, type_proto,
+};
 
 use crate::{ModelError, TensorSpec};
 
@@ -25,6 +27,9 @@ pub(crate) fn interface(
     let graph = proto.graph.as_ref().ok_or_else(|| broken("no graph".into()))?;
     if let Some(op) = foreign_operator(graph, &known) {
         return Err(unsupported(format!("operator {op}")));
+    }
+    if let Some(node) = graph.node.iter().find(|node| node.op_type == "Transpose" && !transposes(node)) {
+        return Err(broken(format!("{} has axes that are no permutation", node.name)));
     }
     tensors(graph).try_for_each(|tensor| stored(tensor).map_err(|what| unsupported(what.to_owned())))?;
     wired(graph).map_err(broken)?;
@@ -70,6 +75,14 @@ fn foreign_operator<'a>(graph: &'a GraphProto, known: &impl Fn(&str) -> bool) ->
         let inner = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
         inner.into_iter().find_map(|graph| foreign_operator(graph, known))
     })
+}
+
+/// Whether a `Transpose` names each axis once. The engine takes all memory that there is where it does not.
+fn transposes(node: &NodeProto) -> bool {
+    let mut axes: Vec<i64> =
+        node.attribute.iter().filter(|a| a.name == "perm").flat_map(|a| a.ints.iter().copied()).collect();
+    axes.sort_unstable();
+    axes.iter().zip(0..).all(|(axis, place)| *axis == place)
 }
 
 /// The constants of the graph itself, in initializers and attributes.

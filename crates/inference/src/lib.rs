@@ -50,5 +50,5 @@ pub use calibration::Calibration;
 pub use error::{ModelError, RunError};
 pub use model::Model;
 pub use preprocess::{Border, ChannelOrder, Letterbox, Normalize, Scratch, letterbox, to_rgb, warp};
-pub use session::{Outputs, Session};
+pub use session::{Memory, Outputs, Session};
 pub use tensor::{Tensor, TensorSpec};

@@ -35,6 +35,15 @@ struct Tract {
     outputs: Vec<Vec<f32>>,
 }
 
+/// How much memory a session takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Weights, shared by all sessions of one shape.
+    pub shared: usize,
+    /// Buffers of this session alone.
+    pub own: usize,
+}
+
 /// The answers for one item, in the order of [`Model::outputs`](crate::Model::outputs).
 #[derive(Clone, Copy)]
 pub struct Outputs<'a> {
@@ -79,6 +88,17 @@ impl Session {
     #[must_use]
     pub fn backend(&self) -> &Backend {
         &self.plan.backend
+    }
+
+    /// How much memory it takes. `None` on tract, which does not say.
+    #[must_use]
+    pub fn memory(&self) -> Option<Memory> {
+        match &self.state {
+            State::Cnn { plan, .. } => {
+                Some(Memory { shared: plan.weight_bytes(), own: plan.session_bytes() })
+            }
+            State::Tract(_) => None,
+        }
     }
 
     /// Where the next item goes, channel by channel, row by row. It holds zeros at first; what it holds after a run is

@@ -170,6 +170,14 @@ fn truncated_and_damaged_models_are_errors() {
 /// As above, for the networks whose operators have settings of their own.
 #[test]
 fn damaged_settings_are_errors() {
+    // [0, 2, 3, 1] to [0, 2, 2, 1].
+    let mut twice = std::fs::read(data("yunet.onnx")).unwrap();
+    let axes = b"perm\x40\x00\x40\x02\x40\x03\x40\x01";
+    let at = twice.windows(axes.len()).position(|bytes| bytes == axes).unwrap();
+    twice[at + 9] = 2;
+    let error = Model::from_bytes("hostile", &twice).unwrap_err();
+    assert!(error.to_string().contains("no permutation"), "{error}");
+
     for name in ["attention", "averages", "deconv_cut", "linear", "uneven"] {
         let whole = std::fs::read(data(&format!("{name}.onnx"))).unwrap();
         for at in 0..whole.len() {
