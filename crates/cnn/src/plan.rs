@@ -222,8 +222,7 @@ impl Planner<'_> {
             let scale = self.ranges.zip(layer.convolution).and_then(|(ranges, at)| ranges.scale(at));
             stages.extend(stage::of(self.isa, layer, self.layers[source].shape, planar, scale));
         }
-        let input = if planar { self.values[source] } else { self.map(source) };
-        let Some(input) = input else { return };
+        let input = if planar { self.value(source) } else { self.map(source) };
         let chain = Chain::new(Rows::all(from.height, from.channels * from.width), stages);
         let scratch = chain.scratch();
         let residual = self.layers[last].residual();
@@ -241,7 +240,7 @@ impl Planner<'_> {
             Op::Input => return Ok(()),
             Op::Rows => {
                 // The same numbers in the same order.
-                self.values[at] = self.map(first);
+                self.values[at] = Some(self.map(first));
                 return Ok(());
             }
             Op::Concat | Op::Stack => {
@@ -279,7 +278,7 @@ impl Planner<'_> {
             Op::Binary(_) => layer.inputs.get(1).copied(),
             _ => layer.residual(),
         };
-        let Some(input) = self.map(first) else { return Ok(()) };
+        let input = self.map(first);
         self.draft(work, input, other, scratch, at);
         Ok(())
     }
@@ -292,7 +291,7 @@ impl Planner<'_> {
         let mut first = 0;
         for input in &layer.inputs {
             let shape = self.layers[*input].shape;
-            let Some(input) = self.map(*input) else { continue };
+            let input = self.map(*input);
             let work = if matches!(layer.op, Op::Concat) {
                 let channels = shape.channels;
                 first += channels;
@@ -308,7 +307,7 @@ impl Planner<'_> {
 
     /// Adds a step that gives the map of layer `at`.
     fn draft(&mut self, work: Work, input: BufferId, other: Option<usize>, scratch: usize, at: usize) {
-        let other = other.and_then(|other| self.map(other));
+        let other = other.map(|other| self.map(other));
         let step = self.drafts.len();
         let scratch = (scratch > 0).then(|| self.arena.add(scratch, step));
         let output = self.arena.add(self.layers[at].shape.len(), step);
@@ -323,19 +322,23 @@ impl Planner<'_> {
         self.drafts.push(draft);
     }
 
+    /// Where a layer's map is: layers are made in an order in which each reads earlier ones.
+    fn value(&self, layer: usize) -> BufferId {
+        self.values[layer].unwrap_or_else(|| unreachable!("layer {layer} is read before it is made"))
+    }
+
     /// Where a layer's map is, pixel by pixel.
-    fn map(&mut self, layer: usize) -> Option<BufferId> {
+    fn map(&mut self, layer: usize) -> BufferId {
         if !self.is_planar(layer) {
-            return self.values[layer];
+            return self.value(layer);
         }
-        if self.interleaved.is_none() {
-            let shape = self.layers[layer].shape;
-            let input = self.values[layer]?;
-            let output = self.arena.add(shape.len(), self.drafts.len());
-            self.push(Draft { work: Work::Interleave(shape), input, other: None, scratch: None, output });
-            self.interleaved = Some(output);
+        if let Some(known) = self.interleaved {
+            return known;
         }
-        self.interleaved
+        let (shape, input) = (self.layers[layer].shape, self.value(layer));
+        let output = self.arena.add(shape.len(), self.drafts.len());
+        self.push(Draft { work: Work::Interleave(shape), input, other: None, scratch: None, output });
+        *self.interleaved.insert(output)
     }
 
     /// Whether a layer's map is channel by channel: the input's, where that makes a difference.
@@ -348,22 +351,17 @@ impl Planner<'_> {
     fn output(&mut self, layer: usize, order: Order, end: usize) -> BufferId {
         let shape = self.layers[layer].shape;
         let same = shape.channels == 1 || shape.pixels() == 1;
-        let wanted = if order == Order::Planar && !same {
-            if self.is_planar(layer) {
-                self.values[layer]
-            } else {
-                self.map(layer).map(|input| {
-                    let output = self.arena.add(shape.len(), self.drafts.len());
-                    let work = Work::Planar(shape);
-                    self.push(Draft { work, input, other: None, scratch: None, output });
-                    output
-                })
+        let id = match order {
+            Order::Planar if !same && self.is_planar(layer) => self.value(layer),
+            Order::Planar if !same => {
+                let input = self.map(layer);
+                let output = self.arena.add(shape.len(), self.drafts.len());
+                let work = Work::Planar(shape);
+                self.push(Draft { work, input, other: None, scratch: None, output });
+                output
             }
-        } else {
-            self.map(layer)
+            _ => self.map(layer),
         };
-        // Every layer that is read has a map by now; an empty buffer would only show as an output without numbers.
-        let id = wanted.unwrap_or_else(|| self.arena.add(0, end));
         self.arena.keep(id, end);
         id
     }
