@@ -1,6 +1,7 @@
-//! Every bundled network on each engine: `cnn`, `tract`, and ONNX Runtime where `ORT_DYLIB_PATH` names its shared library
-//! (of the wheel `onnxruntime`: `onnxruntime/capi/libonnxruntime.so.*`). One thread, one item at a time; the engines take
-//! turns round by round, so that whatever else the machine does meets all alike.
+//! Every bundled network on each engine: `cnn`, the same in int8 where the network has ranges, `tract`, and ONNX Runtime
+//! where `ORT_DYLIB_PATH` names its shared library (of the wheel `onnxruntime`: `onnxruntime/capi/libonnxruntime.so.*`).
+//! One thread, one item at a time; the engines take turns round by round, so that whatever else the machine does meets all
+//! alike.
 //!
 //!     cargo bench --bench inference -- [--rounds N] [--json FILE]
 
@@ -15,7 +16,7 @@ use lexopt::prelude::*;
 use ort::session::Session as OrtSession;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
-use passerby::inference::{Engine, Model};
+use passerby::inference::{Engine, Model, Precision, Session};
 use serde::Serialize;
 
 type Failure = Box<dyn Error>;
@@ -23,22 +24,48 @@ type Failure = Box<dyn Error>;
 /// What one engine is timed for at a time: long enough for the clock, short enough to take turns often.
 const TURN: Duration = Duration::from_millis(8);
 
-/// Name, file, item.
-const NETWORKS: [(&str, &str, [usize; 3]); 6] = [
-    ("CenterFace 320x192", "detect/models/centerface_fp16.onnx", [3, 192, 320]),
-    ("CenterFace 480x288", "detect/models/centerface_fp16.onnx", [3, 288, 480]),
-    ("CenterFace 640x384", "detect/models/centerface_fp16.onnx", [3, 384, 640]),
-    ("MobileFaceNet", "reid/models/mobilefacenet_fast_fp16.onnx", [3, 112, 112]),
-    ("age-v1", "demographics/models/age-v1_fp16.onnx", [3, 64, 64]),
-    ("gender-v1", "demographics/models/gender-v1_fp16.onnx", [3, 32, 32]),
+/// A network, its item and, where it may compute in int8, its ranges.
+struct Network {
+    name: &'static str,
+    file: &'static str,
+    ranges: Option<&'static str>,
+    item: [usize; 3],
+}
+
+const fn detector(name: &'static str, item: [usize; 3]) -> Network {
+    let ranges = Some("detect/models/centerface.ranges");
+    Network { name, file: "detect/models/centerface_fp16.onnx", ranges, item }
+}
+
+const NETWORKS: [Network; 6] = [
+    detector("CenterFace 320x192", [3, 192, 320]),
+    detector("CenterFace 480x288", [3, 288, 480]),
+    detector("CenterFace 640x384", [3, 384, 640]),
+    Network {
+        name: "MobileFaceNet",
+        file: "reid/models/mobilefacenet_fast_fp16.onnx",
+        ranges: Some("reid/models/mobilefacenet.ranges"),
+        item: [3, 112, 112],
+    },
+    Network { name: "age-v1", file: "demographics/models/age-v1_fp16.onnx", ranges: None, item: [3, 64, 64] },
+    Network {
+        name: "gender-v1",
+        file: "demographics/models/gender-v1_fp16.onnx",
+        ranges: None,
+        item: [3, 32, 32],
+    },
 ];
 
-/// Medians in milliseconds; without `ort` where ONNX Runtime is not there.
+/// Those of [`NETWORKS`] that are each of the four files once.
+const FOUR: [usize; 4] = [1, 3, 4, 5];
+
+/// Medians in milliseconds; without `int8` where the network has no ranges, and `ort` where ONNX Runtime is not there.
 #[derive(Serialize)]
 struct Row {
     network: &'static str,
     backend: String,
     cnn: f64,
+    int8: Option<f64>,
     tract: f64,
     ort: Option<f64>,
     weight_bytes: Option<usize>,
@@ -88,14 +115,15 @@ fn main() -> Result<(), Failure> {
 
 /// How long it takes from four files in memory to four sessions, the best of five times, in milliseconds.
 fn load_all() -> Result<f64, Failure> {
-    let four = [NETWORKS[1], NETWORKS[3], NETWORKS[4], NETWORKS[5]];
-    let files = four.iter().map(|(_, file, _)| std::fs::read(path(file))).collect::<Result<Vec<_>, _>>()?;
+    let four = FOUR.map(|at| &NETWORKS[at]);
+    let files =
+        four.iter().map(|network| std::fs::read(path(network.file))).collect::<Result<Vec<_>, _>>()?;
     let mut best = Duration::MAX;
     for _ in 0..5 {
         let start = Instant::now();
         let mut sessions = Vec::new();
-        for ((name, _, item), bytes) in four.iter().zip(&files) {
-            sessions.push(Model::from_bytes(name, bytes)?.session(*item)?);
+        for (network, bytes) in four.iter().zip(&files) {
+            sessions.push(Model::from_bytes(network.name, bytes)?.session(network.item)?);
         }
         best = best.min(start.elapsed());
         black_box(&sessions);
@@ -104,51 +132,55 @@ fn load_all() -> Result<f64, Failure> {
 }
 
 /// One network on every engine.
-fn row(
-    &(network, file, item): &(&'static str, &str, [usize; 3]),
-    rounds: usize,
-    ort: bool,
-) -> Result<Row, Failure> {
-    let bytes = std::fs::read(path(file))?;
-    let model = Model::from_bytes(network, &bytes)?;
+fn row(network: &Network, rounds: usize, ort: bool) -> Result<Row, Failure> {
+    let bytes = std::fs::read(path(network.file))?;
+    let model = Model::from_bytes(network.name, &bytes)?;
+    let item = network.item;
     let input: Vec<f32> = (0..item.iter().product()).map(|i: usize| (i * 7919 % 251) as f32).collect();
-    let mut fast = model.session(item)?;
-    let mut slow = model.with_engine(Engine::Tract).session(item)?;
-    let (backend, memory) = (fast.backend().to_string(), fast.memory());
-    let mut other = if ort { Some(onnx_runtime(&bytes)?) } else { None };
 
-    let mut cnn = || -> Result<(), Failure> {
-        fast.input().copy_from_slice(&input);
-        black_box(fast.run_one()?);
-        Ok(())
-    };
-    let mut tract = || -> Result<(), Failure> {
-        slow.input().copy_from_slice(&input);
-        black_box(slow.run_one()?);
-        Ok(())
-    };
-    let shape = [1, item[0], item[1], item[2]];
-    let mut onnx = || -> Result<(), Failure> {
-        if let Some(session) = &mut other {
-            let input = TensorRef::from_array_view((shape, input.as_slice()))?;
-            black_box(session.run(ort::inputs![input])?);
-        }
-        Ok(())
-    };
-    let mut contenders: Vec<&mut dyn FnMut() -> Result<(), Failure>> = vec![&mut cnn, &mut tract];
+    let mut ours = vec![model.session(item)?, model.with_engine(Engine::Tract).session(item)?];
+    if let Some(ranges) = network.ranges {
+        let ranges = std::fs::read_to_string(path(ranges))?;
+        ours.push(model.with_ranges(&ranges)?.with_precision(Precision::Int8)?.session(item)?);
+    }
+    let (backend, memory, count) = (ours[0].backend().to_string(), ours[0].memory(), ours.len());
+    let mut contenders: Vec<Contender<'_>> =
+        ours.iter_mut().map(|session| on_session(session, &input)).collect();
     if ort {
-        contenders.push(&mut onnx);
+        contenders.push(on_onnx_runtime(&bytes, item, &input)?);
     }
     let medians = medians(&mut contenders, rounds)?;
     Ok(Row {
-        network,
+        network: network.name,
         backend,
         cnn: medians[0],
+        int8: network.ranges.and(medians.get(2).copied()),
         tract: medians[1],
-        ort: medians.get(2).copied(),
+        ort: medians.get(count).copied(),
         weight_bytes: memory.map(|m| m.shared),
         session_bytes: memory.map(|m| m.own),
     })
+}
+
+/// One run on one engine.
+type Contender<'a> = Box<dyn FnMut() -> Result<(), Failure> + 'a>;
+
+fn on_session<'a>(session: &'a mut Session, input: &'a [f32]) -> Contender<'a> {
+    Box::new(|| {
+        session.input().copy_from_slice(input);
+        black_box(session.run_one()?);
+        Ok(())
+    })
+}
+
+fn on_onnx_runtime<'a>(bytes: &[u8], item: [usize; 3], input: &'a [f32]) -> Result<Contender<'a>, Failure> {
+    let mut session = onnx_runtime(bytes)?;
+    let shape = [1, item[0], item[1], item[2]];
+    Ok(Box::new(move || {
+        let input = TensorRef::from_array_view((shape, input))?;
+        black_box(session.run(ort::inputs![input])?);
+        Ok(())
+    }))
 }
 
 /// ONNX Runtime as fast as it is on one thread.
@@ -164,10 +196,7 @@ fn onnx_runtime(bytes: &[u8]) -> Result<OrtSession, Failure> {
 }
 
 /// The median time of each, in milliseconds. Each round starts with another of them.
-fn medians(
-    contenders: &mut [&mut dyn FnMut() -> Result<(), Failure>],
-    rounds: usize,
-) -> Result<Vec<f64>, Failure> {
+fn medians(contenders: &mut [Contender<'_>], rounds: usize) -> Result<Vec<f64>, Failure> {
     let mut repeats = Vec::new();
     for run in contenders.iter_mut() {
         run()?;
@@ -195,19 +224,30 @@ fn medians(
 
 fn print(report: &Report) {
     println!(
-        "{:<20} {:>9} {:>9} {:>9} {:>9} {:>10} {:>12} {:>12}  backend",
-        "median ms", "cnn", "tract", "ort", "cnn/ort", "cnn/tract", "weights KiB", "session KiB"
+        "{:<20}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}{:>11}{:>13}{:>13}  backend",
+        "median ms",
+        "cnn",
+        "int8",
+        "tract",
+        "ort",
+        "cnn/ort",
+        "int8/ort",
+        "cnn/tract",
+        "weights KiB",
+        "session KiB"
     );
     for row in &report.networks {
         let maybe = |v: Option<f64>, digits: usize| v.map_or("-".into(), |v| format!("{v:.digits$}"));
         let kib = |bytes: Option<usize>| bytes.map_or("-".into(), |b| (b / 1024).to_string());
         println!(
-            "{:<20} {:>9.3} {:>9.3} {:>9} {:>9} {:>10.2} {:>12} {:>12}  {}",
+            "{:<20}{:>9.3}{:>9}{:>9.3}{:>9}{:>9}{:>10}{:>11.2}{:>13}{:>13}  {}",
             row.network,
             row.cnn,
+            maybe(row.int8, 3),
             row.tract,
             maybe(row.ort, 3),
             maybe(row.ort.map(|ort| row.cnn / ort), 2),
+            maybe(row.ort.zip(row.int8).map(|(ort, int8)| int8 / ort), 2),
             row.cnn / row.tract,
             kib(row.weight_bytes),
             kib(row.session_bytes),

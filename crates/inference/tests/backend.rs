@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use passerby_cnn::Isa;
-use passerby_inference::{Backend, Engine, Model, RunError, Tensor, Why};
+use passerby_inference::{Backend, Engine, Model, Precision, RunError, Tensor, Why};
 
 /// How far the engines may differ, of the largest number of an output.
 const TOLERANCE: f32 = 1e-4;
@@ -34,7 +34,7 @@ fn picture([channels, height, width]: [usize; 3], seed: usize, mean: f32, scale:
 }
 
 fn on_cnn(backend: &Backend) -> bool {
-    *backend == Backend::Cnn { isa: Isa::preferred().name() }
+    *backend == Backend::Cnn { isa: Isa::preferred().name(), precision: Precision::Float }
 }
 
 fn alike(name: &str, got: &[Tensor], want: &[Tensor]) {
