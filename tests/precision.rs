@@ -162,7 +162,7 @@ fn a_network_without_ranges_is_refused_in_bytes() {
     let other =
         std::fs::read_to_string(repository().join("crates/reid/models/mobilefacenet.ranges")).unwrap();
     let model = CenterFace::bundled_model().unwrap().with_ranges(&other).unwrap();
-    let error = model.with_precision(Precision::Int8).unwrap().session([3, 64, 96]).unwrap_err();
+    let error = model.clone().with_precision(Precision::Int8).unwrap().session([3, 64, 96]).unwrap_err();
     assert!(matches!(error, ModelError::Ranges { .. }), "{error}");
     assert!(model.with_ranges("no ranges").is_err());
 }

@@ -136,11 +136,11 @@ impl Model {
     ///
     /// # Errors
     /// [`ModelError::Ranges`] for [`Precision::Int8`] without [`Model::with_ranges`] before.
-    pub fn with_precision(&self, precision: Precision) -> Result<Self, ModelError> {
+    pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
         if precision == Precision::Int8 && self.ranges.is_none() {
             return Err(self.not_in_int8("no ranges are known: calibrate it".into()));
         }
-        Ok(Self { precision, ..self.clone() })
+        Ok(Self { precision, ..self })
     }
 
     /// In what numbers its sessions compute.
