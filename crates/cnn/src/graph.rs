@@ -77,6 +77,9 @@ pub(crate) enum Op {
 /// Numbers a value may have: beyond it a graph is a mistake that would only exhaust memory.
 const LARGEST: usize = 1 << 31;
 
+/// Rows or columns a window or pad may have: far beyond any use, and small enough that no sum of them overflows.
+const FARTHEST: usize = 1 << 20;
+
 impl Graph {
     /// A graph of an input alone, and that input. Items are given channel by channel.
     ///
@@ -117,7 +120,12 @@ impl Graph {
         let shape = self.shape(x);
         let per_group = check_conv("conv", shape, &conv)?;
         let taps = conv.window.kernel.0 * conv.window.kernel.1;
-        length("conv", "weights", conv.channels * per_group * taps, conv.weights.len())?;
+        length(
+            "conv",
+            "weights",
+            conv.channels.saturating_mul(per_group).saturating_mul(taps),
+            conv.weights.len(),
+        )?;
         let (height, width) = slide("conv", shape, &conv.window)?;
         let shape = Shape::new(conv.channels, height, width);
         self.add("conv", Op::Conv(conv), vec![x], shape)
@@ -132,11 +140,17 @@ impl Graph {
     pub fn deconv(&mut self, x: Value, conv: Conv, extra: (usize, usize)) -> Result<Value, GraphError> {
         let shape = self.shape(x);
         check_conv("deconv", shape, &conv)?;
-        if conv.groups != 1 {
-            return Err(GraphError::Setting { op: "deconv", what: "more than one group".into() });
+        if conv.groups != 1 || extra.0.max(extra.1) > FARTHEST {
+            let what = format!("{} groups and {extra:?} extra: one group is supported", conv.groups);
+            return Err(GraphError::Setting { op: "deconv", what });
         }
         let taps = conv.window.kernel.0 * conv.window.kernel.1;
-        length("deconv", "weights", shape.channels * conv.channels * taps, conv.weights.len())?;
+        length(
+            "deconv",
+            "weights",
+            shape.channels.saturating_mul(conv.channels).saturating_mul(taps),
+            conv.weights.len(),
+        )?;
         let (reach, stride, pads) = (conv.window.reach(), conv.window.stride, conv.window.pads);
         let side = |n: usize, stride: usize, reach: usize, extra: usize, cut: usize| {
             ((n - 1) * stride + reach + extra).checked_sub(cut).filter(|side| *side > 0)
@@ -304,6 +318,10 @@ impl Graph {
     /// # Errors
     /// [`GraphError::Setting`] where the result would be too large.
     pub fn pad(&mut self, x: Value, pads: Pads, channels: usize, value: f32) -> Result<Value, GraphError> {
+        check_pads("pad", &pads)?;
+        if channels > FARTHEST {
+            return Err(GraphError::Setting { op: "pad", what: format!("{channels} more channels") });
+        }
         let shape = self.shape(x);
         let shape = Shape {
             channels: shape.channels + channels,
@@ -374,6 +392,16 @@ fn check_window(op: &'static str, window: &Window) -> Result<(), GraphError> {
     if sides.iter().any(|(rows, columns)| *rows == 0 || *columns == 0) {
         let what = format!("a window with a side, stride or dilation of 0: {window:?}");
         return Err(GraphError::Setting { op, what });
+    }
+    if sides.iter().any(|(rows, columns)| *rows.max(columns) > FARTHEST) {
+        return Err(GraphError::Setting { op, what: format!("a window too large: {window:?}") });
+    }
+    check_pads(op, &window.pads)
+}
+
+fn check_pads(op: &'static str, pads: &Pads) -> Result<(), GraphError> {
+    if [pads.top, pads.left, pads.bottom, pads.right].iter().any(|pad| *pad > FARTHEST) {
+        return Err(GraphError::Setting { op, what: format!("pads too large: {pads:?}") });
     }
     Ok(())
 }

@@ -325,3 +325,34 @@ fn texts_that_are_no_ranges_are_told() {
     let error = Ranges::from_text("passerby-cnn ranges 1\n# of a test\n0 4 16 x 1").expect_err("no range");
     assert_eq!(error.line, 3);
 }
+
+#[test]
+fn sizes_beyond_reason_are_told() {
+    let (mut graph, x) = Graph::new(Shape::new(2, 4, 4)).expect("an input");
+    assert!(Graph::new(Shape::new(usize::MAX, 2, 2)).is_err());
+    assert!(Graph::new(Shape::new(0, 2, 2)).is_err());
+    let huge = [
+        Window { kernel: (usize::MAX, 1), ..Window::square(1, 1, 0) },
+        Window { dilation: (usize::MAX, usize::MAX), ..Window::square(3, 1, 1) },
+        Window { stride: (usize::MAX, 1), ..Window::square(1, 1, 0) },
+        Window::square(3, 1, usize::MAX),
+        Window::square(0, 1, 0),
+    ];
+    for window in huge {
+        let conv = Conv { channels: 1, groups: 1, window, weights: vec![], bias: vec![] };
+        assert!(graph.conv(x, conv.clone()).is_err(), "{window:?}");
+        assert!(graph.deconv(x, conv, (0, 0)).is_err(), "{window:?}");
+        assert!(graph.pool(x, Pool::Max, window).is_err(), "{window:?}");
+    }
+    let channels = usize::MAX;
+    let many = Conv { channels, groups: 1, window: Window::square(1, 1, 0), weights: vec![], bias: vec![] };
+    assert!(graph.conv(x, many.clone()).is_err() && graph.deconv(x, many, (0, 0)).is_err());
+    let one =
+        Conv { channels: 1, groups: 1, window: Window::square(1, 1, 0), weights: vec![1.0; 2], bias: vec![] };
+    assert!(graph.deconv(x, one, (usize::MAX, 0)).is_err());
+    assert!(graph.pad(x, Pads::all(usize::MAX), 0, 0.0).is_err());
+    assert!(graph.pad(x, Pads::NONE, usize::MAX, 0.0).is_err());
+    assert!(graph.resize(x, (usize::MAX, 2), Interpolation::Nearest, Coordinates::HalfPixel).is_err());
+    assert!(graph.rows(x, 0).is_err() && graph.concat(&[]).is_err() && graph.stack(&[]).is_err());
+    assert_eq!(Plan::new(&graph, Isa::PORTABLE).err(), Some(GraphError::NoOutput));
+}
