@@ -28,7 +28,7 @@ impl Default for IouSettings {
 /// less than [`IouSettings::iou`] stays apart. There is no motion, so a face that moves by more than about half its
 /// width between two frames gets a new track; [`crate::Sort`] follows it.
 ///
-/// [`TrackedFace::bbox`] is the detection, or the last one where there was none. See the [crate's page](crate) for
+/// [`TrackedFace::bbox`](passerby_types::TrackedFace::bbox) is the detection, or the last one where there was none. See the [crate's page](crate) for
 /// coasting and gaps.
 #[derive(Clone, Debug, Default)]
 pub struct Iou {

@@ -56,7 +56,7 @@ impl Default for SortSettings {
 /// J. Cao et al., "Observation-centric SORT", CVPR 2023, was tried: re-update, recovery by the last observation, and
 /// direction consistency each left the scores over five MOT sequences as they were or lower, and are not here.
 ///
-/// [`TrackedFace::bbox`] is the filter's estimate: after the detection where there was one, else the prediction. See
+/// [`TrackedFace::bbox`](passerby_types::TrackedFace::bbox) is the filter's estimate: after the detection where there was one, else the prediction. See
 /// the [crate's page](crate) for coasting and gaps.
 #[derive(Clone, Debug, Default)]
 pub struct Sort {
