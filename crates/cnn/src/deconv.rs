@@ -29,8 +29,14 @@ struct Phase {
     taps: Vec<(usize, usize)>,
 }
 
-/// For each remainder of one axis, the taps that reach it: (tap, input place for the remainder's first output place).
-fn axis(stride: usize, pad: usize, dilation: usize, kernel: usize) -> Vec<Vec<(usize, isize)>> {
+/// For each remainder of one axis that its `longest` pixels have, the taps that reach it: (tap, input place for the remainder's first output place).
+fn axis(
+    stride: usize,
+    pad: usize,
+    dilation: usize,
+    kernel: usize,
+    longest: usize,
+) -> Vec<Vec<(usize, isize)>> {
     let reached = |first: usize| {
         let tap = move |tap: usize| {
             let from = (first + pad) as isize - (tap * dilation) as isize;
@@ -38,7 +44,7 @@ fn axis(stride: usize, pad: usize, dilation: usize, kernel: usize) -> Vec<Vec<(u
         };
         (0..kernel).filter_map(tap).collect()
     };
-    (0..stride).map(reached).collect()
+    (0..stride.min(longest)).map(reached).collect()
 }
 
 impl Deconv {
@@ -50,8 +56,9 @@ impl Deconv {
         finish: Finish,
     ) -> Result<Self, GraphError> {
         let window = &conv.window;
-        let rows = axis(window.stride.0, window.pads.top, window.dilation.0, window.kernel.0);
-        let columns = axis(window.stride.1, window.pads.left, window.dilation.1, window.kernel.1);
+        let rows = axis(window.stride.0, window.pads.top, window.dilation.0, window.kernel.0, output.height);
+        let columns =
+            axis(window.stride.1, window.pads.left, window.dilation.1, window.kernel.1, output.width);
         // How far the taps reach beyond the map on either side.
         let beyond = |axis: &[Vec<(usize, isize)>], stride: usize, len: usize, out: usize| {
             let (mut low, mut high) = (0, 0);
@@ -130,7 +137,7 @@ impl Deconv {
         };
         for y in 0..self.output.height {
             for first in 0..self.stride.1.min(self.output.width) {
-                let phase = &self.phases[y % self.stride.0 * self.stride.1 + first];
+                let phase = &self.phases[y % self.stride.0 * self.stride.1.min(self.output.width) + first];
                 let mut sources: [&[f32]; crate::chain::RUNS] = [&[]; crate::chain::RUNS];
                 for (source, (top, left)) in sources.iter_mut().zip(&phase.taps) {
                     *source = &map[(top + y / self.stride.0) * row + left * channels..];

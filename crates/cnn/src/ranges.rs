@@ -145,7 +145,7 @@ impl Entry {
         let (convolution, inputs, outputs) = (number()?, number()?, number()?);
         let low: f32 = words.next()?.parse().ok()?;
         let high: f32 = words.next()?.parse().ok()?;
-        let sound = low.is_finite() && high.is_finite() && low <= high && words.next().is_none();
+        let sound = low <= high && low.is_finite() && (high - low).is_finite() && words.next().is_none();
         sound.then_some(Self { convolution, channels: (inputs, outputs), low, high })
     }
 }

@@ -314,6 +314,7 @@ fn ranges_of_another_graph_are_told() {
 #[test]
 fn texts_that_are_no_ranges_are_told() {
     for text in [
+        "passerby-cnn ranges 1\n0 8 20 -3e38 3e38",
         "",
         "ranges",
         "passerby-cnn ranges 1\n1 2 3",
@@ -355,4 +356,14 @@ fn sizes_beyond_reason_are_told() {
     assert!(graph.resize(x, (usize::MAX, 2), Interpolation::Nearest, Coordinates::HalfPixel).is_err());
     assert!(graph.rows(x, 0).is_err() && graph.concat(&[]).is_err() && graph.stack(&[]).is_err());
     assert_eq!(Plan::new(&graph, Isa::PORTABLE).err(), Some(GraphError::NoOutput));
+}
+
+#[test]
+fn a_stride_beyond_the_output_costs_nothing() {
+    let (mut graph, x) = Graph::new(Shape::new(5, 1, 1)).expect("an input");
+    let window = Window { stride: (1 << 19, 1 << 19), ..Window::square(2, 1, 0) };
+    let conv = Conv { channels: 3, groups: 1, window, weights: vec![0.5; 5 * 3 * 4], bias: vec![] };
+    let y = graph.deconv(x, conv, (0, 0)).expect("a map of two by two");
+    graph.output(y, Order::Planar);
+    check(&graph, &mut Noise(7));
 }

@@ -31,6 +31,9 @@ pub(crate) fn interface(
     if let Some(node) = graph.node.iter().find(|node| node.op_type == "Transpose" && !transposes(node)) {
         return Err(broken(format!("{} has axes that are no permutation", node.name)));
     }
+    if let Some(node) = graph.node.iter().find(|node| !windows(node)) {
+        return Err(broken(format!("{} has a window beyond all reason", node.name)));
+    }
     tensors(graph).try_for_each(|tensor| stored(tensor).map_err(|what| unsupported(what.to_owned())))?;
     wired(graph).map_err(broken)?;
 
@@ -83,6 +86,17 @@ fn transposes(node: &NodeProto) -> bool {
         node.attribute.iter().filter(|a| a.name == "perm").flat_map(|a| a.ints.iter().copied()).collect();
     axes.sort_unstable();
     axes.iter().zip(0..).all(|(axis, place)| *axis == place)
+}
+
+/// Rows or columns that a window may have, move or reach beyond a map. The engine's sums of larger ones overflow, and it then
+/// reads memory that is not its own.
+const FARTHEST: u64 = 1 << 20;
+
+/// Whether the numbers of a node's window, if it has one, are such as a picture can have.
+fn windows(node: &NodeProto) -> bool {
+    const NAMES: [&str; 5] = ["kernel_shape", "strides", "dilations", "pads", "output_padding"];
+    let numbers = node.attribute.iter().filter(|a| NAMES.contains(&a.name.as_str())).flat_map(|a| &a.ints);
+    numbers.into_iter().all(|n| n.unsigned_abs() <= FARTHEST)
 }
 
 /// The constants of the graph itself, in initializers and attributes.
