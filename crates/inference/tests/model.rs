@@ -235,3 +235,14 @@ fn the_real_networks_answer_as_in_onnx_runtime() {
         }
     }
 }
+
+/// Dilations of 2^62 / 3 whose sums overflow to small ones, and pads of 2^40: 339 bytes each.
+#[test]
+fn windows_beyond_reason_are_refused() {
+    for file in ["huge_dil", "huge_dilr", "huge_pad"] {
+        let path = format!("{}/tests/data/{file}.onnx", env!("CARGO_MANIFEST_DIR"));
+        let error = Model::from_path(&path).unwrap_err();
+        assert!(matches!(error, ModelError::NotOnnx { .. }), "{error}");
+        assert!(error.to_string().contains("beyond all reason"), "{error}");
+    }
+}
