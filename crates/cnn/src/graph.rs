@@ -8,7 +8,7 @@ use crate::{GraphError, Plan};
 pub struct Value(pub(crate) usize);
 
 /// A network of one input: operators in the order in which they are added. Shapes are those of one item, and are checked
-/// as operators are added, so that a finished graph always makes a plan.
+/// as operators are added, so that a finished graph with an output makes a plan.
 ///
 /// ```
 /// use passerby_cnn::{Conv, Graph, Isa, Order, Plan, Shape, Unary, Window};

@@ -13,7 +13,7 @@ pub struct Isa(pub(crate) Kind);
 /// See [`Isa`]. Private, so that only [`Isa::available`] makes one: the kernels' safety rests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
-    /// AVX-512 F, BW, DQ, VL and VNNI, with FMA and F16C: Intel since Ice Lake, AMD since Zen 4.
+    /// AVX-512 F, BW, DQ, VL and VNNI, with AVX2 and FMA: Intel since Cascade Lake, AMD since Zen 4.
     #[cfg(target_arch = "x86_64")]
     Avx512,
     /// AVX2 and FMA.
