@@ -7,6 +7,7 @@ use crate::chain::frame;
 use crate::kernel::matmul::{Pixels, Weights, matmul};
 use crate::kernel::tile::Finish;
 use crate::op::{Conv, Shape};
+use crate::stage::bias;
 use crate::{GraphError, Isa};
 
 /// A transposed convolution of one input shape.
@@ -29,7 +30,8 @@ struct Phase {
     taps: Vec<(usize, usize)>,
 }
 
-/// For each remainder of one axis that its `longest` pixels have, the taps that reach it: (tap, input place for the remainder's first output place).
+/// For each remainder that an axis of `longest` pixels has, the taps that reach it: (tap, input place for the remainder's first
+/// output place).
 fn axis(
     stride: usize,
     pad: usize,
@@ -62,7 +64,7 @@ impl Deconv {
         // How far the taps reach beyond the map on either side.
         let beyond = |axis: &[Vec<(usize, isize)>], stride: usize, len: usize, out: usize| {
             let (mut low, mut high) = (0, 0);
-            for (first, taps) in axis.iter().enumerate().filter(|(first, _)| *first < out) {
+            for (first, taps) in axis.iter().enumerate() {
                 let last = ((out - 1 - first) / stride) as isize;
                 for (_, at) in taps {
                     low = low.max(-at);
@@ -73,8 +75,7 @@ impl Deconv {
         };
         let (top, below) = beyond(&rows, window.stride.0, input.height, output.height);
         let (left, right) = beyond(&columns, window.stride.1, input.width, output.width);
-        let mut bias = conv.bias.clone();
-        bias.resize(conv.channels, 0.0);
+        let bias = bias(conv, 0..conv.channels);
         let (taps_high, taps_wide) = window.kernel;
         let mut phases = Vec::new();
         for row_taps in &rows {

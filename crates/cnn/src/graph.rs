@@ -1,7 +1,7 @@
 //! A network as its user describes it.
 
+use crate::GraphError;
 use crate::op::{Binary, Conv, Coordinates, Interpolation, Order, Pads, Pool, Shape, Unary, Window};
-use crate::{GraphError, Plan};
 
 /// A value of a graph: the input, or what an operator gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -344,14 +344,6 @@ impl Graph {
         }
         let shape = Shape::new(channels, shape.len() / channels, 1);
         self.add("rows", Op::Rows, vec![x], shape)
-    }
-
-    /// See [`Plan::new`].
-    ///
-    /// # Errors
-    /// As [`Plan::new`].
-    pub fn plan(&self, isa: crate::Isa) -> Result<Plan, GraphError> {
-        Plan::new(self, isa)
     }
 
     fn add(

@@ -1,7 +1,7 @@
 //! A graph with what belongs together put together: functions and sums join the convolution before them.
 
 use crate::graph::{Graph, Op};
-use crate::op::{Binary, Conv, Shape, Unary};
+use crate::op::{Binary, Conv, Shape, Unary, of_channel};
 
 /// One operator with what was joined to it. Inputs are indices of earlier layers; the last input is the residual where
 /// [`Layer::residual`] says so.
@@ -54,15 +54,14 @@ impl Layer {
         let transposed = matches!(self.op, Op::Deconv(_));
         let Some(conv) = self.conv_mut() else { return };
         let channels = conv.channels;
-        let of = |list: &[f32], c: usize| if list.len() == 1 { list[0] } else { list[c] };
         conv.bias.resize(channels, 0.0);
         for (c, bias) in conv.bias.iter_mut().enumerate() {
-            *bias = *bias * of(scale, c) + of(shift, c);
+            *bias = *bias * of_channel(scale, c) + of_channel(shift, c);
         }
         let taps = conv.window.kernel.0 * conv.window.kernel.1;
         let run = if transposed { taps } else { conv.weights.len() / channels };
         for (i, weights) in conv.weights.chunks_exact_mut(run).enumerate() {
-            let scale = of(scale, i % channels);
+            let scale = of_channel(scale, i % channels);
             weights.iter_mut().for_each(|w| *w *= scale);
         }
     }
@@ -81,8 +80,10 @@ pub(crate) fn layers(graph: &Graph) -> (Vec<Layer>, Vec<usize>) {
         let at = match joined.join(&node.op, &inputs, uses) {
             Some(at) => at,
             None => {
+                let bare = joined.without_pad(&node.op, &inputs);
+                let (op, inputs) = bare.unwrap_or_else(|| (node.op.clone(), inputs));
                 joined.layers.push(Layer {
-                    op: node.op.clone(),
+                    op,
                     inputs,
                     shape: node.shape,
                     before: None,
@@ -118,7 +119,6 @@ impl Joined {
             (Op::Binary(Binary::Add), &[a, b]) => {
                 self.join_slopes(a, b).or_else(|| self.join_slopes(b, a)).or_else(|| self.join_sum(a, b))?
             }
-            (Op::Conv(conv), &[x]) => return self.join_pad(conv, x, uses),
             _ => return None,
         };
         self.layers[at].uses = uses;
@@ -165,13 +165,12 @@ impl Joined {
         if !layer.is_bare_conv() || layer.uses != 2 {
             return None;
         }
-        let of = |list: &[f32], c: usize| if list.len() == 1 { list[0] } else { list[c] };
         let channels = 0..layer.shape.channels;
-        let up: Vec<f32> = channels.clone().map(|c| of(&s, c) + of(&t, c)).collect();
+        let up: Vec<f32> = channels.clone().map(|c| of_channel(&s, c) + of_channel(&t, c)).collect();
         if !up.iter().all(|slope| *slope > f32::MIN_POSITIVE) {
             return None;
         }
-        let slopes = channels.map(|c| of(&s, c) / up[c]).collect();
+        let slopes = channels.map(|c| of_channel(&s, c) / up[c]).collect();
         self.layers[x].fold(&up, &[0.0]);
         self.layers[x].before = Some(Unary::Prelu(slopes));
         for dead in [below, above, relu] {
@@ -195,37 +194,22 @@ impl Joined {
         Some(conv)
     }
 
-    /// Takes zeros around a map into the convolution that reads it.
-    fn join_pad(&mut self, conv: &Conv, x: usize, uses: usize) -> Option<usize> {
-        let pad = &self.layers[x];
+    /// A convolution that takes the zeros put around its map into its window, and what it then reads.
+    fn without_pad(&mut self, op: &Op, inputs: &[usize]) -> Option<(Op, Vec<usize>)> {
+        let (Op::Conv(conv), &[x]) = (op, inputs) else { return None };
+        let pad = &mut self.layers[x];
         let Op::Pad { pads, channels: 0, value: 0.0 } = pad.op else { return None };
         if pad.uses != 1 {
             return None;
         }
-        let inputs = pad.inputs.clone();
-        self.layers[x].uses = 0;
+        pad.uses = 0;
         let mut conv = conv.clone();
-        let window = &mut conv.window;
-        window.pads.top += pads.top;
-        window.pads.left += pads.left;
-        window.pads.bottom += pads.bottom;
-        window.pads.right += pads.right;
-        let reach = window.reach();
-        let input = self.layers[inputs[0]].shape;
-        let height = (input.height + window.pads.top + window.pads.bottom - reach.0) / window.stride.0 + 1;
-        let width = (input.width + window.pads.left + window.pads.right - reach.1) / window.stride.1 + 1;
-        let shape = Shape::new(conv.channels, height, width);
-        self.layers.push(Layer {
-            op: Op::Conv(conv),
-            inputs,
-            shape,
-            before: None,
-            residual: false,
-            after: None,
-            convolution: None,
-            uses,
-        });
-        Some(self.layers.len() - 1)
+        let own = &mut conv.window.pads;
+        own.top += pads.top;
+        own.left += pads.left;
+        own.bottom += pads.bottom;
+        own.right += pads.right;
+        Some((Op::Conv(conv), pad.inputs.clone()))
     }
 }
 

@@ -152,6 +152,11 @@ pub enum Unary {
     Recip,
 }
 
+/// The number of a channel in a list with one for each, or with one for all.
+pub(crate) fn of_channel(list: &[f32], channel: usize) -> f32 {
+    if list.len() == 1 { list[0] } else { list[channel] }
+}
+
 /// A function of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -1,7 +1,9 @@
 //! The meaning of a graph, written as plainly as possible: what plans are tested against, and what calibration watches.
 
 use crate::graph::{Graph, Op};
-use crate::op::{Binary, Conv, Coordinates, Interpolation, Order, Pads, Pool, Shape, Unary, Window};
+use crate::op::{
+    Binary, Conv, Coordinates, Interpolation, Order, Pads, Pool, Shape, Unary, Window, of_channel,
+};
 
 /// A value, channel by channel.
 struct Map<'a> {
@@ -165,7 +167,7 @@ fn deconv_at(map: &Map<'_>, conv: &Conv, c: usize, y: usize, x: usize) -> f32 {
 
 /// One number through a function.
 pub(crate) fn unary(function: &Unary, c: usize, x: f32) -> f32 {
-    let of = |list: &[f32]| if list.len() == 1 { list[0] } else { list[c] };
+    let of = |list: &[f32]| of_channel(list, c);
     match function {
         Unary::Relu => x.max(0.0),
         Unary::Clip(low, high) => x.max(*low).min(*high),

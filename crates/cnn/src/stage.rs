@@ -189,7 +189,8 @@ pub(crate) fn groups(
     (0..conv.groups).map(group).collect()
 }
 
-fn bias(conv: &Conv, channels: Range<usize>) -> Vec<f32> {
+/// The bias of these channels: zeros where there is none.
+pub(crate) fn bias(conv: &Conv, channels: Range<usize>) -> Vec<f32> {
     if conv.bias.is_empty() { vec![0.0; channels.len()] } else { conv.bias[channels].to_vec() }
 }
 

@@ -7,8 +7,9 @@ use crate::Isa;
 use crate::chain::frame;
 use crate::kernel::matmul::{Pixels, Weights, matmul};
 use crate::kernel::tile::Finish;
-use crate::kernel::winograd::{Ending, PLACES, TILE, Tiles, gather, spread, window};
+use crate::kernel::winograd::{Closing, PLACES, TILE, Tiles, gather, spread, window};
 use crate::op::{Conv, Pads, Shape};
+use crate::stage::bias;
 
 /// A 3 x 3 convolution of one input shape.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct Winograd {
     output: Shape,
     pads: Pads,
     places: Vec<Weights>,
-    ending: Ending,
+    closing: Closing,
     /// Rows of tiles in a band.
     band: usize,
 }
@@ -48,8 +49,6 @@ impl Winograd {
     }
 
     pub(crate) fn new(isa: Isa, conv: &Conv, input: Shape, output: Shape, finish: Finish) -> Self {
-        let mut bias = conv.bias.clone();
-        bias.resize(conv.channels, 0.0);
         let windows: Vec<[f32; PLACES]> =
             conv.weights.chunks_exact(9).map(|taps| window(&std::array::from_fn(|i| taps[i]))).collect();
         let nothing = vec![0.0; conv.channels];
@@ -57,11 +56,11 @@ impl Winograd {
             Weights::new(isa, input.channels, &nothing, |k, c| windows[c * input.channels + k][place])
         };
         let places = (0..PLACES).map(place).collect();
-        let ending = Ending::new(isa, &bias, finish);
+        let closing = Closing::new(isa, &bias(conv, 0..conv.channels), finish);
         let across = output.width.div_ceil(TILE);
-        let row = PLACES * across * (input.channels + ending.step()) * size_of::<f32>();
+        let row = PLACES * across * (input.channels + closing.step()) * size_of::<f32>();
         let band = (BAND_BYTES / row).clamp(1, output.height.div_ceil(TILE));
-        Self { isa, input, output, pads: conv.window.pads, places, ending, band }
+        Self { isa, input, output, pads: conv.window.pads, places, closing, band }
     }
 
     /// Tiles in a row, and in a band.
@@ -74,7 +73,7 @@ impl Winograd {
     fn parts(&self) -> [usize; 3] {
         let (across, tiles) = self.tiles();
         let framed = (self.band * TILE + 2) * (across * TILE + 2) * self.input.channels;
-        [framed, PLACES * tiles * self.input.channels, PLACES * tiles * self.ending.step()]
+        [framed, PLACES * tiles * self.input.channels, PLACES * tiles * self.closing.step()]
     }
 
     /// Numbers needed beside input and output.
@@ -110,7 +109,7 @@ impl Winograd {
                 spread(self.isa, &rows, channels, (band * across, across, tiles), spread_tiles);
             }
             let count = rows.div_ceil(TILE) * across;
-            let step = self.ending.step();
+            let step = self.closing.step();
             for (place, weights) in self.places.iter().enumerate() {
                 let pixels = Pixels {
                     sources: &[&spread_tiles[place * tiles * channels..]],
@@ -131,7 +130,7 @@ impl Winograd {
                     width: self.output.width,
                     residual: residual.map(|r| &r[at..]),
                 };
-                gather(&self.ending, product_tiles, &tiles, &mut out[at..]);
+                gather(&self.closing, product_tiles, &tiles, &mut out[at..]);
             }
         }
     }

@@ -22,7 +22,7 @@ pub struct Session {
 }
 
 enum State {
-    Cnn { plan: passerby_cnn::Plan, session: passerby_cnn::Session },
+    Cnn(passerby_cnn::Session),
     Tract(Box<Tract>),
 }
 
@@ -54,7 +54,7 @@ impl Session {
     pub(crate) fn new(plan: Arc<Plan>) -> Result<Self, ModelError> {
         let state = guarded(|| {
             Ok(match &plan.runner {
-                Runner::Cnn(shared) => State::Cnn { plan: shared.clone(), session: shared.session() },
+                Runner::Cnn(plan) => State::Cnn(plan.session()),
                 Runner::Tract(runnable) => State::Tract(Box::new(Tract {
                     runnable: Arc::clone(runnable),
                     state: Some(runnable.spawn()?),
@@ -94,7 +94,8 @@ impl Session {
     #[must_use]
     pub fn memory(&self) -> Option<Memory> {
         match &self.state {
-            State::Cnn { plan, .. } => {
+            State::Cnn(session) => {
+                let plan = session.plan();
                 Some(Memory { shared: plan.weight_bytes(), own: plan.session_bytes() })
             }
             State::Tract(_) => None,
@@ -105,7 +106,7 @@ impl Session {
     /// not said.
     pub fn input(&mut self) -> &mut [f32] {
         match &mut self.state {
-            State::Cnn { session, .. } => session.input(),
+            State::Cnn(session) => session.input(),
             State::Tract(tract) => &mut tract.input,
         }
     }
@@ -151,13 +152,13 @@ impl Session {
     /// Computes the item in the input, the one of this index of its batch.
     fn compute(&mut self, index: usize) -> Result<(), RunError> {
         let done = match &mut self.state {
-            State::Cnn { plan, session } => {
+            State::Cnn(session) => {
                 let done = guarded(|| {
                     session.run();
                     Ok(())
                 });
                 if done.is_err() {
-                    *session = plan.session();
+                    *session = session.plan().session();
                 }
                 done
             }
@@ -206,7 +207,7 @@ impl<'a> Outputs<'a> {
     #[must_use]
     pub fn data(self, index: usize) -> &'a [f32] {
         match &self.session.state {
-            State::Cnn { session, .. } => session.output(index),
+            State::Cnn(session) => session.output(index),
             State::Tract(tract) => &tract.outputs[index],
         }
     }

@@ -1,6 +1,6 @@
 //! Depthwise convolution: each channel on its own, a row of output at a time.
 
-use super::tile::{Finish, padded};
+use super::tile::{Ending, Finish, padded, split};
 use crate::Isa;
 use crate::buffer::Lines;
 use crate::simd::{Simd, kernel, unroll};
@@ -133,9 +133,7 @@ unsafe fn generic<S: Simd, const THREE: usize>(taps: &Taps, finish: &Finish, ban
         };
     }
     // SAFETY: passed on to the caller.
-    let bounds = unsafe {
-        [finish.before.0, finish.before.1, finish.after.0, finish.after.1].map(|bound| S::splat(bound))
-    };
+    let ending = unsafe { Ending::<S>::new(finish) };
     // Tiles of pixels outside, then channels: neighbouring channels are neighbouring cache lines. Rows inside: a tile's
     // input is read from the second-level cache once for all rows that see it.
     let mut x = 0;
@@ -145,9 +143,10 @@ unsafe fn generic<S: Simd, const THREE: usize>(taps: &Taps, finish: &Finish, ban
             _ if x < end => (false, end),
             _ => (true, band.out_width),
         };
-        let count = if edge { 1 } else { tile(until - x) };
+        let count = if edge { 1 } else { split(until - x, PIXELS) };
         for channel in (0..taps.channels).step_by(S::LANES) {
-            let block = Block { taps, finish, bounds, band, channel, out };
+            // SAFETY: the slopes are padded to whole vectors.
+            let block = Block { taps, ending: unsafe { ending.at(finish, channel) }, band, channel, out };
             for y in 0..band.rows {
                 // SAFETY: passed on to the caller; from `inner` to `end` every tap is inside.
                 unsafe {
@@ -164,21 +163,10 @@ unsafe fn generic<S: Simd, const THREE: usize>(taps: &Taps, finish: &Finish, ban
     }
 }
 
-/// How many of `left` pixels the next tile has: two tiles of about the same size at the end.
-fn tile(left: usize) -> usize {
-    match left {
-        _ if left <= PIXELS => left,
-        _ if left < 2 * PIXELS => left.div_ceil(2),
-        _ => PIXELS,
-    }
-}
-
 /// One vector of channels.
 struct Block<'a, S> {
     taps: &'a Taps,
-    finish: &'a Finish,
-    /// Before and after the residual, each low and high.
-    bounds: [S; 4],
+    ending: Ending<S>,
     band: &'a Band<'a>,
     channel: usize,
     out: *mut f32,
@@ -277,24 +265,10 @@ impl<S: Simd> Block<'_, S> {
                     });
                 }
             }
-            let finish = self.finish;
-            let [low, high, after_low, after_high] = self.bounds;
-            let slope = finish.slopes.as_ref().map(|slopes| S::load(slopes.as_ptr().add(self.channel)));
             let first = (y * band.out_width + x) * channels + self.channel;
             unroll!(J < P => {
                 let place = first + J * channels;
-                let mut value = match slope {
-                    Some(slope) => sums[J].min(S::zero()).mul_add(slope, sums[J].max(S::zero())),
-                    None => sums[J].max(low).min(high),
-                };
-                if let Some(residual) = band.residual {
-                    value = value.add(load(residual.as_ptr().add(place))).max(after_low).min(after_high);
-                }
-                if TAIL {
-                    value.store_tail(self.out.add(place), tail);
-                } else {
-                    value.store(self.out.add(place));
-                }
+                self.ending.store(sums[J], band.residual, self.out, place, TAIL.then_some(tail));
             });
         }
     }

@@ -25,6 +25,90 @@ impl Default for Finish {
     }
 }
 
+/// A [`Finish`] in registers, for one vector of channels.
+#[derive(Clone, Copy)]
+pub(super) struct Ending<S> {
+    before: [S; 2],
+    after: [S; 2],
+    slope: Option<S>,
+}
+
+impl<S: Simd> Ending<S> {
+    /// The bounds, which are the same for all channels; there is no slope yet.
+    ///
+    /// # Safety
+    /// As the methods of [`Simd`].
+    #[inline(always)]
+    pub(super) unsafe fn new(finish: &Finish) -> Self {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            Self {
+                before: [S::splat(finish.before.0), S::splat(finish.before.1)],
+                after: [S::splat(finish.after.0), S::splat(finish.after.1)],
+                slope: None,
+            }
+        }
+    }
+
+    /// The same for the vector of channels from `channel` on.
+    ///
+    /// # Safety
+    /// The slopes, if there are any, reach as far.
+    #[inline(always)]
+    pub(super) unsafe fn at(self, finish: &Finish, channel: usize) -> Self {
+        // SAFETY: passed on to the caller.
+        let slope = unsafe { finish.slopes.as_ref().map(|slopes| S::load(slopes.as_ptr().add(channel))) };
+        Self { slope, ..self }
+    }
+
+    /// Finishes `value` and stores it at `place` of `out`, where the residual is too; with a tail, only that.
+    ///
+    /// # Safety
+    /// `out` and the residual are good for a vector at `place`, or for the tail.
+    #[inline(always)]
+    pub(super) unsafe fn store(
+        self,
+        value: S,
+        residual: Option<&[f32]>,
+        out: *mut f32,
+        place: usize,
+        tail: Option<S::Tail>,
+    ) {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let [low, high] = self.before;
+            let mut value = match self.slope {
+                Some(slope) => value.min(S::zero()).mul_add(slope, value.max(S::zero())),
+                None => value.max(low).min(high),
+            };
+            if let Some(residual) = residual {
+                let residual = residual.as_ptr().add(place);
+                let residual = match tail {
+                    Some(tail) => S::load_tail(residual, tail),
+                    None => S::load(residual),
+                };
+                let [low, high] = self.after;
+                value = value.add(residual).max(low).min(high);
+            }
+            match tail {
+                Some(tail) => value.store_tail(out.add(place), tail),
+                None => value.store(out.add(place)),
+            }
+        }
+    }
+}
+
+/// How many of `left` pixels the next tile has, of at most `most`: two tiles of about the same size at the end instead of a
+/// full one and a small one, whose few accumulators would wait for one another.
+#[inline(always)]
+pub(super) fn split(left: usize, most: usize) -> usize {
+    match left {
+        _ if left <= most => left,
+        _ if left < 2 * most => left.div_ceil(2),
+        _ => most,
+    }
+}
+
 /// The numbers, followed by zeros up to a whole vector.
 pub(crate) fn padded(isa: Isa, numbers: &[f32]) -> Lines<f32> {
     let mut lines = Lines::zeroed(numbers.len().next_multiple_of(isa.lanes()));
@@ -89,13 +173,7 @@ pub(super) unsafe fn walk<S: Dot, T: Tile, const N: usize>(tile: &T, from: usize
     let most = T::most::<S>()[N - 1];
     let mut at = from;
     while at < to {
-        // Two tiles of about the same size at the end instead of a full one and a small one, whose few accumulators would
-        // wait for one another.
-        let count = match to - at {
-            left if left <= most => left,
-            left if left < 2 * most => left.div_ceil(2),
-            _ => most,
-        };
+        let count = split(to - at, most);
         // SAFETY: passed on to the caller; `count` <= `most`.
         unsafe {
             match count {
@@ -139,34 +217,17 @@ impl Output<'_> {
     /// `out` and the residual are good for these pixels, the slopes for whole vectors.
     #[inline(always)]
     pub(super) unsafe fn store<S: Simd, const P: usize, const N: usize>(&self, at: usize, sums: [[S; N]; P]) {
-        let finish = self.finish;
         // SAFETY: passed on to the caller; the last vector is written as far as there are channels.
         unsafe {
-            let (low, high) = (S::splat(finish.before.0), S::splat(finish.before.1));
-            let (after_low, after_high) = (S::splat(finish.after.0), S::splat(finish.after.1));
+            let ending = Ending::<S>::new(self.finish);
             unroll!(I < N => {
                 let channel = self.first + I * S::LANES;
                 let left = self.channels.saturating_sub(channel);
-                let tail = S::tail(left.min(S::LANES));
-                let slope = finish.slopes.as_ref().map(|slopes| S::load(slopes.as_ptr().add(channel)));
+                let tail = (left < S::LANES).then(|| S::tail(left));
+                let ending = ending.at(self.finish, channel);
                 unroll!(J < P => {
                     let place = (at + J) * self.step + channel;
-                    let mut value = sums[J][I];
-                    value = match slope {
-                        Some(slope) => value.min(S::zero()).mul_add(slope, value.max(S::zero())),
-                        None => value.max(low).min(high),
-                    };
-                    if let Some(residual) = self.residual {
-                        let residual = residual.as_ptr().add(place);
-                        let residual =
-                            if left < S::LANES { S::load_tail(residual, tail) } else { S::load(residual) };
-                        value = value.add(residual).max(after_low).min(after_high);
-                    }
-                    if left < S::LANES {
-                        value.store_tail(self.out.add(place), tail);
-                    } else {
-                        value.store(self.out.add(place));
-                    }
+                    ending.store(sums[J][I], self.residual, self.out, place, tail);
                 });
             });
         }

@@ -7,7 +7,7 @@
     reason = "the places that `unroll!` names beyond an array are never reached"
 )]
 
-use super::tile::{Finish, padded};
+use super::tile::{Ending, Finish, padded};
 use crate::Isa;
 use crate::buffer::Lines;
 use crate::simd::{Simd, kernel, unroll};
@@ -130,14 +130,14 @@ unsafe fn spread_all<S: Simd>(
 
 /// A bias, padded to whole vectors, and what happens to outputs.
 #[derive(Debug)]
-pub(crate) struct Ending {
+pub(crate) struct Closing {
     isa: Isa,
     channels: usize,
     bias: Lines<f32>,
     finish: Finish,
 }
 
-impl Ending {
+impl Closing {
     pub(crate) fn new(isa: Isa, bias: &[f32], finish: Finish) -> Self {
         Self { isa, channels: bias.len(), bias: padded(isa, bias), finish }
     }
@@ -164,19 +164,19 @@ pub(crate) struct Tiles<'a> {
 ///
 /// # Panics
 /// If a slice is too short.
-pub(crate) fn gather(ending: &Ending, products: &[f32], tiles: &Tiles<'_>, out: &mut [f32]) {
+pub(crate) fn gather(closing: &Closing, products: &[f32], tiles: &Tiles<'_>, out: &mut [f32]) {
     let (first, count, all) = tiles.tiles;
-    let needed = tiles.rows * tiles.width * ending.channels;
-    assert!(first + count <= all && products.len() >= PLACES * all * ending.step(), "products");
+    let needed = tiles.rows * tiles.width * closing.channels;
+    assert!(first + count <= all && products.len() >= PLACES * all * closing.step(), "products");
     assert!(tiles.rows <= TILE && tiles.width <= count * TILE, "tiles");
     assert!(out.len() >= needed && tiles.residual.is_none_or(|r| r.len() >= needed), "outputs");
-    assert!(ending.finish.slopes.as_ref().is_none_or(|s| s.len() == ending.bias.len()), "slopes");
+    assert!(closing.finish.slopes.as_ref().is_none_or(|s| s.len() == closing.bias.len()), "slopes");
     // SAFETY: `products` holds every place of every tile in whole vectors; outputs beyond the rows and the width are not
     // written.
-    unsafe { gather_tiles(ending.isa, ending, products, tiles, out.as_mut_ptr()) }
+    unsafe { gather_tiles(closing.isa, closing, products, tiles, out.as_mut_ptr()) }
 }
 
-kernel! { fn gather_tiles(ending: &Ending, products: &[f32], tiles: &Tiles<'_>, out: *mut f32) = gather_all }
+kernel! { fn gather_tiles(closing: &Closing, products: &[f32], tiles: &Tiles<'_>, out: *mut f32) = gather_all }
 
 /// A^T m for a column of six, or m A for a row.
 ///
@@ -196,20 +196,19 @@ unsafe fn gather_six<S: Simd>(m: [S; SPAN]) -> [S; TILE] {
 /// # Safety
 /// As [`gather`] checks.
 #[inline(always)]
-unsafe fn gather_all<S: Simd>(ending: &Ending, products: &[f32], tiles: &Tiles<'_>, out: *mut f32) {
-    let (channels, step, finish) = (ending.channels, ending.step(), &ending.finish);
+unsafe fn gather_all<S: Simd>(closing: &Closing, products: &[f32], tiles: &Tiles<'_>, out: *mut f32) {
+    let (channels, step, finish) = (closing.channels, closing.step(), &closing.finish);
     let (first, count, all) = tiles.tiles;
     // SAFETY: passed on to the caller.
     unsafe {
-        let [low, high, after_low, after_high] =
-            [finish.before.0, finish.before.1, finish.after.0, finish.after.1].map(|bound| S::splat(bound));
+        let ending = Ending::<S>::new(finish);
         for t in 0..count {
             let wide = (tiles.width - (t * TILE).min(tiles.width)).min(TILE);
             for channel in (0..channels).step_by(S::LANES) {
                 let left = (channels - channel).min(S::LANES);
-                let tail = S::tail(left);
-                let bias = S::load(ending.bias.as_ptr().add(channel));
-                let slope = finish.slopes.as_ref().map(|slopes| S::load(slopes.as_ptr().add(channel)));
+                let tail = (left < S::LANES).then(|| S::tail(left));
+                let bias = S::load(closing.bias.as_ptr().add(channel));
+                let ending = ending.at(finish, channel);
                 let from = products.as_ptr().add((first + t) * step + channel);
                 let mut columns = [[S::zero(); TILE]; SPAN];
                 unroll!(X < SPAN => {
@@ -225,25 +224,7 @@ unsafe fn gather_all<S: Simd>(ending: &Ending, products: &[f32], tiles: &Tiles<'
                         unroll!(X < TILE => {
                             if X < wide {
                                 let place = (Y * tiles.width + t * TILE + X) * channels + channel;
-                                let mut value = row[X].add(bias);
-                                value = match slope {
-                                    Some(slope) => value.min(S::zero()).mul_add(slope, value.max(S::zero())),
-                                    None => value.max(low).min(high),
-                                };
-                                if let Some(residual) = tiles.residual {
-                                    let residual = residual.as_ptr().add(place);
-                                    let residual = if left < S::LANES {
-                                        S::load_tail(residual, tail)
-                                    } else {
-                                        S::load(residual)
-                                    };
-                                    value = value.add(residual).max(after_low).min(after_high);
-                                }
-                                if left < S::LANES {
-                                    value.store_tail(out.add(place), tail);
-                                } else {
-                                    value.store(out.add(place));
-                                }
+                                ending.store(row[X].add(bias), tiles.residual, out, place, tail);
                             }
                         });
                     }
