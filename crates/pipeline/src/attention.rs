@@ -30,17 +30,42 @@ impl Policy {
     /// Every face of every frame, whatever its size: for evaluation.
     pub const ALWAYS: Self = Self { min_size: 0.0, first: u32::MAX, gap: 0, better: 0.0, stale: 0 };
 
-    /// True where this view of a track is worth a look, after `look` and at frame `seq`.
+    /// Why this view of a track is worth a look at frame `seq`, after `look`; `None` where it is not.
     #[must_use]
-    pub fn wants(&self, face: &Face, look: Option<&Look>, seq: u64) -> bool {
+    pub fn interest(&self, face: &Face, look: Option<&Look>, seq: u64) -> Option<Interest> {
         if face.landmarks.is_none() || face.size() < self.min_size {
-            return false;
+            return None;
         }
-        let Some(look) = look else { return self.first > 0 };
+        let Some(look) = look else { return (self.first > 0).then_some(Interest::New) };
         let since = seq.saturating_sub(look.last);
-        (look.count < self.first && since >= self.gap)
-            || face.quality() > look.best * self.better
-            || since >= self.stale
+        if look.count < self.first && since >= self.gap {
+            return Some(Interest::Early);
+        }
+        if face.quality() > look.best * self.better {
+            return Some(Interest::Better);
+        }
+        (since >= self.stale).then_some(Interest::Stale)
+    }
+}
+
+/// Why a view of a track is worth a look, the least urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Interest {
+    /// The last look is old.
+    Stale,
+    /// The view is clearly better than the best so far.
+    Better,
+    /// The track has not had its first looks yet.
+    Early,
+    /// The track never had a look.
+    New,
+}
+
+impl Interest {
+    /// The place in a queue of looks: what is more urgent first, and of two alike the better view.
+    #[must_use]
+    pub fn priority(self, face: &Face) -> f32 {
+        f32::from(self as u8) + face.quality().min(0.999)
     }
 }
 
@@ -69,16 +94,29 @@ impl Attention {
         Self { policy, looks: HashMap::new() }
     }
 
-    /// True where this view of the track is worth a look now.
+    /// Why this view of the track is worth a look now; `None` where it is not.
     #[must_use]
-    pub fn wants(&self, track: TrackId, face: &Face, seq: u64) -> bool {
-        self.policy.wants(face, self.looks.get(&track), seq)
+    pub fn interest(&self, track: TrackId, face: &Face, seq: u64) -> Option<Interest> {
+        self.policy.interest(face, self.looks.get(&track), seq)
     }
 
-    /// The track got a look.
-    pub fn looked(&mut self, track: TrackId, face: &Face, seq: u64) {
-        let look = self.looks.entry(track).or_default();
-        *look = Look { count: look.count.saturating_add(1), best: look.best.max(face.quality()), last: seq };
+    /// The track gets a look. Gives what was known before, for [`Attention::failed`].
+    pub fn look(&mut self, track: TrackId, face: &Face, seq: u64) -> Option<Look> {
+        let before = self.looks.get(&track).copied();
+        let Look { count, best, .. } = before.unwrap_or_default();
+        let look = Look { count: count.saturating_add(1), best: best.max(face.quality()), last: seq };
+        self.looks.insert(track, look);
+        before
+    }
+
+    /// The look at frame `seq` came to nothing: the track is worth another as `before` it, unless it got a later one.
+    pub fn failed(&mut self, track: TrackId, seq: u64, before: Option<Look>) {
+        if self.looks.get(&track).is_some_and(|look| look.last == seq) {
+            match before {
+                Some(look) => self.looks.insert(track, look),
+                None => self.looks.remove(&track),
+            };
+        }
     }
 
     /// True where the track never got a look and this view is too small for one.
@@ -112,25 +150,50 @@ mod tests {
         let mut looks = Vec::new();
         for seq in 0..80 {
             let view = face(if seq < 40 { 50.0 } else { 80.0 });
-            if attention.wants(track, &view, seq) {
-                attention.looked(track, &view, seq);
-                looks.push(seq);
+            if let Some(interest) = attention.interest(track, &view, seq) {
+                attention.look(track, &view, seq);
+                looks.push((seq, interest));
             }
         }
         // New three times, stale after 25, better at 40, stale 25 later.
-        assert_eq!(looks, [0, 4, 8, 33, 40, 65]);
+        use Interest::{Better, Early, New, Stale};
+        assert_eq!(looks, [(0, New), (4, Early), (8, Early), (33, Stale), (40, Better), (65, Stale)]);
         attention.end(track);
-        assert!(attention.wants(track, &face(50.0), 80), "an ended track is forgotten");
+        assert_eq!(attention.interest(track, &face(50.0), 80), Some(New), "an ended track is forgotten");
+    }
+
+    #[test]
+    fn a_look_that_failed_is_taken_back_and_a_later_one_stays() {
+        let (mut attention, track, view) = (Attention::new(Policy::EMBED), TrackId(1), face(50.0));
+        let before = attention.look(track, &view, 0);
+        assert_eq!(attention.interest(track, &view, 0), None);
+        attention.failed(track, 0, before);
+        assert_eq!(attention.interest(track, &view, 0), Some(Interest::New));
+        attention.look(track, &view, 0);
+        let before = attention.look(track, &view, 2);
+        attention.look(track, &view, 4);
+        attention.failed(track, 2, before);
+        assert_eq!(attention.interest(track, &view, 5), None, "three looks were taken, the last at 4");
+    }
+
+    #[test]
+    fn what_is_new_goes_first_and_of_two_alike_the_better_view() {
+        use Interest::{Better, Early, New, Stale};
+        let order = [Stale, Better, Early, New].map(|i| i.priority(&face(50.0)));
+        assert!(order.is_sorted_by(|a, b| a < b), "{order:?}");
+        assert!(Better.priority(&face(90.0)) > Better.priority(&face(31.0)));
+        assert!(Better.priority(&face(900.0)) < Early.priority(&face(31.0)));
     }
 
     #[test]
     fn small_faces_and_faces_without_landmarks_get_no_look() {
         let attention = Attention::new(Policy::EMBED);
-        assert!(!attention.wants(TrackId(1), &face(29.0), 0));
+        assert_eq!(attention.interest(TrackId(1), &face(29.0), 0), None);
         assert!(attention.too_small(TrackId(1), &face(29.0)));
-        assert!(attention.wants(TrackId(1), &face(31.0), 0));
-        assert!(!attention.wants(TrackId(1), &Face::new(BBox::from_xywh(0.0, 0.0, 90.0, 90.0), 0.9), 0));
+        assert!(attention.interest(TrackId(1), &face(31.0), 0).is_some());
+        let blind = Face::new(BBox::from_xywh(0.0, 0.0, 90.0, 90.0), 0.9);
+        assert_eq!(attention.interest(TrackId(1), &blind, 0), None);
         let always = Attention::new(Policy::ALWAYS);
-        assert!((0..9).all(|seq| always.wants(TrackId(1), &face(5.0), seq)));
+        assert!((0..9).all(|seq| always.interest(TrackId(1), &face(5.0), seq).is_some()));
     }
 }

@@ -1,18 +1,18 @@
-//! The whole way of a frame, for one camera on one thread: the reference.
+//! The whole way of a frame on one thread: the reference.
 
-use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use passerby_types::{
-    Attributes, CameraId, Classifier, Clock, Detector, DropReason, Embedder, Embedding, ErrorClass, Face,
-    FaceChip, Frame, FrameKind, FrameMeta, FramePool, FrameSource, Fuse, Identify, Identity, Observation,
-    ObservedFace, Picture, Sighting, Sink, SourceError, StageError, TrackId, TrackKey, TrackUpdate,
-    TrackedFace, Tracker,
+    CameraId, Classifier, Clock, Detector, DropReason, Embedder, ErrorClass, Face, FaceChip, Frame,
+    FrameKind, FrameMeta, FramePool, FrameSource, Observation, ObservedFace, Picture, Sighting, Sink,
+    SourceError, StageError, TrackUpdate,
 };
 
-use crate::attention::{Attention, Policy};
+use crate::attention::Policy;
+use crate::camera::{Camera, View, seen};
 use crate::guard::{Guard, quietly};
+use crate::people::People;
 use crate::{Report, Stages, Writer, WriterSettings};
 
 /// How a [`Flow`] works.
@@ -48,71 +48,33 @@ impl FlowSettings {
     }
 }
 
-/// Frames of one camera after another on the calling thread. The stages stay loaded from run to run, and persons are
+/// Frames of one or several cameras on the calling thread. The stages stay loaded from run to run, and persons are
 /// recognised over all cameras.
 pub struct Flow {
     settings: FlowSettings,
     clock: Arc<dyn Clock>,
     pool: FramePool,
+    stages: Stages,
     detector: Guard<dyn Detector>,
-    tracker: Guard<dyn Tracker>,
     embedder: Option<Guard<dyn Embedder>>,
-    identify: Option<Guard<dyn Identify>>,
     classifier: Option<Guard<dyn Classifier>>,
-    fuse: Option<Guard<dyn Fuse>>,
-    camera: CameraState,
+    people: People,
 }
 
-/// What is remembered of the camera from one frame to the next.
-struct CameraState {
-    size: Option<(u32, u32)>,
-    live: BTreeSet<TrackId>,
-    /// Ids of the tracker's instance become ids of the camera by adding this: a rebuilt tracker counts from 1 again.
-    first_id: u64,
-    next_id: u64,
-    embeds: Attention,
-    classifies: Attention,
-    attributes: HashMap<TrackId, Attributes>,
+/// One camera of a run.
+struct Lane<'a> {
+    source: &'a mut dyn FrameSource,
+    /// `None` where its tracker could not be made.
+    camera: Option<Camera>,
     report: Report,
+    running: bool,
 }
 
-impl CameraState {
-    fn new(camera: CameraId, settings: &FlowSettings) -> Self {
-        Self {
-            size: None,
-            live: BTreeSet::new(),
-            first_id: 0,
-            next_id: 0,
-            embeds: Attention::new(settings.embed),
-            classifies: Attention::new(settings.classify),
-            attributes: HashMap::new(),
-            report: Report { camera, ..Report::default() },
-        }
-    }
-
-    fn key(&self, track: TrackId) -> TrackKey {
-        TrackKey { camera: self.report.camera, track }
-    }
-}
-
-/// The views of a frame that are worth a look.
-#[derive(Default)]
-struct Views {
-    embed: Vec<View>,
-    classify: Vec<View>,
-}
-
-/// A view of a track that is worth a look: which of the frame's tracks, and its pixels.
-#[derive(Clone)]
-struct View {
-    place: usize,
-    track: TrackId,
-    face: Face,
-    chip: FaceChip,
-}
+/// What watches a run, and may break it off.
+type Watch<'a> = dyn FnMut(&Observation) -> ControlFlow<()> + 'a;
 
 impl Flow {
-    /// Makes one instance of every stage.
+    /// Makes one instance of every stage, except of the tracker, of which each camera gets its own.
     ///
     /// # Errors
     /// What a factory says, or that it panicked: nothing can run without the stage.
@@ -121,13 +83,11 @@ impl Flow {
             settings,
             clock,
             pool: FramePool::new(64),
-            detector: Guard::new("detect", stages.detector)?,
-            tracker: Guard::new("track", stages.tracker)?,
-            embedder: stages.embedder.map(|f| Guard::new("embed", f)).transpose()?,
-            identify: stages.identify.map(|f| Guard::new("identify", f)).transpose()?,
-            classifier: stages.classifier.map(|f| Guard::new("classify", f)).transpose()?,
-            fuse: stages.fuse.map(|f| Guard::new("fuse", f)).transpose()?,
-            camera: CameraState::new(CameraId::default(), &settings),
+            detector: Guard::new("detect", stages.detector.clone())?,
+            embedder: stages.embedder.clone().map(|f| Guard::new("embed", f)).transpose()?,
+            classifier: stages.classifier.clone().map(|f| Guard::new("classify", f)).transpose()?,
+            people: People::new(&stages)?,
+            stages,
         })
     }
 
@@ -145,57 +105,92 @@ impl Flow {
         sink: Option<&mut dyn Sink>,
         watch: &mut dyn FnMut(&Observation) -> ControlFlow<()>,
     ) -> Report {
-        self.camera = CameraState::new(camera, &self.settings);
-        self.camera.report.name = source.info().name.clone();
-        self.tracker.discard();
+        self.run_together(vec![(camera, source)], sink, watch).pop().unwrap_or_default()
+    }
+
+    /// As [`Flow::run`] for several cameras: the first frame of each in the order given, then the second of each, and
+    /// so on. The reports are in the same order; each counts the writes of its own observations, and a sink that
+    /// ended stands in all of them.
+    pub fn run_together(
+        &mut self,
+        cameras: Vec<(CameraId, &mut dyn FrameSource)>,
+        sink: Option<&mut dyn Sink>,
+        watch: &mut dyn FnMut(&Observation) -> ControlFlow<()>,
+    ) -> Vec<Report> {
         let mut writer = sink.map(|sink| Writer::new(sink, self.settings.writer, Arc::clone(&self.clock)));
+        let mut lanes: Vec<Lane<'_>> =
+            cameras.into_iter().map(|(id, source)| self.open(id, source)).collect();
 
         for seq in 0.. {
-            let frame = match self.capture(seq, source) {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
-                Err(e) => {
-                    if self.lose(e).is_break() {
-                        break;
-                    }
-                    continue;
-                }
-            };
-            match self.one_frame(&frame) {
-                Ok(observation) => {
-                    match observation.kind {
-                        FrameKind::Analysed => self.camera.report.ledger.analyse(),
-                        FrameKind::Coasted => self.camera.report.ledger.coast(),
-                    }
-                    let go_on = watch(&observation);
-                    if let Some(writer) = &mut writer {
-                        let rows = observation.faces.len();
-                        self.timed("store", rows, |_| writer.offer(observation));
-                    }
-                    if go_on.is_break() {
-                        break;
-                    }
-                }
-                Err(e) => {
-                    self.camera.report.ledger.drop_frame(DropReason::StageFailed);
-                    self.camera.report.fail(&e);
-                    if e.class() == ErrorClass::Fatal {
-                        self.camera.report.error = Some(e.into());
-                        break;
-                    }
-                }
+            for lane in lanes.iter_mut().filter(|lane| lane.running) {
+                lane.running = self.step(seq, lane, writer.as_mut(), watch).is_continue();
+            }
+            if !lanes.iter().any(|lane| lane.running) {
+                break;
             }
         }
 
-        for track in std::mem::take(&mut self.camera.live) {
-            self.end(track);
+        let start = self.clock.now();
+        let done = writer.map(Writer::finish);
+        let closing = self.clock.now().since(start);
+        let mut reports: Vec<Report> = lanes.into_iter().map(|lane| lane.report).collect();
+        if let Some(done) = done {
+            reports.iter_mut().for_each(|report| report.wrote(&done));
+            reports.iter_mut().take(1).for_each(|report| report.spend("store", 0, closing));
         }
-        if let Some(writer) = writer {
-            let (writes, error) = self.timed("store", 0, |_| writer.finish());
-            (self.camera.report.writes, self.camera.report.sink_error) = (writes, error);
+        reports
+    }
+
+    /// A camera of which nothing was seen yet.
+    fn open<'a>(&self, id: CameraId, source: &'a mut dyn FrameSource) -> Lane<'a> {
+        let mut report = Report { camera: id, name: source.info().name.clone(), ..Report::default() };
+        let camera = Camera::new(id, &self.stages, self.settings.embed, self.settings.classify);
+        let camera = camera.map_err(|e| report.error = Some(e.into())).ok();
+        Lane { source, running: camera.is_some(), camera, report }
+    }
+
+    /// Takes the camera's next frame, or ends the camera.
+    fn step(
+        &mut self,
+        seq: u64,
+        lane: &mut Lane<'_>,
+        writer: Option<&mut Writer<'_>>,
+        watch: &mut Watch<'_>,
+    ) -> ControlFlow<()> {
+        let Lane { source, camera: Some(camera), report, .. } = lane else { return ControlFlow::Break(()) };
+        camera.can_embed = self.embedder.is_some();
+        camera.can_classify = self.classifier.is_some();
+        let go_on = match self.capture(seq, *source, report) {
+            Ok(Some(frame)) => match self.one_frame(&frame, camera, report) {
+                Ok(observation) => {
+                    match observation.kind {
+                        FrameKind::Analysed => report.ledger.analyse(),
+                        FrameKind::Coasted => report.ledger.coast(),
+                    }
+                    let go_on = watch(&observation);
+                    if let Some(writer) = writer {
+                        let rows = observation.faces.len();
+                        self.timed(report, "store", rows, |_| writer.offer(observation));
+                    }
+                    go_on
+                }
+                Err(e) => {
+                    report.ledger.drop_frame(DropReason::StageFailed);
+                    report.fail(&e);
+                    let fatal = e.class() == ErrorClass::Fatal;
+                    report.error = fatal.then(|| e.into());
+                    if fatal { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                }
+            },
+            Ok(None) => ControlFlow::Break(()),
+            Err(e) => report.lose(e),
+        };
+        if go_on.is_break() {
+            camera.end_all(&self.people);
         }
-        self.count_rebuilds();
-        std::mem::take(&mut self.camera.report)
+        camera.take_failures().iter().for_each(|e| report.fail(e));
+        self.count_rebuilds(camera, report);
+        go_on
     }
 
     /// One frame's way through the stages.
@@ -203,252 +198,139 @@ impl Flow {
     /// # Errors
     /// What the detector or the tracker says: the frame has no observation. A failure of a later stage costs the
     /// frame its embeddings or estimates and is counted, no more.
-    fn one_frame(&mut self, frame: &Frame) -> Result<Observation, StageError> {
-        let faces = self.detect(frame)?;
-        let update = self.track(frame, faces.as_deref())?;
-        let mut observed: Vec<ObservedFace> = update.tracks.iter().map(seen).collect();
+    fn one_frame(
+        &mut self,
+        frame: &Frame,
+        camera: &mut Camera,
+        report: &mut Report,
+    ) -> Result<Observation, StageError> {
+        let faces = self.detect(frame, report)?;
+        let size = (frame.image.width(), frame.image.height());
+        let TrackUpdate { tracks, ended } = self.timed(report, "track", 1, |flow| {
+            camera.track(&frame.meta, size, faces.as_deref(), &flow.people)
+        })?;
+        let mut observed: Vec<ObservedFace> = tracks.iter().map(seen).collect();
 
-        let views = self.views(frame, &update.tracks);
-        self.embed(&views.embed, &mut observed);
-        self.identify(&views.embed, &mut observed);
-        self.classify(&views.classify, &mut observed);
-
-        for &track in &update.ended {
-            self.end(track);
+        let views = camera.views(frame, &tracks, &self.pool);
+        let sightings = self.embed(&views.embed, camera, report, &mut observed);
+        let people = &self.people;
+        if self.stages.identify.is_some() {
+            let start = self.clock.now();
+            camera.name(people, &sightings, &mut observed);
+            report.spend("identify", sightings.len(), self.clock.now().since(start));
         }
+        self.classify(&views.classify, camera, report, &mut observed);
+        camera.describe(&mut observed);
+
+        camera.end(&ended, &self.people);
         let kind = if faces.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
-        let (width, height) = (frame.image.width(), frame.image.height());
-        Ok(Observation { meta: frame.meta, width, height, kind, faces: observed, ended: update.ended })
+        Ok(Observation { meta: frame.meta, width: size.0, height: size.1, kind, faces: observed, ended })
     }
 
     /// The next frame of the source, with its number and its times.
-    fn capture(&mut self, seq: u64, source: &mut dyn FrameSource) -> Result<Option<Frame>, SourceError> {
-        let next = self.timed("capture", 1, |_| {
-            quietly("capture", || source.next_picture()).unwrap_or_else(|panic| {
-                Err(SourceError::Malformed { input: source.info().name.clone(), what: panic.to_string() })
-            })
-        })?;
-        let Some(Picture { image, pts }) = next else {
-            return Ok(None);
-        };
-        self.camera.report.ledger.capture();
+    fn capture(
+        &mut self,
+        seq: u64,
+        source: &mut dyn FrameSource,
+        report: &mut Report,
+    ) -> Result<Option<Frame>, SourceError> {
+        let next = self.timed(report, "capture", 1, |_| next_picture(source))?;
+        let Some(Picture { image, pts }) = next else { return Ok(None) };
+        report.ledger.capture();
         let (captured, wall) = (self.clock.now(), self.clock.wall());
-        let meta = FrameMeta { camera: self.camera.report.camera, seq, captured, pts, wall };
+        let meta = FrameMeta { camera: report.camera, seq, captured, pts, wall };
         Ok(Some(Frame { meta, image: Arc::new(image) }))
     }
 
-    /// Counts a frame that the source lost, or ends the run.
-    fn lose(&mut self, error: SourceError) -> ControlFlow<()> {
-        let report = &mut self.camera.report;
-        if error.class() == ErrorClass::Skip {
-            report.ledger.capture();
-            report.ledger.drop_frame(DropReason::Undecodable);
-            report.note(error.to_string());
-            return ControlFlow::Continue(());
-        }
-        report.error = Some(error.into());
-        ControlFlow::Break(())
-    }
-
     /// The faces of the frame, or `None` where the cadence leaves it to the tracker.
-    fn detect(&mut self, frame: &Frame) -> Result<Option<Vec<Face>>, StageError> {
+    fn detect(&mut self, frame: &Frame, report: &mut Report) -> Result<Option<Vec<Face>>, StageError> {
         if !frame.meta.seq.is_multiple_of(self.settings.cadence.max(1)) {
             return Ok(None);
         }
         let batch = std::slice::from_ref(frame);
-        let lists = self
-            .timed("detect", 1, |flow| flow.detector.call(|d| one_each("detect", batch, d.detect(batch))));
+        let lists = self.timed(report, "detect", 1, |flow| {
+            flow.detector.call(|d| one_each("detect", batch, d.detect(batch)))
+        });
         let faces = lists.map_err(|e| e.at(&frame.meta))?.remove(0);
-        self.camera.report.faces += faces.len() as u64;
+        report.faces += faces.len() as u64;
         Ok(Some(faces))
     }
 
-    /// Tells the tracker of the frame. A camera that changes its picture's size starts its tracks anew.
-    fn track(&mut self, frame: &Frame, faces: Option<&[Face]>) -> Result<TrackUpdate, StageError> {
-        let size = (frame.image.width(), frame.image.height());
-        let mut ended = Vec::new();
-        if self.camera.size.replace(size).is_some_and(|last| last != size) {
-            self.tracker.discard();
-            ended = self.restart_tracks();
-        }
-        let result = self.timed("track", 1, |flow| flow.tracker.call(|t| Ok(t.update(&frame.meta, faces))));
-        let mut update = match result {
-            Ok(update) => update,
-            Err(e) => {
-                ended.extend(self.restart_tracks());
-                for track in ended {
-                    self.end(track);
-                }
-                return Err(e.at(&frame.meta));
-            }
+    /// Takes the embeddings of these views, and gives what a gallery is to be told of them.
+    fn embed(
+        &mut self,
+        views: &[View],
+        camera: &mut Camera,
+        report: &mut Report,
+        observed: &mut [ObservedFace],
+    ) -> Vec<Sighting> {
+        let embeddings = look(&mut self.embedder, "embed", views, &*self.clock, report, Embedder::embed);
+        let Some(embeddings) = embeddings else {
+            views.iter().for_each(|view| camera.not_embedded(view));
+            return Vec::new();
         };
-        let camera = &mut self.camera;
-        let global = |id: TrackId| TrackId(camera.first_id.saturating_add(id.0));
-        update.tracks.iter_mut().for_each(|t| t.track = global(t.track));
-        update.ended.iter_mut().for_each(|t| *t = global(*t));
-        camera.live.extend(update.tracks.iter().map(|t| t.track));
-        let highest = camera.live.iter().chain(&update.ended).max();
-        camera.next_id = highest.map_or(camera.next_id, |id| camera.next_id.max(id.0));
-        camera.live.retain(|id| !update.ended.contains(id));
-        ended.append(&mut update.ended);
-        Ok(TrackUpdate { tracks: update.tracks, ended })
-    }
-
-    /// Ends every live track, since the tracker's instance is gone, and lets its successor count on from the last id.
-    fn restart_tracks(&mut self) -> Vec<TrackId> {
-        self.camera.first_id = self.camera.next_id;
-        std::mem::take(&mut self.camera.live).into_iter().collect()
-    }
-
-    /// The tracks of this frame that are worth a look by the stages there are, with their pixels, which are cut out
-    /// once.
-    fn views(&self, frame: &Frame, tracks: &[TrackedFace]) -> Views {
-        let (camera, seq) = (&self.camera, frame.meta.seq);
-        let mut views = Views::default();
-        for (place, tracked) in tracks.iter().enumerate() {
-            let (track, Some(face)) = (tracked.track, tracked.face) else { continue };
-            let embed = self.embedder.is_some() && camera.embeds.wants(track, &face, seq);
-            let classify = self.classifier.is_some() && camera.classifies.wants(track, &face, seq);
-            if !(embed || classify) {
-                continue;
-            }
-            // A face without a pixel inside the picture cannot be looked at.
-            let Ok(chip) = FaceChip::cut(frame, &face, &self.pool) else { continue };
-            let view = View { place, track, face, chip };
-            views.embed.extend(embed.then(|| view.clone()));
-            views.classify.extend(classify.then_some(view));
-        }
-        views
-    }
-
-    /// Takes the embeddings of these views.
-    fn embed(&mut self, views: &[View], observed: &mut [ObservedFace]) {
-        let embeddings =
-            look(&mut self.embedder, "embed", views, &*self.clock, &mut self.camera.report, |e, c| {
-                e.embed(c)
-            });
+        let mut sightings = Vec::with_capacity(views.len());
         for (view, embedding) in views.iter().zip(embeddings) {
+            sightings.extend(embedding.clone().map(|e| camera.sighting(view, e)));
             observed[view.place].embedding = embedding;
-            self.camera.embeds.looked(view.track, &view.face, view.chip.meta.seq);
         }
+        sightings
     }
 
-    /// Says who every track of the frame is.
-    fn identify(&mut self, views: &[View], observed: &mut [ObservedFace]) {
-        let Some(identify) = &mut self.identify else {
-            return;
-        };
-        let camera = &mut self.camera;
-        let sightings: Vec<Sighting> = views
-            .iter()
-            .filter_map(|view| {
-                let embedding: Embedding = observed[view.place].embedding.clone()?;
-                let FrameMeta { seq, captured, .. } = view.chip.meta;
-                let (quality, size) = (view.face.quality(), view.face.size());
-                Some(Sighting { track: camera.key(view.track), seq, captured, embedding, quality, size })
-            })
-            .collect();
-        let visible: Vec<TrackKey> = observed.iter().map(|o| camera.key(o.track)).collect();
-        let start = self.clock.now();
-        let identities = identify.call(|i| {
-            if !sightings.is_empty() {
-                i.identify(&sightings, &visible);
-            }
-            Ok(visible.iter().map(|&key| i.identity(key)).collect::<Vec<_>>())
-        });
-        camera.report.spend("identify", sightings.len(), self.clock.now().since(start));
-        match identities {
-            Ok(identities) => {
-                for (face, identity) in observed.iter_mut().zip(identities) {
-                    let small = face.face.is_some_and(|f| camera.embeds.too_small(face.track, &f));
-                    let unseen = identity == Identity::Pending && small;
-                    face.identity = if unseen { Identity::Unidentified } else { identity };
-                }
-            }
-            Err(e) => camera.report.fail(&e),
-        }
-    }
-
-    /// Takes the attribute estimates of these views, and says what is known of every track of the frame.
-    fn classify(&mut self, views: &[View], observed: &mut [ObservedFace]) {
-        let report = &mut self.camera.report;
+    /// Takes the attribute estimates of these views.
+    fn classify(
+        &mut self,
+        views: &[View],
+        camera: &mut Camera,
+        report: &mut Report,
+        observed: &mut [ObservedFace],
+    ) {
         let estimates =
             look(&mut self.classifier, "classify", views, &*self.clock, report, Classifier::classify);
-        for (view, estimate) in views.iter().zip(estimates) {
-            observed[view.place].estimate = estimate;
-            self.camera.classifies.looked(view.track, &view.face, view.chip.meta.seq);
-            self.fuse(view, estimate);
-        }
-        for face in observed {
-            face.attributes = self.camera.attributes.get(&face.track).copied();
-        }
-    }
-
-    /// Adds one estimate to what is known of its track.
-    fn fuse(&mut self, view: &View, estimate: Option<Attributes>) {
-        let (Some(fuse), Some(estimate)) = (&mut self.fuse, estimate) else {
+        let Some(estimates) = estimates else {
+            views.iter().for_each(|view| camera.not_classified(view));
             return;
         };
-        let key = self.camera.key(view.track);
-        match fuse.call(|f| Ok(f.fuse(key, &estimate, view.face.quality()))) {
-            Ok(Some(attributes)) => {
-                self.camera.attributes.insert(view.track, attributes);
+        for (view, estimate) in views.iter().zip(estimates) {
+            observed[view.place].estimate = estimate;
+            if let Some(estimate) = &estimate {
+                camera.learn(&self.people, view, estimate);
             }
-            Ok(None) => {}
-            Err(e) => self.camera.report.fail(&e.at(&view.chip.meta)),
-        }
-    }
-
-    /// Lets everybody forget a track that ended.
-    fn end(&mut self, track: TrackId) {
-        let key = self.camera.key(track);
-        self.camera.embeds.end(track);
-        self.camera.classifies.end(track);
-        self.camera.attributes.remove(&track);
-        let identify = self.identify.as_mut().map(|i| {
-            i.call(|i| {
-                i.end(key);
-                Ok(())
-            })
-        });
-        let fuse = self.fuse.as_mut().map(|f| {
-            f.call(|f| {
-                f.end(key);
-                Ok(())
-            })
-        });
-        for error in [identify, fuse].into_iter().flatten().filter_map(Result::err) {
-            self.camera.report.fail(&error);
         }
     }
 
     /// Runs `work` and adds its time to the stage.
-    fn timed<T>(&mut self, stage: &'static str, items: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+    fn timed<T>(
+        &mut self,
+        report: &mut Report,
+        stage: &'static str,
+        items: usize,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         let start = self.clock.now();
         let result = work(self);
-        let busy = self.clock.now().since(start);
-        self.camera.report.spend(stage, items, busy);
+        report.spend(stage, items, self.clock.now().since(start));
         result
     }
 
-    /// Puts down which instances failed in this run.
-    fn count_rebuilds(&mut self) {
-        let counts = [
-            ("detect", Some(self.detector.take_failed())),
-            ("track", Some(self.tracker.take_failed())),
-            ("embed", self.embedder.as_mut().map(Guard::take_failed)),
-            ("identify", self.identify.as_mut().map(Guard::take_failed)),
-            ("classify", self.classifier.as_mut().map(Guard::take_failed)),
-            ("fuse", self.fuse.as_mut().map(Guard::take_failed)),
-        ];
-        for (stage, instances) in counts {
-            self.camera.report.rebuilt(stage, instances.unwrap_or(0));
-        }
+    fn count_rebuilds(&mut self, camera: &mut Camera, report: &mut Report) {
+        report.rebuilt("detect", self.detector.take_failed());
+        report.rebuilt("track", camera.take_failed());
+        report.rebuilt("embed", self.embedder.as_mut().map_or(0, Guard::take_failed));
+        report.rebuilt("classify", self.classifier.as_mut().map_or(0, Guard::take_failed));
+        self.people.take_failed().into_iter().for_each(|(stage, failed)| report.rebuilt(stage, failed));
     }
 }
 
-/// The answers of a stage that looks at faces, one a view. A stage that is not there, or that fails, gives none; its
-/// failure is counted, and after `Fatal` it is not asked again.
+/// The source's next picture; a panic in it is an error that ends it.
+pub(crate) fn next_picture(source: &mut dyn FrameSource) -> Result<Option<Picture>, SourceError> {
+    quietly("capture", || source.next_picture()).unwrap_or_else(|panic| {
+        Err(SourceError::Malformed { input: source.info().name.clone(), what: panic.to_string() })
+    })
+}
+
+/// The answers of a stage that looks at faces, one a view; none where the stage is not there or fails. Its failure is
+/// counted, and after `Fatal` it is not asked again.
 fn look<S: ?Sized, T>(
     stage: &mut Option<Guard<S>>,
     name: &'static str,
@@ -456,16 +338,14 @@ fn look<S: ?Sized, T>(
     clock: &dyn Clock,
     report: &mut Report,
     work: impl FnOnce(&mut S, &[FaceChip]) -> Result<Vec<Option<T>>, StageError>,
-) -> Vec<Option<T>> {
-    let (Some(guard), Some(first)) = (stage.as_mut(), views.first()) else {
-        return Vec::new();
-    };
+) -> Option<Vec<Option<T>>> {
+    let (Some(guard), Some(first)) = (stage.as_mut(), views.first()) else { return None };
     let chips: Vec<FaceChip> = views.iter().map(|v| v.chip.clone()).collect();
     let start = clock.now();
     let answers = guard.call(|s| one_each(name, &chips, work(s, &chips)));
     report.spend(name, chips.len(), clock.now().since(start));
     let e = match answers {
-        Ok(answers) => return answers,
+        Ok(answers) => return Some(answers),
         Err(e) => e,
     };
     if e.class() == ErrorClass::Fatal {
@@ -473,11 +353,11 @@ fn look<S: ?Sized, T>(
         *stage = None;
     }
     report.fail(&e.at(&first.chip.meta));
-    Vec::new()
+    None
 }
 
 /// Holds a stage to its contract: `out[i]` belongs to `in[i]`. One that breaks it is rebuilt.
-fn one_each<I, O>(
+pub(crate) fn one_each<I, O>(
     stage: &'static str,
     batch: &[I],
     out: Result<Vec<O>, StageError>,
@@ -487,18 +367,4 @@ fn one_each<I, O>(
         return Ok(out);
     }
     Err(StageError::reset(stage, format!("gave {} answers for a batch of {}", out.len(), batch.len())))
-}
-
-/// A track as the tracker left it, nothing else known yet.
-fn seen(tracked: &TrackedFace) -> ObservedFace {
-    ObservedFace {
-        track: tracked.track,
-        state: tracked.state,
-        bbox: tracked.bbox,
-        face: tracked.face,
-        embedding: None,
-        estimate: None,
-        identity: Identity::Pending,
-        attributes: None,
-    }
 }

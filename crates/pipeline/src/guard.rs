@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use passerby_types::{ErrorClass, StageError, StageFactory};
 
@@ -12,12 +13,14 @@ pub(crate) struct Guard<S: ?Sized> {
     instance: Option<Box<S>>,
     /// Instances that failed and were given up since this was asked for last.
     failed: u64,
+    /// Those of them since the last call that went well.
+    row: u32,
 }
 
 impl<S: ?Sized> Guard<S> {
     /// Makes the first instance.
     pub(crate) fn new(name: &'static str, factory: StageFactory<S>) -> Result<Self, StageError> {
-        let mut guard = Self { name, factory, instance: None, failed: 0 };
+        let mut guard = Self { name, factory, instance: None, failed: 0, row: 0 };
         guard.fill()?;
         Ok(guard)
     }
@@ -30,13 +33,29 @@ impl<S: ?Sized> Guard<S> {
         work: impl FnOnce(&mut S) -> Result<T, StageError>,
     ) -> Result<T, StageError> {
         let name = self.name;
-        let instance = self.fill()?;
-        let result = quietly(name, || work(instance)).and_then(|result| result);
-        if result.as_ref().is_err_and(|e| e.class() == ErrorClass::Reset) {
-            self.failed += 1;
-            self.discard();
+        let result = match self.fill() {
+            Ok(instance) => quietly(name, || work(instance)).and_then(|result| result),
+            Err(e) => Err(e),
+        };
+        match &result {
+            Ok(_) => self.row = 0,
+            Err(e) if e.class() == ErrorClass::Reset => {
+                self.failed += 1;
+                self.row = self.row.saturating_add(1);
+                self.discard();
+            }
+            Err(_) => {}
         }
         result
+    }
+
+    /// How long to wait before the next call, so that a stage that fails every time is not rebuilt without a break:
+    /// nothing after the first failure, then 10 ms, doubled with each further one up to a second.
+    pub(crate) fn back_off(&self) -> Duration {
+        match self.row {
+            0 | 1 => Duration::ZERO,
+            row => Duration::from_millis(10 << (row - 2).min(7)).min(Duration::from_secs(1)),
+        }
     }
 
     /// Throws the instance away; the next call makes a new one.
@@ -90,7 +109,7 @@ mod tests {
         let made = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&made);
         let factory: StageFactory<u64> =
-            Box::new(move || Ok(Box::new(count.fetch_add(1, Ordering::Relaxed))));
+            Arc::new(move || Ok(Box::new(count.fetch_add(1, Ordering::Relaxed))));
         let mut guard = Guard::new("test", factory).unwrap();
 
         assert_eq!(guard.call(|n| Ok(*n)).unwrap(), 0);
@@ -118,8 +137,22 @@ mod tests {
     }
 
     #[test]
+    fn the_more_failures_in_a_row_the_longer_the_wait() {
+        let factory: StageFactory<u64> = Arc::new(|| Ok(Box::new(7)));
+        let mut guard = Guard::new("test", factory).unwrap();
+        let mut waits = Vec::new();
+        for _ in 0..10 {
+            guard.call::<u64>(|_| Err(StageError::reset("test", "broken"))).unwrap_err();
+            waits.push(guard.back_off().as_millis());
+        }
+        assert_eq!(waits, [0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        guard.call(|n| Ok(*n)).unwrap();
+        assert_eq!(guard.back_off(), Duration::ZERO);
+    }
+
+    #[test]
     fn a_factory_that_panics_is_an_error() {
-        let factory: StageFactory<u64> = Box::new(|| panic!("no weights"));
+        let factory: StageFactory<u64> = Arc::new(|| panic!("no weights"));
         assert_eq!(Guard::new("test", factory).err().unwrap().to_string(), "test: panicked: no weights");
     }
 }

@@ -29,16 +29,18 @@
 //! ```
 
 mod attention;
+mod camera;
 mod flow;
 mod guard;
+mod people;
 mod report;
 mod stages;
 mod summary;
 mod writer;
 
-pub use attention::{Attention, Look, Policy};
+pub use attention::{Attention, Interest, Look, Policy};
 pub use flow::{Flow, FlowSettings};
 pub use report::{FlowError, Report, StageTime};
 pub use stages::Stages;
 pub use summary::{PersonSummary, Summary, TrackSummary};
-pub use writer::{WriteCounts, Writer, WriterSettings};
+pub use writer::{WriteCounts, Writer, WriterSettings, Written};

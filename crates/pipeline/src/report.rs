@@ -1,11 +1,13 @@
 //! What a run says of itself.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CameraId, Ledger, SinkError, SourceError, StageError};
+use passerby_types::{CameraId, DropReason, ErrorClass, Ledger, SinkError, SourceError, StageError};
 
-use crate::WriteCounts;
+use crate::{WriteCounts, Written};
 
 /// The time spent in one stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,15 +56,33 @@ pub struct Report {
     pub stages: Vec<(&'static str, StageTime)>,
     /// Faces detected.
     pub faces: u64,
-    /// What became of the observations.
+    /// What became of the camera's observations.
     pub writes: WriteCounts,
     /// What ended the sink, where something did. The frames went on without it.
-    pub sink_error: Option<SinkError>,
+    pub sink_error: Option<Arc<SinkError>>,
 }
 
 impl Report {
     /// How many messages are kept.
     pub const NOTES: usize = 20;
+
+    /// Counts a frame that the source lost, or notes what ended the source.
+    pub(crate) fn lose(&mut self, error: SourceError) -> ControlFlow<()> {
+        if error.class() == ErrorClass::Skip {
+            self.ledger.capture();
+            self.ledger.drop_frame(DropReason::Undecodable);
+            self.note(error.to_string());
+            return ControlFlow::Continue(());
+        }
+        self.error = Some(error.into());
+        ControlFlow::Break(())
+    }
+
+    /// Takes what became of the camera's observations.
+    pub(crate) fn wrote(&mut self, done: &Written) {
+        self.writes = done.cameras.get(&self.camera).copied().unwrap_or_default();
+        self.sink_error = done.error.clone();
+    }
 
     pub(crate) fn note(&mut self, message: String) {
         if self.notes.len() < Self::NOTES {

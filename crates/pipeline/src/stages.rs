@@ -1,12 +1,15 @@
 //! The factories of the stages.
 
+use std::sync::Arc;
+
 use passerby_types::{Classifier, Detector, Embedder, Fuse, Identify, StageError, StageFactory, Tracker};
 
 /// What makes the stages of a pipeline. Detector and tracker are needed; without an embedder nobody is identified,
 /// without a classifier nobody gets an age.
 ///
-/// A factory is called once at the start, and again after its instance failed with `Reset` or panicked. Share what is
-/// immutable (a network's weights) by capturing it.
+/// A factory is called once at the start of each worker, and again after its instance failed with `Reset` or panicked.
+/// Share what is immutable (a network's weights) by capturing it. A clone has the same factories.
+#[derive(Clone)]
 pub struct Stages {
     pub(crate) detector: StageFactory<dyn Detector>,
     pub(crate) tracker: StageFactory<dyn Tracker>,
@@ -23,8 +26,8 @@ impl Stages {
         tracker: impl Fn() -> Result<Box<dyn Tracker>, StageError> + Send + Sync + 'static,
     ) -> Self {
         Self {
-            detector: Box::new(detector),
-            tracker: Box::new(tracker),
+            detector: Arc::new(detector),
+            tracker: Arc::new(tracker),
             embedder: None,
             identify: None,
             classifier: None,
@@ -41,8 +44,8 @@ impl Stages {
         embedder: impl Fn() -> Result<Box<dyn Embedder>, StageError> + Send + Sync + 'static,
         identify: impl Fn() -> Result<Box<dyn Identify>, StageError> + Send + Sync + 'static,
     ) -> Self {
-        self.embedder = Some(Box::new(embedder));
-        self.identify = Some(Box::new(identify));
+        self.embedder = Some(Arc::new(embedder));
+        self.identify = Some(Arc::new(identify));
         self
     }
 
@@ -53,8 +56,8 @@ impl Stages {
         classifier: impl Fn() -> Result<Box<dyn Classifier>, StageError> + Send + Sync + 'static,
         fuse: impl Fn() -> Result<Box<dyn Fuse>, StageError> + Send + Sync + 'static,
     ) -> Self {
-        self.classifier = Some(Box::new(classifier));
-        self.fuse = Some(Box::new(fuse));
+        self.classifier = Some(Arc::new(classifier));
+        self.fuse = Some(Arc::new(fuse));
         self
     }
 
@@ -64,7 +67,7 @@ impl Stages {
         mut self,
         detector: impl Fn() -> Result<Box<dyn Detector>, StageError> + Send + Sync + 'static,
     ) -> Self {
-        self.detector = Box::new(detector);
+        self.detector = Arc::new(detector);
         self
     }
 
@@ -74,7 +77,7 @@ impl Stages {
         mut self,
         tracker: impl Fn() -> Result<Box<dyn Tracker>, StageError> + Send + Sync + 'static,
     ) -> Self {
-        self.tracker = Box::new(tracker);
+        self.tracker = Arc::new(tracker);
         self
     }
 }

@@ -1,9 +1,10 @@
 //! Hands observations to a sink in batches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{Clock, ErrorClass, Observation, Sink, SinkError, Timestamp};
+use passerby_types::{CameraId, Clock, ErrorClass, Observation, Sink, SinkError, Timestamp};
 
 use crate::guard::quietly;
 
@@ -26,7 +27,7 @@ impl Default for WriterSettings {
     }
 }
 
-/// What became of the observations a [`Writer`] was given: `offered = written + lost + waiting`.
+/// What became of observations given to a [`Writer`]: `offered = written + lost + waiting`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteCounts {
     /// Observations taken from the pipeline.
@@ -35,10 +36,35 @@ pub struct WriteCounts {
     pub written: u64,
     /// Observations given up: the sink refused them, or they waited until there was no more room.
     pub lost: u64,
+}
+
+/// What a [`Writer`] did.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// The observations of each camera, counted.
+    pub cameras: BTreeMap<CameraId, WriteCounts>,
     /// Batches the sink took.
     pub batches: u64,
     /// Calls that failed.
     pub failures: u64,
+    /// What ended the sink, where something did.
+    pub error: Option<Arc<SinkError>>,
+}
+
+impl Written {
+    /// The observations of all cameras.
+    #[must_use]
+    pub fn total(&self) -> WriteCounts {
+        self.cameras.values().fold(WriteCounts::default(), |sum, c| WriteCounts {
+            offered: sum.offered + c.offered,
+            written: sum.written + c.written,
+            lost: sum.lost + c.lost,
+        })
+    }
+
+    pub(crate) fn of(&mut self, camera: CameraId) -> &mut WriteCounts {
+        self.cameras.entry(camera).or_default()
+    }
 }
 
 /// Hands observations to a sink in batches, and keeps them while the sink cannot take them.
@@ -50,8 +76,7 @@ pub struct Writer<'a> {
     rows: usize,
     oldest: Timestamp,
     retry_at: usize,
-    counts: WriteCounts,
-    fatal: Option<SinkError>,
+    done: Written,
 }
 
 /// The rows of an observation.
@@ -72,16 +97,17 @@ impl<'a> Writer<'a> {
             rows: 0,
             oldest,
             retry_at,
-            counts: WriteCounts::default(),
-            fatal: None,
+            done: Written::default(),
         }
     }
 
     /// Takes an observation, and writes the batch where it is full or old.
     pub fn offer(&mut self, observation: Observation) {
-        self.counts.offered += 1;
-        if self.fatal.is_some() {
-            self.counts.lost += 1;
+        let dead = self.done.error.is_some();
+        let counts = self.done.of(observation.meta.camera);
+        counts.offered += 1;
+        if dead {
+            counts.lost += 1;
             return;
         }
         if self.waiting.is_empty() {
@@ -100,30 +126,35 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// When [`Writer::poll`] has something to do: in how long the batch is old. `None` where nothing waits.
+    #[must_use]
+    pub fn due(&self) -> Option<Duration> {
+        let waited = self.clock.now().since(self.oldest);
+        (!self.waiting.is_empty()).then(|| self.settings.wait.saturating_sub(waited))
+    }
+
     /// Writes what waits, asks the sink to make it durable, and gives up what it still does not take.
-    ///
-    /// Returns the counts and the error that ended the sink, where one did.
-    pub fn finish(mut self) -> (WriteCounts, Option<SinkError>) {
+    pub fn finish(mut self) -> Written {
         self.write();
-        if self.fatal.is_none() {
+        if self.done.error.is_none() {
             match quietly("store", || self.sink.flush()) {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => self.fail(Some(e)),
                 Err(panic) => self.fail(Some(SinkError::new(ErrorClass::Fatal, "sink", panic))),
             }
         }
-        self.counts.lost += self.waiting.len() as u64;
-        (self.counts, self.fatal)
+        self.give_up(self.waiting.len());
+        self.done
     }
 
-    /// What became of the observations so far.
+    /// What was done so far.
     #[must_use]
-    pub fn counts(&self) -> WriteCounts {
-        self.counts
+    pub fn written(&self) -> &Written {
+        &self.done
     }
 
     fn write(&mut self) {
-        if self.waiting.is_empty() || self.fatal.is_some() {
+        if self.waiting.is_empty() || self.done.error.is_some() {
             return;
         }
         // A sink that panicked is in an unknown state: it is not asked again.
@@ -131,9 +162,11 @@ impl<'a> Writer<'a> {
             .unwrap_or_else(|panic| Err(SinkError::new(ErrorClass::Fatal, "sink", panic)));
         match result {
             Ok(()) => {
-                self.counts.written += self.waiting.len() as u64;
-                self.counts.batches += 1;
-                self.clear();
+                for observation in self.waiting.drain(..) {
+                    self.done.of(observation.meta.camera).written += 1;
+                }
+                self.done.batches += 1;
+                self.begin();
             }
             Err(e) => match e.class() {
                 ErrorClass::Reset => {
@@ -141,16 +174,16 @@ impl<'a> Writer<'a> {
                     self.keep();
                 }
                 class => {
-                    self.counts.lost += self.waiting.len() as u64;
-                    self.clear();
+                    self.give_up(self.waiting.len());
+                    self.begin();
                     self.fail((class == ErrorClass::Fatal).then_some(e));
                 }
             },
         }
     }
 
-    fn clear(&mut self) {
-        self.waiting.clear();
+    /// A new batch.
+    fn begin(&mut self) {
         self.rows = 0;
         self.retry_at = self.settings.rows;
     }
@@ -163,14 +196,20 @@ impl<'a> Writer<'a> {
             self.rows -= rows(&self.waiting[given_up]);
             given_up += 1;
         }
-        self.waiting.drain(..given_up);
-        self.counts.lost += given_up as u64;
+        self.give_up(given_up);
         self.retry_at = self.rows + self.settings.rows;
     }
 
+    /// Counts the oldest `n` as lost.
+    fn give_up(&mut self, n: usize) {
+        for observation in self.waiting.drain(..n) {
+            self.done.of(observation.meta.camera).lost += 1;
+        }
+    }
+
     fn fail(&mut self, fatal: Option<SinkError>) {
-        self.counts.failures += 1;
-        self.fatal = fatal.or(self.fatal.take());
+        self.done.failures += 1;
+        self.done.error = fatal.map(Arc::new).or(self.done.error.take());
     }
 }
 
@@ -202,16 +241,18 @@ mod tests {
         }
     }
 
-    fn run(sink: &mut Script, settings: WriterSettings, n: u64, step: Duration) -> (WriteCounts, bool) {
+    fn run(sink: &mut Script, settings: WriterSettings, n: u64, step: Duration) -> (Written, bool) {
         let clock = SimulatedClock::new();
         let mut writer = Writer::new(sink, settings, Arc::new(clock.clone()));
         for seq in 0..n {
             writer.offer(observation(0, seq));
             clock.advance(step);
         }
-        let (counts, fatal) = writer.finish();
-        assert_eq!(counts.offered, counts.written + counts.lost, "all accounted for at the end: {counts:?}");
-        (counts, fatal.is_some())
+        let done = writer.finish();
+        let counts = done.total();
+        assert_eq!((counts.offered, n), (counts.written + counts.lost, counts.offered), "{counts:?}");
+        let fatal = done.error.is_some();
+        (done, fatal)
     }
 
     #[test]
@@ -219,7 +260,7 @@ mod tests {
         // Each observation is two rows.
         let mut sink = Script::default();
         let (counts, _) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
-        assert_eq!((sink.sizes.as_slice(), counts.written), (&[100, 100, 50][..], 250));
+        assert_eq!((sink.sizes.as_slice(), counts.total().written), (&[100, 100, 50][..], 250));
 
         // 100 ms apart: the sixth finds that the first has waited 500 ms.
         let mut sink = Script::default();
@@ -231,7 +272,7 @@ mod tests {
     fn a_busy_sink_gets_everything_later_and_in_one_piece() {
         let mut sink = Script { answers: vec![ErrorClass::Reset; 2], ..Script::default() };
         let (counts, fatal) = run(&mut sink, WriterSettings::default(), 350, Duration::ZERO);
-        assert_eq!((counts.written, counts.lost, counts.failures, fatal), (350, 0, 2, false));
+        assert_eq!((counts.total().written, counts.total().lost, counts.failures, fatal), (350, 0, 2, false));
         assert_eq!(sink.sizes, [300, 50]);
     }
 
@@ -241,21 +282,21 @@ mod tests {
         let mut sink = Script { answers: vec![ErrorClass::Reset; 9], ..Script::default() };
         let (counts, _) = run(&mut sink, settings, 1000, Duration::ZERO);
         // Nine tries at 100, 200, … 900 observations; 200 kept each time; 300 taken by the tenth.
-        assert_eq!((counts.written, counts.lost, counts.failures), (300, 700, 9));
+        assert_eq!((counts.total().written, counts.total().lost, counts.failures), (300, 700, 9));
     }
 
     #[test]
     fn a_refused_batch_is_lost_and_a_dead_sink_loses_the_rest_and_says_so() {
         let mut sink = Script { answers: vec![ErrorClass::Skip], ..Script::default() };
         let (counts, fatal) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
-        assert_eq!((counts.written, counts.lost, fatal), (150, 100, false));
+        assert_eq!((counts.total().written, counts.total().lost, fatal), (150, 100, false));
 
         let mut sink = Script { answers: vec![ErrorClass::Fatal], ..Script::default() };
         let (counts, fatal) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
-        assert_eq!((counts.written, counts.lost, counts.failures, fatal), (0, 250, 1, true));
+        assert_eq!((counts.total().written, counts.total().lost, counts.failures, fatal), (0, 250, 1, true));
 
         let mut sink = Script { panics: true, ..Script::default() };
         let (counts, fatal) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
-        assert_eq!((counts.lost, fatal), (250, true));
+        assert_eq!((counts.total().lost, fatal), (250, true));
     }
 }

@@ -13,6 +13,8 @@ pub enum DropReason {
     QueueFull,
     /// A stage failed on it.
     StageFailed,
+    /// It came back from a stage when its camera had already gone on without it.
+    Late,
     /// It was still waiting when the pipeline had to stop.
     Stopped,
 }
@@ -25,6 +27,7 @@ impl DropReason {
             Self::Undecodable => "undecodable",
             Self::QueueFull => "queue_full",
             Self::StageFailed => "stage_failed",
+            Self::Late => "late",
             Self::Stopped => "stopped",
         }
     }

@@ -3,13 +3,16 @@
 //! One instance works on one thread; a pool makes one instance a worker with a [`StageFactory`], and what is
 //! immutable (weights) is shared behind it.
 
+use std::sync::Arc;
+
 use crate::{
     Attributes, Embedding, Face, FaceChip, Frame, FrameMeta, Identity, Observation, Picture, Sighting,
     SinkError, SourceError, StageError, TrackKey, TrackUpdate,
 };
 
-/// Makes the instances of a stage: one at the start of each worker, and a new one after a failure.
-pub type StageFactory<S> = Box<dyn Fn() -> Result<Box<S>, StageError> + Send + Sync>;
+/// Makes the instances of a stage: one at the start of each worker, and a new one after a failure. A clone is the same
+/// factory.
+pub type StageFactory<S> = Arc<dyn Fn() -> Result<Box<S>, StageError> + Send + Sync>;
 
 /// What a source says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]
