@@ -8,6 +8,8 @@
 //! - [`Writer`]: hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps what the sink would not
 //!   take yet, and counts what is lost.
 //! - [`Summary`]: who passed, from the observations.
+//! - [`BoundedQueue`], [`Lanes`], [`PriorityQueue`]: what lies between threads. All are bounded and count what they
+//!   drop.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -31,13 +33,21 @@
 mod attention;
 mod flow;
 mod guard;
+mod lanes;
+mod priority;
+mod queue;
 mod report;
+mod ring;
 mod stages;
 mod summary;
+mod sync;
 mod writer;
 
 pub use attention::{Attention, Look, Policy};
 pub use flow::{Flow, FlowSettings};
+pub use lanes::Lanes;
+pub use priority::PriorityQueue;
+pub use queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
 pub use report::{FlowError, Report, StageTime};
 pub use stages::Stages;
 pub use summary::{PersonSummary, Summary, TrackSummary};
