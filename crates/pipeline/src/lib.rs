@@ -9,7 +9,7 @@
 //!   take yet, and counts what is lost.
 //! - [`Summary`]: who passed, from the observations.
 //! - [`BoundedQueue`], [`Lanes`], [`PriorityQueue`]: what lies between threads. All are bounded and count what they
-//!   drop.
+//!   drop. [`Reorder`] puts back in order what several threads worked on.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -36,6 +36,7 @@ mod guard;
 mod lanes;
 mod priority;
 mod queue;
+mod reorder;
 mod report;
 mod ring;
 mod stages;
@@ -48,6 +49,7 @@ pub use flow::{Flow, FlowSettings};
 pub use lanes::Lanes;
 pub use priority::PriorityQueue;
 pub use queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
+pub use reorder::{Late, Reorder};
 pub use report::{FlowError, Report, StageTime};
 pub use stages::Stages;
 pub use summary::{PersonSummary, Summary, TrackSummary};
