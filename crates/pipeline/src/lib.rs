@@ -10,6 +10,8 @@
 //! - [`Summary`]: who passed, from the observations.
 //! - [`BoundedQueue`], [`Lanes`], [`PriorityQueue`]: what lies between threads. All are bounded and count what they
 //!   drop. [`Reorder`] puts back in order what several threads worked on.
+//! - [`Threads`], [`WorkerPool`], [`PriorityPool`]: named threads that outlive the panics of their work, and that
+//!   nobody waits for without end.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -31,9 +33,11 @@
 //! ```
 
 mod attention;
+mod desk;
 mod flow;
 mod guard;
 mod lanes;
+mod pool;
 mod priority;
 mod queue;
 mod reorder;
@@ -42,15 +46,19 @@ mod ring;
 mod stages;
 mod summary;
 mod sync;
+mod threads;
 mod writer;
 
 pub use attention::{Attention, Look, Policy};
+pub use desk::{Client, Outcome, PriorityPool};
 pub use flow::{Flow, FlowSettings};
 pub use lanes::Lanes;
+pub use pool::{Jobs, PoolStats, Stuck, WorkerPool};
 pub use priority::PriorityQueue;
 pub use queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
 pub use reorder::{Late, Reorder};
 pub use report::{FlowError, Report, StageTime};
 pub use stages::Stages;
 pub use summary::{PersonSummary, Summary, TrackSummary};
+pub use threads::Threads;
 pub use writer::{WriteCounts, Writer, WriterSettings};

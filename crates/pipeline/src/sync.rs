@@ -1,12 +1,16 @@
-//! The locks of the queues and pools; under `--cfg loom` those of the model checker, with the same face.
+//! The locks and threads of the queues and pools; under `--cfg loom` those of the model checker, with the same face.
 
 use std::time::Duration;
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
+pub(crate) use std::thread;
 
 #[cfg(loom)]
 pub(crate) use checked::{Condvar, Mutex, MutexGuard};
+#[cfg(loom)]
+pub(crate) use loom::thread;
 
 /// How long a blocking call may wait at most.
 #[cfg(not(loom))]
