@@ -8,6 +8,10 @@
 //! - [`Writer`]: hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps what the sink would not
 //!   take yet, and counts what is lost.
 //! - [`Summary`]: who passed, from the observations.
+//! - [`BoundedQueue`], [`Lanes`], [`PriorityQueue`]: what lies between threads. All are bounded and count what they
+//!   drop. [`Reorder`] puts back in order what several threads worked on.
+//! - [`Threads`], [`WorkerPool`], [`PriorityPool`]: named threads that outlive the panics of their work, and that
+//!   nobody waits for without end.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -30,17 +34,33 @@
 
 mod attention;
 mod camera;
+mod desk;
 mod flow;
 mod guard;
+mod lanes;
 mod people;
+mod pool;
+mod priority;
+mod queue;
+mod reorder;
 mod report;
+mod ring;
 mod stages;
 mod summary;
+mod sync;
+mod threads;
 mod writer;
 
 pub use attention::{Attention, Interest, Look, Policy};
+pub use desk::{Client, Outcome, PriorityPool};
 pub use flow::{Flow, FlowSettings};
+pub use lanes::Lanes;
+pub use pool::{Jobs, PoolStats, Stuck, WorkerPool};
+pub use priority::PriorityQueue;
+pub use queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
+pub use reorder::{Late, Reorder};
 pub use report::{FlowError, Report, StageTime};
 pub use stages::Stages;
 pub use summary::{PersonSummary, Summary, TrackSummary};
+pub use threads::Threads;
 pub use writer::{WriteCounts, Writer, WriterSettings, Written};
