@@ -7,6 +7,7 @@
 //! - [`Attention`]: which tracks are worth an embedding or an attribute estimate now.
 //! - [`Writer`]: hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps what the sink would not
 //!   take yet, and counts what is lost.
+//! - [`Governor`]: how many workers detect and on which frames, so that no frame is dropped.
 //! - [`Summary`]: who passed, from the observations.
 //!
 //! ```
@@ -30,6 +31,7 @@
 
 mod attention;
 mod flow;
+mod governor;
 mod guard;
 mod report;
 mod stages;
@@ -38,6 +40,7 @@ mod writer;
 
 pub use attention::{Attention, Look, Policy};
 pub use flow::{Flow, FlowSettings};
+pub use governor::{CameraLoad, Decision, Governor, Limits, Load, Reason};
 pub use report::{FlowError, Report, StageTime};
 pub use stages::Stages;
 pub use summary::{PersonSummary, Summary, TrackSummary};
