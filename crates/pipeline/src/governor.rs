@@ -11,6 +11,8 @@ mod forecast;
 mod load;
 mod roster;
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -130,9 +132,12 @@ impl Governor {
     fn trouble(&mut self, load: &Load<'_>, workers: usize) -> Option<Reason> {
         let demand = self.roster.demand(self.rung);
         let room = sane(load.busy.into()) < ROOM.workers && self.forecast.fits(demand, workers, ROOM);
-        if load.cameras.iter().any(|camera| camera.dropped > 0) {
+        let mut dropping = load.cameras.iter().filter(|camera| camera.dropped > 0).peekable();
+        if dropping.peek().is_some() {
             self.hiccups += 1;
-            let passes = room && !self.roster.fresh() && self.hiccups < HICCUP;
+            let room = room && !self.roster.fresh();
+            let passes = room || dropping.all(|camera| self.roster.catches_up(camera.camera));
+            let passes = passes && self.hiccups < HICCUP;
             return Some(if passes { Reason::Hiccup } else { Reason::Dropping });
         }
         self.hiccups = 0;

@@ -55,7 +55,8 @@ pub struct Load<'a> {
     pub call: Duration,
     /// The CPUs that the machine has. 0: unknown.
     pub cores: usize,
-    /// The share of the machine's CPU time that was idle, 0 to 1, whoever used the rest. `None`: unknown.
+    /// The share of the machine's CPU time that was idle, 0 to 1, whoever used the rest. `None`: unknown. What
+    /// processes of low priority (nice) used is better counted as idle, since they give way.
     pub idle: Option<f32>,
     /// The cameras there are, in any order, each once. One that is absent has ended.
     pub cameras: &'a [CameraLoad],
@@ -68,7 +69,7 @@ pub struct Decision {
     pub workers: usize,
     /// The greatest cadence of any camera; without cameras the least of the limits.
     pub cadence: u64,
-    /// True where the workers or the cadence of a camera are to be others than before.
+    /// True where the workers or the cadence of a camera are to be others than before, or a camera is new.
     pub changed: bool,
     /// Why.
     pub reason: Reason,
@@ -88,10 +89,10 @@ pub enum Reason {
     Filling,
     /// The workers are hardly ever free: more workers or less detection.
     Busy,
-    /// Frames were dropped although there was room, by a source that stalled and caught up, say. It is waited for a few
-    /// ticks whether it passes.
+    /// Frames were dropped although there was room, or only by cameras that stalled and catch up: nothing, for up to two
+    /// ticks in a row.
     Hiccup,
-    /// One of the first four would call for more workers or less detection, and the limits allow no more.
+    /// Frames are dropped, late, waiting or about to, and the limits allow no more workers and no less detection.
     Overloaded,
     /// There was room for a while: more detection.
     Spare,

@@ -19,6 +19,8 @@ pub(super) struct Machine {
     pub(super) cores: f64,
     /// CPUs that something else takes.
     pub(super) taken: f64,
+    /// Threads of something else that always want a CPU.
+    pub(super) rivals: usize,
     /// CPU seconds of a frame.
     pub(super) decode: f64,
     pub(super) detect: f64,
@@ -49,6 +51,8 @@ pub(super) struct Second {
 pub(super) struct Camera {
     pub(super) id: CameraId,
     pub(super) rate: f64,
+    /// Its frames are held up on their way, to come all at once.
+    pub(super) held_up: bool,
     due: f64,
     seq: u64,
     /// When each frame came that is not decoded yet, and the CPU seconds left of the first.
@@ -75,6 +79,7 @@ impl Machine {
         Self {
             cores: 2.0,
             taken: 0.0,
+            rivals: 0,
             decode: 0.0043,
             detect: 0.0085,
             idle_known: true,
@@ -98,6 +103,7 @@ impl Machine {
             self.cameras.push(Camera {
                 id,
                 rate,
+                held_up: false,
                 due,
                 seq: 0,
                 unread: VecDeque::new(),
@@ -126,11 +132,11 @@ impl Machine {
             self.capture();
             self.assign();
             let at_work = self.workers.iter().filter(|worker| worker.job.is_some()).count();
-            let reading = self.cameras.iter().filter(|camera| !camera.unread.is_empty()).count();
+            let reading = self.cameras.iter().filter(|camera| camera.reads()).count();
             let cores = self.cores - self.taken;
-            let share = (cores / (at_work + reading).max(1) as f64).min(1.0) * STEP;
+            let share = (cores / (at_work + reading + self.rivals).max(1) as f64).min(1.0) * STEP;
             busy += at_work as f64 * STEP;
-            used += (at_work + reading) as f64 * share;
+            used += (at_work + reading + self.rivals) as f64 * share;
             self.read(share);
             let now = self.now();
             for worker in &mut self.workers {
@@ -184,7 +190,7 @@ impl Machine {
             while camera.rate > 0.0 && camera.due <= now {
                 camera.unread.push_back(camera.due);
                 camera.due += 1.0 / camera.rate;
-                if camera.unread.len() > UNREAD {
+                if camera.unread.len() > UNREAD && !camera.held_up {
                     camera.unread.pop_back();
                 }
             }
@@ -214,17 +220,23 @@ impl Machine {
     /// Readers decode, and queue the frames that the cadence picks.
     fn read(&mut self, share: f64) {
         for i in 0..self.cameras.len() {
-            let cost = self.decode * self.scatter();
+            let camera = &mut self.cameras[i];
+            camera.filled += camera.queue.len() as f64 / QUEUE as f64 * STEP;
+            let (reads, starts) = (camera.reads(), camera.left <= 0.0);
+            if !reads {
+                continue;
+            }
+            let cost = if starts { self.decode * self.scatter() } else { 0.0 };
             let cadence = self.governor.cadence(self.cameras[i].id);
             let shift = if self.staggered { i as u64 } else { 0 };
             let camera = &mut self.cameras[i];
-            let Some(&captured) = camera.unread.front() else { continue };
-            if camera.left <= 0.0 {
+            if starts {
                 camera.left = if camera.seq.is_multiple_of(48) { 2.0 * cost } else { cost };
             }
             camera.left -= share;
-            if camera.left <= 0.0 {
-                camera.unread.pop_front();
+            if camera.left <= 0.0
+                && let Some(captured) = camera.unread.pop_front()
+            {
                 camera.captured += 1;
                 if (camera.seq + shift).is_multiple_of(cadence) {
                     if camera.queue.len() == QUEUE {
@@ -235,7 +247,6 @@ impl Machine {
                 }
                 camera.seq += 1;
             }
-            camera.filled += camera.queue.len() as f64 / QUEUE as f64 * STEP;
         }
     }
 
@@ -257,6 +268,10 @@ impl Machine {
 }
 
 impl Camera {
+    fn reads(&self) -> bool {
+        !self.held_up && !self.unread.is_empty()
+    }
+
     fn load(&mut self) -> CameraLoad {
         self.ages.sort_by(f64::total_cmp);
         let age = self.ages.get((self.ages.len() * 95).div_ceil(100).saturating_sub(1)).copied();
