@@ -7,6 +7,7 @@
 //! - [`Attention`]: which tracks are worth an embedding or an attribute estimate now.
 //! - [`Writer`]: hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps what the sink would not
 //!   take yet, and counts what is lost.
+//! - [`Governor`]: how many workers detect and on which frames, so that no frame is dropped.
 //! - [`Summary`]: who passed, from the observations.
 //! - [`BoundedQueue`], [`Lanes`], [`PriorityQueue`]: what lies between threads. All are bounded and count what they
 //!   drop. [`Reorder`] puts back in order what several threads worked on.
@@ -36,6 +37,7 @@ mod attention;
 mod camera;
 mod desk;
 mod flow;
+mod governor;
 mod guard;
 mod lanes;
 mod people;
@@ -59,6 +61,7 @@ pub use pool::{Jobs, PoolStats, Stuck, WorkerPool};
 pub use priority::PriorityQueue;
 pub use queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
 pub use reorder::{Late, Reorder};
+pub use governor::{CameraLoad, Decision, Governor, Limits, Load, Reason};
 pub use report::{FlowError, Report, StageTime};
 pub use stages::Stages;
 pub use summary::{PersonSummary, Summary, TrackSummary};

@@ -1,0 +1,289 @@
+//! A machine with cameras, readers, queues and workers, in steps of half a millisecond.
+//!
+//! Threads that want a CPU share those there are evenly. Costs scatter by a quarter and every 48th frame takes twice
+//! as long to decode, all from one seed, so a run is the same every time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use passerby_types::CameraId;
+
+use super::{CameraLoad, Decision, Governor, Limits, Load};
+
+const STEP: f64 = 0.0005;
+/// Frames of a camera that wait for its reader; beyond that the camera loses them.
+const UNREAD: usize = 8;
+const QUEUE: usize = 2;
+
+pub(super) struct Machine {
+    pub(super) cores: f64,
+    /// CPUs that something else takes.
+    pub(super) taken: f64,
+    /// Threads of something else that always want a CPU.
+    pub(super) rivals: usize,
+    /// CPU seconds of a frame.
+    pub(super) decode: f64,
+    pub(super) detect: f64,
+    pub(super) idle_known: bool,
+    /// Cameras detect in turn, not all on their frames of the same number.
+    pub(super) staggered: bool,
+    pub(super) cameras: Vec<Camera>,
+    governor: Governor,
+    workers: Vec<Worker>,
+    next_camera: u32,
+    turn: usize,
+    random: u64,
+    steps: u64,
+    pub(super) log: Vec<Second>,
+}
+
+/// What one second came to, and what was decided on it.
+#[derive(Clone, Debug)]
+pub(super) struct Second {
+    pub(super) dropped: u64,
+    /// The worst of all cameras.
+    pub(super) p95: Duration,
+    pub(super) decision: Decision,
+    /// The cadence of each camera, in their order.
+    pub(super) cadences: Vec<u64>,
+}
+
+pub(super) struct Camera {
+    pub(super) id: CameraId,
+    pub(super) rate: f64,
+    /// Its frames are held up on their way, to come all at once.
+    pub(super) held_up: bool,
+    due: f64,
+    seq: u64,
+    /// When each frame came that is not decoded yet, and the CPU seconds left of the first.
+    unread: VecDeque<f64>,
+    left: f64,
+    queue: VecDeque<f64>,
+    captured: u64,
+    dropped: u64,
+    filled: f64,
+    ages: Vec<f64>,
+}
+
+#[derive(Default)]
+struct Worker {
+    /// The camera and when its frame came, while at work.
+    job: Option<(CameraId, f64)>,
+    left: f64,
+    since: f64,
+}
+
+impl Machine {
+    /// Two cores, 8.5 ms a detection and 4.3 ms a decoded frame, two workers, no cameras.
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            cores: 2.0,
+            taken: 0.0,
+            rivals: 0,
+            decode: 0.0043,
+            detect: 0.0085,
+            idle_known: true,
+            staggered: false,
+            cameras: Vec::new(),
+            governor: Governor::new(limits),
+            workers: (0..2).map(|_| Worker::default()).collect(),
+            next_camera: 0,
+            turn: 0,
+            random: 1,
+            steps: 0,
+            log: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, cameras: usize, rate: f64) {
+        for _ in 0..cameras {
+            let due = self.now() + self.random() / rate;
+            let id = CameraId(self.next_camera);
+            self.next_camera += 1;
+            self.cameras.push(Camera {
+                id,
+                rate,
+                held_up: false,
+                due,
+                seq: 0,
+                unread: VecDeque::new(),
+                left: 0.0,
+                queue: VecDeque::new(),
+                captured: 0,
+                dropped: 0,
+                filled: 0.0,
+                ages: Vec::new(),
+            });
+        }
+    }
+
+    /// Runs so many seconds and gives what they came to.
+    pub(super) fn run(&mut self, seconds: usize) -> &[Second] {
+        for _ in 0..seconds {
+            self.second();
+        }
+        &self.log[self.log.len() - seconds..]
+    }
+
+    fn second(&mut self) {
+        let (mut busy, mut used, mut calls, mut called) = (0.0, 0.0, 0, 0.0);
+        for _ in 0..(1.0 / STEP) as usize {
+            self.steps += 1;
+            self.capture();
+            self.assign();
+            let at_work = self.workers.iter().filter(|worker| worker.job.is_some()).count();
+            let reading = self.cameras.iter().filter(|camera| camera.reads()).count();
+            let cores = self.cores - self.taken;
+            let share = (cores / (at_work + reading + self.rivals).max(1) as f64).min(1.0) * STEP;
+            busy += at_work as f64 * STEP;
+            used += (at_work + reading + self.rivals) as f64 * share;
+            self.read(share);
+            let now = self.now();
+            for worker in &mut self.workers {
+                let Some((id, captured)) = worker.job else { continue };
+                worker.left -= share;
+                if worker.left <= 0.0 {
+                    worker.job = None;
+                    (calls, called) = (calls + 1, called + now - worker.since);
+                    if let Some(camera) = self.cameras.iter_mut().find(|camera| camera.id == id) {
+                        camera.ages.push(now - captured);
+                    }
+                }
+            }
+        }
+        let idle = (1.0 - (used + self.taken) / self.cores) as f32;
+        let busy = (busy / self.workers.len().max(1) as f64) as f32;
+        self.tick(busy, idle, if calls == 0 { 0.0 } else { called / f64::from(calls) });
+    }
+
+    fn tick(&mut self, busy: f32, idle: f32, call: f64) {
+        let cameras: Vec<CameraLoad> = self.cameras.iter_mut().map(Camera::load).collect();
+        let decision = self.governor.decide(&Load {
+            workers: self.workers.len(),
+            busy,
+            call: Duration::from_secs_f64(call),
+            cores: self.cores as usize,
+            idle: self.idle_known.then_some(idle),
+            cameras: &cameras,
+        });
+        while self.workers.len() < decision.workers {
+            self.workers.push(Worker::default());
+        }
+        // A worker at work finishes its frame; here it is simply one that is not.
+        while self.workers.len() > decision.workers
+            && let Some(at) = self.workers.iter().position(|worker| worker.job.is_none())
+        {
+            self.workers.remove(at);
+        }
+        self.log.push(Second {
+            dropped: cameras.iter().map(|camera| camera.dropped).sum(),
+            p95: cameras.iter().filter_map(|camera| camera.age_p95).max().unwrap_or_default(),
+            decision,
+            cadences: self.cameras.iter().map(|camera| self.governor.cadence(camera.id)).collect(),
+        });
+    }
+
+    /// Frames that are due come in.
+    fn capture(&mut self) {
+        let now = self.now();
+        for camera in &mut self.cameras {
+            while camera.rate > 0.0 && camera.due <= now {
+                camera.unread.push_back(camera.due);
+                camera.due += 1.0 / camera.rate;
+                if camera.unread.len() > UNREAD && !camera.held_up {
+                    camera.unread.pop_back();
+                }
+            }
+        }
+    }
+
+    /// Free workers take the oldest frame of the next camera that has one.
+    fn assign(&mut self) {
+        let now = self.now();
+        for at in 0..self.workers.len() {
+            if self.workers[at].job.is_some() {
+                continue;
+            }
+            let n = self.cameras.len();
+            let Some(next) = (0..n).map(|i| (self.turn + i) % n).find(|&i| !self.cameras[i].queue.is_empty())
+            else {
+                return;
+            };
+            self.turn = next + 1;
+            let cost = self.detect * self.scatter();
+            let camera = &mut self.cameras[next];
+            let job = camera.queue.pop_front().map(|captured| (camera.id, captured));
+            self.workers[at] = Worker { job, left: cost, since: now };
+        }
+    }
+
+    /// Readers decode, and queue the frames that the cadence picks.
+    fn read(&mut self, share: f64) {
+        for i in 0..self.cameras.len() {
+            let camera = &mut self.cameras[i];
+            camera.filled += camera.queue.len() as f64 / QUEUE as f64 * STEP;
+            let (reads, starts) = (camera.reads(), camera.left <= 0.0);
+            if !reads {
+                continue;
+            }
+            let cost = if starts { self.decode * self.scatter() } else { 0.0 };
+            let cadence = self.governor.cadence(self.cameras[i].id);
+            let shift = if self.staggered { i as u64 } else { 0 };
+            let camera = &mut self.cameras[i];
+            if starts {
+                camera.left = if camera.seq.is_multiple_of(48) { 2.0 * cost } else { cost };
+            }
+            camera.left -= share;
+            if camera.left <= 0.0
+                && let Some(captured) = camera.unread.pop_front()
+            {
+                camera.captured += 1;
+                if (camera.seq + shift).is_multiple_of(cadence) {
+                    if camera.queue.len() == QUEUE {
+                        camera.queue.pop_front();
+                        camera.dropped += 1;
+                    }
+                    camera.queue.push_back(captured);
+                }
+                camera.seq += 1;
+            }
+        }
+    }
+
+    fn now(&self) -> f64 {
+        self.steps as f64 * STEP
+    }
+
+    /// 0.75 to 1.25.
+    fn scatter(&mut self) -> f64 {
+        0.75 + 0.5 * self.random()
+    }
+
+    /// 0 to 1, by Knuth's MMIX generator.
+    fn random(&mut self) -> f64 {
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.random >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+impl Camera {
+    fn reads(&self) -> bool {
+        !self.held_up && !self.unread.is_empty()
+    }
+
+    fn load(&mut self) -> CameraLoad {
+        self.ages.sort_by(f64::total_cmp);
+        let age = self.ages.get((self.ages.len() * 95).div_ceil(100).saturating_sub(1)).copied();
+        let load = CameraLoad {
+            camera: self.id,
+            rate: self.captured as f64,
+            age_p95: age.map(Duration::from_secs_f64),
+            dropped: self.dropped,
+            fill: self.filled as f32,
+        };
+        self.ages.clear();
+        (self.captured, self.dropped, self.filled) = (0, 0, 0.0);
+        load
+    }
+}

@@ -1,0 +1,142 @@
+//! What the governor makes of single loads.
+
+use super::*;
+
+const FAST: CameraLoad = CameraLoad {
+    camera: CameraId(0),
+    rate: 24.0,
+    age_p95: Some(Duration::from_millis(20)),
+    dropped: 0,
+    fill: 0.0,
+};
+
+/// Four workers that need 10 ms a detection, on a machine that is half idle.
+fn load(busy: f32, cameras: &[CameraLoad]) -> Load<'_> {
+    Load { workers: 4, busy, call: Duration::from_millis(10), cores: 8, idle: Some(0.5), cameras }
+}
+
+fn governor() -> Governor {
+    Governor::new(Limits { workers: 4..=4, ..Limits::default() })
+}
+
+/// Ticks until the governor takes a step back on a machine with room.
+fn ticks_to_return(governor: &mut Governor) -> usize {
+    let calm = [FAST];
+    1 + (0..200).take_while(|_| governor.decide(&load(0.06, &calm)).reason != Reason::Spare).count()
+}
+
+#[test]
+fn a_step_back_that_fails_doubles_the_wait_up_to_a_minute_and_one_that_holds_halves_it() {
+    let mut governor = governor();
+    let drops = [CameraLoad { dropped: 3, ..FAST }];
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        assert_eq!(governor.decide(&load(0.7, &drops)).cadence, 2);
+        waits.push(ticks_to_return(&mut governor));
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60]);
+    for half in [30, 15, 7, 5, 5] {
+        (0..100).for_each(|_| assert_eq!(governor.decide(&load(0.06, &[FAST])).cadence, 1));
+        assert_eq!(governor.decide(&load(0.7, &drops)).cadence, 2);
+        assert_eq!(ticks_to_return(&mut governor), half);
+    }
+}
+
+#[test]
+fn drops_are_a_hiccup_where_there_is_room_but_not_for_ever_and_not_from_a_new_camera() {
+    let mut governor = governor();
+    let drops = [CameraLoad { dropped: 3, ..FAST }];
+    let mut reason = |cameras: &[CameraLoad]| governor.decide(&load(0.06, cameras)).reason;
+    assert_eq!(reason(&drops), Reason::Dropping);
+    (0..5).for_each(|_| assert_ne!(reason(&[FAST]), Reason::Dropping));
+    assert_eq!(reason(&drops), Reason::Hiccup);
+    assert_eq!(reason(&drops), Reason::Hiccup);
+    assert_eq!(reason(&drops), Reason::Dropping);
+}
+
+#[test]
+fn late_and_waiting_frames_and_busy_workers_thin_detection() {
+    let late = [CameraLoad { age_p95: Some(Duration::from_millis(121)), ..FAST }];
+    let filling = [CameraLoad { fill: 0.7, ..FAST }];
+    let fast = [CameraLoad { rate: 400.0, ..FAST }];
+    for (cameras, reason) in [(late, Reason::Late), (filling, Reason::Filling), (fast, Reason::Busy)] {
+        let decision = governor().decide(&load(0.9, &cameras));
+        assert_eq!((decision.reason, decision.changed), (reason, true));
+        assert!(decision.cadence > 1);
+    }
+    // Where there is room, thinner detection would not make them earlier.
+    assert_eq!(governor().decide(&load(0.06, &late)).cadence, 1);
+}
+
+#[test]
+fn one_camera_that_is_always_late_is_left_alone() {
+    let late = CameraLoad { age_p95: Some(Duration::from_secs(1)), ..FAST };
+    let cameras =
+        [late, CameraLoad { camera: CameraId(1), ..FAST }, CameraLoad { camera: CameraId(2), ..FAST }];
+    let mut governor = governor();
+    (0..60).for_each(|_| assert_eq!(governor.decide(&load(0.9, &cameras)).cadence, 1));
+}
+
+#[test]
+fn without_cameras_the_cadence_is_the_least_and_while_all_are_silent_it_stays() {
+    let mut governor = governor();
+    assert_eq!(governor.decide(&load(0.7, &[CameraLoad { dropped: 3, ..FAST }])).cadence, 2);
+    let silent = [CameraLoad { rate: 0.0, age_p95: None, ..FAST }];
+    (0..100).for_each(|_| assert_eq!(governor.decide(&load(0.0, &silent)).cadence, 2));
+    let decision = governor.decide(&load(0.0, &[]));
+    assert_eq!((decision.workers, decision.cadence, decision.reason), (4, 1, Reason::Steady));
+    let decision = Governor::new(Limits::default()).decide(&Load::default());
+    assert_eq!((decision.workers, decision.cadence, decision.reason), (1, 1, Reason::Steady));
+}
+
+#[test]
+fn limits_that_hold_nothing_hold_their_start() {
+    let limits = |workers, cadence| Limits { workers, cadence, ..Limits::default() };
+    #[expect(clippy::reversed_empty_ranges)]
+    let governor = Governor::new(limits(3..=0, 5..=2));
+    assert_eq!(governor.limits(), &limits(3..=3, 5..=5));
+    assert_eq!(Governor::new(limits(0..=0, 0..=0)).limits(), &limits(1..=1, 1..=1));
+}
+
+#[test]
+fn numbers_beyond_reason_never_leave_the_limits() {
+    const ODD: [f32; 9] = [0.0, -1.0, 0.5, 1.0, 30.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX];
+    let mut random = 1u64;
+    let mut pick = |n: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % n
+    };
+    let mut governor = Governor::new(Limits { workers: 2..=5, cadence: 2..=9, ..Limits::default() });
+    for _ in 0..5_000 {
+        let cameras: Vec<CameraLoad> = (0..pick(5))
+            .map(|_| CameraLoad {
+                camera: CameraId(pick(6) as u32),
+                rate: ODD[pick(9)].into(),
+                age_p95: [None, Some(Duration::ZERO), Some(Duration::MAX)][pick(3)],
+                dropped: [0, 0, 1, u64::MAX][pick(4)],
+                fill: ODD[pick(9)],
+            })
+            .collect();
+        let load = Load {
+            workers: [0, 1, 3, usize::MAX][pick(4)],
+            busy: ODD[pick(9)],
+            call: [Duration::ZERO, Duration::from_millis(9), Duration::MAX][pick(3)],
+            cores: [0, 2, usize::MAX][pick(3)],
+            idle: [None, Some(ODD[pick(9)])][pick(2)],
+            cameras: &cameras,
+        };
+        let mut twin = governor.clone();
+        let decision = governor.decide(&load);
+        assert_eq!(decision, twin.decide(&load), "the same load gives the same decision");
+        assert!((2..=5).contains(&decision.workers) && (2..=9).contains(&decision.cadence), "{decision:?}");
+        assert!((0..7).all(|camera| (2..=9).contains(&governor.cadence(CameraId(camera)))));
+    }
+}
+
+#[test]
+fn reasons_have_names() {
+    assert_eq!(
+        (Reason::Dropping.name(), Reason::Overloaded.to_string().as_str()),
+        ("dropping", "overloaded")
+    );
+}
