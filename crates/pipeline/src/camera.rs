@@ -183,6 +183,11 @@ impl Camera {
         }
     }
 
+    /// Tells `people` of sightings of an earlier frame, in which these tracks were visible.
+    pub(crate) fn recognise(&mut self, people: &People, sightings: &[Sighting], visible: &[TrackKey]) {
+        self.failures.extend(people.identify(sightings, visible).and_then(Result::err));
+    }
+
     /// Adds one estimate to what is known of its track, unless that ended meanwhile.
     pub(crate) fn learn(&mut self, people: &People, view: &View, estimate: &Attributes) {
         if !self.is_live(view.track) {

@@ -113,6 +113,13 @@ impl<J: Send + 'static, R: Send + 'static> PriorityPool<J, R> {
     pub fn join(self, timeout: Duration) -> Vec<String> {
         self.workers.stop_and_wait(timeout)
     }
+
+    /// As [`PriorityPool::join`] for a pool that others hold too, with what waits evicted at once.
+    pub(crate) fn stop_and_wait(&self, timeout: Duration) -> Vec<String> {
+        self.queue.close();
+        drop(self.queue.drain());
+        self.workers.stop_and_wait(timeout)
+    }
 }
 
 impl<J, R> Drop for PriorityPool<J, R> {

@@ -18,9 +18,14 @@ pub(crate) struct Guard<S: ?Sized> {
 }
 
 impl<S: ?Sized> Guard<S> {
+    /// A guard whose first call makes the first instance.
+    pub(crate) fn empty(name: &'static str, factory: StageFactory<S>) -> Self {
+        Self { name, factory, instance: None, failed: 0, row: 0 }
+    }
+
     /// Makes the first instance.
     pub(crate) fn new(name: &'static str, factory: StageFactory<S>) -> Result<Self, StageError> {
-        let mut guard = Self { name, factory, instance: None, failed: 0, row: 0 };
+        let mut guard = Self::empty(name, factory);
         guard.fill()?;
         Ok(guard)
     }

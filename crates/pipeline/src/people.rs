@@ -25,6 +25,11 @@ impl People {
         Ok(Self { identify: identify.map(Mutex::new), fuse: fuse.map(Mutex::new) })
     }
 
+    /// True where somebody is identified.
+    pub(crate) fn identifies(&self) -> bool {
+        self.identify.is_some()
+    }
+
     /// Takes the sightings of one frame and says who each of its visible tracks is. `None` where nobody is identified.
     pub(crate) fn identify(
         &self,

@@ -1,0 +1,75 @@
+//! The stage calls that are running now, so that one that does not come back is seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use passerby_types::{CameraId, Clock, Timestamp};
+
+/// A call that has been running for long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StuckCall {
+    /// Which stage: `capture`, `detect`, `track` and so on.
+    pub stage: &'static str,
+    /// For which camera; of a batch, that of its first frame. `None` for the sink.
+    pub camera: Option<CameraId>,
+    /// For how long.
+    pub since: Duration,
+}
+
+/// The calls that are running now.
+pub(crate) struct Calls {
+    clock: Arc<dyn Clock>,
+    running: Mutex<Vec<Option<Call>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Call {
+    stage: &'static str,
+    camera: Option<CameraId>,
+    since: Timestamp,
+    told: bool,
+}
+
+/// A call that is running until this is dropped.
+pub(crate) struct Running<'a> {
+    calls: &'a Calls,
+    place: usize,
+}
+
+impl Calls {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, running: Mutex::default() }
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&self, stage: &'static str, camera: Option<CameraId>) -> Running<'_> {
+        let call = Some(Call { stage, camera, since: self.clock.now(), told: false });
+        let mut running = self.running.lock();
+        let place = running.iter().position(Option::is_none).unwrap_or_else(|| {
+            running.push(None);
+            running.len() - 1
+        });
+        running[place] = call;
+        Running { calls: self, place }
+    }
+
+    /// The calls that have been running for longer than `limit`, each with whether this is the first time it is told.
+    pub(crate) fn stuck(&self, limit: Duration) -> Vec<(StuckCall, bool)> {
+        let now = self.clock.now();
+        let mut running = self.running.lock();
+        let long = running.iter_mut().flatten().filter(|call| now.since(call.since) > limit);
+        long.map(|call| {
+            let first = !std::mem::replace(&mut call.told, true);
+            let since = now.since(call.since);
+            (StuckCall { stage: call.stage, camera: call.camera, since }, first)
+        })
+        .collect()
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.calls.running.lock()[self.place] = None;
+    }
+}

@@ -1,0 +1,213 @@
+//! One camera's place in the pipeline: what its threads and the pools share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use passerby_types::{CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, StageError};
+
+use crate::meter::Meter;
+use crate::queue::{BoundedQueue, WhenFull};
+
+/// What reaches a camera's own thread, in the order in which it was captured.
+pub(crate) struct Event {
+    /// The place in that order: counts on from frame to frame of those that entered, without a gap.
+    pub(crate) order: u64,
+    pub(crate) what: What,
+}
+
+pub(crate) enum What {
+    /// The detector ran on the frame.
+    Detected { frame: Frame, faces: Vec<Face>, passage: Passage },
+    /// The tracker alone moves its tracks over this one.
+    Coasted { meta: FrameMeta, size: (u32, u32), passage: Passage },
+    /// Nothing of it will come; why is counted already.
+    Gone { _passage: Passage },
+    /// There are no more frames; this would have been the number of the next.
+    End { seq: u64 },
+}
+
+/// What the threads of one camera and the pools share.
+pub(crate) struct Channel {
+    pub(crate) id: CameraId,
+    /// True for files and the like: nothing is dropped, and nothing depends on which thread was faster.
+    pub(crate) lossless: bool,
+    /// Which frames of a group of `cadence` are detected on: cameras that start together take turns.
+    pub(crate) phase: u64,
+    cadence: AtomicU64,
+    pub(crate) inbox: BoundedQueue<Event>,
+    pub(crate) meter: Mutex<Meter>,
+    window: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+    stopping: AtomicBool,
+    abandoned: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    inside: usize,
+    ended: bool,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        id: CameraId,
+        meter: Meter,
+        lossless: bool,
+        phase: u64,
+        window: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        // Room for every frame that may be inside and for the end, so that nobody who hands one over ever waits.
+        let inbox = BoundedQueue::new("inbox", window + 1, WhenFull::Block, clock);
+        Self {
+            id,
+            lossless,
+            phase,
+            cadence: AtomicU64::new(1),
+            inbox,
+            meter: Mutex::new(meter),
+            window,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            stopping: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks for a place inside for a frame that was counted as captured. Where there is none a live camera gets none;
+    /// a lossless one waits.
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Passage> {
+        let mut state = self.state.lock();
+        while state.inside >= self.window {
+            if !self.lossless || self.is_abandoned() {
+                return None;
+            }
+            self.changed.wait(&mut state);
+        }
+        state.inside += 1;
+        Some(Passage { channel: Arc::clone(self), settled: false })
+    }
+
+    /// The detector runs on every so many frames.
+    pub(crate) fn cadence(&self) -> u64 {
+        self.cadence.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_cadence(&self, cadence: u64) {
+        self.cadence.store(cadence.max(1), Ordering::Relaxed);
+    }
+
+    /// True where the detector is to run on this frame.
+    pub(crate) fn detects(&self, seq: u64) -> bool {
+        (seq + self.phase).is_multiple_of(self.cadence())
+    }
+
+    /// Hands an event to the camera's own thread. Never waits.
+    pub(crate) fn send(&self, order: u64, what: What) {
+        // Closed only where the camera's thread is gone; then the frame's passage counts it as stopped.
+        drop(self.inbox.push(Event { order, what }));
+    }
+
+    /// True where no frame is on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().inside == 0
+    }
+
+    /// Asks the camera to end after the frames that are inside.
+    pub(crate) fn stop(&self) {
+        let _state = self.state.lock();
+        self.stopping.store(true, Ordering::Relaxed);
+        self.changed.notify_all();
+    }
+
+    /// A stage asked to stop this camera.
+    pub(crate) fn fatal(&self, error: StageError) {
+        self.meter.lock().end(error);
+        self.stop();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Time is up: nobody waits for a place any more, and the count is closed: what is still inside was stopped.
+    pub(crate) fn abandon(&self) {
+        let _state = self.state.lock();
+        self.abandoned.store(true, Ordering::Relaxed);
+        self.changed.notify_all();
+        self.meter.lock().close();
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// The camera's own thread is done.
+    pub(crate) fn end(&self) {
+        self.state.lock().ended = true;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.lock().ended
+    }
+
+    /// Waits until the camera's own thread is done; false where the time ran out first. `None`: for ever.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> bool {
+        let mut state = self.state.lock();
+        let end = timeout.and_then(|t| std::time::Instant::now().checked_add(t));
+        while !state.ended {
+            match end {
+                None => self.changed.wait(&mut state),
+                Some(end) => {
+                    if self.changed.wait_until(&mut state, end).timed_out() {
+                        return state.ended;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn leave(&self) {
+        self.state.lock().inside -= 1;
+        self.changed.notify_all();
+    }
+}
+
+/// A frame's place inside the pipeline and in the ledger. One that is dropped unsettled counts as stopped, so that no
+/// frame is ever lost silently.
+pub(crate) struct Passage {
+    channel: Arc<Channel>,
+    settled: bool,
+}
+
+impl Passage {
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    /// The frame left the tracker.
+    pub(crate) fn observed(&mut self, kind: FrameKind, age: Duration) {
+        if !std::mem::replace(&mut self.settled, true) {
+            self.channel.meter.lock().observed(kind, age);
+        }
+    }
+
+    /// The frame is dropped. Its place is taken until the passage goes.
+    pub(crate) fn lost(&mut self, reason: DropReason) {
+        if !std::mem::replace(&mut self.settled, true) {
+            self.channel.meter.lock().lost(reason);
+        }
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        self.lost(DropReason::Stopped);
+        self.channel.leave();
+    }
+}

@@ -1,0 +1,342 @@
+//! A camera's own thread: puts frames back in order, follows its tracks, and says what is known of each frame.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerby_types::{
+    Attributes, DropReason, Embedding, Face, Frame, FrameKind, FrameMeta, Observation, ObservedFace,
+    Sighting, StageError, TrackKey, TrackUpdate, TrackedFace,
+};
+
+use crate::camera::{Camera, View, Views, seen};
+use crate::channel::{Channel, Passage, What};
+use crate::common::{Common, is_set};
+use crate::desk::Outcome;
+use crate::looks::{Answer, Ask, Looks, Seen};
+use crate::queue::Popped;
+use crate::reorder::{Late, Reorder};
+
+/// How often the thread looks whether it is to stop.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A camera's own thread.
+pub(crate) struct Follower {
+    common: Arc<Common>,
+    channel: Arc<Channel>,
+    camera: Camera,
+    /// `None` where there is no embedder.
+    embeds: Option<Looks<Embedding>>,
+    /// `None` where there is no classifier.
+    classifies: Option<Looks<Attributes>>,
+}
+
+/// The answers that a frame's observation takes along.
+#[derive(Default)]
+struct Answers {
+    embeddings: Vec<Answer<Embedding>>,
+    estimates: Vec<Answer<Attributes>>,
+}
+
+impl Follower {
+    pub(crate) fn new(
+        common: Arc<Common>,
+        channel: Arc<Channel>,
+        camera: Camera,
+        embeds: Option<Looks<Embedding>>,
+        classifies: Option<Looks<Attributes>>,
+    ) -> Self {
+        Self { common, channel, camera, embeds, classifies }
+    }
+
+    /// Takes the camera's frames in order until they end, or until the camera is to stop and none is inside. This is
+    /// the body of the camera's thread.
+    pub(crate) fn follow(mut self) {
+        let wait = if self.channel.lossless { Duration::MAX } else { self.common.settings.reorder };
+        let mut waiting = Reorder::new(self.common.settings.window(), wait);
+        loop {
+            while let Some((_, what)) = waiting.pop(self.common.clock.now()) {
+                match what {
+                    What::Detected { frame, faces, passage } => {
+                        let size = (frame.image.width(), frame.image.height());
+                        self.one_frame(&frame.meta, size, Some((&frame, &faces)), passage);
+                    }
+                    What::Coasted { meta, size, passage } => self.one_frame(&meta, size, None, passage),
+                    What::Gone { .. } => {}
+                    What::End { seq } => return self.finish(seq),
+                }
+            }
+            if self.channel.is_abandoned() || (self.channel.is_stopping() && self.channel.is_empty()) {
+                return self.finish(u64::MAX);
+            }
+            match self.channel.inbox.pop_timeout(TICK) {
+                Popped::Item(event) => {
+                    let late = waiting.insert(event.order, event.what, self.common.clock.now());
+                    if let Err(Late(What::Detected { mut passage, .. } | What::Coasted { mut passage, .. })) =
+                        late
+                    {
+                        passage.lost(DropReason::Late);
+                    }
+                }
+                Popped::Empty => {}
+                Popped::Closed => return self.finish(u64::MAX),
+            }
+        }
+    }
+
+    /// One frame's way from its faces to its observation.
+    fn one_frame(
+        &mut self,
+        meta: &FrameMeta,
+        size: (u32, u32),
+        detected: Option<(&Frame, &[Face])>,
+        mut passage: Passage,
+    ) {
+        let common = Arc::clone(&self.common);
+        let faces = detected.map(|(_, faces)| faces);
+        let update =
+            common.timed("track", &self.channel, 1, || self.camera.track(meta, size, faces, &common.people));
+        let TrackUpdate { tracks, ended } = match update {
+            Ok(update) => update,
+            Err(e) => return self.failed(&e, passage),
+        };
+        let mut observed: Vec<ObservedFace> = tracks.iter().map(seen).collect();
+
+        let asked = detected.map_or(0, |(frame, _)| self.ask(frame, &tracks));
+        let answers = if self.channel.lossless { self.wait_for(asked) } else { self.arrived() };
+
+        // From here on lossless cameras come one after another, so that the gallery learns in one order.
+        self.take_turn(meta.seq);
+        self.take(answers, meta.seq, &mut observed);
+        self.camera.describe(&mut observed);
+        self.camera.end(&ended, &common.people);
+
+        let kind = if detected.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
+        passage.observed(kind, common.clock.now().since(meta.captured));
+        let (width, height) = size;
+        let observation = Observation { meta: *meta, width, height, kind, faces: observed, ended };
+        common.outlets.publish(observation, self.channel.lossless);
+        common.turns.pass(self.channel.id, meta.seq);
+        self.tell_failures();
+    }
+
+    /// The tracker failed on the frame.
+    fn failed(&mut self, error: &StageError, mut passage: Passage) {
+        passage.lost(DropReason::StageFailed);
+        self.channel.meter.lock().fail(error);
+        self.tell_failures();
+    }
+
+    /// Asks for a look at the views of the frame that are worth one. Says how many.
+    fn ask(&mut self, frame: &Frame, tracks: &[TrackedFace]) -> usize {
+        self.camera.can_embed = self.embeds.is_some() && !is_set(&self.common.embedding_stopped);
+        self.camera.can_classify = self.classifies.is_some() && !is_set(&self.common.classifying_stopped);
+        let Views { embed, classify } = self.camera.views(frame, tracks, &self.common.chips);
+        if embed.is_empty() && classify.is_empty() {
+            return 0;
+        }
+        let visible: Arc<[TrackKey]> = tracks.iter().map(|t| self.camera.key(t.track)).collect();
+        let asked = embed.len() + classify.len();
+        let lossless = self.channel.lossless;
+        let ask = |view| Ask { channel: Arc::clone(&self.channel), view, visible: Arc::clone(&visible) };
+        if let Some(looks) = &self.embeds {
+            embed.into_iter().for_each(|view| offer(looks, ask(view), lossless));
+        }
+        if let Some(looks) = &self.classifies {
+            classify.into_iter().for_each(|view| offer(looks, ask(view), lossless));
+        }
+        asked
+    }
+
+    /// Waits for the answers to all looks of this frame: nothing depends on how long they take.
+    fn wait_for(&mut self, asked: usize) -> Answers {
+        let mut answers = Answers::default();
+        if asked > 0 {
+            while let Some(outcome) = self.embeds.as_ref().and_then(|looks| next(looks, &self.channel)) {
+                self.note_embedding(outcome, &mut answers);
+            }
+            while let Some(outcome) = self.classifies.as_ref().and_then(|looks| next(looks, &self.channel)) {
+                self.note_estimate(outcome, &mut answers);
+            }
+            // Workers finish in any order; the gallery learns in that of the tracks.
+            answers.embeddings.sort_by_key(|answer| answer.view.place);
+            answers.estimates.sort_by_key(|answer| answer.view.place);
+        }
+        answers
+    }
+
+    /// The answers there are by now, to looks of this frame or of earlier ones.
+    fn arrived(&mut self) -> Answers {
+        let mut answers = Answers::default();
+        while let Some(outcome) = self.embeds.as_ref().and_then(Looks::try_get_result) {
+            self.note_embedding(outcome, &mut answers);
+        }
+        while let Some(outcome) = self.classifies.as_ref().and_then(Looks::try_get_result) {
+            self.note_estimate(outcome, &mut answers);
+        }
+        answers
+    }
+
+    fn note_embedding(&mut self, outcome: Outcome<Ask, Answer<Embedding>>, answers: &mut Answers) {
+        match settle(outcome, &self.channel) {
+            Settled::Answer(answer) => answers.embeddings.push(answer),
+            Settled::Nothing(Some(view)) => self.camera.not_embedded(&view),
+            Settled::Nothing(None) => {}
+        }
+    }
+
+    fn note_estimate(&mut self, outcome: Outcome<Ask, Answer<Attributes>>, answers: &mut Answers) {
+        match settle(outcome, &self.channel) {
+            Settled::Answer(answer) => answers.estimates.push(answer),
+            Settled::Nothing(Some(view)) => self.camera.not_classified(&view),
+            Settled::Nothing(None) => {}
+        }
+    }
+
+    /// Waits for the camera's turn.
+    fn take_turn(&self, seq: u64) {
+        if self.channel.lossless && !self.common.turns.wait(self.channel.id, seq, self.common.settings.stuck)
+        {
+            let note =
+                format!("{}, frame {seq}: went on before another camera's earlier frame", self.channel.id);
+            self.channel.meter.lock().report.note(note);
+        }
+    }
+
+    /// Takes the answers into the camera's memory, the gallery and the frame's observation.
+    fn take(&mut self, answers: Answers, seq: u64, observed: &mut [ObservedFace]) {
+        let common = Arc::clone(&self.common);
+        let mut sightings: Vec<(u64, Arc<[TrackKey]>, Vec<Sighting>)> = Vec::new();
+        for Answer { view, visible, seen } in answers.embeddings {
+            let Seen::Value(Some(embedding)) = seen else { continue };
+            let of = view.chip.meta.seq;
+            place(observed, &view, seq).into_iter().for_each(|face| face.embedding = Some(embedding.clone()));
+            if !self.camera.is_live(view.track) {
+                continue;
+            }
+            let sighting = self.camera.sighting(&view, embedding);
+            match sightings.iter_mut().find(|(frame, ..)| *frame == of) {
+                Some((.., list)) => list.push(sighting),
+                None => sightings.push((of, visible, vec![sighting])),
+            }
+        }
+        if common.people.identifies() {
+            let count = sightings.iter().map(|(.., list)| list.len()).sum();
+            common.timed("identify", &self.channel, count, || {
+                let now: Vec<Sighting> = match sightings.iter().position(|(frame, ..)| *frame == seq) {
+                    Some(i) => sightings.swap_remove(i).2,
+                    None => Vec::new(),
+                };
+                for (_, visible, list) in &sightings {
+                    self.camera.recognise(&common.people, list, visible);
+                }
+                self.camera.name(&common.people, &now, observed);
+            });
+        }
+        for Answer { view, seen, .. } in answers.estimates {
+            let Seen::Value(Some(estimate)) = seen else { continue };
+            place(observed, &view, seq).into_iter().for_each(|face| face.estimate = Some(estimate));
+            self.camera.learn(&common.people, &view, &estimate);
+        }
+    }
+
+    fn tell_failures(&mut self) {
+        let failures = self.camera.take_failures();
+        let trackers = self.camera.take_failed();
+        if failures.is_empty() && trackers == 0 {
+            return;
+        }
+        let mut meter = self.channel.meter.lock();
+        meter.report.rebuilt("track", trackers);
+        for (stage, failed) in self.common.people.take_failed() {
+            meter.report.rebuilt(stage, failed);
+        }
+        failures.iter().for_each(|e| meter.fail(e));
+    }
+
+    /// The camera is done: what still comes back is learnt, and its tracks end.
+    fn finish(mut self, seq: u64) {
+        let patience = self.common.settings.stuck;
+        let start = self.common.clock.now();
+        let mut answers = self.arrived();
+        while self.outstanding() > 0
+            && !self.channel.is_abandoned()
+            && self.common.clock.now().since(start) < patience
+        {
+            if let Some(outcome) = self.embeds.as_ref().and_then(|looks| looks.get_result(TICK)) {
+                self.note_embedding(outcome, &mut answers);
+            }
+            if let Some(outcome) = self.classifies.as_ref().and_then(|looks| looks.get_result(TICK)) {
+                self.note_estimate(outcome, &mut answers);
+            }
+        }
+        self.take_turn(seq);
+        self.take(answers, seq, &mut []);
+        let common = Arc::clone(&self.common);
+        self.camera.end_all(&common.people);
+        common.turns.leave(self.channel.id);
+        self.tell_failures();
+    }
+
+    fn outstanding(&self) -> usize {
+        self.embeds.as_ref().map_or(0, Looks::outstanding)
+            + self.classifies.as_ref().map_or(0, Looks::outstanding)
+    }
+}
+
+/// Asks for a look. A live camera never waits: the pool gives up the least urgent look instead.
+fn offer<T>(looks: &Looks<T>, ask: Ask, lossless: bool) {
+    let priority = ask.view.interest.priority(&ask.view.face);
+    if lossless { looks.offer_wait(priority, ask) } else { looks.offer(priority, ask) }
+}
+
+/// The next outcome of those that are outstanding; `None` where none is, or the camera's time is up.
+fn next<T>(looks: &Looks<T>, channel: &Channel) -> Option<Outcome<Ask, Answer<T>>> {
+    while looks.outstanding() > 0 && !channel.is_abandoned() {
+        if let Some(outcome) = looks.get_result(TICK) {
+            return Some(outcome);
+        }
+    }
+    None
+}
+
+/// What a look came to: an answer, or nothing, and then the view may be looked at again.
+enum Settled<T> {
+    Answer(Answer<T>),
+    Nothing(Option<View>),
+}
+
+/// What a look came to. What was evicted is counted.
+fn settle<T>(outcome: Outcome<Ask, Answer<T>>, channel: &Channel) -> Settled<T> {
+    match outcome {
+        Outcome::Done(Answer { view, seen: Seen::Failed, .. }) => Settled::Nothing(Some(view)),
+        Outcome::Done(answer) => Settled::Answer(answer),
+        Outcome::Evicted(ask) => {
+            channel.meter.lock().evicted += 1;
+            Settled::Nothing(Some(ask.view))
+        }
+        Outcome::Panicked(e) => {
+            channel.meter.lock().fail(&e);
+            Settled::Nothing(None)
+        }
+    }
+}
+
+/// The track of the view in the frame's observation, where the view is of this very frame or of one whose observation
+/// left without it.
+fn place<'a>(observed: &'a mut [ObservedFace], view: &View, seq: u64) -> Option<&'a mut ObservedFace> {
+    if view.chip.meta.seq == seq {
+        return observed.get_mut(view.place);
+    }
+    observed.iter_mut().find(|face| face.track == view.track)
+}
+
+/// The camera counts as ended however its thread ends.
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.common.turns.leave(self.channel.id);
+        self.channel.inbox.close();
+        // What is left names the channel, which would keep itself alive.
+        drop(self.channel.inbox.drain());
+        self.channel.end();
+    }
+}

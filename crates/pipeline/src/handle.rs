@@ -1,0 +1,180 @@
+//! A running pipeline: look at it, change it, stop it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use passerby_types::{CameraId, FrameSource};
+
+use crate::metrics::{Metrics, Snapshot};
+use crate::outlets::Subscription;
+use crate::parallel::Shared;
+use crate::{PipelineError, Report, WhenFull, Written};
+
+/// How long a pipeline whose sources have ended, or whose handle is dropped, gets to come to its end.
+const CLOSING: Duration = Duration::from_secs(60);
+/// The same where the handle is dropped without a stop.
+const DROPPED: Duration = Duration::from_secs(2);
+/// The share of a stop's time after which a camera that still has frames inside is given up, so that the writer gets
+/// its part.
+const DRAIN: f64 = 0.7;
+
+/// What became of a pipeline.
+#[derive(Debug)]
+pub struct Finished {
+    /// One for each camera, in the order in which they were added. All frames are settled: nothing is in flight.
+    pub reports: Vec<Report>,
+    /// What the sink took.
+    pub written: Written,
+    /// The threads that did not come back in time, which are left behind: inside a stage, a source or a sink. Empty
+    /// where all ended.
+    pub abandoned: Vec<String>,
+    /// The last figures.
+    pub figures: Snapshot,
+}
+
+/// A running pipeline. Dropping it stops it as [`Handle::stop`] with two seconds.
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+    stopped: bool,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("cameras", &self.cameras()).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, stopped: false }
+    }
+
+    /// Gets every observation from now on. Where `capacity` of them wait, `when_full` says what happens; a subscriber
+    /// with `Block` that does not take them holds the cameras up.
+    #[must_use]
+    pub fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
+        self.shared.common.outlets.subscribe(name, capacity, when_full)
+    }
+
+    /// The pipeline's figures, also when it has ended.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics { shared: Arc::clone(&self.shared) }
+    }
+
+    /// The cameras that have not ended.
+    #[must_use]
+    pub fn cameras(&self) -> Vec<CameraId> {
+        self.shared.channels.read().iter().filter(|c| !c.has_ended()).map(|c| c.id).collect()
+    }
+
+    /// Adds a camera.
+    ///
+    /// # Errors
+    /// [`PipelineError::Taken`] where its number was used before; what the tracker's factory says; that there are no
+    /// more threads.
+    pub fn add(&self, camera: CameraId, source: impl FrameSource + 'static) -> Result<(), PipelineError> {
+        let source: Box<dyn FrameSource> = Box::new(source);
+        let (channel, memory) = self.shared.open(camera, &*source)?;
+        self.shared.run(channel, memory, source)
+    }
+
+    /// Lets a camera end after the frames that are inside, and waits so long at most. True where it has ended; false
+    /// where it has not yet, or there is none of this number.
+    pub fn remove(&self, camera: CameraId, deadline: Duration) -> bool {
+        let channel = self.channel(camera);
+        channel.iter().for_each(|channel| channel.stop());
+        channel.is_some_and(|channel| channel.wait(Some(deadline)))
+    }
+
+    /// Waits until a camera has ended by itself, so long at most (`None`: for ever). True where it has; false where it
+    /// has not yet, or there is none of this number.
+    pub fn wait(&self, camera: CameraId, timeout: Option<Duration>) -> bool {
+        self.channel(camera).is_some_and(|channel| channel.wait(timeout))
+    }
+
+    /// Readers pull no pictures until told otherwise. What is inside goes on. A camera's own buffers are its own
+    /// affair: a live one may lose frames meanwhile, which are not counted since they were never captured.
+    pub fn pause(&self, paused: bool) {
+        self.shared.common.gate.pause(paused);
+    }
+
+    /// Waits until every source has ended, then for what is inside and for the writer.
+    #[must_use]
+    pub fn finish(mut self) -> Finished {
+        let channels = self.shared.channels.read().clone();
+        channels.iter().for_each(|channel| {
+            channel.wait(None);
+        });
+        self.end(CLOSING)
+    }
+
+    /// Stops: no camera is read any more, what is inside goes its way, the sink gets and flushes everything, all
+    /// threads are joined. What has not come to its end by the deadline is left behind: its frames count as dropped
+    /// because stopped, its observations as lost, its threads are named.
+    ///
+    /// Comes back at the deadline at the latest, whatever a source, a stage or a sink does.
+    #[must_use]
+    pub fn stop(mut self, deadline: Duration) -> Finished {
+        self.end(deadline)
+    }
+
+    fn channel(&self, camera: CameraId) -> Option<Arc<crate::channel::Channel>> {
+        self.shared.channels.read().iter().find(|channel| channel.id == camera).cloned()
+    }
+
+    fn end(&mut self, deadline: Duration) -> Finished {
+        self.stopped = true;
+        let (shared, common) = (&*self.shared, &self.shared.common);
+        let start = Instant::now();
+        let left = |share: f64| deadline.mul_f64(share).saturating_sub(start.elapsed());
+        let channels = shared.channels.read().clone();
+
+        channels.iter().for_each(|channel| channel.stop());
+        common.gate.pause(false);
+        for channel in &channels {
+            if !channel.wait(Some(left(DRAIN))) {
+                channel.abandon();
+            }
+        }
+        common.gate.stop();
+        for channel in &channels {
+            drop(shared.waiting.lanes.remove(channel.id.0));
+        }
+        let mut abandoned = shared.stop_pools(|| left(0.8));
+        common.outlets.close_writer();
+        let writers = shared.writer_thread.join(left(0.95));
+        if !writers.is_empty() {
+            common.outlets.abandon_writer();
+        }
+        abandoned.extend(writers);
+        common.outlets.close();
+        abandoned.extend(shared.camera_threads.join(left(1.0)));
+        abandoned.extend(shared.monitor_thread.join(left(1.0)));
+        // A frame that a reader captured while its camera was being stopped is settled like the others.
+        channels.iter().for_each(|channel| channel.abandon());
+
+        let figures = self.metrics().snapshot();
+        let mut written = shared.written();
+        let reports = channels.iter().map(|channel| {
+            let mut report = std::mem::take(&mut channel.meter.lock().report);
+            report.wrote(&written);
+            report
+        });
+        let reports = reports.collect();
+        // A writer that was left behind with observations in its hands: they are as good as lost.
+        for counts in written.cameras.values_mut() {
+            counts.lost = counts.offered.saturating_sub(counts.written);
+        }
+        Finished { reports, written, abandoned, figures }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if !self.stopped {
+            drop(self.end(DROPPED));
+        }
+    }
+}

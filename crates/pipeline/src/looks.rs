@@ -1,0 +1,110 @@
+//! The pools that look at faces: one for embeddings, one for attributes.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use passerby_types::{Clock, ErrorClass, FaceChip, StageError, StageFactory, TrackKey};
+
+use crate::camera::View;
+use crate::channel::Channel;
+use crate::common::{Common, is_set};
+use crate::desk::{Client, PriorityPool};
+use crate::flow::one_each;
+use crate::guard::Guard;
+
+/// A view to look at.
+pub(crate) struct Ask {
+    pub(crate) channel: Arc<Channel>,
+    pub(crate) view: View,
+    /// Every track of the view's frame.
+    pub(crate) visible: Arc<[TrackKey]>,
+}
+
+/// What came of it.
+pub(crate) struct Answer<T> {
+    pub(crate) view: View,
+    pub(crate) visible: Arc<[TrackKey]>,
+    pub(crate) seen: Seen<T>,
+}
+
+/// What the stage saw.
+pub(crate) enum Seen<T> {
+    /// Its answer; `None` for a face that cannot be aligned.
+    Value(Option<T>),
+    /// It failed, which is counted already.
+    Failed,
+}
+
+/// A pool that looks at faces.
+pub(crate) type LookPool<T> = PriorityPool<Ask, Answer<T>>;
+/// One camera's access to it.
+pub(crate) type Looks<T> = Client<Ask, Answer<T>>;
+
+/// What kind of look a pool takes.
+pub(crate) struct Kind<S: ?Sized, T> {
+    pub(crate) stage: &'static str,
+    pub(crate) call: fn(&mut S, &[FaceChip]) -> Result<Vec<Option<T>>, StageError>,
+    /// Set where the stage asked to stop for good.
+    pub(crate) stopped: fn(&Common) -> &AtomicBool,
+}
+
+/// Starts the pool's workers, each with an instance of its own.
+///
+/// # Errors
+/// What the factory says ([`StageError`] inside), or that there are no more threads.
+pub(crate) fn start<S: ?Sized + Send + 'static, T: Send + 'static>(
+    kind: Kind<S, T>,
+    factory: &StageFactory<S>,
+    workers: usize,
+    capacity: usize,
+    common: &Arc<Common>,
+) -> Result<LookPool<T>, StageError> {
+    let made: Result<Vec<_>, _> =
+        (0..workers.max(1)).map(|_| Guard::new(kind.stage, factory.clone())).collect();
+    let (made, factory, common) = (Mutex::new(made?), factory.clone(), Arc::clone(common));
+    let clock: Arc<dyn Clock> = Arc::clone(&common.clock);
+    let stage = kind.stage;
+    let pool = PriorityPool::start(stage, workers, capacity, clock, move |_| {
+        let mut guard = made.lock().pop().unwrap_or_else(|| Guard::empty(kind.stage, factory.clone()));
+        let common = Arc::clone(&common);
+        let (stage, call, stopped) = (kind.stage, kind.call, kind.stopped);
+        move |ask: Ask| {
+            let seen = look(&common, &mut guard, stage, call, stopped(&common), &ask);
+            let back_off = guard.back_off();
+            if !back_off.is_zero() {
+                common.gate.sleep(back_off);
+            }
+            Answer { view: ask.view, visible: ask.visible, seen }
+        }
+    });
+    pool.map_err(|e: io::Error| StageError::fatal(stage, e))
+}
+
+fn look<S: ?Sized, T>(
+    common: &Common,
+    guard: &mut Guard<S>,
+    stage: &'static str,
+    call: fn(&mut S, &[FaceChip]) -> Result<Vec<Option<T>>, StageError>,
+    stopped: &AtomicBool,
+    ask: &Ask,
+) -> Seen<T> {
+    if is_set(stopped) {
+        return Seen::Failed;
+    }
+    let chips = std::slice::from_ref(&ask.view.chip);
+    let answers =
+        common.timed(stage, &ask.channel, 1, || guard.call(|s| one_each(stage, chips, call(s, chips))));
+    let e = match answers {
+        Ok(mut answers) => return Seen::Value(answers.pop().flatten()),
+        Err(e) => e,
+    };
+    if e.class() == ErrorClass::Fatal {
+        stopped.store(true, Ordering::Relaxed);
+    }
+    let mut meter = ask.channel.meter.lock();
+    meter.report.rebuilt(stage, guard.take_failed());
+    meter.fail(&e.at(&ask.view.chip.meta));
+    Seen::Failed
+}

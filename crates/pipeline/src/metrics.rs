@@ -1,0 +1,147 @@
+//! What a pipeline says of itself while it runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use passerby_types::{CameraId, Ledger, Timestamp};
+
+use crate::meter::Quantiles;
+use crate::parallel::Shared;
+use crate::{Decision, PoolStats, QueueStats, Reason, StageTime, StuckCall, Written};
+
+/// Reads a pipeline's figures, while it runs and afterwards. A clone reads the same.
+#[derive(Clone)]
+pub struct Metrics {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// All figures of one moment. Each camera's ledger adds up; figures of different cameras and queues are read one after
+/// another.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// When, on the pipeline's clock.
+    pub at: Timestamp,
+    /// The cameras, in the order in which they were added, ended ones too.
+    pub cameras: Vec<CameraSnapshot>,
+    /// The queues: `detect` of each camera, `embed`, `classify`, `store`, and the subscribers'.
+    pub queues: Vec<(String, QueueStats)>,
+    /// The pools: `detect`, `embed`, `classify`.
+    pub pools: Vec<(&'static str, PoolStats)>,
+    /// Time and latency of every stage that was called, over all cameras.
+    pub stages: Vec<StageSnapshot>,
+    /// What the sink took.
+    pub written: Written,
+    /// What the governor decided last; `None` without one, and before its first second.
+    pub governor: Option<Decision>,
+    /// How often the governor decided what, by reason.
+    pub decisions: BTreeMap<Reason, u64>,
+    /// Stage calls that have been running for longer than they should.
+    pub stuck: Vec<StuckCall>,
+    /// How many calls ever were.
+    pub stuck_total: u64,
+}
+
+/// One camera's figures.
+#[derive(Clone, Debug, Default)]
+pub struct CameraSnapshot {
+    /// Which.
+    pub camera: CameraId,
+    /// What it is called.
+    pub name: String,
+    /// Every frame, counted.
+    pub ledger: Ledger,
+    /// Faces detected.
+    pub faces: u64,
+    /// From capture until the observation left, of all frames.
+    pub age: Quantiles,
+    /// The detector runs on every so many frames.
+    pub cadence: u64,
+    /// Looks given up for more urgent ones.
+    pub evicted: u64,
+    /// Failed calls by stage.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// Instances given up for new ones, by stage.
+    pub rebuilds: BTreeMap<&'static str, u64>,
+    /// True where no frame of it will come any more.
+    pub ended: bool,
+}
+
+/// One stage's figures over all cameras.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StageSnapshot {
+    /// Its name.
+    pub stage: &'static str,
+    /// Calls, items, and the time in them together.
+    pub time: StageTime,
+    /// How long a call took.
+    pub latency: Quantiles,
+}
+
+impl Metrics {
+    /// The figures of this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let shared = &*self.shared;
+        let channels = shared.channels.read();
+        let cameras = channels.iter().map(|channel| {
+            let ended = channel.has_ended();
+            let meter = channel.meter.lock();
+            CameraSnapshot {
+                camera: channel.id,
+                name: meter.report.name.clone(),
+                ledger: meter.report.ledger.clone(),
+                faces: meter.report.faces,
+                age: meter.age.quantiles(),
+                cadence: channel.cadence(),
+                evicted: meter.evicted,
+                failures: meter.report.failures.clone(),
+                rebuilds: meter.report.rebuilds.clone(),
+                ended,
+            }
+        });
+        let common = &shared.common;
+        let mut snapshot =
+            Snapshot { at: common.clock.now(), cameras: cameras.collect(), ..Snapshot::default() };
+        for channel in channels.iter() {
+            let stats = shared.waiting.lanes.stats(channel.id.0);
+            snapshot.queues.extend(stats.map(|stats| (format!("detect {}", channel.id), stats)));
+        }
+        snapshot.pools.push(("detect", shared.detection.stats()));
+        if let Some(pool) = &shared.embedding {
+            snapshot.queues.push(("embed".into(), pool.queue()));
+            snapshot.pools.push(("embed", pool.stats()));
+        }
+        if let Some(pool) = &shared.classifying {
+            snapshot.queues.push(("classify".into(), pool.queue()));
+            snapshot.pools.push(("classify", pool.stats()));
+        }
+        snapshot.queues.extend(common.outlets.writer_stats().map(|stats| ("store".into(), stats)));
+        snapshot.queues.extend(common.outlets.subscriber_stats());
+        let stages = common.stages.each();
+        snapshot.stages.extend(stages.map(|(stage, time, latency)| StageSnapshot { stage, time, latency }));
+        snapshot.written = shared.written();
+        let seen = shared.seen.lock();
+        snapshot.governor = seen.decision;
+        snapshot.decisions.clone_from(&seen.decisions);
+        snapshot.stuck.clone_from(&seen.stuck);
+        snapshot.stuck_total = seen.stuck_total;
+        snapshot
+    }
+}
+
+impl Snapshot {
+    /// The ledger of all cameras together.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        let mut sum = Ledger::default();
+        self.cameras.iter().for_each(|camera| sum.add(&camera.ledger));
+        sum
+    }
+}

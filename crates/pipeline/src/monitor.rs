@@ -1,0 +1,175 @@
+//! Looks at a running pipeline now and then: finds calls that do not come back, and lets the governor decide.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerby_types::{CameraId, Timestamp};
+
+use crate::calls::StuckCall;
+use crate::idle::Idle;
+use crate::parallel::Shared;
+use crate::{CameraLoad, Governor, Load, QueueStats};
+
+/// How often it looks for calls that do not come back.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often the governor decides.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What the monitor remembers from one look to the next.
+struct Monitor<'a> {
+    shared: &'a Shared,
+    governor: Option<Governor>,
+    idle: Idle,
+    last: Timestamp,
+    busy: Duration,
+    detected: (u64, Duration),
+    waited: Vec<(CameraId, Duration)>,
+    held: BTreeSet<CameraId>,
+    loads: Vec<CameraLoad>,
+}
+
+/// Watches until the pipeline stops. This is the body of the monitor's thread.
+pub(crate) fn watch(shared: &Arc<Shared>) {
+    let mut monitor = Monitor {
+        shared,
+        governor: shared.common.settings.governor.clone().map(Governor::new),
+        idle: Idle::default(),
+        last: shared.common.clock.now(),
+        busy: Duration::ZERO,
+        detected: (0, Duration::ZERO),
+        waited: Vec::new(),
+        held: BTreeSet::new(),
+        loads: Vec::new(),
+    };
+    while shared.common.gate.sleep(LOOK) {
+        monitor.find_stuck();
+        let now = shared.common.clock.now();
+        if now.since(monitor.last) >= TICK {
+            monitor.decide(now);
+        }
+    }
+}
+
+impl Monitor<'_> {
+    /// Tells of calls that do not come back. A camera whose frame is stuck in a detector gets no other one, and another
+    /// worker stands in for that one.
+    fn find_stuck(&mut self) {
+        let common = &self.shared.common;
+        let stuck = common.calls.stuck(common.settings.stuck);
+        let channels = self.shared.channels.read();
+        for (StuckCall { stage, camera, since }, first) in &stuck {
+            let Some(channel) = channels.iter().find(|c| Some(c.id) == *camera) else { continue };
+            if *first {
+                let note = format!(
+                    "{stage} ({}): a call has not come back for {:.1} s",
+                    channel.id,
+                    since.as_secs_f32()
+                );
+                tracing::warn!(stage, camera = channel.id.0, "a call does not come back");
+                channel.meter.lock().report.note(note);
+            }
+        }
+        let in_detector: BTreeSet<CameraId> = stuck
+            .iter()
+            .filter(|(call, _)| call.stage == "detect")
+            .filter_map(|(call, _)| call.camera)
+            .collect();
+        for camera in self.held.symmetric_difference(&in_detector) {
+            self.shared.waiting.lanes.hold(camera.0, in_detector.contains(camera));
+        }
+        let spares = stuck.iter().filter(|(call, _)| call.stage == "detect").count();
+        self.held = in_detector;
+        let mut seen = self.shared.seen.lock();
+        seen.stuck_total += stuck.iter().filter(|(_, first)| *first).count() as u64;
+        seen.stuck = stuck.into_iter().map(|(call, _)| call).collect();
+        if std::mem::replace(&mut seen.spares, spares) != spares {
+            let workers = seen.workers + spares;
+            drop(seen);
+            self.resize(workers);
+        }
+    }
+
+    /// Lets the governor decide, and does as it says.
+    fn decide(&mut self, now: Timestamp) {
+        let wall = now.since(std::mem::replace(&mut self.last, now));
+        let Some(mut governor) = self.governor.take() else { return };
+        let workers = self.shared.seen.lock().workers;
+        let load = self.load(wall, workers);
+        let decision = governor.decide(&load);
+        for channel in self.shared.channels.read().iter().filter(|channel| !channel.lossless) {
+            channel.set_cadence(governor.cadence(channel.id));
+        }
+        let mut seen = self.shared.seen.lock();
+        seen.decision = Some(decision);
+        *seen.decisions.entry(decision.reason).or_default() += 1;
+        let wanted = decision.workers + seen.spares;
+        let resize = decision.workers != std::mem::replace(&mut seen.workers, decision.workers);
+        drop(seen);
+        if decision.changed {
+            tracing::info!(
+                workers = decision.workers,
+                cadence = decision.cadence,
+                reason = decision.reason.name(),
+                "governor"
+            );
+        }
+        if resize {
+            self.resize(wanted);
+        }
+        self.governor = Some(governor);
+    }
+
+    fn resize(&self, workers: usize) {
+        if let Err(e) = self.shared.detection.resize(workers) {
+            tracing::warn!(error = %e, workers, "no more threads for detection");
+        }
+    }
+
+    /// What was measured since the last tick.
+    fn load(&mut self, wall: Duration, workers: usize) -> Load<'_> {
+        let seconds = wall.as_secs_f64().max(1e-3);
+        let busy = self.shared.detection.stats().busy;
+        let spent = busy.saturating_sub(std::mem::replace(&mut self.busy, busy));
+        let detect = self.shared.common.stages.time("detect");
+        let (calls, time) = (detect.calls - self.detected.0, detect.busy.saturating_sub(self.detected.1));
+        self.detected = (detect.calls, detect.busy);
+
+        self.loads.clear();
+        for channel in self.shared.channels.read().iter().filter(|c| !c.lossless && !c.has_ended()) {
+            let queue = self.shared.waiting.lanes.stats(channel.id.0).unwrap_or_default();
+            let fill = fill(&mut self.waited, channel.id, &queue, wall);
+            let mut meter = channel.meter.lock();
+            let age = meter.recent.age.quantiles();
+            self.loads.push(CameraLoad {
+                camera: channel.id,
+                rate: meter.recent.captured as f64 / seconds,
+                age_p95: (age.count > 0).then_some(age.p95),
+                dropped: meter.recent.overrun,
+                fill,
+            });
+            meter.recent.captured = 0;
+            meter.recent.overrun = 0;
+            meter.recent.age.clear();
+        }
+        Load {
+            workers,
+            busy: (spent.as_secs_f64() / (seconds * workers.max(1) as f64)) as f32,
+            call: time.checked_div(u32::try_from(calls).unwrap_or(u32::MAX)).unwrap_or_default(),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            idle: self.idle.share(),
+            cameras: &self.loads,
+        }
+    }
+}
+
+/// How full the queue was in the mean: the frames that left it waited so long together (Little's law).
+fn fill(waited: &mut Vec<(CameraId, Duration)>, camera: CameraId, queue: &QueueStats, wall: Duration) -> f32 {
+    let place = waited.iter().position(|(id, _)| *id == camera).unwrap_or_else(|| {
+        waited.push((camera, Duration::ZERO));
+        waited.len() - 1
+    });
+    let before = std::mem::replace(&mut waited[place].1, queue.waited);
+    let waited = queue.waited.saturating_sub(before).as_secs_f32();
+    waited / (wall.as_secs_f32().max(1e-3) * queue.capacity.max(1) as f32)
+}

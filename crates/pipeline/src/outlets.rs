@@ -1,0 +1,141 @@
+//! Where observations go: to subscribers, and to the writer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use passerby_types::{Clock, Observation};
+
+use crate::Written;
+use crate::queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
+
+/// Observations as they leave the pipeline, in order for each camera. Dropping it ends the subscription.
+pub struct Subscription {
+    queue: Arc<BoundedQueue<Arc<Observation>>>,
+}
+
+impl Subscription {
+    /// Waits for the next observation; `None` once the pipeline has ended and everything was taken.
+    #[must_use]
+    pub fn recv(&self) -> Option<Arc<Observation>> {
+        self.queue.pop()
+    }
+
+    /// Waits so long at most.
+    #[must_use]
+    pub fn recv_timeout(&self, timeout: Duration) -> Popped<Arc<Observation>> {
+        self.queue.pop_timeout(timeout)
+    }
+
+    /// The next observation where one waits.
+    #[must_use]
+    pub fn try_recv(&self) -> Option<Arc<Observation>> {
+        self.queue.try_pop()
+    }
+
+    /// What went through, what waits, and what was dropped for want of room.
+    #[must_use]
+    pub fn stats(&self) -> QueueStats {
+        self.queue.stats()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// Where observations go.
+pub(crate) struct Outlets {
+    clock: Arc<dyn Clock>,
+    subscribers: RwLock<Vec<Arc<BoundedQueue<Arc<Observation>>>>>,
+    /// `None` where there is no sink.
+    writer: Option<BoundedQueue<Observation>>,
+    /// What the writer's queue had no room for.
+    refused: Mutex<Written>,
+}
+
+impl Outlets {
+    pub(crate) fn new(clock: Arc<dyn Clock>, writer: Option<usize>) -> Self {
+        let queue = |room| BoundedQueue::new("store", room, WhenFull::Block, Arc::clone(&clock));
+        let writer = writer.map(queue);
+        Self { clock, subscribers: RwLock::default(), writer, refused: Mutex::default() }
+    }
+
+    pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
+        let queue = Arc::new(BoundedQueue::new(name, capacity, when_full, Arc::clone(&self.clock)));
+        self.subscribers.write().push(Arc::clone(&queue));
+        Subscription { queue }
+    }
+
+    /// Hands the observation to everybody. A lossless camera waits for a writer that is behind; a live one does not,
+    /// and what the writer has no room for is counted as lost.
+    pub(crate) fn publish(&self, observation: Observation, lossless: bool) {
+        let camera = observation.meta.camera;
+        let mut gone = false;
+        {
+            let subscribers = self.subscribers.read();
+            let shared = (!subscribers.is_empty()).then(|| Arc::new(observation.clone()));
+            for (queue, shared) in subscribers.iter().zip(shared.iter().cycle()) {
+                gone |= matches!(queue.push(Arc::clone(shared)), Pushed::Closed(_));
+            }
+        }
+        if gone {
+            self.subscribers.write().retain(|queue| !queue.is_closed());
+        }
+        let Some(writer) = &self.writer else { return };
+        let pushed = if lossless {
+            writer.push(observation)
+        } else {
+            writer.push_timeout(observation, Duration::ZERO)
+        };
+        if !matches!(pushed, Pushed::Queued) {
+            let mut refused = self.refused.lock();
+            refused.of(camera).offered += 1;
+            refused.of(camera).lost += 1;
+        }
+    }
+
+    /// The next observation for the writer.
+    pub(crate) fn next(&self, timeout: Duration) -> Popped<Observation> {
+        self.writer.as_ref().map_or(Popped::Closed, |queue| queue.pop_timeout(timeout))
+    }
+
+    /// What the writer never got is counted with what it did.
+    pub(crate) fn add_refused(&self, written: &mut Written) {
+        for (camera, counts) in &self.refused.lock().cameras {
+            written.of(*camera).offered += counts.offered;
+            written.of(*camera).lost += counts.lost;
+        }
+    }
+
+    /// Nothing more will come for the writer.
+    pub(crate) fn close_writer(&self) {
+        self.writer.iter().for_each(BoundedQueue::close);
+    }
+
+    /// Counts what waits for a writer that will not come back.
+    pub(crate) fn abandon_writer(&self) {
+        let waiting = self.writer.iter().flat_map(BoundedQueue::drain).collect::<Vec<_>>();
+        let mut refused = self.refused.lock();
+        for observation in waiting {
+            refused.of(observation.meta.camera).offered += 1;
+            refused.of(observation.meta.camera).lost += 1;
+        }
+    }
+
+    /// Nothing more will come for anybody.
+    pub(crate) fn close(&self) {
+        self.close_writer();
+        self.subscribers.read().iter().for_each(|queue| queue.close());
+    }
+
+    pub(crate) fn writer_stats(&self) -> Option<QueueStats> {
+        self.writer.as_ref().map(BoundedQueue::stats)
+    }
+
+    pub(crate) fn subscriber_stats(&self) -> Vec<(String, QueueStats)> {
+        self.subscribers.read().iter().map(|queue| (queue.name().to_string(), queue.stats())).collect()
+    }
+}

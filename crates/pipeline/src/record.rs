@@ -1,0 +1,46 @@
+//! The writer's thread: one sink for all cameras.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use passerby_types::Sink;
+
+use crate::common::Common;
+use crate::queue::Popped;
+use crate::{Writer, Written};
+
+/// How long the thread sleeps where nothing waits.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// Writes what the cameras observe until the queue is closed and empty. This is the body of the writer's thread.
+///
+/// Nobody waits for it but lossless cameras: a sink that takes its time, fails or never comes back holds this thread
+/// up and no other.
+pub(crate) fn record(common: &Common, mut sink: Box<dyn Sink>, told: &Mutex<Written>) {
+    let mut writer = Writer::new(&mut *sink, common.settings.flow.writer, Arc::clone(&common.clock));
+    loop {
+        let calls = (writer.written().batches, writer.written().failures);
+        match common.outlets.next(writer.due().unwrap_or(IDLE)) {
+            Popped::Item(observation) => {
+                let rows = observation.faces.len();
+                timed(common, rows, || writer.offer(observation));
+            }
+            Popped::Empty => writer.poll(),
+            Popped::Closed => break,
+        }
+        if calls != (writer.written().batches, writer.written().failures) {
+            told.lock().clone_from(writer.written());
+        }
+    }
+    *told.lock() = timed(common, 0, || writer.finish());
+}
+
+fn timed<T>(common: &Common, rows: usize, work: impl FnOnce() -> T) -> T {
+    let running = common.calls.begin("store", None);
+    let start = common.clock.now();
+    let result = work();
+    common.stages.spend("store", rows, start, common.clock.now());
+    drop(running);
+    result
+}

@@ -1,0 +1,69 @@
+//! How a pipeline works.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::{FlowSettings, Limits};
+
+/// How a [`Pipeline`](crate::Pipeline) works: how many workers, how long queues, when somebody is given up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PipelineSettings {
+    /// What is done with a frame, as in a [`Flow`](crate::Flow). `cadence` is that of lossless cameras, and of live
+    /// ones where there is no governor.
+    pub flow: FlowSettings,
+    /// Detection workers: those at the start, where a governor may change them.
+    pub detectors: usize,
+    /// The most frames a detector gets at once. More than 1 pays for detectors that are faster by the batch, which
+    /// those on a CPU are not: there it only delays the first results.
+    pub batch: usize,
+    /// Frames of one camera that wait for detection. A live camera's oldest makes room for a newer one, so a result is
+    /// never stale; a lossless camera waits.
+    pub queue: usize,
+    /// Workers that embed.
+    pub embedders: usize,
+    /// Workers that estimate attributes.
+    pub classifiers: usize,
+    /// Views that wait for an embedder, and as many for a classifier. Beyond that the least urgent is given up and
+    /// counted.
+    pub looks: usize,
+    /// How long a live camera's later frames wait for one that is still being detected on, before it goes on without.
+    pub reorder: Duration,
+    /// A call that takes longer than this counts as stuck.
+    pub stuck: Duration,
+    /// What the number of detection workers and the cadence of live cameras may be. `None`: as set, always.
+    pub governor: Option<Limits>,
+}
+
+impl Default for PipelineSettings {
+    /// The original system's numbers: `min(2, max(1, cores / 2))` detection workers, queues of 2, 2 embedders, 2
+    /// classifiers behind 128 places; one second of patience with a frame, five with a call; no governor.
+    fn default() -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            flow: FlowSettings::default(),
+            detectors: (cores / 2).clamp(1, 2),
+            batch: 1,
+            queue: 2,
+            embedders: 2,
+            classifiers: 2,
+            looks: 128,
+            reorder: Duration::from_secs(1),
+            stuck: Duration::from_secs(5),
+            governor: None,
+        }
+    }
+}
+
+impl PipelineSettings {
+    /// How many frames of one camera may be inside at once: those that wait, those being detected on, two that wait to
+    /// be put in order, and those between them that the tracker alone takes.
+    pub(crate) fn window(&self) -> usize {
+        let (mut workers, mut cadence) = (self.detectors, self.flow.cadence);
+        if let Some(limits) = &self.governor {
+            workers = workers.max(*limits.workers.end());
+            cadence = cadence.max(*limits.cadence.end());
+        }
+        let detected = self.queue.max(1) + 2 * workers.max(1) * self.batch.max(1) + 2;
+        detected.saturating_mul(usize::try_from(cadence.clamp(1, 64)).unwrap_or(64))
+    }
+}

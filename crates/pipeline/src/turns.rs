@@ -1,0 +1,113 @@
+//! Takes cameras by turns, frame by frame, so that what they tell the gallery comes in one order whatever the threads do.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use passerby_types::CameraId;
+
+/// Lets lossless cameras in by rising (frame, camera). A camera that joins while others run starts at their frame.
+#[derive(Default)]
+pub(crate) struct Turns {
+    state: Mutex<BTreeMap<CameraId, Place>>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    first: u64,
+    at: u64,
+}
+
+impl Turns {
+    /// The camera takes part from now on.
+    pub(crate) fn join(&self, camera: CameraId) {
+        let mut state = self.state.lock();
+        let first = state.values().map(|p| p.at).min().unwrap_or(0);
+        state.insert(camera, Place { first, at: first });
+    }
+
+    /// Waits until no other camera that takes part has an earlier frame to come, at most so long; then it is this
+    /// one's turn all the same, and the answer is false. A camera that does not take part has its turn at once.
+    pub(crate) fn wait(&self, camera: CameraId, seq: u64, patience: Duration) -> bool {
+        let mut state = self.state.lock();
+        let Some(place) = state.get_mut(&camera) else { return true };
+        place.at = place.first.saturating_add(seq);
+        let mine = (place.at, camera);
+        self.changed.notify_all();
+        let end = Instant::now().checked_add(patience);
+        while state.iter().any(|(id, place)| (place.at, *id) < mine) {
+            match end {
+                Some(end) => {
+                    if self.changed.wait_until(&mut state, end).timed_out() {
+                        return false;
+                    }
+                }
+                None => self.changed.wait(&mut state),
+            }
+        }
+        true
+    }
+
+    /// The camera is done with this frame.
+    pub(crate) fn pass(&self, camera: CameraId, seq: u64) {
+        if let Some(place) = self.state.lock().get_mut(&camera) {
+            place.at = place.first.saturating_add(seq).saturating_add(1);
+            self.changed.notify_all();
+        }
+    }
+
+    /// The camera takes no part any more.
+    pub(crate) fn leave(&self, camera: CameraId) {
+        self.state.lock().remove(&camera);
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn threads_come_by_rising_frame_and_camera_whoever_is_faster() {
+        let turns = Arc::new(Turns::default());
+        let order = Arc::new(Mutex::new(Vec::new()));
+        // Camera 1 loses frame 3, camera 2 ends early.
+        let frames = [vec![0, 1, 2, 3, 4, 5], vec![0, 1, 2, 4, 5], vec![0, 1]];
+        (0..3).for_each(|c| turns.join(CameraId(c)));
+        let threads: Vec<_> = (0..3)
+            .map(|c| {
+                let (turns, order, frames) = (Arc::clone(&turns), Arc::clone(&order), frames[c].clone());
+                let camera = CameraId(u32::try_from(c).unwrap());
+                thread::spawn(move || {
+                    for seq in frames {
+                        assert!(turns.wait(camera, seq, Duration::MAX));
+                        order.lock().push((seq, camera.0));
+                        turns.pass(camera, seq);
+                    }
+                    turns.leave(camera);
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|t| t.join().unwrap());
+        let order = Arc::into_inner(order).unwrap().into_inner();
+        assert!(order.is_sorted(), "{order:?}");
+        assert_eq!(order.len(), 13);
+    }
+
+    #[test]
+    fn a_camera_that_never_comes_is_not_waited_for_for_ever() {
+        let turns = Turns::default();
+        turns.join(CameraId(0));
+        turns.join(CameraId(1));
+        assert!(!turns.wait(CameraId(1), 0, Duration::from_millis(1)));
+        assert!(turns.wait(CameraId(0), 0, Duration::MAX));
+        assert!(turns.wait(CameraId(7), 0, Duration::MAX), "takes no part");
+        turns.pass(CameraId(0), 9);
+        turns.join(CameraId(2));
+        assert!(turns.wait(CameraId(1), 0, Duration::MAX), "one that joins late starts at the others' frame");
+    }
+}

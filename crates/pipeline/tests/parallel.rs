@@ -1,0 +1,223 @@
+//! Many cameras at once on fakes: the same as the flow from lossless sources, whatever the threads do; every frame of
+//! live ones counted; failures stay where they happen.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use passerby_pipeline::{Finished, Flow, FlowSettings, Pipeline, PipelineSettings, Stages, WhenFull};
+use passerby_testkit::suite::frontal;
+use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, Step};
+use passerby_types::{
+    Attributes, BBox, CameraId, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame,
+    FrameSource, Fuse, Identify, Identity, Observation, PersonId, Sighting, StageError, SystemClock,
+    TrackKey,
+};
+
+/// Numbers persons by the order in which their tracks are first sighted, so that any change of order shows.
+#[derive(Default)]
+struct InOrder(Vec<TrackKey>);
+impl Identify for InOrder {
+    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) -> Vec<Identity> {
+        for sighting in sightings {
+            if !self.0.contains(&sighting.track) {
+                self.0.push(sighting.track);
+            }
+        }
+        sightings.iter().map(|s| self.identity(s.track)).collect()
+    }
+    fn identity(&self, track: TrackKey) -> Identity {
+        let place = self.0.iter().position(|t| *t == track);
+        place.map_or(Identity::Pending, |i| Identity::Person { id: PersonId(i as u64 + 1), similarity: 1.0 })
+    }
+    fn end(&mut self, _: TrackKey) {}
+}
+
+/// Counts the estimates.
+#[derive(Default)]
+struct Count(f32);
+impl Fuse for Count {
+    fn fuse(&mut self, _: TrackKey, estimate: &Attributes, _: f32) -> Option<Attributes> {
+        self.0 += 1.0;
+        Some(*estimate)
+    }
+    fn end(&mut self, _: TrackKey) {}
+}
+
+/// Takes a time that nobody can foretell, and then does as the stage inside.
+#[derive(Clone)]
+struct Delayed<S>(S, Arc<AtomicU64>);
+impl<S> Delayed<S> {
+    fn wait(&self) {
+        // xorshift64*; the order in which threads get here makes it random enough.
+        let mut x = self.1.load(Ordering::Relaxed);
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.1.store(x, Ordering::Relaxed);
+        match x % 5 {
+            0 => std::thread::sleep(Duration::from_micros(x >> 8 & 2047)),
+            1 | 2 => std::thread::yield_now(),
+            _ => {}
+        }
+    }
+}
+impl<S: Detector> Detector for Delayed<S> {
+    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+        self.wait();
+        self.0.detect(frames)
+    }
+}
+impl<S: Embedder> Embedder for Delayed<S> {
+    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+        self.wait();
+        self.0.embed(chips)
+    }
+}
+impl<S: Classifier> Classifier for Delayed<S> {
+    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
+        self.wait();
+        self.0.classify(chips)
+    }
+}
+
+fn face(x: f32, size: f32) -> Face {
+    let bbox = BBox::from_xywh(x, 20.0, size, size);
+    Face::new(bbox, 0.9).with_landmarks(frontal(bbox))
+}
+
+/// Between none and three faces a frame, growing, coming and going.
+fn detector() -> ScriptedDetector {
+    let faces = (0..200)
+        .map(|seq| {
+            let n = [1, 2, 3, 2, 0][(seq / 9) as usize % 5];
+            (seq, (0..n).map(|i| face(50.0 * i as f32, 32.0 + (seq % 30) as f32)).collect())
+        })
+        .collect();
+    ScriptedDetector { faces, ..Default::default() }
+}
+
+fn stages(seed: Option<u64>) -> Stages {
+    let state = Arc::new(AtomicU64::new(seed.unwrap_or(1)));
+    let slow = seed.is_some();
+    let stages = Stages::new(
+        {
+            let (state, detector) = (Arc::clone(&state), detector());
+            move || {
+                let detector = detector.clone();
+                Ok(match slow {
+                    true => Box::new(Delayed(detector, Arc::clone(&state))) as Box<dyn Detector>,
+                    false => Box::new(detector),
+                })
+            }
+        },
+        || Ok(Box::new(ByOrder::default())),
+    );
+    let other = Arc::clone(&state);
+    stages
+        .identifying(
+            move || Ok(Box::new(Delayed(FixedEmbedder, Arc::clone(&state)))),
+            || Ok(Box::new(InOrder::default())),
+        )
+        .classifying(
+            move || Ok(Box::new(Delayed(FixedClassifier::default(), Arc::clone(&other)))),
+            || Ok(Box::new(Count::default())),
+        )
+}
+
+/// Three cameras of different length, one with damaged frames, one that changes its size.
+fn sources() -> Vec<ScriptedSource> {
+    let mut scripts = [
+        vec![Step::Picture(200, 100); 120],
+        vec![Step::Picture(200, 100); 90],
+        vec![Step::Picture(160, 120); 60],
+    ];
+    scripts[1][30] = Step::Damaged;
+    scripts[1][31] = Step::Damaged;
+    scripts[2].extend(vec![Step::Picture(200, 100); 40]);
+    scripts.into_iter().map(ScriptedSource::new).collect()
+}
+
+/// All that is said of a frame, without times.
+fn shown(o: &Observation) -> String {
+    let faces: Vec<String> = o
+        .faces
+        .iter()
+        .map(|f| {
+            let e = f.embedding.as_ref().map(|e| e.as_slice().to_vec());
+            format!(
+                "{:?} {:?} {:?} {e:?} {:?} {:?} {:?}",
+                f.track, f.state, f.bbox, f.estimate, f.identity, f.attributes
+            )
+        })
+        .collect();
+    format!("{} {} {:?} {}x{} {faces:?} {:?}", o.meta.camera, o.meta.seq, o.kind, o.width, o.height, o.ended)
+}
+
+fn settled(finished: &Finished) {
+    for report in &finished.reports {
+        assert!(report.ledger.balances() && report.ledger.in_flight == 0, "{:?}", report.ledger);
+    }
+    let total = finished.written.total();
+    assert_eq!(total.offered, total.written + total.lost);
+}
+
+#[test]
+fn from_lossless_sources_comes_exactly_what_the_flow_gives_whatever_the_threads_do() {
+    for cadence in [1, 3] {
+        let flow_settings = FlowSettings { cadence, ..FlowSettings::default() };
+        let mut flow = Flow::new(stages(None), flow_settings, Arc::new(SystemClock::new())).unwrap();
+        let mut expected = Vec::new();
+        let mut cameras = sources();
+        let cameras = cameras.iter_mut().enumerate();
+        let cameras = cameras.map(|(i, s)| (CameraId(i as u32), s as &mut dyn FrameSource)).collect();
+        let reference = flow.run_together(cameras, None, &mut |o| {
+            expected.push(shown(o));
+            ControlFlow::Continue(())
+        });
+        assert_eq!(expected.len(), 120 + 88 + 100);
+
+        for workers in 1..=8 {
+            let settings = PipelineSettings {
+                flow: flow_settings,
+                detectors: workers,
+                embedders: workers.div_ceil(2),
+                classifiers: workers.div_ceil(3),
+                batch: 1 + workers % 3,
+                looks: 2,
+                ..PipelineSettings::default()
+            };
+            let clock = Arc::new(SystemClock::new());
+            let mut pipeline = Pipeline::new(stages(Some(workers as u64 * 7919)), settings, clock);
+            for (i, source) in sources().into_iter().enumerate() {
+                pipeline = pipeline.camera(CameraId(i as u32), source);
+            }
+            // The subscriber takes part from the first frame on: the readers wait until it is there.
+            let handle = pipeline.start_paused().unwrap();
+            let all = handle.subscribe("test", 4, WhenFull::Block);
+            handle.pause(false);
+            let taker = std::thread::spawn(move || {
+                std::iter::from_fn(|| all.recv()).map(|o| shown(&o)).collect::<Vec<_>>()
+            });
+            let finished = handle.finish();
+            let seen = taker.join().unwrap();
+            for (i, (a, b)) in seen.iter().zip(&expected).enumerate() {
+                assert_eq!(a, b, "observation {i}, {workers} workers, cadence {cadence}");
+            }
+            assert_eq!(seen.len(), expected.len());
+            settled(&finished);
+            assert!(finished.abandoned.is_empty());
+            for (report, flow) in finished.reports.iter().zip(&reference) {
+                assert_eq!((&report.ledger, report.faces), (&flow.ledger, flow.faces));
+                assert_eq!(report.notes, flow.notes);
+                let items = |r: &passerby_pipeline::Report, stage| {
+                    r.stages.iter().find(|(name, _)| *name == stage).map_or(0, |(_, time)| time.items)
+                };
+                for stage in ["detect", "track", "embed", "identify", "classify"] {
+                    assert_eq!(items(report, stage), items(flow, stage), "{stage}");
+                }
+            }
+        }
+    }
+}
