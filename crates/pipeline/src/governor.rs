@@ -121,7 +121,7 @@ impl Governor {
         let workers = load.workers.clamp(*self.limits.workers.start(), *self.limits.workers.end());
         let before = self.rung;
         let (workers, reason) = match self.trouble(load, workers) {
-            Some(reason) => self.relieve(reason, workers),
+            Some(reason) => self.relieve(reason, workers, load.cores),
             None => self.relax(load, workers),
         };
         let changed = changed || workers != load.workers || self.roster.differ(before, self.rung);
@@ -154,7 +154,7 @@ impl Governor {
     }
 
     /// More workers where there are CPUs for them, then thinner detection until the forecast fits.
-    fn relieve(&mut self, reason: Reason, workers: usize) -> (usize, Reason) {
+    fn relieve(&mut self, reason: Reason, workers: usize, cores: usize) -> (usize, Reason) {
         self.calm = 0;
         if reason == Reason::Hiccup {
             return (workers, reason);
@@ -172,11 +172,15 @@ impl Governor {
             return (workers, reason);
         }
         if !acted {
-            // The forecast is wrong.
-            if workers < *self.limits.workers.end() && self.forecast.idle_cores(workers) >= IDLE {
+            // The forecast is wrong, or nothing fits. Without an idle CPU more workers still get a greater share of it.
+            let another = workers < *self.limits.workers.end();
+            let thinner = self.roster.thinner(self.rung);
+            if another && self.forecast.idle_cores(workers) >= IDLE {
                 (more, acted) = (workers + 1, true);
-            } else if let Some(rung) = self.roster.thinner(self.rung) {
+            } else if let Some(rung) = thinner {
                 (self.rung, acted) = (rung, true);
+            } else if another && workers < cores {
+                (more, acted) = (workers + 1, true);
             }
         }
         self.settling = acted;
@@ -221,6 +225,10 @@ impl Governor {
         let calm = !self.roster.silent()
             && !many_later(load.cameras, self.limits.age.mul_f64(CALM))
             && fullest(load.cameras) < FULL * CALM;
+        if !self.roster.differ(self.rung, self.rung.at(0)) {
+            // Those that were thinned have ended; what comes next starts anew.
+            self.rung = self.rung.at(0);
+        }
         let denser = self.roster.denser(self.rung);
         let (rung, fewer, shares) = match denser {
             Some(rung) => (rung, workers, AFTER_RETURN),

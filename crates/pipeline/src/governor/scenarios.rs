@@ -169,6 +169,15 @@ fn workers_come_before_thinner_detection_and_go_when_idle() {
 }
 
 #[test]
+fn where_nothing_else_is_left_workers_are_added_without_an_idle_core() {
+    let mut machine = within(Limits { workers: 1..=4, ..Limits::default() }, 22);
+    (machine.cores, machine.detect) = (4.0, 0.017);
+    machine.run(10);
+    let log = machine.run(50);
+    assert_eq!((dropped(log), log[49].decision.workers), (0, 4));
+}
+
+#[test]
 fn it_needs_no_idle_time_to_settle() {
     let mut machine = cameras(8);
     machine.idle_known = false;

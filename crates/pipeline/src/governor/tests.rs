@@ -90,6 +90,16 @@ fn without_cameras_the_cadence_is_the_least_and_while_all_are_silent_it_stays() 
 }
 
 #[test]
+fn a_camera_that_comes_after_the_thinned_ones_have_ended_is_not_thinned() {
+    let mut governor = governor();
+    let (fast, slow) =
+        (CameraLoad { dropped: 3, ..FAST }, CameraLoad { camera: CameraId(1), rate: 2.0, ..FAST });
+    assert_eq!(governor.decide(&load(0.7, &[fast, slow])).cadence, 2);
+    assert_eq!(governor.decide(&load(0.06, &[slow])).cadence, 1);
+    assert_eq!(governor.decide(&load(0.06, &[slow, CameraLoad { camera: CameraId(2), ..FAST }])).cadence, 1);
+}
+
+#[test]
 fn limits_that_hold_nothing_hold_their_start() {
     let limits = |workers, cadence| Limits { workers, cadence, ..Limits::default() };
     #[expect(clippy::reversed_empty_ranges)]
