@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use passerby_types::{Clock, Observation};
 
 use crate::Written;
 use crate::queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
 
+type Queue = BoundedQueue<Arc<Observation>>;
+
 /// Observations as they leave the pipeline, in order for each camera. Dropping it ends the subscription.
 pub struct Subscription {
-    queue: Arc<BoundedQueue<Arc<Observation>>>,
+    queue: Arc<Queue>,
 }
 
 impl Subscription {
@@ -49,7 +51,8 @@ impl Drop for Subscription {
 /// Where observations go.
 pub(crate) struct Outlets {
     clock: Arc<dyn Clock>,
-    subscribers: RwLock<Vec<Arc<BoundedQueue<Arc<Observation>>>>>,
+    /// A list that is replaced, never changed: a push that waits for its subscriber holds no lock.
+    subscribers: Mutex<Arc<[Arc<Queue>]>>,
     /// `None` where there is no sink.
     writer: Option<BoundedQueue<Observation>>,
     /// What the writer's queue had no room for.
@@ -60,12 +63,13 @@ impl Outlets {
     pub(crate) fn new(clock: Arc<dyn Clock>, writer: Option<usize>) -> Self {
         let queue = |room| BoundedQueue::new("store", room, WhenFull::Block, Arc::clone(&clock));
         let writer = writer.map(queue);
-        Self { clock, subscribers: RwLock::default(), writer, refused: Mutex::default() }
+        Self { clock, subscribers: Mutex::default(), writer, refused: Mutex::default() }
     }
 
     pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
         let queue = Arc::new(BoundedQueue::new(name, capacity, when_full, Arc::clone(&self.clock)));
-        self.subscribers.write().push(Arc::clone(&queue));
+        let mut subscribers = self.subscribers.lock();
+        *subscribers = subscribers.iter().chain([&queue]).cloned().collect();
         Subscription { queue }
     }
 
@@ -74,15 +78,16 @@ impl Outlets {
     pub(crate) fn publish(&self, observation: Observation, lossless: bool) {
         let camera = observation.meta.camera;
         let mut gone = false;
-        {
-            let subscribers = self.subscribers.read();
-            let shared = (!subscribers.is_empty()).then(|| Arc::new(observation.clone()));
-            for (queue, shared) in subscribers.iter().zip(shared.iter().cycle()) {
-                gone |= matches!(queue.push(Arc::clone(shared)), Pushed::Closed(_));
+        let subscribers = self.subscribers();
+        if !subscribers.is_empty() {
+            let shared = Arc::new(observation.clone());
+            for queue in subscribers.iter() {
+                gone |= matches!(queue.push(Arc::clone(&shared)), Pushed::Closed(_));
             }
         }
         if gone {
-            self.subscribers.write().retain(|queue| !queue.is_closed());
+            let mut subscribers = self.subscribers.lock();
+            *subscribers = subscribers.iter().filter(|queue| !queue.is_closed()).cloned().collect();
         }
         let Some(writer) = &self.writer else { return };
         let pushed = if lossless {
@@ -95,6 +100,10 @@ impl Outlets {
             refused.of(camera).offered += 1;
             refused.of(camera).lost += 1;
         }
+    }
+
+    fn subscribers(&self) -> Arc<[Arc<Queue>]> {
+        Arc::clone(&self.subscribers.lock())
     }
 
     /// The next observation for the writer.
@@ -128,7 +137,7 @@ impl Outlets {
     /// Nothing more will come for anybody.
     pub(crate) fn close(&self) {
         self.close_writer();
-        self.subscribers.read().iter().for_each(|queue| queue.close());
+        self.subscribers().iter().for_each(|queue| queue.close());
     }
 
     pub(crate) fn writer_stats(&self) -> Option<QueueStats> {
@@ -136,6 +145,6 @@ impl Outlets {
     }
 
     pub(crate) fn subscriber_stats(&self) -> Vec<(String, QueueStats)> {
-        self.subscribers.read().iter().map(|queue| (queue.name().to_string(), queue.stats())).collect()
+        self.subscribers().iter().map(|queue| (queue.name().to_string(), queue.stats())).collect()
     }
 }
