@@ -334,6 +334,10 @@ impl Shared {
 
     /// Stops the pools: what waits for them is given up. Names the workers that do not come back in time.
     pub(crate) fn stop_pools(&self, timeout: impl Fn() -> Duration) -> Vec<String> {
+        // All end side by side: one that is stuck costs the others none of their time.
+        self.detection.stop();
+        self.embedding.iter().for_each(LookPool::stop);
+        self.classifying.iter().for_each(LookPool::stop);
         let mut stuck = self.detection.stop_and_wait(timeout());
         stuck.extend(self.embedding.iter().flat_map(|pool| pool.stop_and_wait(timeout())));
         stuck.extend(self.classifying.iter().flat_map(|pool| pool.stop_and_wait(timeout())));
