@@ -15,9 +15,9 @@ use crate::{PipelineError, Report, WhenFull, Written};
 const CLOSING: Duration = Duration::from_secs(60);
 /// The same where the handle is dropped without a stop.
 const DROPPED: Duration = Duration::from_secs(2);
-/// The share of a stop's time after which a camera that still has frames inside is given up, so that the writer gets
+/// The percentage of a stop's time after which a camera that still has frames inside is given up, so that the writer gets
 /// its part.
-const DRAIN: f64 = 0.7;
+const DRAIN: u32 = 70;
 
 /// What became of a pipeline.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Handle {
         self.stopped = true;
         let (shared, common) = (&*self.shared, &self.shared.common);
         let start = Instant::now();
-        let left = |share: f64| deadline.mul_f64(share).saturating_sub(start.elapsed());
+        let left = |share: u32| (deadline / 100).saturating_mul(share).saturating_sub(start.elapsed());
         let channels = shared.channels.read().clone();
 
         channels.iter().for_each(|channel| channel.stop());
@@ -142,16 +142,16 @@ impl Handle {
         for channel in &channels {
             drop(shared.waiting.lanes.remove(channel.id.0));
         }
-        let mut abandoned = shared.stop_pools(|| left(0.8));
+        let mut abandoned = shared.stop_pools(|| left(80));
         common.outlets.close_writer();
-        let writers = shared.writer_thread.join(left(0.95));
+        let writers = shared.writer_thread.join(left(95));
         if !writers.is_empty() {
             common.outlets.abandon_writer();
         }
         abandoned.extend(writers);
         common.outlets.close();
-        abandoned.extend(shared.camera_threads.join(left(1.0)));
-        abandoned.extend(shared.monitor_thread.join(left(1.0)));
+        abandoned.extend(shared.camera_threads.join(left(100)));
+        abandoned.extend(shared.monitor_thread.join(left(100)));
         // A frame that a reader captured while its camera was being stopped is settled like the others.
         channels.iter().for_each(|channel| channel.abandon());
 
