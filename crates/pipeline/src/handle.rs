@@ -155,18 +155,19 @@ impl Handle {
         // A frame that a reader captured while its camera was being stopped is settled like the others.
         channels.iter().for_each(|channel| channel.abandon());
 
-        let figures = self.metrics().snapshot();
+        let mut figures = self.metrics().snapshot();
         let mut written = shared.written();
+        // A writer that was left behind with observations in its hands: they are as good as lost.
+        for counts in written.cameras.values_mut() {
+            counts.lost = counts.offered.saturating_sub(counts.written);
+        }
+        figures.written.clone_from(&written);
         let reports = channels.iter().map(|channel| {
             let mut report = std::mem::take(&mut channel.meter.lock().report);
             report.wrote(&written);
             report
         });
         let reports = reports.collect();
-        // A writer that was left behind with observations in its hands: they are as good as lost.
-        for counts in written.cameras.values_mut() {
-            counts.lost = counts.offered.saturating_sub(counts.written);
-        }
         Finished { reports, written, abandoned, figures }
     }
 }

@@ -55,15 +55,15 @@ pub(crate) struct Outlets {
     subscribers: Mutex<Arc<[Arc<Queue>]>>,
     /// `None` where there is no sink.
     writer: Option<BoundedQueue<Observation>>,
-    /// What the writer's queue had no room for.
-    refused: Mutex<Written>,
+    /// What was meant for the writer, and what its queue had no room for.
+    meant: Mutex<Written>,
 }
 
 impl Outlets {
     pub(crate) fn new(clock: Arc<dyn Clock>, writer: Option<usize>) -> Self {
         let queue = |room| BoundedQueue::new("store", room, WhenFull::Block, Arc::clone(&clock));
         let writer = writer.map(queue);
-        Self { clock, subscribers: Mutex::default(), writer, refused: Mutex::default() }
+        Self { clock, subscribers: Mutex::default(), writer, meant: Mutex::default() }
     }
 
     pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
@@ -90,15 +90,14 @@ impl Outlets {
             *subscribers = subscribers.iter().filter(|queue| !queue.is_closed()).cloned().collect();
         }
         let Some(writer) = &self.writer else { return };
+        self.meant.lock().of(camera).offered += 1;
         let pushed = if lossless {
             writer.push(observation)
         } else {
             writer.push_timeout(observation, Duration::ZERO)
         };
         if !matches!(pushed, Pushed::Queued) {
-            let mut refused = self.refused.lock();
-            refused.of(camera).offered += 1;
-            refused.of(camera).lost += 1;
+            self.meant.lock().of(camera).lost += 1;
         }
     }
 
@@ -111,10 +110,10 @@ impl Outlets {
         self.writer.as_ref().map_or(Popped::Closed, |queue| queue.pop_timeout(timeout))
     }
 
-    /// What the writer never got is counted with what it did.
-    pub(crate) fn add_refused(&self, written: &mut Written) {
-        for (camera, counts) in &self.refused.lock().cameras {
-            written.of(*camera).offered += counts.offered;
+    /// Adds what the writer never got, or has not told of yet.
+    pub(crate) fn complete(&self, written: &mut Written) {
+        for (camera, counts) in &self.meant.lock().cameras {
+            written.of(*camera).offered = counts.offered;
             written.of(*camera).lost += counts.lost;
         }
     }
@@ -127,11 +126,8 @@ impl Outlets {
     /// Counts what waits for a writer that will not come back.
     pub(crate) fn abandon_writer(&self) {
         let waiting = self.writer.iter().flat_map(BoundedQueue::drain).collect::<Vec<_>>();
-        let mut refused = self.refused.lock();
-        for observation in waiting {
-            refused.of(observation.meta.camera).offered += 1;
-            refused.of(observation.meta.camera).lost += 1;
-        }
+        let mut meant = self.meant.lock();
+        waiting.iter().for_each(|observation| meant.of(observation.meta.camera).lost += 1);
     }
 
     /// Nothing more will come for anybody.

@@ -328,7 +328,7 @@ impl Shared {
     /// What the sink took, and what never reached it.
     pub(crate) fn written(&self) -> Written {
         let mut written = self.written.lock().clone();
-        self.common.outlets.add_refused(&mut written);
+        self.common.outlets.complete(&mut written);
         written
     }
 
