@@ -24,6 +24,8 @@ pub(crate) struct Follower {
     common: Arc<Common>,
     channel: Arc<Channel>,
     camera: Camera,
+    /// The number of the frame that comes next.
+    next: u64,
     /// `None` where there is no embedder.
     embeds: Option<Looks<Embedding>>,
     /// `None` where there is no classifier.
@@ -45,7 +47,7 @@ impl Follower {
         embeds: Option<Looks<Embedding>>,
         classifies: Option<Looks<Attributes>>,
     ) -> Self {
-        Self { common, channel, camera, embeds, classifies }
+        Self { common, channel, camera, next: 0, embeds, classifies }
     }
 
     /// Takes the camera's frames in order until they end, or until the camera is to stop and none is inside. This is
@@ -62,11 +64,14 @@ impl Follower {
                     }
                     What::Coasted { meta, size, passage } => self.one_frame(&meta, size, None, passage),
                     What::Gone { .. } => {}
-                    What::End { seq } => return self.finish(seq),
+                    What::End { seq } => {
+                        self.next = seq;
+                        return self.finish();
+                    }
                 }
             }
             if self.channel.is_abandoned() || (self.channel.is_stopping() && self.channel.is_empty()) {
-                return self.finish(u64::MAX);
+                return self.finish();
             }
             match self.channel.inbox.pop_timeout(TICK) {
                 Popped::Item(event) => {
@@ -78,7 +83,7 @@ impl Follower {
                     }
                 }
                 Popped::Empty => {}
-                Popped::Closed => return self.finish(u64::MAX),
+                Popped::Closed => return self.finish(),
             }
         }
     }
@@ -92,6 +97,7 @@ impl Follower {
         mut passage: Passage,
     ) {
         let common = Arc::clone(&self.common);
+        self.next = meta.seq.saturating_add(1);
         let faces = detected.map(|(_, faces)| faces);
         let update =
             common.timed("track", &self.channel, 1, || self.camera.track(meta, size, faces, &common.people));
@@ -254,7 +260,7 @@ impl Follower {
     }
 
     /// The camera is done: what still comes back is learnt, and its tracks end.
-    fn finish(mut self, seq: u64) {
+    fn finish(mut self) {
         let patience = self.common.settings.stuck;
         let start = self.common.clock.now();
         let mut answers = self.arrived();
@@ -269,8 +275,8 @@ impl Follower {
                 self.note_estimate(outcome, &mut answers);
             }
         }
-        self.take_turn(seq);
-        self.take(answers, seq, &mut []);
+        self.take_turn(self.next);
+        self.take(answers, self.next, &mut []);
         let common = Arc::clone(&self.common);
         self.camera.end_all(&common.people);
         common.turns.leave(self.channel.id);

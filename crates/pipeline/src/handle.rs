@@ -136,6 +136,7 @@ impl Handle {
         for channel in &channels {
             if !channel.wait(Some(left(DRAIN))) {
                 channel.abandon();
+                common.turns.leave(channel.id);
             }
         }
         common.gate.stop();
