@@ -50,6 +50,10 @@ impl Follower {
         Self { common, channel, camera, next: 0, embeds, classifies }
     }
 
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
     /// Takes the camera's frames in order until they end, or until the camera is to stop and none is inside. This is
     /// the body of the camera's thread.
     pub(crate) fn follow(mut self) {

@@ -76,8 +76,8 @@ impl Handle {
     /// more threads.
     pub fn add(&self, camera: CameraId, source: impl FrameSource + 'static) -> Result<(), PipelineError> {
         let source: Box<dyn FrameSource> = Box::new(source);
-        let (channel, memory) = self.shared.open(camera, &*source)?;
-        self.shared.run(channel, memory, source)
+        let follower = self.shared.open(camera, &*source)?;
+        self.shared.run(follower, source)
     }
 
     /// Lets a camera end after the frames that are inside, and waits so long at most. True where it has ended; false

@@ -161,8 +161,8 @@ impl Pipeline {
         for (id, source) in cameras {
             opened.push((handle.shared.open(id, &*source)?, source));
         }
-        for ((channel, camera), source) in opened {
-            handle.shared.run(channel, camera, source)?;
+        for (follower, source) in opened {
+            handle.shared.run(follower, source)?;
         }
         if let Some(sink) = sink {
             handle.shared.write_to(sink)?;
@@ -255,12 +255,8 @@ impl Shared {
         }))
     }
 
-    /// Makes a camera's place.
-    pub(crate) fn open(
-        &self,
-        id: CameraId,
-        source: &dyn FrameSource,
-    ) -> Result<(Arc<Channel>, Camera), PipelineError> {
+    /// Makes a camera's place. Where the follower is dropped without having run, the camera has ended.
+    pub(crate) fn open(&self, id: CameraId, source: &dyn FrameSource) -> Result<Follower, PipelineError> {
         let (common, info) = (&self.common, source.info());
         let settings = &common.settings;
         let camera = Camera::new(id, &self.stages, settings.flow.embed, settings.flow.classify)?;
@@ -282,26 +278,19 @@ impl Shared {
         let when_full = if info.live { crate::WhenFull::DropOldest } else { crate::WhenFull::Block };
         self.waiting.lanes.open(id.0, settings.queue, when_full);
         channels.push(Arc::clone(&channel));
-        Ok((channel, camera))
+        let embeds = self.embedding.as_ref().map(LookPool::client);
+        let classifies = self.classifying.as_ref().map(LookPool::client);
+        Ok(Follower::new(Arc::clone(common), channel, camera, embeds, classifies))
     }
 
     /// Starts a camera's two threads.
-    pub(crate) fn run(
-        &self,
-        channel: Arc<Channel>,
-        camera: Camera,
-        source: Box<dyn FrameSource>,
-    ) -> Result<(), PipelineError> {
-        let id = channel.id.0;
-        let embeds = self.embedding.as_ref().map(LookPool::client);
-        let classifies = self.classifying.as_ref().map(LookPool::client);
-        let follower =
-            Follower::new(Arc::clone(&self.common), Arc::clone(&channel), camera, embeds, classifies);
+    pub(crate) fn run(&self, follower: Follower, source: Box<dyn FrameSource>) -> Result<(), PipelineError> {
+        let channel = Arc::clone(follower.channel());
+        let (id, unread) = (channel.id.0, Arc::clone(&channel));
         self.thread(&self.camera_threads, &format!("track-{id}"), move || follower.follow())?;
         let (common, waiting) = (Arc::clone(&self.common), Arc::clone(&self.waiting));
-        self.thread(&self.camera_threads, &format!("capture-{id}"), move || {
-            reader::read(&common, &waiting, &channel, source);
-        })
+        let read = move || reader::read(&common, &waiting, &channel, source);
+        self.thread(&self.camera_threads, &format!("capture-{id}"), read).inspect_err(|_| unread.stop())
     }
 
     /// Starts the writer's thread.
