@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use passerby_types::{
     Attributes, DropReason, Embedding, Face, Frame, FrameKind, FrameMeta, Observation, ObservedFace,
-    Sighting, StageError, TrackKey, TrackUpdate, TrackedFace,
+    Sighting, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
 };
 
 use crate::camera::{Camera, View, Views, seen};
@@ -118,13 +118,15 @@ impl Follower {
         self.take_turn(meta.seq);
         self.take(answers, meta.seq, &mut observed);
         self.camera.describe(&mut observed);
-        self.camera.end(&ended, &common.people);
+        self.forget(&ended);
 
         let kind = if detected.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
         passage.observed(kind, common.clock.now().since(meta.captured));
         let (width, height) = size;
         let observation = Observation { meta: *meta, width, height, kind, faces: observed, ended };
+        let running = common.calls.begin("publish", Some(self.channel.id));
         common.outlets.publish(observation, self.channel.lossless);
+        drop(running);
         common.turns.pass(self.channel.id, meta.seq);
         self.tell_failures();
     }
@@ -245,7 +247,16 @@ impl Follower {
         for Answer { view, seen, .. } in answers.estimates {
             let Seen::Value(Some(estimate)) = seen else { continue };
             place(observed, &view, seq).into_iter().for_each(|face| face.estimate = Some(estimate));
-            self.camera.learn(&common.people, &view, &estimate);
+            common.timed("fuse", &self.channel, 1, || self.camera.learn(&common.people, &view, &estimate));
+        }
+    }
+
+    /// These tracks ended.
+    fn forget(&mut self, ended: &[TrackId]) {
+        if !ended.is_empty() {
+            let common = Arc::clone(&self.common);
+            let _running = common.calls.begin("end", Some(self.channel.id));
+            self.camera.end(ended, &common.people);
         }
     }
 
@@ -282,7 +293,9 @@ impl Follower {
         self.take_turn(self.next);
         self.take(answers, self.next, &mut []);
         let common = Arc::clone(&self.common);
+        let running = common.calls.begin("end", Some(self.channel.id));
         self.camera.end_all(&common.people);
+        drop(running);
         common.turns.leave(self.channel.id);
         self.tell_failures();
     }

@@ -52,7 +52,7 @@ pub struct Report {
     /// the tracker starts anew with each run, and where the picture's size changes, does not count.
     pub rebuilds: BTreeMap<&'static str, u64>,
     /// Time by stage, in the order in which a frame meets them: `capture`, `detect`, `track`, `embed`, `identify`,
-    /// `classify`, `store`.
+    /// `classify`, `fuse`, `store`.
     pub stages: Vec<(&'static str, StageTime)>,
     /// Faces detected.
     pub faces: u64,
