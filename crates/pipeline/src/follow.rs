@@ -357,6 +357,8 @@ fn place<'a>(observed: &'a mut [ObservedFace], view: &View, seq: u64) -> Option<
 impl Drop for Follower {
     fn drop(&mut self) {
         self.common.turns.leave(self.channel.id);
+        // Nobody takes what would still be read.
+        self.channel.stop();
         self.channel.inbox.close();
         // What is left names the channel, which would keep itself alive.
         drop(self.channel.inbox.drain());

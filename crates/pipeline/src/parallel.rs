@@ -34,7 +34,7 @@ use crate::channel::Channel;
 use crate::common::{Common, Gate};
 use crate::detection::{self, Waiting};
 use crate::follow::Follower;
-use crate::guard::Guard;
+use crate::guard::{Guard, quietly};
 use crate::looks::{self, Kind, LookPool};
 use crate::meter::{Meter, StageMeters};
 use crate::outlets::Outlets;
@@ -289,7 +289,11 @@ impl Shared {
         let (id, unread) = (channel.id.0, Arc::clone(&channel));
         self.thread(&self.camera_threads, &format!("track-{id}"), move || follower.follow())?;
         let (common, waiting) = (Arc::clone(&self.common), Arc::clone(&self.waiting));
-        let read = move || reader::read(&common, &waiting, &channel, source);
+        let read = move || {
+            if let Err(panic) = quietly("capture", || reader::read(&common, &waiting, &channel, source)) {
+                channel.fatal(panic);
+            }
+        };
         self.thread(&self.camera_threads, &format!("capture-{id}"), read).inspect_err(|_| unread.stop())
     }
 
