@@ -1,11 +1,13 @@
 //! A network: read, checked, and made ready once for each input shape.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use passerby_cnn::Ranges;
+use tract_onnx::Onnx;
 use tract_onnx::prelude::{
     Framework, InferenceModel, InferenceModelExt, RunOptions, TypedModel, TypedRunnableModel,
 };
@@ -39,8 +41,31 @@ struct Shared {
     name: String,
     input: TensorSpec,
     outputs: Vec<TensorSpec>,
-    graph: InferenceModel,
+    onnx: Cow<'static, [u8]>,
+    /// As it was read, for the first plan. Later ones read it again: its weights are larger than the file, and a plan has
+    /// its own.
+    graph: Mutex<Option<InferenceModel>>,
     plans: Mutex<Vec<(Key, Arc<Plan>)>>,
+}
+
+impl Shared {
+    /// The network as the file says it.
+    fn graph(&self) -> TractResult<InferenceModel> {
+        if let Some(graph) = self.graph.lock().take() {
+            return Ok(graph);
+        }
+        let engine = reader();
+        let mut proto = engine.proto_model_for_read(&mut &*self.onnx)?;
+        if let Some(graph) = &mut proto.graph {
+            half::widen(graph);
+        }
+        engine.model_for_proto_model(&proto)
+    }
+}
+
+/// What reads ONNX files.
+fn reader() -> Onnx {
+    tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true)
 }
 
 /// What a plan is for: an item shape, an engine, and the ranges where it multiplies bytes.
@@ -63,26 +88,28 @@ pub(crate) enum Runner {
 }
 
 impl Model {
-    /// Reads a network from the bytes of an ONNX file. `name` is what errors call it.
+    /// Reads a network from the bytes of an ONNX file, which the model keeps: give what is part of the program as it is,
+    /// and it is not copied. `name` is what errors call it.
     ///
     /// # Errors
     /// [`ModelError::Empty`], [`ModelError::NotOnnx`] for bytes that are no sound ONNX model,
     /// [`ModelError::Unsupported`] for an operator, number type or storage this crate has not, and
     /// [`ModelError::Inputs`] for a network without exactly one input. No bytes make it panic.
-    pub fn from_bytes(name: &str, onnx: &[u8]) -> Result<Self, ModelError> {
-        let model = || name.to_owned();
+    pub fn from_bytes(name: &str, onnx: impl Into<Cow<'static, [u8]>>) -> Result<Self, ModelError> {
+        let (onnx, model) = (onnx.into(), || name.to_owned());
         if onnx.is_empty() {
             return Err(ModelError::Empty { model: model() });
         }
         let not_onnx = |reason| ModelError::NotOnnx { model: model(), reason };
-        let engine = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
+        let engine = reader();
         let mut proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
         let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
         if let Some(graph) = &mut proto.graph {
             half::widen(graph);
         }
         let graph = guarded(|| engine.model_for_proto_model(&proto)).map_err(not_onnx)?;
-        let shared = Shared { name: model(), input, outputs, graph, plans: Mutex::default() };
+        let (graph, plans) = (Mutex::new(Some(graph)), Mutex::default());
+        let shared = Shared { name: model(), input, outputs, onnx, graph, plans };
         Ok(Self { shared: Arc::new(shared), engine: Engine::Auto, ranges: None, precision: Precision::Float })
     }
 
@@ -93,7 +120,7 @@ impl Model {
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|cause| ModelError::Io { path: path.into(), cause })?;
-        Self::from_bytes(&path.display().to_string(), &bytes)
+        Self::from_bytes(&path.display().to_string(), bytes)
     }
 
     /// What errors call the network.
@@ -229,7 +256,7 @@ impl Model {
     fn typed(&self, item: [usize; 3]) -> TractResult<(TypedModel, Vec<Vec<usize>>)> {
         let [c, h, w] = item;
         let fact = InferenceFact::dt_shape(DatumType::F32, tvec![1, c, h, w]);
-        let mut graph = self.shared.graph.clone();
+        let mut graph = self.shared.graph()?;
         graph.set_input_fact(0, fact)?;
         let typed = graph.into_typed()?;
         let mut outputs = Vec::new();
