@@ -229,7 +229,7 @@ impl Shared {
         let embedding = stages
             .embedder
             .as_ref()
-            .map(|factory| looks::start(embed, factory, settings.embedders, settings.looks, &common));
+            .map(|factory| looks::start(&embed, factory, settings.embedders, settings.looks, &common));
         let classify = Kind {
             stage: "classify",
             call: <dyn Classifier>::classify,
@@ -238,7 +238,7 @@ impl Shared {
         let classifying = stages
             .classifier
             .as_ref()
-            .map(|factory| looks::start(classify, factory, settings.classifiers, settings.looks, &common));
+            .map(|factory| looks::start(&classify, factory, settings.classifiers, settings.looks, &common));
         Ok(Arc::new(Self {
             stages,
             waiting,

@@ -96,14 +96,15 @@ mod tests {
             .map(|c| {
                 let (turns, order, frames) = (Arc::clone(&turns), Arc::clone(&order), frames[c].clone());
                 let camera = CameraId(u32::try_from(c).unwrap());
-                thread::spawn(move || {
+                let take = move || {
                     for seq in frames {
                         assert!(turns.wait(camera, seq, Duration::MAX));
                         order.lock().push((seq, camera.0));
                         turns.pass(camera, seq);
                     }
                     turns.leave(camera);
-                })
+                };
+                thread::Builder::new().spawn(take).unwrap()
             })
             .collect();
         threads.into_iter().for_each(|t| t.join().unwrap());
