@@ -164,7 +164,11 @@ impl Handle {
         }
         figures.written.clone_from(&written);
         let reports = channels.iter().map(|channel| {
-            let mut report = std::mem::take(&mut channel.meter.lock().report);
+            let mut meter = channel.meter.lock();
+            // The figures outlive the pipeline.
+            let figures = meter.report.figures();
+            let mut report = std::mem::replace(&mut meter.report, figures);
+            drop(meter);
             report.wrote(&written);
             report
         });

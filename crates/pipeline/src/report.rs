@@ -78,6 +78,23 @@ impl Report {
         ControlFlow::Break(())
     }
 
+    /// The same without what ended it.
+    pub(crate) fn figures(&self) -> Self {
+        Self {
+            camera: self.camera,
+            name: self.name.clone(),
+            ledger: self.ledger.clone(),
+            error: None,
+            notes: self.notes.clone(),
+            failures: self.failures.clone(),
+            rebuilds: self.rebuilds.clone(),
+            stages: self.stages.clone(),
+            faces: self.faces,
+            writes: self.writes,
+            sink_error: self.sink_error.clone(),
+        }
+    }
+
     /// Takes what became of the camera's observations.
     pub(crate) fn wrote(&mut self, done: &Written) {
         self.writes = done.cameras.get(&self.camera).copied().unwrap_or_default();
