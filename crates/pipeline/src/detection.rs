@@ -23,8 +23,7 @@ impl Shot {
     /// Drops the frame, and tells its camera not to wait for it.
     pub(crate) fn lost(mut self, reason: DropReason) {
         self.passage.lost(reason);
-        let channel = Arc::clone(self.passage.channel());
-        channel.send(self.order, What::Gone { _passage: self.passage });
+        self.passage.channel().skip(self.order);
     }
 
     fn found(self, faces: Vec<Face>) {

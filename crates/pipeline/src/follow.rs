@@ -9,7 +9,7 @@ use passerby_types::{
 };
 
 use crate::camera::{Camera, View, Views, seen};
-use crate::channel::{Channel, Passage, What};
+use crate::channel::{Channel, Event, Passage, What};
 use crate::common::{Common, is_set};
 use crate::desk::Outcome;
 use crate::looks::{Answer, Ask, Looks, Seen};
@@ -60,14 +60,16 @@ impl Follower {
         let wait = if self.channel.lossless { Duration::MAX } else { self.common.settings.reorder };
         let mut waiting = Reorder::new(self.common.settings.window(), wait);
         loop {
-            while let Some((_, what)) = waiting.pop(self.common.clock.now()) {
+            loop {
+                waiting.go_past(self.channel.gone.past(waiting.next()));
+                let Some((_, what)) = waiting.pop(self.common.clock.now()) else { break };
                 match what {
                     What::Detected { frame, faces, passage } => {
                         let size = (frame.image.width(), frame.image.height());
                         self.one_frame(&frame.meta, size, Some((&frame, &faces)), passage);
                     }
                     What::Coasted { meta, size, passage } => self.one_frame(&meta, size, None, passage),
-                    What::Gone { .. } => {}
+                    What::Wake => {}
                     What::End { seq } => {
                         self.next = seq;
                         return self.finish();
@@ -78,6 +80,7 @@ impl Follower {
                 return self.finish();
             }
             match self.channel.inbox.pop_timeout(TICK) {
+                Popped::Item(Event { what: What::Wake, .. }) => self.channel.awake(),
                 Popped::Item(event) => {
                     let late = waiting.insert(event.order, event.what, self.common.clock.now());
                     if let Err(Late(What::Detected { mut passage, .. } | What::Coasted { mut passage, .. })) =

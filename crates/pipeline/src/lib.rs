@@ -42,6 +42,7 @@ mod desk;
 mod detection;
 mod flow;
 mod follow;
+mod gone;
 mod governor;
 mod guard;
 mod handle;
