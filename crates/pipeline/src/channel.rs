@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use passerby_types::{CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, StageError};
+use passerby_types::{CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, Shelf, StageError};
 
 use crate::gone::Gone;
 use crate::meter::Meter;
@@ -38,6 +38,8 @@ pub(crate) struct Channel {
     pub(crate) phase: u64,
     cadence: AtomicU64,
     pub(crate) inbox: BoundedQueue<Event>,
+    /// What its frames share their pictures by.
+    pub(crate) shelf: Shelf,
     /// The places in the order that stay empty.
     pub(crate) gone: Gone,
     /// A `Wake` is in the inbox.
@@ -73,6 +75,8 @@ impl Channel {
             phase,
             cadence: AtomicU64::new(1),
             inbox,
+            // Reader and follower are a step apart: more than that is never idle for long.
+            shelf: Shelf::new(window.min(16)),
             gone: Gone::default(),
             woken: AtomicBool::new(false),
             meter: Mutex::new(meter),

@@ -66,7 +66,8 @@ impl Follower {
                 match what {
                     What::Detected { frame, faces, passage } => {
                         let size = (frame.image.width(), frame.image.height());
-                        self.one_frame(&frame.meta, size, Some((&frame, &faces)), passage);
+                        let meta = frame.meta;
+                        self.one_frame(&meta, size, Some((frame, faces)), passage);
                     }
                     What::Coasted { meta, size, passage } => self.one_frame(&meta, size, None, passage),
                     What::Wake => {}
@@ -100,12 +101,12 @@ impl Follower {
         &mut self,
         meta: &FrameMeta,
         size: (u32, u32),
-        detected: Option<(&Frame, &[Face])>,
+        detected: Option<(Frame, Vec<Face>)>,
         mut passage: Passage,
     ) {
         let common = Arc::clone(&self.common);
         self.next = meta.seq.saturating_add(1);
-        let faces = detected.map(|(_, faces)| faces);
+        let faces = detected.as_ref().map(|(_, faces)| faces.as_slice());
         let update =
             common.timed("track", &self.channel, 1, || self.camera.track(meta, size, faces, &common.people));
         let TrackUpdate { tracks, ended } = match update {
@@ -114,6 +115,7 @@ impl Follower {
         };
         let mut observed: Vec<ObservedFace> = tracks.iter().map(seen).collect();
 
+        let kind = if detected.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
         let asked = detected.map_or(0, |(frame, _)| self.ask(frame, &tracks));
         let answers = if self.channel.lossless { self.wait_for(asked) } else { self.arrived() };
 
@@ -123,7 +125,6 @@ impl Follower {
         self.camera.describe(&mut observed);
         self.forget(&ended);
 
-        let kind = if detected.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
         passage.observed(kind, common.clock.now().since(meta.captured));
         let (width, height) = size;
         let observation = Observation { meta: *meta, width, height, kind, faces: observed, ended };
@@ -141,11 +142,12 @@ impl Follower {
         self.tell_failures();
     }
 
-    /// Asks for a look at the views of the frame that are worth one. Says how many.
-    fn ask(&mut self, frame: &Frame, tracks: &[TrackedFace]) -> usize {
+    /// Asks for a look at the views of the frame that are worth one, after which its picture may go. Says how many.
+    fn ask(&mut self, frame: Frame, tracks: &[TrackedFace]) -> usize {
         self.camera.can_embed = self.embeds.is_some() && !is_set(&self.common.embedding_stopped);
         self.camera.can_classify = self.classifies.is_some() && !is_set(&self.common.classifying_stopped);
-        let Views { embed, classify } = self.camera.views(frame, tracks, &self.common.chips);
+        let Views { embed, classify } = self.camera.views(&frame, tracks, &self.common.chips);
+        self.channel.shelf.take_back(frame.image);
         if embed.is_empty() && classify.is_empty() {
             return 0;
         }

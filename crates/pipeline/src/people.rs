@@ -38,21 +38,24 @@ impl People {
         self.identify.is_some()
     }
 
-    /// Takes the sightings of one frame and says who each of its visible tracks is. `None` where nobody is identified.
+    /// Takes the sightings of one frame and says in `out` who each of its visible tracks is: nothing where nobody is
+    /// identified, and after a failure.
     pub(crate) fn identify(
         &self,
         sightings: &[Sighting],
         visible: &[TrackKey],
-    ) -> Option<Result<Vec<Identity>, StageError>> {
-        let identify = self.identify.as_ref()?;
-        Some(identify.enter("identify").and_then(|mut guard| {
-            guard.call(|i| {
-                if !sightings.is_empty() {
-                    i.identify(sightings, visible);
-                }
-                Ok(visible.iter().map(|&key| i.identity(key)).collect())
-            })
-        }))
+        out: &mut Vec<Identity>,
+    ) -> Result<(), StageError> {
+        out.clear();
+        let Some(identify) = &self.identify else { return Ok(()) };
+        let done = identify.enter("identify")?.call(|i| {
+            if !sightings.is_empty() {
+                i.identify(sightings, visible);
+            }
+            out.extend(visible.iter().map(|&key| i.identity(key)));
+            Ok(())
+        });
+        done.inspect_err(|_| out.clear())
     }
 
     /// Adds one estimate to what is known of its track, and gives all that is.

@@ -31,7 +31,7 @@ pub(crate) fn record(common: &Common, mut sink: Box<dyn Sink>, told: &Mutex<Writ
             Popped::Closed => break,
         }
         if calls != (writer.written().batches, writer.written().failures) {
-            told.lock().clone_from(writer.written());
+            told.lock().follow(writer.written());
         }
     }
     *told.lock() = timed(common, 0, || writer.finish());
