@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use passerby_types::{Clock, FramePool};
@@ -72,14 +72,20 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct GateState {
-    paused: bool,
+    /// Since when it is not paused. At first it is.
+    resumed: Option<Instant>,
     stopped: bool,
 }
 
 impl Gate {
     pub(crate) fn pause(&self, paused: bool) {
-        self.state.lock().paused = paused;
+        self.state.lock().resumed = (!paused).then(Instant::now);
         self.changed.notify_all();
+    }
+
+    /// Since when the pipeline is not paused; `None` while it is.
+    pub(crate) fn resumed(&self) -> Option<Instant> {
+        self.state.lock().resumed
     }
 
     pub(crate) fn stop(&self) {
@@ -90,7 +96,7 @@ impl Gate {
     /// Waits while the pipeline is paused and the camera is not to stop.
     pub(crate) fn pass(&self, channel: &Channel) {
         let mut state = self.state.lock();
-        while state.paused && !state.stopped && !channel.is_stopping() {
+        while state.resumed.is_none() && !state.stopped && !channel.is_stopping() {
             // A camera that is told to stop while all are paused is looked at now and then.
             self.changed.wait_for(&mut state, Duration::from_millis(50));
         }
@@ -98,7 +104,7 @@ impl Gate {
 
     /// Waits so long, or until the pipeline stops: then the answer is false.
     pub(crate) fn sleep(&self, time: Duration) -> bool {
-        let end = std::time::Instant::now() + time;
+        let end = Instant::now() + time;
         let mut state = self.state.lock();
         while !state.stopped {
             if self.changed.wait_until(&mut state, end).timed_out() {

@@ -211,10 +211,10 @@ impl Follower {
 
     /// Waits for the camera's turn.
     fn take_turn(&self, seq: u64) {
-        if self.channel.lossless && !self.common.turns.wait(self.channel.id, seq, self.common.settings.stuck)
-        {
-            let note =
-                format!("{}, frame {seq}: went on before another camera's earlier frame", self.channel.id);
+        let (id, common) = (self.channel.id, &self.common);
+        let in_turn = || common.turns.wait(id, seq, common.settings.stuck, || common.gate.resumed());
+        if self.channel.lossless && !in_turn() {
+            let note = format!("{id}, frame {seq}: went on before another camera's earlier frame");
             self.channel.meter.lock().report.note(note);
         }
     }

@@ -155,7 +155,6 @@ impl Pipeline {
             settings,
         });
         let handle = Handle::new(Shared::start(stages, common)?);
-        handle.pause(true);
         // All take part before the first one reads, so that they start at the same turn.
         let mut opened = Vec::with_capacity(cameras.len());
         for (id, source) in cameras {

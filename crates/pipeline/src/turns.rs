@@ -37,20 +37,32 @@ impl Turns {
     }
 
     /// Waits until no other camera that takes part has an earlier frame to come, at most so long; then it is this
-    /// one's turn all the same, and the answer is false. A camera that does not take part, or no more, has its turn at
+    /// one's turn all the same, and the answer is false. The time counts from when the pipeline was last
+    /// `resumed`, and not while it is paused (`None`). A camera that does not take part, or no more, has its turn at
     /// once.
-    pub(crate) fn wait(&self, camera: CameraId, seq: u64, patience: Duration) -> bool {
+    pub(crate) fn wait(
+        &self,
+        camera: CameraId,
+        seq: u64,
+        patience: Duration,
+        resumed: impl Fn() -> Option<Instant>,
+    ) -> bool {
         let mut state = self.state.lock();
         let Some(place) = state.get_mut(&camera) else { return true };
         place.move_to(seq);
         let mine = (place.at, camera);
         self.changed.notify_all();
-        let end = Instant::now().checked_add(patience);
+        let mut end = Instant::now().checked_add(patience);
         let earlier = |(id, place): (&CameraId, &Place)| (place.at, *id) < mine && !place.away;
         while state.contains_key(&camera) && state.iter().any(earlier) {
             match end {
-                Some(end) => {
-                    if self.changed.wait_until(&mut state, end).timed_out() {
+                Some(time) => {
+                    if self.changed.wait_until(&mut state, time).timed_out() {
+                        let later = resumed().unwrap_or_else(Instant::now).checked_add(patience);
+                        if later.is_none_or(|later| later > time) {
+                            end = later;
+                            continue;
+                        }
                         let late = state.iter_mut().filter(|(id, place)| (place.at, **id) < mine);
                         late.for_each(|(_, place)| place.away = true);
                         self.changed.notify_all();
@@ -87,7 +99,7 @@ mod tests {
 
     #[test]
     fn threads_come_by_rising_frame_and_camera_whoever_is_faster() {
-        let turns = Arc::new(Turns::default());
+        let (turns, start) = (Arc::new(Turns::default()), Some(Instant::now()));
         let order = Arc::new(Mutex::new(Vec::new()));
         // Camera 1 loses frame 3, camera 2 ends early.
         let frames = [vec![0, 1, 2, 3, 4, 5], vec![0, 1, 2, 4, 5], vec![0, 1]];
@@ -98,7 +110,7 @@ mod tests {
                 let camera = CameraId(u32::try_from(c).unwrap());
                 let take = move || {
                     for seq in frames {
-                        assert!(turns.wait(camera, seq, Duration::MAX));
+                        assert!(turns.wait(camera, seq, Duration::MAX, || start));
                         order.lock().push((seq, camera.0));
                         turns.pass(camera, seq);
                     }
@@ -115,16 +127,22 @@ mod tests {
 
     #[test]
     fn a_camera_that_never_comes_is_not_waited_for_for_ever() {
-        let turns = Turns::default();
+        let (turns, start) = (Turns::default(), Some(Instant::now()));
         turns.join(CameraId(0));
         turns.join(CameraId(1));
-        assert!(!turns.wait(CameraId(1), 0, Duration::from_millis(1)));
-        assert!(turns.wait(CameraId(1), 1, Duration::MAX), "nor a second time");
-        assert!(turns.wait(CameraId(0), 0, Duration::MAX));
-        assert!(turns.wait(CameraId(7), 0, Duration::MAX), "takes no part");
-        assert!(!turns.wait(CameraId(1), 2, Duration::from_millis(1)), "it came, and is waited for again");
+        assert!(!turns.wait(CameraId(1), 0, Duration::from_millis(1), || start));
+        assert!(turns.wait(CameraId(1), 1, Duration::MAX, || start), "nor a second time");
+        assert!(turns.wait(CameraId(0), 0, Duration::MAX, || start));
+        assert!(turns.wait(CameraId(7), 0, Duration::MAX, || start), "takes no part");
+        assert!(
+            !turns.wait(CameraId(1), 2, Duration::from_millis(1), || start),
+            "it came, and is waited for again"
+        );
         turns.pass(CameraId(0), 9);
         turns.join(CameraId(2));
-        assert!(turns.wait(CameraId(1), 2, Duration::MAX), "one that joins late starts at the others' frame");
+        assert!(
+            turns.wait(CameraId(1), 2, Duration::MAX, || start),
+            "one that joins late starts at the others' frame"
+        );
     }
 }

@@ -119,6 +119,36 @@ fn a_pause_stops_the_readers_and_a_stop_ends_the_pause() {
 }
 
 #[test]
+fn files_stay_in_step_over_a_long_pause() {
+    let _alone = alone();
+    let settings = PipelineSettings { stuck: Duration::from_millis(100), ..PipelineSettings::default() };
+    let mut pipeline = Pipeline::new(stages(|_| {}), settings, Arc::new(SystemClock::new()));
+    for id in 0..3 {
+        pipeline = pipeline.camera(CameraId(id), Camera::file(20_000));
+    }
+    let handle = pipeline.start().unwrap();
+    let all = handle.subscribe("test", 100_000, WhenFull::Block);
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(20));
+        handle.pause(true);
+        std::thread::sleep(Duration::from_millis(250));
+        handle.pause(false);
+    }
+    let finished = handle.stop(LONG);
+    settled(&finished);
+    let seen: Vec<_> = std::iter::from_fn(|| all.recv()).map(|o| (o.meta.seq, o.meta.camera)).collect();
+    // At the stop the cameras end where they are.
+    let ledgers = finished.reports.iter().map(|r| r.ledger.captured);
+    let common = ledgers.min().unwrap();
+    let in_step: Vec<_> = seen.into_iter().filter(|(seq, _)| *seq < common).collect();
+    assert!(in_step.is_sorted() && in_step.len() > 10, "{}", in_step.len());
+    for report in &finished.reports {
+        assert_eq!(report.notes, [""; 0]);
+    }
+    none_left();
+}
+
+#[test]
 fn a_camera_can_be_removed_during_a_pause() {
     let _alone = alone();
     let handle = pipeline().camera(CameraId(0), Camera::file(9)).start_paused().unwrap();
