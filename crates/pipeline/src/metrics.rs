@@ -32,7 +32,7 @@ pub struct Snapshot {
     pub age: Quantiles,
     /// The cameras, in the order in which they were added, ended ones too.
     pub cameras: Vec<CameraSnapshot>,
-    /// The queues: `detect` of each camera, `embed`, `classify`, `store`, and the subscribers'.
+    /// The queues: `detect` of each camera that runs, `embed`, `classify`, `store`, and the subscribers'.
     pub queues: Vec<(String, QueueStats)>,
     /// The pools: `detect`, `embed`, `classify`.
     pub pools: Vec<(&'static str, PoolStats)>,

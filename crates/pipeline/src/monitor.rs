@@ -52,12 +52,15 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
 }
 
 impl Monitor<'_> {
-    /// Tells of calls that do not come back. A camera whose frame is stuck in a detector gets no other one, and another
+    /// Tells of calls that do not come back, and takes the lanes of cameras that ended away. A camera whose frame is stuck in a detector gets no other one, and another
     /// worker stands in for that one.
     fn find_stuck(&mut self) {
         let common = &self.shared.common;
         let stuck = common.calls.stuck(common.settings.stuck);
         let channels = self.shared.channels.read();
+        for channel in channels.iter().filter(|channel| channel.has_ended()) {
+            drop(self.shared.waiting.lanes.remove(channel.id.0));
+        }
         for (StuckCall { stage, camera, since }, first) in &stuck {
             let Some(channel) = channels.iter().find(|c| Some(c.id) == *camera) else { continue };
             if *first {
