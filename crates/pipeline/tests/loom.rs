@@ -71,7 +71,7 @@ fn two_poppers_both_end_and_share_what_there_is() {
 #[test]
 fn closing_wakes_a_pusher_and_every_item_is_accounted_for() {
     for when_full in [WhenFull::Block, WhenFull::DropOldest, WhenFull::DropNewest] {
-        loom::model(move || {
+        check(4, move || {
             let queue = queue(1, when_full);
             let pusher = Arc::clone(&queue);
             let pusher = thread::spawn(move || [1, 2].map(|item| pusher.push(item)));
@@ -88,6 +88,51 @@ fn closing_wakes_a_pusher_and_every_item_is_accounted_for() {
             assert_eq!((stats.pushed, stats.popped + stats.dropped), (2 - closed as u64, stats.pushed));
         });
     }
+}
+
+/// A pusher that waits for room until somebody else does something about it.
+fn woken<Q: Send + Sync + 'static>(
+    make: fn() -> Q,
+    push: fn(&Q) -> Pushed<u32>,
+    act: fn(&Q),
+    expected: &'static [Pushed<u32>],
+) {
+    loom::model(move || {
+        let queue = Arc::new(make());
+        assert_eq!(push(&queue), Pushed::Queued);
+        let pusher = Arc::clone(&queue);
+        let pusher = thread::spawn(move || push(&pusher));
+        act(&queue);
+        assert!(expected.contains(&pusher.join().expect("no panic")));
+    });
+}
+
+#[test]
+fn who_waits_for_room_is_woken_without_anybody_popping() {
+    let queue = || BoundedQueue::new("loom", 1, WhenFull::Block, clock());
+    woken(queue, |queue| queue.push(1), BoundedQueue::close, &[Pushed::Closed(1)]);
+    woken(queue, |queue| queue.push(1), |queue| drop(queue.drain()), &[Pushed::Queued]);
+
+    let priorities = || PriorityQueue::new("loom", 1, clock());
+    woken(priorities, |queue| queue.push_wait(0.0, 1), PriorityQueue::close, &[Pushed::Closed(1)]);
+    woken(priorities, |queue| queue.push_wait(0.0, 1), |queue| drop(queue.drain()), &[Pushed::Queued]);
+
+    let lanes = || {
+        let lanes = Lanes::new("loom", clock());
+        lanes.open(0, 1, WhenFull::Block);
+        lanes
+    };
+    let push = |lanes: &Lanes<u32>| lanes.push(0, 1);
+    woken(lanes, push, Lanes::close, &[Pushed::Closed(1)]);
+    woken(lanes, push, |lanes| lanes.close_lane(0), &[Pushed::Closed(1)]);
+    woken(lanes, push, |lanes| drop(lanes.remove(0)), &[Pushed::Closed(1)]);
+    woken(lanes, push, |lanes| lanes.open(0, 2, WhenFull::Block), &[Pushed::Queued]);
+    // Whoever waited for the lane that went does not push into the one that came; who came later does.
+    let renew = |lanes: &Lanes<u32>| {
+        lanes.remove(0);
+        lanes.open(0, 1, WhenFull::Block);
+    };
+    woken(lanes, push, renew, &[Pushed::Closed(1), Pushed::Queued]);
 }
 
 #[test]
@@ -209,7 +254,7 @@ fn pool(capacity: usize) -> PriorityPool<u32, u32> {
             job
         }
     })
-    .unwrap()
+    .expect("threads")
 }
 
 #[test]
