@@ -54,7 +54,7 @@ fn two_pushers_wait_for_room_and_lose_nothing() {
 
 #[test]
 fn two_poppers_both_end_and_share_what_there_is() {
-    check(4, || {
+    check(3, || {
         let queue = queue(2, WhenFull::Block);
         let poppers = [(); 2].map(|()| {
             let queue = Arc::clone(&queue);
@@ -163,7 +163,7 @@ fn a_lane_holds_up_its_own_pusher_alone() {
 
 #[test]
 fn a_lane_that_goes_wakes_its_pusher_and_a_hold_that_ends_its_taker() {
-    loom::model(|| {
+    check(4, || {
         let lanes = Arc::new(Lanes::new("loom", clock()));
         lanes.open(0, 1, WhenFull::Block);
         lanes.open(1, 1, WhenFull::Block);
@@ -276,7 +276,7 @@ fn two_clients_evict_each_other_and_each_job_has_one_outcome() {
 
 #[test]
 fn a_job_that_panics_or_comes_at_the_end_has_one_outcome() {
-    check(4, || {
+    check(3, || {
         let pool = pool(2);
         let client = pool.client();
         let asker = thread::spawn(move || {
