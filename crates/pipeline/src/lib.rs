@@ -44,6 +44,7 @@ mod detection;
 mod export;
 mod flow;
 mod follow;
+mod gone;
 mod governor;
 mod guard;
 mod handle;
