@@ -4,6 +4,7 @@
 //! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
 //!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
+//! - [`Pace`]: plays any of them as a live camera.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
 //!
 //! ```
@@ -31,6 +32,7 @@ mod images;
 mod limits;
 mod mp4;
 mod open;
+mod pace;
 mod scene;
 mod sniff;
 mod still;
@@ -44,5 +46,6 @@ pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 pub use images::{Images, ImagesSettings, list};
 pub use limits::Limits;
 pub use open::open;
+pub use pace::Pace;
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
 pub use video::{Decoder, Video, VideoSettings};
