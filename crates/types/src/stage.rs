@@ -182,16 +182,15 @@ mod tests {
     #[test]
     fn a_shared_sink_takes_what_several_write_and_is_its_makers_again_afterwards() {
         let shared = Arc::new(Mutex::new(Counting::default()));
-        let writers: Vec<_> = (0..4)
-            .map(|_| {
+        thread::scope(|scope| {
+            for _ in 0..4 {
                 let mut sink: Box<dyn Sink> = Box::new(Arc::clone(&shared));
-                thread::spawn(move || {
+                scope.spawn(move || {
                     (0..100).for_each(|_| sink.write(&[]).unwrap());
                     sink.flush().unwrap();
-                })
-            })
-            .collect();
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+                });
+            }
+        });
         let sink = Arc::into_inner(shared).unwrap().into_inner().unwrap();
         assert_eq!((sink.writes, sink.flushes), (400, 4));
     }
@@ -200,7 +199,7 @@ mod tests {
     fn after_a_panic_in_it_a_shared_sink_is_done_for() {
         let shared = Arc::new(Mutex::new(Counting { breaks: true, ..Counting::default() }));
         let mut other = Arc::clone(&shared);
-        thread::spawn(move || other.write(&[])).join().unwrap_err();
+        thread::scope(|scope| scope.spawn(move || other.write(&[])).join().unwrap_err());
         let mut sink = shared;
         assert_eq!(sink.write(&[]).unwrap_err().class(), ErrorClass::Fatal);
         assert_eq!(sink.flush().unwrap_err().to_string(), "shared sink: an earlier call panicked");
