@@ -37,6 +37,9 @@ pub(crate) struct Shared {
 impl Plan {
     /// Makes a graph ready to run with the instructions of `isa`.
     ///
+    /// What is no number (NaN) comes out where [`Graph::evaluate`] gives it. Only where a 3x3 convolution runs as `winograd`
+    /// are the outputs beside it, in the same four rows and columns, none either.
+    ///
     /// # Errors
     /// [`GraphError::NoOutput`] for a graph without one; [`GraphError::Setting`] for a transposed convolution of which more
     /// than 64 taps reach one pixel.
@@ -45,7 +48,8 @@ impl Plan {
     }
 
     /// As [`Plan::new`], with the convolutions that `ranges` names multiplying bytes: their inputs are turned into bytes
-    /// within the range, their weights into bytes channel by channel, sums are exact, and all else is computed in f32.
+    /// within the range, their weights into bytes channel by channel, sums are exact, and all else is computed in f32. An
+    /// input that is no number counts as the range's lowest.
     ///
     /// # Errors
     /// As [`Plan::new`], and [`GraphError::Ranges`] for ranges of another graph. The sizes of maps do not matter: ranges are
