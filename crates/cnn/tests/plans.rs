@@ -287,7 +287,7 @@ proptest! {
         for isa in Isa::available() {
             let plan = Plan::quantized(&graph, *isa, &ranges).expect("ranges of this graph");
             let exact = Plan::new(&graph, *isa).expect("a plan");
-            prop_assert!(plan.weight_bytes() < exact.weight_bytes());
+            prop_assert_eq!(plan.weight_bytes() < exact.weight_bytes(), isa.multiplies_bytes());
             let mut session = plan.session();
             session.input().copy_from_slice(&input);
             session.run();
@@ -295,7 +295,7 @@ proptest! {
             let (worst, sum) = errors.fold((0.0_f32, 0.0), |(worst, sum), e| (worst.max(e), sum + e));
             let mean = sum / expected.len() as f32;
             prop_assert!(worst < 0.1 && mean < 0.01, "{isa:?}: worst {worst}, mean {mean}");
-            prop_assert!(worst > 1e-6, "{isa:?}: nothing was rounded");
+            prop_assert!(worst > 1e-6 || !isa.multiplies_bytes(), "{isa:?}: nothing was rounded");
         }
     }
 }

@@ -209,8 +209,9 @@ impl Model {
         let (typed, outputs) = guarded(|| self.typed(item)).map_err(failed)?;
         let (backend, runner) = match self.lowered(&typed) {
             Ok(plan) => {
-                let isa = plan.isa().name();
-                (Backend::Cnn { isa, precision: self.precision }, Runner::Cnn(plan))
+                let isa = plan.isa();
+                let precision = if isa.multiplies_bytes() { self.precision } else { Precision::Float };
+                (Backend::Cnn { isa: isa.name(), precision }, Runner::Cnn(plan))
             }
             Err(why) if self.precision == Precision::Int8 => return Err(self.not_in_int8(why.to_string())),
             Err(why) => {
