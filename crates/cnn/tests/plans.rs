@@ -407,6 +407,8 @@ fn sizes_beyond_reason_are_told() {
         Window { dilation: (usize::MAX, usize::MAX), ..Window::square(3, 1, 1) },
         Window { stride: (usize::MAX, 1), ..Window::square(1, 1, 0) },
         Window::square(3, 1, usize::MAX),
+        Window::square(3, 1, 1 << 20),
+        Window::square(3, 1, 300),
         Window::square(0, 1, 0),
     ];
     for window in huge {
@@ -422,10 +424,36 @@ fn sizes_beyond_reason_are_told() {
         Conv { channels: 1, groups: 1, window: Window::square(1, 1, 0), weights: vec![1.0; 2], bias: vec![] };
     assert!(graph.deconv(x, one, (usize::MAX, 0)).is_err());
     assert!(graph.pad(x, Pads::all(usize::MAX), 0, 0.0).is_err());
+    assert!(graph.pad(x, Pads { right: 257, ..Pads::NONE }, 0, 0.0).is_err());
+    assert!(graph.clone().pad(x, Pads { right: 256, ..Pads::NONE }, 0, 0.0).is_ok());
     assert!(graph.pad(x, Pads::NONE, usize::MAX, 0.0).is_err());
     assert!(graph.resize(x, (usize::MAX, 2), Interpolation::Nearest, Coordinates::HalfPixel).is_err());
     assert!(graph.rows(x, 0).is_err() && graph.concat(&[]).is_err() && graph.stack(&[]).is_err());
     assert_eq!(Plan::new(&graph, Isa::PORTABLE).err(), Some(GraphError::NoOutput));
+}
+
+#[test]
+fn more_taps_than_a_pixel_takes_are_told() {
+    let (mut graph, x) = Graph::new(Shape::new(2, 8, 8)).expect("an input");
+    let conv = Conv {
+        channels: 2,
+        groups: 1,
+        window: Window::square(9, 1, 4),
+        weights: vec![1.0; 324],
+        bias: vec![],
+    };
+    let y = graph.deconv(x, conv, (0, 0)).expect("a map");
+    graph.output(y, Order::Planar);
+    assert!(matches!(Plan::new(&graph, Isa::PORTABLE), Err(GraphError::Setting { op: "deconv", .. })));
+}
+
+#[test]
+#[should_panic(expected = "a value of another graph")]
+fn a_value_of_another_graph_is_no_output() {
+    let (mut other, x) = Graph::new(Shape::new(2, 8, 8)).expect("an input");
+    let (mut graph, _) = Graph::new(Shape::new(2, 8, 8)).expect("an input");
+    let y = other.unary(x, Unary::Relu).expect("a function");
+    graph.output(y, Order::Planar);
 }
 
 #[test]
