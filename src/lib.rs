@@ -15,25 +15,36 @@
 //! | [`store`] | SQLite, JSON lines, memory |
 //! | [`pipeline`] | a frame's way through all of them, with a ledger |
 //!
-//! # A video, from file to persons
+//! # Two videos, from files to persons
 //!
 //! ```no_run
-//! use std::{ops::ControlFlow, sync::Arc};
-//! use passerby::{Settings, pipeline::{Flow, FlowSettings, Summary}, types::{CameraId, SystemClock}};
+//! use std::sync::Arc;
+//! use passerby::pipeline::{Pipeline, PipelineSettings, Summary, WhenFull};
+//! use passerby::{Settings, types::{CameraId, SystemClock}};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! let stages = passerby::stages(&Settings::default())?;
-//! let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;
-//! let mut video = passerby::capture::open("assets/passersby.mp4")?;
-//! let mut summary = Summary::default();
-//! let report = flow.run(CameraId(0), &mut *video, None, &mut |observation| {
-//!     summary.add(observation);
-//!     ControlFlow::Continue(())
+//! let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
+//!     .camera(CameraId(0), passerby::capture::open("door.mp4")?)
+//!     .camera(CameraId(1), passerby::capture::open("hall.mp4")?)
+//!     .start_paused()?;
+//! let seen = handle.subscribe("summary", 64, WhenFull::Block);
+//! handle.pause(false);
+//! let looker = std::thread::spawn(move || {
+//!     let mut summary = Summary::default();
+//!     while let Some(observation) = seen.recv() {
+//!         summary.add(&observation);
+//!     }
+//!     summary
 //! });
-//! println!("{} frames, {} persons", report.ledger.analysed, summary.persons().len());
+//! let done = handle.finish();
+//! let summary = looker.join().expect("adding up does not panic");
+//! println!("{} frames, {} persons", done.figures.ledger().analysed, summary.persons().len());
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`pipeline::Flow`] does the same on the calling thread.
 
 pub use passerby_capture as capture;
 pub use passerby_demographics as demographics;

@@ -9,11 +9,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use passerby::store::{Reader, RunId};
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// How long to wait for what takes a second or two.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The example beside the test: cargo builds examples with the tests.
 fn example() -> Option<PathBuf> {
@@ -112,7 +116,7 @@ fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fai
         assert_eq!(frame["frame"], 1);
     }
     assert_eq!(lines.lines().count(), 4);
-    passerby::store::Reader::open(out.path().join("db.sqlite")).unwrap().check().unwrap();
+    Reader::open(out.path().join("db.sqlite")).unwrap().check().unwrap();
 
     // Twice the same, apart from times.
     let again = analyze(&example, &args);
@@ -139,18 +143,134 @@ fn photographs_beside_a_video_are_taken_as_photographs() {
     assert!(person["age"].is_number(), "one look is all there is of a photograph: {person}");
 }
 
+/// Fails where the ledger does not add up, or something is still on its way; gives the frames that were observed.
+fn observed(ledger: &Value) -> u64 {
+    let count = |name: &str| ledger[name].as_u64().unwrap();
+    let dropped: u64 = ledger["dropped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    let observed = count("analysed") + count("coasted");
+    assert_eq!((count("captured"), count("in_flight")), (observed + dropped, 0), "{ledger}");
+    observed
+}
+
+/// The frames in the database's first run, after its check.
+fn stored(database: &Path) -> u64 {
+    let reader = Reader::open(database).unwrap();
+    reader.check().unwrap();
+    reader.cameras(RunId(1)).unwrap().iter().map(|c| c.analysed + c.coasted).sum()
+}
+
+#[test]
+fn the_number_of_workers_changes_nothing_but_the_time() {
+    let Some(example) = example() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let inputs = ["assets/passersby.mp4", "crates/capture/portraits/biden.jpg", "no/such.mp4"];
+    let run = |workers: &str| {
+        let path = |name: &str| out.path().join(format!("{workers}-{name}"));
+        let done = Command::new(&example)
+            .current_dir(ROOT)
+            .args(["--json", "--detector-size", "320x192", "--cadence", "2", "--workers", workers, "--mot"])
+            .args([&path("mot"), Path::new("--faces"), &path("faces.jsonl")])
+            .args(inputs)
+            .output()
+            .unwrap();
+        let mut summary: Value = serde_json::from_slice(&done.stdout).unwrap();
+        summary.as_object_mut().unwrap().remove("stages_ms");
+        let read = |name: &str| fs::read_to_string(path(name)).unwrap();
+        let files = [read("mot/passersby.txt"), read("mot/biden.txt"), read("faces.jsonl")];
+        (summary, files, text(&done.stderr), done.status.code())
+    };
+    let (one, four) = (run("1"), run("4"));
+    assert!(one == four, "{}\n{}", one.0, four.0);
+    let (summary, _, complaints, code) = one;
+    assert_eq!((complaints.lines().count(), code), (1, Some(2)), "{complaints}");
+    assert_eq!(observed(&summary["ledger"]), 241);
+    assert_eq!(summary["inputs"][0]["ledger"]["coasted"], 120, "every other frame: {summary}");
+    assert!(summary["inputs"][2]["error"].is_string(), "{summary}");
+}
+
+#[test]
+fn live_cameras_play_at_once_for_as_long_as_asked_and_say_how_it_went() {
+    let Some(example) = example() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let database = out.path().join("db.sqlite");
+    let path = database.display().to_string();
+    let clip = format!("{ROOT}/assets/passersby.mp4");
+    let tiny = format!("{ROOT}/crates/capture/tests/data/tiny.mp4");
+    let args = ["--json", "--live", "24", "--seconds", "2", "--db", &path, &clip, &tiny];
+    let done = analyze(&example, &args);
+    assert_eq!((done.status.code(), text(&done.stderr)), (Some(0), String::new()));
+    let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let inputs = summary["inputs"].as_array().unwrap();
+    assert_eq!(inputs.len(), 2);
+    let mut frames = 0;
+    for input in inputs {
+        frames += observed(&input["ledger"]);
+        let age = |of: &str| input["age_ms"][of].as_f64().unwrap();
+        assert!(0.0 < age("p50") && age("p50") <= age("p95") && age("p95") <= age("p99"), "{input}");
+        assert!(input["cadence"].as_u64().unwrap() >= 1, "{input}");
+        let captured = input["frames"].as_u64().unwrap();
+        assert!((11..=49).contains(&captured), "ten pictures begin anew, none comes early: {input}");
+    }
+    assert_eq!(frames, observed(&summary["ledger"]));
+    assert_eq!(frames, stored(&database));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_ctrl_c_ends_has_all_its_outputs() {
+    let Some(example) = example() else { return };
+    let clip = format!("{ROOT}/assets/passersby.mp4");
+    for (mode, inputs) in [(&["--live", "24", "--seconds", "100"][..], 1), (&["--every-frame"], 3)] {
+        let out = tempfile::tempdir().unwrap();
+        let path = |name: &str| out.path().join(name);
+        let child = Command::new(&example)
+            .args(mode)
+            .arg("--json")
+            .args([Path::new("--db"), &path("db.sqlite"), Path::new("--faces"), &path("faces.jsonl")])
+            .args(vec![&clip; inputs])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        let committed = || Reader::open(path("db.sqlite")).and_then(|r| r.cameras(RunId(1)));
+        while !committed().is_ok_and(|cameras| cameras.iter().any(|c| c.analysed > 0)) {
+            assert!(begun.elapsed() < PATIENCE, "no frame after {PATIENCE:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        let done = child.wait_with_output().unwrap();
+        assert!(begun.elapsed() < PATIENCE);
+        assert_eq!(done.status.code(), Some(130), "{}", text(&done.stderr));
+
+        let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let frames = observed(&summary["ledger"]);
+        assert!(frames > 0 && frames < 720, "{summary}");
+        assert_eq!(stored(&path("db.sqlite")), frames);
+        let lines = fs::read_to_string(path("faces.jsonl")).unwrap();
+        assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+        assert_eq!(lines.lines().count() as u64, frames);
+    }
+}
+
 #[test]
 fn bad_arguments_and_unreadable_inputs_are_exit_code_2_and_one_line() {
     let Some(example) = example() else { return };
     let missing = format!("{ROOT}/no/such/file.mp4");
     let manifest = format!("{ROOT}/Cargo.toml");
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 13] = [
         (&[], "no input given"),
         (&["--frobnicate", "x.mp4"], "--frobnicate"),
         (&["--detector-size", "480", "x.mp4"], "--detector-size 480"),
         (&["--detector-size", "9x9", "x.mp4"], "--detector-size 9x9"),
         (&["--threshold", "1.5", "x.mp4"], "--threshold 1.5"),
         (&["--mot"], "--mot"),
+        (&["--live", "0", "x.mp4"], "--live 0"),
+        (&["--seconds", "NaN", "x.mp4"], "--seconds NaN"),
+        (&["--workers", "0", "x.mp4"], "--workers 0"),
+        (&["--cadence", "0", "x.mp4"], "--cadence 0"),
+        (&["--cadence", "auto", "x.mp4"], "--cadence auto"),
         (&[&missing], "no/such/file.mp4"),
         (&[&manifest], "Cargo.toml: unrecognised format"),
     ];

@@ -1,6 +1,10 @@
 //! The command line.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use lexopt::prelude::*;
 use passerby::inference::Precision;
@@ -18,12 +22,25 @@ INPUT is a video (MP4, MOV, H.264), a picture (JPEG, PNG, GIF, BMP, WebP, TIFF) 
   --threshold T        lowest detector score of a face, 0 to 1
   --precision P        numbers the detector and the embedder compute in: float (default), or int8 for speed
   --every-frame        an embedding and attributes for each face of each frame, for evaluation
-  --mot FILE           MOT rows frame,id,x,y,w,h,score,-1,-1,-1; with several inputs FILE is a folder of STEM.txt
+  --mot FILE           MOT rows frame,id,x,y,w,h,score,-1,-1,-1, also of faces expected between two detections; with
+                       several inputs FILE is a folder of STEM.txt
   --faces FILE.jsonl   one line a frame: its faces with landmarks, track, person, age, gender and embedding
   --db FILE.sqlite     tracks, persons and observations as an SQLite database
   --json               the summary as JSON on standard output
+  --live FPS           all inputs at once, each as a live camera of FPS frames a second, which drops what is not taken
+                       in time; without it they go one after another as fast as they can, and no frame is dropped
+  --seconds N          ends after N seconds; with --live shorter inputs begin anew until then
+  --cadence auto|N     detects on every N-th frame, and follows faces over those between: 1 without --live; auto, the
+                       default with it, is as often as the machine can carry
+  --workers N          threads that detect: as many as cores, at most 8; with --live so many at most
   --help               this text
+
+Ctrl-C ends as --seconds does: what was read is analysed and written. A second one ends at once.
+Exit codes: 0 all well, 2 something failed and was said, 130 after Ctrl-C.
 ";
+
+/// The most detection workers there are where the user does not say.
+const WORKERS: usize = 8;
 
 /// What the user asked for.
 #[derive(Debug, Default)]
@@ -37,22 +54,49 @@ pub(crate) struct Args {
     pub(crate) faces: Option<PathBuf>,
     pub(crate) db: Option<PathBuf>,
     pub(crate) json: bool,
+    /// Frames a second of each input as a live camera.
+    pub(crate) live: Option<f64>,
+    pub(crate) time: Option<Duration>,
+    /// `None`: as the governor decides.
+    pub(crate) cadence: Option<u64>,
+    pub(crate) workers: Option<usize>,
+}
+
+impl Args {
+    /// Threads that detect.
+    pub(crate) fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.unwrap_or_else(|| cores().min(WORKERS))
+    }
 }
 
 /// Reads the command line; `None` where help was asked for.
 pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
-    let mut args = Args::default();
+    let (mut args, mut cadence) = (Args::default(), None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("detector-size") => args.long_side = Some(long_side(&parser.value()?.string()?)?),
-            Long("threshold") => args.threshold = Some(threshold(&parser.value()?.string()?)?),
+            Long("threshold") => {
+                args.threshold = Some(number("--threshold", &parser.value()?.string()?, &(0.0..=1.0))?);
+            }
             Long("precision") => args.precision = precision(&parser.value()?.string()?)?,
             Long("every-frame") => args.every_frame = true,
             Long("mot") => args.mot = Some(parser.value()?.into()),
             Long("faces") => args.faces = Some(parser.value()?.into()),
             Long("db") => args.db = Some(parser.value()?.into()),
             Long("json") => args.json = true,
+            Long("live") => {
+                args.live = Some(number("--live", &parser.value()?.string()?, &(0.1..=1000.0))?);
+            }
+            Long("seconds") => {
+                let seconds = number("--seconds", &parser.value()?.string()?, &(0.0..=1e8))?;
+                args.time = Some(Duration::from_secs_f64(seconds));
+            }
+            Long("cadence") => cadence = Some(parser.value()?.string()?),
+            Long("workers") => {
+                args.workers = Some(number("--workers", &parser.value()?.string()?, &(1..=256))?);
+            }
             Long("help") | Short('h') => {
                 return Ok(None);
             }
@@ -63,6 +107,12 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
     if args.inputs.is_empty() {
         return Err("no input given (--help lists the options)".into());
     }
+    args.cadence = match cadence.as_deref() {
+        None => args.live.is_none().then_some(1),
+        Some("auto") if args.live.is_some() => None,
+        Some("auto") => return Err("--cadence auto: only a live camera (--live) can be late".into()),
+        Some(text) => Some(number("--cadence", text, &(1..=100))?),
+    };
     apart(&args)?;
     Ok(Some(args))
 }
@@ -98,10 +148,13 @@ fn precision(text: &str) -> Result<Precision, BoxError> {
     }
 }
 
-/// A number from 0 to 1.
-fn threshold(text: &str) -> Result<f32, BoxError> {
-    text.parse()
-        .ok()
-        .filter(|t| (0.0..=1.0).contains(t))
-        .ok_or_else(|| format!("--threshold {text}: expected a number from 0 to 1").into())
+/// A number within `range`.
+fn number<T: FromStr + PartialOrd + Display>(
+    option: &str,
+    text: &str,
+    range: &RangeInclusive<T>,
+) -> Result<T, BoxError> {
+    let found = text.parse().ok().filter(|n| range.contains(n));
+    let (least, most) = (range.start(), range.end());
+    found.ok_or_else(|| format!("{option} {text}: expected a number from {least} to {most}").into())
 }

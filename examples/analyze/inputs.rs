@@ -1,21 +1,21 @@
-//! What the user named, opened one at a time.
+//! What the user named.
 
 use std::path::{Path, PathBuf};
 
 use passerby::capture;
-use passerby::types::{FrameSource, SourceError};
+use passerby::types::{CameraId, FrameSource, SourceError};
 
 /// One video or picture.
+#[derive(Clone)]
 pub(crate) struct Input {
+    /// Its place among the inputs.
+    pub(crate) camera: CameraId,
+    /// What to call it.
+    pub(crate) name: String,
     path: PathBuf,
 }
 
 impl Input {
-    /// What to call it.
-    pub(crate) fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-
     /// Opens it, whatever its name says it is.
     pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
         capture::open(&self.path)
@@ -25,10 +25,10 @@ impl Input {
 /// The inputs in the order given, a folder as its pictures by name. `false` where a folder could not be read, which
 /// is said here.
 pub(crate) fn expand(paths: &[PathBuf]) -> (Vec<Input>, bool) {
-    let (mut inputs, mut sound) = (Vec::new(), true);
+    let (mut files, mut sound) = (Vec::new(), true);
     for path in paths {
         if !path.is_dir() {
-            inputs.push(Input { path: path.clone() });
+            files.push(path.clone());
             continue;
         }
         match list(path) {
@@ -36,14 +36,18 @@ pub(crate) fn expand(paths: &[PathBuf]) -> (Vec<Input>, bool) {
                 eprintln!("analyze: {}: no pictures or videos in this folder", path.display());
                 sound = false;
             }
-            Ok(found) => inputs.extend(found.into_iter().map(|path| Input { path })),
+            Ok(found) => files.extend(found),
             Err(e) => {
                 eprintln!("analyze: {e}");
                 sound = false;
             }
         }
     }
-    (inputs, sound)
+    let inputs = (0..).zip(files).map(|(number, path)| {
+        let name = path.display().to_string();
+        Input { camera: CameraId(number), name, path }
+    });
+    (inputs.collect(), sound)
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {

@@ -3,28 +3,30 @@
 //! ```text
 //! cargo run --release --example analyze -- [OPTIONS] INPUT...
 //! ```
-//! `--help` lists the options. Exit code 0: every input was read to its end. 2: bad arguments, or an input or output
-//! that failed; the other inputs are processed all the same, and each failure is one line on standard error.
+//! `--help` lists the options. Exit code 0: every input was read to its end, or to the end of its time. 2: bad arguments,
+//! or an input or output that failed; the other inputs are processed all the same, and each failure is one line on
+//! standard error. 130: Ctrl-C, and all that was read until then is in the outputs.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 mod args;
-mod flows;
+mod files;
 mod inputs;
+mod live;
 mod output;
+mod pipelines;
 mod report;
+mod stop;
 
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use passerby::pipeline::{Report, Summary};
-use passerby::store::{Sqlite, SqliteSettings};
-use passerby::types::{BoxError, CameraId, Sink};
+use passerby::types::BoxError;
 
 use args::Args;
-use flows::Flows;
-use output::{Faces, Mot};
+use output::Outputs;
+use pipelines::Pipelines;
+use stop::{INTERRUPTED, Stop};
 
 fn main() -> ExitCode {
     let args = match args::parse() {
@@ -35,9 +37,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match analyze(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(2),
+    let sound = Stop::new(args.time).and_then(|stop| Ok((analyze(&args, &stop)?, stop.interrupted())));
+    match sound {
+        Ok((true, false)) => ExitCode::SUCCESS,
+        Ok((true, true)) => ExitCode::from(INTERRUPTED),
+        Ok((false, _)) => ExitCode::from(2),
         Err(e) => {
             eprintln!("analyze: {e}");
             ExitCode::from(2)
@@ -55,68 +59,29 @@ fn say(text: &str) -> Result<(), BoxError> {
 }
 
 /// Analyses every input. `false` where one failed, which was said already; an error where nothing more can be done.
-fn analyze(args: &Args) -> Result<bool, BoxError> {
+fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
     let (inputs, mut sound) = inputs::expand(&args.inputs);
-    let several = args.inputs.len() > 1 || inputs.len() > 1;
+    let mut outputs = Outputs::create(args, args.inputs.len() > 1 || inputs.len() > 1)?;
+    let mut pipelines = Pipelines::new(args, outputs.database());
 
-    let mut flows = Flows::new(args);
+    let failed = match args.live {
+        Some(rate) => live::analyze(&inputs, rate, args.time.is_some(), &mut pipelines, &mut outputs, stop),
+        None => files::analyze(&inputs, &mut pipelines, &mut outputs, stop),
+    }?;
 
-    let mut database =
-        args.db.as_ref().map(|path| Sqlite::open(path, SqliteSettings::default())).transpose()?;
-    let mut mot = args.mot.as_ref().map(|path| Mot::create(path, several)).transpose()?;
-    let mut faces = args.faces.as_ref().map(|path| Faces::create(path, args.every_frame)).transpose()?;
-    let (mut summary, mut reports) = (Summary::default(), Vec::new());
-
-    for (number, input) in (0..).zip(inputs) {
-        let camera = CameraId(number);
-        let name = input.name();
-        let mut source = match input.open() {
-            Ok(source) => source,
-            Err(e) => {
-                eprintln!("analyze: {e}");
-                sound = false;
-                reports.push((name, Report { camera, error: Some(e.into()), ..Report::default() }));
-                continue;
-            }
-        };
-        if let Some(database) = &mut database {
-            database.cameras(&[(camera, &name)])?;
-        }
-        let mut broken = None;
-        let sink = database.as_mut().map(|d| d as &mut dyn Sink);
-        let report = flows.of(source.info())?.run(camera, &mut *source, sink, &mut |observation| {
-            summary.add(observation);
-            if let Some(mot) = &mut mot {
-                mot.add(observation);
-            }
-            match faces.as_mut().map_or(Ok(()), |faces| faces.write(&name, observation)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(e) => {
-                    broken = Some(e);
-                    ControlFlow::Break(())
-                }
-            }
-        });
-        if let Some(e) = broken {
-            return Err(e);
-        }
-        if let Some(mot) = &mut mot {
-            mot.finish(&name, report.ledger.captured)?;
-        }
-        sound &= report::complain(&name, &report);
-        reports.push((name, report));
+    let mut ended = pipelines.finish();
+    ended.reports.extend(failed);
+    ended.reports.sort_by_key(|report| report.camera);
+    for report in &mut ended.reports {
+        report.name =
+            inputs.iter().find(|i| i.camera == report.camera).map_or_else(String::new, |i| i.name.clone());
     }
-
-    if let Some(faces) = faces {
-        faces.finish()?;
-    }
-    if let Some(database) = database {
-        database.finish()?;
-    }
+    sound &= report::complain(&ended, stop.asked());
+    let summary = outputs.finish()?;
     if args.json {
-        say(&format!("{}\n", report::json(&summary, &reports)))?;
+        say(&format!("{}\n", report::json(&summary, &ended, args.live.is_some())))?;
     } else {
-        say(&report::table(&summary, &reports))?;
+        say(&report::table(&summary, &ended, args.live.is_some()))?;
     }
     Ok(sound)
 }

@@ -1,69 +1,155 @@
-//! The files: MOT rows and JSON lines.
+//! The files: MOT rows, JSON lines, a database; and the summary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use passerby::types::{BBox, BoxError, Observation, ObservedFace, TrackId, TrackState};
+use passerby::pipeline::Summary;
+use passerby::store::{Sqlite, SqliteSettings};
+use passerby::types::{
+    BBox, BoxError, CameraId, FrameKind, Observation, ObservedFace, Sink, TrackId, TrackState,
+};
 use serde_json::json;
+
+use crate::args::Args;
+
+/// All that observations go to.
+pub(crate) struct Outputs {
+    pub(crate) summary: Summary,
+    mot: Option<Mot>,
+    faces: Option<Faces>,
+    database: Option<Database>,
+}
+
+impl Outputs {
+    /// Makes the files that the user asked for.
+    pub(crate) fn create(args: &Args, several: bool) -> Result<Self, BoxError> {
+        Ok(Self {
+            summary: Summary::default(),
+            database: args.db.as_ref().map(|path| Database::open(path)).transpose()?,
+            mot: args.mot.as_ref().map(|path| Mot::create(path, several)).transpose()?,
+            faces: args.faces.as_ref().map(|path| Faces::create(path, args.every_frame)).transpose()?,
+        })
+    }
+
+    /// The database, which the pipelines write by themselves.
+    pub(crate) fn database(&self) -> Option<Database> {
+        self.database.clone()
+    }
+
+    /// An input begins.
+    pub(crate) fn begin(&mut self, camera: CameraId, name: &str) -> Result<(), BoxError> {
+        self.database.as_ref().map_or(Ok(()), |database| database.begin(camera, name))
+    }
+
+    /// Takes what was observed in one frame.
+    pub(crate) fn take(&mut self, name: &str, observation: &Observation) -> Result<(), BoxError> {
+        self.summary.add(observation);
+        if let Some(mot) = &mut self.mot {
+            mot.add(observation);
+        }
+        self.faces.as_mut().map_or(Ok(()), |faces| faces.write(name, observation))
+    }
+
+    /// An input has ended.
+    pub(crate) fn end(&mut self, camera: CameraId, name: &str) -> Result<(), BoxError> {
+        self.mot.as_mut().map_or(Ok(()), |mot| mot.finish(camera, name))
+    }
+
+    /// Makes sure that everything is in the files.
+    pub(crate) fn finish(self) -> Result<Summary, BoxError> {
+        self.faces.map_or(Ok(()), Faces::finish)?;
+        self.database.map_or(Ok(()), Database::finish)?;
+        Ok(self.summary)
+    }
+}
+
+/// The database that all pipelines write.
+#[derive(Clone)]
+pub(crate) struct Database(Arc<Mutex<Sqlite>>);
+
+impl Database {
+    fn open(path: &Path) -> Result<Self, BoxError> {
+        Ok(Self(Arc::new(Mutex::new(Sqlite::open(path, SqliteSettings::default())?))))
+    }
+
+    /// The sink for a pipeline.
+    pub(crate) fn sink(&self) -> impl Sink + 'static {
+        Arc::clone(&self.0)
+    }
+
+    fn begin(&self, camera: CameraId, name: &str) -> Result<(), BoxError> {
+        let mut sqlite = self.0.lock().map_err(|_| "the database failed")?;
+        Ok(sqlite.cameras(&[(camera, name)])?)
+    }
+
+    /// Ends the run in the database. Where a writer that never came back still holds it the run has no end.
+    fn finish(self) -> Result<(), BoxError> {
+        let sqlite = Arc::into_inner(self.0).and_then(|mutex| mutex.into_inner().ok());
+        Ok(sqlite.map_or(Ok(()), Sqlite::finish)?)
+    }
+}
 
 /// An error that names the file.
 fn at(path: &Path, e: &std::io::Error) -> BoxError {
     format!("{}: {e}", path.display()).into()
 }
 
-/// MOT rows of one input after another.
+/// MOT rows, a file an input.
 ///
 /// A track's rows are written from its first frame on, once it is known that the track was confirmed: a file is not
 /// watched live, so its first frames need not be missed.
-pub(crate) struct Mot {
+struct Mot {
     path: PathBuf,
     several: bool,
     names: BTreeSet<String>,
+    rows: BTreeMap<CameraId, Rows>,
+}
+
+/// What was seen of one input.
+#[derive(Default)]
+struct Rows {
+    /// How many frames there were at least.
+    frames: u64,
     confirmed: BTreeSet<TrackId>,
+    /// Frame, track, box and score.
     rows: Vec<(u64, TrackId, BBox, f32)>,
+    /// Of each track's last detection.
+    scores: BTreeMap<TrackId, f32>,
 }
 
 impl Mot {
     /// Rows into the file `path`, or with several inputs into files of the folder `path`.
-    pub(crate) fn create(path: &Path, several: bool) -> Result<Self, BoxError> {
+    fn create(path: &Path, several: bool) -> Result<Self, BoxError> {
         if several {
             fs::create_dir_all(path).map_err(|e| at(path, &e))?;
         } else {
             File::create(path).map_err(|e| at(path, &e))?;
         }
-        let path = path.to_path_buf();
-        Ok(Self { path, several, names: BTreeSet::new(), confirmed: BTreeSet::new(), rows: Vec::new() })
+        Ok(Self { path: path.to_path_buf(), several, names: BTreeSet::new(), rows: BTreeMap::new() })
     }
 
     /// Remembers the faces found in one frame.
-    pub(crate) fn add(&mut self, observation: &Observation) {
-        for observed in &observation.faces {
-            if observed.state == TrackState::Confirmed {
-                self.confirmed.insert(observed.track);
-            }
-            if let Some(face) = observed.face {
-                self.rows.push((observation.meta.seq + 1, observed.track, face.bbox, face.score));
-            }
-        }
+    fn add(&mut self, observation: &Observation) {
+        self.rows.entry(observation.meta.camera).or_default().add(observation);
     }
 
-    /// Writes the rows of the input that just ended, after this many frames: of a single one all that was found.
-    pub(crate) fn finish(&mut self, input: &str, frames: u64) -> Result<(), BoxError> {
+    /// Writes the rows of an input that has ended: of a single frame all that was found.
+    fn finish(&mut self, camera: CameraId, input: &str) -> Result<(), BoxError> {
         let name = self.file_name(input);
         let path = if self.several { self.path.join(name) } else { self.path.clone() };
+        let Rows { frames, confirmed, rows, .. } = self.rows.remove(&camera).unwrap_or_default();
         let mut out = BufWriter::new(File::create(&path).map_err(|e| at(&path, &e))?);
         for (frame, track, bbox, score) in
-            self.rows.drain(..).filter(|row| frames == 1 || self.confirmed.contains(&row.1))
+            rows.into_iter().filter(|row| frames == 1 || confirmed.contains(&row.1))
         {
             let (x, y, w, h) = (bbox.x1, bbox.y1, bbox.width(), bbox.height());
             writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0)
                 .map_err(|e| at(&path, &e))?;
         }
-        out.flush().map_err(|e| at(&path, &e))?;
-        self.confirmed.clear();
-        Ok(())
+        out.flush().map_err(|e| at(&path, &e))
     }
 
     /// `<stem>.txt`, and `<stem>-2.txt` for the second input of that stem.
@@ -79,8 +165,32 @@ impl Mot {
     }
 }
 
+impl Rows {
+    /// Adds the faces of one frame: where they were found. Between two detections it is where the tracker expects those
+    /// that the last one found; with every other frame detected on, that finds 97 % of the faces in real clips instead
+    /// of 49 %, and nothing that is none.
+    fn add(&mut self, observation: &Observation) {
+        let frame = observation.meta.seq + 1;
+        self.frames = frame;
+        let between = observation.kind == FrameKind::Coasted;
+        for observed in &observation.faces {
+            let track = observed.track;
+            if observed.state == TrackState::Confirmed {
+                self.confirmed.insert(track);
+            }
+            if let Some(face) = observed.face {
+                self.scores.insert(track, face.score);
+                self.rows.push((frame, track, face.bbox, face.score));
+            } else if between && observed.state != TrackState::Lost {
+                let score = self.scores.get(&track).copied().unwrap_or(0.0);
+                self.rows.push((frame, track, observed.bbox, score));
+            }
+        }
+    }
+}
+
 /// JSON lines: one a frame or picture.
-pub(crate) struct Faces {
+struct Faces {
     path: PathBuf,
     out: BufWriter<File>,
     single: bool,
@@ -88,13 +198,13 @@ pub(crate) struct Faces {
 
 impl Faces {
     /// Lines into the file `path`. With `single` the attributes are those of the frame alone, else the track's.
-    pub(crate) fn create(path: &Path, single: bool) -> Result<Self, BoxError> {
+    fn create(path: &Path, single: bool) -> Result<Self, BoxError> {
         let out = BufWriter::new(File::create(path).map_err(|e| at(path, &e))?);
         Ok(Self { path: path.to_path_buf(), out, single })
     }
 
     /// The line of one frame.
-    pub(crate) fn write(&mut self, input: &str, observation: &Observation) -> Result<(), BoxError> {
+    fn write(&mut self, input: &str, observation: &Observation) -> Result<(), BoxError> {
         let faces: Vec<_> = observation.faces.iter().filter_map(|face| self.face(face)).collect();
         let line = json!({
             "input": input,
@@ -108,7 +218,7 @@ impl Faces {
     }
 
     /// Makes sure that every line is in the file.
-    pub(crate) fn finish(mut self) -> Result<(), BoxError> {
+    fn finish(mut self) -> Result<(), BoxError> {
         self.out.flush().map_err(|e| at(&self.path, &e))
     }
 

@@ -2,23 +2,48 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
-use passerby::pipeline::{PersonSummary, Report, Summary};
-use passerby::types::{DropReason, FrameMeta, Gender, Ledger};
+use passerby::pipeline::{CameraSnapshot, PersonSummary, Report, Summary};
+use passerby::types::{CameraId, DropReason, FrameMeta, Gender, Ledger};
 use serde_json::{Value, json};
 
-/// Says what went wrong with an input, one line a thing; `false` where the input failed.
-pub(crate) fn complain(name: &str, report: &Report) -> bool {
+use crate::pipelines::Ended;
+
+/// Says what went wrong, input by input, one line a thing; `false` where something failed. Of a run that was `stopped`
+/// nobody expects every input's frames.
+pub(crate) fn complain(ended: &Ended, stopped: bool) -> bool {
+    let mut sound = ended.abandoned.is_empty();
+    for report in &ended.reports {
+        sound &= of_input(report, stopped);
+    }
+    // A sink that ended stands in the report of every input; where no frame was lost by it nobody has said so yet.
+    let lost = ended.reports.iter().any(|report| report.writes.lost > 0);
+    if let Some(e) = ended.reports.iter().find_map(|report| report.sink_error.as_ref()) {
+        sound = false;
+        if !lost {
+            eprintln!("analyze: {e}");
+        }
+    }
+    for thread in &ended.abandoned {
+        eprintln!("analyze: {thread} did not come to its end");
+    }
+    sound
+}
+
+fn of_input(report: &Report, stopped: bool) -> bool {
+    let name = &report.name;
     for note in &report.notes {
         eprintln!("analyze: warning: {}", with_name(name, note));
     }
-    // A frame that a stage failed on is in both counts, and has one note.
-    let failed = report.ledger.dropped.get(&DropReason::StageFailed).copied().unwrap_or(0);
-    let counted = report.ledger.dropped_total() - failed + report.failures.values().sum::<u64>();
-    if counted > report.notes.len() as u64 {
-        eprintln!("analyze: warning: {name}: {} more like these", counted - report.notes.len() as u64);
+    // Of what has a note the first ones are kept, all are counted.
+    let lost = report.ledger.dropped.get(&DropReason::Undecodable).copied().unwrap_or(0);
+    let counted = lost + report.failures.values().sum::<u64>();
+    let more = counted.saturating_sub(report.notes.len() as u64);
+    if more > 0 {
+        eprintln!("analyze: warning: {name}: {more} more like these");
     }
-    if report.writes.lost > 0 || report.sink_error.is_some() {
+    if report.writes.lost > 0 {
         let why = report
             .sink_error
             .as_ref()
@@ -28,15 +53,13 @@ pub(crate) fn complain(name: &str, report: &Report) -> bool {
             report.writes.lost, report.writes.offered
         );
     }
+    let empty = report.ledger.analysed == 0 && !stopped;
     if let Some(e) = &report.error {
         eprintln!("analyze: {}", with_name(name, &e.to_string()));
-    } else if report.ledger.analysed == 0 {
+    } else if empty {
         eprintln!("analyze: {name}: no frames could be analysed");
     }
-    report.error.is_none()
-        && report.sink_error.is_none()
-        && report.writes.lost == 0
-        && report.ledger.analysed > 0
+    report.error.is_none() && report.writes.lost == 0 && !empty
 }
 
 /// The message, beginning with the input's name.
@@ -44,32 +67,50 @@ fn with_name(name: &str, message: &str) -> String {
     if message.starts_with(name) { message.to_string() } else { format!("{name}: {message}") }
 }
 
-/// The whole as one JSON object. All but `stages_ms` is the same for every run on the same input.
-pub(crate) fn json(summary: &Summary, reports: &[(String, Report)]) -> Value {
+/// The whole as one JSON object. Where inputs go one after another, all but `stages_ms` is the same for every run on the
+/// same inputs; of `live` ones it also says how old results were, and on how many frames the detector ran in the end.
+pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
+    let reports = &ended.reports;
     let mut total = Ledger::default();
+    reports.iter().for_each(|report| total.add(&report.ledger));
     let mut stages: BTreeMap<&str, f64> = BTreeMap::new();
-    for (_, report) in reports {
-        total.add(&report.ledger);
-        for (stage, time) in &report.stages {
-            *stages.entry(stage).or_default() += time.busy.as_secs_f64() * 1e3;
-        }
+    for (stage, busy) in &ended.stages {
+        *stages.entry(stage).or_default() += ms(*busy);
     }
+    let camera = |report: &Report| {
+        let mut value = input(report, summary);
+        if let (true, Some(seen)) = (live, snapshot(ended, report.camera)) {
+            value["age_ms"] =
+                json!({"p50": ms(seen.age.p50), "p95": ms(seen.age.p95), "p99": ms(seen.age.p99)});
+            value["cadence"] = json!(seen.cadence);
+        }
+        value
+    };
     let persons = summary.persons();
     json!({
         "frames": total.captured,
-        "faces": reports.iter().map(|(_, r)| r.faces).sum::<u64>(),
+        "faces": reports.iter().map(|r| r.faces).sum::<u64>(),
         "tracks": summary.tracks().count(),
         "persons": persons.len(),
         "people": persons.iter().map(|p| person(p, reports)).collect::<Vec<_>>(),
-        "inputs": reports.iter().map(|(name, report)| input(name, report, summary)).collect::<Vec<_>>(),
+        "inputs": reports.iter().map(camera).collect::<Vec<_>>(),
         "ledger": ledger(&total),
         "stages_ms": stages.iter().map(|(stage, ms)| (stage.to_string(), json!((ms * 1e3).round() / 1e3))).collect::<serde_json::Map<_, _>>(),
     })
 }
 
-fn input(name: &str, report: &Report, summary: &Summary) -> Value {
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// The last figures of this camera.
+fn snapshot(ended: &Ended, camera: CameraId) -> Option<&CameraSnapshot> {
+    ended.cameras.iter().find(|seen| seen.camera == camera)
+}
+
+fn input(report: &Report, summary: &Summary) -> Value {
     json!({
-        "input": name,
+        "input": report.name,
         "camera": report.camera.0,
         "frames": report.ledger.captured,
         "faces": report.faces,
@@ -92,7 +133,7 @@ fn ledger(ledger: &Ledger) -> Value {
     })
 }
 
-fn person(person: &PersonSummary, reports: &[(String, Report)]) -> Value {
+fn person(person: &PersonSummary, reports: &[Report]) -> Value {
     let attributes = person.attributes;
     json!({
         "person": person.id.0,
@@ -109,8 +150,8 @@ fn person(person: &PersonSummary, reports: &[(String, Report)]) -> Value {
 }
 
 /// The input that the frame is of: its time is one of that input.
-fn input_of<'a>(meta: &FrameMeta, reports: &'a [(String, Report)]) -> Option<&'a str> {
-    reports.iter().find(|(_, report)| report.camera == meta.camera).map(|(name, _)| name.as_str())
+fn input_of<'a>(meta: &FrameMeta, reports: &'a [Report]) -> Option<&'a str> {
+    reports.iter().find(|report| report.camera == meta.camera).map(|report| report.name.as_str())
 }
 
 fn seconds(meta: &FrameMeta) -> Option<f64> {
@@ -118,30 +159,42 @@ fn seconds(meta: &FrameMeta) -> Option<f64> {
 }
 
 /// The whole as text.
-pub(crate) fn table(summary: &Summary, reports: &[(String, Report)]) -> String {
-    let mut out = String::new();
-    for (name, report) in reports.iter().filter(|(_, report)| report.ledger.captured > 0) {
-        let (ledger, ms) = (&report.ledger, |of: &str| {
-            let time =
-                report.stages.iter().find(|(stage, _)| *stage == of).map(|(_, t)| t.busy).unwrap_or_default();
-            time.as_secs_f64() * 1e3 / report.ledger.captured.max(1) as f64
-        });
+pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
+    let (mut out, reports) = (String::new(), &ended.reports);
+    for report in reports.iter().filter(|report| report.ledger.captured > 0) {
+        let (ledger, frames) = (&report.ledger, report.ledger.captured as f64);
+        let time = |of: &str| {
+            let time = report.stages.iter().find(|(stage, _)| *stage == of);
+            time.map_or(0.0, |(_, time)| ms(time.busy) / frames)
+        };
         let _ = writeln!(
             out,
-            "{name}: {} frames ({} analysed, {} coasted, {} dropped), {} faces; a frame took {:.1} ms: capture {:.1}, detect {:.1}, track {:.2}, embed {:.1}, classify {:.1}",
+            "{}: {} frames ({} analysed, {} coasted, {} dropped), {} faces; work on a frame {:.1} ms: capture {:.1}, detect {:.1}, track {:.2}, embed {:.1}, classify {:.1}",
+            report.name,
             ledger.captured,
             ledger.analysed,
             ledger.coasted,
             ledger.dropped_total(),
             report.faces,
-            report.stages.iter().map(|(_, t)| t.busy.as_secs_f64() * 1e3).sum::<f64>()
-                / ledger.captured.max(1) as f64,
-            ms("capture"),
-            ms("detect"),
-            ms("track"),
-            ms("embed"),
-            ms("classify"),
+            report.stages.iter().map(|(_, time)| ms(time.busy)).sum::<f64>() / frames,
+            time("capture"),
+            time("detect"),
+            time("track"),
+            time("embed"),
+            time("classify"),
         );
+        if let (true, Some(seen)) = (live, snapshot(ended, report.camera)) {
+            let dropped = ledger.dropped.iter().map(|(reason, n)| format!(", {n} {reason}"));
+            let _ = writeln!(
+                out,
+                "  results {:.0} ms old (p95 {:.0}, p99 {:.0}), the detector on every {}. frame at the end{}",
+                ms(seen.age.p50),
+                ms(seen.age.p95),
+                ms(seen.age.p99),
+                seen.cadence,
+                dropped.collect::<String>(),
+            );
+        }
     }
     let persons = summary.persons();
     let _ = writeln!(out, "{} tracks, {} persons", summary.tracks().count(), persons.len());

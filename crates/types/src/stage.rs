@@ -3,11 +3,11 @@
 //! One instance works on one thread; a pool makes one instance a worker with a [`StageFactory`], and what is
 //! immutable (weights) is shared behind it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Attributes, Embedding, Face, FaceChip, Frame, FrameMeta, Identity, Observation, Picture, Sighting,
-    SinkError, SourceError, StageError, TrackKey, TrackUpdate,
+    Attributes, Embedding, ErrorClass, Face, FaceChip, Frame, FrameMeta, Identity, Observation, Picture,
+    Sighting, SinkError, SourceError, StageError, TrackKey, TrackUpdate,
 };
 
 /// Makes the instances of a stage: one at the start of each worker, and a new one after a failure. A clone is the same
@@ -132,4 +132,76 @@ pub trait Sink: Send {
     /// # Errors
     /// As for [`Sink::write`].
     fn flush(&mut self) -> Result<(), SinkError>;
+}
+
+/// A sink that others hold too: several pipelines write into one, and whoever made it can still ask it things.
+///
+/// Every call waits for the calls of the others. Once one has panicked the sink is in an unknown state, and every call is
+/// a `Fatal` error.
+impl<S: Sink + ?Sized> Sink for Arc<Mutex<S>> {
+    fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
+        self.lock().map_err(broken)?.write(batch)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.lock().map_err(broken)?.flush()
+    }
+}
+
+fn broken<S: ?Sized>(_: PoisonError<MutexGuard<'_, S>>) -> SinkError {
+    SinkError::new(ErrorClass::Fatal, "shared sink", "an earlier call panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// Counts its calls, and panics where it is told to.
+    #[derive(Default)]
+    struct Counting {
+        writes: u64,
+        flushes: u64,
+        breaks: bool,
+    }
+
+    impl Sink for Counting {
+        fn write(&mut self, _: &[Observation]) -> Result<(), SinkError> {
+            assert!(!self.breaks, "as told");
+            self.writes += 1;
+            Ok(())
+        }
+
+        fn flush(&mut self) -> Result<(), SinkError> {
+            self.flushes += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_shared_sink_takes_what_several_write_and_is_its_makers_again_afterwards() {
+        let shared = Arc::new(Mutex::new(Counting::default()));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                let mut sink: Box<dyn Sink> = Box::new(Arc::clone(&shared));
+                scope.spawn(move || {
+                    (0..100).for_each(|_| sink.write(&[]).unwrap());
+                    sink.flush().unwrap();
+                });
+            }
+        });
+        let sink = Arc::into_inner(shared).unwrap().into_inner().unwrap();
+        assert_eq!((sink.writes, sink.flushes), (400, 4));
+    }
+
+    #[test]
+    fn after_a_panic_in_it_a_shared_sink_is_done_for() {
+        let shared = Arc::new(Mutex::new(Counting { breaks: true, ..Counting::default() }));
+        let mut other = Arc::clone(&shared);
+        thread::scope(|scope| scope.spawn(move || other.write(&[])).join().unwrap_err());
+        let mut sink = shared;
+        assert_eq!(sink.write(&[]).unwrap_err().class(), ErrorClass::Fatal);
+        assert_eq!(sink.flush().unwrap_err().to_string(), "shared sink: an earlier call panicked");
+    }
 }

@@ -1,0 +1,39 @@
+//! Inputs one after another, each to its end: the same result in every run.
+
+use passerby::pipeline::Report;
+use passerby::types::BoxError;
+
+use crate::inputs::Input;
+use crate::output::Outputs;
+use crate::pipelines::Pipelines;
+use crate::stop::Stop;
+
+/// Analyses the inputs until `stop` asks. Gives a report for each that cannot be opened; those not begun are left out.
+pub(crate) fn analyze(
+    inputs: &[Input],
+    pipelines: &mut Pipelines,
+    outputs: &mut Outputs,
+    stop: &Stop,
+) -> Result<Vec<Report>, BoxError> {
+    let mut failed = Vec::new();
+    for (begun, input) in inputs.iter().enumerate() {
+        if stop.asked() {
+            eprintln!("analyze: stopped: {} of {} inputs were not begun", inputs.len() - begun, inputs.len());
+            break;
+        }
+        let (camera, name) = (input.camera, &input.name);
+        let source = match input.open() {
+            Ok(source) => source,
+            Err(e) => {
+                failed.push(Report { camera, error: Some(e.into()), ..Report::default() });
+                continue;
+            }
+        };
+        outputs.begin(camera, name)?;
+        let running = pipelines.of(source.info())?;
+        running.handle.add(camera, source)?;
+        running.take(&[camera], stop, &mut |observation| outputs.take(name, observation))?;
+        outputs.end(camera, name)?;
+    }
+    Ok(failed)
+}

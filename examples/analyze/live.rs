@@ -1,0 +1,60 @@
+//! All inputs at once, each played as a live camera.
+
+use std::sync::Arc;
+
+use passerby::capture::Pace;
+use passerby::pipeline::Report;
+use passerby::types::{BoxError, CameraId, SourceError, SystemClock};
+
+use crate::inputs::Input;
+use crate::output::Outputs;
+use crate::pipelines::Pipelines;
+use crate::stop::Stop;
+
+/// Plays the inputs at `rate` frames a second to their ends, or with `again` over and over, until `stop` asks. Gives a
+/// report for each that cannot be opened.
+pub(crate) fn analyze(
+    inputs: &[Input],
+    rate: f64,
+    again: bool,
+    pipelines: &mut Pipelines,
+    outputs: &mut Outputs,
+    stop: &Stop,
+) -> Result<Vec<Report>, BoxError> {
+    let (mut cameras, mut failed) = (Vec::new(), Vec::new());
+    for input in inputs {
+        let camera = input.camera;
+        match play(input, rate, again) {
+            Ok(source) => cameras.push((camera, source)),
+            Err(e) => failed.push(Report { camera, error: Some(e.into()), ..Report::default() }),
+        }
+    }
+    let Some((_, first)) = cameras.first() else { return Ok(failed) };
+    let running = pipelines.of(passerby::types::FrameSource::info(first))?;
+    let ids: Vec<CameraId> = cameras.iter().map(|(camera, _)| *camera).collect();
+    let name = |camera: CameraId| inputs.iter().find(|i| i.camera == camera).map_or("", |i| &i.name);
+    for camera in &ids {
+        outputs.begin(*camera, name(*camera))?;
+    }
+    // None runs ahead while the others are being added.
+    running.handle.pause(true);
+    for (camera, source) in cameras {
+        running.handle.add(camera, source)?;
+    }
+    running.handle.pause(false);
+    running.take(&ids, stop, &mut |observation| outputs.take(name(observation.meta.camera), observation))?;
+    for camera in &ids {
+        outputs.end(*camera, name(*camera))?;
+    }
+    Ok(failed)
+}
+
+/// Opens the input as a live camera.
+fn play(input: &Input, rate: f64, again: bool) -> Result<Pace, SourceError> {
+    let clock = Arc::new(SystemClock::new());
+    if again {
+        let input = input.clone();
+        return Pace::looped(move || input.open(), Some(rate), clock);
+    }
+    Ok(Pace::new(input.open()?, Some(rate), clock))
+}

@@ -1,0 +1,154 @@
+//! A pipeline for videos and one for photographs, with one gallery, so that persons are recognised over both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerby::pipeline::{
+    CameraSnapshot, FlowSettings, Handle, Limits, Pipeline, PipelineSettings, Popped, Report, Subscription,
+    WhenFull,
+};
+use passerby::reid::SharedGallery;
+use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
+use passerby::{Settings, stages_with};
+
+use crate::args::Args;
+use crate::output::Database;
+use crate::stop::Stop;
+
+/// Observations that wait for the outputs. They hold no pictures.
+const WAITING: usize = 256;
+/// How often to look whether cameras have ended.
+const TICK: Duration = Duration::from_millis(5);
+
+/// The pipelines, each started when the first input needs it.
+pub(crate) struct Pipelines {
+    settings: Settings,
+    pipeline: PipelineSettings,
+    gallery: SharedGallery,
+    database: Option<Database>,
+    video: Option<Running>,
+    still: Option<Running>,
+}
+
+/// What became of all pipelines.
+#[derive(Default)]
+pub(crate) struct Ended {
+    pub(crate) reports: Vec<Report>,
+    pub(crate) cameras: Vec<CameraSnapshot>,
+    /// The time in each stage.
+    pub(crate) stages: Vec<(&'static str, Duration)>,
+    /// Threads that did not come back.
+    pub(crate) abandoned: Vec<String>,
+}
+
+impl Pipelines {
+    pub(crate) fn new(args: &Args, database: Option<Database>) -> Self {
+        let mut settings = Settings::default();
+        (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
+        settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
+        if let Some(threshold) = args.threshold {
+            (settings.detector.threshold, settings.tracker.strong) = (threshold, threshold);
+        }
+        if args.every_frame {
+            settings.tracker.strong = 0.0;
+        }
+        let gallery = SharedGallery::new(settings.gallery.clone());
+        Self { settings, pipeline: pipeline(args), gallery, database, video: None, still: None }
+    }
+
+    /// The pipeline for this source: one of a single picture is a photograph.
+    pub(crate) fn of(&mut self, source: &SourceInfo) -> Result<&Running, BoxError> {
+        let is_still = !source.live && source.frames == Some(1);
+        let mut settings = self.settings.clone();
+        if is_still {
+            // A photograph is all there is of its track: one look has to do.
+            (settings.tracker.strong, settings.tracker.min_hits, settings.gallery.founding) = (0.0, 1, 1);
+            (settings.vote.views, settings.vote.quality) = (1, 0.0);
+        }
+        let slot = if is_still { &mut self.still } else { &mut self.video };
+        if let Some(running) = slot {
+            return Ok(running);
+        }
+        let gallery = self.gallery.clone().founding(settings.gallery.founding);
+        let stages = stages_with(&settings, move || Ok(Box::new(gallery.clone())))?;
+        let mut pipeline = Pipeline::new(stages, self.pipeline.clone(), Arc::new(SystemClock::new()));
+        if let Some(database) = &self.database {
+            pipeline = pipeline.sink(database.sink());
+        }
+        let handle = pipeline.start()?;
+        let seen = handle.subscribe("outputs", WAITING, WhenFull::Block);
+        Ok(slot.insert(Running { seen, handle }))
+    }
+
+    /// Ends the pipelines, whose cameras have ended.
+    pub(crate) fn finish(self) -> Ended {
+        let mut ended = Ended::default();
+        for Running { seen, handle } in [self.video, self.still].into_iter().flatten() {
+            drop(seen);
+            let done = handle.finish();
+            ended.reports.extend(done.reports);
+            ended.cameras.extend(done.figures.cameras);
+            ended.stages.extend(done.figures.stages.iter().map(|s| (s.stage, s.time.busy)));
+            ended.abandoned.extend(done.abandoned);
+        }
+        ended
+    }
+}
+
+/// How many workers, and on which frames they detect.
+fn pipeline(args: &Args) -> PipelineSettings {
+    let mut settings = PipelineSettings::default();
+    if args.every_frame {
+        settings.flow = FlowSettings::default().every_frame();
+    }
+    settings.flow.cadence = args.cadence.unwrap_or(1);
+    if args.live.is_none() {
+        settings.detectors = args.workers();
+        settings.embedders = settings.embedders.max(args.workers());
+        return settings;
+    }
+    let mut limits = Limits { workers: 1..=args.workers(), ..Limits::default() };
+    if let Some(cadence) = args.cadence {
+        limits.cadence = cadence..=cadence;
+    }
+    settings.governor = Some(limits);
+    settings
+}
+
+/// A pipeline and what it observes.
+pub(crate) struct Running {
+    // Goes first: a pipeline that is dropped does not wait for outputs that failed.
+    seen: Subscription,
+    pub(crate) handle: Handle,
+}
+
+impl Running {
+    /// Hands every observation to `each` until these cameras have ended, which they are told to do when `stop` asks.
+    pub(crate) fn take(
+        &self,
+        cameras: &[CameraId],
+        stop: &Stop,
+        each: &mut dyn FnMut(&Observation) -> Result<(), BoxError>,
+    ) -> Result<(), BoxError> {
+        let mut stopping = false;
+        loop {
+            if !stopping && stop.asked() {
+                stopping = true;
+                for camera in cameras {
+                    self.handle.remove(*camera, Duration::ZERO);
+                }
+            }
+            match self.seen.recv_timeout(TICK) {
+                Popped::Item(observation) => each(&observation)?,
+                Popped::Empty if cameras.iter().all(|c| self.handle.wait(*c, Some(Duration::ZERO))) => break,
+                Popped::Empty => {}
+                Popped::Closed => break,
+            }
+        }
+        // What came between the last look and the end.
+        while let Some(observation) = self.seen.try_recv() {
+            each(&observation)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! The summary: who was seen by which camera, and what became of the frames.
+
+use std::time::Duration;
+
+use passerby::pipeline::{Finished, PersonSummary, Summary};
+use passerby::types::Gender;
+
+/// Cells of the line that shows when a person was seen.
+const CELLS: usize = 40;
+
+/// Prints the persons, the cameras, and the count of all frames.
+pub(crate) fn print(summary: &Summary, done: &Finished) {
+    let persons = summary.persons();
+    let end = summary.tracks().filter_map(|t| t.last.pts).max().unwrap_or_default().as_secs_f64();
+    println!("person  cameras  first    last     frames  age          gender   seen (0 to {end:.0} s)");
+    for person in &persons {
+        let time = |pts: Option<Duration>| format!("{:.1} s", pts.unwrap_or_default().as_secs_f64());
+        let tracks = || summary.tracks().filter(|t| t.person == Some(person.id));
+        let age =
+            person.attributes.map(|a| format!("{:.0} ({:.0} to {:.0})", a.age.years, a.age.low, a.age.high));
+        let gender = match person.attributes.and_then(|a| a.gender(0.8)) {
+            Some(Gender::Female) => "female",
+            Some(Gender::Male) => "male",
+            None => "unknown",
+        };
+        println!(
+            "{:<7} {:<8} {:<8} {:<8} {:<7} {:<12} {gender:<8} {}",
+            person.id.0,
+            cameras(person),
+            time(tracks().filter_map(|t| t.first.pts).min()),
+            time(tracks().filter_map(|t| t.last.pts).max()),
+            person.frames,
+            age.unwrap_or_else(|| "unknown".into()),
+            line(person, summary, end),
+        );
+    }
+    println!("\ncamera  frames  analysed  coasted  dropped  age p50  p95     p99     detector");
+    for seen in &done.figures.cameras {
+        let (ledger, ms) = (&seen.ledger, |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3));
+        println!(
+            "{:<7} {:<7} {:<9} {:<8} {:<8} {:<8} {:<7} {:<7} on 1 of {} frames at the end",
+            seen.camera.0,
+            ledger.captured,
+            ledger.analysed,
+            ledger.coasted,
+            ledger.dropped_total(),
+            ms(seen.age.p50),
+            ms(seen.age.p95),
+            ms(seen.age.p99),
+            seen.cadence,
+        );
+    }
+    let ledger = done.figures.ledger();
+    let reasons: Vec<String> =
+        ledger.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    println!(
+        "\n{} frames captured = {} analysed + {} coasted + {} dropped{reasons}; {} tracks, {} frames not stored",
+        ledger.captured,
+        ledger.analysed,
+        ledger.coasted,
+        ledger.dropped_total(),
+        summary.tracks().count(),
+        done.written.total().lost,
+    );
+}
+
+/// The cameras that saw the person.
+fn cameras(person: &PersonSummary) -> String {
+    person.cameras.iter().map(|camera| camera.0.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// When any camera saw the person, as a line from the start of the run to its end.
+fn line(person: &PersonSummary, summary: &Summary, end: f64) -> String {
+    let mut cells = ['.'; CELLS];
+    let cell = |pts: Option<Duration>| {
+        let share = pts.unwrap_or_default().as_secs_f64() / end.max(1e-9);
+        ((share * (CELLS - 1) as f64) as usize).min(CELLS - 1)
+    };
+    for track in summary.tracks().filter(|t| t.person == Some(person.id)) {
+        let (from, to) = (cell(track.first.pts), cell(track.last.pts));
+        cells[from..=to.max(from)].fill('#');
+    }
+    cells.iter().collect()
+}

@@ -1,0 +1,44 @@
+//! The `demo` example where nobody looks on: the summary alone, an SQLite file, exit code 0.
+
+#![cfg(feature = "bundled")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed expectation is a failed test, a skipped one says so"
+)]
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use passerby::store::{Reader, RunId};
+
+/// The example beside the test: cargo builds examples with the tests.
+fn example() -> Option<PathBuf> {
+    let me = std::env::current_exe().unwrap();
+    let name = format!("demo{}", std::env::consts::EXE_SUFFIX);
+    let path = me.parent()?.parent()?.join("examples").join(name);
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is not built; plain `cargo test` builds it", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+#[test]
+fn piped_it_prints_the_summary_without_control_codes() {
+    let Some(example) = example() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let database = out.path().join("db.sqlite");
+    let video = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/capture/tests/data/tiny.mp4");
+    let done = Command::new(example).arg("--db").arg(&database).args([video, video]).output().unwrap();
+    let (said, complaints) =
+        (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+    assert_eq!((done.status.code(), complaints.as_str()), (Some(0), ""), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+    assert!(said.starts_with("person  cameras") && said.contains("20 frames captured = "), "{said}");
+
+    let reader = Reader::open(&database).unwrap();
+    reader.check().unwrap();
+    let cameras = reader.cameras(RunId(1)).unwrap();
+    assert_eq!(cameras.iter().map(|c| c.id.0).collect::<Vec<_>>(), [1, 2]);
+}
