@@ -8,6 +8,7 @@ use passerby_types::{CameraId, Timestamp};
 
 use crate::calls::StuckCall;
 use crate::idle::Idle;
+use crate::looks::LookPool;
 use crate::parallel::Shared;
 use crate::{CameraLoad, Governor, Load, QueueStats};
 
@@ -83,7 +84,10 @@ impl Monitor<'_> {
         for camera in self.held.symmetric_difference(&in_detector) {
             self.shared.waiting.lanes.hold(camera.0, in_detector.contains(camera));
         }
-        let spares = stuck.iter().filter(|(call, _)| call.stage == "detect").count();
+        let inside = |stage| stuck.iter().filter(|(call, _)| call.stage == stage).count();
+        stand_in(self.shared.embedding.as_ref(), common.settings.embedders, inside("embed"));
+        stand_in(self.shared.classifying.as_ref(), common.settings.classifiers, inside("classify"));
+        let spares = inside("detect");
         self.held = in_detector;
         let mut seen = self.shared.seen.lock();
         seen.stuck_total += stuck.iter().filter(|(_, first)| *first).count() as u64;
@@ -165,6 +169,18 @@ impl Monitor<'_> {
             idle: self.idle.share(),
             cameras: &self.loads,
         }
+    }
+}
+
+/// Lets other workers stand in for those that are stuck, as many as there are without them at the most: nothing holds
+/// back a camera whose every look is stuck.
+fn stand_in<T: Send + 'static>(pool: Option<&LookPool<T>>, workers: usize, stuck: usize) {
+    let workers = workers.max(1);
+    let wanted = workers + stuck.min(workers);
+    if let Some(pool) = pool.filter(|pool| pool.workers() != wanted)
+        && let Err(e) = pool.resize(wanted)
+    {
+        tracing::warn!(error = %e, workers = wanted, "no more threads for looks");
     }
 }
 

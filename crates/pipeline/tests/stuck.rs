@@ -267,9 +267,10 @@ fn a_detector_that_hangs_on_every_frame_of_a_camera_leaves_the_others_their_work
 
 #[test]
 fn a_file_does_not_wait_for_one_whose_stage_is_stuck() {
-    for stage in ["detect", "track", "embed"] {
+    for stage in ["detect", "track", "embed", "classify"] {
         let trap = Trap::default();
-        let handle = Pipeline::new(stages(stage, &trap), settings(), Arc::new(SystemClock::new()))
+        let settings = PipelineSettings { detectors: 1, embedders: 1, classifiers: 1, ..settings() };
+        let handle = Pipeline::new(stages(stage, &trap), settings, Arc::new(SystemClock::new()))
             .camera(SICK, Camera::file(60))
             .camera(CameraId(1), Camera::file(60))
             .start()
