@@ -102,6 +102,25 @@ impl Pace {
     /// As [`Pace::new`] for what `open` opens, again and again: it is called now, and each time the source has ended,
     /// when that source is gone, so that the memory for one of them is enough.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use passerby_capture::Pace;
+    /// use passerby_types::{FrameSource, SystemClock};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.mp4");
+    /// let open = move || passerby_capture::open(path);
+    /// let camera = Pace::looped(open, Some(50.0), Arc::new(SystemClock::new()))?;
+    /// let mut camera = camera.offset(5).limit(Duration::from_millis(50));
+    /// let mut pictures = 0;
+    /// while let Some(picture) = camera.next_picture()? {
+    ///     assert_eq!(picture.pts, Some(pictures * Duration::from_millis(20)));
+    ///     pictures += 1;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// What `open` says now. What it says later ends the camera.
     pub fn looped(
@@ -290,8 +309,10 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use passerby_testkit::{ScriptedSource, SimulatedClock, Step, suite};
+    use passerby_types::FramePool;
 
     use super::*;
+    use crate::{Video, VideoSettings};
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -475,6 +496,23 @@ mod tests {
         let mut pace = on(&clock, Pace::looped(make, None, Arc::new(clock.clone())).unwrap());
         let seen: Vec<u128> = times(&clock, &mut pace, 50).into_iter().map(|t| t.1).collect();
         assert_eq!(seen, (0..50).map(|n| 40 * n).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn loops_can_share_their_buffers() {
+        let clock = SimulatedClock::new();
+        let pool = FramePool::default();
+        let lender = pool.clone();
+        let open = move || {
+            let settings = VideoSettings { pool: lender.clone(), ..VideoSettings::default() };
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.mp4");
+            Ok(Box::new(Video::open_with(path, settings)?) as Box<dyn FrameSource>)
+        };
+        let mut pace = on(&clock, Pace::looped(open, None, Arc::new(clock.clone())).unwrap());
+        times(&clock, &mut pace, 20);
+        let first = pool.stats().allocated;
+        times(&clock, &mut pace, 200);
+        assert_eq!(pool.stats().allocated, first);
     }
 
     #[test]

@@ -49,19 +49,18 @@ pub(crate) fn push(out: &mut Vec<u8>, nal: &[u8]) {
 /// codes (H.264 7.4.1).
 pub(crate) fn payload(nal: &[u8], limit: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(nal.len().min(limit));
-    let mut zeros = 0;
-    for &byte in nal.get(1..).unwrap_or_default() {
-        if out.len() == limit {
-            break;
-        }
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        out.push(byte);
-    }
+    out.extend(unescape(nal).take(limit));
     out
+}
+
+/// As [`payload`], byte by byte and without a limit.
+fn unescape(nal: &[u8]) -> impl Iterator<Item = u8> {
+    let mut zeros = 0;
+    nal.iter().skip(1).copied().filter(move |&byte| {
+        let real = zeros < 2 || byte != 3;
+        zeros = if real && byte == 0 { zeros + 1 } else { 0 };
+        real
+    })
 }
 
 /// The first fields of a slice header.
@@ -78,8 +77,12 @@ pub(crate) struct SliceStart {
 impl SliceStart {
     /// Reads the start of a slice's header; `None` where there is none.
     pub(crate) fn read(nal: &[u8]) -> Option<Self> {
-        let payload = payload(nal, 16);
-        let mut bits = Bits::new(&payload);
+        // Once a slice of every picture: on the stack.
+        let (mut payload, mut len) = ([0; 16], 0);
+        for (to, from) in payload.iter_mut().zip(unescape(nal)) {
+            (*to, len) = (from, len + 1);
+        }
+        let mut bits = Bits::new(&payload[..len]);
         let (first_mb, kind, pps) = (bits.ue()?, bits.ue()?, bits.ue()?);
         Some(Self { first_mb, kind: kind % 5, pps })
     }
@@ -103,5 +106,21 @@ mod tests {
         assert_eq!(payload(&[0x65, 0, 0, 3, 1, 0, 0, 3, 0, 0, 3], 99), [0, 0, 1, 0, 0, 0, 0]);
         assert_eq!(payload(&[0x65, 1, 2, 3], 2), [1, 2]);
         assert!(payload(&[], 9).is_empty());
+    }
+
+    #[test]
+    fn a_slice_says_where_it_begins_and_of_what_kind_it_is() {
+        // 1 | 0001000 | 011 : the first macroblock, an I slice, set 2.
+        let slice = SliceStart { first_mb: 0, kind: 2, pps: 2 };
+        assert_eq!(SliceStart::read(&[0x65, 0x88, 0x60, 1, 2]), Some(slice));
+        assert_eq!(SliceStart::read(&[&[0x65, 0x88, 0x60][..], &[7; 99]].concat()), Some(slice));
+        // 15 zeros before the first one: 2^15 - 1 + 0.
+        let far = SliceStart { first_mb: (1 << 15) - 1, kind: 0, pps: 0 };
+        // As far, then a kind of 447, with the byte that keeps the zeros between from being a start code.
+        let prevented = SliceStart { kind: 447 % 5, ..far };
+        assert_eq!(SliceStart::read(&[0x41, 0, 1, 0, 0, 3, 1, 0xc0, 0x80]), Some(prevented));
+        assert_eq!(SliceStart::read(&[0x41, 0, 1, 0, 1, 0x80]), Some(far));
+        assert_eq!(SliceStart::read(&[0x65]), None);
+        assert_eq!(SliceStart::read(&[]), None);
     }
 }
