@@ -1,4 +1,5 @@
-//! Every bundled network on each engine: `cnn`, the same in int8 where the network has ranges, `tract`, and ONNX Runtime
+//! Every bundled network on each engine: `cnn`, the same in int8 where the network has ranges and with AVX2 where the processor
+//! has AVX-512, `tract`, and ONNX Runtime
 //! where `ORT_DYLIB_PATH` names its shared library (of the wheel `onnxruntime`: `onnxruntime/capi/libonnxruntime.so.*`).
 //! One thread, one item at a time; the engines take turns round by round, so that whatever else the machine does meets all
 //! alike.
@@ -16,7 +17,7 @@ use lexopt::prelude::*;
 use ort::session::Session as OrtSession;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
-use passerby::inference::{Engine, Model, Precision, Session};
+use passerby::inference::{Backend, Engine, Model, Precision, Session};
 use serde::Serialize;
 
 type Failure = Box<dyn Error>;
@@ -59,13 +60,15 @@ const NETWORKS: [Network; 6] = [
 /// Those of [`NETWORKS`] that are each of the four files once.
 const FOUR: [usize; 4] = [1, 3, 4, 5];
 
-/// Medians in milliseconds; without `int8` where the network has no ranges, and `ort` where ONNX Runtime is not there.
+/// Medians in milliseconds; without `int8` where the network has no ranges, `avx2` where `cnn` has not AVX-512 to be compared
+/// with, and `ort` where ONNX Runtime is not there.
 #[derive(Serialize)]
 struct Row {
     network: &'static str,
     backend: String,
     cnn: f64,
     int8: Option<f64>,
+    avx2: Option<f64>,
     tract: f64,
     ort: Option<f64>,
     weight_bytes: Option<usize>,
@@ -79,6 +82,7 @@ struct Report {
     networks: Vec<Row>,
     cnn_over_ort: Option<f64>,
     cnn_over_tract: f64,
+    avx2_over_avx512: Option<f64>,
 }
 
 fn main() -> Result<(), Failure> {
@@ -99,11 +103,13 @@ fn main() -> Result<(), Failure> {
     let networks = rows?;
     let over_ort: Option<Vec<f64>> = networks.iter().map(|r| r.ort.map(|ort| r.cnn / ort)).collect();
     let over_tract: Vec<f64> = networks.iter().map(|r| r.cnn / r.tract).collect();
+    let over_avx512: Option<Vec<f64>> = networks.iter().map(|r| r.avx2.map(|avx2| avx2 / r.cnn)).collect();
     let report = Report {
         rounds,
         load_all_ms,
         cnn_over_ort: over_ort.as_deref().map(geometric_mean),
         cnn_over_tract: geometric_mean(&over_tract),
+        avx2_over_avx512: over_avx512.as_deref().map(geometric_mean),
         networks,
     };
     print(&report);
@@ -118,11 +124,13 @@ fn load_all() -> Result<f64, Failure> {
     let four = FOUR.map(|at| &NETWORKS[at]);
     let files =
         four.iter().map(|network| std::fs::read(path(network.file))).collect::<Result<Vec<_>, _>>()?;
+    // As the bundled ones are: part of the program.
+    let files: Vec<&'static [u8]> = files.into_iter().map(|bytes| &*bytes.leak()).collect();
     let mut best = Duration::MAX;
     for _ in 0..5 {
         let start = Instant::now();
         let mut sessions = Vec::new();
-        for (network, bytes) in four.iter().zip(&files) {
+        for (network, bytes) in four.iter().zip(files.iter().copied()) {
             sessions.push(Model::from_bytes(network.name, bytes)?.session(network.item)?);
         }
         best = best.min(start.elapsed());
@@ -134,29 +142,34 @@ fn load_all() -> Result<f64, Failure> {
 /// One network on every engine.
 fn row(network: &Network, rounds: usize, ort: bool) -> Result<Row, Failure> {
     let bytes = std::fs::read(path(network.file))?;
-    let model = Model::from_bytes(network.name, &bytes)?;
+    let model = Model::from_bytes(network.name, bytes.clone())?;
     let item = network.item;
     let input: Vec<f32> = (0..item.iter().product()).map(|i: usize| (i * 7919 % 251) as f32).collect();
 
-    let mut ours = vec![model.session(item)?, model.with_engine(Engine::Tract).session(item)?];
+    let (mut cnn, mut tract) = (model.session(item)?, model.with_engine(Engine::Tract).session(item)?);
+    let (backend, memory) = (cnn.backend().to_string(), cnn.memory());
+    let mut int8 = None;
     if let Some(ranges) = network.ranges {
         let ranges = std::fs::read_to_string(path(ranges))?;
-        ours.push(model.with_ranges(&ranges)?.with_precision(Precision::Int8)?.session(item)?);
+        int8 = Some(model.with_ranges(&ranges)?.with_precision(Precision::Int8)?.session(item)?);
     }
-    let (backend, memory, count) = (ours[0].backend().to_string(), ours[0].memory(), ours.len());
-    let mut contenders: Vec<Contender<'_>> =
-        ours.iter_mut().map(|session| on_session(session, &input)).collect();
-    if ort {
-        contenders.push(on_onnx_runtime(&bytes, item, &input)?);
-    }
+    let avx512 = matches!(cnn.backend(), Backend::Cnn { isa: "avx512", .. });
+    let avx2 = model.with_isa("avx2").filter(|_| avx512);
+    let mut avx2 = avx2.map(|model| model.session(item)).transpose()?;
+
+    let mut contenders = vec![on_session(&mut cnn, &input), on_session(&mut tract, &input)];
+    let int8 = int8.as_mut().map(|session| place(&mut contenders, on_session(session, &input)));
+    let avx2 = avx2.as_mut().map(|session| place(&mut contenders, on_session(session, &input)));
+    let ort = if ort { Some(place(&mut contenders, on_onnx_runtime(&bytes, item, &input)?)) } else { None };
     let medians = medians(&mut contenders, rounds)?;
     Ok(Row {
         network: network.name,
         backend,
         cnn: medians[0],
-        int8: network.ranges.and(medians.get(2).copied()),
+        int8: int8.map(|at| medians[at]),
+        avx2: avx2.map(|at| medians[at]),
         tract: medians[1],
-        ort: medians.get(count).copied(),
+        ort: ort.map(|at| medians[at]),
         weight_bytes: memory.map(|m| m.shared),
         session_bytes: memory.map(|m| m.own),
     })
@@ -164,6 +177,12 @@ fn row(network: &Network, rounds: usize, ort: bool) -> Result<Row, Failure> {
 
 /// One run on one engine.
 type Contender<'a> = Box<dyn FnMut() -> Result<(), Failure> + 'a>;
+
+/// Adds a contender; its place.
+fn place<'a>(contenders: &mut Vec<Contender<'a>>, contender: Contender<'a>) -> usize {
+    contenders.push(contender);
+    contenders.len() - 1
+}
 
 fn on_session<'a>(session: &'a mut Session, input: &'a [f32]) -> Contender<'a> {
     Box::new(|| {
@@ -224,15 +243,17 @@ fn medians(contenders: &mut [Contender<'_>], rounds: usize) -> Result<Vec<f64>, 
 
 fn print(report: &Report) {
     println!(
-        "{:<20}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}{:>11}{:>13}{:>13}  backend",
+        "{:<20}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}{:>11}{:>10}{:>13}{:>13}  backend",
         "median ms",
         "cnn",
         "int8",
+        "avx2",
         "tract",
         "ort",
         "cnn/ort",
         "int8/ort",
         "cnn/tract",
+        "avx2/cnn",
         "weights KiB",
         "session KiB"
     );
@@ -240,15 +261,17 @@ fn print(report: &Report) {
         let maybe = |v: Option<f64>, digits: usize| v.map_or("-".into(), |v| format!("{v:.digits$}"));
         let kib = |bytes: Option<usize>| bytes.map_or("-".into(), |b| (b / 1024).to_string());
         println!(
-            "{:<20}{:>9.3}{:>9}{:>9.3}{:>9}{:>9}{:>10}{:>11.2}{:>13}{:>13}  {}",
+            "{:<20}{:>9.3}{:>9}{:>9}{:>9.3}{:>9}{:>9}{:>10}{:>11.2}{:>10}{:>13}{:>13}  {}",
             row.network,
             row.cnn,
             maybe(row.int8, 3),
+            maybe(row.avx2, 3),
             row.tract,
             maybe(row.ort, 3),
             maybe(row.ort.map(|ort| row.cnn / ort), 2),
             maybe(row.ort.zip(row.int8).map(|(ort, int8)| int8 / ort), 2),
             row.cnn / row.tract,
+            maybe(row.avx2.map(|avx2| avx2 / row.cnn), 2),
             kib(row.weight_bytes),
             kib(row.session_bytes),
             row.backend
@@ -258,6 +281,9 @@ fn print(report: &Report) {
         println!("geometric mean of cnn/ort {mean:.3}");
     }
     println!("geometric mean of cnn/tract {:.3}", report.cnn_over_tract);
+    if let Some(mean) = report.avx2_over_avx512 {
+        println!("geometric mean of AVX2 over AVX-512 {mean:.3}");
+    }
     println!("loading all four, with a session each: {:.0} ms", report.load_all_ms);
 }
 

@@ -158,8 +158,11 @@ impl Watch {
         let first = shapes.first().and_then(|shape| self.detector.remove(shape));
         let mut all = first.ok_or("the inputs have no picture")?;
         self.detector.values().for_each(|other| all.include(other));
-        std::fs::write(detector, all.text(provenance))?;
-        std::fs::write(embedder, self.embedder.text(provenance))?;
+        let write = |path: &Path, text: String| {
+            std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        write(detector, all.text(provenance))?;
+        write(embedder, self.embedder.text(provenance))?;
         Ok(())
     }
 }

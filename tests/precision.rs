@@ -3,18 +3,26 @@
 #![cfg(feature = "bundled")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed expectation is a failed test")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use passerby::detect::{CenterFace, CenterFaceSettings};
 use passerby::inference::{Backend, ModelError, Precision};
 use passerby::reid::MobileFaceNet;
-use passerby::types::{Detector, Embedder, Embedding, Face, FaceChip, Frame, FramePool};
+use passerby::track::Sort;
+use passerby::types::{Detector, Embedder, Embedding, Face, FaceChip, Frame, FramePool, TrackId, Tracker};
 
 /// Faces below this are not embedded by the pipeline.
 const SMALLEST: f32 = 30.0;
-/// The table of `models/README.md`: the same person from here on, for one look at each.
-const SAME: f32 = 0.375;
+/// From which cosine on two faces are one person: for one look at each, and the table of `models/README.md` for a false
+/// answer in a thousand pairs and in ten thousand.
+const SAME: [f32; 3] = [0.375, 0.45, 0.53];
+/// Looks that a track must have to count.
+const LOOKS: usize = 3;
+
+/// Of `shared/data/clips`, those with faces.
+const CLIPS: [&str; 4] = ["classroom4", "headpose_fm", "walk2", "walkpause3"];
 
 /// Both precisions of both networks.
 struct Pair {
@@ -44,7 +52,8 @@ impl Pair {
         let embedder = |precision| {
             let model = MobileFaceNet::bundled_model().unwrap().with_precision(precision).unwrap();
             let session = model.session([3, 112, 112]).unwrap();
-            assert!(matches!(session.backend(), Backend::Cnn { precision: p, .. } if *p == precision));
+            let Backend::Cnn { isa, precision: p } = session.backend() else { panic!("{session:?}") };
+            assert!(*p == precision || *isa == "portable", "{session:?}");
             MobileFaceNet::new(model).unwrap()
         };
         let both = [Precision::Float, Precision::Int8];
@@ -53,15 +62,33 @@ impl Pair {
 
     /// Every `every`-th picture of a file or folder.
     fn look(&mut self, path: &Path, every: u64, seen: &mut Seen) {
-        let mut source = passerby::capture::open(path).unwrap();
-        let mut seq = 0;
-        while let Some(picture) = source.next_picture().unwrap() {
-            if seq % every == 0 {
-                let frame = Frame { meta: passerby_testkit::meta(0, seq), image: Arc::new(picture.image) };
-                self.frame(&frame, seen);
+        frames(path, every, |frame| self.frame(frame, seen));
+    }
+
+    /// The embedding of one face in both precisions, of the same pixels.
+    fn embed(&mut self, frame: &Frame, face: &Face) -> Option<[Embedding; 2]> {
+        let chip = [FaceChip::cut(frame, face, &FramePool::default()).unwrap()];
+        let [float, int8] =
+            self.embedders.each_mut().map(|embedder| embedder.embed(&chip).unwrap().remove(0));
+        Some([float?, int8?])
+    }
+
+    /// The tracks of a file, found in float: the width of its smallest face, and the embeddings in both precisions.
+    fn tracks(&mut self, path: &Path) -> Vec<(f32, Vec<[Embedding; 2]>)> {
+        let mut tracker = Sort::default();
+        let mut tracks: BTreeMap<TrackId, (f32, Vec<[Embedding; 2]>)> = BTreeMap::new();
+        frames(path, 1, |frame| {
+            let faces = self.detectors[0].detect(std::slice::from_ref(frame)).unwrap().remove(0);
+            for tracked in tracker.update(&frame.meta, Some(&faces)).tracks {
+                let Some(face) = tracked.face else { continue };
+                if let Some(both) = self.embed(frame, &face) {
+                    let (width, looks) = tracks.entry(tracked.track).or_insert((f32::INFINITY, Vec::new()));
+                    *width = width.min(face.bbox.width());
+                    looks.push(both);
+                }
             }
-            seq += 1;
-        }
+        });
+        tracks.into_values().filter(|(_, looks)| looks.len() >= LOOKS).collect()
     }
 
     fn frame(&mut self, frame: &Frame, seen: &mut Seen) {
@@ -77,11 +104,7 @@ impl Pair {
                 seen.ious.push(best);
             }
             if face.bbox.width() >= SMALLEST {
-                let chip = [FaceChip::cut(frame, face, &FramePool::default()).unwrap()];
-                let embed = |embedder: &mut MobileFaceNet| embedder.embed(&chip).unwrap().remove(0);
-                if let [Some(float), Some(int8)] = self.embedders.each_mut().map(embed) {
-                    seen.embeddings.push([float, int8]);
-                }
+                seen.embeddings.extend(self.embed(frame, face));
             }
         }
         seen.others +=
@@ -108,19 +131,36 @@ impl Seen {
         assert!(iou >= 0.97, "{what}: boxes of IoU {iou}");
         assert!(cosine >= 0.99, "{what}: a cosine of {cosine}");
     }
+}
 
-    /// How many pairs are one person in one precision and two in the other, and how many there are.
-    fn sides(&self) -> (usize, usize) {
-        let (mut changed, mut all) = (0, 0);
-        for (i, a) in self.embeddings.iter().enumerate() {
-            for b in &self.embeddings[..i] {
-                let [float, int8] = [0, 1].map(|precision| a[precision].cosine(&b[precision]) >= SAME);
-                changed += usize::from(float != int8);
-                all += 1;
-            }
+/// How many pairs are one person in one precision and two in the other, from this cosine on.
+fn changed(embeddings: &[[Embedding; 2]], same: f32) -> usize {
+    let pairs = embeddings.iter().enumerate().flat_map(|(i, a)| embeddings[..i].iter().map(move |b| (a, b)));
+    let side = |a: &Embedding, b: &Embedding| a.cosine(b) >= same;
+    pairs.filter(|([a, int8_a], [b, int8_b])| side(a, b) != side(int8_a, int8_b)).count()
+}
+
+/// Every `every`-th picture of a file or folder.
+fn frames(path: &Path, every: u64, mut each: impl FnMut(&Frame)) {
+    let mut source = passerby::capture::open(path).unwrap();
+    let mut seq = 0;
+    while let Some(picture) = source.next_picture().unwrap() {
+        if seq % every == 0 {
+            each(&Frame { meta: passerby_testkit::meta(0, seq), image: Arc::new(picture.image) });
         }
-        (changed, all)
+        seq += 1;
     }
+}
+
+/// Of several looks at one face the direction between them, in both precisions.
+fn mean(looks: &[[Embedding; 2]]) -> [Embedding; 2] {
+    [0, 1].map(|precision| {
+        let mut sum = vec![0.0; MobileFaceNet::LENGTH];
+        for look in looks {
+            sum.iter_mut().zip(look[precision].as_slice()).for_each(|(sum, x)| *sum += x);
+        }
+        Embedding::new(sum).unwrap()
+    })
 }
 
 fn repository() -> PathBuf {
@@ -132,7 +172,7 @@ fn bytes_see_the_same_people_in_what_is_bundled() {
     let mut photographs = Seen::default();
     Pair::new(640, 0.5).look(&repository().join("crates/capture/portraits"), 1, &mut photographs);
     photographs.hold("portraits");
-    assert_eq!(photographs.sides().0, 0, "a pair of photographs changes sides");
+    assert_eq!(changed(&photographs.embeddings, SAME[0]), 0, "a pair of photographs changes sides");
     let mut clip = Seen::default();
     Pair::new(480, 0.4).look(&repository().join("assets/passersby.mp4"), 10, &mut clip);
     clip.hold("the bundled clip");
@@ -145,10 +185,47 @@ fn bytes_see_the_same_people_in_real_clips() {
     };
     let mut seen = Seen::default();
     let mut pair = Pair::new(480, 0.4);
-    for clip in ["classroom4", "headpose_fm", "walk2", "walkpause3"] {
+    for clip in CLIPS {
         pair.look(&shared.join(format!("data/clips/{clip}.mp4")), 2, &mut seen);
     }
     seen.hold("four real clips");
+}
+
+/// The detector finds faces in float, so that both embedders see the same ones.
+#[test]
+fn bytes_tell_the_same_people_apart() {
+    let Some(shared) = passerby_testkit::shared("precision of pairs") else {
+        return;
+    };
+    let mut photographs = Seen::default();
+    Pair::new(640, 0.5).look(&shared.join("data/portraits"), 1, &mut photographs);
+    let (mut large, mut small) = (photographs.embeddings, Vec::new());
+    let (photographs, mut looks) = (large.len(), large.clone());
+    let mut pair = Pair::new(480, 0.4);
+    for clip in CLIPS {
+        for (width, track) in pair.tracks(&shared.join(format!("data/clips/{clip}.mp4"))) {
+            if width >= SMALLEST { &mut large } else { &mut small }.push(mean(&track));
+            looks.extend(track);
+        }
+    }
+    let cosine = looks.iter().map(|[float, int8]| float.cosine(int8)).sum::<f32>() / looks.len() as f32;
+    let pairs = |faces: &[[Embedding; 2]]| faces.len() * (faces.len() - 1) / 2;
+    let all = [&large[..], &small].concat();
+    let [of_large, of_all] = [&large, &all].map(|faces| SAME.map(|same| changed(faces, same)));
+    println!(
+        "{photographs} photographs, {} tracks: at {SAME:?} {of_large:?} of {} pairs change sides, with {} tracks of smaller faces \
+         {of_all:?} of {}; {} looks, cosine {cosine:.4}",
+        large.len() - photographs,
+        pairs(&large),
+        small.len(),
+        pairs(&all),
+        looks.len(),
+    );
+    assert!(photographs == 7 && pairs(&large) >= 66 && pairs(&all) >= 150, "too few faces to say anything");
+    assert_eq!(of_large, [0; 3], "pairs change sides");
+    // Faces too small to be told apart lie near the thresholds.
+    assert!(of_all.iter().all(|changed| changed * 100 <= pairs(&all)), "{of_all:?} pairs change sides");
+    assert!(cosine >= 0.99, "a cosine of {cosine}");
 }
 
 #[test]

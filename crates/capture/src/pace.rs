@@ -11,6 +11,8 @@ use passerby_types::{Clock, ErrorClass, FrameSource, Picture, SourceError, Sourc
 const DEBT: Duration = Duration::from_secs(1);
 /// The pictures a second of a source that says nothing of them.
 const RATE: f64 = 25.0;
+/// The time between two pictures whose own times do not rise.
+const TICK: Duration = Duration::from_micros(1);
 
 type Open = dyn FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send;
 type Sleep = dyn FnMut(Duration) + Send;
@@ -18,22 +20,32 @@ type Sleep = dyn FnMut(Duration) + Send;
 /// Plays any source as a live camera: one picture each time one is due, and [`SourceInfo::live`] is true, so that a
 /// pipeline that is too slow drops frames rather than making the camera wait.
 ///
-/// The due times count from the first picture on, so they do not drift. Pictures that are late, since the source or
-/// the machine was slow, come one after another until the camera has caught up; what is more than a second late moves
-/// the whole schedule instead. The source's own times are kept where it is played once; a looped one's go on from loop
-/// to loop.
+/// The due times count from the first picture on, so they do not drift. No picture is left out: those that are late,
+/// since the source, the reader or the machine was slow, come at once until the camera has caught up; being more than a
+/// second late moves the whole schedule instead, by whole pictures, so that the camera keeps its phase. The source's own
+/// times are kept where it is played once; a looped one's rise on from loop to loop, from zero.
+///
+/// A picture is made before it is due and waits; nothing ends the wait but the sleeper, at most until the next picture.
+///
+/// # Errors
+/// The source's own. One of the class `Skip` comes when its picture would have been due, or at once where the source's
+/// times set the pace; one of the class `Fatal` ends the camera. A looped source without a picture from its start to its
+/// end is [`SourceError::Malformed`].
 pub struct Pace {
     open: Option<Box<Open>>,
     source: Option<Box<dyn FrameSource>>,
     info: SourceInfo,
-    /// Between two pictures; `None`: as the source's times say.
-    period: Option<Duration>,
-    skip: u64,
+    /// Pictures a second; `None`: as the source's times say.
+    rate: Option<f64>,
+    offset: Option<Offset>,
     limit: Option<Duration>,
     clock: Arc<dyn Clock>,
     sleep: Box<Sleep>,
     /// When the first picture was due.
     start: Option<Timestamp>,
+    /// How far the schedule has moved since then.
+    moved: Duration,
+    /// Pictures given, and those lost.
     given: u64,
     /// Pictures since the source was opened last.
     of_loop: u64,
@@ -45,6 +57,13 @@ pub struct Pace {
     last: Duration,
 }
 
+/// Where in the source a camera begins.
+#[derive(Clone, Copy)]
+enum Offset {
+    Pictures(u64),
+    Time(Duration),
+}
+
 impl fmt::Debug for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pace").field("info", &self.info).field("given", &self.given).finish_non_exhaustive()
@@ -53,27 +72,25 @@ impl fmt::Debug for Pace {
 
 impl Pace {
     /// Plays `source` once, at `rate` pictures a second, or, with `None`, at the times the pictures say themselves
-    /// (those without any: at the source's frame rate, or 25 a second). A rate that is no positive number counts as
-    /// `None`.
+    /// (those without any: at the source's frame rate, or 25 a second). A rate outside 0.001 to 1000 counts as `None`.
     #[must_use]
     pub fn new(source: Box<dyn FrameSource>, rate: Option<f64>, clock: Arc<dyn Clock>) -> Self {
+        let sane = |rate: &f64| (0.001..=1000.0).contains(rate);
+        let rate = rate.filter(sane);
         let mut info = source.info().clone();
         info.live = true;
-        info.frame_rate = rate.or(info.frame_rate);
-        let untimed = info.frame_rate.filter(|r| r.is_finite() && *r > 0.0).unwrap_or(RATE);
-        let rate = rate.filter(|r| r.is_finite() && *r > 0.0);
-        let period = rate.map(|r| Duration::from_secs_f64(1.0 / r));
-        info.frame_rate = Some(rate.unwrap_or(untimed));
+        info.frame_rate = rate.or(info.frame_rate.filter(sane)).or(Some(RATE));
         Self {
             open: None,
             source: Some(source),
             info,
-            period,
-            skip: 0,
+            rate,
+            offset: None,
             limit: None,
             clock,
             sleep: Box::new(thread::sleep),
             start: None,
+            moved: Duration::ZERO,
             given: 0,
             of_loop: 0,
             base: Duration::ZERO,
@@ -82,7 +99,8 @@ impl Pace {
         }
     }
 
-    /// As [`Pace::new`] for what `open` opens, again and again: it is called now, and each time the source has ended.
+    /// As [`Pace::new`] for what `open` opens, again and again: it is called now, and each time the source has ended,
+    /// when that source is gone, so that the memory for one of them is enough.
     ///
     /// # Errors
     /// What `open` says now. What it says later ends the camera.
@@ -97,21 +115,32 @@ impl Pace {
         Ok(pace)
     }
 
-    /// Begins this many pictures into the source: cameras that play one file are then not alike.
+    /// Begins this many pictures into the source: cameras that play one file are then not alike. The pictures before
+    /// are made, as fast as they can be, and dropped, lost ones uncounted. Beyond its end a looped source begins again,
+    /// and another one gives nothing.
     #[must_use]
     pub fn offset(mut self, pictures: u64) -> Self {
-        self.skip = pictures;
+        self.offset = Some(Offset::Pictures(pictures));
         self
     }
 
-    /// Ends when this much time has passed since the first picture.
+    /// As [`Pace::offset`], this much of the source's own time into it, at the first picture not before that. Pictures
+    /// without a time count by the source's frame rate.
+    #[must_use]
+    pub fn offset_time(mut self, time: Duration) -> Self {
+        self.offset = Some(Offset::Time(time));
+        self
+    }
+
+    /// Ends when this much time has passed since the first picture: what is due then or comes later is not given.
     #[must_use]
     pub fn limit(mut self, time: Duration) -> Self {
         self.limit = Some(time);
         self
     }
 
-    /// Waits by this instead of [`thread::sleep`].
+    /// Waits by this instead of [`thread::sleep`]: it is told how long until the next picture is due, never zero. Where
+    /// it comes back early, so does the picture.
     #[must_use]
     pub fn sleeper(mut self, sleep: impl FnMut(Duration) + Send + 'static) -> Self {
         self.sleep = Box::new(sleep);
@@ -143,62 +172,112 @@ impl Pace {
                 return Err(SourceError::Malformed { input, what: "no picture to play again".into() });
             }
             self.source = Some(open()?);
-            (self.base, self.zero) = (self.last + self.step(), None);
+            (self.base, self.zero) = (self.last.saturating_add(self.step()), None);
+        }
+    }
+
+    /// The first picture at or after the offset.
+    fn seek(&mut self, mut offset: Offset) -> Result<Option<Picture>, SourceError> {
+        let (mut passed, mut at, mut zero) = (0, Duration::ZERO, None);
+        loop {
+            let picture = match self.next() {
+                Err(e) if e.class() == ErrorClass::Skip => continue,
+                Ok(Some(picture)) => picture,
+                end => return end,
+            };
+            if self.of_loop == 1 && passed > 0 {
+                // The offset lies beyond the end. Whole loops need not be played to get there.
+                offset = match offset {
+                    Offset::Pictures(n) => Offset::Pictures((n - passed) % passed),
+                    Offset::Time(time) => {
+                        let rest = time.as_nanos() % at.saturating_add(self.step()).as_nanos();
+                        let rest = Duration::from_nanos(u64::try_from(rest).unwrap_or(0));
+                        // Between the last picture and the end: the next picture is the first.
+                        Offset::Time(if rest > at { Duration::ZERO } else { rest })
+                    }
+                };
+                (passed, zero) = (0, None);
+            }
+            at = match picture.pts {
+                Some(pts) => pts.saturating_sub(*zero.get_or_insert(pts)),
+                None => self.step().mul_f64(passed as f64),
+            };
+            let there = match offset {
+                Offset::Pictures(n) => passed == n,
+                Offset::Time(time) => at >= time,
+            };
+            if there {
+                (self.base, self.zero) = (Duration::ZERO, None);
+                return Ok(Some(picture));
+            }
+            passed += 1;
         }
     }
 
     /// Between two pictures.
     fn step(&self) -> Duration {
-        let rate = self.info.frame_rate.unwrap_or(RATE);
-        self.period.unwrap_or_else(|| Duration::from_secs_f64(1.0 / rate))
+        Duration::from_secs_f64(1.0 / self.info.frame_rate.unwrap_or(RATE))
     }
 
-    /// When the picture is due, in the camera's time.
-    fn time(&mut self, picture: &Picture) -> Duration {
-        if let Some(period) = self.period {
-            return period.mul_f64(self.given as f64);
+    /// When the next picture is due, in the camera's time, if it says `pts` itself.
+    fn time(&mut self, pts: Option<Duration>) -> Duration {
+        if let Some(rate) = self.rate {
+            return Duration::from_secs_f64(self.given as f64 / rate);
         }
-        let next = if self.given == 0 { Duration::ZERO } else { self.last + self.step() };
-        let Some(pts) = picture.pts else { return next };
-        self.base + pts.saturating_sub(*self.zero.get_or_insert(pts))
+        let first = self.start.is_none();
+        let Some(pts) = pts else {
+            return if first { Duration::ZERO } else { self.last.saturating_add(self.step()) };
+        };
+        let time = self.base.saturating_add(pts.saturating_sub(*self.zero.get_or_insert(pts)));
+        if first { time } else { time.max(self.last.saturating_add(TICK)) }
     }
 
-    /// Waits until the camera's time is `time`.
-    fn wait(&mut self, time: Duration) {
+    /// Waits until the camera's time is `time`; false where the camera ends before.
+    fn wait(&mut self, time: Duration) -> bool {
         let now = self.clock.now();
-        let start = self.start.get_or_insert(now);
-        let due = Timestamp(start.0 + time);
-        let early = due.since(now);
+        let played = now.since(*self.start.get_or_insert(now));
+        let mut due = time.saturating_add(self.moved);
+        let (late, step) = (played.saturating_sub(due), self.step());
+        if late > DEBT.max(step) {
+            let phase = Duration::from_nanos(u64::try_from(late.as_nanos() % step.as_nanos()).unwrap_or(0));
+            self.moved += late - phase;
+            due += late - phase;
+        }
+        if self.limit.is_some_and(|limit| due.max(played) >= limit) {
+            (self.source, self.open) = (None, None);
+            return false;
+        }
+        let early = due.saturating_sub(played);
         if !early.is_zero() {
-            return (self.sleep)(early);
+            (self.sleep)(early);
         }
-        let late = now.since(due);
-        if late > DEBT {
-            start.0 += late;
-        }
+        true
     }
 }
 
 impl FrameSource for Pace {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-        while self.skip > 0 {
-            self.skip -= 1;
-            if self.next()?.is_none() {
-                return Ok(None);
-            }
-        }
-        let Some(mut picture) = self.next()? else { return Ok(None) };
-        let time = self.time(&picture);
-        if self.limit.is_some_and(|limit| time >= limit) {
-            (self.source, self.open) = (None, None);
+        let next = match self.offset {
+            Some(offset) => self.seek(offset),
+            None => self.next(),
+        };
+        let pts = match &next {
+            Ok(Some(picture)) => picture.pts,
+            // The picture has a place in a schedule, even if it was lost.
+            Err(e) if e.class() == ErrorClass::Skip && self.rate.is_some() => None,
+            _ => return next,
+        };
+        self.offset = None;
+        let time = self.time(pts);
+        if !self.wait(time) {
             return Ok(None);
         }
-        self.wait(time);
         (self.given, self.last) = (self.given + 1, time);
-        if self.open.is_some() {
+        let mut next = next;
+        if let (Ok(Some(picture)), true) = (&mut next, self.open.is_some()) {
             picture.pts = Some(time);
         }
-        Ok(Some(picture))
+        next
     }
 
     fn info(&self) -> &SourceInfo {
@@ -208,7 +287,9 @@ impl FrameSource for Pace {
 
 #[cfg(test)]
 mod tests {
-    use passerby_testkit::{ScriptedSource, SimulatedClock, Step};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use passerby_testkit::{ScriptedSource, SimulatedClock, Step, suite};
 
     use super::*;
 
@@ -246,13 +327,28 @@ mod tests {
         let mut own = on(&clock, Pace::new(script(3), None, arc.clone()));
         assert_eq!(times(&clock, &mut own, 9), [(200, 0), (240, 40), (280, 80)]);
 
-        // 24 a second does not divide a second: after 100,000 pictures the last is where it must be.
-        let mut long = on(&clock, Pace::looped(|| Ok(script(7)), Some(24.0), arc).unwrap());
-        let start = clock.now();
-        (0..=100_000).for_each(|_| assert!(long.next_picture().unwrap().is_some()));
-        let wanted = Duration::from_secs_f64(100_000.0 / 24.0);
-        let off = (clock.now().since(start).as_secs_f64() - wanted.as_secs_f64()).abs();
-        assert!(off < 1e-4, "{off}");
+        // Periods that are no whole number of nanoseconds: after 100,000 pictures each comes when it must.
+        for rate in [24.0, 30_000.0 / 1001.0] {
+            let mut long = on(&clock, Pace::looped(|| Ok(script(7)), Some(rate), arc.clone()).unwrap());
+            let start = clock.now();
+            for n in 0..=100_000 {
+                let pts = long.next_picture().unwrap().unwrap().pts;
+                let due = Duration::from_secs_f64(f64::from(n) / rate);
+                assert_eq!((pts, clock.now().since(start)), (Some(due), due));
+            }
+        }
+    }
+
+    #[test]
+    fn a_rate_beyond_reason_is_none() {
+        let clock = SimulatedClock::new();
+        for rate in [0.0, -1.0, 1e-30, 1e30, f64::NAN, f64::INFINITY] {
+            let mut pace = on(&clock, Pace::new(script(2), Some(rate), Arc::new(clock.clone())));
+            assert_eq!(pace.info().frame_rate, Some(25.0));
+            let start = clock.now();
+            times(&clock, &mut pace, 9);
+            assert_eq!(clock.now().since(start), 40 * MS);
+        }
     }
 
     #[test]
@@ -266,6 +362,40 @@ mod tests {
         clock.advance(5000 * MS);
         let seen: Vec<u128> = times(&clock, &mut pace, 3).into_iter().map(|t| t.0).collect();
         assert_eq!(seen, [5400, 5500, 5600]);
+        clock.advance(3030 * MS);
+        let seen: Vec<u128> = times(&clock, &mut pace, 3).into_iter().map(|t| t.0).collect();
+        assert_eq!(seen, [8630, 8700, 8800], "still in phase");
+    }
+
+    /// A source that is slow to make each picture.
+    struct Slow(Box<dyn FrameSource>, SimulatedClock, Duration);
+
+    impl FrameSource for Slow {
+        fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+            self.1.advance(self.2);
+            self.0.next_picture()
+        }
+        fn info(&self) -> &SourceInfo {
+            self.0.info()
+        }
+    }
+
+    #[test]
+    fn a_source_that_is_too_slow_is_never_much_more_than_a_second_late() {
+        let clock = SimulatedClock::new();
+        let slow = |ms: u32| Box::new(Slow(script(1000), clock.clone(), ms * MS));
+        let mut pace = on(&clock, Pace::new(slow(90), Some(10.0), Arc::new(clock.clone())));
+        let seen = times(&clock, &mut pace, 3);
+        assert_eq!(seen.iter().map(|t| t.0).collect::<Vec<_>>(), [90, 190, 290], "fast enough: in time");
+
+        let mut pace = on(&clock, Pace::new(slow(150), Some(10.0), Arc::new(clock.clone())));
+        let start = clock.now().0.as_millis() + 150;
+        let late = |n: u128, (now, _): (u128, u128)| now - start - n * 100;
+        let seen = times(&clock, &mut pace, 1000);
+        let total = late(999, seen[999]);
+        assert!(seen.windows(2).all(|w| w[1].0 - w[0].0 == 150), "as fast as it can, no faster");
+        assert_eq!(total, 999 * 50);
+        assert!(pace.moved >= Duration::from_millis(999 * 50) - DEBT, "{:?}", pace.moved);
     }
 
     #[test]
@@ -283,6 +413,84 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_is_in_pictures_or_time_and_goes_round() {
+        // Three pictures that differ in width, 40 ms apart.
+        let clip = || {
+            let steps = [Step::Damaged, Step::Picture(1, 8), Step::Picture(2, 8), Step::Picture(3, 8)];
+            Ok(Box::new(ScriptedSource::new(steps)) as Box<dyn FrameSource>)
+        };
+        let clock = SimulatedClock::new();
+        let first = |offset: &dyn Fn(Pace) -> Pace| {
+            let start = clock.now();
+            let pace = Pace::looped(clip, Some(10.0), Arc::new(clock.clone())).unwrap();
+            let picture = on(&clock, offset(pace)).next_picture().unwrap().unwrap();
+            assert_eq!((picture.pts, clock.now()), (Some(Duration::ZERO), start), "at once, from zero");
+            picture.image.width()
+        };
+        for (n, width) in [(1, 2), (2, 3), (3, 1), (5, 3), (u64::MAX, 1)] {
+            assert_eq!(first(&|p| p.offset(n)), width, "{n} pictures");
+        }
+        // As the times of the pictures are 0, 40, 80 ms; the step to the next loop is 100 ms.
+        for (ms, width) in [(0, 1), (1, 2), (40, 2), (41, 3), (80, 3), (81, 1), (180, 1), (200, 2), (1811, 2)]
+        {
+            assert_eq!(first(&|p| p.offset_time(ms * MS)), width, "{ms} ms");
+        }
+        first(&|p| p.offset_time(Duration::MAX));
+    }
+
+    #[test]
+    fn the_limit_counts_time_even_if_the_schedule_moved() {
+        let clock = SimulatedClock::new();
+        let pace = Pace::looped(|| Ok(script(3)), Some(10.0), Arc::new(clock.clone())).unwrap();
+        let mut pace = on(&clock, pace.limit(5000 * MS));
+        assert_eq!(times(&clock, &mut pace, 2).len(), 2);
+        clock.advance(4000 * MS);
+        let seen: Vec<u128> = times(&clock, &mut pace, 99).into_iter().map(|t| t.0).collect();
+        assert_eq!(seen, [4100, 4200, 4300, 4400, 4500, 4600, 4700, 4800, 4900]);
+        assert!(pace.next_picture().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_loop_is_gone_before_the_next_is_opened() {
+        struct Counted(Box<dyn FrameSource>, Arc<AtomicU32>);
+        impl FrameSource for Counted {
+            fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+                self.0.next_picture()
+            }
+            fn info(&self) -> &SourceInfo {
+                self.0.info()
+            }
+        }
+        impl Drop for Counted {
+            fn drop(&mut self) {
+                self.1.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let clock = SimulatedClock::new();
+        let open = Arc::new(AtomicU32::new(0));
+        let make = move || {
+            assert_eq!(open.fetch_add(1, Ordering::Relaxed), 0, "one at a time");
+            Ok(Box::new(Counted(script(2), open.clone())) as Box<dyn FrameSource>)
+        };
+        let mut pace = on(&clock, Pace::looped(make, None, Arc::new(clock.clone())).unwrap());
+        let seen: Vec<u128> = times(&clock, &mut pace, 50).into_iter().map(|t| t.1).collect();
+        assert_eq!(seen, (0..50).map(|n| 40 * n).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_played_file_keeps_the_contract_of_sources() {
+        let clock = SimulatedClock::new();
+        let tiny = || crate::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.mp4"));
+        let arc: Arc<dyn Clock> = Arc::new(clock.clone());
+        for rate in [None, Some(4.0)] {
+            assert_eq!(suite::source(on(&clock, Pace::new(tiny().unwrap(), rate, arc.clone()))), (10, 0));
+            let looped = Pace::looped(tiny, rate, arc.clone()).unwrap().limit(10_000 * MS);
+            let pictures = if rate.is_some() { 40 } else { 100 };
+            assert_eq!(suite::source(on(&clock, looped)), (pictures, 0));
+        }
+    }
+
+    #[test]
     fn errors_pass_through_and_an_empty_source_is_not_played_for_ever() {
         let clock = SimulatedClock::new();
         let arc = Arc::new(clock.clone());
@@ -292,10 +500,15 @@ mod tests {
             .map(|_| match pace.next_picture() {
                 Ok(Some(_)) => format!("picture at {}", clock.now().0.as_millis()),
                 Ok(None) => "end".into(),
-                Err(e) => format!("{:?}", e.class()),
+                Err(e) => format!("{:?} at {}", e.class(), clock.now().0.as_millis()),
             })
             .collect();
-        assert_eq!(seen, ["picture at 0", "Skip", "picture at 100", "Fatal", "end"]);
+        assert_eq!(seen, ["picture at 0", "Skip at 100", "picture at 200", "Fatal at 200", "end"]);
+
+        let lost = || Ok(Box::new(ScriptedSource::new([Step::Damaged])) as Box<dyn FrameSource>);
+        let mut lost = on(&clock, Pace::looped(lost, Some(10.0), arc.clone()).unwrap());
+        assert_eq!(lost.next_picture().unwrap_err().class(), ErrorClass::Skip);
+        assert!(lost.next_picture().unwrap_err().to_string().contains("no picture"));
 
         let mut empty = on(&clock, Pace::looped(|| Ok(script(0)), None, arc.clone()).unwrap());
         assert!(empty.next_picture().unwrap_err().to_string().contains("no picture"));

@@ -3,7 +3,7 @@
 //! An output pixel (y, x) is reached by the taps whose place is congruent to it modulo the stride. All pixels of one
 //! remainder see the same taps, so that each remainder is a convolution of its own whose outputs lie a stride apart.
 
-use crate::chain::frame;
+use crate::chain::{RUNS, frame};
 use crate::kernel::matmul::{Pixels, Weights, matmul};
 use crate::kernel::tile::Finish;
 use crate::op::{Conv, Shape};
@@ -61,6 +61,11 @@ impl Deconv {
         let rows = axis(window.stride.0, window.pads.top, window.dilation.0, window.kernel.0, output.height);
         let columns =
             axis(window.stride.1, window.pads.left, window.dilation.1, window.kernel.1, output.width);
+        let most = |axis: &[Vec<(usize, isize)>]| axis.iter().map(Vec::len).max().unwrap_or(0);
+        if most(&rows) * most(&columns) > RUNS {
+            let what = format!("more than {RUNS} taps reach a pixel");
+            return Err(GraphError::Setting { op: "deconv", what });
+        }
         // How far the taps reach beyond the map on either side.
         let beyond = |axis: &[Vec<(usize, isize)>], stride: usize, len: usize, out: usize| {
             let (mut low, mut high) = (0, 0);
@@ -93,10 +98,6 @@ impl Deconv {
                 let taps = pairs.iter().map(|((_, y), (_, x))| (place(*y, top), place(*x, left))).collect();
                 phases.push(Phase { weights, taps });
             }
-        }
-        if phases.iter().any(|phase| phase.taps.len() > crate::chain::RUNS) {
-            let what = format!("more than {} taps reach a pixel", crate::chain::RUNS);
-            return Err(GraphError::Setting { op: "deconv", what });
         }
         let border = [top, left, below, right];
         Ok(Self { input, output, stride: window.stride, border, phases, finish })
@@ -139,7 +140,7 @@ impl Deconv {
         for y in 0..self.output.height {
             for first in 0..self.stride.1.min(self.output.width) {
                 let phase = &self.phases[y % self.stride.0 * self.stride.1.min(self.output.width) + first];
-                let mut sources: [&[f32]; crate::chain::RUNS] = [&[]; crate::chain::RUNS];
+                let mut sources: [&[f32]; RUNS] = [&[]; RUNS];
                 for (source, (top, left)) in sources.iter_mut().zip(&phase.taps) {
                     *source = &map[(top + y / self.stride.0) * row + left * channels..];
                 }

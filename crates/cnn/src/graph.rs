@@ -80,6 +80,10 @@ const LARGEST: usize = 1 << 31;
 /// Rows or columns a window or pad may have: far beyond any use, and small enough that no sum of them overflows.
 const FARTHEST: usize = 1 << 20;
 
+/// Rows or columns that may be added on any side of a map, or as many as the map has where it is larger: more are all work and
+/// no picture.
+const WIDEST: usize = 256;
+
 impl Graph {
     /// A graph of an input alone, and that input. Items are given channel by channel.
     ///
@@ -96,7 +100,9 @@ impl Graph {
     /// # Panics
     /// If the value is of another graph with more operators.
     #[must_use]
+    #[track_caller]
     pub fn shape(&self, value: Value) -> Shape {
+        assert!(value.0 < self.nodes.len(), "a value of another graph");
         self.nodes[value.0].shape
     }
 
@@ -107,7 +113,12 @@ impl Graph {
     }
 
     /// Adds `value` to what a run gives; outputs are counted from 0 in the order of these calls.
+    ///
+    /// # Panics
+    /// As [`Graph::shape`].
+    #[track_caller]
     pub fn output(&mut self, value: Value, order: Order) {
+        assert!(value.0 < self.nodes.len(), "a value of another graph");
         self.outputs.push((value, order));
     }
 
@@ -318,11 +329,11 @@ impl Graph {
     /// # Errors
     /// [`GraphError::Setting`] where the result would be too large.
     pub fn pad(&mut self, x: Value, pads: Pads, channels: usize, value: f32) -> Result<Value, GraphError> {
-        check_pads("pad", &pads)?;
+        let shape = self.shape(x);
+        check_pads("pad", shape, &pads)?;
         if channels > FARTHEST {
             return Err(GraphError::Setting { op: "pad", what: format!("{channels} more channels") });
         }
-        let shape = self.shape(x);
         let shape = Shape {
             channels: shape.channels + channels,
             height: shape.height + pads.top + pads.bottom,
@@ -375,11 +386,11 @@ fn check_conv(op: &'static str, shape: Shape, conv: &Conv) -> Result<usize, Grap
     if !conv.bias.is_empty() {
         length(op, "bias", conv.channels, conv.bias.len())?;
     }
-    check_window(op, &conv.window)?;
+    check_window(op, shape, &conv.window)?;
     Ok(shape.channels / conv.groups)
 }
 
-fn check_window(op: &'static str, window: &Window) -> Result<(), GraphError> {
+fn check_window(op: &'static str, shape: Shape, window: &Window) -> Result<(), GraphError> {
     let sides = [window.kernel, window.stride, window.dilation];
     if sides.iter().any(|(rows, columns)| *rows == 0 || *columns == 0) {
         let what = format!("a window with a side, stride or dilation of 0: {window:?}");
@@ -388,19 +399,20 @@ fn check_window(op: &'static str, window: &Window) -> Result<(), GraphError> {
     if sides.iter().any(|(rows, columns)| *rows.max(columns) > FARTHEST) {
         return Err(GraphError::Setting { op, what: format!("a window too large: {window:?}") });
     }
-    check_pads(op, &window.pads)
+    check_pads(op, shape, &window.pads)
 }
 
-fn check_pads(op: &'static str, pads: &Pads) -> Result<(), GraphError> {
-    if [pads.top, pads.left, pads.bottom, pads.right].iter().any(|pad| *pad > FARTHEST) {
-        return Err(GraphError::Setting { op, what: format!("pads too large: {pads:?}") });
+fn check_pads(op: &'static str, shape: Shape, pads: &Pads) -> Result<(), GraphError> {
+    let (rows, columns) = (shape.height.max(WIDEST), shape.width.max(WIDEST));
+    if pads.top.max(pads.bottom) > rows || pads.left.max(pads.right) > columns {
+        return Err(GraphError::Setting { op, what: format!("pads too large for {shape}: {pads:?}") });
     }
     Ok(())
 }
 
 /// How many places a window has on a map.
 fn slide(op: &'static str, shape: Shape, window: &Window) -> Result<(usize, usize), GraphError> {
-    check_window(op, window)?;
+    check_window(op, shape, window)?;
     let (reach, pads) = (window.reach(), window.pads);
     let height = (shape.height + pads.top + pads.bottom).checked_sub(reach.0);
     let width = (shape.width + pads.left + pads.right).checked_sub(reach.1);

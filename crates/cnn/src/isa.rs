@@ -90,6 +90,13 @@ impl Isa {
         }
     }
 
+    /// Whether bytes multiply faster than f32, so that [`Plan::quantized`](crate::Plan::quantized) makes use of its ranges:
+    /// all do but `portable`.
+    #[must_use]
+    pub fn multiplies_bytes(self) -> bool {
+        self != Self::PORTABLE
+    }
+
     /// How many f32 a vector holds.
     pub(crate) fn lanes(self) -> usize {
         match self.0 {

@@ -119,7 +119,7 @@ pub struct Conv {
     pub bias: Vec<f32>,
 }
 
-/// A function of each number on its own.
+/// A function of each number on its own. What is no number (NaN) stays so.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Unary {
@@ -167,16 +167,16 @@ pub enum Binary {
     Sub,
     /// a * b
     Mul,
-    /// The larger.
+    /// The larger; of a number and what is none, the number.
     Max,
-    /// The smaller.
+    /// The smaller; of a number and what is none, the number.
     Min,
 }
 
 /// What a pooling window gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pool {
-    /// The largest number; what lies outside the map does not count.
+    /// The largest number; what lies outside the map or is no number does not count.
     Max,
     /// The mean of the numbers inside the map.
     Average,

@@ -37,6 +37,9 @@ pub(crate) struct Shared {
 impl Plan {
     /// Makes a graph ready to run with the instructions of `isa`.
     ///
+    /// What is no number (NaN) comes out where [`Graph::evaluate`] gives it. Only where a 3x3 convolution runs as `winograd`
+    /// are the outputs beside it, in the same four rows and columns, none either.
+    ///
     /// # Errors
     /// [`GraphError::NoOutput`] for a graph without one; [`GraphError::Setting`] for a transposed convolution of which more
     /// than 64 taps reach one pixel.
@@ -45,14 +48,16 @@ impl Plan {
     }
 
     /// As [`Plan::new`], with the convolutions that `ranges` names multiplying bytes: their inputs are turned into bytes
-    /// within the range, their weights into bytes channel by channel, sums are exact, and all else is computed in f32.
+    /// within the range, their weights into bytes channel by channel, sums are exact, and all else is computed in f32. An
+    /// input that is no number counts as the range's lowest. Where `isa` gains nothing by bytes
+    /// ([`Isa::multiplies_bytes`]) this is [`Plan::new`].
     ///
     /// # Errors
     /// As [`Plan::new`], and [`GraphError::Ranges`] for ranges of another graph. The sizes of maps do not matter: ranges are
     /// good for every input size of a network.
     pub fn quantized(graph: &Graph, isa: Isa, ranges: &Ranges) -> Result<Self, GraphError> {
         ranges.check(graph)?;
-        Self::with(graph, isa, Some(ranges))
+        Self::with(graph, isa, isa.multiplies_bytes().then_some(ranges))
     }
 
     fn with(graph: &Graph, isa: Isa, ranges: Option<&Ranges>) -> Result<Self, GraphError> {

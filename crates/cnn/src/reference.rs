@@ -165,14 +165,24 @@ fn deconv_at(map: &Map<'_>, conv: &Conv, c: usize, y: usize, x: usize) -> f32 {
     sum
 }
 
+/// The larger of a bound and a number; what is no number stays so.
+pub(crate) fn at_least(low: f32, x: f32) -> f32 {
+    if low > x { low } else { x }
+}
+
+/// The smaller of a bound and a number; what is no number stays so.
+fn at_most(high: f32, x: f32) -> f32 {
+    if high < x { high } else { x }
+}
+
 /// One number through a function.
 pub(crate) fn unary(function: &Unary, c: usize, x: f32) -> f32 {
     let of = |list: &[f32]| of_channel(list, c);
     match function {
-        Unary::Relu => x.max(0.0),
-        Unary::Clip(low, high) => x.max(*low).min(*high),
-        Unary::Leaky(slope) => x.max(0.0) + slope * x.min(0.0),
-        Unary::Prelu(slopes) => x.max(0.0) + of(slopes) * x.min(0.0),
+        Unary::Relu => at_least(0.0, x),
+        Unary::Clip(low, high) => at_most(*high, at_least(*low, x)),
+        Unary::Leaky(slope) => at_least(0.0, x) + slope * at_most(0.0, x),
+        Unary::Prelu(slopes) => at_least(0.0, x) + of(slopes) * at_most(0.0, x),
         Unary::Affine { scale, shift } => x * of(scale) + of(shift),
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Unary::Exp => x.exp(),

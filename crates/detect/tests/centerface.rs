@@ -88,7 +88,7 @@ fn what_is_not_centerface_is_told_by_name() {
     for i in at {
         renamed[i + 2] = b'x';
     }
-    let other = Model::from_bytes("other.onnx", &renamed).unwrap();
+    let other = Model::from_bytes("other.onnx", renamed).unwrap();
     let error = CenterFace::new(other, &small()).unwrap_err();
     assert!(matches!(error, LoadError::Interface { .. }));
     assert_eq!(error.to_string(), "other.onnx: not CenterFace: no output 540");

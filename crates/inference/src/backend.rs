@@ -21,7 +21,8 @@ pub enum Precision {
     #[default]
     Float,
     /// The pointwise convolutions multiply bytes, which on processors with AVX-512 VNNI takes less than half of the time;
-    /// all else is in single precision. Needs a network with ranges: [`Model::with_ranges`](crate::Model::with_ranges).
+    /// all else is in single precision, and so is everything with instructions that gain nothing by bytes (`portable`).
+    /// Needs a network with ranges: [`Model::with_ranges`](crate::Model::with_ranges).
     Int8,
 }
 

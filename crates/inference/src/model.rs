@@ -1,11 +1,13 @@
 //! A network: read, checked, and made ready once for each input shape.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use passerby_cnn::Ranges;
+use passerby_cnn::{Isa, Ranges};
+use tract_onnx::Onnx;
 use tract_onnx::prelude::{
     Framework, InferenceModel, InferenceModelExt, RunOptions, TypedModel, TypedRunnableModel,
 };
@@ -33,18 +35,42 @@ pub struct Model {
     engine: Engine,
     ranges: Option<Arc<Ranges>>,
     precision: Precision,
+    isa: Isa,
 }
 
 struct Shared {
     name: String,
     input: TensorSpec,
     outputs: Vec<TensorSpec>,
-    graph: InferenceModel,
+    onnx: Cow<'static, [u8]>,
+    /// As it was read, for the first plan. Later ones read it again: its weights are larger than the file, and a plan has
+    /// its own.
+    graph: Mutex<Option<InferenceModel>>,
     plans: Mutex<Vec<(Key, Arc<Plan>)>>,
 }
 
-/// What a plan is for: an item shape, an engine, and the ranges where it multiplies bytes.
-type Key = ([usize; 3], Engine, Option<Arc<Ranges>>);
+impl Shared {
+    /// The network as the file says it.
+    fn graph(&self) -> TractResult<InferenceModel> {
+        if let Some(graph) = self.graph.lock().take() {
+            return Ok(graph);
+        }
+        let engine = reader();
+        let mut proto = engine.proto_model_for_read(&mut &*self.onnx)?;
+        if let Some(graph) = &mut proto.graph {
+            half::widen(graph);
+        }
+        engine.model_for_proto_model(&proto)
+    }
+}
+
+/// What reads ONNX files.
+fn reader() -> Onnx {
+    tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true)
+}
+
+/// What a plan is for: an item shape, an engine and its instructions, and the ranges where it multiplies bytes.
+type Key = ([usize; 3], Engine, Isa, Option<Arc<Ranges>>);
 
 /// The network made ready for items of one shape, a batch of one at a time.
 pub(crate) struct Plan {
@@ -63,27 +89,35 @@ pub(crate) enum Runner {
 }
 
 impl Model {
-    /// Reads a network from the bytes of an ONNX file. `name` is what errors call it.
+    /// Reads a network from the bytes of an ONNX file, which the model keeps: give what is part of the program as it is,
+    /// and it is not copied. `name` is what errors call it.
     ///
     /// # Errors
     /// [`ModelError::Empty`], [`ModelError::NotOnnx`] for bytes that are no sound ONNX model,
     /// [`ModelError::Unsupported`] for an operator, number type or storage this crate has not, and
     /// [`ModelError::Inputs`] for a network without exactly one input. No bytes make it panic.
-    pub fn from_bytes(name: &str, onnx: &[u8]) -> Result<Self, ModelError> {
-        let model = || name.to_owned();
+    pub fn from_bytes(name: &str, onnx: impl Into<Cow<'static, [u8]>>) -> Result<Self, ModelError> {
+        let (onnx, model) = (onnx.into(), || name.to_owned());
         if onnx.is_empty() {
             return Err(ModelError::Empty { model: model() });
         }
         let not_onnx = |reason| ModelError::NotOnnx { model: model(), reason };
-        let engine = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
+        let engine = reader();
         let mut proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
         let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
         if let Some(graph) = &mut proto.graph {
             half::widen(graph);
         }
         let graph = guarded(|| engine.model_for_proto_model(&proto)).map_err(not_onnx)?;
-        let shared = Shared { name: model(), input, outputs, graph, plans: Mutex::default() };
-        Ok(Self { shared: Arc::new(shared), engine: Engine::Auto, ranges: None, precision: Precision::Float })
+        let (graph, plans) = (Mutex::new(Some(graph)), Mutex::default());
+        let shared = Shared { name: model(), input, outputs, onnx, graph, plans };
+        Ok(Self {
+            shared: Arc::new(shared),
+            engine: Engine::Auto,
+            ranges: None,
+            precision: Precision::Float,
+            isa: Isa::preferred(),
+        })
     }
 
     /// Reads a network from an ONNX file; errors call it by its path.
@@ -93,7 +127,7 @@ impl Model {
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|cause| ModelError::Io { path: path.into(), cause })?;
-        Self::from_bytes(&path.display().to_string(), &bytes)
+        Self::from_bytes(&path.display().to_string(), bytes)
     }
 
     /// What errors call the network.
@@ -120,6 +154,14 @@ impl Model {
     #[must_use]
     pub fn with_engine(&self, engine: Engine) -> Self {
         Self { engine, ..self.clone() }
+    }
+
+    /// The same network, shared, whose sessions on `passerby-cnn` use the vector instructions called `name` (`avx512`, `avx2`,
+    /// `neon`, `portable`) and not the fastest: to compare them. `None` where this processor has not them. Which a session
+    /// got is said by [`Session::backend`].
+    #[must_use]
+    pub fn with_isa(&self, name: &str) -> Option<Self> {
+        Some(Self { isa: Isa::named(name)?, ..self.clone() })
     }
 
     /// The same network, shared, with the ranges that a [`Calibration`] of it found, as text. Without them it computes in
@@ -160,7 +202,7 @@ impl Model {
         let (typed, _) = guarded(|| self.typed(item)).map_err(failed)?;
         let graph = guarded(|| Ok(lower(&typed))).map_err(failed)?;
         let graph = graph.map_err(|why| self.not_in_int8(why.to_string()))?;
-        let inner = passerby_cnn::Calibration::new(&graph, passerby_cnn::Isa::preferred());
+        let inner = passerby_cnn::Calibration::new(&graph, self.isa);
         Ok(Calibration::new(inner.map_err(|e| self.not_in_int8(e.to_string()))?))
     }
 
@@ -189,7 +231,7 @@ impl Model {
 
     /// The plan for a shape. Held under a lock while it is made, so that workers that start together make it once.
     fn plan(&self, item: [usize; 3]) -> Result<Arc<Plan>, ModelError> {
-        let key = (item, self.engine, self.ranges_in_use().cloned());
+        let key = (item, self.engine, self.isa, self.ranges_in_use().cloned());
         let mut plans = self.shared.plans.lock();
         if let Some((_, plan)) = plans.iter().find(|(other, _)| *other == key) {
             return Ok(Arc::clone(plan));
@@ -209,8 +251,9 @@ impl Model {
         let (typed, outputs) = guarded(|| self.typed(item)).map_err(failed)?;
         let (backend, runner) = match self.lowered(&typed) {
             Ok(plan) => {
-                let isa = plan.isa().name();
-                (Backend::Cnn { isa, precision: self.precision }, Runner::Cnn(plan))
+                let isa = plan.isa();
+                let precision = if isa.multiplies_bytes() { self.precision } else { Precision::Float };
+                (Backend::Cnn { isa: isa.name(), precision }, Runner::Cnn(plan))
             }
             Err(why) if self.precision == Precision::Int8 => return Err(self.not_in_int8(why.to_string())),
             Err(why) => {
@@ -229,7 +272,7 @@ impl Model {
     fn typed(&self, item: [usize; 3]) -> TractResult<(TypedModel, Vec<Vec<usize>>)> {
         let [c, h, w] = item;
         let fact = InferenceFact::dt_shape(DatumType::F32, tvec![1, c, h, w]);
-        let mut graph = self.shared.graph.clone();
+        let mut graph = self.shared.graph()?;
         graph.set_input_fact(0, fact)?;
         let typed = graph.into_typed()?;
         let mut outputs = Vec::new();
@@ -258,10 +301,9 @@ impl Model {
         };
         let plan = guarded(|| {
             let planned = lower(typed).map(|graph| {
-                let isa = passerby_cnn::Isa::preferred();
                 let plan = match self.ranges_in_use() {
-                    Some(ranges) => passerby_cnn::Plan::quantized(&graph, isa, ranges),
-                    None => passerby_cnn::Plan::new(&graph, isa),
+                    Some(ranges) => passerby_cnn::Plan::quantized(&graph, self.isa, ranges),
+                    None => passerby_cnn::Plan::new(&graph, self.isa),
                 };
                 plan.map_err(|e| uncovered(e.to_string()))
             });
@@ -309,5 +351,8 @@ mod tests {
         assert!(!Arc::ptr_eq(&first, &model.plan([3, 8, 8]).unwrap()));
         let asked = model.with_engine(Engine::Tract).plan([3, 8, 8]).unwrap();
         assert_eq!(asked.backend, Backend::Tract(Why::Asked));
+        let portable = model.with_isa("portable").unwrap().plan([3, 8, 8]).unwrap();
+        assert!(matches!(portable.backend, Backend::Cnn { isa: "portable", .. }), "{}", portable.backend);
+        assert!(model.with_isa("none such").is_none());
     }
 }

@@ -140,7 +140,7 @@ fn a_file_that_is_not_there_is_named() {
 
 /// Loads the bytes and, where they are a model, runs it: whatever comes of it, no panic does.
 fn survive(bytes: &[u8], item: [usize; 3]) {
-    match Model::from_bytes("hostile", bytes) {
+    match Model::from_bytes("hostile", bytes.to_vec()) {
         Err(error) => assert!(error.to_string().starts_with("hostile: "), "{error}"),
         Ok(model) => match model.session(item) {
             Err(error) => assert!(error.to_string().starts_with("hostile: "), "{error}"),
@@ -153,7 +153,7 @@ fn survive(bytes: &[u8], item: [usize; 3]) {
 
 #[test]
 fn truncated_and_damaged_models_are_errors() {
-    assert!(matches!(Model::from_bytes("hostile", &[]).unwrap_err(), ModelError::Empty { .. }));
+    assert!(matches!(Model::from_bytes("hostile", Vec::new()).unwrap_err(), ModelError::Empty { .. }));
     let whole = std::fs::read(data("conv.onnx")).unwrap();
     for len in 1..whole.len() {
         survive(&whole[..len], [3, 6, 5]);
@@ -175,7 +175,7 @@ fn damaged_settings_are_errors() {
     let axes = b"perm\x40\x00\x40\x02\x40\x03\x40\x01";
     let at = twice.windows(axes.len()).position(|bytes| bytes == axes).unwrap();
     twice[at + 9] = 2;
-    let error = Model::from_bytes("hostile", &twice).unwrap_err();
+    let error = Model::from_bytes("hostile", twice).unwrap_err();
     assert!(error.to_string().contains("no permutation"), "{error}");
 
     for name in ["attention", "averages", "deconv_cut", "linear", "uneven"] {
@@ -200,7 +200,7 @@ fn random_bytes_are_errors() {
                     (state >> 56) as u8
                 })
                 .collect();
-            assert!(Model::from_bytes("hostile", &bytes).is_err());
+            assert!(Model::from_bytes("hostile", bytes).is_err());
         }
     }
 }

@@ -9,7 +9,9 @@ use passerby_types::{CameraId, Clock, Timestamp};
 /// A call that has been running for long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StuckCall {
-    /// Which stage: `capture`, `detect`, `track` and so on.
+    /// Which stage: `capture`, `detect`, `track` and so on; `end` where the owners of identities and attributes are
+    /// told that tracks ended; `publish` where a subscriber that blocks does not take, or a
+    /// lossless camera waits for the sink.
     pub stage: &'static str,
     /// For which camera; of a batch, that of its first frame. `None` for the sink.
     pub camera: Option<CameraId>,

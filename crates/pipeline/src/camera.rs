@@ -30,6 +30,9 @@ pub(crate) struct Camera {
     attributes: HashMap<TrackId, Attributes>,
     /// What failed since it was asked for last.
     failures: Vec<StageError>,
+    /// The tracks that are visible now and who they are, to be written over.
+    keys: Vec<TrackKey>,
+    identities: Vec<Identity>,
 }
 
 /// The views of a frame that are worth a look.
@@ -75,6 +78,8 @@ impl Camera {
             can_classify: stages.classifier.is_some(),
             attributes: HashMap::new(),
             failures: Vec::new(),
+            keys: Vec::new(),
+            identities: Vec::new(),
         })
     }
 
@@ -169,23 +174,21 @@ impl Camera {
 
     /// Tells `people` of the frame's sightings and writes down who every track of the frame is.
     pub(crate) fn name(&mut self, people: &People, sightings: &[Sighting], observed: &mut [ObservedFace]) {
-        let visible: Vec<TrackKey> = observed.iter().map(|o| self.key(o.track)).collect();
-        match people.identify(sightings, &visible) {
-            None => {}
-            Some(Err(e)) => self.failures.push(e),
-            Some(Ok(identities)) => {
-                for (face, identity) in observed.iter_mut().zip(identities) {
-                    let small = face.face.is_some_and(|f| self.embeds.too_small(face.track, &f));
-                    let unseen = identity == Identity::Pending && small;
-                    face.identity = if unseen { Identity::Unidentified } else { identity };
-                }
-            }
+        self.keys.clear();
+        self.keys.extend(observed.iter().map(|o| TrackKey { camera: self.id, track: o.track }));
+        if let Err(e) = people.identify(sightings, &self.keys, &mut self.identities) {
+            self.failures.push(e);
+        }
+        for (face, &identity) in observed.iter_mut().zip(&self.identities) {
+            let small = face.face.is_some_and(|f| self.embeds.too_small(face.track, &f));
+            let unseen = identity == Identity::Pending && small;
+            face.identity = if unseen { Identity::Unidentified } else { identity };
         }
     }
 
     /// Tells `people` of sightings of an earlier frame, in which these tracks were visible.
     pub(crate) fn recognise(&mut self, people: &People, sightings: &[Sighting], visible: &[TrackKey]) {
-        self.failures.extend(people.identify(sightings, visible).and_then(Result::err));
+        self.failures.extend(people.identify(sightings, visible, &mut self.identities).err());
     }
 
     /// Adds one estimate to what is known of its track, unless that ended meanwhile.

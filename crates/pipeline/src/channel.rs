@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use passerby_types::{CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, StageError};
+use passerby_types::{CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, Shelf, StageError};
 
+use crate::gone::Gone;
 use crate::meter::Meter;
 use crate::queue::{BoundedQueue, WhenFull};
 
@@ -22,8 +23,8 @@ pub(crate) enum What {
     Detected { frame: Frame, faces: Vec<Face>, passage: Passage },
     /// The tracker alone moves its tracks over this one.
     Coasted { meta: FrameMeta, size: (u32, u32), passage: Passage },
-    /// Nothing of it will come; why is counted already.
-    Gone { _passage: Passage },
+    /// Nothing: look what is gone.
+    Wake,
     /// There are no more frames; this would have been the number of the next.
     End { seq: u64 },
 }
@@ -37,6 +38,12 @@ pub(crate) struct Channel {
     pub(crate) phase: u64,
     cadence: AtomicU64,
     pub(crate) inbox: BoundedQueue<Event>,
+    /// What its frames share their pictures by.
+    pub(crate) shelf: Shelf,
+    /// The places in the order that stay empty.
+    pub(crate) gone: Gone,
+    /// A `Wake` is in the inbox.
+    woken: AtomicBool,
     pub(crate) meter: Mutex<Meter>,
     window: usize,
     state: Mutex<State>,
@@ -60,14 +67,18 @@ impl Channel {
         window: usize,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        // Room for every frame that may be inside and for the end, so that nobody who hands one over ever waits.
-        let inbox = BoundedQueue::new("inbox", window + 1, WhenFull::Block, clock);
+        // Room for every frame that may be inside, the end and a wake, so that nobody who hands one over ever waits.
+        let inbox = BoundedQueue::new("inbox", window + 2, WhenFull::Block, clock);
         Self {
             id,
             lossless,
             phase,
             cadence: AtomicU64::new(1),
             inbox,
+            // Reader and follower are a step apart: more than that is never idle for long.
+            shelf: Shelf::new(window.min(16)),
+            gone: Gone::default(),
+            woken: AtomicBool::new(false),
             meter: Mutex::new(meter),
             window,
             state: Mutex::default(),
@@ -109,6 +120,19 @@ impl Channel {
     pub(crate) fn send(&self, order: u64, what: What) {
         // Closed only where the camera's thread is gone; then the frame's passage counts it as stopped.
         drop(self.inbox.push(Event { order, what }));
+    }
+
+    /// Nothing will come of this place in the order. Never waits.
+    pub(crate) fn skip(&self, order: u64) {
+        self.gone.add(order);
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.send(order, What::Wake);
+        }
+    }
+
+    /// The camera's own thread got the wake.
+    pub(crate) fn awake(&self) {
+        self.woken.store(false, Ordering::Release);
     }
 
     /// True where no frame is on its way.

@@ -114,10 +114,16 @@ impl<J: Send + 'static, R: Send + 'static> PriorityPool<J, R> {
         self.workers.stop_and_wait(timeout)
     }
 
-    /// As [`PriorityPool::join`] for a pool that others hold too, with what waits evicted at once.
-    pub(crate) fn stop_and_wait(&self, timeout: Duration) -> Vec<String> {
+    /// Takes no more jobs and evicts what waits; waits for nobody.
+    pub(crate) fn stop(&self) {
         self.queue.close();
         drop(self.queue.drain());
+        self.workers.stop();
+    }
+
+    /// As [`PriorityPool::join`] for a pool that others hold too, with what waits evicted at once.
+    pub(crate) fn stop_and_wait(&self, timeout: Duration) -> Vec<String> {
+        self.stop();
         self.workers.stop_and_wait(timeout)
     }
 }

@@ -23,8 +23,7 @@ impl Shot {
     /// Drops the frame, and tells its camera not to wait for it.
     pub(crate) fn lost(mut self, reason: DropReason) {
         self.passage.lost(reason);
-        let channel = Arc::clone(self.passage.channel());
-        channel.send(self.order, What::Gone { _passage: self.passage });
+        self.passage.channel().skip(self.order);
     }
 
     fn found(self, faces: Vec<Face>) {
@@ -34,24 +33,30 @@ impl Shot {
     }
 }
 
+/// Frames that a worker takes at once, each with its lane.
+type Batch = Vec<(u32, Shot)>;
+
 /// The frames of all cameras that wait for the detector.
 pub(crate) struct Waiting {
     pub(crate) lanes: Lanes<Shot>,
     /// How many a worker takes at once.
     batch: usize,
+    /// Empty batches, to be used again.
+    spare: Mutex<Vec<Batch>>,
 }
 
 impl Waiting {
     pub(crate) fn new(batch: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { lanes: Lanes::new("detect", clock), batch: batch.max(1) }
+        Self { lanes: Lanes::new("detect", clock), batch: batch.max(1), spare: Mutex::default() }
     }
 }
 
 impl Jobs for Waiting {
-    type Job = Vec<(u32, Shot)>;
+    type Job = Batch;
 
-    fn take(&self) -> Option<Self::Job> {
-        let mut batch = Vec::with_capacity(self.batch);
+    fn take(&self) -> Option<Batch> {
+        let spare = self.spare.lock().pop();
+        let mut batch = spare.unwrap_or_else(|| Vec::with_capacity(self.batch));
         self.lanes.take(self.batch, &mut batch).then_some(batch)
     }
 
@@ -67,51 +72,67 @@ pub(crate) fn worker(
     waiting: Arc<Waiting>,
     factory: StageFactory<dyn Detector>,
     made: &Mutex<Vec<Guard<dyn Detector>>>,
-) -> impl FnMut(Vec<(u32, Shot)>) + use<> {
-    let mut guard = made.lock().pop().unwrap_or_else(|| Guard::empty("detect", factory));
-    move |batch| {
-        let lanes: Vec<u32> = batch.iter().map(|(lane, _)| *lane).collect();
-        detect(&common, &mut guard, batch.into_iter().map(|(_, shot)| shot).collect());
-        lanes.into_iter().for_each(|lane| waiting.lanes.done(lane));
+) -> impl FnMut(Batch) + use<> {
+    let guard = made.lock().pop().unwrap_or_else(|| Guard::empty("detect", factory));
+    let mut worker = Worker { common, waiting, guard, frames: Vec::new() };
+    move |mut batch| {
+        worker.detect(&mut batch);
+        worker.waiting.spare.lock().push(batch);
         // A detector that fails every time is not rebuilt without a break; the other workers go on meanwhile.
-        let back_off = guard.back_off();
+        let back_off = worker.guard.back_off();
         if !back_off.is_zero() {
-            common.gate.sleep(back_off);
+            worker.common.gate.sleep(back_off);
         }
     }
 }
 
-/// Runs the detector on the frames. One that fails on several looks at each alone, so that one camera's frame does not
-/// cost another's.
-fn detect(common: &Common, guard: &mut Guard<dyn Detector>, shots: Vec<Shot>) {
-    let Some(first) = shots.first() else { return };
-    let (channel, meta) = (Arc::clone(first.passage.channel()), first.frame.meta);
-    let frames: Vec<Frame> = shots.iter().map(|shot| shot.frame.clone()).collect();
-    let (lists, busy) = common.seen("detect", &channel, frames.len(), || {
-        guard.call(|d| one_each("detect", &frames, d.detect(&frames)))
-    });
-    channel.meter.lock().report.rebuilt("detect", guard.take_failed());
-    for shot in &shots {
-        let share = busy / u32::try_from(shots.len()).unwrap_or(u32::MAX);
-        shot.passage.channel().meter.lock().report.spend("detect", 1, share);
-    }
-    drop(frames);
-    match lists {
-        Ok(lists) => {
-            for (shot, faces) in shots.into_iter().zip(lists) {
-                shot.passage.channel().meter.lock().report.faces += faces.len() as u64;
-                shot.found(faces);
-            }
+/// What a worker has at hand.
+struct Worker {
+    common: Arc<Common>,
+    waiting: Arc<Waiting>,
+    guard: Guard<dyn Detector>,
+    /// The frames that the detector is given. Empty between two calls.
+    frames: Vec<Frame>,
+}
+
+impl Worker {
+    /// Runs the detector on the frames, and leaves the batch empty. A detector that fails on several looks at each
+    /// alone, so that one camera's frame does not cost another's.
+    fn detect(&mut self, batch: &mut Batch) {
+        let Some((_, first)) = batch.first() else { return };
+        let Self { common, guard, frames, waiting } = self;
+        let (channel, meta) = (Arc::clone(first.passage.channel()), first.frame.meta);
+        frames.extend(batch.iter().map(|(_, shot)| shot.frame.clone()));
+        let (lists, busy) = common.seen("detect", &channel, frames.len(), || {
+            guard.call(|d| one_each("detect", frames, d.detect(frames)))
+        });
+        frames.clear();
+        channel.meter.lock().report.rebuilt("detect", guard.take_failed());
+        let share = busy / u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        for (_, shot) in batch.iter() {
+            shot.passage.channel().meter.lock().report.spend("detect", 1, share);
         }
-        Err(e) if shots.len() == 1 => {
-            let fatal = e.class() == ErrorClass::Fatal;
-            let e = e.at(&meta);
-            channel.meter.lock().fail(&e);
-            shots.into_iter().for_each(|shot| shot.lost(DropReason::StageFailed));
-            if fatal {
-                channel.fatal(e);
+        match lists {
+            Ok(lists) => {
+                for ((lane, shot), faces) in batch.drain(..).zip(lists) {
+                    shot.passage.channel().meter.lock().report.faces += faces.len() as u64;
+                    waiting.lanes.done(lane);
+                    shot.found(faces);
+                }
             }
+            Err(e) if batch.len() == 1 => {
+                let fatal = e.class() == ErrorClass::Fatal;
+                let e = e.at(&meta);
+                channel.meter.lock().fail(&e);
+                for (lane, shot) in batch.drain(..) {
+                    waiting.lanes.done(lane);
+                    shot.lost(DropReason::StageFailed);
+                }
+                if fatal {
+                    channel.fatal(e);
+                }
+            }
+            Err(_) => std::mem::take(batch).into_iter().for_each(|shot| self.detect(&mut vec![shot])),
         }
-        Err(_) => shots.into_iter().for_each(|shot| detect(common, guard, vec![shot])),
     }
 }

@@ -294,7 +294,9 @@ impl Flow {
         for (view, estimate) in views.iter().zip(estimates) {
             observed[view.place].estimate = estimate;
             if let Some(estimate) = &estimate {
+                let start = self.clock.now();
                 camera.learn(&self.people, view, estimate);
+                report.spend("fuse", 1, self.clock.now().since(start));
             }
         }
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use passerby_types::{
     Attributes, DropReason, Embedding, Face, Frame, FrameKind, FrameMeta, Observation, ObservedFace,
-    Sighting, StageError, TrackKey, TrackUpdate, TrackedFace,
+    Sighting, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
 };
 
 use crate::camera::{Camera, View, Views, seen};
-use crate::channel::{Channel, Passage, What};
+use crate::channel::{Channel, Event, Passage, What};
 use crate::common::{Common, is_set};
 use crate::desk::Outcome;
 use crate::looks::{Answer, Ask, Looks, Seen};
@@ -24,6 +24,8 @@ pub(crate) struct Follower {
     common: Arc<Common>,
     channel: Arc<Channel>,
     camera: Camera,
+    /// The number of the frame that comes next.
+    next: u64,
     /// `None` where there is no embedder.
     embeds: Option<Looks<Embedding>>,
     /// `None` where there is no classifier.
@@ -45,7 +47,11 @@ impl Follower {
         embeds: Option<Looks<Embedding>>,
         classifies: Option<Looks<Attributes>>,
     ) -> Self {
-        Self { common, channel, camera, embeds, classifies }
+        Self { common, channel, camera, next: 0, embeds, classifies }
+    }
+
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
     }
 
     /// Takes the camera's frames in order until they end, or until the camera is to stop and none is inside. This is
@@ -54,21 +60,28 @@ impl Follower {
         let wait = if self.channel.lossless { Duration::MAX } else { self.common.settings.reorder };
         let mut waiting = Reorder::new(self.common.settings.window(), wait);
         loop {
-            while let Some((_, what)) = waiting.pop(self.common.clock.now()) {
+            loop {
+                waiting.go_past(self.channel.gone.past(waiting.next()));
+                let Some((_, what)) = waiting.pop(self.common.clock.now()) else { break };
                 match what {
                     What::Detected { frame, faces, passage } => {
                         let size = (frame.image.width(), frame.image.height());
-                        self.one_frame(&frame.meta, size, Some((&frame, &faces)), passage);
+                        let meta = frame.meta;
+                        self.one_frame(&meta, size, Some((frame, faces)), passage);
                     }
                     What::Coasted { meta, size, passage } => self.one_frame(&meta, size, None, passage),
-                    What::Gone { .. } => {}
-                    What::End { seq } => return self.finish(seq),
+                    What::Wake => {}
+                    What::End { seq } => {
+                        self.next = seq;
+                        return self.finish();
+                    }
                 }
             }
             if self.channel.is_abandoned() || (self.channel.is_stopping() && self.channel.is_empty()) {
-                return self.finish(u64::MAX);
+                return self.finish();
             }
             match self.channel.inbox.pop_timeout(TICK) {
+                Popped::Item(Event { what: What::Wake, .. }) => self.channel.awake(),
                 Popped::Item(event) => {
                     let late = waiting.insert(event.order, event.what, self.common.clock.now());
                     if let Err(Late(What::Detected { mut passage, .. } | What::Coasted { mut passage, .. })) =
@@ -78,7 +91,7 @@ impl Follower {
                     }
                 }
                 Popped::Empty => {}
-                Popped::Closed => return self.finish(u64::MAX),
+                Popped::Closed => return self.finish(),
             }
         }
     }
@@ -88,11 +101,12 @@ impl Follower {
         &mut self,
         meta: &FrameMeta,
         size: (u32, u32),
-        detected: Option<(&Frame, &[Face])>,
+        detected: Option<(Frame, Vec<Face>)>,
         mut passage: Passage,
     ) {
         let common = Arc::clone(&self.common);
-        let faces = detected.map(|(_, faces)| faces);
+        self.next = meta.seq.saturating_add(1);
+        let faces = detected.as_ref().map(|(_, faces)| faces.as_slice());
         let update =
             common.timed("track", &self.channel, 1, || self.camera.track(meta, size, faces, &common.people));
         let TrackUpdate { tracks, ended } = match update {
@@ -101,6 +115,7 @@ impl Follower {
         };
         let mut observed: Vec<ObservedFace> = tracks.iter().map(seen).collect();
 
+        let kind = if detected.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
         let asked = detected.map_or(0, |(frame, _)| self.ask(frame, &tracks));
         let answers = if self.channel.lossless { self.wait_for(asked) } else { self.arrived() };
 
@@ -108,13 +123,14 @@ impl Follower {
         self.take_turn(meta.seq);
         self.take(answers, meta.seq, &mut observed);
         self.camera.describe(&mut observed);
-        self.camera.end(&ended, &common.people);
+        self.forget(&ended);
 
-        let kind = if detected.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
         passage.observed(kind, common.clock.now().since(meta.captured));
         let (width, height) = size;
         let observation = Observation { meta: *meta, width, height, kind, faces: observed, ended };
+        let running = common.calls.begin("publish", Some(self.channel.id));
         common.outlets.publish(observation, self.channel.lossless);
+        drop(running);
         common.turns.pass(self.channel.id, meta.seq);
         self.tell_failures();
     }
@@ -126,11 +142,12 @@ impl Follower {
         self.tell_failures();
     }
 
-    /// Asks for a look at the views of the frame that are worth one. Says how many.
-    fn ask(&mut self, frame: &Frame, tracks: &[TrackedFace]) -> usize {
+    /// Asks for a look at the views of the frame that are worth one, after which its picture may go. Says how many.
+    fn ask(&mut self, frame: Frame, tracks: &[TrackedFace]) -> usize {
         self.camera.can_embed = self.embeds.is_some() && !is_set(&self.common.embedding_stopped);
         self.camera.can_classify = self.classifies.is_some() && !is_set(&self.common.classifying_stopped);
-        let Views { embed, classify } = self.camera.views(frame, tracks, &self.common.chips);
+        let Views { embed, classify } = self.camera.views(&frame, tracks, &self.common.chips);
+        self.channel.shelf.take_back(frame.image);
         if embed.is_empty() && classify.is_empty() {
             return 0;
         }
@@ -235,7 +252,16 @@ impl Follower {
         for Answer { view, seen, .. } in answers.estimates {
             let Seen::Value(Some(estimate)) = seen else { continue };
             place(observed, &view, seq).into_iter().for_each(|face| face.estimate = Some(estimate));
-            self.camera.learn(&common.people, &view, &estimate);
+            common.timed("fuse", &self.channel, 1, || self.camera.learn(&common.people, &view, &estimate));
+        }
+    }
+
+    /// These tracks ended.
+    fn forget(&mut self, ended: &[TrackId]) {
+        if !ended.is_empty() {
+            let common = Arc::clone(&self.common);
+            let _running = common.calls.begin("end", Some(self.channel.id));
+            self.camera.end(ended, &common.people);
         }
     }
 
@@ -254,7 +280,7 @@ impl Follower {
     }
 
     /// The camera is done: what still comes back is learnt, and its tracks end.
-    fn finish(mut self, seq: u64) {
+    fn finish(mut self) {
         let patience = self.common.settings.stuck;
         let start = self.common.clock.now();
         let mut answers = self.arrived();
@@ -269,10 +295,12 @@ impl Follower {
                 self.note_estimate(outcome, &mut answers);
             }
         }
-        self.take_turn(seq);
-        self.take(answers, seq, &mut []);
+        self.take_turn(self.next);
+        self.take(answers, self.next, &mut []);
         let common = Arc::clone(&self.common);
+        let running = common.calls.begin("end", Some(self.channel.id));
         self.camera.end_all(&common.people);
+        drop(running);
         common.turns.leave(self.channel.id);
         self.tell_failures();
     }
@@ -334,6 +362,8 @@ fn place<'a>(observed: &'a mut [ObservedFace], view: &View, seq: u64) -> Option<
 impl Drop for Follower {
     fn drop(&mut self) {
         self.common.turns.leave(self.channel.id);
+        // Nobody takes what would still be read.
+        self.channel.stop();
         self.channel.inbox.close();
         // What is left names the channel, which would keep itself alive.
         drop(self.channel.inbox.drain());

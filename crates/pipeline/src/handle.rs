@@ -15,9 +15,9 @@ use crate::{PipelineError, Report, WhenFull, Written};
 const CLOSING: Duration = Duration::from_secs(60);
 /// The same where the handle is dropped without a stop.
 const DROPPED: Duration = Duration::from_secs(2);
-/// The share of a stop's time after which a camera that still has frames inside is given up, so that the writer gets
+/// The percentage of a stop's time after which a camera that still has frames inside is given up, so that the writer gets
 /// its part.
-const DRAIN: f64 = 0.7;
+const DRAIN: u32 = 70;
 
 /// What became of a pipeline.
 #[derive(Debug)]
@@ -76,8 +76,8 @@ impl Handle {
     /// more threads.
     pub fn add(&self, camera: CameraId, source: impl FrameSource + 'static) -> Result<(), PipelineError> {
         let source: Box<dyn FrameSource> = Box::new(source);
-        let (channel, memory) = self.shared.open(camera, &*source)?;
-        self.shared.run(channel, memory, source)
+        let follower = self.shared.open(camera, &*source)?;
+        self.shared.run(follower, source)
     }
 
     /// Lets a camera end after the frames that are inside, and waits so long at most. True where it has ended; false
@@ -128,7 +128,7 @@ impl Handle {
         self.stopped = true;
         let (shared, common) = (&*self.shared, &self.shared.common);
         let start = Instant::now();
-        let left = |share: f64| deadline.mul_f64(share).saturating_sub(start.elapsed());
+        let left = |share: u32| (deadline / 100).saturating_mul(share).saturating_sub(start.elapsed());
         let channels = shared.channels.read().clone();
 
         channels.iter().for_each(|channel| channel.stop());
@@ -136,37 +136,43 @@ impl Handle {
         for channel in &channels {
             if !channel.wait(Some(left(DRAIN))) {
                 channel.abandon();
+                common.turns.leave(channel.id);
             }
         }
         common.gate.stop();
         for channel in &channels {
             drop(shared.waiting.lanes.remove(channel.id.0));
         }
-        let mut abandoned = shared.stop_pools(|| left(0.8));
+        let mut abandoned = shared.stop_pools(|| left(80));
         common.outlets.close_writer();
-        let writers = shared.writer_thread.join(left(0.95));
+        let writers = shared.writer_thread.join(left(95));
         if !writers.is_empty() {
             common.outlets.abandon_writer();
         }
         abandoned.extend(writers);
         common.outlets.close();
-        abandoned.extend(shared.camera_threads.join(left(1.0)));
-        abandoned.extend(shared.monitor_thread.join(left(1.0)));
+        abandoned.extend(shared.camera_threads.join(left(100)));
+        abandoned.extend(shared.monitor_thread.join(left(100)));
         // A frame that a reader captured while its camera was being stopped is settled like the others.
         channels.iter().for_each(|channel| channel.abandon());
 
-        let figures = self.metrics().snapshot();
+        let mut figures = self.metrics().snapshot();
         let mut written = shared.written();
-        let reports = channels.iter().map(|channel| {
-            let mut report = std::mem::take(&mut channel.meter.lock().report);
-            report.wrote(&written);
-            report
-        });
-        let reports = reports.collect();
         // A writer that was left behind with observations in its hands: they are as good as lost.
         for counts in written.cameras.values_mut() {
             counts.lost = counts.offered.saturating_sub(counts.written);
         }
+        figures.written.clone_from(&written);
+        let reports = channels.iter().map(|channel| {
+            let mut meter = channel.meter.lock();
+            // The figures outlive the pipeline.
+            let figures = meter.report.figures();
+            let mut report = std::mem::replace(&mut meter.report, figures);
+            drop(meter);
+            report.wrote(&written);
+            report
+        });
+        let reports = reports.collect();
         Finished { reports, written, abandoned, figures }
     }
 }

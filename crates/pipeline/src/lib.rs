@@ -40,8 +40,11 @@ mod channel;
 mod common;
 mod desk;
 mod detection;
+#[cfg(feature = "metrics")]
+mod export;
 mod flow;
 mod follow;
+mod gone;
 mod governor;
 mod guard;
 mod handle;
@@ -73,6 +76,10 @@ mod writer;
 pub use attention::{Attention, Interest, Look, Policy};
 pub use calls::StuckCall;
 pub use desk::{Client, Outcome, PriorityPool};
+#[cfg(feature = "metrics")]
+pub use export::publish;
+#[cfg(feature = "prometheus")]
+pub use export::serve_prometheus;
 pub use flow::{Flow, FlowSettings};
 pub use governor::{CameraLoad, Decision, Governor, Limits, Load, Reason};
 pub use handle::{Finished, Handle};

@@ -42,10 +42,13 @@ pub(crate) type LookPool<T> = PriorityPool<Ask, Answer<T>>;
 /// One camera's access to it.
 pub(crate) type Looks<T> = Client<Ask, Answer<T>>;
 
+/// What a stage that looks at faces is asked.
+type Call<S, T> = fn(&mut S, &[FaceChip]) -> Result<Vec<Option<T>>, StageError>;
+
 /// What kind of look a pool takes.
 pub(crate) struct Kind<S: ?Sized, T> {
     pub(crate) stage: &'static str,
-    pub(crate) call: fn(&mut S, &[FaceChip]) -> Result<Vec<Option<T>>, StageError>,
+    pub(crate) call: Call<S, T>,
     /// Set where the stage asked to stop for good.
     pub(crate) stopped: fn(&Common) -> &AtomicBool,
 }
@@ -55,21 +58,20 @@ pub(crate) struct Kind<S: ?Sized, T> {
 /// # Errors
 /// What the factory says ([`StageError`] inside), or that there are no more threads.
 pub(crate) fn start<S: ?Sized + Send + 'static, T: Send + 'static>(
-    kind: Kind<S, T>,
+    kind: &Kind<S, T>,
     factory: &StageFactory<S>,
     workers: usize,
     capacity: usize,
     common: &Arc<Common>,
 ) -> Result<LookPool<T>, StageError> {
-    let made: Result<Vec<_>, _> =
-        (0..workers.max(1)).map(|_| Guard::new(kind.stage, factory.clone())).collect();
+    let workers = workers.max(1);
+    let (stage, call, stopped) = (kind.stage, kind.call, kind.stopped);
+    let made: Result<Vec<_>, _> = (0..workers).map(|_| Guard::new(stage, factory.clone())).collect();
     let (made, factory, common) = (Mutex::new(made?), factory.clone(), Arc::clone(common));
     let clock: Arc<dyn Clock> = Arc::clone(&common.clock);
-    let stage = kind.stage;
     let pool = PriorityPool::start(stage, workers, capacity, clock, move |_| {
-        let mut guard = made.lock().pop().unwrap_or_else(|| Guard::empty(kind.stage, factory.clone()));
+        let mut guard = made.lock().pop().unwrap_or_else(|| Guard::empty(stage, factory.clone()));
         let common = Arc::clone(&common);
-        let (stage, call, stopped) = (kind.stage, kind.call, kind.stopped);
         move |ask: Ask| {
             let seen = look(&common, &mut guard, stage, call, stopped(&common), &ask);
             let back_off = guard.back_off();
@@ -86,7 +88,7 @@ fn look<S: ?Sized, T>(
     common: &Common,
     guard: &mut Guard<S>,
     stage: &'static str,
-    call: fn(&mut S, &[FaceChip]) -> Result<Vec<Option<T>>, StageError>,
+    call: Call<S, T>,
     stopped: &AtomicBool,
     ask: &Ask,
 ) -> Seen<T> {

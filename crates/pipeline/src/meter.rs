@@ -55,6 +55,11 @@ impl Durations {
         self.0.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1));
     }
 
+    pub(crate) fn merge(&mut self, other: &Self) {
+        // All have the same bounds, so every value fits.
+        let _ = self.0.add(&other.0);
+    }
+
     pub(crate) fn quantiles(&self) -> Quantiles {
         let at = |q| Duration::from_micros(self.0.value_at_quantile(q));
         match self.0.len() {
@@ -184,5 +189,25 @@ impl StageMeters {
             let meter = meter.lock();
             (meter.time.calls > 0).then(|| (name, meter.time, meter.latency.quantiles()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_within_a_hundredth_and_add_up_over_cameras() {
+        let (mut low, mut high) = (Durations::default(), Durations::default());
+        assert_eq!(low.quantiles(), Quantiles::default());
+        (1..=500).for_each(|i| low.add(Duration::from_millis(i)));
+        (501..=1000).for_each(|i| high.add(Duration::from_millis(i)));
+        high.add(Duration::from_secs(3600));
+        low.merge(&high);
+        let q = low.quantiles();
+        let near = |a: Duration, ms: f64| (a.as_secs_f64() * 1e3 / ms - 1.0).abs() < 0.01;
+        assert_eq!(q.count, 1001);
+        assert!(near(q.p50, 501.0) && near(q.p95, 951.0) && near(q.p99, 991.0), "{q:?}");
+        assert!(near(q.max, 60_000.0), "what is longer than a minute counts as one: {q:?}");
     }
 }

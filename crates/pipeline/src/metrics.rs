@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use passerby_types::{CameraId, Ledger, Timestamp};
 
-use crate::meter::Quantiles;
+use crate::meter::{Durations, Quantiles};
 use crate::parallel::Shared;
 use crate::{Decision, PoolStats, QueueStats, Reason, StageTime, StuckCall, Written};
 
@@ -28,6 +28,8 @@ impl fmt::Debug for Metrics {
 pub struct Snapshot {
     /// When, on the pipeline's clock.
     pub at: Timestamp,
+    /// From capture until the observation left, of all frames of all cameras.
+    pub age: Quantiles,
     /// The cameras, in the order in which they were added, ended ones too.
     pub cameras: Vec<CameraSnapshot>,
     /// The queues: `detect` of each camera, `embed`, `classify`, `store`, and the subscribers'.
@@ -90,9 +92,11 @@ impl Metrics {
     pub fn snapshot(&self) -> Snapshot {
         let shared = &*self.shared;
         let channels = shared.channels.read();
+        let mut age = Durations::default();
         let cameras = channels.iter().map(|channel| {
             let ended = channel.has_ended();
             let meter = channel.meter.lock();
+            age.merge(&meter.age);
             CameraSnapshot {
                 camera: channel.id,
                 name: meter.report.name.clone(),
@@ -107,8 +111,9 @@ impl Metrics {
             }
         });
         let common = &shared.common;
-        let mut snapshot =
-            Snapshot { at: common.clock.now(), cameras: cameras.collect(), ..Snapshot::default() };
+        let cameras = cameras.collect();
+        let (at, age) = (common.clock.now(), age.quantiles());
+        let mut snapshot = Snapshot { at, age, cameras, ..Snapshot::default() };
         for channel in channels.iter() {
             let stats = shared.waiting.lanes.stats(channel.id.0);
             snapshot.queues.extend(stats.map(|stats| (format!("detect {}", channel.id), stats)));

@@ -47,6 +47,8 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
         let now = shared.common.clock.now();
         if now.since(monitor.last) >= TICK {
             monitor.decide(now);
+            #[cfg(feature = "metrics")]
+            crate::export::publish(&crate::Metrics { shared: Arc::clone(shared) }.snapshot());
         }
     }
 }

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use passerby_types::{Clock, Observation};
 
 use crate::Written;
 use crate::queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
 
+type Queue = BoundedQueue<Arc<Observation>>;
+
 /// Observations as they leave the pipeline, in order for each camera. Dropping it ends the subscription.
 pub struct Subscription {
-    queue: Arc<BoundedQueue<Arc<Observation>>>,
+    queue: Arc<Queue>,
 }
 
 impl Subscription {
@@ -49,23 +51,25 @@ impl Drop for Subscription {
 /// Where observations go.
 pub(crate) struct Outlets {
     clock: Arc<dyn Clock>,
-    subscribers: RwLock<Vec<Arc<BoundedQueue<Arc<Observation>>>>>,
+    /// A list that is replaced, never changed: a push that waits for its subscriber holds no lock.
+    subscribers: Mutex<Arc<[Arc<Queue>]>>,
     /// `None` where there is no sink.
     writer: Option<BoundedQueue<Observation>>,
-    /// What the writer's queue had no room for.
-    refused: Mutex<Written>,
+    /// What was meant for the writer, and what its queue had no room for.
+    meant: Mutex<Written>,
 }
 
 impl Outlets {
     pub(crate) fn new(clock: Arc<dyn Clock>, writer: Option<usize>) -> Self {
         let queue = |room| BoundedQueue::new("store", room, WhenFull::Block, Arc::clone(&clock));
         let writer = writer.map(queue);
-        Self { clock, subscribers: RwLock::default(), writer, refused: Mutex::default() }
+        Self { clock, subscribers: Mutex::default(), writer, meant: Mutex::default() }
     }
 
     pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
         let queue = Arc::new(BoundedQueue::new(name, capacity, when_full, Arc::clone(&self.clock)));
-        self.subscribers.write().push(Arc::clone(&queue));
+        let mut subscribers = self.subscribers.lock();
+        *subscribers = subscribers.iter().chain([&queue]).cloned().collect();
         Subscription { queue }
     }
 
@@ -74,27 +78,31 @@ impl Outlets {
     pub(crate) fn publish(&self, observation: Observation, lossless: bool) {
         let camera = observation.meta.camera;
         let mut gone = false;
-        {
-            let subscribers = self.subscribers.read();
-            let shared = (!subscribers.is_empty()).then(|| Arc::new(observation.clone()));
-            for (queue, shared) in subscribers.iter().zip(shared.iter().cycle()) {
-                gone |= matches!(queue.push(Arc::clone(shared)), Pushed::Closed(_));
+        let subscribers = self.subscribers();
+        if !subscribers.is_empty() {
+            let shared = Arc::new(observation.clone());
+            for queue in subscribers.iter() {
+                gone |= matches!(queue.push(Arc::clone(&shared)), Pushed::Closed(_));
             }
         }
         if gone {
-            self.subscribers.write().retain(|queue| !queue.is_closed());
+            let mut subscribers = self.subscribers.lock();
+            *subscribers = subscribers.iter().filter(|queue| !queue.is_closed()).cloned().collect();
         }
         let Some(writer) = &self.writer else { return };
+        self.meant.lock().of(camera).offered += 1;
         let pushed = if lossless {
             writer.push(observation)
         } else {
             writer.push_timeout(observation, Duration::ZERO)
         };
         if !matches!(pushed, Pushed::Queued) {
-            let mut refused = self.refused.lock();
-            refused.of(camera).offered += 1;
-            refused.of(camera).lost += 1;
+            self.meant.lock().of(camera).lost += 1;
         }
+    }
+
+    fn subscribers(&self) -> Arc<[Arc<Queue>]> {
+        Arc::clone(&self.subscribers.lock())
     }
 
     /// The next observation for the writer.
@@ -102,10 +110,10 @@ impl Outlets {
         self.writer.as_ref().map_or(Popped::Closed, |queue| queue.pop_timeout(timeout))
     }
 
-    /// What the writer never got is counted with what it did.
-    pub(crate) fn add_refused(&self, written: &mut Written) {
-        for (camera, counts) in &self.refused.lock().cameras {
-            written.of(*camera).offered += counts.offered;
+    /// Adds what the writer never got, or has not told of yet.
+    pub(crate) fn complete(&self, written: &mut Written) {
+        for (camera, counts) in &self.meant.lock().cameras {
+            written.of(*camera).offered = counts.offered;
             written.of(*camera).lost += counts.lost;
         }
     }
@@ -118,17 +126,14 @@ impl Outlets {
     /// Counts what waits for a writer that will not come back.
     pub(crate) fn abandon_writer(&self) {
         let waiting = self.writer.iter().flat_map(BoundedQueue::drain).collect::<Vec<_>>();
-        let mut refused = self.refused.lock();
-        for observation in waiting {
-            refused.of(observation.meta.camera).offered += 1;
-            refused.of(observation.meta.camera).lost += 1;
-        }
+        let mut meant = self.meant.lock();
+        waiting.iter().for_each(|observation| meant.of(observation.meta.camera).lost += 1);
     }
 
     /// Nothing more will come for anybody.
     pub(crate) fn close(&self) {
         self.close_writer();
-        self.subscribers.read().iter().for_each(|queue| queue.close());
+        self.subscribers().iter().for_each(|queue| queue.close());
     }
 
     pub(crate) fn writer_stats(&self) -> Option<QueueStats> {
@@ -136,6 +141,6 @@ impl Outlets {
     }
 
     pub(crate) fn subscriber_stats(&self) -> Vec<(String, QueueStats)> {
-        self.subscribers.read().iter().map(|queue| (queue.name().to_string(), queue.stats())).collect()
+        self.subscribers().iter().map(|queue| (queue.name().to_string(), queue.stats())).collect()
     }
 }

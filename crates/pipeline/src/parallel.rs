@@ -34,7 +34,7 @@ use crate::channel::Channel;
 use crate::common::{Common, Gate};
 use crate::detection::{self, Waiting};
 use crate::follow::Follower;
-use crate::guard::Guard;
+use crate::guard::{Guard, quietly};
 use crate::looks::{self, Kind, LookPool};
 use crate::meter::{Meter, StageMeters};
 use crate::outlets::Outlets;
@@ -161,8 +161,8 @@ impl Pipeline {
         for (id, source) in cameras {
             opened.push((handle.shared.open(id, &*source)?, source));
         }
-        for ((channel, camera), source) in opened {
-            handle.shared.run(channel, camera, source)?;
+        for (follower, source) in opened {
+            handle.shared.run(follower, source)?;
         }
         if let Some(sink) = sink {
             handle.shared.write_to(sink)?;
@@ -229,7 +229,7 @@ impl Shared {
         let embedding = stages
             .embedder
             .as_ref()
-            .map(|factory| looks::start(embed, factory, settings.embedders, settings.looks, &common));
+            .map(|factory| looks::start(&embed, factory, settings.embedders, settings.looks, &common));
         let classify = Kind {
             stage: "classify",
             call: <dyn Classifier>::classify,
@@ -238,7 +238,7 @@ impl Shared {
         let classifying = stages
             .classifier
             .as_ref()
-            .map(|factory| looks::start(classify, factory, settings.classifiers, settings.looks, &common));
+            .map(|factory| looks::start(&classify, factory, settings.classifiers, settings.looks, &common));
         Ok(Arc::new(Self {
             stages,
             waiting,
@@ -255,12 +255,8 @@ impl Shared {
         }))
     }
 
-    /// Makes a camera's place.
-    pub(crate) fn open(
-        &self,
-        id: CameraId,
-        source: &dyn FrameSource,
-    ) -> Result<(Arc<Channel>, Camera), PipelineError> {
+    /// Makes a camera's place. Where the follower is dropped without having run, the camera has ended.
+    pub(crate) fn open(&self, id: CameraId, source: &dyn FrameSource) -> Result<Follower, PipelineError> {
         let (common, info) = (&self.common, source.info());
         let settings = &common.settings;
         let camera = Camera::new(id, &self.stages, settings.flow.embed, settings.flow.classify)?;
@@ -282,26 +278,23 @@ impl Shared {
         let when_full = if info.live { crate::WhenFull::DropOldest } else { crate::WhenFull::Block };
         self.waiting.lanes.open(id.0, settings.queue, when_full);
         channels.push(Arc::clone(&channel));
-        Ok((channel, camera))
+        let embeds = self.embedding.as_ref().map(LookPool::client);
+        let classifies = self.classifying.as_ref().map(LookPool::client);
+        Ok(Follower::new(Arc::clone(common), channel, camera, embeds, classifies))
     }
 
     /// Starts a camera's two threads.
-    pub(crate) fn run(
-        &self,
-        channel: Arc<Channel>,
-        camera: Camera,
-        source: Box<dyn FrameSource>,
-    ) -> Result<(), PipelineError> {
-        let id = channel.id.0;
-        let embeds = self.embedding.as_ref().map(LookPool::client);
-        let classifies = self.classifying.as_ref().map(LookPool::client);
-        let follower =
-            Follower::new(Arc::clone(&self.common), Arc::clone(&channel), camera, embeds, classifies);
+    pub(crate) fn run(&self, follower: Follower, source: Box<dyn FrameSource>) -> Result<(), PipelineError> {
+        let channel = Arc::clone(follower.channel());
+        let (id, unread) = (channel.id.0, Arc::clone(&channel));
         self.thread(&self.camera_threads, &format!("track-{id}"), move || follower.follow())?;
         let (common, waiting) = (Arc::clone(&self.common), Arc::clone(&self.waiting));
-        self.thread(&self.camera_threads, &format!("capture-{id}"), move || {
-            reader::read(&common, &waiting, &channel, source);
-        })
+        let read = move || {
+            if let Err(panic) = quietly("capture", || reader::read(&common, &waiting, &channel, source)) {
+                channel.fatal(panic);
+            }
+        };
+        self.thread(&self.camera_threads, &format!("capture-{id}"), read).inspect_err(|_| unread.stop())
     }
 
     /// Starts the writer's thread.
@@ -328,12 +321,16 @@ impl Shared {
     /// What the sink took, and what never reached it.
     pub(crate) fn written(&self) -> Written {
         let mut written = self.written.lock().clone();
-        self.common.outlets.add_refused(&mut written);
+        self.common.outlets.complete(&mut written);
         written
     }
 
     /// Stops the pools: what waits for them is given up. Names the workers that do not come back in time.
     pub(crate) fn stop_pools(&self, timeout: impl Fn() -> Duration) -> Vec<String> {
+        // All end side by side: one that is stuck costs the others none of their time.
+        self.detection.stop();
+        self.embedding.iter().for_each(LookPool::stop);
+        self.classifying.iter().for_each(LookPool::stop);
         let mut stuck = self.detection.stop_and_wait(timeout());
         stuck.extend(self.embedding.iter().flat_map(|pool| pool.stop_and_wait(timeout())));
         stuck.extend(self.classifying.iter().flat_map(|pool| pool.stop_and_wait(timeout())));

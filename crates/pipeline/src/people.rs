@@ -1,5 +1,6 @@
 //! The two owners of meaning over all cameras: who a track is, and what is known of its age and gender.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -8,13 +9,20 @@ use passerby_types::{Attributes, Fuse, Identify, Identity, Sighting, StageError,
 use crate::Stages;
 use crate::guard::Guard;
 
-/// How long a camera waits for an owner that another camera's call is in. A sound call takes microseconds.
+/// How long a camera waits for an owner that another camera's call is in. A sound call takes microseconds. After that
+/// nobody waits for the owner until it is back.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who is who and how old, over all cameras. Every camera's thread asks here; one is let in at a time.
 pub(crate) struct People {
-    identify: Option<Mutex<Guard<dyn Identify>>>,
-    fuse: Option<Mutex<Guard<dyn Fuse>>>,
+    identify: Option<Owner<dyn Identify>>,
+    fuse: Option<Owner<dyn Fuse>>,
+}
+
+/// One owner, and whether it was waited for in vain.
+struct Owner<S: ?Sized> {
+    guard: Mutex<Guard<S>>,
+    away: AtomicBool,
 }
 
 impl People {
@@ -22,7 +30,7 @@ impl People {
     pub(crate) fn new(stages: &Stages) -> Result<Self, StageError> {
         let identify = stages.identify.clone().map(|f| Guard::new("identify", f)).transpose()?;
         let fuse = stages.fuse.clone().map(|f| Guard::new("fuse", f)).transpose()?;
-        Ok(Self { identify: identify.map(Mutex::new), fuse: fuse.map(Mutex::new) })
+        Ok(Self { identify: identify.map(Owner::new), fuse: fuse.map(Owner::new) })
     }
 
     /// True where somebody is identified.
@@ -30,21 +38,24 @@ impl People {
         self.identify.is_some()
     }
 
-    /// Takes the sightings of one frame and says who each of its visible tracks is. `None` where nobody is identified.
+    /// Takes the sightings of one frame and says in `out` who each of its visible tracks is: nothing where nobody is
+    /// identified, and after a failure.
     pub(crate) fn identify(
         &self,
         sightings: &[Sighting],
         visible: &[TrackKey],
-    ) -> Option<Result<Vec<Identity>, StageError>> {
-        let identify = self.identify.as_ref()?;
-        Some(enter("identify", identify).and_then(|mut guard| {
-            guard.call(|i| {
-                if !sightings.is_empty() {
-                    i.identify(sightings, visible);
-                }
-                Ok(visible.iter().map(|&key| i.identity(key)).collect())
-            })
-        }))
+        out: &mut Vec<Identity>,
+    ) -> Result<(), StageError> {
+        out.clear();
+        let Some(identify) = &self.identify else { return Ok(()) };
+        let done = identify.enter("identify")?.call(|i| {
+            if !sightings.is_empty() {
+                i.identify(sightings, visible);
+            }
+            out.extend(visible.iter().map(|&key| i.identity(key)));
+            Ok(())
+        });
+        done.inspect_err(|_| out.clear())
     }
 
     /// Adds one estimate to what is known of its track, and gives all that is.
@@ -55,19 +66,19 @@ impl People {
         quality: f32,
     ) -> Result<Option<Attributes>, StageError> {
         let Some(fuse) = &self.fuse else { return Ok(None) };
-        enter("fuse", fuse)?.call(|f| Ok(f.fuse(track, estimate, quality)))
+        fuse.enter("fuse")?.call(|f| Ok(f.fuse(track, estimate, quality)))
     }
 
     /// Lets both forget a track that ended. Gives what failed.
     pub(crate) fn end(&self, track: TrackKey) -> impl Iterator<Item = StageError> + use<> {
         let identify = self.identify.as_ref().map(|i| {
-            enter("identify", i)?.call(|i| {
+            i.enter("identify")?.call(|i| {
                 i.end(track);
                 Ok(())
             })
         });
         let fuse = self.fuse.as_ref().map(|f| {
-            enter("fuse", f)?.call(|f| {
+            f.enter("fuse")?.call(|f| {
                 f.end(track);
                 Ok(())
             })
@@ -77,18 +88,24 @@ impl People {
 
     /// The instances that failed since this was asked last, by stage.
     pub(crate) fn take_failed(&self) -> [(&'static str, u64); 2] {
-        let identify = self.identify.as_ref().and_then(|i| Some(i.try_lock()?.take_failed()));
-        let fuse = self.fuse.as_ref().and_then(|f| Some(f.try_lock()?.take_failed()));
+        let identify = self.identify.as_ref().and_then(|i| Some(i.guard.try_lock()?.take_failed()));
+        let fuse = self.fuse.as_ref().and_then(|f| Some(f.guard.try_lock()?.take_failed()));
         [("identify", identify.unwrap_or(0)), ("fuse", fuse.unwrap_or(0))]
     }
 }
 
-/// Waits for the owner. A call of another camera that does not come back costs this one the answer, not the frame.
-fn enter<'a, S: ?Sized>(
-    stage: &'static str,
-    owner: &'a Mutex<Guard<S>>,
-) -> Result<MutexGuard<'a, Guard<S>>, StageError> {
-    owner
-        .try_lock_for(PATIENCE)
-        .ok_or_else(|| StageError::skip(stage, "a call for another camera has not come back"))
+impl<S: ?Sized> Owner<S> {
+    fn new(guard: Guard<S>) -> Self {
+        Self { guard: Mutex::new(guard), away: AtomicBool::new(false) }
+    }
+
+    /// Waits for the owner. A call of another camera that does not come back costs this one the answer, not the frame.
+    fn enter(&self, stage: &'static str) -> Result<MutexGuard<'_, Guard<S>>, StageError> {
+        let away = self.away.load(Ordering::Relaxed);
+        let guard = self.guard.try_lock_for(if away { Duration::ZERO } else { PATIENCE });
+        if guard.is_some() == away {
+            self.away.store(!away, Ordering::Relaxed);
+        }
+        guard.ok_or_else(|| StageError::skip(stage, "a call for another camera has not come back"))
+    }
 }

@@ -219,7 +219,8 @@ impl WorkerPool {
         self.threads.join(timeout)
     }
 
-    fn stop(&self) {
+    /// Takes no more jobs; waits for nobody.
+    pub(crate) fn stop(&self) {
         self.shared.state.lock().stopped = true;
         self.shared.changed.notify_all();
         (self.close)();

@@ -62,7 +62,7 @@ fn hand_on(common: &Common, waiting: &Waiting, seq: u64, order: u64, picture: Pi
         channel.send(order, What::Coasted { meta, size, passage });
         return;
     }
-    let shot = Shot { frame: Frame { meta, image: Arc::new(image) }, order, passage };
+    let shot = Shot { frame: Frame { meta, image: channel.shelf.share(image) }, order, passage };
     match waiting.lanes.push(channel.id.0, shot) {
         Pushed::Queued => {}
         Pushed::Displaced(shot) | Pushed::Refused(shot) | Pushed::TimedOut(shot) => {

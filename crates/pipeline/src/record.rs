@@ -26,11 +26,12 @@ pub(crate) fn record(common: &Common, mut sink: Box<dyn Sink>, told: &Mutex<Writ
                 let rows = observation.faces.len();
                 timed(common, rows, || writer.offer(observation));
             }
-            Popped::Empty => writer.poll(),
+            Popped::Empty if writer.due() == Some(Duration::ZERO) => timed(common, 0, || writer.poll()),
+            Popped::Empty => {}
             Popped::Closed => break,
         }
         if calls != (writer.written().batches, writer.written().failures) {
-            told.lock().clone_from(writer.written());
+            told.lock().follow(writer.written());
         }
     }
     *told.lock() = timed(common, 0, || writer.finish());

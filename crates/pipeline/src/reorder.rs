@@ -110,6 +110,17 @@ impl<T> Reorder<T> {
         self.waiting.is_empty()
     }
 
+    /// The number that comes next.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Nothing comes before this number any more, unless it waits already.
+    pub(crate) fn go_past(&mut self, number: u64) {
+        let first = self.waiting.front().map_or(number, |waiting| waiting.seq.min(number));
+        self.next = self.next.max(first);
+    }
+
     /// All that waits, in order, with its numbers; what is missing in between is gone past. What the caller leaves in
     /// the iterator stays here.
     pub fn flush(&mut self) -> impl Iterator<Item = (u64, T)> + '_ {

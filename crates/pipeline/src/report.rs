@@ -52,7 +52,7 @@ pub struct Report {
     /// the tracker starts anew with each run, and where the picture's size changes, does not count.
     pub rebuilds: BTreeMap<&'static str, u64>,
     /// Time by stage, in the order in which a frame meets them: `capture`, `detect`, `track`, `embed`, `identify`,
-    /// `classify`, `store`.
+    /// `classify`, `fuse`, `store`.
     pub stages: Vec<(&'static str, StageTime)>,
     /// Faces detected.
     pub faces: u64,
@@ -76,6 +76,23 @@ impl Report {
         }
         self.error = Some(error.into());
         ControlFlow::Break(())
+    }
+
+    /// The same without what ended it.
+    pub(crate) fn figures(&self) -> Self {
+        Self {
+            camera: self.camera,
+            name: self.name.clone(),
+            ledger: self.ledger.clone(),
+            error: None,
+            notes: self.notes.clone(),
+            failures: self.failures.clone(),
+            rebuilds: self.rebuilds.clone(),
+            stages: self.stages.clone(),
+            faces: self.faces,
+            writes: self.writes,
+            sink_error: self.sink_error.clone(),
+        }
     }
 
     /// Takes what became of the camera's observations.

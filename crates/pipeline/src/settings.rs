@@ -63,7 +63,7 @@ impl PipelineSettings {
             workers = workers.max(*limits.workers.end());
             cadence = cadence.max(*limits.cadence.end());
         }
-        let detected = self.queue.max(1) + 2 * workers.max(1) * self.batch.max(1) + 2;
+        let detected = self.queue.max(1) + workers.max(1) * self.batch.max(1) + 2;
         detected.saturating_mul(usize::try_from(cadence.clamp(1, 64)).unwrap_or(64))
     }
 }

@@ -60,8 +60,11 @@ impl Threads {
         let mut state = self.roll.state.lock();
         state.started += 1;
         let id = state.started;
+        // An ended thread keeps its stack until it is joined.
+        let running = state.running.clone();
         state.running.push((id, name.clone()));
         drop(state);
+        self.reap(id, &running);
 
         let roll = Arc::clone(&self.roll);
         let shown = name.clone();
@@ -89,19 +92,24 @@ impl Threads {
         let deadline = Deadline::after(timeout);
         let mut state = self.roll.state.lock();
         while !state.running.is_empty() && deadline.wait(&self.roll.ended, &mut state) {}
-        let running = state.running.clone();
+        let (started, running) = (state.started, state.running.clone());
         drop(state);
+        self.reap(started + 1, &running);
+        running.into_iter().map(|(_, name)| name).collect()
+    }
 
+    /// Joins the threads that were started before this one, all but these.
+    fn reap(&self, before: u64, running: &[(u64, String)]) {
         let mut handles = self.handles.lock();
-        let (left, ended): (Vec<_>, Vec<_>) =
-            handles.drain(..).partition(|(id, _)| running.iter().any(|(other, _)| other == id));
+        let (ended, left): (Vec<_>, Vec<_>) = handles
+            .drain(..)
+            .partition(|(id, _)| *id < before && !running.iter().any(|(other, _)| other == id));
         *handles = left;
         drop(handles);
         for (_, handle) in ended {
             // It has nothing left to do but to return, and its panic was told already.
             let _ = handle.join();
         }
-        running.into_iter().map(|(_, name)| name).collect()
     }
 
     /// The names of the threads that run, in the order they were started.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use passerby_types::CameraId;
 
-/// Lets lossless cameras in by rising (frame, camera). A camera that joins while others run starts at their frame.
+/// Lets lossless cameras in by rising (frame, camera). A camera that joins while others run starts at their frame; one
+/// that was waited for in vain is not waited for again before it comes.
 #[derive(Default)]
 pub(crate) struct Turns {
     state: Mutex<BTreeMap<CameraId, Place>>,
@@ -17,29 +18,42 @@ pub(crate) struct Turns {
 struct Place {
     first: u64,
     at: u64,
+    /// It was waited for in vain.
+    away: bool,
+}
+
+impl Place {
+    fn move_to(&mut self, seq: u64) {
+        (self.at, self.away) = (self.first.saturating_add(seq), false);
+    }
 }
 
 impl Turns {
     /// The camera takes part from now on.
     pub(crate) fn join(&self, camera: CameraId) {
         let mut state = self.state.lock();
-        let first = state.values().map(|p| p.at).min().unwrap_or(0);
-        state.insert(camera, Place { first, at: first });
+        let first = state.values().filter(|p| !p.away).map(|p| p.at).min().unwrap_or(0);
+        state.insert(camera, Place { first, at: first, away: false });
     }
 
     /// Waits until no other camera that takes part has an earlier frame to come, at most so long; then it is this
-    /// one's turn all the same, and the answer is false. A camera that does not take part has its turn at once.
+    /// one's turn all the same, and the answer is false. A camera that does not take part, or no more, has its turn at
+    /// once.
     pub(crate) fn wait(&self, camera: CameraId, seq: u64, patience: Duration) -> bool {
         let mut state = self.state.lock();
         let Some(place) = state.get_mut(&camera) else { return true };
-        place.at = place.first.saturating_add(seq);
+        place.move_to(seq);
         let mine = (place.at, camera);
         self.changed.notify_all();
         let end = Instant::now().checked_add(patience);
-        while state.iter().any(|(id, place)| (place.at, *id) < mine) {
+        let earlier = |(id, place): (&CameraId, &Place)| (place.at, *id) < mine && !place.away;
+        while state.contains_key(&camera) && state.iter().any(earlier) {
             match end {
                 Some(end) => {
                     if self.changed.wait_until(&mut state, end).timed_out() {
+                        let late = state.iter_mut().filter(|(id, place)| (place.at, **id) < mine);
+                        late.for_each(|(_, place)| place.away = true);
+                        self.changed.notify_all();
                         return false;
                     }
                 }
@@ -52,7 +66,7 @@ impl Turns {
     /// The camera is done with this frame.
     pub(crate) fn pass(&self, camera: CameraId, seq: u64) {
         if let Some(place) = self.state.lock().get_mut(&camera) {
-            place.at = place.first.saturating_add(seq).saturating_add(1);
+            place.move_to(seq.saturating_add(1));
             self.changed.notify_all();
         }
     }
@@ -82,14 +96,15 @@ mod tests {
             .map(|c| {
                 let (turns, order, frames) = (Arc::clone(&turns), Arc::clone(&order), frames[c].clone());
                 let camera = CameraId(u32::try_from(c).unwrap());
-                thread::spawn(move || {
+                let take = move || {
                     for seq in frames {
                         assert!(turns.wait(camera, seq, Duration::MAX));
                         order.lock().push((seq, camera.0));
                         turns.pass(camera, seq);
                     }
                     turns.leave(camera);
-                })
+                };
+                thread::Builder::new().spawn(take).unwrap()
             })
             .collect();
         threads.into_iter().for_each(|t| t.join().unwrap());
@@ -104,10 +119,12 @@ mod tests {
         turns.join(CameraId(0));
         turns.join(CameraId(1));
         assert!(!turns.wait(CameraId(1), 0, Duration::from_millis(1)));
+        assert!(turns.wait(CameraId(1), 1, Duration::MAX), "nor a second time");
         assert!(turns.wait(CameraId(0), 0, Duration::MAX));
         assert!(turns.wait(CameraId(7), 0, Duration::MAX), "takes no part");
+        assert!(!turns.wait(CameraId(1), 2, Duration::from_millis(1)), "it came, and is waited for again");
         turns.pass(CameraId(0), 9);
         turns.join(CameraId(2));
-        assert!(turns.wait(CameraId(1), 0, Duration::MAX), "one that joins late starts at the others' frame");
+        assert!(turns.wait(CameraId(1), 2, Duration::MAX), "one that joins late starts at the others' frame");
     }
 }

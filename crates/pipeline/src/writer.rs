@@ -62,6 +62,15 @@ impl Written {
         })
     }
 
+    /// Takes over what another says, which has the same cameras or more.
+    pub(crate) fn follow(&mut self, other: &Self) {
+        for (camera, counts) in &other.cameras {
+            *self.of(*camera) = *counts;
+        }
+        (self.batches, self.failures) = (other.batches, other.failures);
+        self.error.clone_from(&other.error);
+    }
+
     pub(crate) fn of(&mut self, camera: CameraId) -> &mut WriteCounts {
         self.cameras.entry(camera).or_default()
     }

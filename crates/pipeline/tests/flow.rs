@@ -107,7 +107,7 @@ fn every_frame_is_observed_in_order_with_what_is_known_of_it() {
     assert_eq!(looks(|o| o.faces[0].estimate.is_some()), [0, 6, 12, 18, 24]);
     assert_eq!(ended.load(Ordering::Relaxed), 1, "the last track ends with its camera");
     let names: Vec<_> = report.stages.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["capture", "detect", "track", "embed", "identify", "classify", "store"]);
+    assert_eq!(names, ["capture", "detect", "track", "embed", "identify", "classify", "fuse", "store"]);
 }
 
 #[test]

@@ -197,9 +197,8 @@ fn from_lossless_sources_comes_exactly_what_the_flow_gives_whatever_the_threads_
             let handle = pipeline.start_paused().unwrap();
             let all = handle.subscribe("test", 4, WhenFull::Block);
             handle.pause(false);
-            let taker = std::thread::spawn(move || {
-                std::iter::from_fn(|| all.recv()).map(|o| shown(&o)).collect::<Vec<_>>()
-            });
+            let take = move || std::iter::from_fn(|| all.recv()).map(|o| shown(&o)).collect::<Vec<_>>();
+            let taker = std::thread::Builder::new().spawn(take).unwrap();
             let finished = handle.finish();
             let seen = taker.join().unwrap();
             for (i, (a, b)) in seen.iter().zip(&expected).enumerate() {

@@ -5,9 +5,11 @@
 
 mod clock;
 mod fakes;
+mod faults;
 mod fixtures;
 pub mod suite;
 
 pub use clock::SimulatedClock;
 pub use fakes::{ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, Step};
+pub use faults::{Fault, FaultySource, Gate, SHAPES};
 pub use fixtures::{LAYOUTS, color_of, frame, meta, noise, shared, uniform};

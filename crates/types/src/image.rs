@@ -233,6 +233,11 @@ impl Image {
         Self::from_planes(layout, width, height, color, offsets, strides, pool.take(len))
     }
 
+    /// Gives the buffer back. No picture is left: for one that nobody sees again.
+    pub(crate) fn clear(&mut self) {
+        self.data = Vec::new().into();
+    }
+
     /// How the pixels lie in memory.
     #[must_use]
     pub fn layout(&self) -> PixelLayout {

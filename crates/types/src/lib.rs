@@ -42,6 +42,7 @@ mod image;
 mod ledger;
 mod observation;
 mod pool;
+mod shelf;
 mod stage;
 mod track;
 
@@ -57,6 +58,7 @@ pub use image::{Image, ImageError, PixelLayout, Plane, Region};
 pub use ledger::{DropReason, Ledger};
 pub use observation::{FrameKind, Observation, ObservedFace};
 pub use pool::{Buffer, FramePool, PoolStats};
+pub use shelf::Shelf;
 pub use stage::{
     Classifier, Detector, Embedder, FrameSource, Fuse, Identify, Sink, SourceInfo, StageFactory, Tracker,
 };

@@ -259,3 +259,37 @@ impl Tile for Strip<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sums of bytes are exact: but for the last scale and bias, every instruction set gives its twin's number.
+    #[test]
+    fn sums_equal_their_twin() {
+        let mut state = 1_u32;
+        let mut next = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223); // Numerical Recipes, 7.1
+            state >> 16
+        };
+        for (depth, channels, count) in [(4, 1, 1), (12, 17, 3), (64, 40, 30), (256, 48, 15), (512, 8, 29)] {
+            let weights: Vec<f32> = (0..depth * channels).map(|_| next() as f32 / 32768.0 - 1.0).collect();
+            let bias: Vec<f32> = (0..channels).map(|_| next() as f32 / 65536.0).collect();
+            let bytes: Vec<u8> = (0..depth * count).map(|_| (next() % 256) as u8).collect();
+            let of = |isa: Isa| {
+                let scale = Scale::of(-1.0, 2.0);
+                let weights = ByteWeights::new(isa, depth, &bias, scale, |k, c| weights[c * depth + k]);
+                let mut out = vec![0.0; count * channels];
+                dot(&weights, &Finish::default(), count, &bytes, None, &mut out);
+                out
+            };
+            let twin = of(Isa::PORTABLE);
+            for isa in Isa::available() {
+                let out = of(*isa);
+                for (a, b) in out.iter().zip(&twin) {
+                    assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{isa:?}: {a}, not {b}");
+                }
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ pub(crate) fn unary(function: &Unary, channels: usize, input: &[f32], out: &mut 
         out.iter_mut().zip(input).for_each(|(out, x)| *out = f(*x));
     };
     match function {
-        Unary::Relu => plain(|x| x.max(0.0), out),
+        Unary::Relu => plain(|x| reference::at_least(0.0, x), out),
         Unary::Square => plain(|x| x * x, out),
         Unary::Sqrt => plain(f32::sqrt, out),
         Unary::Recip => plain(f32::recip, out),

@@ -76,10 +76,11 @@ impl<S: Simd> Ending<S> {
     ) {
         // SAFETY: passed on to the caller.
         unsafe {
-            let [low, high] = self.before;
+            // What is no number stays so: it comes last wherever it is compared.
+            let within = |[low, high]: [S; 2], value: S| high.min(low.max(value));
             let mut value = match self.slope {
-                Some(slope) => value.min(S::zero()).mul_add(slope, value.max(S::zero())),
-                None => value.max(low).min(high),
+                Some(slope) => S::zero().min(value).mul_add(slope, S::zero().max(value)),
+                None => within(self.before, value),
             };
             if let Some(residual) = residual {
                 let residual = residual.as_ptr().add(place);
@@ -87,8 +88,7 @@ impl<S: Simd> Ending<S> {
                     Some(tail) => S::load_tail(residual, tail),
                     None => S::load(residual),
                 };
-                let [low, high] = self.after;
-                value = value.add(residual).max(low).min(high);
+                value = within(self.after, value.add(residual));
             }
             match tail {
                 Some(tail) => value.store_tail(out.add(place), tail),

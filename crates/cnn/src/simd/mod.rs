@@ -51,9 +51,9 @@ pub(crate) trait Simd: Copy {
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
-    /// The larger ones; `other` where `self` is no number.
+    /// The larger ones; `other` where either is no number.
     unsafe fn max(self, other: Self) -> Self;
-    /// The smaller ones; `other` where `self` is no number.
+    /// The smaller ones; `other` where either is no number.
     unsafe fn min(self, other: Self) -> Self;
 }
 

@@ -67,13 +67,14 @@ impl Simd for Neon {
     unsafe fn mul(self, other: Self) -> Self {
         Self(unsafe { vmulq_f32(self.0, other.0) })
     }
+    /// Compared and chosen: the instructions for this give the number where either is none, or none at all.
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
-        Self(unsafe { vmaxnmq_f32(self.0, other.0) })
+        Self(unsafe { vbslq_f32(vcgtq_f32(self.0, other.0), self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
-        Self(unsafe { vminnmq_f32(self.0, other.0) })
+        Self(unsafe { vbslq_f32(vcltq_f32(self.0, other.0), self.0, other.0) })
     }
 }
 

@@ -1,0 +1,249 @@
+//! The whole pipeline, end to end: what becomes of the frames of some cameras, and what it costs.
+//!
+//! ```text
+//! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-size WxH] [--cadence N|auto]
+//!                                 [--workers N] [--precision float|int8] [--soak S] [--json FILE] [VIDEO...]
+//! ```
+//! Without `--live` every video is read as fast as it can be and again and again, and nothing is dropped; with it each
+//! is a camera of that many frames a second. The videos are dealt out to the cameras in turn; without any it is the
+//! bundled clip. `--soak S` prints a line with the memory every S seconds.
+//!
+//! Prints one JSON object, of the same fields as the Python system's (`scripts/compare_baseline.sh`).
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its user")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lexopt::prelude::*;
+use passerby::capture::{self, Pace};
+use passerby::inference::Precision;
+use passerby::pipeline::{FlowSettings, Limits, Pipeline, PipelineSettings, Snapshot};
+use passerby::store::{Sqlite, SqliteSettings};
+use passerby::types::{
+    BoxError, CameraId, Clock, FrameSource, Picture, SourceError, SourceInfo, SystemClock,
+};
+use serde_json::{Value, json};
+
+/// How long the pipeline gets to come to its end.
+const CLOSING: Duration = Duration::from_secs(5);
+
+struct Args {
+    cameras: u32,
+    live: Option<f64>,
+    seconds: f64,
+    long_side: u32,
+    /// `None`: the governor decides.
+    cadence: Option<u64>,
+    workers: usize,
+    precision: Precision,
+    soak: Option<f64>,
+    json: Option<PathBuf>,
+    videos: Vec<PathBuf>,
+}
+
+fn main() -> Result<(), BoxError> {
+    let args = parse()?;
+    let result = run(&args)?;
+    println!("{result}");
+    if let Some(path) = &args.json {
+        fs::write(path, format!("{result}\n")).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn parse() -> Result<Args, BoxError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut args = Args {
+        cameras: 4,
+        live: None,
+        seconds: 20.0,
+        long_side: 480,
+        cadence: Some(1),
+        workers: cores,
+        precision: Precision::Int8,
+        soak: None,
+        json: None,
+        videos: Vec::new(),
+    };
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("cameras") => args.cameras = parser.value()?.parse()?,
+            Long("live") => args.live = Some(parser.value()?.parse()?),
+            Long("seconds") => args.seconds = parser.value()?.parse()?,
+            Long("detector-size") => {
+                let size = parser.value()?.string()?;
+                let (width, height) = size.split_once('x').ok_or("--detector-size: expected WxH")?;
+                args.long_side = width.parse::<u32>()?.max(height.parse()?);
+            }
+            Long("cadence") => {
+                let cadence = parser.value()?.string()?;
+                args.cadence = if cadence == "auto" { None } else { Some(cadence.parse()?) };
+            }
+            Long("workers") => args.workers = parser.value()?.parse()?,
+            Long("precision") => {
+                args.precision = match parser.value()?.string()?.as_str() {
+                    "float" => Precision::Float,
+                    "int8" => Precision::Int8,
+                    other => return Err(format!("--precision {other}: expected float or int8").into()),
+                }
+            }
+            Long("soak") => args.soak = Some(parser.value()?.parse()?),
+            Long("json") => args.json = Some(parser.value()?.into()),
+            // What cargo hands to every bench.
+            Long("bench") => {}
+            Value(video) => args.videos.push(video.into()),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    if args.videos.is_empty() {
+        args.videos.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/passersby.mp4"));
+    }
+    Ok(args)
+}
+
+fn run(args: &Args) -> Result<Value, BoxError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let mut settings = passerby::Settings::default();
+    settings.detector.long_side = args.long_side;
+    (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
+    let limits = Limits { workers: 1..=args.workers.max(1), ..Limits::default() };
+    let pipeline = PipelineSettings {
+        flow: FlowSettings { cadence: args.cadence.unwrap_or(1), ..FlowSettings::default() },
+        detectors: args.workers,
+        governor: args.cadence.is_none().then_some(limits),
+        ..PipelineSettings::default()
+    };
+    let folder = tempfile::tempdir()?;
+    let database = Sqlite::open(&folder.path().join("bench.sqlite"), SqliteSettings::default())?;
+    let mut pipeline =
+        Pipeline::new(passerby::stages(&settings)?, pipeline, Arc::clone(&clock)).sink(database);
+    for (number, video) in (0..args.cameras).zip(args.videos.iter().cycle()) {
+        let video = video.clone();
+        let open = move || capture::open(&video);
+        pipeline = match args.live {
+            Some(rate) => {
+                pipeline.camera(CameraId(number), Pace::looped(open, Some(rate), Arc::clone(&clock))?)
+            }
+            None => pipeline.camera(CameraId(number), Again::new(open)?),
+        };
+    }
+
+    let (start, before) = (Instant::now(), cpu());
+    let handle = pipeline.start()?;
+    while start.elapsed().as_secs_f64() < args.seconds {
+        let left = args.seconds - start.elapsed().as_secs_f64();
+        std::thread::sleep(Duration::from_secs_f64(args.soak.unwrap_or(left).min(left).max(0.0)));
+        if args.soak.is_some() {
+            let ledger = handle.metrics().snapshot().ledger();
+            eprintln!(
+                "{:.0} s: {} MiB, {} threads, {} captured, {} dropped",
+                start.elapsed().as_secs_f64(),
+                status("VmRSS:") / 1024,
+                status("Threads:"),
+                ledger.captured,
+                ledger.dropped_total()
+            );
+        }
+    }
+    let (figures, took, used) = (handle.metrics().snapshot(), start.elapsed().as_secs_f64(), cpu() - before);
+    let finished = handle.stop(CLOSING);
+    for report in &finished.reports {
+        report.notes.iter().for_each(|note| eprintln!("pipeline: {note}"));
+        if let Some(e) = &report.error {
+            return Err(format!("{}: {e}", report.camera).into());
+        }
+    }
+    Ok(summary(args, &figures, took, used, &finished.abandoned))
+}
+
+/// The figures under the names that the Python system gives them, and more.
+fn summary(args: &Args, figures: &Snapshot, took: f64, used: f64, abandoned: &[String]) -> Value {
+    let round = |x: f64, digits: i32| (x * 10f64.powi(digits)).round() / 10f64.powi(digits);
+    let ledger = figures.ledger();
+    let done = |l: &passerby::types::Ledger| l.analysed + l.coasted;
+    let dropped: BTreeMap<&str, u64> = ledger.dropped.iter().map(|(reason, n)| (reason.name(), *n)).collect();
+    let ms = |d: Duration| round(d.as_secs_f64() * 1e3, 1);
+    let stages: BTreeMap<&str, Value> = figures
+        .stages
+        .iter()
+        .map(|s| {
+            let mean = s.time.busy.as_secs_f64() * 1e3 / s.time.items.max(1) as f64;
+            (s.stage, json!({"items": s.time.items, "ms_each": round(mean, 3), "p95_ms": ms(s.latency.p95)}))
+        })
+        .collect();
+    json!({
+        "channels": args.cameras,
+        "seconds": round(took, 2),
+        "live": args.live.unwrap_or(0.0),
+        "long": args.long_side,
+        "precision": if args.precision == Precision::Int8 { "int8" } else { "float" },
+        "workers": args.workers,
+        "captured": ledger.captured,
+        "analysed": ledger.analysed,
+        "coasted": ledger.coasted,
+        "dropped": ledger.dropped_total(),
+        "dropped_by_reason": dropped,
+        "in_flight": ledger.in_flight,
+        "faces": figures.cameras.iter().map(|c| c.faces).sum::<u64>(),
+        "fps": round(done(&ledger) as f64 / took, 2),
+        "fps_channel": figures.cameras.iter().map(|c| round(done(&c.ledger) as f64 / took, 2)).collect::<Vec<_>>(),
+        "age_ms": {"p50": ms(figures.age.p50), "p95": ms(figures.age.p95), "p99": ms(figures.age.p99)},
+        "cadence": figures.cameras.iter().map(|c| c.cadence).collect::<Vec<_>>(),
+        "cpu_s": round(used, 1),
+        "rss_mib": status("VmHWM:") / 1024,
+        "rows_lost": figures.written.total().lost,
+        "stages": stages,
+        "abandoned_threads": abandoned,
+    })
+}
+
+/// A file from its beginning again and again, as fast as it is asked for.
+struct Again {
+    open: Box<dyn FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send>,
+    source: Box<dyn FrameSource>,
+    info: SourceInfo,
+}
+
+impl Again {
+    fn new(
+        mut open: impl FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send + 'static,
+    ) -> Result<Self, SourceError> {
+        let source = open()?;
+        let info = source.info().clone();
+        Ok(Self { open: Box::new(open), source, info })
+    }
+}
+
+impl FrameSource for Again {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        if let Some(picture) = self.source.next_picture()? {
+            return Ok(Some(picture));
+        }
+        self.source = (self.open)()?;
+        self.source.next_picture()
+    }
+
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+}
+
+/// The CPU time of this process so far, in seconds (Linux's proc(5): `stat`, in hundredths). 0 where it is not told.
+fn cpu() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// A line of `/proc/self/status`: KiB for memory. 0 where it is not told.
+fn status(name: &str) -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}

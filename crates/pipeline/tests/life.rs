@@ -1,0 +1,354 @@
+//! A pipeline's life: it starts or says why not, is changed while it runs, and leaves nothing behind when it stops.
+
+mod support;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use passerby_pipeline::{Pipeline, PipelineError, PipelineSettings, Popped, Stages, WhenFull};
+use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder};
+use passerby_types::{CameraId, Observation, Sink, SinkError, StageError, SystemClock};
+use support::{Apart, Camera, Last, Latch, OneFace, Then, settled, stages, until};
+
+/// The tests count the threads of the process: one at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    none_left();
+    guard
+}
+
+/// The pipeline threads of the process.
+fn running() -> usize {
+    support::threads(&["capture-", "track-", "detect-", "embed-", "classify-", "store", "monitor"])
+}
+
+/// A thread that was told to end is gone soon; one that was joined is shown for a moment more.
+fn none_left() {
+    until("no thread is left", || running() == 0);
+}
+
+fn pipeline() -> Pipeline {
+    Pipeline::new(stages(|_| {}), PipelineSettings::default(), Arc::new(SystemClock::new()))
+}
+
+/// Counts what it takes and how often it is flushed.
+#[derive(Clone, Default)]
+struct Tally {
+    rows: Arc<AtomicU64>,
+    flushes: Arc<AtomicU64>,
+}
+
+impl Sink for Tally {
+    fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
+        self.rows.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn cameras_and_subscribers_come_and_go_while_it_runs() {
+    let _alone = alone();
+    let tally = Tally::default();
+    let handle = pipeline().camera(CameraId(0), Camera::live(100.0)).sink(tally.clone()).start().unwrap();
+    let first = handle.subscribe("first", 1000, WhenFull::DropOldest);
+    assert!(first.recv().is_some());
+
+    handle.add(CameraId(7), Camera::live(100.0)).unwrap();
+    handle.add(CameraId(3), Camera::file(50)).unwrap();
+    assert!(matches!(handle.add(CameraId(7), Camera::file(1)), Err(PipelineError::Taken(CameraId(7)))));
+    until("the new camera is observed", || first.recv().unwrap().meta.camera == CameraId(7));
+    let late = handle.subscribe("late", 1000, WhenFull::DropOldest);
+    assert!(handle.wait(CameraId(3), Some(LONG)), "a file ends by itself");
+    assert!(matches!(handle.add(CameraId(3), Camera::file(1)), Err(PipelineError::Taken(_))), "for good");
+    assert_eq!(handle.cameras(), [CameraId(0), CameraId(7)]);
+
+    assert!(handle.remove(CameraId(7), LONG));
+    assert!(!handle.remove(CameraId(8), LONG), "there is none");
+    assert!(!handle.wait(CameraId(8), Some(LONG)));
+    assert!(handle.remove(CameraId(7), Duration::ZERO), "it has ended already");
+    assert_eq!(handle.cameras(), [CameraId(0)]);
+    drop(first);
+    while late.try_recv().is_some() {}
+    assert_eq!(late.recv().unwrap().meta.camera, CameraId(0), "the others go on");
+
+    let finished = handle.stop(LONG);
+    settled(&finished);
+    assert_eq!(finished.abandoned, [""; 0]);
+    let cameras: Vec<_> = finished.reports.iter().map(|r| r.camera.0).collect();
+    assert_eq!(cameras, [0, 7, 3], "in the order in which they came");
+    assert_eq!(finished.reports[2].ledger.analysed, 50);
+    while late.recv().is_some() {}
+    assert!(matches!(late.recv_timeout(LONG), Popped::Closed));
+    let observed: u64 = finished.reports.iter().map(|r| r.ledger.analysed).sum();
+    assert_eq!(finished.written.total().written, observed);
+    assert_eq!((tally.rows.load(Ordering::Relaxed), tally.flushes.load(Ordering::Relaxed)), (observed, 1));
+    none_left();
+}
+
+#[test]
+fn a_pause_stops_the_readers_and_a_stop_ends_the_pause() {
+    let _alone = alone();
+    let handle = pipeline().camera(CameraId(0), Camera::live(200.0)).start_paused().unwrap();
+    let metrics = handle.metrics();
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(metrics.snapshot().ledger().captured, 0);
+    handle.pause(false);
+    until("frames come", || metrics.snapshot().ledger().captured > 3);
+    handle.pause(true);
+    // One picture may be on its way.
+    std::thread::sleep(Duration::from_millis(50));
+    let captured = metrics.snapshot().ledger().captured;
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(metrics.snapshot().ledger().captured, captured);
+
+    let start = Instant::now();
+    let finished = handle.stop(LONG);
+    assert!(start.elapsed() < LONG / 4);
+    settled(&finished);
+    assert_eq!(finished.abandoned, [""; 0]);
+    assert_eq!(metrics.snapshot().ledger().in_flight, 0, "the figures outlive the pipeline");
+    none_left();
+}
+
+#[test]
+fn a_camera_can_be_removed_during_a_pause() {
+    let _alone = alone();
+    let handle = pipeline().camera(CameraId(0), Camera::file(9)).start_paused().unwrap();
+    assert!(handle.remove(CameraId(0), LONG));
+    assert_eq!(handle.finish().reports[0].ledger.captured, 0);
+    none_left();
+}
+
+#[test]
+fn a_stop_lets_what_is_inside_go_its_way() {
+    let _alone = alone();
+    let latch = Latch::default();
+    let wait = latch.clone();
+    let settings = PipelineSettings { detectors: 1, ..PipelineSettings::default() };
+    let clock = Arc::new(SystemClock::new());
+    let tally = Tally::default();
+    let handle = Pipeline::new(stages(move |_| wait.wait()), settings, clock)
+        .camera(CameraId(0), Camera::file(100))
+        .sink(tally.clone())
+        .start()
+        .unwrap();
+    let metrics = handle.metrics();
+    until("the queue fills", || metrics.snapshot().queues[0].1.depth == 2);
+    let opener = std::thread::Builder::new().spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        latch.open();
+    });
+    let finished = handle.stop(LONG);
+    settled(&finished);
+    let ledger = &finished.reports[0].ledger;
+    // One in the detector, two in the queue, one that waited for a place in it.
+    assert_eq!((ledger.captured, ledger.analysed), (4, 4), "{ledger:?}");
+    assert_eq!(tally.rows.load(Ordering::Relaxed), 4);
+    opener.unwrap().join().unwrap();
+    none_left();
+}
+
+#[test]
+fn a_handle_that_is_dropped_stops_everything() {
+    let _alone = alone();
+    let tally = Tally::default();
+    let handle = pipeline().camera(CameraId(0), Camera::live(200.0)).sink(tally.clone()).start().unwrap();
+    let (all, metrics) = (handle.subscribe("test", 4, WhenFull::DropOldest), handle.metrics());
+    assert!(all.recv().is_some());
+    drop(handle);
+    none_left();
+    while all.recv().is_some() {}
+    let ledger = metrics.snapshot().ledger();
+    assert_eq!((ledger.in_flight, tally.flushes.load(Ordering::Relaxed)), (0, 1));
+    assert_eq!(ledger.analysed, tally.rows.load(Ordering::Relaxed));
+    none_left();
+}
+
+#[test]
+fn any_deadline_is_fine() {
+    let _alone = alone();
+    for deadline in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let cameras = [Camera::live(200.0), Camera::file(1_000_000)];
+        let mut pipeline = pipeline().sink(Tally::default());
+        for (id, camera) in (0..).zip(cameras) {
+            pipeline = pipeline.camera(CameraId(id), camera);
+        }
+        let handle = pipeline.start().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        let start = Instant::now();
+        let finished = handle.stop(deadline);
+        assert!(start.elapsed() < LONG / 4);
+        settled(&finished);
+        assert!(finished.reports[1].ledger.captured > 0);
+        if deadline == Duration::MAX {
+            assert_eq!(finished.abandoned, [""; 0]);
+        }
+        // What was left behind ends by itself.
+        none_left();
+    }
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_behind() {
+    let _alone = alone();
+    fn fails<T>() -> Result<T, StageError> {
+        Err(StageError::fatal("test", "as told"))
+    }
+    let detector = || stages(|_| {}).with_detector(fails);
+    let tracker = || stages(|_| {}).with_tracker(fails);
+    let plain = || Stages::new(|| Ok(Box::new(OneFace(|_: &_| {}))), || Ok(Box::new(ByOrder::default())));
+    let embedder = || plain().identifying(fails, || Ok(Box::new(Apart::default())));
+    let identify = || plain().identifying(|| Ok(Box::new(FixedEmbedder)), fails);
+    let classifier = || {
+        plain()
+            .identifying(|| Ok(Box::new(FixedEmbedder)), || Ok(Box::new(Apart::default())))
+            .classifying(fails, || Ok(Box::new(Last)))
+    };
+    let fuse = || plain().classifying(|| Ok(Box::new(FixedClassifier::default())), fails);
+    for stages in [detector(), tracker(), embedder(), identify(), classifier(), fuse()] {
+        let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
+        let start = Instant::now();
+        let error = pipeline.camera(CameraId(0), Camera::live(9.0)).start().unwrap_err();
+        assert_eq!(error.to_string(), "test: as told");
+        none_left();
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+
+    let start = Instant::now();
+    let twice = pipeline()
+        .camera(CameraId(4), Camera::live(9.0))
+        .camera(CameraId(5), Camera::file(9))
+        .camera(CameraId(4), Camera::live(9.0));
+    assert!(matches!(twice.start(), Err(PipelineError::Taken(CameraId(4)))));
+    assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for cameras that never ran");
+    none_left();
+
+    // A camera that cannot be added leaves the others alone.
+    let made = Arc::new(AtomicU64::new(0));
+    let first_two = move || match made.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => Ok(Box::new(ByOrder::default()) as _),
+        _ => fails(),
+    };
+    let stages = stages(|_| {}).with_tracker(first_two);
+    let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
+    let handle = pipeline.camera(CameraId(0), Camera::file(5)).start().unwrap();
+    handle.add(CameraId(1), Camera::file(6)).unwrap();
+    assert!(matches!(handle.add(CameraId(2), Camera::file(7)), Err(PipelineError::Stage(_))));
+    let finished = handle.finish();
+    let analysed: Vec<_> = finished.reports.iter().map(|r| r.ledger.analysed).collect();
+    assert_eq!(analysed, [5, 6]);
+    none_left();
+}
+
+#[test]
+fn no_cameras_empty_cameras_and_many_cameras_are_fine() {
+    let _alone = alone();
+    let finished = pipeline().sink(Tally::default()).run().unwrap();
+    assert_eq!((finished.reports.len(), finished.abandoned.len()), (0, 0));
+
+    let finished = pipeline()
+        .camera(CameraId(0), Camera::file(0))
+        .camera(CameraId(1), Camera::live(9.0).frames(0, Then::End))
+        .camera(CameraId(2), Camera::live(9.0).frames(0, Then::Fail))
+        .run()
+        .unwrap();
+    settled(&finished);
+    let ends: Vec<_> = finished.reports.iter().map(|r| (r.ledger.captured, r.error.is_some())).collect();
+    assert_eq!(ends, [(0, false), (0, false), (0, true)]);
+    none_left();
+
+    let tally = Tally::default();
+    let mut pipeline = pipeline().sink(tally.clone());
+    for id in 0..40 {
+        let camera = if id % 2 == 0 { Camera::file(25) } else { Camera::live(25.0).frames(10, Then::End) };
+        pipeline = pipeline.camera(CameraId(id), camera);
+    }
+    let finished = pipeline.run().unwrap();
+    settled(&finished);
+    for report in &finished.reports {
+        let frames = if report.camera.0 % 2 == 0 { 25 } else { 10 };
+        assert_eq!(report.ledger.captured, frames, "{}", report.camera);
+        if frames == 25 {
+            assert_eq!(report.ledger.analysed, 25);
+        }
+    }
+    let observed: u64 = finished.reports.iter().map(|r| r.ledger.analysed).sum();
+    assert_eq!(tally.rows.load(Ordering::Relaxed), observed);
+    none_left();
+}
+
+#[test]
+fn five_hundred_lives_leave_neither_threads_nor_memory_behind() {
+    let _alone = alone();
+    let cycle = |deadline: Duration| {
+        let handle = pipeline()
+            .camera(CameraId(0), Camera::live(500.0))
+            .camera(CameraId(1), Camera::file(8))
+            .sink(Tally::default())
+            .start()
+            .unwrap();
+        let all = handle.subscribe("test", 4, WhenFull::DropOldest);
+        assert!(handle.wait(CameraId(1), Some(LONG)));
+        handle.add(CameraId(2), Camera::file(1)).unwrap();
+        let finished = handle.stop(deadline);
+        settled(&finished);
+        drop(all);
+    };
+    (0..50).for_each(|_| cycle(LONG));
+    none_left();
+    let before = resident();
+    (0..450).for_each(|_| cycle(LONG));
+    none_left();
+    let grown = resident().saturating_sub(before);
+    println!("{grown} kB more after 450 lives");
+    // A channel alone takes some 50 kB: this is a tenth of what would be if each life left one behind.
+    assert!(grown < 4096, "{grown} kB");
+}
+
+/// One pipeline in which cameras come and go keeps no thread of those that went.
+#[test]
+fn three_hundred_cameras_in_one_life_leave_no_threads_behind() {
+    let _alone = alone();
+    let handle = pipeline().camera(CameraId(0), Camera::live(50.0)).start().unwrap();
+    let settings = PipelineSettings::default();
+    let before = settings.detectors + settings.embedders + settings.classifiers + 3;
+    until("all run", || running() == before);
+    let mut mapped = 0;
+    for id in 1..=300 {
+        handle.add(CameraId(id), Camera::file(2)).unwrap();
+        assert!(handle.wait(CameraId(id), Some(LONG)));
+        if id == 30 {
+            mapped = size();
+        }
+    }
+    until("their threads end", || running() <= before);
+    // A thread that is not joined keeps its stack: two megabytes of addresses.
+    let grown = size().saturating_sub(mapped) / 1024;
+    println!("{grown} MB of addresses more after 270 cameras");
+    assert!(grown < 270, "{grown} MB");
+    settled(&handle.stop(LONG));
+    none_left();
+}
+
+/// The memory of the process in kB by Linux's `/proc/self/status`; 0 where the system does not say.
+fn status(key: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+}
+
+fn resident() -> u64 {
+    status("VmRSS")
+}
+
+fn size() -> u64 {
+    status("VmSize")
+}

@@ -1,0 +1,204 @@
+//! What a stage that is behind costs, frame by frame: which are dropped, which are kept, how far a file is read.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use passerby_pipeline::{Pipeline, PipelineSettings, Policy, Stages, WhenFull};
+use passerby_testkit::{ByOrder, uniform};
+use passerby_types::{
+    BBox, CameraId, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameSource, Picture,
+    PixelLayout, SourceError, SourceInfo, StageError, SystemClock,
+};
+use support::{Apart, Latch, OneFace, settled, stages, until};
+
+/// A camera that gives a picture whenever the test asks for one, and ends when the test hangs up.
+struct OnDemand(SourceInfo, Receiver<()>);
+
+impl OnDemand {
+    fn new(live: bool) -> (Self, SyncSender<()>) {
+        let (ask, asked) = sync_channel(1000);
+        (Self(SourceInfo { name: "on demand".into(), live, ..SourceInfo::default() }, asked), ask)
+    }
+}
+
+impl FrameSource for OnDemand {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        let image = uniform(PixelLayout::Gray8, 96, 96, 128);
+        Ok(self.1.recv().ok().map(|()| Picture { image, pts: None }))
+    }
+    fn info(&self) -> &SourceInfo {
+        &self.0
+    }
+}
+
+/// One detector that waits at each frame until the latch opens, and counts the frames it got.
+fn gated(latch: &Latch) -> (Stages, Arc<AtomicU64>) {
+    let (latch, begun) = (latch.clone(), Arc::new(AtomicU64::new(0)));
+    let count = Arc::clone(&begun);
+    let before = move |_: &Frame| {
+        count.fetch_add(1, Ordering::Relaxed);
+        latch.wait();
+    };
+    (stages(before), begun)
+}
+
+fn one_detector() -> PipelineSettings {
+    PipelineSettings { detectors: 1, ..PipelineSettings::default() }
+}
+
+#[test]
+fn a_live_camera_keeps_the_newest_frames_however_long_the_detector_takes() {
+    for pictures in [4, 6, 30, 300] {
+        let latch = Latch::default();
+        let (stages, begun) = gated(&latch);
+        let (camera, ask) = OnDemand::new(true);
+        let handle = Pipeline::new(stages, one_detector(), Arc::new(SystemClock::new()))
+            .camera(CameraId(0), camera)
+            .start_paused()
+            .unwrap();
+        let (all, metrics) = (handle.subscribe("test", 1000, WhenFull::Block), handle.metrics());
+        handle.pause(false);
+        ask.send(()).unwrap();
+        until("the first is being detected on", || begun.load(Ordering::Relaxed) == 1);
+        (1..pictures).for_each(|_| ask.send(()).unwrap());
+        until("all are read", || {
+            let ledger = metrics.snapshot().ledger();
+            ledger.captured == pictures && ledger.in_flight == 3
+        });
+        latch.open();
+        drop(ask);
+        let finished = handle.finish();
+        settled(&finished);
+        let seen: Vec<u64> = std::iter::from_fn(|| all.recv()).map(|o| o.meta.seq).collect();
+        assert_eq!(seen, [0, pictures - 2, pictures - 1]);
+        assert_eq!(finished.reports[0].ledger.dropped[&DropReason::QueueFull], pictures - 3);
+        assert_eq!(finished.figures.queues.iter().map(|(_, q)| q.dropped).max(), Some(0), "no other queue");
+    }
+}
+
+#[test]
+fn a_file_is_read_no_further_than_there_is_room_and_nothing_is_dropped() {
+    for cadence in [1, 3] {
+        let latch = Latch::default();
+        let (stages, begun) = gated(&latch);
+        let (camera, ask) = OnDemand::new(false);
+        let mut settings = one_detector();
+        settings.flow.cadence = cadence;
+        let handle = Pipeline::new(stages, settings, Arc::new(SystemClock::new()))
+            .camera(CameraId(0), camera)
+            .start()
+            .unwrap();
+        let metrics = handle.metrics();
+        (0..100).for_each(|_| ask.send(()).unwrap());
+        drop(ask);
+        // One in the detector, two in the queue, one more that was read and waits for room, and those between them.
+        let read = 3 * cadence + 1;
+        until("it is read so far", || metrics.snapshot().ledger().captured == read);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert_eq!(metrics.snapshot().ledger().captured, read, "and no further");
+        assert_eq!(begun.load(Ordering::Relaxed), 1);
+        latch.open();
+        let finished = handle.finish();
+        settled(&finished);
+        let ledger = &finished.reports[0].ledger;
+        assert_eq!((ledger.captured, ledger.dropped_total()), (100, 0));
+        assert_eq!(ledger.analysed, 100_u64.div_ceil(cadence));
+    }
+}
+
+/// One face, and from the second frame on two more, in frames of which each face is known by its place.
+struct Three;
+impl Detector for Three {
+    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+        let face = |i: u32| {
+            let bbox = BBox::from_xywh(1.0, 1.0, 31.0 + 10.0 * i as f32, 31.0 + 10.0 * i as f32);
+            Face::new(bbox, 0.9).with_landmarks(passerby_testkit::suite::frontal(bbox))
+        };
+        Ok(frames.iter().map(|f| (0..if f.meta.seq == 0 { 1 } else { 3 }).map(face).collect()).collect())
+    }
+}
+
+/// Waits until the latch opens; its embeddings tell how wide the chip was.
+struct Slow(Latch, Arc<AtomicU64>);
+impl Embedder for Slow {
+    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.wait();
+        Ok(chips.iter().map(|chip| Embedding::new(vec![chip.face.size(), 1.0]).ok()).collect())
+    }
+}
+
+#[test]
+fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
+    let (latch, begun) = (Latch::default(), Arc::new(AtomicU64::new(0)));
+    let (wait, count) = (latch.clone(), Arc::clone(&begun));
+    let stages = Stages::new(|| Ok(Box::new(Three)), || Ok(Box::new(ByOrder::default()))).identifying(
+        move || Ok(Box::new(Slow(wait.clone(), Arc::clone(&count)))),
+        || Ok(Box::new(Apart::default())),
+    );
+    let mut settings = PipelineSettings { embedders: 1, looks: 2, ..one_detector() };
+    settings.flow.embed = Policy::ALWAYS;
+    let (camera, ask) = OnDemand::new(true);
+    let handle = Pipeline::new(stages, settings, Arc::new(SystemClock::new()))
+        .camera(CameraId(0), camera)
+        .start()
+        .unwrap();
+    let metrics = handle.metrics();
+    ask.send(()).unwrap();
+    until("one look is taken", || begun.load(Ordering::Relaxed) == 1);
+    until("the frame is through", || metrics.snapshot().ledger().analysed == 1);
+    let queue = |name: &str| {
+        let queues = metrics.snapshot().queues;
+        queues.into_iter().find(|(n, _)| n == name).map(|(_, stats)| stats).unwrap()
+    };
+    assert_eq!((queue("embed").pushed, queue("embed").depth), (1, 0));
+    // Of three more looks those at the two new tracks are more urgent than another one at the first.
+    ask.send(()).unwrap();
+    until("the second frame is through", || metrics.snapshot().ledger().analysed == 2);
+    let stats = queue("embed");
+    assert_eq!((stats.pushed, stats.depth, stats.dropped), (4, 2, 1));
+    // Now no track is new: none of three looks takes another's place.
+    ask.send(()).unwrap();
+    until("the third frame is through", || metrics.snapshot().ledger().analysed == 3);
+    let stats = queue("embed");
+    assert_eq!((stats.pushed, stats.depth, stats.dropped), (7, 2, 4));
+    assert_eq!(metrics.snapshot().cameras[0].evicted, 4);
+    latch.open();
+    drop(ask);
+    let finished = handle.finish();
+    settled(&finished);
+    assert_eq!(finished.figures.cameras[0].evicted, 4);
+    assert_eq!(begun.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn a_subscriber_that_is_behind_loses_what_its_rule_says_and_counts_it() {
+    let (camera, ask) = OnDemand::new(false);
+    let handle = Pipeline::new(
+        Stages::new(|| Ok(Box::new(OneFace(|_: &Frame| {}))), || Ok(Box::new(ByOrder::default()))),
+        PipelineSettings::default(),
+        Arc::new(SystemClock::new()),
+    )
+    .camera(CameraId(0), camera)
+    .start()
+    .unwrap();
+    let old = handle.subscribe("keeps the newest", 3, WhenFull::DropOldest);
+    let new = handle.subscribe("keeps the oldest", 3, WhenFull::DropNewest);
+    let all = handle.subscribe("keeps all", 100, WhenFull::Block);
+    (0..20).for_each(|_| ask.send(()).unwrap());
+    drop(ask);
+    let finished = handle.finish();
+    let seen = |s: &passerby_pipeline::Subscription| -> Vec<u64> {
+        std::iter::from_fn(|| s.recv()).map(|o| o.meta.seq).collect()
+    };
+    assert_eq!((seen(&old), seen(&new), seen(&all).len()), (vec![17, 18, 19], vec![0, 1, 2], 20));
+    for (subscription, dropped) in [(&old, 17), (&new, 17), (&all, 0)] {
+        let stats = subscription.stats();
+        assert_eq!((stats.pushed, stats.dropped, stats.depth), (20, dropped, 0));
+    }
+    let told = finished.figures.queues.iter().filter(|(name, _)| name.starts_with("keeps"));
+    assert_eq!(told.map(|(_, stats)| stats.dropped).collect::<Vec<_>>(), [17, 17, 0]);
+}

@@ -1,0 +1,313 @@
+//! Calls that do not come back: they are told of, the other cameras go on, and a stop does not wait for them.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use passerby_pipeline::{Handle, Metrics, Pipeline, PipelineSettings, Stages, WhenFull};
+use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder};
+use passerby_types::{
+    Attributes, CameraId, Classifier, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta,
+    Fuse, Identify, Identity, Observation, Sighting, Sink, SinkError, StageError, SystemClock, TrackKey,
+    TrackUpdate, Tracker,
+};
+use support::{Apart, Camera, Last, Latch, OneFace, settled, until};
+
+const STUCK: Duration = Duration::from_millis(300);
+const RATE: f64 = 50.0;
+const SICK: CameraId = CameraId(0);
+
+/// The first call for camera 0 from its tenth frame on waits until the latch opens.
+#[derive(Clone, Default)]
+struct Trap {
+    latch: Latch,
+    sprung: Arc<AtomicBool>,
+}
+
+impl Trap {
+    fn pass(&self, camera: CameraId, late: bool) {
+        if camera == SICK && late && !self.sprung.swap(true, Ordering::Relaxed) {
+            self.latch.wait();
+        }
+    }
+}
+
+/// A stage behind a trap.
+struct Trapped<S>(S, Trap);
+
+impl<S: Tracker> Tracker for Trapped<S> {
+    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
+        self.1.pass(meta.camera, meta.seq >= 10);
+        self.0.update(meta, faces)
+    }
+}
+impl<S: Embedder> Embedder for Trapped<S> {
+    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+        chips.iter().for_each(|chip| self.1.pass(chip.meta.camera, true));
+        self.0.embed(chips)
+    }
+}
+impl<S: Classifier> Classifier for Trapped<S> {
+    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
+        chips.iter().for_each(|chip| self.1.pass(chip.meta.camera, true));
+        self.0.classify(chips)
+    }
+}
+impl<S: Identify> Identify for Trapped<S> {
+    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) -> Vec<Identity> {
+        sightings.iter().for_each(|s| self.1.pass(s.track.camera, true));
+        self.0.identify(sightings, visible)
+    }
+    fn identity(&self, track: TrackKey) -> Identity {
+        self.0.identity(track)
+    }
+    fn end(&mut self, track: TrackKey) {
+        self.0.end(track);
+    }
+}
+impl<S: Fuse> Fuse for Trapped<S> {
+    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) -> Option<Attributes> {
+        self.1.pass(track.camera, true);
+        self.0.fuse(track, estimate, quality)
+    }
+    fn end(&mut self, track: TrackKey) {
+        self.0.end(track);
+    }
+}
+impl<S: Sink> Sink for Trapped<S> {
+    fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
+        self.1.pass(SICK, true);
+        self.0.write(batch)
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.0.flush()
+    }
+}
+
+/// Takes everything.
+struct Void;
+impl Sink for Void {
+    fn write(&mut self, _: &[Observation]) -> Result<(), SinkError> {
+        Ok(())
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+/// All stages, this one behind the trap.
+fn stages(stage: &str, trap: &Trap) -> Stages {
+    let of = |name: &str| if stage == name { trap.clone() } else { sprung() };
+    let (detect, track, embed) = (of("detect"), of("track"), of("embed"));
+    let (identify, classify, fuse) = (of("identify"), of("classify"), of("fuse"));
+    let before = move |frame: &Frame| detect.pass(frame.meta.camera, frame.meta.seq >= 10);
+    Stages::new(
+        move || Ok(Box::new(OneFace(before.clone()))),
+        move || Ok(Box::new(Trapped(ByOrder::default(), track.clone()))),
+    )
+    .identifying(
+        move || Ok(Box::new(Trapped(FixedEmbedder, embed.clone()))),
+        move || Ok(Box::new(Trapped(Apart::default(), identify.clone()))),
+    )
+    .classifying(
+        move || Ok(Box::new(Trapped(FixedClassifier::default(), classify.clone()))),
+        move || Ok(Box::new(Trapped(Last, fuse.clone()))),
+    )
+}
+
+/// A trap that catches nothing.
+fn sprung() -> Trap {
+    let trap = Trap::default();
+    trap.sprung.store(true, Ordering::Relaxed);
+    trap
+}
+
+fn settings() -> PipelineSettings {
+    PipelineSettings { detectors: 2, stuck: STUCK, reorder: STUCK, ..PipelineSettings::default() }
+}
+
+/// Three live cameras with this stage behind the trap, which has snapped shut.
+fn start(stage: &'static str, trap: &Trap) -> Handle {
+    let sink = if stage == "store" { trap.clone() } else { sprung() };
+    let mut pipeline = Pipeline::new(stages(stage, trap), settings(), Arc::new(SystemClock::new()))
+        .sink(Trapped(Void, sink));
+    for id in 0..3 {
+        pipeline = pipeline.camera(CameraId(id), Camera::live(RATE));
+    }
+    let handle = pipeline.start().expect("it starts");
+    let metrics = handle.metrics();
+    let camera = (stage != "store").then_some(SICK);
+    until("the call is told of", || is_stuck(&metrics, stage, camera));
+    handle
+}
+
+fn is_stuck(metrics: &Metrics, stage: &str, camera: Option<CameraId>) -> bool {
+    metrics.snapshot().stuck.iter().any(|call| call.stage == stage && call.camera == camera)
+}
+
+fn analysed(metrics: &Metrics, camera: usize) -> u64 {
+    metrics.snapshot().cameras[camera].ledger.analysed
+}
+
+/// The cameras analyse at their rate, within what a loaded machine does to a second.
+fn at_full_rate(metrics: &Metrics, cameras: &[usize]) {
+    let share = |time: Duration, frames: u64| frames as f64 / (RATE * time.as_secs_f64());
+    until("the others go on at full rate", || {
+        let (start, before) = (Instant::now(), cameras.iter().map(|c| analysed(metrics, *c)));
+        let before: Vec<u64> = before.collect();
+        std::thread::sleep(Duration::from_secs(1));
+        let time = start.elapsed();
+        let mut all = before.iter().zip(cameras);
+        all.all(|(before, camera)| share(time, analysed(metrics, *camera) - before) > 0.9)
+    });
+}
+
+/// The thread, but for its number in a pool.
+fn stem(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+fn goes_on_and_comes_back(stage: &'static str) {
+    let trap = Trap::default();
+    let handle = start(stage, &trap);
+    let metrics = handle.metrics();
+    at_full_rate(&metrics, &[1, 2]);
+    trap.latch.open();
+    until("the call came back", || metrics.snapshot().stuck.is_empty());
+    at_full_rate(&metrics, &[0, 1, 2]);
+    let start = Instant::now();
+    let finished = handle.stop(Duration::from_secs(20));
+    assert!(start.elapsed() < Duration::from_secs(5));
+    settled(&finished);
+    assert_eq!(finished.abandoned, [""; 0], "{stage}");
+    assert_eq!(finished.written.total().lost, 0, "{stage}");
+    assert!(finished.figures.stuck_total >= 1);
+    let told = finished.reports[0].notes.iter().any(|n| n.contains(stage) && n.contains("not come back"));
+    assert!(told || stage == "store", "{:?}", finished.reports[0].notes);
+}
+
+fn is_left_behind_at_the_stop(stage: &'static str, thread: &str) {
+    let trap = Trap::default();
+    let handle = start(stage, &trap);
+    let (deadline, start) = (Duration::from_secs(2), Instant::now());
+    let finished = handle.stop(deadline);
+    let took = start.elapsed();
+    assert!(took < deadline + Duration::from_millis(500), "{stage}: {took:?}");
+    settled(&finished);
+    let abandoned: Vec<&str> = finished.abandoned.iter().map(|name| stem(name)).collect();
+    assert_eq!(abandoned, [stem(thread)], "{stage}: {:?}", finished.abandoned);
+    if stage == "store" {
+        let total = finished.written.total();
+        let observed: u64 = finished.reports.iter().map(|r| r.ledger.analysed).sum();
+        assert_eq!((total.offered, total.written, total.lost), (observed, 0, observed));
+    } else {
+        assert_eq!(finished.written.total().lost, 0, "{stage}");
+    }
+    trap.latch.open();
+}
+
+const STAGES: [(&str, &str); 7] = [
+    ("detect", "detect-0"),
+    ("track", "track-0"),
+    ("embed", "embed-0"),
+    ("classify", "classify-0"),
+    ("identify", "track-0"),
+    ("fuse", "track-0"),
+    ("store", "store"),
+];
+
+#[test]
+fn a_call_that_does_not_come_back_holds_up_its_own_camera_until_it_does() {
+    std::thread::scope(|scope| {
+        for (stage, _) in STAGES {
+            scope.spawn(move || goes_on_and_comes_back(stage));
+        }
+    });
+}
+
+#[test]
+fn a_call_that_does_not_come_back_is_left_behind_at_the_stop() {
+    std::thread::scope(|scope| {
+        for (stage, thread) in STAGES {
+            scope.spawn(move || is_left_behind_at_the_stop(stage, thread));
+        }
+    });
+}
+
+#[test]
+fn a_detector_that_hangs_on_every_frame_of_a_camera_leaves_the_others_their_workers() {
+    let latch = Latch::default();
+    let wait = latch.clone();
+    let before = move |frame: &Frame| {
+        if frame.meta.camera == SICK {
+            wait.wait();
+        }
+    };
+    let mut pipeline = Pipeline::new(support::stages(before), settings(), Arc::new(SystemClock::new()));
+    for id in 0..3 {
+        pipeline = pipeline.camera(CameraId(id), Camera::live(RATE));
+    }
+    let handle = pipeline.start().unwrap();
+    let metrics = handle.metrics();
+    until("it is told of", || is_stuck(&metrics, "detect", Some(SICK)));
+    at_full_rate(&metrics, &[1, 2]);
+    let workers = metrics.snapshot().pools[0].1.workers;
+    assert!((3..=4).contains(&workers), "one for each stuck call stands in: {workers}");
+    latch.open();
+    until("nobody stands in any more", || metrics.snapshot().pools[0].1.workers == 2);
+    at_full_rate(&metrics, &[0, 1, 2]);
+    let finished = handle.stop(Duration::from_secs(20));
+    settled(&finished);
+    assert_eq!(finished.abandoned, [""; 0]);
+    let ledger = &finished.reports[0].ledger;
+    assert!(ledger.dropped[&DropReason::QueueFull] > 10, "{ledger:?}");
+}
+
+#[test]
+fn a_file_does_not_wait_for_one_whose_stage_is_stuck() {
+    for stage in ["detect", "track", "embed"] {
+        let trap = Trap::default();
+        let handle = Pipeline::new(stages(stage, &trap), settings(), Arc::new(SystemClock::new()))
+            .camera(SICK, Camera::file(60))
+            .camera(CameraId(1), Camera::file(60))
+            .start()
+            .unwrap();
+        assert!(handle.wait(CameraId(1), Some(Duration::from_secs(5))), "{stage}");
+        trap.latch.open();
+        let finished = handle.finish();
+        settled(&finished);
+        let analysed: Vec<_> = finished.reports.iter().map(|r| r.ledger.analysed).collect();
+        assert_eq!(analysed, [60, 60], "{stage}");
+    }
+}
+
+#[test]
+fn a_subscriber_that_blocks_and_does_not_take_holds_up_the_cameras_and_nothing_else() {
+    let mut pipeline = Pipeline::new(stages("", &sprung()), settings(), Arc::new(SystemClock::new()));
+    for id in 0..2 {
+        pipeline = pipeline.camera(CameraId(id), Camera::live(RATE));
+    }
+    let handle = pipeline.start().unwrap();
+    let metrics = handle.metrics();
+    let other = handle.subscribe("other", 4, WhenFull::DropOldest);
+    let blocks = handle.subscribe("blocks", 4, WhenFull::Block);
+    let held = |camera| is_stuck(&metrics, "publish", Some(CameraId(camera)));
+    until("both cameras wait", || held(0) && held(1));
+    // Others come and go meanwhile.
+    drop(other);
+    let third = handle.subscribe("third", 4, WhenFull::DropOldest);
+    assert!(blocks.recv().is_some());
+    until("both cameras wait again", || blocks.stats().depth == 4 && held(0) && held(1));
+    assert!(third.stats().pushed <= 2);
+    let dropped = |m: &Metrics| m.snapshot().ledger().dropped_total();
+    let before = dropped(&metrics);
+    until("frames are dropped and counted", || dropped(&metrics) > before + 10);
+
+    let (deadline, start) = (Duration::from_secs(1), Instant::now());
+    let finished = handle.stop(deadline);
+    assert!(start.elapsed() < deadline + Duration::from_millis(500), "{:?}", start.elapsed());
+    settled(&finished);
+    assert_eq!(finished.abandoned, [""; 0]);
+}

@@ -1,0 +1,195 @@
+//! What the tests of a running pipeline share: a live camera that misbehaves as told, and what waits for the test.
+
+// Each test file uses a part of it.
+#![allow(dead_code)]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use passerby_pipeline::{Finished, Stages};
+use passerby_testkit::suite::frontal;
+use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, uniform};
+use passerby_types::{
+    Attributes, BBox, Detector, Face, Frame, FrameSource, Fuse, Identify, Identity, PersonId, Picture,
+    PixelLayout, Sighting, SourceError, SourceInfo, StageError, TrackKey,
+};
+
+/// Something to wait for: shut until it is opened, for good.
+#[derive(Clone, Default)]
+pub(crate) struct Latch(Arc<(Mutex<bool>, Condvar)>);
+
+impl Latch {
+    pub(crate) fn open(&self) {
+        *self.0.0.lock().expect("no panic inside") = true;
+        self.0.1.notify_all();
+    }
+
+    pub(crate) fn wait(&self) {
+        drop(
+            self.0
+                .1
+                .wait_while(self.0.0.lock().expect("no panic inside"), |open| !*open)
+                .expect("no panic inside"),
+        );
+    }
+}
+
+/// What a [`Camera`] does after its last picture.
+#[derive(Clone)]
+pub(crate) enum Then {
+    End,
+    Fail,
+    Stall(Latch),
+}
+
+/// A camera that gives small grey pictures at its own pace.
+pub(crate) struct Camera {
+    info: SourceInfo,
+    period: Duration,
+    due: Option<Instant>,
+    given: u64,
+    frames: u64,
+    then: Then,
+    size: fn(u64) -> (u32, u32),
+}
+
+impl Camera {
+    /// A live one with so many pictures a second, that never ends.
+    pub(crate) fn live(rate: f64) -> Self {
+        let info = SourceInfo { name: "live".into(), live: true, ..SourceInfo::default() };
+        let period = Duration::from_secs_f64(1.0 / rate);
+        Self { info, period, due: None, given: 0, frames: u64::MAX, then: Then::End, size: |_| (96, 96) }
+    }
+
+    /// A file with so many pictures.
+    pub(crate) fn file(frames: u64) -> Self {
+        let mut camera = Self::live(1.0).frames(frames, Then::End);
+        (camera.info.live, camera.period) = (false, Duration::ZERO);
+        camera
+    }
+
+    pub(crate) fn frames(mut self, frames: u64, then: Then) -> Self {
+        (self.frames, self.then) = (frames, then);
+        self
+    }
+
+    pub(crate) fn sizes(mut self, size: fn(u64) -> (u32, u32)) -> Self {
+        self.size = size;
+        self
+    }
+
+    /// Waits until the next picture is there. One who comes late finds the missed ones not all at once.
+    fn wait(&mut self) {
+        let now = Instant::now();
+        let due = *self.due.get_or_insert(now);
+        std::thread::sleep(due.saturating_duration_since(now));
+        self.due = Some((due + self.period).max(Instant::now() + self.period / 4));
+    }
+}
+
+impl FrameSource for Camera {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        if self.given >= self.frames {
+            match self.then.clone() {
+                Then::End => {}
+                Then::Stall(latch) => latch.wait(),
+                Then::Fail if self.given == self.frames => {
+                    self.given += 1;
+                    let what = "as told".into();
+                    return Err(SourceError::Malformed { input: self.info.name.clone(), what });
+                }
+                Then::Fail => {}
+            }
+            return Ok(None);
+        }
+        self.wait();
+        let (width, height) = (self.size)(self.given);
+        self.given += 1;
+        Ok(Some(Picture { image: uniform(PixelLayout::Gray8, width, height, 128), pts: None }))
+    }
+
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+}
+
+/// A face of 40 pixels with landmarks.
+pub(crate) fn face() -> Face {
+    let bbox = BBox::from_xywh(20.0, 20.0, 40.0, 40.0);
+    Face::new(bbox, 0.9).with_landmarks(frontal(bbox))
+}
+
+/// One face a frame, after `before` has seen the frame: it may wait or panic.
+pub(crate) struct OneFace<F>(pub(crate) F);
+
+impl<F: Fn(&Frame) + Send> Detector for OneFace<F> {
+    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+        frames.iter().for_each(&self.0);
+        Ok(frames.iter().map(|_| vec![face()]).collect())
+    }
+}
+
+/// Every track is a person of its own.
+#[derive(Default)]
+pub(crate) struct Apart(HashMap<TrackKey, u64>);
+
+impl Identify for Apart {
+    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) -> Vec<Identity> {
+        for sighting in sightings {
+            let next = self.0.len() as u64 + 1;
+            self.0.entry(sighting.track).or_insert(next);
+        }
+        sightings.iter().map(|s| self.identity(s.track)).collect()
+    }
+    fn identity(&self, track: TrackKey) -> Identity {
+        let person = |id: &u64| Identity::Person { id: PersonId(*id), similarity: 1.0 };
+        self.0.get(&track).map_or(Identity::Pending, person)
+    }
+    fn end(&mut self, _: TrackKey) {}
+}
+
+/// The last estimate counts.
+#[derive(Default)]
+pub(crate) struct Last;
+
+impl Fuse for Last {
+    fn fuse(&mut self, _: TrackKey, estimate: &Attributes, _: f32) -> Option<Attributes> {
+        Some(*estimate)
+    }
+    fn end(&mut self, _: TrackKey) {}
+}
+
+/// All stages, with a detector that lets `before` see each frame.
+pub(crate) fn stages(before: impl Fn(&Frame) + Clone + Send + Sync + 'static) -> Stages {
+    Stages::new(move || Ok(Box::new(OneFace(before.clone()))), || Ok(Box::new(ByOrder::default())))
+        .identifying(|| Ok(Box::new(FixedEmbedder)), || Ok(Box::new(Apart::default())))
+        .classifying(|| Ok(Box::new(FixedClassifier::default())), || Ok(Box::new(Last)))
+}
+
+/// The ledgers and the writes add up, and nothing is on its way.
+pub(crate) fn settled(finished: &Finished) {
+    for report in &finished.reports {
+        assert!(report.ledger.balances() && report.ledger.in_flight == 0, "{:?}", report.ledger);
+        assert_eq!(report.writes.offered, report.writes.written + report.writes.lost, "{:?}", report.writes);
+    }
+    let total = finished.written.total();
+    assert_eq!(total.offered, total.written + total.lost);
+}
+
+/// Waits until this holds, or fails.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The threads of this process that are called so; none where the system does not say.
+pub(crate) fn threads(names: &[&str]) -> usize {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0 };
+    let called = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+    let tasks = tasks.filter_map(|task| called(task.ok()?));
+    tasks.filter(|name| names.iter().any(|n| name.starts_with(n))).count()
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The pipeline next to the Python system it replaces, three times by turns, and the ratios of the medians.
+#
+#   scripts/compare_baseline.sh [SECONDS [VIDEO]]
+#
+# Needs the shared folder (PASSERBY_SHARED, else ../shared) with baseline/seed_pipeline.py, models/ and data/clips, and
+# a Python (PYTHON, else python3) with numpy, opencv-python-headless and onnxruntime. PREFIX goes before both commands:
+# PREFIX="taskset -c 0,1", say. ROUNDS and PRECISION (int8, float) change what their names say.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+shared=$(realpath "${PASSERBY_SHARED:-../shared}")
+seconds=${1:-15}
+video=${2:-$shared/data/clips/mosaic720.mp4}
+python=${PYTHON:-python3}
+seed=$shared/baseline/seed_pipeline.py
+if [ ! -f "$seed" ]; then
+    echo "SKIPPED: no baseline at $seed"
+    exit 0
+fi
+bench=$(cargo bench --bench pipeline --no-run --message-format=json 2>/dev/null |
+    "$python" -c 'import json, sys
+for line in sys.stdin:
+    made = json.loads(line)
+    if made.get("executable") and made["target"]["name"] == "pipeline": print(made["executable"])')
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+# name, frames a second (0: as fast as it can be), longer side of the detector's input
+cases=("480 0 480" "320 0 320" "live 24 480")
+for round in $(seq "${ROUNDS:-3}"); do
+    for case in "${cases[@]}"; do
+        read -r name live long <<<"$case"
+        short=$((long * 3 / 5))
+        ${PREFIX:-} "$python" "$seed" --models "$shared/models" --seconds "$seconds" --live "$live" --long "$long" \
+            --channels 4 "$video" >"$out/python-$name-$round.json" 2>/dev/null
+        paced=()
+        if [ "$live" != 0 ]; then paced=(--live "$live"); fi
+        ${PREFIX:-} "$bench" --cameras 4 --seconds "$seconds" "${paced[@]}" --detector-size "${long}x$short" \
+            --precision "${PRECISION:-int8}" "$video" >"$out/passerby-$name-$round.json"
+        echo "round $round, $name: done" >&2
+    done
+done
+
+"$python" - "$out" <<'PY'
+import glob, json, os, statistics, sys
+folder = sys.argv[1]
+def load(who, name):
+    return [json.load(open(f)) for f in sorted(glob.glob(os.path.join(folder, f"{who}-{name}-*.json")))]
+def median(runs, of):
+    return statistics.median(of(r) for r in runs)
+fields = [("frames/s", lambda r: r["fps"]), ("dropped %", lambda r: 100 * r["dropped"] / max(1, r["dropped"] + r["analysed"] + r.get("coasted", 0))),
+          ("age p95 ms", lambda r: r["age_ms"]["p95"]), ("CPU s", lambda r: r["cpu_s"]), ("memory MiB", lambda r: r["rss_mib"])]
+print(f"{'case':8} {'figure':11} {'Python':>9} {'passerby':>9} {'ratio':>7}   passerby's runs")
+for name, title in [("480", "480x288"), ("320", "320x192"), ("live", "4 x 24/s")]:
+    a, b = load("python", name), load("passerby", name)
+    for label, of in fields:
+        x, y = median(a, of), median(b, of)
+        print(f"{title:8} {label:11} {x:9.1f} {y:9.1f} {y / x if x else float('nan'):7.2f}   {' '.join(f'{of(r):.1f}' for r in b)}")
+PY
