@@ -17,8 +17,10 @@ use crate::stop::Stop;
 
 /// Observations that wait for the outputs. They hold no pictures.
 const WAITING: usize = 256;
-/// How often to look whether cameras have ended.
-const TICK: Duration = Duration::from_millis(5);
+/// How soon and how seldom to look whether cameras have ended.
+const TICKS: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
+/// Inputs after which a pipeline is started anew: it remembers every camera it ever had.
+const MANY: usize = 500;
 
 /// The pipelines, each started when the first input needs it.
 pub(crate) struct Pipelines {
@@ -28,6 +30,7 @@ pub(crate) struct Pipelines {
     database: Option<Database>,
     video: Option<Running>,
     still: Option<Running>,
+    ended: Ended,
 }
 
 /// What became of all pipelines.
@@ -53,7 +56,8 @@ impl Pipelines {
             settings.tracker.strong = 0.0;
         }
         let gallery = SharedGallery::new(settings.gallery.clone());
-        Self { settings, pipeline: pipeline(args), gallery, database, video: None, still: None }
+        let (pipeline, ended) = (pipeline(args), Ended::default());
+        Self { settings, pipeline, gallery, database, video: None, still: None, ended }
     }
 
     /// The pipeline for this source: one of a single picture is a photograph.
@@ -66,7 +70,11 @@ impl Pipelines {
             (settings.vote.views, settings.vote.quality) = (1, 0.0);
         }
         let slot = if is_still { &mut self.still } else { &mut self.video };
+        if let Some(full) = slot.take_if(|running| running.inputs >= MANY) {
+            full.finish(&mut self.ended);
+        }
         if let Some(running) = slot {
+            running.inputs += 1;
             return Ok(running);
         }
         let gallery = self.gallery.clone().founding(settings.gallery.founding);
@@ -77,21 +85,15 @@ impl Pipelines {
         }
         let handle = pipeline.start()?;
         let seen = handle.subscribe("outputs", WAITING, WhenFull::Block);
-        Ok(slot.insert(Running { seen, handle }))
+        Ok(slot.insert(Running { seen, handle, inputs: 1 }))
     }
 
     /// Ends the pipelines, whose cameras have ended.
-    pub(crate) fn finish(self) -> Ended {
-        let mut ended = Ended::default();
-        for Running { seen, handle } in [self.video, self.still].into_iter().flatten() {
-            drop(seen);
-            let done = handle.finish();
-            ended.reports.extend(done.reports);
-            ended.cameras.extend(done.figures.cameras);
-            ended.stages.extend(done.figures.stages.iter().map(|s| (s.stage, s.time.busy)));
-            ended.abandoned.extend(done.abandoned);
+    pub(crate) fn finish(mut self) -> Ended {
+        for running in [self.video, self.still].into_iter().flatten() {
+            running.finish(&mut self.ended);
         }
-        ended
+        self.ended
     }
 }
 
@@ -120,6 +122,8 @@ pub(crate) struct Running {
     // Goes first: a pipeline that is dropped does not wait for outputs that failed.
     seen: Subscription,
     pub(crate) handle: Handle,
+    /// How many it was asked to take.
+    inputs: usize,
 }
 
 impl Running {
@@ -130,7 +134,7 @@ impl Running {
         stop: &Stop,
         each: &mut dyn FnMut(&Observation) -> Result<(), BoxError>,
     ) -> Result<(), BoxError> {
-        let mut stopping = false;
+        let (mut stopping, mut tick) = (false, TICKS.0);
         loop {
             if !stopping && stop.asked() {
                 stopping = true;
@@ -138,10 +142,13 @@ impl Running {
                     self.handle.remove(*camera, Duration::ZERO);
                 }
             }
-            match self.seen.recv_timeout(TICK) {
-                Popped::Item(observation) => each(&observation)?,
+            match self.seen.recv_timeout(tick) {
+                Popped::Item(observation) => {
+                    tick = TICKS.0;
+                    each(&observation)?;
+                }
                 Popped::Empty if cameras.iter().all(|c| self.handle.wait(*c, Some(Duration::ZERO))) => break,
-                Popped::Empty => {}
+                Popped::Empty => tick = (tick * 2).min(TICKS.1),
                 Popped::Closed => break,
             }
         }
@@ -150,5 +157,15 @@ impl Running {
             each(&observation)?;
         }
         Ok(())
+    }
+
+    /// Ends the pipeline, whose cameras have ended.
+    fn finish(self, ended: &mut Ended) {
+        drop(self.seen);
+        let done = self.handle.finish();
+        ended.reports.extend(done.reports);
+        ended.cameras.extend(done.figures.cameras);
+        ended.stages.extend(done.figures.stages.iter().map(|s| (s.stage, s.time.busy)));
+        ended.abandoned.extend(done.abandoned);
     }
 }

@@ -167,17 +167,19 @@ pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
             let time = report.stages.iter().find(|(stage, _)| *stage == of);
             time.map_or(0.0, |(_, time)| ms(time.busy) / frames)
         };
+        // A live camera is waited for, which is no work.
+        let capture = if live { String::new() } else { format!("capture {:.1}, ", time("capture")) };
+        let work = report.stages.iter().filter(|(stage, _)| !live || *stage != "capture");
         let _ = writeln!(
             out,
-            "{}: {} frames ({} analysed, {} coasted, {} dropped), {} faces; work on a frame {:.1} ms: capture {:.1}, detect {:.1}, track {:.2}, embed {:.1}, classify {:.1}",
+            "{}: {} frames ({} analysed, {} coasted, {} dropped), {} faces; work on a frame {:.1} ms: {capture}detect {:.1}, track {:.2}, embed {:.1}, classify {:.1}",
             report.name,
             ledger.captured,
             ledger.analysed,
             ledger.coasted,
             ledger.dropped_total(),
             report.faces,
-            report.stages.iter().map(|(_, time)| ms(time.busy)).sum::<f64>() / frames,
-            time("capture"),
+            work.map(|(_, time)| ms(time.busy)).sum::<f64>() / frames,
             time("detect"),
             time("track"),
             time("embed"),
@@ -187,7 +189,7 @@ pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
             let dropped = ledger.dropped.iter().map(|(reason, n)| format!(", {n} {reason}"));
             let _ = writeln!(
                 out,
-                "  results {:.0} ms old (p95 {:.0}, p99 {:.0}), the detector on every {}. frame at the end{}",
+                "  results {:.0} ms old (p95 {:.0}, p99 {:.0}), the detector on 1 of {} frames at the end{}",
                 ms(seen.age.p50),
                 ms(seen.age.p95),
                 ms(seen.age.p99),
