@@ -119,7 +119,7 @@ fn run(args: &Args) -> Result<Value, BoxError> {
         ..PipelineSettings::default()
     };
     let folder = tempfile::tempdir()?;
-    let database = Sqlite::open(&folder.path().join("bench.sqlite"), SqliteSettings::default())?;
+    let database = Sqlite::open(folder.path().join("bench.sqlite"), SqliteSettings::default())?;
     let mut pipeline =
         Pipeline::new(passerby::stages(&settings)?, pipeline, Arc::clone(&clock)).sink(database);
     for (number, video) in (0..args.cameras).zip(args.videos.iter().cycle()) {

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use passerby_types::{CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, Shelf, StageError};
+use passerby_types::{
+    CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, Shelf, SourceInfo, StageError,
+};
 
 use crate::gone::Gone;
 use crate::meter::Meter;
@@ -34,6 +36,8 @@ pub(crate) struct Channel {
     pub(crate) id: CameraId,
     /// True for files and the like: nothing is dropped, and nothing depends on which thread was faster.
     pub(crate) lossless: bool,
+    /// Frames a second that the source says it has.
+    pub(crate) stated: Option<f64>,
     /// Which frames of a group of `cadence` are detected on: cameras that start together take turns.
     pub(crate) phase: u64,
     cadence: AtomicU64,
@@ -62,7 +66,7 @@ impl Channel {
     pub(crate) fn new(
         id: CameraId,
         meter: Meter,
-        lossless: bool,
+        info: &SourceInfo,
         phase: u64,
         window: usize,
         clock: Arc<dyn Clock>,
@@ -71,7 +75,8 @@ impl Channel {
         let inbox = BoundedQueue::new("inbox", window + 2, WhenFull::Block, clock);
         Self {
             id,
-            lossless,
+            lossless: !info.live,
+            stated: info.frame_rate.filter(|rate| rate.is_finite() && *rate > 0.0),
             phase,
             cadence: AtomicU64::new(1),
             inbox,

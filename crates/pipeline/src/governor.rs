@@ -44,6 +44,8 @@ const IDLE: f64 = 0.3;
 const FULL: f64 = 0.6;
 /// Ages and queues are calm below this share of what is trouble.
 const CALM: f64 = 0.7;
+/// Below this share of the rate it states a camera is behind.
+const ON_TIME: f64 = 0.92;
 /// Calm ticks before a step back, at first and at most.
 const WAIT: RangeInclusive<u32> = 5..=60;
 /// A step back has failed if it has to be taken back within the wait or this many ticks.
@@ -150,7 +152,8 @@ impl Governor {
         if fullest(load.cameras) >= FULL {
             return Some(Reason::Filling);
         }
-        (self.forecast.workers(demand, workers) > BUSY).then_some(Reason::Busy)
+        let starved = self.forecast.full() && many_behind(load.cameras);
+        (starved || self.forecast.workers(demand, workers) > BUSY).then_some(Reason::Busy)
     }
 
     /// More workers where there are CPUs for them, then thinner detection until the forecast fits.
@@ -249,6 +252,14 @@ impl Governor {
         (self.rung, self.calm, self.trial) = (rung, 0, Some(0));
         (fewer, if denser.is_some() { Reason::Spare } else { Reason::Idle })
     }
+}
+
+/// True where half of the cameras that state a rate deliver clearly less: on a machine that is full their readers do
+/// not get to decode.
+fn many_behind(cameras: &[CameraLoad]) -> bool {
+    let stated = || cameras.iter().filter_map(|camera| Some((camera.rate, camera.stated?)));
+    let behind = stated().filter(|&(rate, stated)| rate > 0.0 && rate < stated * ON_TIME).count();
+    behind > 0 && 2 * behind >= stated().count()
 }
 
 /// True where half of the cameras that have results have them later than this. A single one may be late for reasons of

@@ -16,6 +16,10 @@ use crate::{CameraLoad, Governor, Load, QueueStats};
 const LOOK: Duration = Duration::from_millis(250);
 /// How often the governor decides.
 const TICK: Duration = Duration::from_secs(1);
+/// The first time it does: before the queues of cameras that are too many for the machine are full.
+const FIRST: Duration = Duration::from_millis(100);
+/// Seconds from which on a count of frames tells a rate.
+const TELLING: f64 = 0.9;
 
 /// What the monitor remembers from one look to the next.
 struct Monitor<'a> {
@@ -43,11 +47,14 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
         held: BTreeSet::new(),
         loads: Vec::new(),
     };
-    while shared.common.gate.sleep(LOOK) {
-        monitor.find_stuck();
+    // A camera's first second is the hardest: nothing is known yet. The times between two decisions double from the first.
+    let mut tick = FIRST;
+    while shared.common.gate.sleep(LOOK.min(tick)) {
         let now = shared.common.clock.now();
-        if now.since(monitor.last) >= TICK {
+        monitor.find_stuck();
+        if now.since(monitor.last) >= tick {
             monitor.decide(now);
+            tick = (2 * tick).min(TICK);
             #[cfg(feature = "metrics")]
             crate::export::publish(&crate::Metrics { shared: Arc::clone(shared) }.snapshot());
         }
@@ -55,8 +62,8 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
 }
 
 impl Monitor<'_> {
-    /// Tells of calls that do not come back, and takes the lanes of cameras that ended away. A camera whose frame is stuck in a detector gets no other one, and another
-    /// worker stands in for that one.
+    /// Tells of calls that do not come back, and takes the lanes of cameras that ended away. A camera whose frame is
+    /// stuck in a detector gets no other one, and another worker stands in for that one.
     fn find_stuck(&mut self) {
         let common = &self.shared.common;
         let stuck = common.calls.stuck(common.settings.stuck);
@@ -152,7 +159,8 @@ impl Monitor<'_> {
             let age = meter.recent.age.quantiles();
             self.loads.push(CameraLoad {
                 camera: channel.id,
-                rate: meter.recent.captured as f64 / seconds,
+                rate: rate(meter.recent.captured, seconds, channel.stated),
+                stated: channel.stated,
                 age_p95: (age.count > 0).then_some(age.p95),
                 dropped: meter.recent.overrun,
                 fill,
@@ -182,6 +190,12 @@ fn stand_in<T: Send + 'static>(pool: Option<&LookPool<T>>, workers: usize, stuck
     {
         tracing::warn!(error = %e, workers = wanted, "no more threads for looks");
     }
+}
+
+/// The frames a second of so many in this time. A time too short to tell gives what the camera states.
+fn rate(captured: u64, seconds: f64, stated: Option<f64>) -> f64 {
+    let measured = captured as f64 / seconds;
+    if captured > 0 && seconds < TELLING { stated.unwrap_or(measured) } else { measured }
 }
 
 /// How full the queue was in the mean: the frames that left it waited so long together (Little's law).

@@ -27,6 +27,11 @@ pub(crate) fn read(
         }
         let next = common.timed("capture", channel, 1, || next_picture(&mut *source));
         let picture = match next {
+            // One that comes when the camera has been told to end was never asked for.
+            Ok(Some(_)) if channel.is_stopping() => {
+                channel.send(order, What::End { seq });
+                break;
+            }
             Ok(Some(picture)) => picture,
             Ok(None) => {
                 channel.send(order, What::End { seq });

@@ -27,6 +27,8 @@ pub(super) struct Shares {
 
 /// With this share of the machine idle, a call hardly waits for a CPU.
 const UNDISTURBED: f64 = 0.3;
+/// From this share on the machine has nothing left to give.
+const FULL: f64 = 0.95;
 /// How fast the cost follows longer calls on a machine without room, a tick: detection that has become twice as slow
 /// is believed after half a minute.
 const FOLLOW: f64 = 1.02;
@@ -56,6 +58,11 @@ impl Forecast {
     /// The share of the machine in use with this many detections a second, 0 where it is unknown.
     fn machine(&self, demand: f64) -> f64 {
         self.used.map_or(0.0, |used| used + (demand - self.done) * self.cost / self.cores)
+    }
+
+    /// True where the machine has nothing left to give.
+    pub(super) fn full(&self) -> bool {
+        self.used.is_some_and(|used| used >= FULL)
     }
 
     /// True where neither would be used beyond its share.

@@ -34,6 +34,8 @@ pub struct CameraLoad {
     pub camera: CameraId,
     /// Frames captured a second, of which some are detected on. 0: it is silent.
     pub rate: f64,
+    /// Frames a second that the camera says it has. `None`: it does not say.
+    pub stated: Option<f64>,
     /// The age that 19 of 20 of its results were below, or `None` where it had none.
     pub age_p95: Option<Duration>,
     /// Frames dropped because its queue was full.

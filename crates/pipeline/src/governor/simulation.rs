@@ -277,6 +277,7 @@ impl Camera {
         let age = self.ages.get((self.ages.len() * 95).div_ceil(100).saturating_sub(1)).copied();
         let load = CameraLoad {
             camera: self.id,
+            stated: None,
             rate: self.captured as f64,
             age_p95: age.map(Duration::from_secs_f64),
             dropped: self.dropped,

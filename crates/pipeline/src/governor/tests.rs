@@ -3,6 +3,7 @@
 use super::*;
 
 const FAST: CameraLoad = CameraLoad {
+    stated: Some(24.0),
     camera: CameraId(0),
     rate: 24.0,
     age_p95: Some(Duration::from_millis(20)),
@@ -52,6 +53,23 @@ fn drops_are_a_hiccup_where_there_is_room_but_not_for_ever_and_not_from_a_new_ca
     assert_eq!(reason(&drops), Reason::Hiccup);
     assert_eq!(reason(&drops), Reason::Hiccup);
     assert_eq!(reason(&drops), Reason::Dropping);
+}
+
+#[test]
+fn cameras_behind_what_they_state_thin_detection_where_the_machine_is_full_and_only_there() {
+    let behind = CameraLoad { rate: 20.0, ..FAST };
+    let unstated = CameraLoad { stated: None, ..behind };
+    for (cameras, idle, reason) in [
+        ([behind, behind], 0.02, Reason::Busy),
+        ([behind, behind], 0.2, Reason::Steady),
+        ([FAST, FAST], 0.02, Reason::Steady),
+        ([unstated, unstated], 0.02, Reason::Steady),
+    ] {
+        let cameras = [cameras[0], CameraLoad { camera: CameraId(1), ..cameras[1] }];
+        let load = Load { idle: Some(idle), busy: 0.2, ..load(0.2, &cameras) };
+        let decision = governor().decide(&load);
+        assert_eq!((decision.reason, decision.cadence > 1), (reason, reason == Reason::Busy), "{cameras:?}");
+    }
 }
 
 #[test]
@@ -122,6 +140,7 @@ fn numbers_beyond_reason_never_leave_the_limits() {
             .map(|_| CameraLoad {
                 camera: CameraId(pick(6) as u32),
                 rate: ODD[pick(9)].into(),
+                stated: [None, Some(24.0), Some(ODD[pick(9)].into())][pick(3)],
                 age_p95: [None, Some(Duration::ZERO), Some(Duration::MAX)][pick(3)],
                 dropped: [0, 0, 1, u64::MAX][pick(4)],
                 fill: ODD[pick(9)],
