@@ -2,11 +2,15 @@
 //! frame.
 
 use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use passerby::pipeline::{Pipeline, PipelineSettings, Stages};
 use passerby::store::{Jsonl, JsonlSettings, Memory, Sqlite, SqliteSettings};
-use passerby::types::{Observation, Sink};
+use passerby::types::{BBox, CameraId, Face, Observation, Sink, SystemClock};
 use passerby_testkit::suite::observation;
+use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
 
 /// Rows a batch, at two faces a frame.
 const ROWS: u64 = 200;
@@ -54,5 +58,41 @@ fn write(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, write);
+/// Rows a second from cameras through the pipeline's writer thread into SQLite, from the first frame to the last flush.
+fn through_the_writer(c: &mut Criterion) {
+    const CAMERAS: u32 = 4;
+    const FRAMES: u64 = 500;
+    const FACES: u64 = 20;
+    let faces: Vec<Face> =
+        (0..FACES).map(|i| Face::new(BBox::from_xywh(30.0 * i as f32, 20.0, 28.0, 28.0), 0.9)).collect();
+    let detector = ScriptedDetector {
+        faces: (0..FRAMES).map(|seq| (seq, faces.clone())).collect(),
+        ..Default::default()
+    };
+    let run = || {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let sink = Sqlite::open(folder.path().join("faces.db"), SqliteSettings::default()).expect("a file");
+        let detector = detector.clone();
+        let stages = Stages::new(move || Ok(Box::new(detector.clone())), || Ok(Box::new(ByOrder::default())));
+        let clock = Arc::new(SystemClock::new());
+        let mut pipeline = Pipeline::new(stages, PipelineSettings::default(), clock).sink(sink);
+        for camera in 0..CAMERAS {
+            let source = ScriptedSource::new((0..FRAMES).map(|_| Step::Picture(64, 48)));
+            pipeline = pipeline.camera(CameraId(camera), source);
+        }
+        let start = Instant::now();
+        let finished = pipeline.run().expect("fakes build");
+        let took = start.elapsed();
+        assert_eq!(finished.written.total().written, u64::from(CAMERAS) * FRAMES);
+        took
+    };
+    let mut group = c.benchmark_group("store");
+    group.sample_size(10).throughput(Throughput::Elements(u64::from(CAMERAS) * FRAMES * FACES));
+    group.bench_function("sqlite through the pipeline's writer", |b| {
+        b.iter_custom(|times| (0..times).map(|_| run()).sum());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, write, through_the_writer);
 criterion_main!(benches);

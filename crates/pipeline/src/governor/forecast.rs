@@ -28,7 +28,7 @@ pub(super) struct Shares {
 /// With this share of the machine idle, a call hardly waits for a CPU.
 const UNDISTURBED: f64 = 0.3;
 /// From this share on the machine has nothing left to give.
-const FULL: f64 = 0.95;
+const FULL: f64 = 0.92;
 /// How fast the cost follows longer calls on a machine without room, a tick: detection that has become twice as slow
 /// is believed after half a minute.
 const FOLLOW: f64 = 1.02;
