@@ -1,11 +1,12 @@
 //! When a run ends before its inputs do: on Ctrl-C, or when its time is up.
 
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use passerby::types::BoxError;
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
 
 /// The exit code of what Ctrl-C ended: 128 and the signal's number, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -20,12 +21,9 @@ impl Stop {
     /// From now on Ctrl-C asks to stop, and a second one ends the process.
     pub(crate) fn new(time: Option<Duration>) -> Result<Self, BoxError> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        let pressed = Arc::clone(&interrupted);
-        ctrlc::set_handler(move || {
-            if pressed.swap(true, Ordering::Relaxed) {
-                process::exit(i32::from(INTERRUPTED));
-            }
-        })?;
+        // In this order: the first one sets the flag that arms the end for the second.
+        flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&interrupted))?;
+        flag::register(SIGINT, Arc::clone(&interrupted))?;
         Ok(Self { interrupted, end: time.and_then(|time| Instant::now().checked_add(time)) })
     }
 
