@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-size WxH] [--cadence N|auto]
-//!                                 [--workers N] [--precision float|int8] [--soak S] [--json FILE] [VIDEO...]
+//!                                 [--workers N] [--precision float|int8] [--soak S] [--flow] [--json FILE]
+//!                                 [VIDEO...]
 //! ```
 //! Without `--live` every video is read as fast as it can be and again and again, and nothing is dropped; with it each
 //! is a camera of that many frames a second. The videos are dealt out to the cameras in turn; without any it is the
-//! bundled clip. `--soak S` prints a line with the memory every S seconds.
+//! bundled clip. `--soak S` prints a line with the memory every S seconds. `--flow` runs the single-threaded reference
+//! instead, as fast as it can be: the pipeline's frames a second over that many times the cores are what its threads cost.
 //!
 //! Prints one JSON object, of the same fields as the Python system's (`scripts/compare_baseline.sh`).
 
@@ -14,6 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +24,7 @@ use std::time::{Duration, Instant};
 use lexopt::prelude::*;
 use passerby::capture::{self, Pace};
 use passerby::inference::Precision;
-use passerby::pipeline::{FlowSettings, Limits, Pipeline, PipelineSettings, Snapshot};
+use passerby::pipeline::{Flow, FlowSettings, Limits, Pipeline, PipelineSettings, Snapshot, Stages};
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{
     BoxError, CameraId, Clock, FrameSource, Picture, SourceError, SourceInfo, SystemClock,
@@ -41,13 +44,14 @@ struct Args {
     workers: usize,
     precision: Precision,
     soak: Option<f64>,
+    flow: bool,
     json: Option<PathBuf>,
     videos: Vec<PathBuf>,
 }
 
 fn main() -> Result<(), BoxError> {
     let args = parse()?;
-    let result = run(&args)?;
+    let result = if args.flow { flow(&args)? } else { run(&args)? };
     println!("{result}");
     if let Some(path) = &args.json {
         fs::write(path, format!("{result}\n")).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -66,6 +70,7 @@ fn parse() -> Result<Args, BoxError> {
         workers: cores,
         precision: Precision::Int8,
         soak: None,
+        flow: false,
         json: None,
         videos: Vec::new(),
     };
@@ -93,6 +98,7 @@ fn parse() -> Result<Args, BoxError> {
                 }
             }
             Long("soak") => args.soak = Some(parser.value()?.parse()?),
+            Long("flow") => args.flow = true,
             Long("json") => args.json = Some(parser.value()?.into()),
             // What cargo hands to every bench.
             Long("bench") => {}
@@ -106,11 +112,47 @@ fn parse() -> Result<Args, BoxError> {
     Ok(args)
 }
 
-fn run(args: &Args) -> Result<Value, BoxError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+/// The default stages, as asked for.
+fn stages(args: &Args) -> Result<Stages, BoxError> {
     let mut settings = passerby::Settings::default();
     settings.detector.long_side = args.long_side;
     (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
+    passerby::stages(&settings)
+}
+
+/// The same on one thread.
+fn flow(args: &Args) -> Result<Value, BoxError> {
+    let settings = FlowSettings { cadence: args.cadence.unwrap_or(1), ..FlowSettings::default() };
+    let mut flow = Flow::new(stages(args)?, settings, Arc::new(SystemClock::new()))?;
+    let folder = tempfile::tempdir()?;
+    let mut sink = Sqlite::open(folder.path().join("bench.sqlite"), SqliteSettings::default())?;
+    let mut sources = Vec::new();
+    for video in args.videos.iter().cycle().take(args.cameras as usize) {
+        let video = video.clone();
+        sources.push(Again::new(move || capture::open(&video))?);
+    }
+    let cameras =
+        sources.iter_mut().zip(0..).map(|(s, id)| (CameraId(id), s as &mut dyn FrameSource)).collect();
+    let start = Instant::now();
+    let reports = flow.run_together(cameras, Some(&mut sink), &mut |_| {
+        let over = start.elapsed().as_secs_f64() >= args.seconds;
+        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let (took, used) = (start.elapsed().as_secs_f64(), cpu());
+    let frames: u64 = reports.iter().map(|r| r.ledger.analysed + r.ledger.coasted).sum();
+    Ok(json!({
+        "flow": true,
+        "channels": args.cameras,
+        "seconds": took,
+        "long": args.long_side,
+        "fps": frames as f64 / took,
+        "cpu_s": used,
+        "rss_mib": status("VmHWM:") / 1024,
+    }))
+}
+
+fn run(args: &Args) -> Result<Value, BoxError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let limits = Limits { workers: 1..=args.workers.max(1), ..Limits::default() };
     let pipeline = PipelineSettings {
         flow: FlowSettings { cadence: args.cadence.unwrap_or(1), ..FlowSettings::default() },
@@ -120,8 +162,7 @@ fn run(args: &Args) -> Result<Value, BoxError> {
     };
     let folder = tempfile::tempdir()?;
     let database = Sqlite::open(folder.path().join("bench.sqlite"), SqliteSettings::default())?;
-    let mut pipeline =
-        Pipeline::new(passerby::stages(&settings)?, pipeline, Arc::clone(&clock)).sink(database);
+    let mut pipeline = Pipeline::new(stages(args)?, pipeline, Arc::clone(&clock)).sink(database);
     for (number, video) in (0..args.cameras).zip(args.videos.iter().cycle()) {
         let video = video.clone();
         let open = move || capture::open(&video);
@@ -133,7 +174,7 @@ fn run(args: &Args) -> Result<Value, BoxError> {
         };
     }
 
-    let (start, before) = (Instant::now(), cpu());
+    let start = Instant::now();
     let handle = pipeline.start()?;
     while start.elapsed().as_secs_f64() < args.seconds {
         let left = args.seconds - start.elapsed().as_secs_f64();
@@ -150,7 +191,7 @@ fn run(args: &Args) -> Result<Value, BoxError> {
             );
         }
     }
-    let (figures, took, used) = (handle.metrics().snapshot(), start.elapsed().as_secs_f64(), cpu() - before);
+    let (figures, took, used) = (handle.metrics().snapshot(), start.elapsed().as_secs_f64(), cpu());
     let finished = handle.stop(CLOSING);
     for report in &finished.reports {
         report.notes.iter().for_each(|note| eprintln!("pipeline: {note}"));
@@ -183,6 +224,8 @@ fn summary(args: &Args, figures: &Snapshot, took: f64, used: f64, abandoned: &[S
         "long": args.long_side,
         "precision": if args.precision == Precision::Int8 { "int8" } else { "float" },
         "workers": args.workers,
+        // A played file falls behind where its reader does not get to decode; a camera would lose these frames.
+        "due": args.live.map(|rate| (rate * took).round() as u64 * u64::from(args.cameras)),
         "captured": ledger.captured,
         "analysed": ledger.analysed,
         "coasted": ledger.coasted,

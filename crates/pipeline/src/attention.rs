@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use passerby_types::{Face, TrackId};
 
 /// When a track is worth a look: at first a few times, then for a clearly better view, then when the last look is old.
-/// A settled track costs nothing.
+/// A settled track, of which is known what the looks are for, costs nothing but a look for a clearly better view, of
+/// which there are few, and one at long intervals, in case the tracker took another face for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
     /// The shorter side a face must have, in pixels.
@@ -19,16 +20,20 @@ pub struct Policy {
     pub better: f32,
     /// After how many frames a look is old.
     pub stale: u64,
+    /// The same for a settled track.
+    pub recheck: u64,
 }
 
 impl Policy {
     /// For embeddings. Faces below 30 pixels cannot be told apart, three looks make a person, and once a second
     /// of 25 frames was the original system's rhythm.
-    pub const EMBED: Self = Self { min_size: 30.0, first: 3, gap: 2, better: 1.25, stale: 25 };
+    pub const EMBED: Self = Self { min_size: 30.0, first: 3, gap: 2, better: 1.25, stale: 25, recheck: 250 };
     /// For age and gender: single estimates scatter by seven years, so more of them are taken, but seldom later.
-    pub const CLASSIFY: Self = Self { min_size: 20.0, first: 5, gap: 6, better: 1.25, stale: 50 };
+    pub const CLASSIFY: Self =
+        Self { min_size: 20.0, first: 5, gap: 6, better: 1.25, stale: 50, recheck: 500 };
     /// Every face of every frame, whatever its size: for evaluation.
-    pub const ALWAYS: Self = Self { min_size: 0.0, first: u32::MAX, gap: 0, better: 0.0, stale: 0 };
+    pub const ALWAYS: Self =
+        Self { min_size: 0.0, first: u32::MAX, gap: 0, better: 0.0, stale: 0, recheck: 0 };
 
     /// Why this view of a track is worth a look at frame `seq`, after `look`; `None` where it is not.
     #[must_use]
@@ -44,7 +49,8 @@ impl Policy {
         if face.quality() > look.best * self.better {
             return Some(Interest::Better);
         }
-        (since >= self.stale).then_some(Interest::Stale)
+        let settled = look.settled && look.count >= self.first;
+        (since >= if settled { self.recheck } else { self.stale }).then_some(Interest::Stale)
     }
 }
 
@@ -78,6 +84,8 @@ pub struct Look {
     pub best: f32,
     /// The frame of the last one.
     pub last: u64,
+    /// True where it is known what the looks are for.
+    pub settled: bool,
 }
 
 /// The looks that the live tracks of one camera got, for one kind of look.
@@ -103,8 +111,9 @@ impl Attention {
     /// The track gets a look. Gives what was known before, for [`Attention::failed`].
     pub fn look(&mut self, track: TrackId, face: &Face, seq: u64) -> Option<Look> {
         let before = self.looks.get(&track).copied();
-        let Look { count, best, .. } = before.unwrap_or_default();
-        let look = Look { count: count.saturating_add(1), best: best.max(face.quality()), last: seq };
+        let Look { count, best, settled, .. } = before.unwrap_or_default();
+        let best = best.max(face.quality());
+        let look = Look { count: count.saturating_add(1), best, last: seq, settled };
         self.looks.insert(track, look);
         before
     }
@@ -116,6 +125,13 @@ impl Attention {
                 Some(look) => self.looks.insert(track, look),
                 None => self.looks.remove(&track),
             };
+        }
+    }
+
+    /// It is known, or not any more, what the looks at the track are for.
+    pub fn settle(&mut self, track: TrackId, settled: bool) {
+        if let Some(look) = self.looks.get_mut(&track) {
+            look.settled = settled;
         }
     }
 
@@ -145,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_track_is_looked_at_when_new_when_better_when_stale_and_else_not() {
-        let policy = Policy { min_size: 30.0, first: 3, gap: 4, better: 1.25, stale: 25 };
+        let policy = Policy { min_size: 30.0, first: 3, gap: 4, better: 1.25, stale: 25, recheck: 250 };
         let (mut attention, track) = (Attention::new(policy), TrackId(1));
         let mut looks = Vec::new();
         for seq in 0..80 {
@@ -160,6 +176,25 @@ mod tests {
         assert_eq!(looks, [(0, New), (4, Early), (8, Early), (33, Stale), (40, Better), (65, Stale)]);
         attention.end(track);
         assert_eq!(attention.interest(track, &face(50.0), 80), Some(New), "an ended track is forgotten");
+    }
+
+    #[test]
+    fn a_settled_track_is_looked_at_for_a_better_view_and_once_in_ten_seconds() {
+        let (mut attention, track) = (Attention::new(Policy::EMBED), TrackId(1));
+        let mut looks = Vec::new();
+        for seq in 0..700 {
+            let view = face(if seq < 100 { 50.0 } else { 80.0 });
+            if let Some(interest) = attention.interest(track, &view, seq) {
+                attention.look(track, &view, seq);
+                looks.push((seq, interest));
+            }
+            // Known from the second look on, and for a while not any more.
+            attention.settle(track, looks.len() > 1 && !(400..410).contains(&seq));
+        }
+        use Interest::{Better, Early, New, Stale};
+        let seen =
+            [(0, New), (2, Early), (4, Early), (100, Better), (350, Stale), (401, Stale), (651, Stale)];
+        assert_eq!(looks, seen);
     }
 
     #[test]

@@ -56,6 +56,14 @@ impl Calls {
         Running { calls: self, place }
     }
 
+    /// The cameras for which a call of this stage has been running for longer than `limit`, once for each call.
+    pub(crate) fn slow(&self, stage: &str, limit: Duration) -> Vec<CameraId> {
+        let now = self.clock.now();
+        let running = self.running.lock();
+        let slow = running.iter().flatten().filter(|c| c.stage == stage && now.since(c.since) > limit);
+        slow.filter_map(|call| call.camera).collect()
+    }
+
     /// The calls that have been running for longer than `limit`, each with whether this is the first time it is told.
     pub(crate) fn stuck(&self, limit: Duration) -> Vec<(StuckCall, bool)> {
         let now = self.clock.now();

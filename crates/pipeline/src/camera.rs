@@ -1,6 +1,7 @@
 //! What is remembered of one camera from one frame to the next: its tracker, its tracks, and the looks they got.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use passerby_types::{
     Attributes, CameraId, Embedding, Face, FaceChip, Frame, FrameMeta, FramePool, Identity, ObservedFace,
@@ -181,6 +182,7 @@ impl Camera {
         }
         for (face, &identity) in observed.iter_mut().zip(&self.identities) {
             let small = face.face.is_some_and(|f| self.embeds.too_small(face.track, &f));
+            self.embeds.settle(face.track, identity.person().is_some());
             let unseen = identity == Identity::Pending && small;
             face.identity = if unseen { Identity::Unidentified } else { identity };
         }
@@ -198,6 +200,7 @@ impl Camera {
         }
         match people.fuse(self.key(view.track), estimate, view.face.quality()) {
             Ok(Some(attributes)) => {
+                self.classifies.settle(view.track, true);
                 self.attributes.insert(view.track, attributes);
             }
             Ok(None) => {}
@@ -236,6 +239,11 @@ impl Camera {
     /// What failed since this was asked last, to be told in the camera's report.
     pub(crate) fn take_failures(&mut self) -> Vec<StageError> {
         std::mem::take(&mut self.failures)
+    }
+
+    /// How long to wait before the tracker is told of another frame.
+    pub(crate) fn back_off(&self) -> Duration {
+        self.tracker.back_off()
     }
 
     /// The trackers that failed since this was asked last.

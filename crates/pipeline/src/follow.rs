@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{
-    Attributes, DropReason, Embedding, Face, Frame, FrameKind, FrameMeta, Observation, ObservedFace,
-    Sighting, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
+    Attributes, DropReason, Embedding, ErrorClass, Face, Frame, FrameKind, FrameMeta, Observation,
+    ObservedFace, Sighting, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
 };
 
 use crate::camera::{Camera, View, Views, seen};
@@ -111,7 +111,7 @@ impl Follower {
             common.timed("track", &self.channel, 1, || self.camera.track(meta, size, faces, &common.people));
         let TrackUpdate { tracks, ended } = match update {
             Ok(update) => update,
-            Err(e) => return self.failed(&e, passage),
+            Err(e) => return self.failed(e, passage),
         };
         let mut observed: Vec<ObservedFace> = tracks.iter().map(seen).collect();
 
@@ -135,11 +135,19 @@ impl Follower {
         self.tell_failures();
     }
 
-    /// The tracker failed on the frame.
-    fn failed(&mut self, error: &StageError, mut passage: Passage) {
+    /// The tracker failed on the frame. One that goes on failing is rebuilt less and less often; meanwhile a live camera's
+    /// frames are dropped before it, and a file waits.
+    fn failed(&mut self, error: StageError, mut passage: Passage) {
         passage.lost(DropReason::StageFailed);
-        self.channel.meter.lock().fail(error);
+        self.channel.meter.lock().fail(&error);
         self.tell_failures();
+        if error.class() == ErrorClass::Fatal {
+            return self.channel.fatal(error);
+        }
+        let back_off = self.camera.back_off();
+        if !back_off.is_zero() {
+            self.common.gate.sleep(back_off);
+        }
     }
 
     /// Asks for a look at the views of the frame that are worth one, after which its picture may go. Says how many.

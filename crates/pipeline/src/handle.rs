@@ -100,13 +100,22 @@ impl Handle {
         self.shared.common.gate.pause(paused);
     }
 
-    /// Waits until every source has ended, then for what is inside and for the writer.
+    /// Waits until every source has ended and the sink has taken everything, as long as that takes; a sink that takes
+    /// nothing for a minute is left behind, and what waits for it is counted as lost.
     #[must_use]
     pub fn finish(mut self) -> Finished {
         let channels = self.shared.channels.read().clone();
         channels.iter().for_each(|channel| {
             channel.wait(None);
         });
+        self.shared.common.outlets.close_writer(None);
+        let mut taken = self.shared.written().total().written;
+        while !self.shared.writer_thread.join(CLOSING).is_empty() {
+            let before = std::mem::replace(&mut taken, self.shared.written().total().written);
+            if taken == before {
+                break;
+            }
+        }
         self.end(CLOSING)
     }
 
@@ -144,7 +153,7 @@ impl Handle {
             drop(shared.waiting.lanes.remove(channel.id.0));
         }
         let mut abandoned = shared.stop_pools(|| left(80));
-        common.outlets.close_writer();
+        common.outlets.close_writer(start.checked_add(deadline / 100 * 90));
         let writers = shared.writer_thread.join(left(95));
         if !writers.is_empty() {
             common.outlets.abandon_writer();

@@ -151,6 +151,8 @@ impl Meter {
 pub(crate) struct StageMeter {
     pub(crate) time: StageTime,
     pub(crate) latency: Durations,
+    /// The time of an item, since the governor looked last.
+    recent: Durations,
 }
 
 /// The time spent in every stage, over all cameras.
@@ -173,14 +175,20 @@ impl StageMeters {
             meter.time.items += items as u64;
             meter.time.busy += busy;
             meter.latency.add(busy);
+            meter.recent.add(busy / u32::try_from(items.max(1)).unwrap_or(u32::MAX));
         }
         busy
     }
 
-    /// The time spent in one stage so far.
-    pub(crate) fn time(&self, stage: &str) -> StageTime {
+    /// What an item took in one stage in the middle since this was asked last, and how long its calls ever took.
+    pub(crate) fn take_recent(&self, stage: &str) -> (Duration, Quantiles) {
         let place = STAGES.iter().position(|name| *name == stage);
-        place.map(|place| self.0[place].lock().time).unwrap_or_default()
+        place.map_or_else(Default::default, |place| {
+            let mut meter = self.0[place].lock();
+            let item = meter.recent.quantiles().p50;
+            meter.recent.clear();
+            (item, meter.latency.quantiles())
+        })
     }
 
     /// Name, time and latency of every stage that was called.

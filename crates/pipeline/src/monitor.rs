@@ -14,6 +14,8 @@ use crate::{CameraLoad, Governor, Load, QueueStats};
 
 /// How often it looks for calls that do not come back.
 const LOOK: Duration = Duration::from_millis(250);
+/// A detection this long is out of the ordinary whatever the others take.
+const SLOWEST: Duration = Duration::from_secs(2);
 /// How often the governor decides.
 const TICK: Duration = Duration::from_secs(1);
 /// The first time it does: before the queues of cameras that are too many for the machine are full.
@@ -28,7 +30,8 @@ struct Monitor<'a> {
     idle: Idle,
     last: Timestamp,
     busy: Duration,
-    detected: (u64, Duration),
+    /// A detection that takes longer than this is out of the ordinary.
+    slow: Duration,
     waited: Vec<(CameraId, Duration)>,
     held: BTreeSet<CameraId>,
     loads: Vec<CameraLoad>,
@@ -42,7 +45,7 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
         idle: Idle::default(),
         last: shared.common.clock.now(),
         busy: Duration::ZERO,
-        detected: (0, Duration::ZERO),
+        slow: SLOWEST,
         waited: Vec::new(),
         held: BTreeSet::new(),
         loads: Vec::new(),
@@ -83,18 +86,16 @@ impl Monitor<'_> {
                 channel.meter.lock().report.note(note);
             }
         }
-        let in_detector: BTreeSet<CameraId> = stuck
-            .iter()
-            .filter(|(call, _)| call.stage == "detect")
-            .filter_map(|(call, _)| call.camera)
-            .collect();
+        // A second frame of that camera would take the next worker: it is held back long before the call counts as stuck.
+        let slow = common.calls.slow("detect", self.slow.min(common.settings.stuck));
+        let in_detector: BTreeSet<CameraId> = slow.iter().copied().collect();
         for camera in self.held.symmetric_difference(&in_detector) {
             self.shared.waiting.lanes.hold(camera.0, in_detector.contains(camera));
         }
         let inside = |stage| stuck.iter().filter(|(call, _)| call.stage == stage).count();
         stand_in(self.shared.embedding.as_ref(), common.settings.embedders, inside("embed"));
         stand_in(self.shared.classifying.as_ref(), common.settings.classifiers, inside("classify"));
-        let spares = inside("detect");
+        let spares = slow.len();
         self.held = in_detector;
         let mut seen = self.shared.seen.lock();
         seen.stuck_total += stuck.iter().filter(|(_, first)| *first).count() as u64;
@@ -147,23 +148,27 @@ impl Monitor<'_> {
         let seconds = wall.as_secs_f64().max(1e-3);
         let busy = self.shared.detection.stats().busy;
         let spent = busy.saturating_sub(std::mem::replace(&mut self.busy, busy));
-        let detect = self.shared.common.stages.time("detect");
-        let (calls, time) = (detect.calls - self.detected.0, detect.busy.saturating_sub(self.detected.1));
-        self.detected = (detect.calls, detect.busy);
+        let (call, detect) = self.shared.common.stages.take_recent("detect");
+        if detect.count > 0 {
+            self.slow = (10 * detect.p99).clamp(LOOK, SLOWEST);
+        }
+        // What a camera with a stuck call drops says nothing of what the machine can carry.
+        let stuck: Vec<Option<CameraId>> = self.shared.seen.lock().stuck.iter().map(|c| c.camera).collect();
 
         self.loads.clear();
         for channel in self.shared.channels.read().iter().filter(|c| !c.lossless && !c.has_ended()) {
             let queue = self.shared.waiting.lanes.stats(channel.id.0).unwrap_or_default();
             let fill = fill(&mut self.waited, channel.id, &queue, wall);
+            let sound = !stuck.contains(&Some(channel.id)) && !self.held.contains(&channel.id);
             let mut meter = channel.meter.lock();
             let age = meter.recent.age.quantiles();
             self.loads.push(CameraLoad {
                 camera: channel.id,
                 rate: rate(meter.recent.captured, seconds, channel.stated),
                 stated: channel.stated,
-                age_p95: (age.count > 0).then_some(age.p95),
-                dropped: meter.recent.overrun,
-                fill,
+                age_p95: (sound && age.count > 0).then_some(age.p95),
+                dropped: if sound { meter.recent.overrun } else { 0 },
+                fill: if sound { fill } else { 0.0 },
             });
             meter.recent.captured = 0;
             meter.recent.overrun = 0;
@@ -172,7 +177,7 @@ impl Monitor<'_> {
         Load {
             workers,
             busy: (spent.as_secs_f64() / (seconds * workers.max(1) as f64)) as f32,
-            call: time.checked_div(u32::try_from(calls).unwrap_or(u32::MAX)).unwrap_or_default(),
+            call,
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             idle: self.idle.share(),
             cameras: &self.loads,

@@ -1,7 +1,7 @@
 //! Where observations go: to subscribers, and to the writer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use passerby_types::{Clock, Observation};
@@ -55,6 +55,8 @@ pub(crate) struct Outlets {
     subscribers: Mutex<Arc<[Arc<Queue>]>>,
     /// `None` where there is no sink.
     writer: Option<BoundedQueue<Observation>>,
+    /// Until when the writer may wait for its sink once its queue is closed.
+    writer_end: Mutex<Option<Instant>>,
     /// What was meant for the writer, and what its queue had no room for.
     meant: Mutex<Written>,
 }
@@ -63,7 +65,8 @@ impl Outlets {
     pub(crate) fn new(clock: Arc<dyn Clock>, writer: Option<usize>) -> Self {
         let queue = |room| BoundedQueue::new("store", room, WhenFull::Block, Arc::clone(&clock));
         let writer = writer.map(queue);
-        Self { clock, subscribers: Mutex::default(), writer, meant: Mutex::default() }
+        let (subscribers, meant) = (Mutex::default(), Mutex::default());
+        Self { clock, subscribers, writer, writer_end: Mutex::default(), meant }
     }
 
     pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
@@ -118,8 +121,14 @@ impl Outlets {
         }
     }
 
-    /// Nothing more will come for the writer.
-    pub(crate) fn close_writer(&self) {
+    /// True while the writer may still wait for a sink that is busy.
+    pub(crate) fn writer_has_time(&self) -> bool {
+        self.writer_end.lock().is_none_or(|end| Instant::now() < end)
+    }
+
+    /// Nothing more will come for the writer, which has until `end`, or as long as it takes.
+    pub(crate) fn close_writer(&self, end: Option<Instant>) {
+        *self.writer_end.lock() = end;
         self.writer.iter().for_each(BoundedQueue::close);
     }
 
@@ -132,7 +141,7 @@ impl Outlets {
 
     /// Nothing more will come for anybody.
     pub(crate) fn close(&self) {
-        self.close_writer();
+        self.writer.iter().for_each(BoundedQueue::close);
         self.subscribers().iter().for_each(|queue| queue.close());
     }
 

@@ -1,7 +1,7 @@
 //! The two owners of meaning over all cameras: who a track is, and what is known of its age and gender.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use passerby_types::{Attributes, Fuse, Identify, Identity, Sighting, StageError, TrackKey};
@@ -21,8 +21,14 @@ pub(crate) struct People {
 
 /// One owner, and whether it was waited for in vain.
 struct Owner<S: ?Sized> {
-    guard: Mutex<Guard<S>>,
+    state: Mutex<State<S>>,
     away: AtomicBool,
+}
+
+struct State<S: ?Sized> {
+    guard: Guard<S>,
+    /// One that goes on failing is asked again only from then on.
+    rests_until: Option<Instant>,
 }
 
 impl People {
@@ -48,7 +54,7 @@ impl People {
     ) -> Result<(), StageError> {
         out.clear();
         let Some(identify) = &self.identify else { return Ok(()) };
-        let done = identify.enter("identify")?.call(|i| {
+        let done = identify.call("identify", |i| {
             if !sightings.is_empty() {
                 i.identify(sightings, visible);
             }
@@ -66,19 +72,19 @@ impl People {
         quality: f32,
     ) -> Result<Option<Attributes>, StageError> {
         let Some(fuse) = &self.fuse else { return Ok(None) };
-        fuse.enter("fuse")?.call(|f| Ok(f.fuse(track, estimate, quality)))
+        fuse.call("fuse", |f| Ok(f.fuse(track, estimate, quality)))
     }
 
     /// Lets both forget a track that ended. Gives what failed.
     pub(crate) fn end(&self, track: TrackKey) -> impl Iterator<Item = StageError> + use<> {
         let identify = self.identify.as_ref().map(|i| {
-            i.enter("identify")?.call(|i| {
+            i.call("identify", |i| {
                 i.end(track);
                 Ok(())
             })
         });
         let fuse = self.fuse.as_ref().map(|f| {
-            f.enter("fuse")?.call(|f| {
+            f.call("fuse", |f| {
                 f.end(track);
                 Ok(())
             })
@@ -88,24 +94,39 @@ impl People {
 
     /// The instances that failed since this was asked last, by stage.
     pub(crate) fn take_failed(&self) -> [(&'static str, u64); 2] {
-        let identify = self.identify.as_ref().and_then(|i| Some(i.guard.try_lock()?.take_failed()));
-        let fuse = self.fuse.as_ref().and_then(|f| Some(f.guard.try_lock()?.take_failed()));
+        let identify = self.identify.as_ref().and_then(|i| Some(i.state.try_lock()?.guard.take_failed()));
+        let fuse = self.fuse.as_ref().and_then(|f| Some(f.state.try_lock()?.guard.take_failed()));
         [("identify", identify.unwrap_or(0)), ("fuse", fuse.unwrap_or(0))]
     }
 }
 
 impl<S: ?Sized> Owner<S> {
     fn new(guard: Guard<S>) -> Self {
-        Self { guard: Mutex::new(guard), away: AtomicBool::new(false) }
+        Self { state: Mutex::new(State { guard, rests_until: None }), away: AtomicBool::new(false) }
+    }
+
+    fn call<T>(
+        &self,
+        stage: &'static str,
+        work: impl FnOnce(&mut S) -> Result<T, StageError>,
+    ) -> Result<T, StageError> {
+        let mut state = self.enter(stage)?;
+        if state.rests_until.is_some_and(|until| Instant::now() < until) {
+            return Err(StageError::skip(stage, "failed again and again, and is not asked for a moment"));
+        }
+        let result = state.guard.call(work);
+        let back_off = state.guard.back_off();
+        state.rests_until = (!back_off.is_zero()).then(|| Instant::now() + back_off);
+        result
     }
 
     /// Waits for the owner. A call of another camera that does not come back costs this one the answer, not the frame.
-    fn enter(&self, stage: &'static str) -> Result<MutexGuard<'_, Guard<S>>, StageError> {
+    fn enter(&self, stage: &'static str) -> Result<MutexGuard<'_, State<S>>, StageError> {
         let away = self.away.load(Ordering::Relaxed);
-        let guard = self.guard.try_lock_for(if away { Duration::ZERO } else { PATIENCE });
-        if guard.is_some() == away {
+        let state = self.state.try_lock_for(if away { Duration::ZERO } else { PATIENCE });
+        if state.is_some() == away {
             self.away.store(!away, Ordering::Relaxed);
         }
-        guard.ok_or_else(|| StageError::skip(stage, "a call for another camera has not come back"))
+        state.ok_or_else(|| StageError::skip(stage, "a call for another camera has not come back"))
     }
 }

@@ -1,6 +1,7 @@
 //! The writer's thread: one sink for all cameras.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -12,6 +13,9 @@ use crate::{Writer, Written};
 
 /// How long the thread sleeps where nothing waits.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// How long a busy sink is left alone at the end.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Writes what the cameras observe until the queue is closed and empty. This is the body of the writer's thread.
 ///
@@ -33,6 +37,11 @@ pub(crate) fn record(common: &Common, mut sink: Box<dyn Sink>, told: &Mutex<Writ
         if calls != (writer.written().batches, writer.written().failures) {
             told.lock().follow(writer.written());
         }
+    }
+    // A sink that is busy at the end is asked again while there is time.
+    while !timed(common, 0, || writer.settle()) && common.outlets.writer_has_time() {
+        told.lock().follow(writer.written());
+        thread::sleep(AGAIN);
     }
     *told.lock() = timed(common, 0, || writer.finish());
 }

@@ -142,6 +142,12 @@ impl<'a> Writer<'a> {
         (!self.waiting.is_empty()).then(|| self.settings.wait.saturating_sub(waited))
     }
 
+    /// Writes what waits, now. True where nothing waits any more: the sink took or refused it, or is done for.
+    pub fn settle(&mut self) -> bool {
+        self.write();
+        self.waiting.is_empty() || self.done.error.is_some()
+    }
+
     /// Writes what waits, asks the sink to make it durable, and gives up what it still does not take.
     pub fn finish(mut self) -> Written {
         self.write();

@@ -113,7 +113,8 @@ fn allocated(policy: Policy, cadence: u64) -> (u64, u64) {
 #[test]
 fn a_frame_allocates_what_the_contracts_give_and_nothing_else() {
     // No track is looked at after its first look.
-    let seldom = Policy { min_size: 0.0, first: 1, gap: 0, better: f32::INFINITY, stale: u64::MAX };
+    let seldom =
+        Policy { min_size: 0.0, first: 1, gap: 0, better: f32::INFINITY, stale: u64::MAX, recheck: u64::MAX };
     let cases = [
         // The two lists that the detector gives, the tracks that the tracker gives, and the faces of the observation.
         ("detected", seldom, 1, 4 * FRAMES, 400),
