@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use passerby_pipeline::{Handle, Metrics, Pipeline, PipelineSettings, Stages, WhenFull};
+use passerby_pipeline::{Handle, Limits, Metrics, Pipeline, PipelineSettings, Stages, WhenFull};
 use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder};
 use passerby_types::{
     Attributes, CameraId, Classifier, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta,
@@ -311,4 +311,25 @@ fn a_subscriber_that_blocks_and_does_not_take_holds_up_the_cameras_and_nothing_e
     assert!(start.elapsed() < deadline + Duration::from_millis(500), "{:?}", start.elapsed());
     settled(&finished);
     assert_eq!(finished.abandoned, [""; 0]);
+}
+
+#[test]
+fn a_stuck_camera_does_not_make_the_governor_thin_the_others() {
+    let trap = Trap::default();
+    let limits = Limits { workers: 2..=2, ..Limits::default() };
+    let settings = PipelineSettings { governor: Some(limits), ..settings() };
+    let mut pipeline = Pipeline::new(stages("detect", &trap), settings, Arc::new(SystemClock::new()));
+    for id in 0..3 {
+        pipeline = pipeline.camera(CameraId(id), Camera::live(RATE));
+    }
+    let handle = pipeline.start().expect("it starts");
+    let metrics = handle.metrics();
+    until("the stuck call is told", || !metrics.snapshot().stuck.is_empty());
+    // Long enough for a governor that took the stuck camera's drops for its own to thin some steps.
+    std::thread::sleep(Duration::from_secs(6));
+    let figures = metrics.snapshot();
+    assert!(figures.cameras[0].ledger.dropped.get(&DropReason::QueueFull).is_some_and(|n| *n > 100));
+    assert!(figures.cameras[1..].iter().all(|camera| camera.cadence == 1), "{:?}", figures.decisions);
+    trap.latch.open();
+    settled(&handle.stop(Duration::from_secs(5)));
 }
