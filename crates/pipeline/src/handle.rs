@@ -11,9 +11,9 @@ use crate::outlets::Subscription;
 use crate::parallel::Shared;
 use crate::{PipelineError, Report, WhenFull, Written};
 
-/// How long a pipeline whose sources have ended, or whose handle is dropped, gets to come to its end.
+/// How long a pipeline whose sources have ended gets to come to its end.
 const CLOSING: Duration = Duration::from_secs(60);
-/// The same where the handle is dropped without a stop.
+/// How long one whose handle is dropped without a stop.
 const DROPPED: Duration = Duration::from_secs(2);
 /// The percentage of a stop's time after which a camera that still has frames inside is given up, so that the writer gets
 /// its part.

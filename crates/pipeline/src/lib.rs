@@ -1,9 +1,10 @@
 //! The pipeline: moves frames through the stages of `passerby-types`, knowing no implementation of any.
 //!
 //! [`Flow`] is the whole way of a frame for one camera on one thread, written to be read from top to bottom. It is
-//! the reference for everything that runs on more threads.
+//! the reference for [`Pipeline`], which takes many cameras the same way on many threads.
 //!
 //! - [`Stages`]: the factories of the stages, each called again after a failure.
+//! - [`Handle`]: a running pipeline: subscribe, add and remove cameras, pause, stop by a deadline. [`Metrics`]: its figures.
 //! - [`Attention`]: which tracks are worth an embedding or an attribute estimate now.
 //! - [`Writer`]: hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps what the sink would not
 //!   take yet, and counts what is lost.

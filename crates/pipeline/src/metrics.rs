@@ -40,7 +40,7 @@ pub struct Snapshot {
     pub stages: Vec<StageSnapshot>,
     /// What the sink took.
     pub written: Written,
-    /// What the governor decided last; `None` without one, and before its first second.
+    /// What the governor decided last; `None` without one, and before it has decided first.
     pub governor: Option<Decision>,
     /// How often the governor decided what, by reason.
     pub decisions: BTreeMap<Reason, u64>,
