@@ -9,7 +9,7 @@ use crate::metrics::Snapshot;
 use crate::{Quantiles, QueueStats};
 
 /// Hands the figures of one moment to whatever recorder the program has installed (crate `metrics`). A running pipeline
-/// does this once a second by itself.
+/// does this once a second by itself, and a last time when it has come to its end.
 ///
 /// Counters: `passerby_frames_total{camera, outcome}` (`captured`, `analysed`, `coasted`, `dropped_` and the reason),
 /// `passerby_faces_total{camera}`, `passerby_looks_evicted_total{camera}`, `passerby_failures_total{camera, stage}`,
@@ -113,14 +113,13 @@ mod tests {
             Stages::new(|| Ok(Box::new(ScriptedDetector::default())), || Ok(Box::new(ByOrder::default())));
         let mut steps = vec![Step::Picture(64, 48); 9];
         steps[4] = Step::Damaged;
-        let finished = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
-            .camera(CameraId(7), ScriptedSource::new(steps))
-            .run()
-            .unwrap();
+        let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
+            .camera(CameraId(7), ScriptedSource::new(steps));
 
+        // The pipeline publishes on the thread that waits for its end.
         let recorder = DebuggingRecorder::new();
         let seen = recorder.snapshotter();
-        metrics::with_local_recorder(&recorder, || publish(&finished.figures));
+        metrics::with_local_recorder(&recorder, || pipeline.run()).unwrap();
         let values: BTreeMap<String, f64> = seen
             .snapshot()
             .into_vec()

@@ -172,6 +172,8 @@ impl Handle {
             counts.lost = counts.offered.saturating_sub(counts.written);
         }
         figures.written.clone_from(&written);
+        #[cfg(feature = "metrics")]
+        crate::export::publish(&figures);
         let reports = channels.iter().map(|channel| {
             let mut meter = channel.meter.lock();
             // The figures outlive the pipeline.
