@@ -180,14 +180,20 @@ impl StageMeters {
         busy
     }
 
-    /// What an item took in one stage in the middle since this was asked last, and how long its calls ever took.
-    pub(crate) fn take_recent(&self, stage: &str) -> (Duration, Quantiles) {
+    /// How long the calls of one stage took so far.
+    pub(crate) fn latency(&self, stage: &str) -> Quantiles {
+        let place = STAGES.iter().position(|name| *name == stage);
+        place.map(|place| self.0[place].lock().latency.quantiles()).unwrap_or_default()
+    }
+
+    /// What an item took in one stage in the middle since this was asked last: one call of minutes changes nothing.
+    pub(crate) fn take_recent(&self, stage: &str) -> Duration {
         let place = STAGES.iter().position(|name| *name == stage);
         place.map_or_else(Default::default, |place| {
             let mut meter = self.0[place].lock();
             let item = meter.recent.quantiles().p50;
             meter.recent.clear();
-            (item, meter.latency.quantiles())
+            item
         })
     }
 

@@ -10,12 +10,16 @@ use crate::calls::StuckCall;
 use crate::idle::Idle;
 use crate::looks::LookPool;
 use crate::parallel::Shared;
-use crate::{CameraLoad, Governor, Load, QueueStats};
+use crate::{CameraLoad, Governor, Load, Quantiles, QueueStats};
 
 /// How often it looks for calls that do not come back.
 const LOOK: Duration = Duration::from_millis(250);
-/// A detection this long is out of the ordinary whatever the others take.
-const SLOWEST: Duration = Duration::from_secs(2);
+/// A detection that takes so many times what 19 of 20 took keeps other frames of its camera back.
+const UNUSUAL: u32 = 10;
+/// But none that takes less than this.
+const USUAL: Duration = Duration::from_millis(250);
+/// The same where fewer detections than this have been seen.
+const UNKNOWN: (u64, Duration) = (20, Duration::from_secs(1));
 /// How often the governor decides.
 const TICK: Duration = Duration::from_secs(1);
 /// The first time it does: before the queues of cameras that are too many for the machine are full.
@@ -30,8 +34,6 @@ struct Monitor<'a> {
     idle: Idle,
     last: Timestamp,
     busy: Duration,
-    /// A detection that takes longer than this is out of the ordinary.
-    slow: Duration,
     waited: Vec<(CameraId, Duration)>,
     held: BTreeSet<CameraId>,
     loads: Vec<CameraLoad>,
@@ -45,7 +47,6 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
         idle: Idle::default(),
         last: shared.common.clock.now(),
         busy: Duration::ZERO,
-        slow: SLOWEST,
         waited: Vec::new(),
         held: BTreeSet::new(),
         loads: Vec::new(),
@@ -87,7 +88,8 @@ impl Monitor<'_> {
             }
         }
         // A second frame of that camera would take the next worker: it is held back long before the call counts as stuck.
-        let slow = common.calls.slow("detect", self.slow.min(common.settings.stuck));
+        let patience = patience(&common.stages.latency("detect")).min(common.settings.stuck);
+        let slow = common.calls.slow("detect", patience);
         let in_detector: BTreeSet<CameraId> = slow.iter().copied().collect();
         for camera in self.held.symmetric_difference(&in_detector) {
             self.shared.waiting.lanes.hold(camera.0, in_detector.contains(camera));
@@ -148,10 +150,7 @@ impl Monitor<'_> {
         let seconds = wall.as_secs_f64().max(1e-3);
         let busy = self.shared.detection.stats().busy;
         let spent = busy.saturating_sub(std::mem::replace(&mut self.busy, busy));
-        let (call, detect) = self.shared.common.stages.take_recent("detect");
-        if detect.count > 0 {
-            self.slow = (10 * detect.p99).clamp(LOOK, SLOWEST);
-        }
+        let call = self.shared.common.stages.take_recent("detect");
         // What a camera with a stuck call drops says nothing of what the machine can carry.
         let stuck: Vec<Option<CameraId>> = self.shared.seen.lock().stuck.iter().map(|c| c.camera).collect();
 
@@ -183,6 +182,11 @@ impl Monitor<'_> {
             cameras: &self.loads,
         }
     }
+}
+
+/// How long a detection may take before its camera gets no other one.
+fn patience(usual: &Quantiles) -> Duration {
+    if usual.count < UNKNOWN.0 { UNKNOWN.1 } else { (UNUSUAL * usual.p95).max(USUAL) }
 }
 
 /// Lets other workers stand in for those that are stuck, as many as there are without them at the most: nothing holds

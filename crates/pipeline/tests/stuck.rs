@@ -333,3 +333,28 @@ fn a_stuck_camera_does_not_make_the_governor_thin_the_others() {
     trap.latch.open();
     settled(&handle.stop(Duration::from_secs(5)));
 }
+
+#[test]
+fn others_stand_in_for_hanging_detectors_long_before_the_calls_are_told_of() {
+    let latch = Latch::default();
+    let wait = latch.clone();
+    let before = move |frame: &Frame| {
+        if frame.meta.camera == SICK && frame.meta.seq >= 10 {
+            wait.wait();
+        }
+    };
+    let settings = PipelineSettings { detectors: 2, stuck: Duration::from_secs(60), ..settings() };
+    let mut pipeline = Pipeline::new(support::stages(before), settings, Arc::new(SystemClock::new()));
+    for id in 0..3 {
+        pipeline = pipeline.camera(CameraId(id), Camera::live(RATE));
+    }
+    let handle = pipeline.start().unwrap();
+    let metrics = handle.metrics();
+    until("others stand in", || metrics.snapshot().pools[0].1.workers > 2);
+    at_full_rate(&metrics, &[1, 2]);
+    assert!(metrics.snapshot().stuck.is_empty());
+    latch.open();
+    until("nobody stands in any more", || metrics.snapshot().pools[0].1.workers == 2);
+    at_full_rate(&metrics, &[0, 1, 2]);
+    settled(&handle.stop(Duration::from_secs(20)));
+}
