@@ -145,7 +145,8 @@ impl Follower {
             return self.channel.fatal(error);
         }
         let back_off = self.camera.back_off();
-        if !back_off.is_zero() {
+        // What is inside when the camera is to stop is not waited for frame by frame.
+        if !back_off.is_zero() && !self.channel.is_stopping() {
             self.common.gate.sleep(back_off);
         }
     }

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use passerby_pipeline::{Finished, Flow, FlowSettings, Pipeline, PipelineSettings, Stages, WhenFull};
 use passerby_testkit::suite::frontal;
@@ -12,7 +12,7 @@ use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector
 use passerby_types::{
     Attributes, BBox, CameraId, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame,
     FrameSource, Fuse, Identify, Identity, Observation, PersonId, Sighting, StageError, SystemClock,
-    TrackKey,
+    TrackKey, Tracker,
 };
 
 /// Numbers persons by the order in which their tracks are first sighted, so that any change of order shows.
@@ -218,5 +218,32 @@ fn from_lossless_sources_comes_exactly_what_the_flow_gives_whatever_the_threads_
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_tracker_that_fails_is_made_again_with_breaks_and_one_that_cannot_be_ends_the_camera() {
+    for (panics, trackers) in [(vec![5], 1), ((0..1000).collect(), 9)] {
+        let made = Arc::new(AtomicU64::new(0));
+        let tracker = move || match made.fetch_add(1, Ordering::Relaxed) {
+            n if n < trackers => Ok(Box::new(ByOrder::panicking(panics.clone())) as Box<dyn Tracker>),
+            _ => Err(StageError::fatal("track", "as told")),
+        };
+        let start = Instant::now();
+        let clock = Arc::new(SystemClock::new());
+        let stages = stages(None).with_tracker(tracker);
+        let finished = Pipeline::new(stages, PipelineSettings::default(), clock)
+            .camera(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 1000]))
+            .run()
+            .unwrap();
+        settled(&finished);
+        let report = &finished.reports[0];
+        let (frame, least) = if trackers == 1 { (6, 0) } else { (9, 2270) };
+        let error = format!("track (camera 0, frame {frame}): as told");
+        assert_eq!(report.error.as_ref().map(ToString::to_string), Some(error));
+        assert!(report.ledger.captured < 40, "{:?}", report.ledger);
+        assert_eq!(report.rebuilds["track"], trackers);
+        // Waits of 0, 10, 20 and so on to 640 and 1000 ms.
+        assert!(start.elapsed().as_millis() >= least, "{:?}", start.elapsed());
     }
 }
