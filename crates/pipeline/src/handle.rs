@@ -13,7 +13,7 @@ use crate::{PipelineError, Report, WhenFull, Written};
 
 /// How long a pipeline whose sources have ended gets to come to its end.
 const CLOSING: Duration = Duration::from_secs(60);
-/// How long one whose handle is dropped without a stop.
+/// How long one whose handle is dropped without a stop, or whose sink has been waited for in vain.
 const DROPPED: Duration = Duration::from_secs(2);
 /// The percentage of a stop's time after which a camera that still has frames inside is given up, so that the writer gets
 /// its part.
@@ -113,7 +113,8 @@ impl Handle {
         while !self.shared.writer_thread.join(CLOSING).is_empty() {
             let before = std::mem::replace(&mut taken, self.shared.written().total().written);
             if taken == before {
-                break;
+                // It has had its minute.
+                return self.end(DROPPED);
             }
         }
         self.end(CLOSING)
