@@ -174,8 +174,10 @@ fn run(args: &Args) -> Result<Value, BoxError> {
         };
     }
 
+    // Loaded, but not begun: the Python system's time begins there, too.
+    let handle = pipeline.start_paused()?;
     let start = Instant::now();
-    let handle = pipeline.start()?;
+    handle.pause(false);
     while start.elapsed().as_secs_f64() < args.seconds {
         let left = args.seconds - start.elapsed().as_secs_f64();
         std::thread::sleep(Duration::from_secs_f64(args.soak.unwrap_or(left).min(left).max(0.0)));

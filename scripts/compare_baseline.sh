@@ -51,7 +51,7 @@ def median(runs, of):
 # A played file that its reader cannot decode in time falls behind: what was due and not captured counts as dropped.
 def lost(r):
     due = max(r.get("due") or 0, r["dropped"] + r["analysed"] + r.get("coasted", 0))
-    return 100 * (1 - (r["analysed"] + r.get("coasted", 0) + r.get("in_flight", 0)) / max(1, due))
+    return 100 * max(0, 1 - (r["analysed"] + r.get("coasted", 0) + r.get("in_flight", 0)) / max(1, due))
 fields = [("frames/s", lambda r: r["fps"]), ("not done %", lost),
           ("age p95 ms", lambda r: r["age_ms"]["p95"]), ("CPU s", lambda r: r["cpu_s"]), ("memory MiB", lambda r: r["rss_mib"])]
 runs = load("passerby", "480")

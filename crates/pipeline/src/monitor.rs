@@ -23,7 +23,7 @@ const UNKNOWN: (u64, Duration) = (20, Duration::from_secs(1));
 /// How often the governor decides.
 const TICK: Duration = Duration::from_secs(1);
 /// The first time it does: before the queues of cameras that are too many for the machine are full.
-const FIRST: Duration = Duration::from_millis(100);
+const FIRST: Duration = Duration::from_millis(40);
 /// Seconds from which on a count of frames tells a rate.
 const TELLING: f64 = 0.9;
 
@@ -51,14 +51,14 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
         held: BTreeSet::new(),
         loads: Vec::new(),
     };
-    // A camera's first second is the hardest: nothing is known yet. The times between two decisions double from the first.
-    let mut tick = FIRST;
+    // A camera's first second is the hardest: nothing is known yet. The times between two decisions grow from the first.
+    let (began, mut tick) = (shared.common.clock.now(), FIRST);
     while shared.common.gate.sleep(LOOK.min(tick)) {
         let now = shared.common.clock.now();
         monitor.find_stuck();
         if now.since(monitor.last) >= tick {
             monitor.decide(now);
-            tick = (2 * tick).min(TICK);
+            tick = (now.since(began) / 2).clamp(FIRST, TICK);
             #[cfg(feature = "metrics")]
             crate::export::publish(&crate::Metrics { shared: Arc::clone(shared) }.snapshot());
         }
