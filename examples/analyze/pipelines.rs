@@ -1,7 +1,8 @@
 //! A pipeline for videos and one for photographs, with one gallery, so that persons are recognised over both.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use passerby::pipeline::{
     CameraSnapshot, FlowSettings, Handle, Limits, Pipeline, PipelineSettings, Popped, Report, Subscription,
@@ -13,7 +14,7 @@ use passerby::{Settings, stages_with};
 
 use crate::args::Args;
 use crate::output::Database;
-use crate::stop::Stop;
+use crate::stop::{PATIENCE, Stop};
 
 /// Observations that wait for the outputs. They hold no pictures.
 const WAITING: usize = 256;
@@ -85,7 +86,7 @@ impl Pipelines {
         }
         let handle = pipeline.start()?;
         let seen = handle.subscribe("outputs", WAITING, WhenFull::Block);
-        Ok(slot.insert(Running { seen, handle, inputs: 1 }))
+        Ok(slot.insert(Running { seen, handle, inputs: 1, overdue: Cell::new(false) }))
     }
 
     /// Ends the pipelines, whose cameras have ended.
@@ -124,6 +125,8 @@ pub(crate) struct Running {
     pub(crate) handle: Handle,
     /// How many it was asked to take.
     inputs: usize,
+    /// A camera that was told to end has not.
+    overdue: Cell<bool>,
 }
 
 impl Running {
@@ -134,10 +137,10 @@ impl Running {
         stop: &Stop,
         each: &mut dyn FnMut(&Observation) -> Result<(), BoxError>,
     ) -> Result<(), BoxError> {
-        let (mut stopping, mut tick) = (false, TICKS.0);
+        let (mut stopping, mut tick) = (None, TICKS.0);
         loop {
-            if !stopping && stop.asked() {
-                stopping = true;
+            if stopping.is_none() && stop.asked() {
+                stopping = Some(Instant::now());
                 for camera in cameras {
                     self.handle.remove(*camera, Duration::ZERO);
                 }
@@ -148,6 +151,10 @@ impl Running {
                     each(&observation)?;
                 }
                 Popped::Empty if cameras.iter().all(|c| self.handle.wait(*c, Some(Duration::ZERO))) => break,
+                Popped::Empty if stopping.is_some_and(|since| since.elapsed() > PATIENCE) => {
+                    self.overdue.set(true);
+                    break;
+                }
                 Popped::Empty => tick = (tick * 2).min(TICKS.1),
                 Popped::Closed => break,
             }
@@ -159,10 +166,10 @@ impl Running {
         Ok(())
     }
 
-    /// Ends the pipeline, whose cameras have ended.
+    /// Ends the pipeline, whose cameras have ended, or were told to and did not.
     fn finish(self, ended: &mut Ended) {
         drop(self.seen);
-        let done = self.handle.finish();
+        let done = if self.overdue.get() { self.handle.stop(PATIENCE) } else { self.handle.finish() };
         ended.reports.extend(done.reports);
         ended.cameras.extend(done.figures.cameras);
         ended.stages.extend(done.figures.stages.iter().map(|s| (s.stage, s.time.busy)));

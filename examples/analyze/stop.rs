@@ -11,6 +11,9 @@ use signal_hook::flag;
 /// The exit code of what Ctrl-C ended: 128 and the signal's number, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// How long cameras that are told to end may take: a source or a stage that hangs is left behind then.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Says when to stop.
 pub(crate) struct Stop {
     interrupted: Arc<AtomicBool>,

@@ -16,7 +16,7 @@ mod view;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
 use passerby::Settings;
@@ -24,7 +24,7 @@ use passerby::pipeline::{Limits, Pipeline, PipelineSettings, Popped, Summary, Wh
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
 
-use stop::{INTERRUPTED, Stop};
+use stop::{INTERRUPTED, PATIENCE, Stop};
 use view::View;
 
 /// Observations that wait to be counted. They hold no pictures.
@@ -86,7 +86,7 @@ fn run(stop: &Stop) -> Result<(), BoxError> {
     let seen = handle.subscribe("view", WAITING, WhenFull::Block);
     let metrics = handle.metrics();
     handle.pause(false);
-    let (mut summary, mut stopping) = (Summary::default(), false);
+    let (mut summary, mut stopping) = (Summary::default(), None);
     loop {
         match seen.recv_timeout(TICK) {
             Popped::Item(observation) => {
@@ -94,11 +94,12 @@ fn run(stop: &Stop) -> Result<(), BoxError> {
                 view.add(&observation);
             }
             Popped::Empty if handle.cameras().is_empty() => break,
+            Popped::Empty if stopping.is_some_and(|since: Instant| since.elapsed() > PATIENCE) => break,
             Popped::Empty => {}
             Popped::Closed => break,
         }
-        if stop.asked() && !stopping {
-            stopping = true;
+        if stop.asked() && stopping.is_none() {
+            stopping = Some(Instant::now());
             for camera in handle.cameras() {
                 handle.remove(camera, Duration::ZERO);
             }
@@ -109,7 +110,7 @@ fn run(stop: &Stop) -> Result<(), BoxError> {
         summary.add(&observation);
     }
     drop(seen);
-    let done = handle.finish();
+    let done = if stopping.is_some() { handle.stop(PATIENCE) } else { handle.finish() };
     view.clear();
     // The pipeline has let go of it.
     if let Some(sink) = Arc::into_inner(sink).and_then(|sink| sink.into_inner().ok()) {

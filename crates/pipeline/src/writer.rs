@@ -16,7 +16,9 @@ pub struct WriterSettings {
     pub rows: usize,
     /// A batch is written when its oldest observation has waited this long.
     pub wait: Duration,
-    /// At most this many rows wait for a sink that does not take them; the oldest are given up beyond that.
+    /// At most this many rows wait for a sink that does not take them; the oldest are given up beyond that. In a
+    /// [`Pipeline`](crate::Pipeline) as many observations wait before the writer's thread, while the sink is in a call;
+    /// beyond that the newest are.
     pub spill: usize,
 }
 
