@@ -104,7 +104,6 @@ mod tests {
     use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
     use passerby_types::{CameraId, SystemClock};
 
-    use super::*;
     use crate::{Pipeline, PipelineSettings, Stages};
 
     #[test]
