@@ -89,9 +89,8 @@ fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
         let handle = pipeline.start_paused().expect("stages");
         let all = handle.subscribe("test", 16, WhenFull::Block);
         handle.pause(false);
-        let taker = std::thread::spawn(move || {
-            std::iter::from_fn(|| all.recv()).map(|o| shown(&o)).collect::<Vec<_>>()
-        });
+        let take = move || std::iter::from_fn(|| all.recv()).map(|o| shown(&o)).collect::<Vec<_>>();
+        let taker = std::thread::Builder::new().name("take".into()).spawn(take).expect("a thread");
         let finished = handle.finish();
         let seen = taker.join().expect("it only takes");
         assert_eq!(seen.len(), expected.len());
