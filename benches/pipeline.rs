@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-size WxH] [--cadence N|auto]
-//!                                 [--workers N] [--precision float|int8] [--soak S] [--flow] [--json FILE]
-//!                                 [VIDEO...]
+//!                                 [--workers N] [--precision float|int8] [--decoder rusty|openh264] [--soak S]
+//!                                 [--flow] [--json FILE] [VIDEO...]
 //! ```
 //! Without `--live` every video is read as fast as it can be and again and again, and nothing is dropped; with it each
 //! is a camera of that many frames a second. The videos are dealt out to the cameras in turn; without any it is the
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
-use passerby::capture::{self, Pace};
+use passerby::capture::{Decoder, Pace, Video, VideoSettings};
 use passerby::inference::Precision;
 use passerby::pipeline::{Flow, FlowSettings, Limits, Pipeline, PipelineSettings, Snapshot, Stages};
 use passerby::store::{Sqlite, SqliteSettings};
@@ -43,6 +43,7 @@ struct Args {
     cadence: Option<u64>,
     workers: usize,
     precision: Precision,
+    decoder: Decoder,
     soak: Option<f64>,
     flow: bool,
     json: Option<PathBuf>,
@@ -69,6 +70,7 @@ fn parse() -> Result<Args, BoxError> {
         cadence: Some(1),
         workers: cores,
         precision: Precision::Int8,
+        decoder: Decoder::Rusty,
         soak: None,
         flow: false,
         json: None,
@@ -97,6 +99,13 @@ fn parse() -> Result<Args, BoxError> {
                     other => return Err(format!("--precision {other}: expected float or int8").into()),
                 }
             }
+            Long("decoder") => {
+                args.decoder = match parser.value()?.string()?.as_str() {
+                    "rusty" => Decoder::Rusty,
+                    "openh264" => Decoder::OpenH264,
+                    other => return Err(format!("--decoder {other}: expected rusty or openh264").into()),
+                }
+            }
             Long("soak") => args.soak = Some(parser.value()?.parse()?),
             Long("flow") => args.flow = true,
             Long("json") => args.json = Some(parser.value()?.into()),
@@ -120,6 +129,18 @@ fn stages(args: &Args) -> Result<Stages, BoxError> {
     passerby::stages(&settings)
 }
 
+/// Opens the video as often as it is asked to.
+fn opener(
+    args: &Args,
+    video: &Path,
+) -> impl FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send + use<> {
+    let (video, decoder) = (video.to_path_buf(), args.decoder);
+    move || {
+        let settings = VideoSettings { decoder, ..VideoSettings::default() };
+        Ok(Box::new(Video::open_with(&video, settings)?))
+    }
+}
+
 /// The same on one thread.
 fn flow(args: &Args) -> Result<Value, BoxError> {
     let settings = FlowSettings { cadence: args.cadence.unwrap_or(1), ..FlowSettings::default() };
@@ -128,8 +149,7 @@ fn flow(args: &Args) -> Result<Value, BoxError> {
     let mut sink = Sqlite::open(folder.path().join("bench.sqlite"), SqliteSettings::default())?;
     let mut sources = Vec::new();
     for video in args.videos.iter().cycle().take(args.cameras as usize) {
-        let video = video.clone();
-        sources.push(Again::new(move || capture::open(&video))?);
+        sources.push(Again::new(opener(args, video))?);
     }
     let cameras =
         sources.iter_mut().zip(0..).map(|(s, id)| (CameraId(id), s as &mut dyn FrameSource)).collect();
@@ -164,8 +184,7 @@ fn run(args: &Args) -> Result<Value, BoxError> {
     let database = Sqlite::open(folder.path().join("bench.sqlite"), SqliteSettings::default())?;
     let mut pipeline = Pipeline::new(stages(args)?, pipeline, Arc::clone(&clock)).sink(database);
     for (number, video) in (0..args.cameras).zip(args.videos.iter().cycle()) {
-        let video = video.clone();
-        let open = move || capture::open(&video);
+        let open = opener(args, video);
         pipeline = match args.live {
             Some(rate) => {
                 pipeline.camera(CameraId(number), Pace::looped(open, Some(rate), Arc::clone(&clock))?)
