@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use passerby_cnn::{Isa, Ranges};
 use tract_onnx::Onnx;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{
     Framework, InferenceModel, InferenceModelExt, RunOptions, TypedModel, TypedRunnableModel,
 };
@@ -56,12 +57,17 @@ impl Shared {
             return Ok(graph);
         }
         let engine = reader();
-        let mut proto = engine.proto_model_for_read(&mut &*self.onnx)?;
-        if let Some(graph) = &mut proto.graph {
-            half::widen(graph);
-        }
-        engine.model_for_proto_model(&proto)
+        let proto = engine.proto_model_for_read(&mut &*self.onnx)?;
+        in_single_precision(&engine, proto)
     }
+}
+
+/// The graph of what was read, with weights of half precision in single.
+fn in_single_precision(engine: &Onnx, mut proto: ModelProto) -> TractResult<InferenceModel> {
+    if let Some(graph) = &mut proto.graph {
+        half::widen(graph);
+    }
+    engine.model_for_proto_model(&proto)
 }
 
 /// What reads ONNX files.
@@ -103,12 +109,9 @@ impl Model {
         }
         let not_onnx = |reason| ModelError::NotOnnx { model: model(), reason };
         let engine = reader();
-        let mut proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
+        let proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
         let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
-        if let Some(graph) = &mut proto.graph {
-            half::widen(graph);
-        }
-        let graph = guarded(|| engine.model_for_proto_model(&proto)).map_err(not_onnx)?;
+        let graph = guarded(|| in_single_precision(&engine, proto)).map_err(not_onnx)?;
         let (graph, plans) = (Mutex::new(Some(graph)), Mutex::default());
         let shared = Shared { name: model(), input, outputs, onnx, graph, plans };
         Ok(Self {

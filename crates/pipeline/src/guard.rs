@@ -57,10 +57,7 @@ impl<S: ?Sized> Guard<S> {
     /// How long to wait before the next call, so that a stage that fails every time is not rebuilt without a break:
     /// nothing after the first failure, then 10 ms, doubled with each further one up to a second.
     pub(crate) fn back_off(&self) -> Duration {
-        match self.row {
-            0 | 1 => Duration::ZERO,
-            row => Duration::from_millis(10 << (row - 2).min(7)).min(Duration::from_secs(1)),
-        }
+        back_off(self.row)
     }
 
     /// Throws the instance away; the next call makes a new one.
@@ -83,6 +80,14 @@ impl<S: ?Sized> Guard<S> {
             None => quietly(self.name, || (self.factory)())??,
         };
         Ok(self.instance.insert(instance))
+    }
+}
+
+/// How long to rest after so many failures in a row: nothing after the first, then 10 ms, doubled up to a second.
+pub(crate) fn back_off(failures: u32) -> Duration {
+    match failures {
+        0 | 1 => Duration::ZERO,
+        _ => Duration::from_millis((10u64 << (failures - 2).min(7)).min(1000)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use passerby_types::{DropReason, FrameKind, StageError, Timestamp};
 
 use crate::{Report, StageTime};
@@ -169,8 +169,7 @@ impl StageMeters {
         to: Timestamp,
     ) -> Duration {
         let busy = to.since(from);
-        if let Some(place) = STAGES.iter().position(|name| *name == stage) {
-            let mut meter = self.0[place].lock();
+        if let Some(mut meter) = self.of(stage) {
             meter.time.calls += 1;
             meter.time.items += items as u64;
             meter.time.busy += busy;
@@ -180,21 +179,22 @@ impl StageMeters {
         busy
     }
 
+    fn of(&self, stage: &str) -> Option<MutexGuard<'_, StageMeter>> {
+        let place = STAGES.iter().position(|name| *name == stage)?;
+        Some(self.0[place].lock())
+    }
+
     /// How long the calls of one stage took so far.
     pub(crate) fn latency(&self, stage: &str) -> Quantiles {
-        let place = STAGES.iter().position(|name| *name == stage);
-        place.map(|place| self.0[place].lock().latency.quantiles()).unwrap_or_default()
+        self.of(stage).map(|meter| meter.latency.quantiles()).unwrap_or_default()
     }
 
     /// What an item took in one stage in the middle since this was asked last: one call of minutes changes nothing.
     pub(crate) fn take_recent(&self, stage: &str) -> Duration {
-        let place = STAGES.iter().position(|name| *name == stage);
-        place.map_or_else(Default::default, |place| {
-            let mut meter = self.0[place].lock();
-            let item = meter.recent.quantiles().p50;
-            meter.recent.clear();
-            item
-        })
+        let Some(mut meter) = self.of(stage) else { return Duration::ZERO };
+        let item = meter.recent.quantiles().p50;
+        meter.recent.clear();
+        item
     }
 
     /// Name, time and latency of every stage that was called.

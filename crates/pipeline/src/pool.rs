@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use passerby_types::{Clock, Timestamp};
 
-use crate::guard::quietly;
+use crate::guard::{back_off, quietly};
 use crate::priority::PriorityQueue;
 use crate::queue::BoundedQueue;
 use crate::sync::{Condvar, Deadline, Mutex};
@@ -230,14 +230,6 @@ impl WorkerPool {
 impl Drop for WorkerPool {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// How long a thread waits for its next worker after so many panics in a row.
-fn back_off(panics: u32) -> Duration {
-    match panics {
-        0 | 1 => Duration::ZERO,
-        _ => Duration::from_millis((10u64 << (panics - 2).min(7)).min(1000)),
     }
 }
 

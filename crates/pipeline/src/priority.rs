@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use passerby_types::{Clock, Timestamp};
 
-use crate::queue::{Popped, Pushed, QueueStats};
+use crate::queue::{Popped, Pushed, QueueStats, until_filled};
 use crate::ring::{Counts, preallocated};
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
 
@@ -124,20 +124,10 @@ impl<T> PriorityQueue<T> {
 
     fn pop_until(&self, deadline: Deadline) -> Popped<T> {
         let mut line = self.line.lock();
-        let mut in_time = true;
-        loop {
-            if !line.entries.is_empty() {
-                break;
-            }
-            if line.closed {
-                return Popped::Closed;
-            }
-            if !in_time {
-                return Popped::Empty;
-            }
-            in_time = deadline.wait(&self.filled, &mut line);
+        match until_filled(&mut line, &self.filled, deadline, |line| (line.entries.is_empty(), line.closed)) {
+            Some(nothing) => nothing,
+            None => self.take(line).map_or(Popped::Empty, Popped::Item),
         }
-        self.take(line).map_or(Popped::Empty, Popped::Item)
     }
 
     /// The highest priority, where anything waits.

@@ -157,20 +157,10 @@ impl<T> BoundedQueue<T> {
 
     fn pop_until(&self, deadline: Deadline) -> Popped<T> {
         let mut ring = self.ring.lock();
-        let mut in_time = true;
-        loop {
-            if !ring.is_empty() {
-                break;
-            }
-            if ring.is_closed() {
-                return Popped::Closed;
-            }
-            if !in_time {
-                return Popped::Empty;
-            }
-            in_time = deadline.wait(&self.filled, &mut ring);
+        match until_filled(&mut ring, &self.filled, deadline, |ring| (ring.is_empty(), ring.is_closed())) {
+            Some(nothing) => nothing,
+            None => self.take(ring).map_or(Popped::Empty, Popped::Item),
         }
-        self.take(ring).map_or(Popped::Empty, Popped::Item)
     }
 
     /// The oldest item, where one waits.
@@ -209,5 +199,24 @@ impl<T> BoundedQueue<T> {
     /// What became of the items so far.
     pub fn stats(&self) -> QueueStats {
         self.ring.lock().stats()
+    }
+}
+
+/// Waits until a line of items holds one: `None`. Else what its taker is told. `look` says whether the line is empty, and
+/// whether it is closed.
+pub(crate) fn until_filled<L, T>(
+    line: &mut MutexGuard<'_, L>,
+    filled: &Condvar,
+    deadline: Deadline,
+    look: impl Fn(&L) -> (bool, bool),
+) -> Option<Popped<T>> {
+    let mut in_time = true;
+    loop {
+        match look(line) {
+            (false, _) => return None,
+            (true, true) => return Some(Popped::Closed),
+            (true, false) if !in_time => return Some(Popped::Empty),
+            (true, false) => in_time = deadline.wait(filled, line),
+        }
     }
 }
