@@ -63,7 +63,7 @@ impl Gif {
         self.at += if delay.is_zero() { NO_DELAY } else { delay };
         self.given += 1;
         self.over = false;
-        Ok(Some(Picture { image, pts }))
+        Ok(Some(Picture::new(image, pts)))
     }
 }
 

@@ -97,7 +97,7 @@ impl Images {
         let image = catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
             Err(SourceError::Malformed { input: input.clone(), what: "its decoder panicked".into() })
         })?;
-        Ok(Picture { image, pts: None })
+        Ok(Picture::new(image, None))
     }
 }
 

@@ -24,11 +24,13 @@
 //! Every reader bounds its memory by [`Limits`] and allocates nothing by a number in a file that the file's own bytes
 //! do not bear out.
 
+mod address;
 mod annexb;
 mod file;
 mod gif;
 mod h264;
 mod images;
+mod inbox;
 mod limits;
 mod mp4;
 mod open;

@@ -213,7 +213,7 @@ impl Video {
             .turn
             .apply(picture.image, &self.settings.pool)
             .map_err(|e| self.damaged(self.given - 1, e.to_string()))?;
-        Ok(Picture { image, pts })
+        Ok(Picture { image, pts, age: picture.age })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use passerby_types::{
-    CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, Shelf, SourceInfo, StageError,
+    CameraId, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, FrameSource, Interrupt, Shelf, StageError,
 };
 
 use crate::gone::Gone;
@@ -36,6 +36,8 @@ pub(crate) struct Channel {
     pub(crate) id: CameraId,
     /// True for files and the like: nothing is dropped, and nothing depends on which thread was faster.
     pub(crate) lossless: bool,
+    /// What ends the source's waiting for a picture.
+    interrupt: Option<Interrupt>,
     /// Frames a second that the source says it has.
     pub(crate) stated: Option<f64>,
     /// Which frames of a group of `cadence` are detected on: cameras that start together take turns.
@@ -66,16 +68,18 @@ impl Channel {
     pub(crate) fn new(
         id: CameraId,
         meter: Meter,
-        info: &SourceInfo,
+        source: &dyn FrameSource,
         phase: u64,
         window: usize,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let info = source.info();
         // Room for every frame that may be inside, the end and a wake, so that nobody who hands one over ever waits.
         let inbox = BoundedQueue::new("inbox", window + 2, WhenFull::Block, clock);
         Self {
             id,
             lossless: !info.live,
+            interrupt: source.interrupt(),
             stated: info.frame_rate.filter(|rate| rate.is_finite() && *rate > 0.0),
             phase,
             cadence: AtomicU64::new(1),
@@ -147,15 +151,27 @@ impl Channel {
 
     /// Asks the camera to end after the frames that are inside.
     pub(crate) fn stop(&self) {
-        let _state = self.state.lock();
-        self.stopping.store(true, Ordering::Relaxed);
-        self.changed.notify_all();
+        {
+            let _state = self.state.lock();
+            self.stopping.store(true, Ordering::Relaxed);
+            self.changed.notify_all();
+        }
+        if let Some(interrupt) = &self.interrupt {
+            interrupt.raise();
+        }
     }
 
     /// A stage asked to stop this camera.
     pub(crate) fn fatal(&self, error: StageError) {
         self.meter.lock().end(error);
         self.stop();
+    }
+
+    /// Waits so long, or until the camera is to stop.
+    pub(crate) fn rest(&self, time: Duration) {
+        let mut state = self.state.lock();
+        let end = std::time::Instant::now() + time;
+        while !self.is_stopping() && !self.changed.wait_until(&mut state, end).timed_out() {}
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use passerby_types::{
     CameraId, Classifier, Clock, Detector, DropReason, Embedder, ErrorClass, Face, FaceChip, Frame,
     FrameKind, FrameMeta, FramePool, FrameSource, Observation, ObservedFace, Picture, Sighting, Sink,
-    SourceError, StageError, TrackUpdate,
+    SourceError, StageError, Timestamp, TrackUpdate,
 };
 
 use crate::attention::Policy;
@@ -94,7 +95,7 @@ impl Flow {
     /// Runs one camera to the end of its source: every frame through the stages, its observation to `watch` and then
     /// to `sink`. `watch` may break the run off.
     ///
-    /// A source is taken as it is: one that asks to be opened anew (`Reset`) ends the run as one that is done for.
+    /// An interruption (`Reset`) is counted and the source asked again; one after which no picture comes ends the run.
     ///
     /// Nothing here fails for the caller: a frame that cannot be decoded or analysed is counted and the next one is
     /// taken; what ends the run early is in the report.
@@ -121,12 +122,9 @@ impl Flow {
         let mut lanes: Vec<Lane<'_>> =
             cameras.into_iter().map(|(id, source)| self.open(id, source)).collect();
 
-        for seq in 0.. {
+        while lanes.iter().any(|lane| lane.running) {
             for lane in lanes.iter_mut().filter(|lane| lane.running) {
-                lane.running = self.step(seq, lane, writer.as_mut(), watch).is_continue();
-            }
-            if !lanes.iter().any(|lane| lane.running) {
-                break;
+                lane.running = self.step(lane, writer.as_mut(), watch).is_continue();
             }
         }
 
@@ -152,7 +150,6 @@ impl Flow {
     /// Takes the camera's next frame, or ends the camera.
     fn step(
         &mut self,
-        seq: u64,
         lane: &mut Lane<'_>,
         writer: Option<&mut Writer<'_>>,
         watch: &mut Watch<'_>,
@@ -160,7 +157,7 @@ impl Flow {
         let Lane { source, camera: Some(camera), report, .. } = lane else { return ControlFlow::Break(()) };
         camera.can_embed = self.embedder.is_some();
         camera.can_classify = self.classifier.is_some();
-        let go_on = match self.capture(seq, *source, report) {
+        let go_on = match self.capture(*source, report) {
             Ok(Some(frame)) => match self.one_frame(&frame, camera, report) {
                 Ok(observation) => {
                     match observation.kind {
@@ -182,7 +179,10 @@ impl Flow {
                     if fatal { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 }
             },
-            Ok(None) => ControlFlow::Break(()),
+            Ok(None) => {
+                report.source_ended();
+                ControlFlow::Break(())
+            }
             Err(e) => report.lose(e),
         };
         if go_on.is_break() {
@@ -230,14 +230,14 @@ impl Flow {
     /// The next frame of the source, with its number and its times.
     fn capture(
         &mut self,
-        seq: u64,
         source: &mut dyn FrameSource,
         report: &mut Report,
     ) -> Result<Option<Frame>, SourceError> {
         let next = self.timed(report, "capture", 1, |_| next_picture(source))?;
-        let Some(Picture { image, pts }) = next else { return Ok(None) };
-        report.ledger.capture();
-        let (captured, wall) = (self.clock.now(), self.clock.wall());
+        let Some(Picture { image, pts, age }) = next else { return Ok(None) };
+        let seq = report.ledger.captured;
+        report.capture();
+        let (captured, wall) = arrived(&*self.clock, age);
         let meta = FrameMeta { camera: report.camera, seq, captured, pts, wall };
         Ok(Some(Frame { meta, image: Arc::new(image) }))
     }
@@ -325,6 +325,12 @@ impl Flow {
 }
 
 /// The source's next picture; a panic in it is an error that ends it.
+/// When a picture of this age arrived, by the clock and by the time of day.
+pub(crate) fn arrived(clock: &dyn Clock, age: Duration) -> (Timestamp, SystemTime) {
+    let wall = clock.wall();
+    (Timestamp(clock.now().0.saturating_sub(age)), wall.checked_sub(age).unwrap_or(wall))
+}
+
 pub(crate) fn next_picture(source: &mut dyn FrameSource) -> Result<Option<Picture>, SourceError> {
     quietly("capture", || source.next_picture()).unwrap_or_else(|panic| {
         Err(SourceError::Malformed { input: source.info().name.clone(), what: panic.to_string() })

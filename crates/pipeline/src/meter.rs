@@ -102,7 +102,7 @@ impl Meter {
 
     pub(crate) fn captured(&mut self) {
         if !self.closed {
-            self.report.ledger.capture();
+            self.report.capture();
             self.recent.captured += 1;
         }
     }

@@ -71,6 +71,8 @@ pub struct CameraSnapshot {
     pub failures: BTreeMap<&'static str, u64>,
     /// Instances given up for new ones, by stage.
     pub rebuilds: BTreeMap<&'static str, u64>,
+    /// How often its source lost the connection, stalled or froze, and went on.
+    pub interruptions: u64,
     /// True where no frame of it will come any more.
     pub ended: bool,
 }
@@ -107,6 +109,7 @@ impl Metrics {
                 evicted: meter.evicted,
                 failures: meter.report.failures.clone(),
                 rebuilds: meter.report.rebuilds.clone(),
+                interruptions: meter.report.interruptions,
                 ended,
             }
         });

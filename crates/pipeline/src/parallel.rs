@@ -268,7 +268,7 @@ impl Shared {
         // Lossless cameras detect on the frames that a flow detects on.
         let phase = if info.live { channels.len() as u64 } else { 0 };
         let clock = Arc::clone(&common.clock);
-        let channel = Channel::new(id, meter, info, phase, settings.window(), clock);
+        let channel = Channel::new(id, meter, source, phase, settings.window(), clock);
         let decided = self.seen.lock().decision.map(|decision| decision.cadence);
         channel.set_cadence(decided.filter(|_| info.live).unwrap_or(settings.flow.cadence));
         let channel = Arc::new(channel);

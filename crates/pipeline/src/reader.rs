@@ -1,14 +1,14 @@
 //! A camera's reader: pulls pictures, makes frames of them, and hands them on.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use passerby_types::{DropReason, Frame, FrameMeta, FrameSource, Picture};
+use passerby_types::{DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture};
 
 use crate::channel::{Channel, Passage, What};
 use crate::common::Common;
 use crate::detection::{Shot, Waiting};
-use crate::flow::next_picture;
+use crate::flow::{arrived, next_picture};
+use crate::guard::back_off;
 use crate::queue::Pushed;
 
 /// Reads the source to its end, or until the camera is to stop. This is the body of the camera's reader thread.
@@ -18,49 +18,53 @@ pub(crate) fn read(
     channel: &Arc<Channel>,
     mut source: Box<dyn FrameSource>,
 ) {
-    let mut order = 0;
-    for seq in 0.. {
+    let (mut seq, mut order, mut broken) = (0, 0, 0);
+    loop {
         common.gate.pass(channel);
         if channel.is_stopping() {
-            channel.send(order, What::End { seq });
             break;
         }
         let next = common.timed("capture", channel, 1, || next_picture(&mut *source));
         let picture = match next {
             // One that comes when the camera has been told to end was never asked for.
-            Ok(Some(_)) if channel.is_stopping() => {
-                channel.send(order, What::End { seq });
-                break;
-            }
+            Ok(_) if channel.is_stopping() => break,
             Ok(Some(picture)) => picture,
             Ok(None) => {
-                channel.send(order, What::End { seq });
+                channel.meter.lock().report.source_ended();
                 break;
             }
             Err(e) => {
-                if channel.meter.lock().report.lose(e) == ControlFlow::Continue(()) {
-                    continue;
+                seq += e.lost().0;
+                broken = if e.class() == ErrorClass::Reset { broken + 1 } else { 0 };
+                if channel.meter.lock().report.lose(e).is_break() {
+                    break;
                 }
-                channel.send(order, What::End { seq });
-                break;
+                channel.rest(back_off(broken));
+                continue;
             }
         };
+        broken = 0;
         channel.meter.lock().captured();
-        let Some(passage) = channel.enter() else {
-            let over = channel.is_abandoned();
-            channel.meter.lock().lost(if over { DropReason::Stopped } else { DropReason::QueueFull });
-            continue;
-        };
-        hand_on(common, waiting, seq, order, picture, passage);
-        order += 1;
+        match channel.enter() {
+            Some(passage) => {
+                hand_on(common, waiting, seq, order, picture, passage);
+                order += 1;
+            }
+            None => {
+                let over = channel.is_abandoned();
+                channel.meter.lock().lost(if over { DropReason::Stopped } else { DropReason::QueueFull });
+            }
+        }
+        seq += 1;
     }
+    channel.send(order, What::End { seq });
 }
 
 /// Gives the frame its number and times, and sends it to the detectors or past them.
 fn hand_on(common: &Common, waiting: &Waiting, seq: u64, order: u64, picture: Picture, passage: Passage) {
     let channel = Arc::clone(passage.channel());
-    let Picture { image, pts } = picture;
-    let (captured, wall) = (common.clock.now(), common.clock.wall());
+    let Picture { image, pts, age } = picture;
+    let (captured, wall) = arrived(&*common.clock, age);
     let meta = FrameMeta { camera: channel.id, seq, captured, pts, wall };
     if !channel.detects(seq) {
         let size = (image.width(), image.height());

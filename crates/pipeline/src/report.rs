@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CameraId, DropReason, ErrorClass, Ledger, SinkError, SourceError, StageError};
+use passerby_types::{CameraId, ErrorClass, Ledger, SinkError, SourceError, StageError};
 
 use crate::{WriteCounts, Written};
 
@@ -51,6 +51,10 @@ pub struct Report {
     /// Instances given up for a new one after a failure in this run, by stage; a stage without any is not in it. That
     /// the tracker starts anew with each run, and where the picture's size changes, does not count.
     pub rebuilds: BTreeMap<&'static str, u64>,
+    /// How often the source lost its connection, stalled or froze, and asked to be asked again.
+    pub interruptions: u64,
+    /// The last of them, where no picture came since.
+    pub(crate) interrupted: Option<SourceError>,
     /// Time by stage, in the order in which a frame meets them: `capture`, `detect`, `track`, `embed`, `identify`,
     /// `classify`, `fuse`, `store`.
     pub stages: Vec<(&'static str, StageTime)>,
@@ -66,16 +70,39 @@ impl Report {
     /// How many messages are kept.
     pub const NOTES: usize = 20;
 
-    /// Counts a frame that the source lost, or notes what ended the source.
+    /// Counts a frame that the source gave.
+    pub(crate) fn capture(&mut self) {
+        self.ledger.capture();
+        self.interrupted = None;
+    }
+
+    /// Counts the frames that the source lost, or an interruption, or notes what ended the source.
     pub(crate) fn lose(&mut self, error: SourceError) -> ControlFlow<()> {
-        if error.class() == ErrorClass::Skip {
+        let (frames, reason) = error.lost();
+        for _ in 0..frames {
             self.ledger.capture();
-            self.ledger.drop_frame(DropReason::Undecodable);
-            self.note(error.to_string());
-            return ControlFlow::Continue(());
+            self.ledger.drop_frame(reason);
         }
-        self.error = Some(error.into());
-        ControlFlow::Break(())
+        match error.class() {
+            ErrorClass::Skip => self.note(error.to_string()),
+            ErrorClass::Reset => {
+                self.note(error.to_string());
+                self.interruptions += 1;
+                self.interrupted = Some(error);
+            }
+            ErrorClass::Fatal => {
+                self.error = Some(error.into());
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The source says that there are no more pictures: an interruption that nothing followed is what ended it.
+    pub(crate) fn source_ended(&mut self) {
+        if let (None, Some(error)) = (&self.error, self.interrupted.take()) {
+            self.error = Some(error.into());
+        }
     }
 
     /// The same without what ended it.
@@ -88,6 +115,8 @@ impl Report {
             notes: self.notes.clone(),
             failures: self.failures.clone(),
             rebuilds: self.rebuilds.clone(),
+            interruptions: self.interruptions,
+            interrupted: None,
             stages: self.stages.clone(),
             faces: self.faces,
             writes: self.writes,

@@ -68,7 +68,7 @@ impl FrameSource for Lent {
         }
         self.given += 1;
         let lent = Image::lend(&self.pool, PixelLayout::Gray8, 160, 120, ColorSpace::JPEG);
-        Ok(lent.ok().map(|image| Picture { image, pts: None }))
+        Ok(lent.ok().map(|image| Picture::new(image, None)))
     }
     fn info(&self) -> &SourceInfo {
         &self.info

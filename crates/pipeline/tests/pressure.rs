@@ -27,7 +27,7 @@ impl OnDemand {
 impl FrameSource for OnDemand {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
         let image = uniform(PixelLayout::Gray8, 96, 96, 128);
-        Ok(self.1.recv().ok().map(|()| Picture { image, pts: None }))
+        Ok(self.1.recv().ok().map(|()| Picture::new(image, None)))
     }
     fn info(&self) -> &SourceInfo {
         &self.0

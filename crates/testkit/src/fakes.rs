@@ -54,7 +54,7 @@ impl FrameSource for ScriptedSource {
                 let bytes = vec![128; layout.tight_len(width, height)];
                 let image = Image::from_vec(layout, width, height, color_of(layout), bytes)
                     .map_err(|e| SourceError::Malformed { input: "script".into(), what: e.to_string() })?;
-                Ok(Some(Picture { image, pts: Some(Duration::from_millis(40 * frame)) }))
+                Ok(Some(Picture::new(image, Some(Duration::from_millis(40 * frame)))))
             }
             Step::Damaged => {
                 Err(SourceError::Damaged { input: "script".into(), frame, what: "as the script says".into() })

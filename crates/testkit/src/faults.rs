@@ -16,7 +16,7 @@ use crate::fixtures::color_of;
 pub enum Fault {
     /// The call does not come back before the [`Gate`] is open; then it gives its picture.
     Block,
-    /// It fails with this class. No [`SourceError`] asks for a `Reset`: that is a panic, as the contract has it.
+    /// It fails with this class: a damaged frame, a broken connection, or the end.
     Error(ErrorClass),
     /// It panics.
     Panic,
@@ -180,7 +180,10 @@ impl FrameSource for FaultySource {
                 self.end = 0;
                 return Err(SourceError::Truncated { input: input(), frames: call, expected: None });
             }
-            Some(Fault::Panic | Fault::Error(ErrorClass::Reset)) => panic!("as told, at call {call}"),
+            Some(Fault::Error(ErrorClass::Reset)) => {
+                return Err(SourceError::Disconnected { input: input(), what: "as told".into() });
+            }
+            Some(Fault::Panic) => panic!("as told, at call {call}"),
             Some(&Fault::Shape(layout, width, height)) => self.shape = (layout, width, height),
             Some(&Fault::Ahead(by)) => self.ahead = self.ahead.saturating_add(by),
             Some(&Fault::Behind(by)) => behind = by,
@@ -196,7 +199,7 @@ impl FrameSource for FaultySource {
             (0..image.plane(plane).rows).for_each(|y| image.row_mut(plane, y).fill(128));
         }
         pts = pts.saturating_add(self.ahead).saturating_sub(behind);
-        Ok(Some(Picture { image, pts: Some(pts) }))
+        Ok(Some(Picture::new(image, Some(pts))))
     }
 
     fn info(&self) -> &SourceInfo {
@@ -237,7 +240,7 @@ mod tests {
         let mut source = source.live_by(Arc::new(clock.clone()), move |time| sleep.advance(time));
         assert!(source.info().live);
         let mut seen = Vec::new();
-        while let Some(Picture { image, pts }) = source.next_picture().unwrap() {
+        while let Some(Picture { image, pts, .. }) = source.next_picture().unwrap() {
             assert_eq!(image.rgb_at(0, image.height() - 1), image.rgb_at(image.width() - 1, 0));
             seen.push((clock.now().0.as_millis(), pts.unwrap().as_millis(), image.width()));
         }
@@ -248,7 +251,7 @@ mod tests {
     fn panics_and_impossible_sizes_are_for_one_call() {
         let faults = [
             (0, Fault::Panic),
-            (1, Fault::Error(ErrorClass::Reset)),
+            (1, Fault::Panic),
             (2, Fault::Shape(PixelLayout::Rgb8, 0, 7)),
             (3, Fault::Shape(PixelLayout::Rgb8, 7, 7)),
         ];

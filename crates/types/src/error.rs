@@ -2,8 +2,9 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::{CameraId, FrameMeta};
+use crate::{CameraId, DropReason, FrameMeta};
 
 /// Any cause of an error.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
@@ -154,6 +155,51 @@ pub enum SourceError {
         /// How many there should have been, where the file says so.
         expected: Option<u64>,
     },
+    /// Frames that never became pictures: the network lost them, or they were too old when their turn came. The next
+    /// ones come.
+    #[error("{input}: {frames} frame{} lost: {what}", if *frames == 1 { "" } else { "s" })]
+    Lost {
+        /// Which input.
+        input: String,
+        /// How many.
+        frames: u64,
+        /// What they count as in the ledger.
+        reason: DropReason,
+        /// What happened.
+        what: String,
+    },
+    /// The connection to the camera, or the device, is gone.
+    #[error("{input}: {what}")]
+    Disconnected {
+        /// Which input.
+        input: String,
+        /// What was seen of it.
+        what: String,
+    },
+    /// No picture came for too long.
+    #[error("{input}: no picture for {after:.1?}")]
+    Stalled {
+        /// Which input.
+        input: String,
+        /// How long.
+        after: Duration,
+    },
+    /// The very same picture came again and again.
+    #[error("{input}: the picture is frozen for {after:.1?}")]
+    Frozen {
+        /// Which input.
+        input: String,
+        /// How long.
+        after: Duration,
+    },
+    /// The camera does not let us in.
+    #[error("{input}: refused: {what}")]
+    Denied {
+        /// Which input.
+        input: String,
+        /// What it says, or what is missing.
+        what: String,
+    },
 }
 
 impl SourceError {
@@ -162,13 +208,25 @@ impl SourceError {
         Self::Io { input: path.into().display().to_string(), cause }
     }
 
-    /// What the caller does about it: [`ErrorClass::Skip`] counts one frame as undecodable and asks for the next
-    /// picture, [`ErrorClass::Reset`] opens the source anew, [`ErrorClass::Fatal`] ends this camera.
+    /// What the caller does about it: [`ErrorClass::Skip`] counts the frames that are lost
+    /// ([`lost`](SourceError::lost)) and asks for the next picture, [`ErrorClass::Reset`] notes an interruption and
+    /// asks for the next picture, too, [`ErrorClass::Fatal`] ends this camera.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Damaged { .. } => ErrorClass::Skip,
+            Self::Damaged { .. } | Self::Lost { .. } => ErrorClass::Skip,
+            Self::Disconnected { .. } | Self::Stalled { .. } | Self::Frozen { .. } => ErrorClass::Reset,
             _ => ErrorClass::Fatal,
+        }
+    }
+
+    /// How many frames are lost with it, and what they count as. Zero where the error is of no frame.
+    #[must_use]
+    pub fn lost(&self) -> (u64, DropReason) {
+        match self {
+            Self::Damaged { .. } => (1, DropReason::Undecodable),
+            Self::Lost { frames, reason, .. } => (*frames, *reason),
+            _ => (0, DropReason::Undecodable),
         }
     }
 
@@ -183,7 +241,12 @@ impl SourceError {
             | Self::Malformed { input, .. }
             | Self::TooLarge { input, .. }
             | Self::Damaged { input, .. }
-            | Self::Truncated { input, .. } => input,
+            | Self::Truncated { input, .. }
+            | Self::Lost { input, .. }
+            | Self::Disconnected { input, .. }
+            | Self::Stalled { input, .. }
+            | Self::Frozen { input, .. }
+            | Self::Denied { input, .. } => input,
         }
     }
 }

@@ -23,6 +23,17 @@ pub struct Picture {
     pub image: Image,
     /// The presentation time since the start of the stream, where the stream has one. Rises from picture to picture.
     pub pts: Option<Duration>,
+    /// How old the picture is when it is given: the time since the last byte of it arrived at this machine. Zero where
+    /// nobody waited for anything, as with files.
+    pub age: Duration,
+}
+
+impl Picture {
+    /// A picture that is as new as can be.
+    #[must_use]
+    pub fn new(image: Image, pts: Option<Duration>) -> Self {
+        Self { image, pts, age: Duration::ZERO }
+    }
 }
 
 /// Which frame it is, and its times.
@@ -33,7 +44,7 @@ pub struct FrameMeta {
     /// The frame's number at its camera: 0 for the first, in display order, one more for each frame the source
     /// gave or lost. A gap means that frames were dropped on the way.
     pub seq: u64,
-    /// When the frame arrived.
+    /// When the frame arrived: before it was decoded, at sources that know.
     pub captured: Timestamp,
     /// The presentation time since the start of the stream, where the stream has one.
     pub pts: Option<Duration>,

@@ -9,6 +9,10 @@ use std::fmt;
 pub enum DropReason {
     /// The source could not make a picture of it.
     Undecodable,
+    /// The network, or the camera itself, lost it: it never arrived whole.
+    Network,
+    /// It waited too long at the source, since reader or machine were too slow.
+    Stale,
     /// A newer frame took its place in a full queue.
     QueueFull,
     /// A stage failed on it.
@@ -25,6 +29,8 @@ impl DropReason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
+            Self::Network => "network",
+            Self::Stale => "stale",
             Self::QueueFull => "queue_full",
             Self::StageFailed => "stage_failed",
             Self::Late => "late",

@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Attributes, Embedding, ErrorClass, Face, FaceChip, Frame, FrameMeta, Identity, Observation, Picture,
-    Sighting, SinkError, SourceError, StageError, TrackKey, TrackUpdate,
+    Attributes, Embedding, ErrorClass, Face, FaceChip, Frame, FrameMeta, Identity, Interrupt, Observation,
+    Picture, Sighting, SinkError, SourceError, StageError, TrackKey, TrackUpdate,
 };
 
 /// Makes the instances of a stage: one at the start of each worker, and a new one after a failure. A clone is the same
@@ -33,12 +33,19 @@ pub trait FrameSource: Send {
     /// The next picture in display order; `Ok(None)` at the end, and at every call after it.
     ///
     /// # Errors
-    /// As [`SourceError::class`] says: `Skip`: one frame was lost, ask again. `Reset`: open the source anew.
-    /// `Fatal`: the source is done; every call after it gives `Ok(None)`.
+    /// As [`SourceError::class`] says. `Skip`: so many frames were lost, ask again. `Reset`: the connection broke; ask
+    /// again: a source that reconnects goes on when it can, any other gives `Ok(None)` from then on. `Fatal`: the
+    /// source is done; every call after it gives `Ok(None)`.
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError>;
 
     /// What the source says of itself.
     fn info(&self) -> &SourceInfo;
+
+    /// What ends the source from another thread, for those that may wait for a picture for long. `None`: nothing does,
+    /// and whoever stops it has to wait for the next picture or leave the thread behind.
+    fn interrupt(&self) -> Option<Interrupt> {
+        None
+    }
 }
 
 impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
@@ -48,6 +55,10 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
     fn info(&self) -> &SourceInfo {
         (**self).info()
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        (**self).interrupt()
     }
 }
 

@@ -87,7 +87,7 @@ fn picture(
     // It gives pictures in display order: the next one out has the earliest time stamp that went in.
     let pts = inside.pop().flatten();
     let image = copy_out(planes, (0, 0), size, color.unwrap_or_default(), pool)?;
-    Some(Picture { image, pts })
+    Some(Picture::new(image, pts))
 }
 
 impl VideoDecoder for OpenH264Decoder {

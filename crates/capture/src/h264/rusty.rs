@@ -113,7 +113,7 @@ impl VideoDecoder for RustyDecoder {
         let Some(image) = copy_out(planes, sps.origin, sps.size, color, &self.pool) else {
             return damaged("a picture of another size than its parameter set says");
         };
-        let picture = Picture { image, pts: unit.pts };
+        let picture = Picture::new(image, unit.pts);
         self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out);
         Ok(())
     }

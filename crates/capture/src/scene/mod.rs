@@ -262,7 +262,7 @@ impl FrameSource for Scene {
         self.next += 1;
         let image = self.render(frame)?;
         let pts = Duration::try_from_secs_f64(frame as f64 / self.settings.fps).ok();
-        Ok(Some(Picture { image, pts }))
+        Ok(Some(Picture::new(image, pts)))
     }
 
     fn info(&self) -> &SourceInfo {

@@ -106,7 +106,7 @@ impl FrameSource for Camera {
         self.wait();
         let (width, height) = (self.size)(self.given);
         self.given += 1;
-        Ok(Some(Picture { image: uniform(PixelLayout::Gray8, width, height, 128), pts: None }))
+        Ok(Some(Picture::new(uniform(PixelLayout::Gray8, width, height, 128), None)))
     }
 
     fn info(&self) -> &SourceInfo {
