@@ -6,6 +6,7 @@
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
 //! - [`Pace`]: plays any of them as a live camera.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
+//! - `Webcam` (feature `webcam`): cameras at this machine.
 //!
 //! ```
 //! use passerby_capture::{Scene, SceneSettings};
@@ -31,6 +32,8 @@ mod gif;
 mod h264;
 mod images;
 mod inbox;
+#[cfg(feature = "webcam")]
+mod jpeg;
 mod limits;
 mod mp4;
 mod open;
@@ -41,6 +44,8 @@ mod still;
 mod turn;
 mod units;
 mod video;
+#[cfg(feature = "webcam")]
+mod webcam;
 
 #[cfg(feature = "openh264")]
 pub use h264::OpenH264Decoder;
@@ -51,3 +56,5 @@ pub use open::open;
 pub use pace::Pace;
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
 pub use video::{Decoder, Video, VideoSettings};
+#[cfg(feature = "webcam")]
+pub use webcam::{Pixels, Selector, Webcam, WebcamFormat, WebcamInfo, WebcamSettings};
