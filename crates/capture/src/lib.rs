@@ -5,6 +5,7 @@
 //!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
 //! - [`Pace`]: plays any of them as a live camera.
+//! - [`Reconnect`]: keeps any source going that breaks, stalls, freezes or hangs.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
 //!
 //! ```
@@ -35,6 +36,8 @@ mod limits;
 mod mp4;
 mod open;
 mod pace;
+mod random;
+mod reconnect;
 mod scene;
 mod sniff;
 mod still;
@@ -49,5 +52,6 @@ pub use images::{Images, ImagesSettings, list};
 pub use limits::Limits;
 pub use open::open;
 pub use pace::Pace;
+pub use reconnect::{Event, Reconnect, ReconnectSettings};
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
 pub use video::{Decoder, Video, VideoSettings};
