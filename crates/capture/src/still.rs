@@ -20,18 +20,35 @@ pub(crate) fn decode(
     input: &str,
 ) -> Result<Image, SourceError> {
     let refuse = |e| error(e, limits, input);
-    if format == ImageFormat::Jpeg
-        && !ends(&mut file).map_err(|cause| SourceError::Io { input: input.into(), cause })?
-    {
+    let io = |cause| SourceError::Io { input: input.into(), cause };
+    let size = file.get_ref().metadata().map_err(io)?.len();
+    if size > limits.bytes {
+        // The JPEG decoder takes the whole file into memory.
+        return Err(SourceError::TooLarge {
+            input: input.into(),
+            what: format!("a picture of {size} bytes"),
+            limit: format!("{} bytes", limits.bytes),
+        });
+    }
+    if format == ImageFormat::Jpeg && !ends(&mut file).map_err(io)? {
         // The decoder fills what is missing with grey and says nothing.
         return Err(SourceError::Truncated { input: input.into(), frames: 0, expected: Some(1) });
     }
     let mut decoder = ImageReader::with_format(file, format).into_decoder().map_err(refuse)?;
     let (width, height) = decoder.dimensions();
     allow(width, height, limits, input)?;
+    // As many bytes as 16 bits a channel and transparency take; the limit does not count the picture itself.
+    let bytes = limits.picture_pixels.saturating_mul(8);
     let mut memory = image::Limits::no_limits();
-    memory.max_alloc = Some(limits.picture_pixels.saturating_mul(8));
+    memory.max_alloc = Some(bytes);
     decoder.set_limits(memory).map_err(refuse)?;
+    if decoder.total_bytes() > bytes {
+        return Err(SourceError::TooLarge {
+            input: input.into(),
+            what: format!("a picture of {} bytes", decoder.total_bytes()),
+            limit: format!("{bytes} bytes"),
+        });
+    }
     let turn = turn(decoder.orientation().unwrap_or(Orientation::NoTransforms));
     let picture = DynamicImage::from_decoder(decoder).map_err(refuse)?;
     let image = if picture.color().has_color() {
@@ -66,14 +83,34 @@ fn plain(
     Image::from_vec(layout, width, height, ColorSpace::JPEG, bytes)
 }
 
-/// Whether a JPEG file holds an end marker in its last 64 KiB, where one that was not cut off has it.
+/// Whether a JPEG file holds an end marker in its last 64 KiB, where one that was not cut off has it. That of a preview
+/// in its headers does not count.
 fn ends(file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
+    let Some(scan) = scan(file)? else { return Ok(false) };
     let len = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(len.saturating_sub(64 << 10)))?;
+    file.seek(SeekFrom::Start(len.saturating_sub(64 << 10).max(scan)))?;
     let mut tail = Vec::new();
     file.read_to_end(&mut tail)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(tail.windows(2).any(|pair| pair == [0xff, 0xd9]))
+}
+
+/// Where the first scan of a JPEG file begins, or what is no header any more; `None` where the file ends before that.
+fn scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
+    let mut at = 2;
+    loop {
+        file.seek(SeekFrom::Start(at))?;
+        let mut head = Vec::with_capacity(4);
+        file.by_ref().take(4).read_to_end(&mut head)?;
+        match head[..] {
+            // A marker may come after any number of such bytes.
+            [0xff, 0xff, ..] => at += 1,
+            [0xff, 0xda, ..] => return Ok(Some(at)),
+            [0xff, 0xc0..=0xfe, high, low] => at += 2 + u64::from(u16::from_be_bytes([high, low])),
+            [_, _, _, _] => return Ok(Some(at)),
+            _ => return Ok(None),
+        }
+    }
 }
 
 /// How a picture with this EXIF orientation is turned upright.

@@ -42,6 +42,14 @@ impl RustyDecoder {
         }
     }
 
+    /// A new decoder in the old one's place, which begins with the next picture that needs no other.
+    fn restart(&mut self) {
+        self.decoder = Decoder::new();
+        self.parameters.renew();
+        self.started = false;
+        self.broken = false;
+    }
+
     /// Runs the decoder; what it panics at is damage.
     fn run(&mut self, data: &[u8]) -> Result<Option<rusty_frame::Frame>, DecodeError> {
         let decoder = &mut self.decoder;
@@ -56,9 +64,7 @@ impl RustyDecoder {
             }
             Ok(Err(e)) => Err(DecodeError::Damaged(e.to_string())),
             Err(_) => {
-                self.decoder = Decoder::new();
-                self.parameters.renew();
-                self.started = false;
+                self.restart();
                 Err(DecodeError::Damaged("the decoder panicked".into()))
             }
         }
@@ -102,6 +108,11 @@ impl VideoDecoder for RustyDecoder {
             result = self.run(&data);
         }
         self.broken = !matches!(result, Ok(Some(_)));
+        if self.broken && sps.gaps {
+            // It lets go of the stand-ins that it made for gaps after the next whole picture only. Broken pictures one
+            // after another would heap them up.
+            self.restart();
+        }
         let Some(frame) = result? else {
             return damaged("incomplete picture");
         };
@@ -124,9 +135,6 @@ impl VideoDecoder for RustyDecoder {
 
     fn reset(&mut self) {
         self.reorder.clear();
-        self.decoder = Decoder::new();
-        self.parameters.renew();
-        self.started = false;
-        self.broken = false;
+        self.restart();
     }
 }
