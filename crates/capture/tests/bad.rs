@@ -86,12 +86,12 @@ const SHARED: &[(&str, Want)] = &[
 const SPACE: u32 = 1 << 20;
 
 /// Runs one test of this file in a process of its own under [`SPACE`], for a file that takes too much memory ends its
-/// whole process. False where that process is this one.
+/// whole process, and gives what that process reported. `None` where it is this one.
 #[cfg(target_os = "linux")]
-fn confined(test: &str) -> bool {
+fn confined(test: &str) -> Option<String> {
     const INSIDE: &str = "PASSERBY_CONFINED";
     if std::env::var_os(INSIDE).is_some() {
-        return false;
+        return None;
     }
     let program = std::env::current_exe().expect("the test's own program");
     let out = std::process::Command::new("sh")
@@ -101,22 +101,22 @@ fn confined(test: &str) -> bool {
         .env(INSIDE, "1")
         .output()
         .expect("there is a shell");
-    let (text, errors) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    eprintln!("{errors}");
-    assert!(out.status.success() && text.contains("1 passed"), "{}: {text}", out.status);
-    true
+    let (text, report) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success() && text.contains("1 passed"), "{}: {text}\n{report}", out.status);
+    Some(report.into_owned())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn confined(_test: &str) -> bool {
-    false
+fn confined(_test: &str) -> Option<String> {
+    None
 }
 
 #[test]
 fn the_shared_bad_files_do_as_their_readme_says() {
     const NAME: &str = "the_shared_bad_files_do_as_their_readme_says";
     let Some(folder) = shared(NAME) else { return };
-    if confined(NAME) {
+    if let Some(report) = confined(NAME) {
+        eprintln!("{report}");
         return;
     }
     let folder = folder.join("data/bad");

@@ -202,6 +202,19 @@ fn slices_of_a_larger_picture_do_not_get_past_the_limit_behind_one_of_a_small_on
     assert_eq!(decode(&mut decoder, &[key(0, 16)]), (Ok(()), 1));
 }
 
+#[test]
+fn a_picture_of_another_size_needs_a_key_frame() {
+    let mut decoder = decoder();
+    assert_eq!(decode(&mut decoder, &[sps(0, 4), pps(0, 0), key(0, 16)]), (Ok(()), 1));
+    for side in [6, 3] {
+        let unit = [sps(0, side), repeat(0, 0, 1, side * side)];
+        let lacking = DecodeError::Damaged("no key frame before it".into());
+        assert_eq!(decode(&mut decoder, &unit), (Err(lacking), 0));
+        assert_eq!(decode(&mut decoder, &[sps(0, side), key(0, side * side)]), (Ok(()), 1));
+        assert_eq!(decode(&mut decoder, &[repeat(0, 0, 1, side * side)]), (Ok(()), 1));
+    }
+}
+
 /// The most memory that this process ever had, in bytes.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -253,8 +266,9 @@ fn picture_files_over_the_limits_are_refused_before_they_are_read() {
 
 /// What `work` gives, if it does so soon.
 fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || send.send(work()));
+    let (send, receive) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("soon".into());
+    thread.spawn(move || send.send(work())).expect("a thread for the test");
     receive.recv_timeout(SOON).expect("it does not hang")
 }
 

@@ -20,6 +20,8 @@ pub struct RustyDecoder {
     reorder: Reorder<Picture>,
     pool: FramePool,
     max_pixels: u64,
+    /// The coded size of the last picture.
+    coded: Option<(u64, u64)>,
     /// False until a picture that needs no other was decoded.
     started: bool,
     /// The last unit failed, and the decoder may hold a part of its picture.
@@ -37,6 +39,7 @@ impl RustyDecoder {
             reorder: Reorder::new(),
             pool,
             max_pixels,
+            coded: None,
             started: false,
             broken: false,
         }
@@ -92,6 +95,11 @@ impl VideoDecoder for RustyDecoder {
                  `openh264` brings another one"
                     .into(),
             ));
+        }
+        if self.coded.replace(sps.coded).is_some_and(|last| last != sps.coded) {
+            // Pictures of another size are none to refer to, which the decoder does not check.
+            self.reorder.drain(out);
+            self.restart();
         }
         if !self.started && !admitted.intra {
             return damaged("no key frame before it");
