@@ -1,7 +1,7 @@
 //! One still picture.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 
 use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
@@ -97,18 +97,21 @@ fn ends(file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
 
 /// Where the first scan of a JPEG file begins, or what is no header any more; `None` where the file ends before that.
 fn scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
-    let mut at = 2;
+    let mut at = file.seek(SeekFrom::Start(2))?;
     loop {
-        file.seek(SeekFrom::Start(at))?;
-        let mut head = Vec::with_capacity(4);
-        file.by_ref().take(4).read_to_end(&mut head)?;
-        match head[..] {
-            // A marker may come after any number of such bytes.
-            [0xff, 0xff, ..] => at += 1,
-            [0xff, 0xda, ..] => return Ok(Some(at)),
-            [0xff, 0xc0..=0xfe, high, low] => at += 2 + u64::from(u16::from_be_bytes([high, low])),
-            [_, _, _, _] => return Ok(Some(at)),
-            _ => return Ok(None),
+        let mut head = [0; 4];
+        match file.read_exact(&mut head) {
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        let len = u16::from_be_bytes([head[2], head[3]]);
+        match head {
+            [0xff, 0xc0..=0xd9 | 0xdb..=0xfe, ..] if len >= 2 => {
+                // The length counts itself. Seeking relatively keeps what is buffered.
+                file.seek_relative(i64::from(len) - 2)?;
+                at += 2 + u64::from(len);
+            }
+            _ => return Ok(Some(at)),
         }
     }
 }

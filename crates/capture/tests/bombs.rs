@@ -264,6 +264,18 @@ fn picture_files_over_the_limits_are_refused_before_they_are_read() {
     assert_eq!(read(&path).0.frames.len(), 1, "the usual limits take it");
 }
 
+#[test]
+fn headers_without_end_are_gone_through_once() {
+    let jpeg = bytes("tiny.jpg");
+    for (name, fill) in [("fill.jpg", &[0xff_u8][..]), ("empty.jpg", &[0xff, 0xfe, 0, 2])] {
+        let whole = [&jpeg[..2], &fill.repeat((16 << 20) / fill.len()), &jpeg[2..]].concat();
+        let (_folder, path) = file(name, &whole);
+        let (got, time) = read(&path);
+        assert!(time < SOON, "{name}: {time:?}");
+        assert!(got.frames.len() == 1 || got.fatal.is_some(), "{name}: {got:?}");
+    }
+}
+
 /// What `work` gives, if it does so soon.
 fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive) = mpsc::sync_channel(1);
