@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
 use passerby_types::{FramePool, FrameSource, Picture, SourceError, SourceInfo};
 
-use crate::file::Places;
+use crate::file::{Places, regular};
 use crate::h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 use crate::limits::Limits;
 use crate::sniff::{self, Format};
@@ -106,7 +105,7 @@ impl Video {
         let path = path.as_ref();
         let input = path.display().to_string();
         let io = |cause| SourceError::io(path, cause);
-        let file = File::open(path).map_err(io)?;
+        let file = regular(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
         let mut file = BufReader::with_capacity(64 << 10, file);
         let units = match sniff::format(&mut file, &input)? {

@@ -20,6 +20,8 @@ pub struct RustyDecoder {
     reorder: Reorder<Picture>,
     pool: FramePool,
     max_pixels: u64,
+    /// The coded size of the last picture.
+    coded: Option<(u64, u64)>,
     /// False until a picture that needs no other was decoded.
     started: bool,
     /// The last unit failed, and the decoder may hold a part of its picture.
@@ -37,9 +39,18 @@ impl RustyDecoder {
             reorder: Reorder::new(),
             pool,
             max_pixels,
+            coded: None,
             started: false,
             broken: false,
         }
+    }
+
+    /// A new decoder in the old one's place, which begins with the next picture that needs no other.
+    fn restart(&mut self) {
+        self.decoder = Decoder::new();
+        self.parameters.renew();
+        self.started = false;
+        self.broken = false;
     }
 
     /// Runs the decoder; what it panics at is damage.
@@ -56,9 +67,7 @@ impl RustyDecoder {
             }
             Ok(Err(e)) => Err(DecodeError::Damaged(e.to_string())),
             Err(_) => {
-                self.decoder = Decoder::new();
-                self.parameters.renew();
-                self.started = false;
+                self.restart();
                 Err(DecodeError::Damaged("the decoder panicked".into()))
             }
         }
@@ -87,6 +96,11 @@ impl VideoDecoder for RustyDecoder {
                     .into(),
             ));
         }
+        if self.coded.replace(sps.coded).is_some_and(|last| last != sps.coded) {
+            // Pictures of another size are none to refer to, which the decoder does not check.
+            self.reorder.drain(out);
+            self.restart();
+        }
         if !self.started && !admitted.intra {
             return damaged("no key frame before it");
         }
@@ -102,6 +116,11 @@ impl VideoDecoder for RustyDecoder {
             result = self.run(&data);
         }
         self.broken = !matches!(result, Ok(Some(_)));
+        if self.broken && sps.gaps {
+            // It lets go of the stand-ins that it made for gaps after the next whole picture only. Broken pictures one
+            // after another would heap them up.
+            self.restart();
+        }
         let Some(frame) = result? else {
             return damaged("incomplete picture");
         };
@@ -124,9 +143,6 @@ impl VideoDecoder for RustyDecoder {
 
     fn reset(&mut self) {
         self.reorder.clear();
-        self.decoder = Decoder::new();
-        self.parameters.renew();
-        self.started = false;
-        self.broken = false;
+        self.restart();
     }
 }
