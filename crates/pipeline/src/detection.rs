@@ -58,6 +58,7 @@ impl Jobs for Waiting {
 
     fn take(&self) -> Option<Batch> {
         let mut batch = self.spare.take();
+        batch.reserve(self.batch);
         self.lanes.take(self.batch, &mut batch).then_some(batch)
     }
 
@@ -75,7 +76,8 @@ pub(crate) fn worker(
     made: &Mutex<Vec<Guard<dyn Detector>>>,
 ) -> impl FnMut(Batch) + use<> {
     let guard = made.lock().pop().unwrap_or_else(|| Guard::empty("detect", factory));
-    let mut worker = Worker { common, waiting, guard, frames: Vec::new(), lists: Vec::new() };
+    let (frames, lists) = (Vec::with_capacity(waiting.batch), Vec::with_capacity(waiting.batch));
+    let mut worker = Worker { common, waiting, guard, frames, lists };
     move |mut batch| {
         worker.detect(&mut batch);
         worker.waiting.spare.give_back(batch);

@@ -103,10 +103,16 @@ impl Detector for ScriptedDetector {
     }
 }
 
-/// An embedder whose embedding depends on the brightness of the face's middle pixel alone.
-#[derive(Clone, Debug, Default)]
+/// An embedder whose embedding depends on the brightness of the face's middle pixel alone. Clones share their memory.
+#[derive(Clone, Debug)]
 pub struct FixedEmbedder {
     pool: EmbeddingPool,
+}
+
+impl Default for FixedEmbedder {
+    fn default() -> Self {
+        Self { pool: EmbeddingPool::new(256) }
+    }
 }
 
 impl Embedder for FixedEmbedder {
