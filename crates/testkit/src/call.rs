@@ -78,3 +78,47 @@ pub fn classify<C: Classifier + ?Sized>(
     assert!(out.iter().all(|answer| *answer != stale), "another batch's answer is left");
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use passerby_types::{ChipPool, PixelLayout};
+
+    use super::*;
+    use crate::{frame, meta, uniform};
+
+    /// Says nothing, and leaves what stood there.
+    struct Silent;
+
+    impl Detector for Silent {
+        fn detect(&mut self, _: &[Frame], _: &mut [Vec<Face>]) -> Result<(), StageError> {
+            Ok(())
+        }
+    }
+    impl Tracker for Silent {
+        fn update(&mut self, _: &FrameMeta, _: Option<&[Face]>, _: &mut TrackUpdate) {}
+    }
+    impl Embedder for Silent {
+        fn embed(&mut self, _: &[FaceChip], _: &mut [Option<Embedding>]) -> Result<(), StageError> {
+            Ok(())
+        }
+    }
+    impl Classifier for Silent {
+        fn classify(&mut self, _: &[FaceChip], _: &mut [Option<Attributes>]) -> Result<(), StageError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_stage_leaves_of_another_batch_is_found() {
+        let frames = || [frame(0, uniform(PixelLayout::Gray8, 8, 8, 9))];
+        let face = Face::new(BBox::new(2.0, 2.0, 6.0, 6.0), 0.9);
+        let chips = || [FaceChip::cut(&frames()[0], &face, &ChipPool::default()).expect("it lies inside")];
+        assert!(catch_unwind(|| detect(&mut Silent, &frames())).is_err());
+        assert!(catch_unwind(|| track(&mut Silent, &meta(0, 0), None)).is_err());
+        assert!(catch_unwind(|| embed(&mut Silent, &chips())).is_err());
+        assert!(catch_unwind(|| classify(&mut Silent, &chips())).is_err());
+        assert_eq!(detect(&mut Silent, &[]).map(|lists| lists.len()).ok(), Some(0));
+    }
+}

@@ -98,6 +98,22 @@ impl Embedding {
         Self::scaled(buffer)
     }
 
+    /// The direction of the weighted sum of some embeddings of one length, in the pool of the first one; `None` where there
+    /// are none, or they cancel out.
+    #[must_use]
+    pub fn mean<'a>(weighted: impl IntoIterator<Item = (&'a Self, f32)>) -> Option<Self> {
+        let mut weighted = weighted.into_iter();
+        let (first, weight) = weighted.next()?;
+        let mut sum = first.0.clone();
+        sum.iter_mut().for_each(|s| *s *= weight);
+        for (embedding, weight) in weighted {
+            for (s, v) in sum.iter_mut().zip(embedding.as_slice()) {
+                *s += weight * v;
+            }
+        }
+        Self::scaled(sum).ok()
+    }
+
     fn scaled(mut values: Buffer<f32>) -> Result<Self, EmbeddingError> {
         let norm = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
         if !(norm > 0.0 && norm.is_finite()) {
@@ -196,6 +212,11 @@ mod tests {
         assert_eq!(format!("{e:?}"), "Embedding(2 numbers)");
         let pool = EmbeddingPool::default();
         assert_eq!(Embedding::lend(&pool, &[3.0, 4.0]).unwrap().clone(), e);
+        let across = Embedding::new(vec![-4.0, 3.0]).unwrap();
+        let between = Embedding::new(vec![-0.28, 0.96]).unwrap();
+        assert!(Embedding::mean([(&e, 3.0), (&across, 4.0)]).unwrap().cosine(&between) > 1.0 - 1e-6);
+        assert_eq!(Embedding::mean([(&e, 0.5), (&e, -0.5)]), None);
+        assert_eq!(Embedding::mean([]), None);
         for broken in [vec![], vec![0.0; 3], vec![f32::NAN, 1.0], vec![f32::INFINITY]] {
             assert_eq!(Embedding::lend(&pool, &broken), Err(EmbeddingError));
             assert_eq!(Embedding::new(broken), Err(EmbeddingError));
