@@ -132,7 +132,7 @@ fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u6
     let (stages, clock) = (stages(&Settings::default()).unwrap(), Arc::new(SystemClock::new()));
     let mut tally = Tally::default();
     let mut source = ToAndFro::new(&tally.written);
-    (CALLS.store(0, Ordering::Relaxed), BYTES.store(0, Ordering::Relaxed));
+    [&CALLS, &BYTES].into_iter().for_each(|count| count.store(0, Ordering::Relaxed));
     if threads {
         let settings = PipelineSettings { flow, ..PipelineSettings::default() };
         let pipeline = Pipeline::new(stages, settings, clock).camera(CameraId(0), source).sink(tally.clone());

@@ -147,9 +147,9 @@ impl Follower {
         let kind = if frame.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
         let asked = frame.map_or(0, |frame| self.ask(frame, &update.tracks));
         if self.channel.lossless {
-            self.wait_for(asked)
+            self.wait_for(asked);
         } else {
-            self.arrived()
+            self.arrived();
         }
 
         // From here on lossless cameras come one after another, so that the gallery learns in one order.

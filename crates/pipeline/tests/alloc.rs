@@ -139,7 +139,7 @@ fn allocated(way: Way, cameras: u32, policy: Policy, cadence: u64) -> (u64, u64)
         .identifying(move || Ok(Box::new(embedder.clone())), || Ok(Box::new(Apart::default())));
     let clock = Arc::new(SystemClock::new());
     let mut sink = Tally(Arc::clone(&written));
-    (CALLS.store(0, Ordering::Relaxed), BYTES.store(0, Ordering::Relaxed));
+    [&CALLS, &BYTES].into_iter().for_each(|count| count.store(0, Ordering::Relaxed));
     if way == Way::Flow {
         let mut flow = Flow::new(stages, settings.flow, clock).expect("stages");
         let mut sources: Vec<Lent> = (0..cameras).map(|_| source()).collect();
