@@ -101,7 +101,7 @@ impl Gallery {
             persons: BTreeMap::new(),
             tracks: Tracks::default(),
             last_id: 0,
-            keys: Default::default(),
+            keys: (Vec::new(), Vec::new()),
             holders: Vec::new(),
         }
     }
@@ -182,7 +182,7 @@ impl Gallery {
         held.teaches |= begins;
         if held.teaches {
             let all = if begins { live.views.group(policy) } else { None };
-            for lesson in all.as_ref().map_or(std::slice::from_ref(view), |group| &group.views) {
+            for lesson in all.as_ref().map_or(std::slice::from_ref(view), |group| group.views.as_slice()) {
                 self.index.learn(held.person, key, lesson, policy);
             }
         }
