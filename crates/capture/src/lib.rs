@@ -1,10 +1,11 @@
-//! Where pictures come from: video files, picture files and folders, and synthetic scenes.
+//! Where pictures come from: video files, picture files and folders, cameras, and synthetic scenes.
 //!
 //! - [`open`] opens a file or folder by its content, whatever its name says.
 //! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
 //!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
 //! - [`Pace`]: plays any of them as a live camera.
+//! - `Rtsp` (feature `rtsp`): network cameras.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
 //!
 //! ```
@@ -26,15 +27,20 @@
 
 mod address;
 mod annexb;
+mod decode;
 mod file;
 mod gif;
 mod h264;
 mod images;
 mod inbox;
+#[cfg(any(feature = "rtsp", feature = "mjpeg"))]
+mod jpeg;
 mod limits;
 mod mp4;
 mod open;
 mod pace;
+#[cfg(feature = "rtsp")]
+mod rtsp;
 mod scene;
 mod sniff;
 mod still;
@@ -42,6 +48,7 @@ mod turn;
 mod units;
 mod video;
 
+pub use decode::Decoder;
 #[cfg(feature = "openh264")]
 pub use h264::OpenH264Decoder;
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
@@ -49,5 +56,7 @@ pub use images::{Images, ImagesSettings, list};
 pub use limits::Limits;
 pub use open::open;
 pub use pace::Pace;
+#[cfg(feature = "rtsp")]
+pub use rtsp::{Rtsp, RtspSettings, RtspTransport};
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
-pub use video::{Decoder, Video, VideoSettings};
+pub use video::{Video, VideoSettings};

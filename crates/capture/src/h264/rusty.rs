@@ -42,6 +42,19 @@ impl RustyDecoder {
         }
     }
 
+    /// Gives each picture as soon as its order allows, for live streams: one that does not reorder has no delay, though
+    /// its parameter sets may allow it to (most cameras leave `max_num_reorder_frames` out, and the standard then says to
+    /// wait for as many pictures as the level allows, 5 at 720p).
+    ///
+    /// A picture is given when no other fits between it and the last one by their order counts, which rise by 2 from
+    /// picture to picture, as in nearly all streams; other steps are learned. Where a stream surprises, the picture whose
+    /// turn has passed is [`DecodeError::Damaged`]: none is given out of order.
+    #[must_use]
+    pub fn low_delay(mut self) -> Self {
+        self.reorder = Reorder::early();
+        self
+    }
+
     /// Runs the decoder; what it panics at is damage.
     fn run(&mut self, data: &[u8]) -> Result<Option<rusty_frame::Frame>, DecodeError> {
         let decoder = &mut self.decoder;
@@ -114,8 +127,11 @@ impl VideoDecoder for RustyDecoder {
             return damaged("a picture of another size than its parameter set says");
         };
         let picture = Picture::new(image, unit.pts);
-        self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out);
-        Ok(())
+        if self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out) {
+            Ok(())
+        } else {
+            damaged("it came when its turn had passed")
+        }
     }
 
     fn flush(&mut self, out: &mut Vec<Picture>) {
