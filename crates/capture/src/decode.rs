@@ -45,11 +45,7 @@ impl Decoding {
     }
 
     /// As [`VideoDecoder::decode`].
-    pub(crate) fn decode(
-        &mut self,
-        unit: AccessUnit<'_>,
-        out: &mut Vec<Picture>,
-    ) -> Result<(), DecodeError> {
+    pub(crate) fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
         let mut result = self.decoder.decode(unit, out);
         if self.untouched
             && matches!(result, Err(DecodeError::Unsupported(_)))

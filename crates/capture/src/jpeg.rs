@@ -28,8 +28,7 @@ fn read(bytes: &[u8], limits: &Limits, pool: &FramePool) -> Result<Image, String
     };
     let mut pixels = vec![0; width as usize * height as usize * channels];
     decoder.read_image(&mut pixels).map_err(|e| e.to_string())?;
-    let mut image =
-        Image::lend(pool, layout, width, height, ColorSpace::JPEG).map_err(|e| e.to_string())?;
+    let mut image = Image::lend(pool, layout, width, height, ColorSpace::JPEG).map_err(|e| e.to_string())?;
     for (y, row) in pixels.chunks_exact(width as usize * channels).enumerate() {
         image.row_mut(0, y).copy_from_slice(row);
     }

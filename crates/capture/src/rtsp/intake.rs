@@ -94,7 +94,7 @@ impl Intake {
             return self.go_on();
         }
         let nanos = self.time(received.nanos, received.loss);
-        if received.loss {
+        if received.loss && self.latest.is_some() {
             self.lost(nanos, received.whole);
         }
         self.follow(nanos, received.loss);
@@ -198,4 +198,138 @@ pub(super) fn look(data: &[u8], disposable: bool) -> (Kind, bool) {
         Kind::Reference
     };
     (kind, whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use passerby_testkit::SimulatedClock;
+
+    use super::*;
+    use crate::inbox::{Room, Taken};
+
+    const MS: i64 = 1_000_000;
+
+    struct Camera {
+        intake: Intake,
+        inbox: Arc<Inbox<Coded>>,
+        clock: SimulatedClock,
+    }
+
+    impl Camera {
+        fn new(damage: bool, rate: Option<f64>) -> Self {
+            let clock = SimulatedClock::new();
+            let room = Room { frames: 100, bytes: 1000, age: Duration::from_secs(999) };
+            let inbox = Inbox::new(room, Arc::new(clock.clone()));
+            let intake = Intake::new(Arc::clone(&inbox), Arc::new(clock.clone()), damage, 10, rate);
+            Self { intake, inbox, clock }
+        }
+
+        fn frame(&mut self, millis: i64, kind: Kind, loss: bool, whole: bool) {
+            let received = Received { nanos: millis * MS, loss, kind, whole };
+            assert!(self.intake.frame(received, vec![0]).is_continue());
+            self.clock.advance(Duration::from_millis(40));
+        }
+
+        /// The times of the frames that came through, in milliseconds, and how many the network lost.
+        fn seen(&self) -> (Vec<u128>, u64) {
+            let (mut times, mut lost) = (Vec::new(), 0);
+            loop {
+                match self.inbox.take(Duration::ZERO) {
+                    Taken::Frame(frame) => times.push(frame.item.pts.as_millis()),
+                    Taken::Lost(frames, reason, _) => {
+                        assert_eq!(reason, DropReason::Network);
+                        lost += frames;
+                    }
+                    Taken::Nothing | Taken::Over(_) => return (times, lost),
+                }
+            }
+        }
+    }
+
+    use Kind::{Disposable, Key, Reference};
+
+    #[test]
+    fn the_stream_and_its_time_begin_with_a_key_frame() {
+        let mut camera = Camera::new(false, None);
+        camera.frame(0, Reference, false, true);
+        camera.frame(40, Key, true, false);
+        camera.frame(80, Key, true, true);
+        camera.frame(120, Reference, false, true);
+        assert_eq!(camera.seen(), (vec![0, 40], 0));
+    }
+
+    #[test]
+    fn gaps_are_counted_and_what_needs_the_missing_goes_with_them() {
+        for damage in [false, true] {
+            let mut camera = Camera::new(damage, Some(25.0));
+            camera.frame(0, Key, false, true);
+            camera.frame(40, Reference, false, true);
+            // Three are missing. Then one whose beginning is, and packets that were no frame's.
+            camera.frame(200, Reference, true, true);
+            camera.frame(240, Reference, true, false);
+            camera.frame(280, Disposable, true, true);
+            camera.frame(320, Key, true, true);
+            camera.frame(360, Reference, false, true);
+            let want = if damage { (vec![0, 40, 200, 280, 320, 360], 4) } else { (vec![0, 40, 320, 360], 6) };
+            assert_eq!(camera.seen(), want);
+        }
+    }
+
+    #[test]
+    fn the_period_is_learned_and_where_frames_are_reordered_one_is_counted_for_a_gap() {
+        let mut camera = Camera::new(true, Some(25.0));
+        for i in 0..40 {
+            camera.frame(100 * i, Reference, false, true);
+            if i == 0 {
+                camera.frame(0, Key, false, true);
+            }
+        }
+        camera.frame(4200, Reference, true, true);
+        assert_eq!(camera.seen().1, 2, "ten a second, whatever it said");
+        camera.frame(4100, Disposable, false, true);
+        camera.frame(4800, Reference, true, true);
+        assert_eq!(camera.seen().1, 1);
+    }
+
+    #[test]
+    fn time_goes_on_when_the_camera_sets_its_clock() {
+        let mut camera = Camera::new(false, Some(25.0));
+        camera.frame(0, Key, false, true);
+        camera.frame(40, Reference, false, true);
+        // Back by an hour, forward by a day; and then a pause that was one.
+        camera.frame(-3_600_000, Reference, false, true);
+        camera.frame(-3_599_960, Reference, false, true);
+        camera.frame(86_400_000, Reference, false, true);
+        camera.clock.advance(Duration::from_secs(60));
+        camera.frame(86_460_040, Reference, false, true);
+        assert_eq!(camera.seen(), (vec![0, 40, 80, 120, 160, 60_200], 0));
+    }
+
+    #[test]
+    fn a_frame_over_the_limit_is_counted_and_those_that_need_it_go() {
+        let mut camera = Camera::new(false, None);
+        camera.frame(0, Key, false, true);
+        let received = Received { nanos: 40 * MS, loss: false, kind: Reference, whole: true };
+        assert!(camera.intake.frame(received, vec![0; 11]).is_continue());
+        let Taken::Lost(1, DropReason::Undecodable, _) = camera.inbox.take(Duration::ZERO) else {
+            panic!("it is counted")
+        };
+        camera.inbox.interrupt();
+        assert!(camera.intake.frame(received, vec![0]).is_break());
+    }
+
+    #[test]
+    fn an_access_unit_is_looked_at_from_outside() {
+        let idr: &[u8] = &[0, 0, 0, 1, 0x65, 0x88, 0x80];
+        let p: &[u8] = &[0, 0, 0, 1, 0x41, 0x9a, 0x80];
+        // The second macroblock on: 010, of an I slice (7: 0001000).
+        let tail: &[u8] = &[0, 0, 0, 1, 0x65, 0x42, 0x20, 0x80];
+        assert_eq!(look(idr, false), (Key, true));
+        assert_eq!(look(&[idr, tail].concat(), false), (Key, true));
+        assert_eq!(look(tail, false), (Key, false));
+        assert_eq!(look(&[idr, p].concat(), false), (Reference, true));
+        assert_eq!(look(p, true), (Disposable, true));
+        assert_eq!(look(&[0, 0, 1, 6, 7], false), (Reference, true));
+        assert_eq!(look(&[], true), (Disposable, true));
+    }
 }

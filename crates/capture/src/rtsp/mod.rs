@@ -6,8 +6,8 @@ mod session;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -351,8 +351,7 @@ impl Receiver {
                 let RtspSettings { clock, damage, limits, .. } = &self.settings;
                 let damage = *damage || playing.codec == Codec::Jpeg;
                 let inbox = Arc::clone(&self.inbox);
-                let mut intake =
-                    Intake::new(inbox, Arc::clone(clock), damage, limits.bytes, playing.rate);
+                let mut intake = Intake::new(inbox, Arc::clone(clock), damage, limits.bytes, playing.rate);
                 tokio::select! {
                     what = playing.receive(&mut intake) => what,
                     () = self.stop.notified() => "interrupted".into(),

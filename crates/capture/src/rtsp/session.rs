@@ -67,7 +67,9 @@ pub(super) async fn open(
                 "stream: it has no video".into()
             } else {
                 let names = names.join(", ");
-                format!("codec {names}; set the camera to H.264, or read it through ffmpeg (feature `ffmpeg`)")
+                format!(
+                    "codec {names}; set the camera to H.264, or read it through ffmpeg (feature `ffmpeg`)"
+                )
             };
             return Err(SourceError::Unsupported { input, what });
         }

@@ -46,20 +46,20 @@ def coded(path):
 
 
 def pictures(count, folder):
-    """JPEG pictures of a moving ball, which are also written to a folder."""
+    """JPEG pictures of a moving ball, which are also written to a folder, and their caps."""
     raw = "video/x-raw,format=I420,width=320,height=240,framerate=24/1"
-    frames, _ = pull(f"videotestsrc num-buffers={count} pattern=ball ! {raw} ! jpegenc")
+    frames, caps = pull(f"videotestsrc num-buffers={count} pattern=ball ! {raw} ! jpegenc")
     if folder:
         for number, (data, *_) in enumerate(frames):
             with open(f"{folder}/{number:04}.jpg", "wb") as file:
                 file.write(data)
-    return frames
+    return frames, caps.to_string()
 
 
 class Camera(GstRtspServer.RTSPMediaFactory):
     """Gives each client the same frames from the first on."""
 
-    def __init__(self, clips, jpeg, loops, first):
+    def __init__(self, clips, caps, loops, first):
         super().__init__()
         self.loops = loops
         # One clip after the other, in one time.
@@ -68,9 +68,8 @@ class Camera(GstRtspServer.RTSPMediaFactory):
             self.frames += [(d, p + self.length, t + self.length, n) for d, p, t, n in clip]
             self.frames = self.frames[:first]
             self.length = max(p + n for _, p, _, n in self.frames)
-        caps = "image/jpeg" if jpeg else H264
-        pay = "rtpjpegpay" if jpeg else "rtph264pay config-interval=-1 aggregate-mode=zero-latency"
-        self.set_launch(f"( appsrc name=source format=time max-bytes=0 caps={caps} ! {pay} name=pay0 pt=96 )")
+        pay = "rtph264pay config-interval=-1 aggregate-mode=zero-latency" if caps == H264 else "rtpjpegpay"
+        self.set_launch(f'( appsrc name=source format=time max-bytes=0 caps="{caps}" ! {pay} name=pay0 pt=96 )')
         self.connect("media-configure", self.configure)
 
     def configure(self, _factory, media):
@@ -125,11 +124,15 @@ def main():
     options = parser.parse_args()
 
     Gst.init(None)
-    clips = [pictures(options.jpeg, options.dump)] if options.jpeg else [coded(path) for path in options.clips]
+    if options.jpeg:
+        clip, caps = pictures(options.jpeg, options.dump)
+        clips = [clip]
+    else:
+        clips, caps = [coded(path) for path in options.clips], H264
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
-    factory = Camera(clips, bool(options.jpeg), options.loops, options.first)
+    factory = Camera(clips, caps, options.loops, options.first)
     if options.login:
         guard(server, factory, options.login)
     server.get_mount_points().add_factory("/live", factory)
