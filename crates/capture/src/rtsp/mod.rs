@@ -353,8 +353,10 @@ impl Receiver {
                 let inbox = Arc::clone(&self.inbox);
                 let mut intake = Intake::new(inbox, Arc::clone(clock), damage, limits.bytes, playing.rate);
                 tokio::select! {
-                    what = playing.receive(&mut intake) => what,
+                    // First, so that no flood of packets is more urgent.
+                    biased;
                     () = self.stop.notified() => "interrupted".into(),
+                    what = playing.receive(&mut intake) => what,
                 }
             }
         };
