@@ -153,6 +153,7 @@ fn every_frame_arrives_as_in_the_file_over_both_transports() {
         let settings = RtspSettings { transport, ..patient() };
         let source = Rtsp::connect(&camera.url(), settings).expect("the camera plays");
         assert!(source.info().live && source.info().name == camera.url());
+        assert_eq!(source.info().frame_rate, Some(10.0));
         watch(source, Duration::ZERO)
     };
     thread::scope(|scope| {
@@ -321,9 +322,9 @@ fn fake(media: &str, play: impl FnOnce(TcpStream) + Send + 'static) -> String {
 const H264: &str =
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:v\r\n";
 
-/// The access units of `tiny.264`, each as its NAL units.
-fn units() -> Vec<Vec<Vec<u8>>> {
-    let (stream, mut units) = (bytes("tiny.264"), vec![Vec::new()]);
+/// The access units of a clip with one slice a picture, each as its NAL units.
+fn units(name: &str) -> Vec<Vec<Vec<u8>>> {
+    let (stream, mut units) = (bytes(name), vec![Vec::new()]);
     let starts: Vec<_> = (0..stream.len() - 3).filter(|&i| stream[i..i + 3] == [0, 0, 1]).collect();
     for (i, &start) in starts.iter().enumerate() {
         let end = starts.get(i + 1).map_or(stream.len(), |&next| next);
@@ -365,7 +366,7 @@ fn packets(units: &[Vec<Vec<u8>>], keep: impl Fn(usize) -> bool) -> Vec<u8> {
 
 #[test]
 fn what_the_network_loses_is_counted_and_waits_for_a_key_frame() {
-    let clip = units();
+    let clip = units("tiny.264");
     let all = clip.len();
     assert_eq!(all, 10);
     let three = [clip.clone(), clip.clone(), clip].concat();
@@ -392,6 +393,22 @@ fn what_the_network_loses_is_counted_and_waits_for_a_key_frame() {
             assert!(sums.iter().all(|sum| whole.iter().any(|frame| frame.1 == *sum)), "no damage is shown");
         }
     }
+}
+
+#[test]
+fn a_stream_whose_key_frames_are_no_idr_pictures_is_read() {
+    let clip = units("tiny_open.264");
+    let file = drain(&mut Video::open(data("tiny_open.264")).expect("a good clip opens"));
+    assert_eq!((clip.len(), file.frames.len()), (15, 15));
+    assert!(clip[1..].iter().flatten().all(|nal| nal[0] & 0x1f != 5), "no other IDR picture");
+    // Joined after the IDR picture: nothing can be shown before the next I picture.
+    let stream = packets(&clip[1..], |_| true);
+    let url = fake(H264, move |mut camera| {
+        let _ = camera.write_all(&stream);
+    });
+    let seen = watch(connect(&url), Duration::ZERO);
+    assert_eq!(seen.lost, []);
+    assert_eq!(seen.sums(), file.frames[5..].iter().map(|frame| frame.1).collect::<Vec<_>>());
 }
 
 #[test]
@@ -494,6 +511,9 @@ fn a_hostile_server_costs_no_more_than_the_time_to_connect() {
             });
         }
     });
+    let settings = RtspSettings { connect: 400 * MS, ..RtspSettings::default() };
+    let error = Rtsp::connect("rtsp://no-such-camera.invalid/x", settings).expect_err("no such host");
+    assert_eq!(error.class(), ErrorClass::Reset, "{error}");
     // After it has agreed to play: what makes no sense is the end, and no panic.
     for junk in [vec![b'$', 0, 0, 4, 1, 2, 3, 4], vec![0; 5000], b"$\0\xff\xff".to_vec()] {
         let junk = junk.repeat(40);
@@ -507,7 +527,7 @@ fn a_hostile_server_costs_no_more_than_the_time_to_connect() {
 
 #[test]
 fn it_keeps_the_contract_of_a_source() {
-    let stream = packets(&units(), |_| true);
+    let stream = packets(&units("tiny.264"), |_| true);
     let url = fake(H264, move |mut camera| {
         let _ = camera.write_all(&stream);
     });

@@ -162,8 +162,7 @@ mod tests {
     fn units(path: &str, count: usize, silent: Option<usize>) -> Vec<Vec<u8>> {
         let file = File::open(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let len = file.metadata().unwrap().len();
-        let mut units =
-            Units::mp4(Places::new(BufReader::new(file), len), &Limits::default(), path).unwrap();
+        let mut units = Units::mp4(Places::new(BufReader::new(file), len), &Limits::default(), path).unwrap();
         let mut out = Vec::new();
         let mut unit = Vec::new();
         while let Ok(Next::Unit { .. }) = units.next(&mut unit)

@@ -222,7 +222,7 @@ impl Rtsp {
                     Err(DecodeError::Damaged(what)) => Err(damaged(what)),
                     Err(e) => {
                         self.ending = Some(fatal(input, e));
-                        self.inbox.interrupt();
+                        self.over = true;
                         self.stop.notify_one();
                         Ok(())
                     }
@@ -255,7 +255,7 @@ impl Rtsp {
             decoding.flush(&mut self.decoded);
             self.ready.extend(self.decoded.drain(..));
         }
-        self.ending = self.ending.take().or(error);
+        self.ending = error;
         self.over = true;
     }
 }
@@ -263,6 +263,9 @@ impl Rtsp {
 impl FrameSource for Rtsp {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
         loop {
+            if self.inbox.is_interrupted() {
+                return Ok(None);
+            }
             if let Some(picture) = self.ready.pop_front() {
                 return Ok(Some(self.finish(picture)));
             }

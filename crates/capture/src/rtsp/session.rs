@@ -12,11 +12,14 @@ use retina::client::{
     UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
 use retina::codec::h26x::Framing;
-use retina::codec::{CodecItem, FrameFormat, ParameterSetInsertion, ParametersRef, VideoFrame};
+use retina::codec::{
+    CodecItem, FrameFormat, ParameterSetInsertion, ParametersRef, VideoFrame, VideoParametersCodec,
+};
 
 use super::intake::{Intake, Received, look};
 use super::{Codec, RtspTransport};
 use crate::address::Address;
+use crate::h264::nal;
 use crate::inbox::Kind;
 
 /// So many complaints about packets without a frame between them end the session.
@@ -141,7 +144,27 @@ impl Playing {
         let nanos = i128::from(time.elapsed()) * 1_000_000_000 / i128::from(time.clock_rate().get());
         let nanos = nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
         let received = Received { nanos, loss: suspect || frame.loss() > 0, kind, whole };
-        intake.frame(received, frame.into_data())
+        // The depacketizer takes the parameter sets out and gives them back before IDR pictures only.
+        let bare = !frame.is_random_access_point() && (kind == Kind::Key || frame.has_new_parameters());
+        let mut data = if bare { self.sets(frame.stream_id()) } else { Vec::new() };
+        if data.is_empty() {
+            data = frame.into_data();
+        } else {
+            data.extend_from_slice(frame.data());
+        }
+        intake.frame(received, data)
+    }
+
+    /// The parameter sets of an H.264 stream, as far as they are known, as Annex B.
+    fn sets(&self, stream: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some(ParametersRef::Video(video)) = self.demuxed.streams()[stream].parameters()
+            && let VideoParametersCodec::H264 { sps, pps } = video.codec_params()
+        {
+            nal::push(&mut out, sps);
+            nal::push(&mut out, pps);
+        }
+        out
     }
 }
 
