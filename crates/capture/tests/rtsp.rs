@@ -525,6 +525,64 @@ fn a_hostile_server_costs_no_more_than_the_time_to_connect() {
     }
 }
 
+/// Sends it again and again, as fast as a network is, until nobody listens, and says how many MiB that were.
+fn flood(stream: &mut TcpStream, part: &[u8]) -> u64 {
+    let mut sent = 0;
+    while sent < 2 << 30 {
+        for part in part.chunks(65_536) {
+            if stream.write_all(part).is_err() {
+                return sent >> 20;
+            }
+            sent += part.len() as u64;
+            thread::sleep(MS);
+        }
+    }
+    sent >> 20
+}
+
+#[test]
+fn what_never_ends_is_not_kept_for_ever() {
+    let (tell, told) = std::sync::mpsc::sync_channel(2);
+    // An answer without an end.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("rtsp://{}/x", listener.local_addr().expect("bound"));
+    let count = tell.clone();
+    let serve = move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let mut requests = BufReader::new(stream.try_clone().expect("a clone"));
+        let _ = request(&mut requests);
+        let _ = stream.write_all(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 99999999999999\r\n\r\n");
+        let _ = count.send(flood(&mut stream, &[0; 65_536]));
+    };
+    thread::Builder::new().name("hostile".into()).spawn(serve).expect("a thread");
+    let settings = RtspSettings { connect: Duration::from_secs(60), ..RtspSettings::default() };
+    let error = Rtsp::connect(&url, settings).expect_err("no answer");
+    assert!(is_disconnected(Some(&error)), "{error}");
+    let sent = told.recv().expect("it was counted");
+    assert!(sent < 500, "{sent} MiB");
+
+    // A frame without an end: fragments of a picture that never say they are the last.
+    let url = fake(H264, move |mut camera| {
+        let mut part = Vec::new();
+        for number in 0..=u16::MAX {
+            let start = if number == 0 { 0x85 } else { 0x05 };
+            part.extend([b'$', 0, 4, 14, 0x80, 0x60]);
+            part.extend(number.to_be_bytes());
+            part.extend([0, 0, 0, 0, 0, 0, 0, 9, 0x7c, start]);
+            part.extend([7; 1024]);
+        }
+        // The number goes on from 65535 to 0, and the first of each turn goes on with the picture.
+        let _ = camera.write_all(&part[..1042]);
+        part[17] = 0x05;
+        let turned = [&part[1042..], &part[..1042]].concat();
+        let _ = tell.send(flood(&mut camera, &turned));
+    });
+    let seen = watch(connect(&url), Duration::ZERO);
+    assert!(is_disconnected(seen.end.as_ref()) && seen.pictures.is_empty(), "{:?}", seen.end);
+    let sent = told.recv().expect("it was counted");
+    assert!(sent < 1500, "{sent} MiB");
+}
+
 #[test]
 fn it_keeps_the_contract_of_a_source() {
     let stream = packets(&units("tiny.264"), |_| true);

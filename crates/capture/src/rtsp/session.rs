@@ -1,7 +1,10 @@
 //! The conversation with the camera.
 
+use std::future::poll_fn;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -16,6 +19,8 @@ use retina::codec::{
     CodecItem, FrameFormat, ParameterSetInsertion, ParametersRef, VideoFrame, VideoParametersCodec,
 };
 
+use tokio::task::coop::has_budget_remaining;
+
 use super::intake::{Intake, Received, look};
 use super::{Codec, RtspTransport};
 use crate::address::Address;
@@ -24,6 +29,12 @@ use crate::inbox::Kind;
 
 /// So many complaints about packets without a frame between them end the session.
 const COMPLAINTS: u32 = 16;
+/// In so many pieces an answer, and a frame, may arrive. `retina` holds what it has until it is whole and knows no limit; a
+/// frame of 3 MB fits even where each packet comes alone.
+const ANSWER: u32 = 128;
+const FRAME: u32 = 2048;
+/// As many pieces count when more is there than the runtime lets a task read at once (128 times at most).
+const FLOOD: u32 = 512;
 /// The packet type of an RTCP BYE (RFC 3550 6.6).
 const BYE: u8 = 203;
 
@@ -37,6 +48,17 @@ pub(super) struct Playing {
 
 /// Asks for the camera's video and has it played. Other streams are not asked for.
 pub(super) async fn open(
+    address: &Address,
+    transport: RtspTransport,
+    group: Arc<SessionGroup>,
+) -> Result<Playing, SourceError> {
+    bounded(talk(address, transport, group), ANSWER).await.unwrap_or_else(|| {
+        let what = "an answer without an end".into();
+        Err(SourceError::Disconnected { input: address.to_string(), what })
+    })
+}
+
+async fn talk(
     address: &Address,
     transport: RtspTransport,
     group: Arc<SessionGroup>,
@@ -109,7 +131,10 @@ impl Playing {
         let mut complaints = 0;
         let mut suspect = false;
         loop {
-            match self.demuxed.next().await {
+            let Some(next) = bounded(self.demuxed.next(), FRAME).await else {
+                return "a frame without an end".into();
+            };
+            match next {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
                     (complaints, suspect) = (0, self.take(frame, suspect, intake).is_break());
                     if suspect {
@@ -166,6 +191,21 @@ impl Playing {
         }
         out
     }
+}
+
+/// Waits for what arrives in so many pieces at most; `None` where it takes more. A piece is what there is when the future is
+/// woken.
+async fn bounded<F: Future>(future: F, pieces: u32) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = pieces;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => {
+            left = left.saturating_sub(if has_budget_remaining() { 1 } else { FLOOD });
+            if left == 0 { Poll::Ready(None) } else { Poll::Pending }
+        }
+    })
+    .await
 }
 
 /// What an answer that is no success, or none at all, means to the caller.
