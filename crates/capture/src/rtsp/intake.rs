@@ -11,7 +11,7 @@ use crate::inbox::{Inbox, Kind};
 
 /// A stream's clock that is so far ahead of ours since the last frame, or so far back, was set anew.
 const LEAP: i64 = 5_000_000_000;
-/// As far back as this is reordering.
+/// As far back as this, or as eight frames, is reordering.
 const BACK: i64 = 1_000_000_000;
 
 /// A coded frame as the depacketizer gives it.
@@ -133,7 +133,8 @@ impl Intake {
         };
         let by = nanos.saturating_add(self.shift).saturating_sub(latest);
         let passed = self.clock.now().since(arrived).as_nanos().try_into().unwrap_or(i64::MAX);
-        if by < -BACK || by > LEAP.saturating_add(passed) {
+        let back = self.period.map_or(BACK, |period| BACK.max(period.saturating_mul(8)));
+        if by < -back || by > LEAP.saturating_add(passed) {
             let step = self.period.unwrap_or(0).max(if loss { passed } else { 0 });
             self.shift = latest.saturating_add(step).saturating_sub(nanos);
         }

@@ -18,7 +18,6 @@ use retina::codec::h26x::Framing;
 use retina::codec::{
     CodecItem, FrameFormat, ParameterSetInsertion, ParametersRef, VideoFrame, VideoParametersCodec,
 };
-
 use tokio::task::coop::has_budget_remaining;
 
 use super::intake::{Intake, Received, look};
@@ -35,6 +34,8 @@ const ANSWER: u32 = 128;
 const FRAME: u32 = 2048;
 /// As many pieces count when more is there than the runtime lets a task read at once (128 times at most).
 const FLOOD: u32 = 512;
+/// How long a session that is over may take to say goodbye.
+pub(super) const GOODBYE: Duration = Duration::from_millis(300);
 /// The packet type of an RTCP BYE (RFC 3550 6.6).
 const BYE: u8 = 203;
 
@@ -237,6 +238,3 @@ fn line(error: &retina::Error) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(MOST).collect()
 }
-
-/// How long a session that is over may take to say goodbye.
-pub(super) const GOODBYE: Duration = Duration::from_millis(300);
