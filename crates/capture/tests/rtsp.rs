@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{bytes, checksum, data, drain, golden};
-use passerby_capture::{Images, Rtsp, RtspSettings, RtspTransport, Video};
+use passerby_capture::{Images, Limits, Rtsp, RtspSettings, RtspTransport, Video};
 use passerby_testkit::suite;
 use passerby_types::{DropReason, ErrorClass, FrameSource, Picture, SourceError};
 
@@ -448,6 +448,18 @@ fn what_cannot_be_read_is_refused_by_name() {
             "{error}"
         );
     }
+    let stream = packets(&units("tiny.264"), |_| true);
+    let url = fake(H264, move |mut camera| {
+        let _ = camera.write_all(&stream);
+    });
+    let limits = Limits { video_pixels: 64 * 47, ..Limits::default() };
+    let seen =
+        watch(Rtsp::connect(&url, RtspSettings { limits, ..patient() }).expect("it plays"), Duration::ZERO);
+    assert!(
+        matches!(seen.end, Some(SourceError::TooLarge { .. })) && seen.pictures.is_empty(),
+        "{:?}",
+        seen.end
+    );
     for (url, says) in [
         ("rtsps://a:secret@camera/", "RTSP over TLS"),
         ("http://a:secret@camera/", "rtsp://"),

@@ -121,6 +121,17 @@ enum Codec {
 ///
 /// A name and a password in the address are used when the camera asks for them (digest, or basic) and shown nowhere. RTSP
 /// does not encrypt.
+///
+/// ```no_run
+/// use passerby_capture::{Rtsp, RtspSettings};
+/// use passerby_types::FrameSource;
+///
+/// let mut camera = Rtsp::connect("rtsp://viewer:secret@192.168.1.20/live", RtspSettings::default())?;
+/// while let Some(picture) = camera.next_picture()? {
+///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
+/// }
+/// # Ok::<(), passerby_types::SourceError>(())
+/// ```
 pub struct Rtsp {
     info: SourceInfo,
     inbox: Arc<Inbox<Coded>>,
@@ -322,8 +333,9 @@ impl Receiver {
     /// Connects, tells what came of it, and receives until the end.
     fn run(self, tell: &SyncSender<Opened>) {
         let input = self.address.to_string();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-        let runtime = match runtime {
+        // Its only thread beside this one looks up names.
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = match runtime.enable_io().enable_time().thread_name("capture-rtsp-dns").build() {
             Ok(runtime) => runtime,
             Err(cause) => return drop(tell.send(Err(SourceError::Io { input, cause }))),
         };
