@@ -1,4 +1,4 @@
-//! Where pictures come from: video files, picture files and folders, and synthetic scenes.
+//! Where pictures come from: video files, picture files and folders, cameras, and synthetic scenes.
 //!
 //! - [`open`] opens a file or folder by its content, whatever its name says.
 //! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
@@ -6,6 +6,7 @@
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
 //! - [`Pace`]: plays any of them as a live camera.
 //! - [`Reconnect`]: keeps any source going that breaks, stalls, freezes or hangs.
+//! - `Rtsp` (feature `rtsp`): network cameras.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
 //!
 //! ```
@@ -27,17 +28,22 @@
 
 mod address;
 mod annexb;
+mod decode;
 mod file;
 mod gif;
 mod h264;
 mod images;
 mod inbox;
+#[cfg(any(feature = "rtsp", feature = "mjpeg"))]
+mod jpeg;
 mod limits;
 mod mp4;
 mod open;
 mod pace;
 mod random;
 mod reconnect;
+#[cfg(feature = "rtsp")]
+mod rtsp;
 mod scene;
 mod sniff;
 mod still;
@@ -45,6 +51,7 @@ mod turn;
 mod units;
 mod video;
 
+pub use decode::Decoder;
 #[cfg(feature = "openh264")]
 pub use h264::OpenH264Decoder;
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
@@ -53,5 +60,7 @@ pub use limits::Limits;
 pub use open::open;
 pub use pace::Pace;
 pub use reconnect::{Event, Reconnect, ReconnectSettings};
+#[cfg(feature = "rtsp")]
+pub use rtsp::{Rtsp, RtspSettings, RtspTransport};
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
-pub use video::{Decoder, Video, VideoSettings};
+pub use video::{Video, VideoSettings};
