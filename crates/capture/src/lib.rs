@@ -4,6 +4,7 @@
 //! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
 //!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
+//! - `Mjpeg` (feature `mjpeg`): cameras that give JPEG pictures over HTTP.
 //! - [`Pace`]: plays any of them as a live camera.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
 //!
@@ -31,7 +32,11 @@ mod gif;
 mod h264;
 mod images;
 mod inbox;
+#[cfg(feature = "mjpeg")]
+mod jpeg;
 mod limits;
+#[cfg(feature = "mjpeg")]
+mod mjpeg;
 mod mp4;
 mod open;
 mod pace;
@@ -47,6 +52,8 @@ pub use h264::OpenH264Decoder;
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 pub use images::{Images, ImagesSettings, list};
 pub use limits::Limits;
+#[cfg(feature = "mjpeg")]
+pub use mjpeg::{Mjpeg, MjpegSettings};
 pub use open::open;
 pub use pace::Pace;
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};

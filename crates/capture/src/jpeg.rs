@@ -1,0 +1,134 @@
+//! JPEG pictures that a camera sends.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use passerby_types::{ColorSpace, FramePool, Image, PixelLayout};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace as Coded;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use crate::limits::Limits;
+
+/// Decodes one JPEG picture: `I420` with full range where it has colour, `Gray8` where not. A picture without Huffman tables
+/// (as in AVI files, and from many cameras) has the standard ones. A rotation in its EXIF data does not apply. The error
+/// says what is wrong with it; one that was cut off is wrong, too.
+pub(crate) fn decode(bytes: &[u8], limits: &Limits, pool: &FramePool) -> Result<Image, String> {
+    // Decoders of foreign formats are the least proven code on the way: a panic in one is a broken picture.
+    catch_unwind(AssertUnwindSafe(|| read(bytes, limits, pool)))
+        .unwrap_or_else(|_| Err("the JPEG decoder panicked".into()))
+}
+
+fn read(bytes: &[u8], limits: &Limits, pool: &FramePool) -> Result<Image, String> {
+    let wrong = |e: zune_jpeg::errors::DecodeErrors| format!("{e:?}");
+    if !bytes.windows(2).rev().any(|pair| pair == [0xFF, 0xD9]) {
+        return Err("the JPEG picture is cut off".into());
+    }
+    let bytes = with_tables(bytes);
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(Image::MAX_SIDE as usize)
+        .set_max_height(Image::MAX_SIDE as usize);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*bytes), options);
+    decoder.decode_headers().map_err(wrong)?;
+    let (width, height) = decoder.dimensions().ok_or("a JPEG picture without a size")?;
+    if width as u64 * height as u64 > limits.picture_pixels {
+        return Err(format!("a picture of {width}x{height} is over the limit of {} pixels", limits.picture_pixels));
+    }
+    let layout = match decoder.input_colorspace() {
+        Some(Coded::Luma) => PixelLayout::Gray8,
+        Some(Coded::YCbCr) => PixelLayout::I420,
+        _ => PixelLayout::Rgb8,
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(match layout {
+        PixelLayout::Gray8 => Coded::Luma,
+        PixelLayout::I420 => Coded::YCbCr,
+        _ => Coded::RGB,
+    }));
+    let channels = if layout == PixelLayout::Gray8 { 1 } else { 3 };
+    let mut pixels = pool.take(width * height * channels);
+    decoder.decode_into(&mut pixels).map_err(wrong)?;
+    let (w, h) = (width as u32, height as u32);
+    if layout != PixelLayout::I420 {
+        let image = Image::from_planes(layout, w, h, ColorSpace::JPEG, [0; 3], [width * channels; 3], pixels);
+        return image.map_err(|e| e.to_string());
+    }
+    let mut image = Image::lend(pool, layout, w, h, ColorSpace::JPEG).map_err(|e| e.to_string())?;
+    subsample(&pixels, width, &mut image);
+    Ok(image)
+}
+
+/// Takes Y', Cb and Cr of each pixel apart, and the mean of the chroma of each four.
+fn subsample(pixels: &[u8], width: usize, image: &mut Image) {
+    for (pair, rows) in pixels.chunks(2 * 3 * width).enumerate() {
+        for (i, row) in rows.chunks_exact(3 * width).enumerate() {
+            let luma = image.row_mut(0, 2 * pair + i);
+            for (to, from) in luma.iter_mut().zip(row.chunks_exact(3)) {
+                *to = from[0];
+            }
+        }
+        let (top, bottom) = rows.split_at(3 * width);
+        // The last row of an odd height is its own neighbour, and so is the last pixel of an odd width.
+        let bottom = if bottom.is_empty() { top } else { bottom };
+        for plane in 1..3 {
+            let chroma = image.row_mut(plane, pair);
+            let fours = top.chunks(6).zip(bottom.chunks(6));
+            for (to, (a, b)) in chroma.iter_mut().zip(fours) {
+                let second = if a.len() == 6 { plane + 3 } else { plane };
+                let sum = [a[plane], a[second], b[plane], b[second]].map(u16::from).iter().sum::<u16>();
+                *to = ((sum + 2) / 4) as u8;
+            }
+        }
+    }
+}
+
+/// The picture with the standard Huffman tables, where it has none.
+fn with_tables(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut at = 2;
+    while let Some(&[mark, marker, high, low]) = bytes.get(at..at + 4) {
+        match (mark, marker) {
+            (0xFF, 0xC4) => break,
+            (0xFF, 0xDA) => {
+                return [&bytes[..at], &TABLES, &bytes[at..]].concat().into();
+            }
+            (0xFF, 0xFF) => at += 1,
+            (0xFF, 0x01 | 0xD0..=0xD8) => at += 2,
+            (0xFF, _) => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+            _ => break,
+        }
+    }
+    bytes.into()
+}
+
+/// The tables of ITU-T T.81, K.3 to K.6, as a DHT segment.
+#[rustfmt::skip]
+const TABLES: [u8; 420] = [
+    0xFF, 0xC4, 0x01, 0xA2,
+    // K.3: luminance, DC.
+    0x00, 0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+    // K.5: luminance, AC.
+    0x10, 0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7D,
+    0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51, 0x61, 0x07, 0x22, 0x71, 0x14, 0x32,
+    0x81, 0x91, 0xA1, 0x08, 0x23, 0x42, 0xB1, 0xC1, 0x15, 0x52, 0xD1, 0xF0, 0x24, 0x33, 0x62, 0x72, 0x82, 0x09, 0x0A, 0x16,
+    0x17, 0x18, 0x19, 0x1A, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2A, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3A, 0x43, 0x44, 0x45,
+    0x46, 0x47, 0x48, 0x49, 0x4A, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5A, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69,
+    0x6A, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x92, 0x93, 0x94,
+    0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6,
+    0xB7, 0xB8, 0xB9, 0xBA, 0xC2, 0xC3, 0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8,
+    0xD9, 0xDA, 0xE1, 0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
+    0xF9, 0xFA,
+    // K.4: chrominance, DC.
+    0x01, 0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+    // K.6: chrominance, AC.
+    0x11, 0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77,
+    0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31, 0x06, 0x12, 0x41, 0x51, 0x07, 0x61, 0x71, 0x13, 0x22, 0x32, 0x81,
+    0x08, 0x14, 0x42, 0x91, 0xA1, 0xB1, 0xC1, 0x09, 0x23, 0x33, 0x52, 0xF0, 0x15, 0x62, 0x72, 0xD1, 0x0A, 0x16, 0x24, 0x34,
+    0xE1, 0x25, 0xF1, 0x17, 0x18, 0x19, 0x1A, 0x26, 0x27, 0x28, 0x29, 0x2A, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3A, 0x43, 0x44,
+    0x45, 0x46, 0x47, 0x48, 0x49, 0x4A, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5A, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68,
+    0x69, 0x6A, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x92,
+    0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xB2, 0xB3, 0xB4,
+    0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA, 0xC2, 0xC3, 0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6,
+    0xD7, 0xD8, 0xD9, 0xDA, 0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
+    0xF9, 0xFA,
+];
