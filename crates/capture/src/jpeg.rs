@@ -132,3 +132,81 @@ const TABLES: [u8; 420] = [
     0xD7, 0xD8, 0xD9, 0xDA, 0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
     0xF9, 0xFA,
 ];
+
+#[cfg(test)]
+mod tests {
+    use image::codecs::jpeg::JpegEncoder;
+    use image::{ExtendedColorType, RgbImage};
+
+    use super::*;
+
+    /// A picture with soft colours.
+    fn soft(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 3) as u8, (y * 4) as u8, (x + 2 * y) as u8]))
+    }
+
+    fn encode(picture: &[u8], width: u32, height: u32, color: ExtendedColorType) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, 95).encode(picture, width, height, color).unwrap();
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Result<Image, String> {
+        decode(bytes, &Limits::default(), &FramePool::default())
+    }
+
+    #[test]
+    fn colours_and_greys_come_out_as_they_were() {
+        for (width, height) in [(80, 60), (79, 61), (16, 1), (1, 1), (1, 17)] {
+            let want = soft(width, height);
+            let got = read(&encode(&want, width, height, ExtendedColorType::Rgb8)).unwrap();
+            assert_eq!((got.layout(), got.width(), got.height()), (PixelLayout::I420, width, height));
+            for (x, y, pixel) in want.enumerate_pixels() {
+                let off = got.rgb_at(x, y).iter().zip(pixel.0).map(|(a, b)| a.abs_diff(b)).max();
+                assert!(off.unwrap() <= 16, "{x}, {y}: {:?}, not {pixel:?}", got.rgb_at(x, y));
+            }
+            let grey: Vec<u8> = want.pixels().map(|p| p[0]).collect();
+            let got = read(&encode(&grey, width, height, ExtendedColorType::L8)).unwrap();
+            assert_eq!((got.layout(), got.color()), (PixelLayout::Gray8, ColorSpace::JPEG));
+            let rows = (0..height as usize).flat_map(|y| got.plane(0).row(y));
+            assert!(rows.zip(&grey).all(|(a, b)| a.abs_diff(*b) <= 6));
+        }
+    }
+
+    #[test]
+    fn the_standard_tables_stand_in_for_missing_ones() {
+        let bytes = encode(&soft(64, 48), 64, 48, ExtendedColorType::Rgb8);
+        // The encoder uses the standard tables, so that they can be taken out.
+        let (mut bare, mut at) = (bytes[..2].to_vec(), 2);
+        while bytes[at + 1] != 0xDA {
+            let len = 2 + usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+            if bytes[at + 1] != 0xC4 {
+                bare.extend_from_slice(&bytes[at..at + len]);
+            }
+            at += len;
+        }
+        bare.extend_from_slice(&bytes[at..]);
+        assert!(bare.len() < bytes.len() - 400);
+        let (bare, whole) = (read(&bare).unwrap(), read(&bytes).unwrap());
+        for plane in 0..3 {
+            let (bare, whole) = (bare.plane(plane), whole.plane(plane));
+            assert!((0..whole.rows).all(|y| bare.row(y) == whole.row(y)));
+        }
+    }
+
+    #[test]
+    fn what_is_broken_is_an_error_and_never_a_panic() {
+        let bytes = encode(&soft(64, 48), 64, 48, ExtendedColorType::Rgb8);
+        for len in 0..bytes.len() {
+            assert!(read(&bytes[..len]).is_err(), "cut off after {len} of {}", bytes.len());
+        }
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 0x5A;
+            let _ = read(&bytes);
+        }
+        let few = Limits { picture_pixels: 64 * 48 - 1, ..Limits::default() };
+        assert!(decode(&bytes, &few, &FramePool::default()).unwrap_err().contains("64x48"));
+        assert!(read(&[&bytes[..], &[0; 40]].concat()).is_ok(), "what follows the picture does not matter");
+    }
+}

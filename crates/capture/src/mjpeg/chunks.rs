@@ -88,3 +88,36 @@ impl Chunks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<u8>, bool), &'static str> {
+        let (mut chunks, mut out, mut after) = (Chunks::default(), Vec::new(), Vec::new());
+        for mut bytes in bytes.chunks(piece) {
+            chunks.push(&mut bytes, &mut out)?;
+            after.extend_from_slice(bytes);
+        }
+        Ok((out, after, chunks.is_over()))
+    }
+
+    #[test]
+    fn a_body_comes_out_whole_in_any_pieces() {
+        let coded = b"4\r\nwiki\r\n0A;name=\"a\"\r\n0123456789\r\n1\nx\n000\r\nAfter: it\r\n\r\nHTTP";
+        for piece in 1..coded.len() {
+            let want = (b"wiki0123456789x".to_vec(), b"HTTP".to_vec(), true);
+            assert_eq!(decode(coded, piece), Ok(want), "in pieces of {piece}");
+        }
+        assert_eq!(decode(b"5\r\nabc", 2), Ok((b"abc".to_vec(), Vec::new(), false)));
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_an_error() {
+        for coded in [&b"\r\n"[..], b"x", b"-1\r\n", b"11111111111111111\r\n", b"1\r\nab\r\n"] {
+            assert!(decode(coded, 3).is_err(), "{coded:?}");
+        }
+        assert!(decode(&[b"1;".as_slice(), &[b'x'; LINE + 1]].concat(), 1000).is_err());
+        assert!(decode(&[b"0\n".as_slice(), &[b'x'; LINE + 1]].concat(), 1000).is_err());
+    }
+}

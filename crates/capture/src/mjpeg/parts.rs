@@ -91,6 +91,11 @@ impl Parts {
         self.start = 0;
     }
 
+    /// True where a picture has begun and not ended.
+    pub(crate) fn is_in_picture(&self) -> bool {
+        matches!(self.state, State::Picture { .. })
+    }
+
     /// Does one thing. False where it needs more bytes.
     fn step(&mut self, out: &mut Vec<Part>) -> bool {
         match self.state {
@@ -279,6 +284,141 @@ impl Walk {
                     _ => self.inside = Inside::Nothing,
                 },
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The markers of a picture around some coded bytes, which may look like anything but a marker.
+    fn picture(samples: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE1, 0, 8, b'\n', b'-', b'-', 0xFF, 0xD9, b'x', 0xFF, 0xDA, 0, 3, 1];
+        for &sample in samples {
+            bytes.extend_from_slice(if sample == 0xFF { &[0xFF, 0] } else { std::slice::from_ref(&sample) });
+        }
+        bytes.extend([0xFF, 0xD3, 7, 0xFF, 0xD9]);
+        bytes
+    }
+
+    fn whole(mut parts: Parts, bytes: &[u8]) -> Vec<Part> {
+        let mut out = Vec::new();
+        parts.push(bytes, &mut out);
+        out
+    }
+
+    fn pieces(mut parts: Parts, bytes: &[u8], sizes: &[usize]) -> Vec<Part> {
+        let (mut out, mut at) = (Vec::new(), 0);
+        for size in sizes.iter().cycle() {
+            if at == bytes.len() {
+                break;
+            }
+            let end = bytes.len().min(at + size);
+            parts.push(&bytes[at..end], &mut out);
+            at = end;
+        }
+        out
+    }
+
+    #[test]
+    fn a_picture_is_there_with_its_last_byte() {
+        let picture = picture(b"samples");
+        let mut parts = Parts::new(Some("b"), 1000);
+        let mut out = Vec::new();
+        parts.push(b"--b\r\nContent-Type: image/jpeg\r\n\r\n", &mut out);
+        parts.push(&picture[..picture.len() - 1], &mut out);
+        assert_eq!((out.len(), parts.is_in_picture()), (0, true));
+        parts.push(&picture[picture.len() - 1..], &mut out);
+        assert_eq!((out, parts.is_in_picture()), (vec![Part::Picture(picture)], false));
+    }
+
+    #[test]
+    fn what_is_no_picture_is_told_and_the_next_one_comes() {
+        let good = picture(b"good");
+        let long = vec![b'x'; 5000];
+        let (cut, endless) = ([0xFF, 0xD8, 0xFF, 0xDA, 0, 2, 1, 2, 3], vec![b'h'; HEADER]);
+        let mut bytes = b"hello\r\n--bound\r\n\r\ntext\r\n--bound\r\n\r\n".to_vec();
+        bytes.extend(cut);
+        bytes.extend(b"\r\n--bound\r\n\r\n");
+        bytes.extend(picture(&long));
+        bytes.extend(b"\r\n--bound\r\n\r\n\r\n--bound\r\n");
+        bytes.extend(endless);
+        bytes.extend(b"\n--bound--\n--bound\n\n");
+        bytes.extend(&good);
+        let want = vec![
+            Part::Lost("a part that is no JPEG picture"),
+            Part::Picture(cut.to_vec()),
+            Part::Lost("a picture that is larger than the limit"),
+            Part::Lost("a part with an endless header"),
+            Part::Picture(good),
+        ];
+        assert_eq!(whole(Parts::new(Some("bound"), 1000), &bytes), want);
+        assert_eq!(pieces(Parts::new(Some("bound"), 1000), &bytes, &[1]), want);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_time_is_linear() {
+        let mut parts = Parts::new(Some("boundary"), 100_000);
+        let mut out = Vec::new();
+        let mut begin = b"--boundary\n\n".to_vec();
+        begin.extend([0xFF, 0xD8, 0xFF, 0xDA, 0, 2]);
+        let pieces = [begin, vec![0xFF; 1000], vec![b'-'; 1000], vec![b'\n'; 1000], vec![0; 1000]];
+        for i in 0..20_000 {
+            parts.push(&pieces[i % pieces.len()], &mut out);
+            assert!(parts.buffer.len() < 110_000);
+        }
+        let mut parts = Parts::new(None, 100_000);
+        for _ in 0..1000 {
+            parts.push(&[b'x'; 1000], &mut out);
+            assert!(parts.buffer.len() < 2 * HEADER);
+        }
+    }
+
+    /// Bytes of which parts are made, and such as look like it.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(b"--bound\r\n\r\n".to_vec()),
+            Just(b"\n--bound--\r\n".to_vec()),
+            Just(b"--bou".to_vec()),
+            Just(b"\r\n--bound\nContent-Length: 3\n".to_vec()),
+            Just(b"--other\n\n".to_vec()),
+            Just(b"\r\n".to_vec()),
+            Just(vec![0xFF, 0xD8]),
+            Just(vec![0xFF, 0xD9]),
+            Just(vec![0xFF, 0xDA, 0, 2]),
+            prop::collection::vec(any::<u8>(), 0..300).prop_map(|samples| picture(&samples)),
+            prop::collection::vec(any::<u8>(), 0..20),
+        ];
+        prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(
+            bytes in body(), sizes in prop::collection::vec(1_usize..60, 1..8), limit in 20_usize..400,
+            boundary in prop::sample::select(&[None, Some("bound"), Some("--bound"), Some("x")][..]),
+        ) {
+            let new = || Parts::new(boundary, limit);
+            prop_assert_eq!(pieces(new(), &bytes, &sizes), whole(new(), &bytes));
+            let bare = || Parts::bare(limit);
+            prop_assert_eq!(pieces(bare(), &bytes, &sizes), whole(bare(), &bytes));
+        }
+
+        #[test]
+        fn every_picture_comes_whole(samples in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..6)) {
+            let pictures: Vec<_> = samples.iter().map(|s| picture(s)).collect();
+            let mut bytes = Vec::new();
+            for picture in &pictures {
+                bytes.extend(b"\r\n--a-long-boundary\r\nContent-Length: 1\r\n\r\n");
+                bytes.extend(picture);
+            }
+            let want: Vec<_> = pictures.into_iter().map(Part::Picture).collect();
+            prop_assert_eq!(whole(Parts::new(Some("a-long-boundary"), 1 << 20), &bytes), want.clone());
+            prop_assert_eq!(whole(Parts::new(None, 1 << 20), &bytes), want.clone());
+            prop_assert_eq!(whole(Parts::bare(1 << 20), &bytes), want);
         }
     }
 }

@@ -104,7 +104,11 @@ impl Receiver {
                 }
             }
             piece.clear();
-            if !self.client.read(&mut piece, None)? {
+            let more = self.client.read(&mut piece, None);
+            if !matches!(more, Ok(true)) && parts.is_in_picture() {
+                self.inbox.lose(1, DropReason::Network, "the connection ended in a picture", false);
+            }
+            if !more? {
                 return Err(self.client.lost("the camera ended the stream".into()));
             }
         }
@@ -162,7 +166,7 @@ impl Receiver {
             Part::Lost(what) => {
                 self.frames += 1;
                 self.inbox.lose(1, DropReason::Undecodable, what, false);
-                if self.stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if self.inbox.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             }
         }
     }
