@@ -11,9 +11,12 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::limits::Limits;
 
-/// Decodes one JPEG picture: `I420` with full range where it has colour, `Gray8` where not. A picture without Huffman tables
+/// Decodes one JPEG picture: `Rgb8` where it has colour, `Gray8` where not. A picture without Huffman tables
 /// (as in AVI files, and from many cameras) has the standard ones. A rotation in its EXIF data does not apply. The error
-/// says what is wrong with it; one that was cut off is wrong, too.
+/// says what is wrong with it; one that was cut off is wrong, too, unless somebody has put an end to it.
+///
+/// The decoder gives chroma for every pixel only, so that `I420` would take one more pass over the picture: 10.9 ms instead of
+/// 7.6 ms for one of 1920x1080.
 pub(crate) fn decode(bytes: &[u8], limits: &Limits, pool: &FramePool) -> Result<Image, String> {
     // Decoders of foreign formats are the least proven code on the way: a panic in one is a broken picture.
     catch_unwind(AssertUnwindSafe(|| read(bytes, limits, pool)))
@@ -34,53 +37,21 @@ fn read(bytes: &[u8], limits: &Limits, pool: &FramePool) -> Result<Image, String
     decoder.decode_headers().map_err(wrong)?;
     let (width, height) = decoder.dimensions().ok_or("a JPEG picture without a size")?;
     if width as u64 * height as u64 > limits.picture_pixels {
-        return Err(format!("a picture of {width}x{height} is over the limit of {} pixels", limits.picture_pixels));
+        return Err(format!(
+            "a picture of {width}x{height} is over the limit of {} pixels",
+            limits.picture_pixels
+        ));
     }
-    let layout = match decoder.input_colorspace() {
-        Some(Coded::Luma) => PixelLayout::Gray8,
-        Some(Coded::YCbCr) => PixelLayout::I420,
-        _ => PixelLayout::Rgb8,
+    let (layout, coded) = match decoder.input_colorspace() {
+        Some(Coded::Luma) => (PixelLayout::Gray8, Coded::Luma),
+        _ => (PixelLayout::Rgb8, Coded::RGB),
     };
-    decoder.set_options(options.jpeg_set_out_colorspace(match layout {
-        PixelLayout::Gray8 => Coded::Luma,
-        PixelLayout::I420 => Coded::YCbCr,
-        _ => Coded::RGB,
-    }));
-    let channels = if layout == PixelLayout::Gray8 { 1 } else { 3 };
-    let mut pixels = pool.take(width * height * channels);
-    decoder.decode_into(&mut pixels).map_err(wrong)?;
+    decoder.set_options(options.jpeg_set_out_colorspace(coded));
     let (w, h) = (width as u32, height as u32);
-    if layout != PixelLayout::I420 {
-        let image = Image::from_planes(layout, w, h, ColorSpace::JPEG, [0; 3], [width * channels; 3], pixels);
-        return image.map_err(|e| e.to_string());
-    }
-    let mut image = Image::lend(pool, layout, w, h, ColorSpace::JPEG).map_err(|e| e.to_string())?;
-    subsample(&pixels, width, &mut image);
-    Ok(image)
-}
-
-/// Takes Y', Cb and Cr of each pixel apart, and the mean of the chroma of each four.
-fn subsample(pixels: &[u8], width: usize, image: &mut Image) {
-    for (pair, rows) in pixels.chunks(2 * 3 * width).enumerate() {
-        for (i, row) in rows.chunks_exact(3 * width).enumerate() {
-            let luma = image.row_mut(0, 2 * pair + i);
-            for (to, from) in luma.iter_mut().zip(row.chunks_exact(3)) {
-                *to = from[0];
-            }
-        }
-        let (top, bottom) = rows.split_at(3 * width);
-        // The last row of an odd height is its own neighbour, and so is the last pixel of an odd width.
-        let bottom = if bottom.is_empty() { top } else { bottom };
-        for plane in 1..3 {
-            let chroma = image.row_mut(plane, pair);
-            let fours = top.chunks(6).zip(bottom.chunks(6));
-            for (to, (a, b)) in chroma.iter_mut().zip(fours) {
-                let second = if a.len() == 6 { plane + 3 } else { plane };
-                let sum = [a[plane], a[second], b[plane], b[second]].map(u16::from).iter().sum::<u16>();
-                *to = ((sum + 2) / 4) as u8;
-            }
-        }
-    }
+    let stride = layout.plane_size(0, w, h).0;
+    let mut pixels = pool.take(layout.tight_len(w, h));
+    decoder.decode_into(&mut pixels).map_err(wrong)?;
+    Image::from_planes(layout, w, h, ColorSpace::JPEG, [0; 3], [stride; 3], pixels).map_err(|e| e.to_string())
 }
 
 /// The picture with the standard Huffman tables, where it has none.
@@ -160,7 +131,7 @@ mod tests {
         for (width, height) in [(80, 60), (79, 61), (16, 1), (1, 1), (1, 17)] {
             let want = soft(width, height);
             let got = read(&encode(&want, width, height, ExtendedColorType::Rgb8)).unwrap();
-            assert_eq!((got.layout(), got.width(), got.height()), (PixelLayout::I420, width, height));
+            assert_eq!((got.layout(), got.width(), got.height()), (PixelLayout::Rgb8, width, height));
             for (x, y, pixel) in want.enumerate_pixels() {
                 let off = got.rgb_at(x, y).iter().zip(pixel.0).map(|(a, b)| a.abs_diff(b)).max();
                 assert!(off.unwrap() <= 16, "{x}, {y}: {:?}, not {pixel:?}", got.rgb_at(x, y));
@@ -188,10 +159,8 @@ mod tests {
         bare.extend_from_slice(&bytes[at..]);
         assert!(bare.len() < bytes.len() - 400);
         let (bare, whole) = (read(&bare).unwrap(), read(&bytes).unwrap());
-        for plane in 0..3 {
-            let (bare, whole) = (bare.plane(plane), whole.plane(plane));
-            assert!((0..whole.rows).all(|y| bare.row(y) == whole.row(y)));
-        }
+        let (bare, whole) = (bare.plane(0), whole.plane(0));
+        assert!((0..whole.rows).all(|y| bare.row(y) == whole.row(y)));
     }
 
     #[test]

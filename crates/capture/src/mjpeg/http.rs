@@ -205,7 +205,9 @@ impl Client {
             return Err(Failure::Closed);
         }
         loop {
-            if let Some((head, body, used)) = parse(&self.ahead).map_err(|what| self.malformed(what.into()))? {
+            if let Some((head, body, used)) =
+                parse(&self.ahead).map_err(|what| self.malformed(what.into()))?
+            {
                 self.ahead.drain(..used);
                 // What comes before the answer proper (RFC 9110 section 15.2).
                 if (100..200).contains(&head.status) {
@@ -314,7 +316,8 @@ impl Client {
         let builder = challenges.iter().fold(PasswordClient::builder(), |b, c| b.challenges(c));
         let answer = builder.build();
         // Its words may hold what the camera sent, and nothing of ours.
-        self.answer = Some(answer.map_err(|what| self.denied(&format!("a login that is not known: {what}")))?);
+        self.answer =
+            Some(answer.map_err(|what| self.denied(&format!("a login that is not known: {what}")))?);
         Ok(())
     }
 
@@ -359,7 +362,9 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, Body, usize)>, &'static str> {
     let used = match config.parse_response(&mut answer, bytes) {
         Ok(httparse::Status::Complete(used)) => used,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => return Err("the camera's answer has too many lines in its header"),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err("the camera's answer has too many lines in its header");
+        }
         Err(_) => return Err("the camera's answer is not HTTP"),
     };
     let mut head = Head {

@@ -77,8 +77,8 @@ impl fmt::Debug for MjpegSettings {
 /// A camera that gives JPEG pictures over HTTP: a stream of them (`multipart/x-mixed-replace`, or one after another), or
 /// one at each request. Which of the two, its answer says by its content type, or else by its first bytes.
 ///
-/// A thread receives; [`next_picture`](FrameSource::next_picture) decodes. Pictures are `I420` or `Rgb8`, or `Gray8` where
-/// they have no colour, as they come: a rotation in their EXIF data does not apply. Time stamps count from the first
+/// A thread receives; [`next_picture`](FrameSource::next_picture) decodes. Pictures are `Rgb8`, or `Gray8` where they
+/// have no colour, as they come: a rotation in their EXIF data does not apply. Time stamps count from the first
 /// picture, by the arrival of each one's last byte, and rise. The clocks of cameras (`X-Timestamp`) are not used.
 ///
 /// A taker that is late gets the newest pictures; those that waited for too long, or had to make room, are
@@ -146,8 +146,7 @@ impl FrameSource for Mjpeg {
                     let Coded { bytes, frame } = arrived.item;
                     let image = jpeg::decode(&bytes, &self.settings.limits, &self.settings.pool);
                     let input = || self.info.name.clone();
-                    let image =
-                        image.map_err(|what| SourceError::Damaged { input: input(), frame, what })?;
+                    let image = image.map_err(|what| SourceError::Damaged { input: input(), frame, what })?;
                     let pts = Some(self.pts(arrived.at));
                     return Ok(Some(Picture { image, pts, age: self.inbox.age_of(arrived.at) }));
                 }

@@ -296,7 +296,8 @@ mod tests {
 
     /// The markers of a picture around some coded bytes, which may look like anything but a marker.
     fn picture(samples: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE1, 0, 8, b'\n', b'-', b'-', 0xFF, 0xD9, b'x', 0xFF, 0xDA, 0, 3, 1];
+        let mut bytes =
+            vec![0xFF, 0xD8, 0xFF, 0xE1, 0, 8, b'\n', b'-', b'-', 0xFF, 0xD9, b'x', 0xFF, 0xDA, 0, 3, 1];
         for &sample in samples {
             bytes.extend_from_slice(if sample == 0xFF { &[0xFF, 0] } else { std::slice::from_ref(&sample) });
         }

@@ -10,7 +10,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 /// its own, its certificate has to be added there.
 pub(super) fn client(host: &str) -> io::Result<ClientConnection> {
     static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
-    let config = CONFIG.get_or_init(config).as_ref().ok_or_else(|| io::Error::other("TLS cannot be set up"))?;
+    let config =
+        CONFIG.get_or_init(config).as_ref().ok_or_else(|| io::Error::other("TLS cannot be set up"))?;
     let host = host.trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(host).map_err(io::Error::other)?;
     ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)

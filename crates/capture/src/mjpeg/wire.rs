@@ -55,7 +55,10 @@ impl Wire {
             return Err(io::Error::new(ErrorKind::Interrupted, "stopped"));
         }
         #[cfg(feature = "tls")]
-        return Ok(Self { socket, secret: if secret { Some(Box::new(super::tls::client(host)?)) } else { None } });
+        return Ok(Self {
+            socket,
+            secret: if secret { Some(Box::new(super::tls::client(host)?)) } else { None },
+        });
         #[cfg(not(feature = "tls"))]
         {
             debug_assert!(!secret && !host.is_empty(), "https:// is refused before");
@@ -83,7 +86,8 @@ impl Wire {
             self.socket.set_read_timeout(left)?;
             match self.take(bytes) {
                 // Which of the two it is depends on the system; the time is looked at above.
-                Err(e) if end.is_some() && matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(e)
+                    if end.is_some() && matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 // The other side of a TLS connection that goes without a word.
                 Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(0),
