@@ -8,7 +8,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use camera::{Camera, Request, answer};
@@ -162,7 +162,7 @@ fn broken_parts_are_counted_and_the_next_ones_come() {
     corrupt.truncate(3 * quarter);
     let large = [&[0xFF, 0xD8, 0xFF, 0xDA, 0, 2], &[7; 9000][..], &[0xFF, 0xD9]].concat();
     let parts: [&[u8]; 5] = [&jpeg(1), &corrupt, b"no picture", &large, &jpeg(2)];
-    let (next, wait) = channel::<()>();
+    let (next, wait) = sync_channel::<()>(9);
     let wait = std::sync::Mutex::new(wait);
     let bodies = parts.map(|part| [begin, part, b"\r\n"].concat());
     let half = jpeg(4)[..quarter].to_vec();
@@ -380,8 +380,11 @@ fn what_is_no_camera_is_told_in_time() {
     for url in ["ftp://camera/", "http://", "rtsp://a:b@c/"] {
         assert!(matches!(refused(url), SourceError::Malformed { .. }), "{url}");
     }
+    let secret = refused(&format!("https://{}/", trickle.address));
     #[cfg(not(feature = "tls"))]
-    assert!(matches!(refused("https://127.0.0.1/"), SourceError::Unsupported { .. }));
+    assert!(matches!(secret, SourceError::Unsupported { .. }), "{secret}");
+    #[cfg(feature = "tls")]
+    assert!(matches!(secret, SourceError::Disconnected { .. }), "{secret}");
 }
 
 #[test]
@@ -415,7 +418,7 @@ fn a_wait_ends_at_once_when_told() {
 
 #[test]
 fn a_late_taker_gets_the_newest() {
-    let (sent, all_sent) = channel();
+    let (sent, all_sent) = sync_channel(9);
     let camera = Camera::new(move |stream, _| {
         let parts = (1..=20).map(|n| [b"--frame\r\n\r\n", jpeg(n).as_slice(), b"\r\n"].concat());
         let _ = stream.write_all(&[head(MULTIPART), parts.collect::<Vec<_>>().concat()].concat());
@@ -431,7 +434,7 @@ fn a_late_taker_gets_the_newest() {
     // And with an age: what waited for longer is gone.
     let clock = passerby_testkit::SimulatedClock::new();
     let body = [head(MULTIPART), two("--frame\r\n\r\n", "\r\n")].concat();
-    let (go, wait) = channel::<()>();
+    let (go, wait) = sync_channel::<()>(9);
     let wait = std::sync::Mutex::new(wait);
     let camera = Camera::new(move |stream, _| {
         let _ = stream.write_all(&body);

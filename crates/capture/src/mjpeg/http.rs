@@ -65,8 +65,8 @@ pub(super) struct Head {
 
 /// Why there is no answer.
 enum Failure {
-    /// The connection was closed before any of it.
-    Closed,
+    /// The connection was of no use before any of it, with what was seen.
+    Closed(String),
     Error(SourceError),
 }
 
@@ -183,7 +183,7 @@ impl Client {
         if self.wire.is_some() {
             match self.exchange(end) {
                 Ok(head) => return Ok(head),
-                Err(Failure::Closed) => {}
+                Err(Failure::Closed(_)) => {}
                 Err(Failure::Error(error)) => return Err(error),
             }
         }
@@ -193,16 +193,15 @@ impl Client {
         let wire = Wire::open(&self.addresses, host, secret, &self.stop, end);
         self.wire = Some(wire.map_err(|e| self.lost(format!("no connection: {e}")))?);
         self.exchange(end).map_err(|failure| match failure {
-            Failure::Closed => self.lost("the camera closed the connection without an answer".into()),
+            Failure::Closed(what) => self.lost(what),
             Failure::Error(error) => error,
         })
     }
 
     fn exchange(&mut self, end: Instant) -> Result<Head, Failure> {
         let request = self.request()?;
-        let sent = self.wire.as_mut().map(|wire| wire.send(request.as_bytes()));
-        if !matches!(sent, Some(Ok(()))) {
-            return Err(Failure::Closed);
+        if let Some(Err(e)) = self.wire.as_mut().map(|wire| wire.send(request.as_bytes())) {
+            return Err(Failure::Closed(format!("the connection failed: {e}")));
         }
         loop {
             if let Some((head, body, used)) =
@@ -221,7 +220,9 @@ impl Client {
             }
             let none = self.ahead.is_empty();
             match self.fill(Some(end)) {
-                Ok(0) if none => return Err(Failure::Closed),
+                Ok(0) if none => {
+                    return Err(Failure::Closed("the camera closed the connection without an answer".into()));
+                }
                 Ok(0) => return Err(self.lost("the camera closed the connection".into()).into()),
                 Ok(_) => {}
                 Err(error) => return Err(error.into()),

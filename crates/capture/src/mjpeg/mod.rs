@@ -2,7 +2,7 @@
 
 mod chunks;
 mod http;
-pub(crate) mod parts;
+mod parts;
 mod receive;
 mod stop;
 #[cfg(feature = "tls")]
@@ -22,6 +22,8 @@ use crate::address::Address;
 use crate::inbox::{Inbox, Room, Taken};
 use crate::jpeg;
 use crate::limits::Limits;
+#[cfg(fuzzing)]
+pub(crate) use parts::Parts;
 use receive::{Coded, Receiver};
 use stop::Stop;
 

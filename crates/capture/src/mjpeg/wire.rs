@@ -51,6 +51,8 @@ impl Wire {
         socket.set_nodelay(true)?;
         let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         socket.set_write_timeout(Some(left))?;
+        // The first message of an encrypted connection waits for its handshake.
+        socket.set_read_timeout(Some(left))?;
         if !stop.watch(&socket)? {
             return Err(io::Error::new(ErrorKind::Interrupted, "stopped"));
         }
