@@ -34,6 +34,8 @@ pub(super) struct Client {
     limit: Duration,
     stop: Arc<Stop>,
     wire: Option<Wire>,
+    /// The camera means to keep the connection after this answer.
+    keep: bool,
     /// Read and not yet used.
     ahead: Vec<u8>,
     body: Body,
@@ -88,6 +90,7 @@ impl Client {
             limit,
             stop,
             wire: None,
+            keep: false,
             ahead: Vec::new(),
             body: Body::Close,
         };
@@ -127,7 +130,7 @@ impl Client {
                 }
                 _ => return Err(self.malformed(format!("the camera answers {}", head.says()))),
             }
-            if !(head.keep && self.finish(end)) {
+            if !self.finish(end) {
                 self.wire = None;
             }
         }
@@ -180,7 +183,7 @@ impl Client {
     /// Sends one request and reads the header of its answer. A connection that was kept may have been closed meanwhile:
     /// then with a new one.
     fn ask(&mut self, end: Instant) -> Result<Head, SourceError> {
-        if self.wire.is_some() {
+        if self.keep && self.wire.is_some() {
             match self.exchange(end) {
                 Ok(head) => return Ok(head),
                 Err(Failure::Closed(_)) => {}
@@ -213,6 +216,7 @@ impl Client {
                     continue;
                 }
                 self.body = body;
+                self.keep = head.keep;
                 return Ok(head);
             }
             if self.ahead.len() >= HEADER {
