@@ -4,6 +4,7 @@
 //! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
 //!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
+//! - `Mjpeg` (feature `mjpeg`): cameras that give JPEG pictures over HTTP.
 //! - [`Pace`]: plays any of them as a live camera.
 //! - [`Reconnect`]: keeps any source going that breaks, stalls, freezes or hangs.
 //! - `Rtsp` (feature `rtsp`): network cameras.
@@ -37,6 +38,8 @@ mod inbox;
 #[cfg(any(feature = "rtsp", feature = "mjpeg"))]
 mod jpeg;
 mod limits;
+#[cfg(feature = "mjpeg")]
+mod mjpeg;
 mod mp4;
 mod open;
 mod pace;
@@ -57,6 +60,8 @@ pub use h264::OpenH264Decoder;
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 pub use images::{Images, ImagesSettings, list};
 pub use limits::Limits;
+#[cfg(feature = "mjpeg")]
+pub use mjpeg::{Mjpeg, MjpegSettings};
 pub use open::open;
 pub use pace::Pace;
 pub use reconnect::{Event, Reconnect, ReconnectSettings};
@@ -64,3 +69,25 @@ pub use reconnect::{Event, Reconnect, ReconnectSettings};
 pub use rtsp::{Rtsp, RtspSettings, RtspTransport};
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
 pub use video::{Video, VideoSettings};
+
+/// What a fuzzer drives: readers of foreign bytes that have no public way in of their own.
+#[cfg(all(fuzzing, feature = "mjpeg"))]
+pub mod fuzzing {
+    use passerby_types::FramePool;
+
+    use crate::mjpeg::Parts;
+    use crate::{Limits, jpeg};
+
+    /// Reads a multipart body in pieces of this size, 1 or more. Gives the number of its parts.
+    pub fn multipart(boundary: Option<&str>, body: &[u8], piece: usize) -> usize {
+        let (mut parts, mut out) = (Parts::new(boundary, 1 << 16), Vec::new());
+        body.chunks(piece.max(1)).for_each(|piece| parts.push(piece, &mut out));
+        out.len()
+    }
+
+    /// Decodes a JPEG picture of up to a million pixels. True where it is one.
+    pub fn jpeg(bytes: &[u8]) -> bool {
+        let limits = Limits { picture_pixels: 1 << 20, ..Limits::default() };
+        jpeg::decode(bytes, &limits, &FramePool::default()).is_ok()
+    }
+}
