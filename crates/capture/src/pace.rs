@@ -609,9 +609,9 @@ mod tests {
         let mut pace = Pace::new(script(5), Some(0.001), Arc::new(passerby_types::SystemClock::new()));
         assert!(pace.next_picture().unwrap().is_some());
         let interrupt = pace.interrupt().unwrap();
-        let waiting = std::thread::Builder::new().name("camera".into()).spawn(move || {
-            (pace.next_picture().unwrap().is_none(), pace.next_picture().unwrap().is_none())
-        });
+        let waiting = std::thread::Builder::new()
+            .name("camera".into())
+            .spawn(move || (pace.next_picture().unwrap().is_none(), pace.next_picture().unwrap().is_none()));
         interrupt.raise();
         assert_eq!(waiting.unwrap().join().unwrap(), (true, true));
     }

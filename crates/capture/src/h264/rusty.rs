@@ -53,6 +53,19 @@ impl RustyDecoder {
         self.broken = false;
     }
 
+    /// Gives each picture as soon as its order allows, for live streams: one that does not reorder has no delay, though
+    /// its parameter sets may allow it to (most cameras leave `max_num_reorder_frames` out, and the standard then says to
+    /// wait for as many pictures as the level allows, 5 at 720p).
+    ///
+    /// A picture is given when no other fits between it and the last one by their order counts, which rise by 2 from
+    /// picture to picture, as in nearly all streams; other steps are learned. Where a stream surprises, the picture whose
+    /// turn has passed is [`DecodeError::Damaged`]: none is given out of order.
+    #[must_use]
+    pub fn low_delay(mut self) -> Self {
+        self.reorder = Reorder::early();
+        self
+    }
+
     /// Runs the decoder; what it panics at is damage.
     fn run(&mut self, data: &[u8]) -> Result<Option<rusty_frame::Frame>, DecodeError> {
         let decoder = &mut self.decoder;
@@ -133,8 +146,11 @@ impl VideoDecoder for RustyDecoder {
             return damaged("a picture of another size than its parameter set says");
         };
         let picture = Picture::new(image, unit.pts);
-        self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out);
-        Ok(())
+        if self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out) {
+            Ok(())
+        } else {
+            damaged("it came when its turn had passed")
+        }
     }
 
     fn flush(&mut self, out: &mut Vec<Picture>) {
@@ -144,5 +160,68 @@ impl VideoDecoder for RustyDecoder {
     fn reset(&mut self) {
         self.reorder.clear();
         self.restart();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::BufReader;
+
+    use super::*;
+    use crate::file::Places;
+    use crate::h264::nal;
+    use crate::limits::Limits;
+    use crate::units::{Next, Units};
+
+    /// The first access units of a clip, their sets silent on reordering where `silent` is the place of the flag in them.
+    fn units(path: &str, count: usize, silent: Option<usize>) -> Vec<Vec<u8>> {
+        let file = File::open(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let len = file.metadata().unwrap().len();
+        let mut units = Units::mp4(Places::new(BufReader::new(file), len), &Limits::default(), path).unwrap();
+        let mut out = Vec::new();
+        let mut unit = Vec::new();
+        while let Ok(Next::Unit { .. }) = units.next(&mut unit)
+            && out.len() < count
+        {
+            let mut quiet = Vec::new();
+            for part in nal::split(&unit) {
+                let mut part = part.to_vec();
+                if let (nal::SPS, Some(flag)) = (nal::kind(&part), silent) {
+                    // The flag goes to 0, and what follows it to the bit that ends the set.
+                    part.truncate(flag / 8 + 1);
+                    part[flag / 8] &= !(0xff >> (flag % 8));
+                    part[flag / 8] |= 0x40 >> (flag % 8);
+                }
+                nal::push(&mut quiet, &part);
+            }
+            out.push(quiet);
+        }
+        out
+    }
+
+    /// How many pictures were inside after each unit, at most, and those that came out.
+    fn delay(mut decoder: RustyDecoder, units: &[Vec<u8>]) -> (usize, Vec<Vec<u8>>) {
+        let (mut out, mut most) = (Vec::new(), 0);
+        for (i, data) in units.iter().enumerate() {
+            decoder.decode(AccessUnit { data, pts: None }, &mut out).unwrap();
+            most = most.max(i + 1 - out.len());
+        }
+        decoder.flush(&mut out);
+        (most, out.iter().map(|picture| picture.image.plane(0).row(9).to_vec()).collect())
+    }
+
+    #[test]
+    fn a_live_stream_that_reorders_nothing_is_not_delayed_though_its_sets_are_silent() {
+        let decoder = || RustyDecoder::new(FramePool::default(), 1 << 30);
+        let silent = units("../../assets/passersby.mp4", 10, Some(118));
+        let (standard, pictures) = delay(decoder(), &silent);
+        assert_eq!((standard, pictures.len()), (5, 10));
+        assert_eq!(delay(decoder().low_delay(), &silent), (0, pictures));
+        // With B frames the sets say how many pictures wait; none waits longer, and the order is the same.
+        let tiny = units("tests/data/tiny.mp4", 10, None);
+        let (standard, pictures) = delay(decoder(), &tiny);
+        let (early, same) = delay(decoder().low_delay(), &tiny);
+        assert!(early <= standard && same == pictures, "{early} for {standard}");
     }
 }
