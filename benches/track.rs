@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use passerby::track::{Iou, Sort};
-use passerby::types::{BBox, CameraId, Face, FrameMeta, Timestamp, Tracker};
+use passerby::types::{BBox, CameraId, Face, FrameMeta, Timestamp, TrackUpdate, Tracker};
 
 /// How many frames go round before the walk begins again, backwards.
 const FRAMES: usize = 64;
@@ -33,7 +33,7 @@ fn run(c: &mut Criterion, name: &str, make: impl Fn() -> Box<dyn Tracker>) {
     let mut group = c.benchmark_group(name);
     for count in [10, 100, 500] {
         let frames = walk(count);
-        let mut tracker = make();
+        let (mut tracker, mut update) = (make(), TrackUpdate::default());
         let mut seq = 0_u64;
         group.bench_function(BenchmarkId::from_parameter(count), |b| {
             b.iter(|| {
@@ -46,7 +46,8 @@ fn run(c: &mut Criterion, name: &str, make: impl Fn() -> Box<dyn Tracker>) {
                 };
                 let faces = &frames[seq as usize % frames.len()];
                 seq += 1;
-                black_box(tracker.update(&meta, Some(black_box(faces))))
+                tracker.update(&meta, Some(black_box(faces)), &mut update);
+                black_box(&update);
             });
         });
     }

@@ -19,7 +19,7 @@ use passerby::detect::{CenterFace, CenterFaceSettings};
 use passerby::inference::{Calibration, Normalize, Scratch, letterbox};
 use passerby::reid::{MobileFaceNet, SIDE};
 use passerby::types::{
-    BoxError, CameraId, Clock, Detector, FaceChip, Frame, FrameMeta, FramePool, FrameSource, Image,
+    BoxError, CameraId, ChipPool, Clock, Detector, FaceChip, Frame, FrameMeta, FrameSource, Image,
     SystemClock,
 };
 
@@ -81,7 +81,7 @@ struct Watch {
     embedder: Calibration,
     finder: CenterFace,
     scratch: Scratch,
-    pool: FramePool,
+    pool: ChipPool,
     pictures: usize,
     faces: usize,
 }
@@ -96,7 +96,7 @@ impl Watch {
                 ..CenterFaceSettings::default()
             })?,
             scratch: Scratch::default(),
-            pool: FramePool::default(),
+            pool: ChipPool::default(),
             pictures: 0,
             faces: 0,
         })
@@ -127,7 +127,9 @@ impl Watch {
             self.detect(&frame.image, long_side)?;
         }
         let frames = [frame];
-        for face in self.finder.detect(&frames)?.concat() {
+        let mut faces = [Vec::new()];
+        self.finder.detect(&frames, &mut faces)?;
+        for face in faces.concat() {
             if face.bbox.width().min(face.bbox.height()) < SMALLEST {
                 continue;
             }

@@ -19,19 +19,25 @@ use passerby::types::{
 struct Halves {
     inner: CenterFace,
     pool: FramePool,
+    /// The faces of one half.
+    found: Vec<Face>,
 }
 
 impl Detector for Halves {
-    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
-        frames.iter().map(|frame| self.one(frame)).collect()
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+        for (frame, faces) in frames.iter().zip(faces) {
+            self.one(frame, faces)?;
+        }
+        Ok(())
     }
 }
 
 impl Halves {
-    fn one(&mut self, frame: &Frame) -> Result<Vec<Face>, StageError> {
+    fn one(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), StageError> {
         let (width, height) = (frame.image.width(), frame.image.height());
         let part = (width * 3).div_ceil(5);
-        let mut faces = Vec::new();
+        // Another frame's faces may stand in it.
+        faces.clear();
         for x in [0, width - part] {
             // A crop may begin a pixel further left where the chroma samples ask for it: `at` says where.
             let (image, at) = frame
@@ -39,10 +45,11 @@ impl Halves {
                 .crop(Region { x, y: 0, width: part, height }, &self.pool)
                 .map_err(|e| StageError::skip("halves", e).at(&frame.meta))?;
             let half = Frame { meta: frame.meta, image: Arc::new(image) };
-            let found = self.inner.detect(&[half])?.remove(0);
-            faces.extend(found.iter().map(|face| face.shifted(at.x as f32, at.y as f32)));
+            self.inner.detect(&[half], std::slice::from_mut(&mut self.found))?;
+            faces.extend(self.found.iter().map(|face| face.shifted(at.x as f32, at.y as f32)));
         }
-        Ok(nms(faces, 0.3, 256))
+        nms(faces, 0.3, 256);
+        Ok(())
     }
 }
 
@@ -64,7 +71,7 @@ fn run() -> Result<(), BoxError> {
     let stages = passerby::stages(&passerby::Settings::default())?.with_detector(move || {
         let inner = CenterFace::new(model.clone(), &CenterFaceSettings::default());
         let inner = inner.map_err(|e| StageError::fatal("halves", e))?;
-        Ok(Box::new(Halves { inner, pool: FramePool::default() }))
+        Ok(Box::new(Halves { inner, pool: FramePool::default(), found: Vec::new() }))
     });
 
     let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;

@@ -13,7 +13,7 @@ use std::{fs, io};
 
 use lexopt::ValueExt;
 use passerby::track::{Iou, IouSettings, Sort, SortSettings};
-use passerby::types::{BBox, CameraId, Face, FrameMeta, Timestamp, TrackState, Tracker};
+use passerby::types::{BBox, CameraId, Face, FrameMeta, Timestamp, TrackState, TrackUpdate, Tracker};
 
 const USAGE: &str = "\
 Usage: track [OPTIONS] DET.txt OUT.txt
@@ -160,7 +160,7 @@ fn row(line: &str) -> Result<(u64, Face), String> {
 /// The tracks as MOTChallenge lines. As in SORT's reference implementation, tracks that are not confirmed count too in
 /// the first `min_hits` frames, in which none can be.
 fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<Face>>) -> String {
-    let mut lines = String::new();
+    let (mut lines, mut update) = (String::new(), TrackUpdate::default());
     let last = frames.last_key_value().map_or(0, |(frame, _)| *frame);
     for frame in 1..=last {
         let meta = FrameMeta {
@@ -171,7 +171,8 @@ fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<F
             wall: SystemTime::UNIX_EPOCH,
         };
         let faces = frames.get(&frame).map_or(&[][..], Vec::as_slice);
-        for tracked in tracker.update(&meta, Some(faces)).tracks {
+        tracker.update(&meta, Some(faces), &mut update);
+        for tracked in &update.tracks {
             let believed = tracked.state == TrackState::Confirmed || frame <= min_hits;
             if let Some(face) = tracked.face.filter(|_| believed) {
                 line(&mut lines, frame, tracked.track.0, &tracked.bbox, face.score);

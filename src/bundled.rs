@@ -5,7 +5,11 @@ use passerby_detect::{CenterFace, CenterFaceSettings};
 use passerby_pipeline::Stages;
 use passerby_reid::{Gallery, MobileFaceNet};
 use passerby_track::{Sort, SortSettings};
-use passerby_types::{BoxError, Identify, StageError};
+use passerby_types::{BoxError, EmbeddingPool, Identify, StageError};
+
+/// How many idle embeddings all embedders together keep, 768 bytes each: as many as may come back at once from a batch of the
+/// writer and from subscribers.
+const EMBEDDINGS: usize = 512;
 
 /// How the default stages work.
 #[derive(Clone, Debug, Default)]
@@ -45,12 +49,16 @@ pub fn stages_with(
     let vote = settings.vote;
     let centerface = CenterFace::bundled_model()?;
     let mobilefacenet = MobileFaceNet::bundled_model()?.with_precision(settings.embedder)?;
+    let embeddings = EmbeddingPool::new(EMBEDDINGS);
     let (age, gender) = DlibAgeGender::bundled_models()?;
     Ok(Stages::new(
         move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector)?)),
         move || Ok(Box::new(Sort::new(tracker.clone()))),
     )
-    .identifying(move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone())?)), identify)
+    .identifying(
+        move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone())?.with_pool(embeddings.clone()))),
+        identify,
+    )
     .classifying(
         move || {
             let network = DlibAgeGender::new(age.clone(), gender.clone());

@@ -288,3 +288,46 @@ fn bad_arguments_and_unreadable_inputs_are_exit_code_2_and_one_line() {
         "what is no database is left alone"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn bad_files_are_worked_off_together_in_a_gibibyte_of_address_space() {
+    use passerby::types::ErrorClass;
+    let Some(shared) = passerby_testkit::shared("bad_files_are_worked_off_together") else { return };
+    let Some(example) = example() else { return };
+    let entries = fs::read_dir(shared.join("data/bad")).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let run = "ulimit -v 1048576 && exec \"$0\" --json --workers 1 --detector-size 160x96 --cadence 8 \"$@\"";
+    let done = Command::new("sh").args(["-c", run]).arg(&example).args(&files).output().unwrap();
+    let complaints = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{complaints}");
+    assert!(!complaints.contains("panicked"), "{complaints}");
+
+    // Of each file exactly what is in it, whatever is wrong with the others.
+    let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let inputs = summary["inputs"].as_array().unwrap();
+    assert_eq!(inputs.len(), files.len());
+    for file in &files {
+        let name = file.display().to_string();
+        let input = inputs.iter().find(|input| input["input"] == *name).unwrap();
+        let (mut pictures, mut lost, mut error) = (0, 0, Value::Null);
+        match passerby::capture::open(file) {
+            Err(e) => error = e.to_string().into(),
+            Ok(mut source) => loop {
+                match source.next_picture() {
+                    Ok(Some(_)) => pictures += 1,
+                    Ok(None) => break,
+                    Err(e) if e.class() == ErrorClass::Skip => lost += 1,
+                    Err(e) => error = e.to_string().into(),
+                }
+            },
+        }
+        let undecodable = input["ledger"]["dropped"]["undecodable"].as_u64().unwrap_or(0);
+        assert_eq!(
+            (observed(&input["ledger"]), undecodable, &input["error"]),
+            (pictures, lost, &error),
+            "{name}"
+        );
+    }
+}

@@ -9,10 +9,8 @@ use std::sync::Arc;
 use passerby::demographics::DlibAgeGender;
 use passerby::detect::{CenterFace, CenterFaceSettings};
 use passerby::reid::MobileFaceNet;
-use passerby::types::{
-    BBox, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame, FramePool, Image, Landmarks,
-    Point,
-};
+use passerby::types::{BBox, ChipPool, Embedding, Face, FaceChip, Frame, Image, Landmarks, Point};
+use passerby_testkit::{classify, detect, embed};
 use serde::Deserialize;
 
 /// What the reference chain says of one photograph.
@@ -74,9 +72,9 @@ impl Chain {
     }
 
     fn distance(&mut self, frame: &Frame, face: &Face, golden: &GoldenFace) -> Distance {
-        let chip = [FaceChip::cut(frame, face, &FramePool::default()).unwrap()];
-        let embedding = self.embedder.embed(&chip).unwrap().remove(0).expect("an embedding");
-        let attributes = self.classifier.classify(&chip).unwrap().remove(0).expect("attributes");
+        let chip = [FaceChip::cut(frame, face, &ChipPool::default()).unwrap()];
+        let embedding = embed(&mut self.embedder, &chip).unwrap().remove(0).expect("an embedding");
+        let attributes = classify(&mut self.classifier, &chip).unwrap().remove(0).expect("attributes");
 
         let [x1, y1, x2, y2] = golden.corners;
         let Landmarks(landmarks) = face.landmarks.expect("landmarks");
@@ -98,7 +96,7 @@ impl Chain {
             let image = picture(&photographs.join(&entry.image));
             assert_eq!([image.width(), image.height()], entry.size, "{}", entry.image);
             let frame = Frame { meta: passerby_testkit::meta(0, 0), image: Arc::new(image) };
-            let faces = self.detector.detect(std::slice::from_ref(&frame)).unwrap().remove(0);
+            let faces = detect(&mut self.detector, std::slice::from_ref(&frame)).unwrap().remove(0);
             assert_eq!(faces.len(), entry.faces.len(), "faces in {}", entry.image);
             for (face, golden) in faces.iter().zip(&entry.faces) {
                 let distance = self.distance(&frame, face, golden);

@@ -11,7 +11,8 @@ use passerby::detect::{CenterFace, CenterFaceSettings};
 use passerby::inference::{Backend, ModelError, Precision};
 use passerby::reid::MobileFaceNet;
 use passerby::track::Sort;
-use passerby::types::{Detector, Embedder, Embedding, Face, FaceChip, Frame, FramePool, TrackId, Tracker};
+use passerby::types::{ChipPool, Embedding, Face, FaceChip, Frame, TrackId};
+use passerby_testkit::{detect, embed, track};
 
 /// Faces below this are not embedded by the pipeline.
 const SMALLEST: f32 = 30.0;
@@ -67,9 +68,9 @@ impl Pair {
 
     /// The embedding of one face in both precisions, of the same pixels.
     fn embed(&mut self, frame: &Frame, face: &Face) -> Option<[Embedding; 2]> {
-        let chip = [FaceChip::cut(frame, face, &FramePool::default()).unwrap()];
+        let chip = [FaceChip::cut(frame, face, &ChipPool::default()).unwrap()];
         let [float, int8] =
-            self.embedders.each_mut().map(|embedder| embedder.embed(&chip).unwrap().remove(0));
+            self.embedders.each_mut().map(|embedder| embed(embedder, &chip).unwrap().remove(0));
         Some([float?, int8?])
     }
 
@@ -78,8 +79,8 @@ impl Pair {
         let mut tracker = Sort::default();
         let mut tracks: BTreeMap<TrackId, (f32, Vec<[Embedding; 2]>)> = BTreeMap::new();
         frames(path, 1, |frame| {
-            let faces = self.detectors[0].detect(std::slice::from_ref(frame)).unwrap().remove(0);
-            for tracked in tracker.update(&frame.meta, Some(&faces)).tracks {
+            let faces = detect(&mut self.detectors[0], std::slice::from_ref(frame)).unwrap().remove(0);
+            for tracked in track(&mut tracker, &frame.meta, Some(&faces)).tracks {
                 let Some(face) = tracked.face else { continue };
                 if let Some(both) = self.embed(frame, &face) {
                     let (width, looks) = tracks.entry(tracked.track).or_insert((f32::INFINITY, Vec::new()));
@@ -94,7 +95,7 @@ impl Pair {
     fn frame(&mut self, frame: &Frame, seen: &mut Seen) {
         let frames = std::slice::from_ref(frame);
         let [float, int8] =
-            self.detectors.each_mut().map(|detector| detector.detect(frames).unwrap().remove(0));
+            self.detectors.each_mut().map(|detector| detect(detector, frames).unwrap().remove(0));
         seen.faces += float.len();
         for face in &float {
             let iou = |other: &Face| face.bbox.iou(&other.bbox);

@@ -1,7 +1,20 @@
-//! Reading here and there in a file.
+//! Opening a file, and reading here and there in it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+/// Opens a regular file. To open a pipe is to wait for somebody who writes into it, and a device need not end.
+pub(crate) fn regular(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    File::open(path)
+}
 
 /// A file that is read mostly, but not always, from front to back.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use image::ImageFormat;
 use passerby_types::{ErrorClass, FramePool, FrameSource, Picture, SourceError, SourceInfo};
 
+use crate::file::regular;
 use crate::gif::Gif;
 use crate::limits::Limits;
 use crate::sniff::{self, Format};
@@ -69,7 +70,8 @@ impl Images {
             let (file, format) = sniffed(path, &input)?;
             match format {
                 Format::Picture(ImageFormat::Gif) => {
-                    gif = Some((Gif::open(file, &settings.limits, &input)?, input));
+                    let opened = guarded(&input, || Gif::open(file, &settings.limits, &input))?;
+                    gif = Some((opened, input));
                     files.clear();
                 }
                 Format::Picture(_) => {}
@@ -92,11 +94,7 @@ impl Images {
         let (file, format) = sniffed(path, &input)?;
         let Format::Picture(format) = format else { return Err(format.refuse(&input, "a picture")) };
         let (limits, pool) = (&self.settings.limits, &self.settings.pool);
-        let decode = || still::decode(file, format, limits, pool, &input);
-        // Decoders of foreign formats are the least proven code on the way: a panic in one is a broken picture.
-        let image = catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
-            Err(SourceError::Malformed { input: input.clone(), what: "its decoder panicked".into() })
-        })?;
+        let image = guarded(&input, || still::decode(file, format, limits, pool, &input))?;
         Ok(Picture::new(image, None))
     }
 }
@@ -104,7 +102,7 @@ impl Images {
 impl FrameSource for Images {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
         if let Some((gif, input)) = &mut self.gif {
-            return gif.next(&self.settings.pool, input);
+            return guarded(input, || gif.next(&self.settings.pool, input));
         }
         let Some(path) = self.files.pop_front() else { return Ok(None) };
         let number = self.number;
@@ -130,6 +128,13 @@ impl fmt::Debug for Images {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Images").field("info", &self.info).finish_non_exhaustive()
     }
+}
+
+/// Runs a decoder. Those of foreign formats are the least proven code on the way: a panic in one is a broken picture.
+fn guarded<T>(input: &str, decode: impl FnOnce() -> Result<T, SourceError>) -> Result<T, SourceError> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        Err(SourceError::Malformed { input: input.into(), what: "its decoder panicked".into() })
+    })
 }
 
 /// The pictures and videos of a folder, by name. Hidden files, folders and other files are passed over; a file that is
@@ -176,7 +181,7 @@ fn is_video(path: &Path) -> bool {
 
 /// The file, at its start, and what it is.
 pub(crate) fn sniffed(path: &Path, input: &str) -> Result<(BufReader<File>, Format), SourceError> {
-    let mut file = BufReader::new(File::open(path).map_err(|cause| SourceError::io(path, cause))?);
+    let mut file = BufReader::new(regular(path).map_err(|cause| SourceError::io(path, cause))?);
     let format = sniff::format(&mut file, input)?;
     Ok((file, format))
 }

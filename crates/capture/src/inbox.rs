@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     /// It and those after it need nothing before it.
     Key,
     /// Others need it.
+    #[allow(dead_code, reason = "sources of pictures know no such frames")]
     Reference,
     /// Nothing needs it.
     Disposable,

@@ -1,10 +1,13 @@
-//! Where pictures come from: video files, picture files and folders, and synthetic scenes.
+//! Where pictures come from: video files, picture files and folders, cameras, and synthetic scenes.
 //!
 //! - [`open`] opens a file or folder by its content, whatever its name says.
 //! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
 //!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
+//! - `Mjpeg` (feature `mjpeg`): cameras that give JPEG pictures over HTTP.
 //! - [`Pace`]: plays any of them as a live camera.
+//! - [`Reconnect`]: keeps any source going that breaks, stalls, freezes or hangs.
+//! - `Rtsp` (feature `rtsp`): network cameras.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
 //! - `Webcam` (feature `webcam`): cameras at this machine.
 //!
@@ -27,17 +30,24 @@
 
 mod address;
 mod annexb;
+mod decode;
 mod file;
 mod gif;
 mod h264;
 mod images;
 mod inbox;
-#[cfg(feature = "webcam")]
+#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam"))]
 mod jpeg;
 mod limits;
+#[cfg(feature = "mjpeg")]
+mod mjpeg;
 mod mp4;
 mod open;
 mod pace;
+mod random;
+mod reconnect;
+#[cfg(feature = "rtsp")]
+mod rtsp;
 mod scene;
 mod sniff;
 mod still;
@@ -47,14 +57,42 @@ mod video;
 #[cfg(feature = "webcam")]
 mod webcam;
 
+pub use decode::Decoder;
 #[cfg(feature = "openh264")]
 pub use h264::OpenH264Decoder;
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 pub use images::{Images, ImagesSettings, list};
 pub use limits::Limits;
+#[cfg(feature = "mjpeg")]
+pub use mjpeg::{Mjpeg, MjpegSettings};
 pub use open::open;
 pub use pace::Pace;
+pub use reconnect::{Event, Reconnect, ReconnectSettings};
+#[cfg(feature = "rtsp")]
+pub use rtsp::{Rtsp, RtspSettings, RtspTransport};
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
-pub use video::{Decoder, Video, VideoSettings};
+pub use video::{Video, VideoSettings};
 #[cfg(feature = "webcam")]
 pub use webcam::{Pixels, Selector, Webcam, WebcamFormat, WebcamInfo, WebcamSettings};
+
+/// What a fuzzer drives: readers of foreign bytes that have no public way in of their own.
+#[cfg(all(fuzzing, feature = "mjpeg"))]
+pub mod fuzzing {
+    use passerby_types::FramePool;
+
+    use crate::mjpeg::Parts;
+    use crate::{Limits, jpeg};
+
+    /// Reads a multipart body in pieces of this size, 1 or more. Gives the number of its parts.
+    pub fn multipart(boundary: Option<&str>, body: &[u8], piece: usize) -> usize {
+        let (mut parts, mut out) = (Parts::new(boundary, 1 << 16), Vec::new());
+        body.chunks(piece.max(1)).for_each(|piece| parts.push(piece, &mut out));
+        out.len()
+    }
+
+    /// Decodes a JPEG picture of up to a million pixels. True where it is one.
+    pub fn jpeg(bytes: &[u8]) -> bool {
+        let limits = Limits { picture_pixels: 1 << 20, ..Limits::default() };
+        jpeg::decode(bytes, &limits, &FramePool::default()).is_ok()
+    }
+}

@@ -11,7 +11,8 @@ pub struct Limits {
     pub video_pixels: u64,
     /// Samples (frames) of a video track. 8 Mi by default, 77 hours at 30 frames a second; a sample takes 24 bytes.
     pub samples: u64,
-    /// Bytes of one coded frame, and of one box of a video's index. 256 MiB by default.
+    /// Bytes of one box of a video's index, of a still picture's file, and of a coded frame, which may also have no more
+    /// than 2 bytes a pixel of the largest frame and 1 MiB. 256 MiB by default.
     pub bytes: u64,
 }
 

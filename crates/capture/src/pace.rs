@@ -1,11 +1,12 @@
 //! Plays a file as a live camera.
 
 use std::fmt;
-use std::sync::Arc;
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use passerby_types::{Clock, ErrorClass, FrameSource, Picture, SourceError, SourceInfo, Timestamp};
+use passerby_types::{
+    Clock, ErrorClass, FrameSource, Interrupt, Picture, SourceError, SourceInfo, Timestamp,
+};
 
 /// How late pictures may come before the camera gives up catching up.
 const DEBT: Duration = Duration::from_secs(1);
@@ -25,7 +26,7 @@ type Sleep = dyn FnMut(Duration) + Send;
 /// second late moves the whole schedule instead, by whole pictures, so that the camera keeps its phase. The source's own
 /// times are kept where it is played once; a looped one's rise on from loop to loop, from zero.
 ///
-/// A picture is made before it is due and waits; nothing ends the wait but the sleeper, at most until the next picture.
+/// A picture is made before it is due and waits; [`FrameSource::interrupt`] ends the wait and the camera.
 ///
 /// # Errors
 /// The source's own. One of the class `Skip` comes when its picture would have been due, or at once where the source's
@@ -41,6 +42,7 @@ pub struct Pace {
     limit: Option<Duration>,
     clock: Arc<dyn Clock>,
     sleep: Box<Sleep>,
+    bell: Arc<Bell>,
     /// When the first picture was due.
     start: Option<Timestamp>,
     /// How far the schedule has moved since then.
@@ -55,6 +57,30 @@ pub struct Pace {
     zero: Option<Duration>,
     /// The camera's time of the last picture.
     last: Duration,
+}
+
+/// Wakes a camera that waits, for good.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
+    rings: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.rings.notify_all();
+    }
+
+    fn has_rung(&self) -> bool {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits so long, or until it rings.
+    fn wait(&self, time: Duration) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.rings.wait_timeout_while(rung, time, |rung| !*rung));
+    }
 }
 
 /// Where in the source a camera begins.
@@ -77,6 +103,8 @@ impl Pace {
     pub fn new(source: Box<dyn FrameSource>, rate: Option<f64>, clock: Arc<dyn Clock>) -> Self {
         let sane = |rate: &f64| (0.001..=1000.0).contains(rate);
         let rate = rate.filter(sane);
+        let bell = Arc::new(Bell::default());
+        let waiting = Arc::clone(&bell);
         let mut info = source.info().clone();
         info.live = true;
         info.frame_rate = rate.or(info.frame_rate.filter(sane)).or(Some(RATE));
@@ -88,7 +116,8 @@ impl Pace {
             offset: None,
             limit: None,
             clock,
-            sleep: Box::new(thread::sleep),
+            sleep: Box::new(move |time| waiting.wait(time)),
+            bell,
             start: None,
             moved: Duration::ZERO,
             given: 0,
@@ -158,7 +187,7 @@ impl Pace {
         self
     }
 
-    /// Waits by this instead of [`thread::sleep`]: it is told how long until the next picture is due, never zero. Where
+    /// Waits by this instead of by the system's clock: it is told how long until the next picture is due, never zero. Where
     /// it comes back early, so does the picture.
     #[must_use]
     pub fn sleeper(mut self, sleep: impl FnMut(Duration) + Send + 'static) -> Self {
@@ -267,8 +296,12 @@ impl Pace {
             return false;
         }
         let early = due.saturating_sub(played);
-        if !early.is_zero() {
+        if !early.is_zero() && !self.bell.has_rung() {
             (self.sleep)(early);
+        }
+        if self.bell.has_rung() {
+            (self.source, self.open) = (None, None);
+            return false;
         }
         true
     }
@@ -301,6 +334,15 @@ impl FrameSource for Pace {
 
     fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        let bell = Arc::downgrade(&self.bell);
+        Some(Interrupt::new(move || {
+            if let Some(bell) = bell.upgrade() {
+                bell.ring();
+            }
+        }))
     }
 }
 
@@ -560,5 +602,17 @@ mod tests {
         assert!(pace.next_picture().unwrap().is_some());
         assert!(pace.next_picture().is_err());
         assert!(pace.next_picture().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_wait_of_an_hour_can_be_ended() {
+        let mut pace = Pace::new(script(5), Some(0.001), Arc::new(passerby_types::SystemClock::new()));
+        assert!(pace.next_picture().unwrap().is_some());
+        let interrupt = pace.interrupt().unwrap();
+        let waiting = std::thread::Builder::new()
+            .name("camera".into())
+            .spawn(move || (pace.next_picture().unwrap().is_none(), pace.next_picture().unwrap().is_none()));
+        interrupt.raise();
+        assert_eq!(waiting.unwrap().join().unwrap(), (true, true));
     }
 }

@@ -1,7 +1,7 @@
 //! One still picture.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 
 use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
@@ -20,18 +20,35 @@ pub(crate) fn decode(
     input: &str,
 ) -> Result<Image, SourceError> {
     let refuse = |e| error(e, limits, input);
-    if format == ImageFormat::Jpeg
-        && !ends(&mut file).map_err(|cause| SourceError::Io { input: input.into(), cause })?
-    {
+    let io = |cause| SourceError::Io { input: input.into(), cause };
+    let size = file.get_ref().metadata().map_err(io)?.len();
+    if size > limits.bytes {
+        // The JPEG decoder takes the whole file into memory.
+        return Err(SourceError::TooLarge {
+            input: input.into(),
+            what: format!("a picture of {size} bytes"),
+            limit: format!("{} bytes", limits.bytes),
+        });
+    }
+    if format == ImageFormat::Jpeg && !ends(&mut file).map_err(io)? {
         // The decoder fills what is missing with grey and says nothing.
         return Err(SourceError::Truncated { input: input.into(), frames: 0, expected: Some(1) });
     }
     let mut decoder = ImageReader::with_format(file, format).into_decoder().map_err(refuse)?;
     let (width, height) = decoder.dimensions();
     allow(width, height, limits, input)?;
+    // As many bytes as 16 bits a channel and transparency take; the limit does not count the picture itself.
+    let bytes = limits.picture_pixels.saturating_mul(8);
     let mut memory = image::Limits::no_limits();
-    memory.max_alloc = Some(limits.picture_pixels.saturating_mul(8));
+    memory.max_alloc = Some(bytes);
     decoder.set_limits(memory).map_err(refuse)?;
+    if decoder.total_bytes() > bytes {
+        return Err(SourceError::TooLarge {
+            input: input.into(),
+            what: format!("a picture of {} bytes", decoder.total_bytes()),
+            limit: format!("{bytes} bytes"),
+        });
+    }
     let turn = turn(decoder.orientation().unwrap_or(Orientation::NoTransforms));
     let picture = DynamicImage::from_decoder(decoder).map_err(refuse)?;
     let image = if picture.color().has_color() {
@@ -66,14 +83,37 @@ fn plain(
     Image::from_vec(layout, width, height, ColorSpace::JPEG, bytes)
 }
 
-/// Whether a JPEG file holds an end marker in its last 64 KiB, where one that was not cut off has it.
+/// Whether a JPEG file holds an end marker in its last 64 KiB, where one that was not cut off has it. That of a preview
+/// in its headers does not count.
 fn ends(file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
+    let Some(scan) = scan(file)? else { return Ok(false) };
     let len = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(len.saturating_sub(64 << 10)))?;
+    file.seek(SeekFrom::Start(len.saturating_sub(64 << 10).max(scan)))?;
     let mut tail = Vec::new();
     file.read_to_end(&mut tail)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(tail.windows(2).any(|pair| pair == [0xff, 0xd9]))
+}
+
+/// Where the first scan of a JPEG file begins, or what is no header any more; `None` where the file ends before that.
+fn scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
+    let mut at = file.seek(SeekFrom::Start(2))?;
+    loop {
+        let mut head = [0; 4];
+        match file.read_exact(&mut head) {
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        let len = u16::from_be_bytes([head[2], head[3]]);
+        match head {
+            [0xff, 0xc0..=0xd9 | 0xdb..=0xfe, ..] if len >= 2 => {
+                // The length counts itself. Seeking relatively keeps what is buffered.
+                file.seek_relative(i64::from(len) - 2)?;
+                at += 2 + u64::from(len);
+            }
+            _ => return Ok(Some(at)),
+        }
+    }
 }
 
 /// How a picture with this EXIF orientation is turned upright.

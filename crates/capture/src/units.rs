@@ -45,7 +45,10 @@ pub(crate) struct Mp4 {
     /// The description whose parameter sets were given last.
     entry: Option<u16>,
     sample: Vec<u8>,
+    /// The bytes that a sample may have.
     limit: u64,
+    /// The bytes that the samples to come may have together.
+    left: u64,
 }
 
 pub(crate) struct AnnexB {
@@ -88,8 +91,9 @@ impl Units {
                 format!("sample outside file: the first lies at byte {} of {len}", first.offset)
             }));
         };
-        let mut mp4 =
-            Mp4 { file, end: last + 1, movie, next: 0, entry: None, sample: Vec::new(), limit: limits.bytes };
+        let limit = largest(limits);
+        let (end, left) = (last + 1, len.saturating_add(limits.bytes));
+        let mut mp4 = Mp4 { file, end, movie, next: 0, entry: None, sample: Vec::new(), limit, left };
         if mp4.parameters().is_none() {
             return Err(malformed("no parameter sets (SPS/PPS) in the track or its first frame".into()));
         }
@@ -98,7 +102,7 @@ impl Units {
 
     /// The pictures of an Annex B byte stream.
     pub(crate) fn annex_b(file: BufReader<File>, limits: &Limits, input: &str) -> Result<Self, SourceError> {
-        let mut stream = Stream::new(file, limits.bytes);
+        let mut stream = Stream::new(file, largest(limits));
         let mut first = Vec::new();
         let there =
             stream.next(&mut first).map_err(|cause| SourceError::Io { input: input.to_owned(), cause })?;
@@ -171,6 +175,12 @@ impl Units {
     }
 }
 
+/// The bytes that a coded picture may have. A macroblock takes 3200 bits at most (H.264 7.4.5), 1.6 bytes a pixel; and
+/// there may be something beside it.
+fn largest(limits: &Limits) -> u64 {
+    limits.bytes.min(limits.video_pixels.saturating_mul(2).saturating_add(1 << 20))
+}
+
 /// The parameter sets of a description, as Annex B.
 fn sets(entry: &Entry) -> Vec<u8> {
     let mut out = Vec::new();
@@ -232,6 +242,11 @@ impl Mp4 {
         else {
             return Ok(Err("a sample without a description".into()));
         };
+        // Samples may lie over each other. In hostile files all of them do, so that a small file is read for ever.
+        self.left = self.left.checked_sub(size).ok_or_else(|| {
+            let what = "its samples lie over each other and have more bytes than the whole file";
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        })?;
         self.file.read(sample.offset, size, &mut self.sample)?;
         if self.sample.len() as u64 != size {
             return Ok(Err("the file ends inside it".into()));

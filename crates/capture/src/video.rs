@@ -2,32 +2,19 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
 use passerby_types::{FramePool, FrameSource, Picture, SourceError, SourceInfo};
 
-use crate::file::Places;
-use crate::h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
+use crate::decode::{Decoder, Decoding, fatal};
+use crate::file::{Places, regular};
+use crate::h264::{AccessUnit, DecodeError};
 use crate::limits::Limits;
 use crate::sniff::{self, Format};
 use crate::turn::Turn;
 use crate::units::{Next, Units};
-
-/// Which H.264 decoder a [`Video`] uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Decoder {
-    /// The pure Rust decoder; where the stream's first key frame uses something it does not know, OpenH264, if the
-    /// feature `openh264` is on.
-    #[default]
-    Auto,
-    /// The pure Rust decoder.
-    Rusty,
-    /// OpenH264; needs the feature `openh264`.
-    OpenH264,
-}
 
 /// How a [`Video`] is read.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +41,7 @@ pub struct Video {
     info: SourceInfo,
     input: String,
     units: Units,
-    decoder: Box<dyn VideoDecoder>,
+    decoder: Decoding,
     settings: VideoSettings,
     turn: Turn,
     /// Time from picture to picture, for streams without time stamps.
@@ -65,8 +52,6 @@ pub struct Video {
     given: u64,
     lost: u64,
     last: Option<Duration>,
-    /// Nothing was decoded yet, so that another decoder may begin.
-    untouched: bool,
     state: State,
 }
 
@@ -106,7 +91,7 @@ impl Video {
         let path = path.as_ref();
         let input = path.display().to_string();
         let io = |cause| SourceError::io(path, cause);
-        let file = File::open(path).map_err(io)?;
+        let file = regular(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
         let mut file = BufReader::with_capacity(64 << 10, file);
         let units = match sniff::format(&mut file, &input)? {
@@ -115,7 +100,8 @@ impl Video {
             other => return Err(other.refuse(&input, "a video")),
         };
         units.check(&settings.limits).map_err(|e| fatal(&input, e))?;
-        let decoder = make(settings.decoder, &settings).map_err(|e| fatal(&input, e))?;
+        let decoder = Decoding::new(settings.decoder, false, settings.limits, settings.pool.clone())
+            .map_err(|e| fatal(&input, e))?;
         let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
         Ok(Self {
             info: SourceInfo { name, live: false, frame_rate: units.frame_rate(), frames: units.frames() },
@@ -131,7 +117,6 @@ impl Video {
             given: 0,
             lost: 0,
             last: None,
-            untouched: true,
             state: State::Running,
         })
     }
@@ -150,17 +135,7 @@ impl Video {
             }
         };
         let unit = AccessUnit { data: &self.unit, pts };
-        let mut result = self.decoder.decode(unit, &mut self.decoded);
-        if self.untouched
-            && matches!(result, Err(DecodeError::Unsupported(_)))
-            && self.settings.decoder == Decoder::Auto
-            && let Ok(other) = make(Decoder::OpenH264, &self.settings)
-        {
-            self.decoder = other;
-            result = self.decoder.decode(unit, &mut self.decoded);
-        }
-        self.untouched &= matches!(result, Err(DecodeError::Damaged(_)));
-        match result {
+        match self.decoder.decode(unit, &mut self.decoded) {
             Ok(()) => Ok(()),
             Err(DecodeError::Damaged(what)) => Err(self.lost(index, key, what)),
             Err(e) => {
@@ -248,29 +223,5 @@ impl FrameSource for Video {
 impl fmt::Debug for Video {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Video").field("info", &self.info).field("given", &self.given).finish_non_exhaustive()
-    }
-}
-
-/// Makes the decoder asked for.
-fn make(decoder: Decoder, settings: &VideoSettings) -> Result<Box<dyn VideoDecoder>, DecodeError> {
-    let (pool, pixels) = (settings.pool.clone(), settings.limits.video_pixels);
-    match decoder {
-        Decoder::Auto | Decoder::Rusty => Ok(Box::new(RustyDecoder::new(pool, pixels))),
-        #[cfg(feature = "openh264")]
-        Decoder::OpenH264 => Ok(Box::new(crate::h264::OpenH264Decoder::new(pool, pixels)?)),
-        #[cfg(not(feature = "openh264"))]
-        Decoder::OpenH264 => Err(DecodeError::Unsupported(
-            "decoder OpenH264: passerby was built without the feature `openh264`".into(),
-        )),
-    }
-}
-
-/// What a decoder's error that ends the stream is to the caller.
-fn fatal(input: &str, error: DecodeError) -> SourceError {
-    let input = input.to_owned();
-    match error {
-        DecodeError::Unsupported(what) => SourceError::Unsupported { input, what },
-        DecodeError::TooLarge { what, limit } => SourceError::TooLarge { input, what, limit },
-        DecodeError::Damaged(what) => SourceError::Malformed { input, what },
     }
 }

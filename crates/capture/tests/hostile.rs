@@ -101,49 +101,6 @@ fn numbers_that_lie_are_found_out() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Whether a file cut to `len` bytes ends where a box of it ends, so that nothing tells that it was cut.
-fn boundary(whole: &[u8], len: usize) -> bool {
-    let mut at = 0;
-    while at < len {
-        at += u32::from_be_bytes(whole[at..at + 4].try_into().expect("4 bytes")) as usize;
-    }
-    at == len
-}
-
-#[test]
-fn a_clip_cut_off_anywhere_gives_the_frames_that_are_there() {
-    for name in ["tiny.mp4", "tiny_fragmented.mp4", "tiny.264"] {
-        let whole = bytes(name);
-        let want = golden(if name == "tiny.264" { "tiny" } else { &name[..name.len() - 4] });
-        let mut most = 0;
-        for len in 0..whole.len() {
-            let (_folder, path) = file("cut.mp4", &whole[..len]);
-            let (got, time) = read(&path);
-            assert!(time < Duration::from_secs(10), "{name} cut to {len} bytes took {time:?}");
-            assert!(got.frames.len() + got.damaged.len() <= 10);
-            if got.frames.is_empty() {
-                assert!(
-                    got.fatal.is_some() || !got.damaged.is_empty(),
-                    "{name} cut to {len} bytes is silently empty"
-                );
-            }
-            if name != "tiny.264" {
-                assert!(
-                    got.fatal.is_some() || boundary(&whole, len),
-                    "{name} cut to {len} bytes is said to be cut"
-                );
-                // What comes out is what the whole clip begins with, but for frames that wait for a lost one.
-                assert!(
-                    got.frames.iter().all(|(_, sum)| want.iter().any(|(_, w)| w == sum)),
-                    "{name} cut to {len} bytes shows a picture that is none of the clip's"
-                );
-            }
-            most = most.max(got.frames.len());
-        }
-        assert!(most >= 9, "{name}: {most}");
-    }
-}
-
 /// Pseudo-random numbers, always the same.
 fn random(state: &mut u64) -> usize {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -118,8 +118,11 @@ impl Classifier for DlibAgeGender {
     ///
     /// # Errors
     /// `Reset` where a network fails, `Skip` where its answer is no distribution; both name the frame.
-    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
-        chips.iter().map(|chip| self.one(chip)).collect()
+    fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError> {
+        for (chip, out) in chips.iter().zip(out) {
+            *out = self.one(chip)?;
+        }
+        Ok(())
     }
 }
 

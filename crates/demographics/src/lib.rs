@@ -10,7 +10,7 @@
 //! # #[cfg(feature = "bundled")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut classifier = DlibAgeGender::bundled()?;
-//! assert!(classifier.classify(&[])?.is_empty());
+//! classifier.classify(&[], &mut [])?;
 //!
 //! let (mut vote, track) = (Vote::new(), TrackKey::default());
 //! let mut known = None;

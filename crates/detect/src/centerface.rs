@@ -40,6 +40,8 @@ pub struct CenterFace {
     settings: CenterFaceSettings,
     sessions: Recent<[usize; 3], Session>,
     scratch: Scratch,
+    /// The faces of single cells, many of which mean one face.
+    cells: Vec<Face>,
 }
 
 impl CenterFace {
@@ -94,6 +96,7 @@ impl CenterFace {
             settings: settings.clone(),
             sessions: Recent::new(SESSIONS),
             scratch: Scratch::default(),
+            cells: Vec::new(),
         };
         // Made ready for the shape that most cameras have. A network that does not take it says so at its first frame.
         let usual = Letterbox::new(1920, 1080, settings.long_side, MULTIPLE).item();
@@ -113,7 +116,7 @@ impl CenterFace {
         Letterbox::new(image.width(), image.height(), long_side, MULTIPLE)
     }
 
-    fn faces(&mut self, image: &Image) -> Result<Vec<Face>, StageError> {
+    fn faces(&mut self, image: &Image, out: &mut Vec<Face>) -> Result<(), StageError> {
         let place = Self::place(image, self.settings.long_side);
         // A shape the network cannot take stays so: skip these frames, others may have another.
         let session = self
@@ -130,13 +133,15 @@ impl CenterFace {
             let (name, item) = (self.model.name(), place.item());
             StageError::fatal(STAGE, format!("{name}: answers of {shapes:?} do not fit an input of {item:?}"))
         })?;
-        let faces = maps.faces(self.settings.threshold);
-        let faces = nms(faces, self.settings.nms_iou, self.settings.max_faces);
+        maps.faces(self.settings.threshold, &mut self.cells);
+        nms(&mut self.cells, self.settings.nms_iou, self.settings.max_faces);
         let (w, h) = (image.width(), image.height());
         let picture_from_input = place.to_picture(w, h);
-        let faces = faces.iter().map(|face| scaled(face, picture_from_input));
+        let faces = self.cells.iter().map(|face| scaled(face, picture_from_input));
+        out.clear();
         // What lies wholly in the black part of the input has no pixels.
-        Ok(faces.filter(|face| !face.bbox.clamped(w, h).is_empty()).collect())
+        out.extend(faces.filter(|face| !face.bbox.clamped(w, h).is_empty()));
+        Ok(())
     }
 }
 
@@ -147,9 +152,11 @@ impl Detector for CenterFace {
     /// # Errors
     /// Each names the frame. `Skip`: the network cannot take a picture of this shape. `Reset`: the engine failed.
     /// `Fatal`: the network's answers are not CenterFace's.
-    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
-        let each = frames.iter();
-        each.map(|frame| self.faces(&frame.image).map_err(|e| e.at(&frame.meta))).collect()
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+        for (frame, faces) in frames.iter().zip(faces) {
+            self.faces(&frame.image, faces).map_err(|e| e.at(&frame.meta))?;
+        }
+        Ok(())
     }
 }
 

@@ -37,11 +37,12 @@ impl<'a> Maps<'a> {
         (whole && fits).then_some(Self { cols, cells, heat, scale, offset, points })
     }
 
-    /// The faces of every cell whose likelihood is above `threshold`, row by row, in pixels of the input; many cells
-    /// may mean one face. Cells with a number that is not finite or a box without area are left out.
-    pub(crate) fn faces(&self, threshold: f32) -> Vec<Face> {
-        let cells = 0..self.cells;
-        cells.filter(|&cell| self.heat[cell] > threshold).filter_map(|cell| self.face(cell)).collect()
+    /// Writes the faces of every cell whose likelihood is above `threshold` to `out`, row by row, in pixels of the input;
+    /// many cells may mean one face. Cells with a number that is not finite or a box without area are left out.
+    pub(crate) fn faces(&self, threshold: f32, out: &mut Vec<Face>) {
+        let cells = (0..self.cells).filter(|&cell| self.heat[cell] > threshold);
+        out.clear();
+        out.extend(cells.filter_map(|cell| self.face(cell)));
     }
 
     fn face(&self, cell: usize) -> Option<Face> {
@@ -84,6 +85,12 @@ mod tests {
 
     const CELLS: usize = 8;
 
+    fn found(maps: &Maps<'_>, threshold: f32) -> Vec<Face> {
+        let mut faces = vec![Face::new(BBox::new(0.0, 0.0, 1.0, 1.0), 0.1)];
+        maps.faces(threshold, &mut faces);
+        faces
+    }
+
     impl Blank {
         fn new() -> Self {
             let [heat, scale, offset, points] = CHANNELS.map(|n| vec![0.0; n * CELLS]);
@@ -91,7 +98,10 @@ mod tests {
         }
 
         fn faces(&self, threshold: f32) -> Vec<Face> {
-            Maps::new(16, 8, [&self.heat, &self.scale, &self.offset, &self.points]).unwrap().faces(threshold)
+            found(
+                &Maps::new(16, 8, [&self.heat, &self.scale, &self.offset, &self.points]).unwrap(),
+                threshold,
+            )
         }
     }
 
@@ -163,6 +173,6 @@ mod tests {
         let maps = Blank::new();
         let of = |w, h| Maps::new(w, h, [&maps.heat, &maps.scale, &maps.offset, &maps.points]).is_some();
         assert!(of(16, 8) && of(8, 16) && !of(16, 12) && !of(17, 8) && !of(0, 0));
-        assert!(Maps::new(0, 0, [&[]; 4]).is_some_and(|m| m.faces(0.5).is_empty()));
+        assert!(Maps::new(0, 0, [&[]; 4]).is_some_and(|m| found(&m, 0.5).is_empty()));
     }
 }

@@ -14,7 +14,7 @@
 //! // Each worker of a pool has its own instance; the weights are in memory once.
 //! let factory: StageFactory<dyn Detector> = std::sync::Arc::new(move || Ok(Box::new(CenterFace::bundled(&settings)?)));
 //! let mut detector = factory()?;
-//! assert!(detector.detect(&[])?.is_empty());
+//! detector.detect(&[], &mut [])?;
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "bundled"))]

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use passerby_detect::{CenterFace, CenterFaceSettings, LoadError};
 use passerby_inference::Model;
-use passerby_testkit::{frame, noise, suite, uniform};
-use passerby_types::{Detector, ErrorClass, PixelLayout, StageError};
+use passerby_testkit::{detect, frame, noise, suite, uniform};
+use passerby_types::{ErrorClass, PixelLayout, StageError};
 
 const WEIGHTS: &[u8] = include_bytes!("../models/centerface_fp16.onnx");
 
@@ -33,11 +33,11 @@ fn it_is_a_detector_that_reports_anything_too() {
     let settings = CenterFaceSettings { threshold: 1e-4, nms_iou: 1.0, max_faces: usize::MAX, ..small() };
     suite::detector(|| CenterFace::bundled(&settings).unwrap());
     let frames = [frame(0, noise(PixelLayout::Rgb8, 96, 64, 3))];
-    let faces = CenterFace::bundled(&settings).unwrap().detect(&frames).unwrap();
+    let faces = detect(&mut CenterFace::bundled(&settings).unwrap(), &frames).unwrap();
     assert!(faces[0].len() > 10, "{} faces", faces[0].len());
 
     let few = CenterFaceSettings { max_faces: 3, ..settings };
-    let best = CenterFace::bundled(&few).unwrap().detect(&frames).unwrap();
+    let best = detect(&mut CenterFace::bundled(&few).unwrap(), &frames).unwrap();
     assert_eq!(best[0], faces[0][..3]);
 }
 
@@ -49,7 +49,7 @@ fn pictures_of_any_size_and_shape_are_fine() {
         let mut detector = CenterFace::bundled(&settings).unwrap();
         for layout in [PixelLayout::I420, PixelLayout::Gray8] {
             for (w, h) in sizes {
-                let faces = detector.detect(&[frame(0, uniform(layout, w, h, 128))]).unwrap();
+                let faces = detect(&mut detector, &[frame(0, uniform(layout, w, h, 128))]).unwrap();
                 assert_eq!(faces, [[]], "{w}x{h}: grey is no face");
             }
         }
@@ -64,8 +64,8 @@ fn a_stream_that_changes_its_shape_at_every_frame_is_fine() {
     // Ten input shapes, two more than an instance keeps sessions for.
     let frames: Vec<_> =
         (1..=10).map(|n| frame(n, noise(PixelLayout::Nv12, 32 * n as u32, 320, n))).collect();
-    let first = detector.detect(&frames).unwrap();
-    let again = detector.detect(&frames).unwrap();
+    let first = detect(&mut detector, &frames).unwrap();
+    let again = detect(&mut detector, &frames).unwrap();
     assert_eq!(first, again);
 }
 
@@ -105,7 +105,7 @@ fn weights_from_a_file_are_the_bundled_ones() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/models/centerface_fp16.onnx");
     let settings = CenterFaceSettings { threshold: 1e-4, ..small() };
     let frames = [frame(0, noise(PixelLayout::Rgb8, 64, 48, 5))];
-    let faces = |mut detector: CenterFace| detector.detect(&frames).unwrap();
+    let faces = |mut detector: CenterFace| detect(&mut detector, &frames).unwrap();
     let (a, b) = (CenterFace::from_path(file, &settings).unwrap(), CenterFace::bundled(&settings).unwrap());
     assert!(format!("{a:?}").contains("centerface_fp16.onnx"));
     assert_eq!(a.settings(), &settings);

@@ -19,6 +19,9 @@ pub struct StuckCall {
     pub since: Duration,
 }
 
+/// Room for so many calls is made at the start: those of the threads of eight cameras and as many workers.
+const USUAL: usize = 64;
+
 /// The calls that are running now.
 pub(crate) struct Calls {
     clock: Arc<dyn Clock>,
@@ -41,7 +44,7 @@ pub(crate) struct Running<'a> {
 
 impl Calls {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, running: Mutex::default() }
+        Self { clock, running: Mutex::new(Vec::with_capacity(USUAL)) }
     }
 
     /// A call begins.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use passerby_types::{
-    Attributes, CameraId, Embedding, Face, FaceChip, Frame, FrameMeta, FramePool, Identity, ObservedFace,
+    Attributes, CameraId, ChipPool, Embedding, Face, FaceChip, Frame, FrameMeta, Identity, ObservedFace,
     Sighting, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace, Tracker,
 };
 
@@ -55,6 +55,13 @@ pub(crate) struct View {
     before: Option<Look>,
 }
 
+impl View {
+    /// The place in the order in which looks count: that of the frames, and in a frame that of the tracks.
+    pub(crate) fn order(&self) -> (u64, usize) {
+        (self.chip.meta.seq, self.place)
+    }
+}
+
 impl Camera {
     /// A camera of which nothing was seen yet.
     ///
@@ -88,7 +95,8 @@ impl Camera {
         TrackKey { camera: self.id, track }
     }
 
-    /// Tells the tracker of the frame. A camera that changes its picture's size starts its tracks anew.
+    /// Tells the tracker of the frame, and writes what became of its tracks to `out`. A camera that changes its picture's
+    /// size starts its tracks anew.
     ///
     /// # Errors
     /// What the tracker failed with: its tracks are gone, and `people` has forgotten them.
@@ -98,29 +106,32 @@ impl Camera {
         size: (u32, u32),
         faces: Option<&[Face]>,
         people: &People,
-    ) -> Result<TrackUpdate, StageError> {
+        out: &mut TrackUpdate,
+    ) -> Result<(), StageError> {
         let mut ended = Vec::new();
         if self.size.replace(size).is_some_and(|last| last != size) {
             self.tracker.discard();
             ended = self.restart();
         }
-        let mut update = match self.tracker.call(|t| Ok(t.update(meta, faces))) {
-            Ok(update) => update,
-            Err(e) => {
-                ended.extend(self.restart());
-                self.end(&ended, people);
-                return Err(e.at(meta));
-            }
-        };
+        out.clear();
+        let told = self.tracker.call(|t| {
+            t.update(meta, faces, out);
+            Ok(())
+        });
+        if let Err(e) = told {
+            ended.extend(self.restart());
+            self.end(&ended, people);
+            return Err(e.at(meta));
+        }
         let global = |id: TrackId| TrackId(self.first_id.saturating_add(id.0));
-        update.tracks.iter_mut().for_each(|t| t.track = global(t.track));
-        update.ended.iter_mut().for_each(|t| *t = global(*t));
-        self.live.extend(update.tracks.iter().map(|t| t.track));
-        let highest = self.live.iter().chain(&update.ended).max();
+        out.tracks.iter_mut().for_each(|t| t.track = global(t.track));
+        out.ended.iter_mut().for_each(|t| *t = global(*t));
+        self.live.extend(out.tracks.iter().map(|t| t.track));
+        let highest = self.live.iter().chain(&out.ended).max();
         self.next_id = highest.map_or(self.next_id, |id| self.next_id.max(id.0));
-        self.live.retain(|id| !update.ended.contains(id));
-        ended.append(&mut update.ended);
-        Ok(TrackUpdate { tracks: update.tracks, ended })
+        self.live.retain(|id| !out.ended.contains(id));
+        out.ended.splice(..0, ended);
+        Ok(())
     }
 
     /// Ends every live track, since the tracker's instance is gone, and lets its successor count on from the last id.
@@ -129,11 +140,10 @@ impl Camera {
         std::mem::take(&mut self.live).into_iter().collect()
     }
 
-    /// The tracks of this frame that are worth a look, with their pixels, which are cut out once. From here on they
-    /// count as looked at; [`Camera::failed`] takes that back.
-    pub(crate) fn views(&mut self, frame: &Frame, tracks: &[TrackedFace], pool: &FramePool) -> Views {
+    /// Adds the tracks of this frame that are worth a look to `out`, with their pixels, which are cut out once. From here on
+    /// they count as looked at; [`Camera::not_embedded`] and [`Camera::not_classified`] take that back.
+    pub(crate) fn views(&mut self, frame: &Frame, tracks: &[TrackedFace], pool: &ChipPool, out: &mut Views) {
         let seq = frame.meta.seq;
-        let mut views = Views::default();
         for (place, tracked) in tracks.iter().enumerate() {
             let (track, Some(face)) = (tracked.track, tracked.face) else { continue };
             let embed = self.embeds.interest(track, &face, seq).filter(|_| self.can_embed);
@@ -144,8 +154,8 @@ impl Camera {
             // A face without a pixel inside the picture cannot be looked at.
             let Ok(chip) = FaceChip::cut(frame, &face, pool) else { continue };
             for (attention, interest, list) in [
-                (&mut self.embeds, embed, &mut views.embed),
-                (&mut self.classifies, classify, &mut views.classify),
+                (&mut self.embeds, embed, &mut out.embed),
+                (&mut self.classifies, classify, &mut out.classify),
             ] {
                 if let Some(interest) = interest {
                     let before = attention.look(track, &face, seq);
@@ -153,7 +163,6 @@ impl Camera {
                 }
             }
         }
-        views
     }
 
     /// The look for an embedding came to nothing.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use passerby_types::{Clock, FramePool};
+use passerby_types::{ChipPool, Clock, Face};
 
 use crate::PipelineSettings;
 use crate::calls::Calls;
@@ -13,6 +13,7 @@ use crate::channel::Channel;
 use crate::meter::StageMeters;
 use crate::outlets::Outlets;
 use crate::people::People;
+use crate::spare::Spares;
 use crate::turns::Turns;
 
 /// What every thread of a pipeline has at hand.
@@ -22,7 +23,9 @@ pub(crate) struct Common {
     pub(crate) people: People,
     pub(crate) turns: Turns,
     pub(crate) outlets: Outlets,
-    pub(crate) chips: FramePool,
+    pub(crate) chips: ChipPool,
+    /// Lists of the faces of a frame.
+    pub(crate) faces: Spares<Face>,
     pub(crate) calls: Calls,
     pub(crate) stages: StageMeters,
     pub(crate) embedding_stopped: AtomicBool,

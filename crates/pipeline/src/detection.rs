@@ -7,10 +7,10 @@ use passerby_types::{Clock, Detector, DropReason, ErrorClass, Face, Frame, Stage
 
 use crate::channel::{Passage, What};
 use crate::common::Common;
-use crate::flow::one_each;
 use crate::guard::Guard;
 use crate::lanes::Lanes;
 use crate::pool::Jobs;
+use crate::spare::Spares;
 
 /// A frame that waits for the detector.
 pub(crate) struct Shot {
@@ -33,6 +33,9 @@ impl Shot {
     }
 }
 
+/// How many empty batches are kept: one for each worker of a large machine.
+const BATCHES: usize = 64;
+
 /// Frames that a worker takes at once, each with its lane.
 type Batch = Vec<(u32, Shot)>;
 
@@ -41,13 +44,12 @@ pub(crate) struct Waiting {
     pub(crate) lanes: Lanes<Shot>,
     /// How many a worker takes at once.
     batch: usize,
-    /// Empty batches, to be used again.
-    spare: Mutex<Vec<Batch>>,
+    spare: Spares<(u32, Shot)>,
 }
 
 impl Waiting {
     pub(crate) fn new(batch: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { lanes: Lanes::new("detect", clock), batch: batch.max(1), spare: Mutex::default() }
+        Self { lanes: Lanes::new("detect", clock), batch: batch.max(1), spare: Spares::new(BATCHES) }
     }
 }
 
@@ -55,8 +57,8 @@ impl Jobs for Waiting {
     type Job = Batch;
 
     fn take(&self) -> Option<Batch> {
-        let spare = self.spare.lock().pop();
-        let mut batch = spare.unwrap_or_else(|| Vec::with_capacity(self.batch));
+        let mut batch = self.spare.take();
+        batch.reserve(self.batch);
         self.lanes.take(self.batch, &mut batch).then_some(batch)
     }
 
@@ -74,10 +76,11 @@ pub(crate) fn worker(
     made: &Mutex<Vec<Guard<dyn Detector>>>,
 ) -> impl FnMut(Batch) + use<> {
     let guard = made.lock().pop().unwrap_or_else(|| Guard::empty("detect", factory));
-    let mut worker = Worker { common, waiting, guard, frames: Vec::new() };
+    let (frames, lists) = (Vec::with_capacity(waiting.batch), Vec::with_capacity(waiting.batch));
+    let mut worker = Worker { common, waiting, guard, frames, lists };
     move |mut batch| {
         worker.detect(&mut batch);
-        worker.waiting.spare.lock().push(batch);
+        worker.waiting.spare.give_back(batch);
         // A detector that fails every time is not rebuilt without a break; the other workers go on meanwhile.
         let back_off = worker.guard.back_off();
         if !back_off.is_zero() {
@@ -93,6 +96,8 @@ struct Worker {
     guard: Guard<dyn Detector>,
     /// The frames that the detector is given. Empty between two calls.
     frames: Vec<Frame>,
+    /// What it is to write their faces to. Empty between two calls.
+    lists: Vec<Vec<Face>>,
 }
 
 impl Worker {
@@ -100,21 +105,24 @@ impl Worker {
     /// alone, so that one camera's frame does not cost another's.
     fn detect(&mut self, batch: &mut Batch) {
         let Some((_, first)) = batch.first() else { return };
-        let Self { common, guard, frames, waiting } = self;
+        let Self { common, guard, frames, lists, waiting } = self;
         let (channel, meta) = (Arc::clone(first.passage.channel()), first.frame.meta);
         frames.extend(batch.iter().map(|(_, shot)| shot.frame.clone()));
-        let (lists, busy) = common.seen("detect", &channel, frames.len(), || {
-            guard.call(|d| one_each("detect", frames, d.detect(frames)))
-        });
+        lists.extend(frames.iter().map(|_| common.faces.take()));
+        let (done, busy) =
+            common.seen("detect", &channel, frames.len(), || guard.call(|d| d.detect(frames, lists)));
         frames.clear();
         channel.meter.lock().report.rebuilt("detect", guard.take_failed());
         let share = busy / u32::try_from(batch.len()).unwrap_or(u32::MAX);
         for (_, shot) in batch.iter() {
             shot.passage.channel().meter.lock().report.spend("detect", 1, share);
         }
-        match lists {
-            Ok(lists) => {
-                for ((lane, shot), faces) in batch.drain(..).zip(lists) {
+        if done.is_err() {
+            lists.drain(..).for_each(|list| common.faces.give_back(list));
+        }
+        match done {
+            Ok(()) => {
+                for ((lane, shot), faces) in batch.drain(..).zip(lists.drain(..)) {
                     shot.passage.channel().meter.lock().report.faces += faces.len() as u64;
                     waiting.lanes.done(lane);
                     shot.found(faces);

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use passerby_types::{
-    CameraId, Classifier, Clock, Detector, DropReason, Embedder, ErrorClass, Face, FaceChip, Frame,
-    FrameKind, FrameMeta, FramePool, FrameSource, Observation, ObservedFace, Picture, Sighting, Sink,
-    SourceError, StageError, Timestamp, TrackUpdate,
+    Attributes, CameraId, ChipPool, Classifier, Clock, Detector, DropReason, Embedder, Embedding, ErrorClass,
+    Face, FaceChip, Frame, FrameKind, FrameMeta, FrameSource, Observation, ObservedFace, Picture, Shelf,
+    Sighting, Sink, SourceError, StageError, Timestamp, TrackUpdate,
 };
 
 use crate::attention::Policy;
-use crate::camera::{Camera, View, seen};
+use crate::camera::{Camera, Views, seen};
 use crate::guard::{Guard, quietly};
+use crate::outlets::LISTS;
 use crate::people::People;
+use crate::spare::Spares;
 use crate::{Report, Stages, Writer, WriterSettings};
 
 /// How a [`Flow`] works.
@@ -54,7 +56,11 @@ impl FlowSettings {
 pub struct Flow {
     settings: FlowSettings,
     clock: Arc<dyn Clock>,
-    pool: FramePool,
+    chips: ChipPool,
+    /// What frames share their pictures by.
+    shelf: Shelf,
+    /// For the faces of observations.
+    lists: Arc<Spares<ObservedFace>>,
     stages: Stages,
     detector: Guard<dyn Detector>,
     embedder: Option<Guard<dyn Embedder>>,
@@ -69,6 +75,20 @@ struct Lane<'a> {
     camera: Option<Camera>,
     report: Report,
     running: bool,
+    work: Work,
+}
+
+/// What a frame's way needs, emptied and filled anew with every frame.
+#[derive(Default)]
+struct Work {
+    /// The faces of one frame.
+    faces: [Vec<Face>; 1],
+    update: TrackUpdate,
+    views: Views,
+    chips: Vec<FaceChip>,
+    embeddings: Vec<Option<Embedding>>,
+    estimates: Vec<Option<Attributes>>,
+    sightings: Vec<Sighting>,
 }
 
 /// What watches a run, and may break it off.
@@ -83,7 +103,9 @@ impl Flow {
         Ok(Self {
             settings,
             clock,
-            pool: FramePool::new(64),
+            chips: ChipPool::new(64),
+            shelf: Shelf::new(1),
+            lists: Arc::new(Spares::new(LISTS)),
             detector: Guard::new("detect", stages.detector.clone())?,
             embedder: stages.embedder.clone().map(|f| Guard::new("embed", f)).transpose()?,
             classifier: stages.classifier.clone().map(|f| Guard::new("classify", f)).transpose()?,
@@ -118,7 +140,10 @@ impl Flow {
         sink: Option<&mut dyn Sink>,
         watch: &mut dyn FnMut(&Observation) -> ControlFlow<()>,
     ) -> Vec<Report> {
-        let mut writer = sink.map(|sink| Writer::new(sink, self.settings.writer, Arc::clone(&self.clock)));
+        let mut writer = sink.map(|sink| {
+            let (clock, lists) = (Arc::clone(&self.clock), Arc::clone(&self.lists));
+            Writer::giving_back(sink, self.settings.writer, clock, lists)
+        });
         let mut lanes: Vec<Lane<'_>> =
             cameras.into_iter().map(|(id, source)| self.open(id, source)).collect();
 
@@ -144,7 +169,7 @@ impl Flow {
         let mut report = Report { camera: id, name: source.info().name.clone(), ..Report::default() };
         let camera = Camera::new(id, &self.stages, self.settings.embed, self.settings.classify);
         let camera = camera.map_err(|e| report.error = Some(e.into())).ok();
-        Lane { source, running: camera.is_some(), camera, report }
+        Lane { source, running: camera.is_some(), camera, report, work: Work::default() }
     }
 
     /// Takes the camera's next frame, or ends the camera.
@@ -154,11 +179,13 @@ impl Flow {
         writer: Option<&mut Writer<'_>>,
         watch: &mut Watch<'_>,
     ) -> ControlFlow<()> {
-        let Lane { source, camera: Some(camera), report, .. } = lane else { return ControlFlow::Break(()) };
+        let Lane { source, camera: Some(camera), report, work, .. } = lane else {
+            return ControlFlow::Break(());
+        };
         camera.can_embed = self.embedder.is_some();
         camera.can_classify = self.classifier.is_some();
         let go_on = match self.capture(*source, report) {
-            Ok(Some(frame)) => match self.one_frame(&frame, camera, report) {
+            Ok(Some(frame)) => match self.one_frame(frame, camera, work, report) {
                 Ok(observation) => {
                     match observation.kind {
                         FrameKind::Analysed => report.ledger.analyse(),
@@ -168,6 +195,8 @@ impl Flow {
                     if let Some(writer) = writer {
                         let rows = observation.faces.len();
                         self.timed(report, "store", rows, |_| writer.offer(observation));
+                    } else {
+                        self.lists.give_back(observation.faces);
                     }
                     go_on
                 }
@@ -200,31 +229,40 @@ impl Flow {
     /// frame its embeddings or estimates and is counted, no more.
     fn one_frame(
         &mut self,
-        frame: &Frame,
+        frame: Frame,
         camera: &mut Camera,
+        work: &mut Work,
         report: &mut Report,
     ) -> Result<Observation, StageError> {
-        let faces = self.detect(frame, report)?;
+        let detected = self.detect(&frame, work, report)?;
         let size = (frame.image.width(), frame.image.height());
-        let TrackUpdate { tracks, ended } = self.timed(report, "track", 1, |flow| {
-            camera.track(&frame.meta, size, faces.as_deref(), &flow.people)
+        let [faces] = &work.faces;
+        let faces = detected.then_some(faces.as_slice());
+        self.timed(report, "track", 1, |flow| {
+            camera.track(&frame.meta, size, faces, &flow.people, &mut work.update)
         })?;
-        let mut observed: Vec<ObservedFace> = tracks.iter().map(seen).collect();
+        let mut observed = self.lists.take();
+        observed.extend(work.update.tracks.iter().map(seen));
 
-        let views = camera.views(frame, &tracks, &self.pool);
-        let sightings = self.embed(&views.embed, camera, report, &mut observed);
-        let people = &self.people;
+        camera.views(&frame, &work.update.tracks, &self.chips, &mut work.views);
+        let meta = frame.meta;
+        self.shelf.take_back(frame.image);
+        self.embed(camera, work, report, &mut observed);
         if self.stages.identify.is_some() {
             let start = self.clock.now();
-            camera.name(people, &sightings, &mut observed);
-            report.spend("identify", sightings.len(), self.clock.now().since(start));
+            camera.name(&self.people, &work.sightings, &mut observed);
+            report.spend("identify", work.sightings.len(), self.clock.now().since(start));
         }
-        self.classify(&views.classify, camera, report, &mut observed);
+        self.classify(camera, work, report, &mut observed);
         camera.describe(&mut observed);
+        work.sightings.clear();
+        let looked = work.views.embed.drain(..).chain(work.views.classify.drain(..));
+        looked.for_each(|view| self.chips.take_back(view.chip));
 
-        camera.end(&ended, &self.people);
-        let kind = if faces.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
-        Ok(Observation { meta: frame.meta, width: size.0, height: size.1, kind, faces: observed, ended })
+        camera.end(&work.update.ended, &self.people);
+        let kind = if detected { FrameKind::Analysed } else { FrameKind::Coasted };
+        let ended = work.update.ended.clone();
+        Ok(Observation { meta, width: size.0, height: size.1, kind, faces: observed, ended })
     }
 
     /// The next frame of the source, with its number and its times.
@@ -239,66 +277,68 @@ impl Flow {
         report.capture();
         let (captured, wall) = arrived(&*self.clock, age);
         let meta = FrameMeta { camera: report.camera, seq, captured, pts, wall };
-        Ok(Some(Frame { meta, image: Arc::new(image) }))
+        Ok(Some(Frame { meta, image: self.shelf.share(image) }))
     }
 
-    /// The faces of the frame, or `None` where the cadence leaves it to the tracker.
-    fn detect(&mut self, frame: &Frame, report: &mut Report) -> Result<Option<Vec<Face>>, StageError> {
+    /// Finds the faces of the frame; false where the cadence leaves it to the tracker.
+    fn detect(&mut self, frame: &Frame, work: &mut Work, report: &mut Report) -> Result<bool, StageError> {
         if !frame.meta.seq.is_multiple_of(self.settings.cadence.max(1)) {
-            return Ok(None);
+            return Ok(false);
         }
-        let batch = std::slice::from_ref(frame);
-        let lists = self.timed(report, "detect", 1, |flow| {
-            flow.detector.call(|d| one_each("detect", batch, d.detect(batch)))
-        });
-        let faces = lists.map_err(|e| e.at(&frame.meta))?.remove(0);
-        report.faces += faces.len() as u64;
-        Ok(Some(faces))
+        let (batch, lists) = (std::slice::from_ref(frame), &mut work.faces);
+        lists.iter_mut().for_each(Vec::clear);
+        let done = self.timed(report, "detect", 1, |flow| flow.detector.call(|d| d.detect(batch, lists)));
+        done.map_err(|e| e.at(&frame.meta))?;
+        report.faces += lists.iter().map(|list| list.len() as u64).sum::<u64>();
+        Ok(true)
     }
 
-    /// Takes the embeddings of these views, and gives what a gallery is to be told of them.
+    /// Takes the embeddings of the views, and notes what a gallery is to be told of them.
     fn embed(
         &mut self,
-        views: &[View],
         camera: &mut Camera,
-        report: &mut Report,
-        observed: &mut [ObservedFace],
-    ) -> Vec<Sighting> {
-        let embeddings = look(&mut self.embedder, "embed", views, &*self.clock, report, Embedder::embed);
-        let Some(embeddings) = embeddings else {
-            views.iter().for_each(|view| camera.not_embedded(view));
-            return Vec::new();
-        };
-        let mut sightings = Vec::with_capacity(views.len());
-        for (view, embedding) in views.iter().zip(embeddings) {
-            sightings.extend(embedding.clone().map(|e| camera.sighting(view, e)));
-            observed[view.place].embedding = embedding;
-        }
-        sightings
-    }
-
-    /// Takes the attribute estimates of these views.
-    fn classify(
-        &mut self,
-        views: &[View],
-        camera: &mut Camera,
+        work: &mut Work,
         report: &mut Report,
         observed: &mut [ObservedFace],
     ) {
-        let estimates =
-            look(&mut self.classifier, "classify", views, &*self.clock, report, Classifier::classify);
-        let Some(estimates) = estimates else {
-            views.iter().for_each(|view| camera.not_classified(view));
-            return;
-        };
-        for (view, estimate) in views.iter().zip(estimates) {
-            observed[view.place].estimate = estimate;
-            if let Some(estimate) = &estimate {
-                let start = self.clock.now();
-                camera.learn(&self.people, view, estimate);
-                report.spend("fuse", 1, self.clock.now().since(start));
+        let Work { views: Views { embed: views, .. }, chips, embeddings, sightings, .. } = work;
+        chips.extend(views.iter().map(|view| view.chip.clone()));
+        let call = Embedder::embed;
+        if look(&mut self.embedder, "embed", chips, embeddings, &*self.clock, report, call) {
+            for (view, embedding) in views.iter().zip(embeddings.drain(..)) {
+                sightings.extend(embedding.clone().map(|e| camera.sighting(view, e)));
+                observed[view.place].embedding = embedding;
             }
+        } else {
+            views.iter().for_each(|view| camera.not_embedded(view));
         }
+        chips.clear();
+    }
+
+    /// Takes the attribute estimates of the views.
+    fn classify(
+        &mut self,
+        camera: &mut Camera,
+        work: &mut Work,
+        report: &mut Report,
+        observed: &mut [ObservedFace],
+    ) {
+        let Work { views: Views { classify: views, .. }, chips, estimates, .. } = work;
+        chips.extend(views.iter().map(|view| view.chip.clone()));
+        let call = Classifier::classify;
+        if look(&mut self.classifier, "classify", chips, estimates, &*self.clock, report, call) {
+            for (view, estimate) in views.iter().zip(estimates.drain(..)) {
+                observed[view.place].estimate = estimate;
+                if let Some(estimate) = &estimate {
+                    let start = self.clock.now();
+                    camera.learn(&self.people, view, estimate);
+                    report.spend("fuse", 1, self.clock.now().since(start));
+                }
+            }
+        } else {
+            views.iter().for_each(|view| camera.not_classified(view));
+        }
+        chips.clear();
     }
 
     /// Runs `work` and adds its time to the stage.
@@ -337,42 +377,28 @@ pub(crate) fn next_picture(source: &mut dyn FrameSource) -> Result<Option<Pictur
     })
 }
 
-/// The answers of a stage that looks at faces, one a view; none where the stage is not there or fails. Its failure is
-/// counted, and after `Fatal` it is not asked again.
+/// Writes the answers of a stage that looks at faces to `out`, one a chip; false where there is none: the stage is not
+/// there or fails. Its failure is counted, and after `Fatal` it is not asked again.
 fn look<S: ?Sized, T>(
     stage: &mut Option<Guard<S>>,
     name: &'static str,
-    views: &[View],
+    chips: &[FaceChip],
+    out: &mut Vec<Option<T>>,
     clock: &dyn Clock,
     report: &mut Report,
-    work: impl FnOnce(&mut S, &[FaceChip]) -> Result<Vec<Option<T>>, StageError>,
-) -> Option<Vec<Option<T>>> {
-    let (Some(guard), Some(first)) = (stage.as_mut(), views.first()) else { return None };
-    let chips: Vec<FaceChip> = views.iter().map(|v| v.chip.clone()).collect();
+    call: impl FnOnce(&mut S, &[FaceChip], &mut [Option<T>]) -> Result<(), StageError>,
+) -> bool {
+    out.clear();
+    let (Some(guard), Some(first)) = (stage.as_mut(), chips.first()) else { return false };
+    out.resize_with(chips.len(), || None);
     let start = clock.now();
-    let answers = guard.call(|s| one_each(name, &chips, work(s, &chips)));
+    let done = guard.call(|s| call(s, chips, out));
     report.spend(name, chips.len(), clock.now().since(start));
-    let e = match answers {
-        Ok(answers) => return Some(answers),
-        Err(e) => e,
-    };
+    let Err(e) = done else { return true };
     if e.class() == ErrorClass::Fatal {
         report.rebuilt(name, guard.take_failed());
         *stage = None;
     }
-    report.fail(&e.at(&first.chip.meta));
-    None
-}
-
-/// Holds a stage to its contract: `out[i]` belongs to `in[i]`. One that breaks it is rebuilt.
-pub(crate) fn one_each<I, O>(
-    stage: &'static str,
-    batch: &[I],
-    out: Result<Vec<O>, StageError>,
-) -> Result<Vec<O>, StageError> {
-    let out = out?;
-    if out.len() == batch.len() {
-        return Ok(out);
-    }
-    Err(StageError::reset(stage, format!("gave {} answers for a batch of {}", out.len(), batch.len())))
+    report.fail(&e.at(&first.meta));
+    false
 }

@@ -15,9 +15,13 @@ use crate::desk::Outcome;
 use crate::looks::{Answer, Ask, Looks, Seen};
 use crate::queue::Popped;
 use crate::reorder::{Late, Reorder};
+use crate::spare::Copies;
 
 /// How often the thread looks whether it is to stop.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How many lists of visible tracks are looked after: those of the frames whose looks are outstanding.
+const VISIBLE: usize = 64;
 
 /// A camera's own thread.
 pub(crate) struct Follower {
@@ -30,6 +34,15 @@ pub(crate) struct Follower {
     embeds: Option<Looks<Embedding>>,
     /// `None` where there is no classifier.
     classifies: Option<Looks<Attributes>>,
+    /// What the frame's observation takes along. Empty between two frames.
+    answers: Answers,
+    /// What the tracker says of the frame.
+    update: TrackUpdate,
+    /// What is asked for, and what the gallery is told. Empty between two calls.
+    views: Views,
+    sightings: Vec<Sighting>,
+    keys: Vec<TrackKey>,
+    visible: Copies<Vec<TrackKey>>,
 }
 
 /// The answers that a frame's observation takes along.
@@ -47,7 +60,20 @@ impl Follower {
         embeds: Option<Looks<Embedding>>,
         classifies: Option<Looks<Attributes>>,
     ) -> Self {
-        Self { common, channel, camera, next: 0, embeds, classifies }
+        Self {
+            common,
+            channel,
+            camera,
+            next: 0,
+            embeds,
+            classifies,
+            answers: Answers::default(),
+            update: TrackUpdate::default(),
+            views: Views::default(),
+            sightings: Vec::new(),
+            keys: Vec::new(),
+            visible: Copies::new(VISIBLE),
+        }
     }
 
     pub(crate) fn channel(&self) -> &Arc<Channel> {
@@ -106,27 +132,35 @@ impl Follower {
     ) {
         let common = Arc::clone(&self.common);
         self.next = meta.seq.saturating_add(1);
-        let faces = detected.as_ref().map(|(_, faces)| faces.as_slice());
-        let update =
-            common.timed("track", &self.channel, 1, || self.camera.track(meta, size, faces, &common.people));
-        let TrackUpdate { tracks, ended } = match update {
-            Ok(update) => update,
-            Err(e) => return self.failed(e, passage),
-        };
-        let mut observed: Vec<ObservedFace> = tracks.iter().map(seen).collect();
+        let (frame, faces) = detected.unzip();
+        let mut update = std::mem::take(&mut self.update);
+        let tracked = common.timed("track", &self.channel, 1, || {
+            self.camera.track(meta, size, faces.as_deref(), &common.people, &mut update)
+        });
+        faces.into_iter().for_each(|list| common.faces.give_back(list));
+        if let Err(e) = tracked {
+            return self.failed(e, passage);
+        }
+        let mut observed = common.outlets.lists.take();
+        observed.extend(update.tracks.iter().map(seen));
 
-        let kind = if detected.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
-        let asked = detected.map_or(0, |(frame, _)| self.ask(frame, &tracks));
-        let answers = if self.channel.lossless { self.wait_for(asked) } else { self.arrived() };
+        let kind = if frame.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
+        let asked = frame.map_or(0, |frame| self.ask(frame, &update.tracks));
+        if self.channel.lossless {
+            self.wait_for(asked);
+        } else {
+            self.arrived();
+        }
 
         // From here on lossless cameras come one after another, so that the gallery learns in one order.
         self.take_turn(meta.seq);
-        self.take(answers, meta.seq, &mut observed);
+        self.take(meta.seq, &mut observed);
         self.camera.describe(&mut observed);
-        self.forget(&ended);
+        self.forget(&update.ended);
 
         passage.observed(kind, common.clock.now().since(meta.captured));
-        let (width, height) = size;
+        let ((width, height), ended) = (size, update.ended.clone());
+        self.update = update;
         let observation = Observation { meta: *meta, width, height, kind, faces: observed, ended };
         let running = common.calls.begin("publish", Some(self.channel.id));
         common.outlets.publish(observation, self.channel.lossless);
@@ -155,65 +189,66 @@ impl Follower {
     fn ask(&mut self, frame: Frame, tracks: &[TrackedFace]) -> usize {
         self.camera.can_embed = self.embeds.is_some() && !is_set(&self.common.embedding_stopped);
         self.camera.can_classify = self.classifies.is_some() && !is_set(&self.common.classifying_stopped);
-        let Views { embed, classify } = self.camera.views(&frame, tracks, &self.common.chips);
+        self.camera.views(&frame, tracks, &self.common.chips, &mut self.views);
         self.channel.shelf.take_back(frame.image);
-        if embed.is_empty() && classify.is_empty() {
+        let asked = self.views.embed.len() + self.views.classify.len();
+        if asked == 0 {
             return 0;
         }
-        let visible: Arc<[TrackKey]> = tracks.iter().map(|t| self.camera.key(t.track)).collect();
-        let asked = embed.len() + classify.len();
+        self.keys.clear();
+        self.keys.extend(tracks.iter().map(|t| self.camera.key(t.track)));
+        let visible = self.visible.copy(&self.keys);
         let lossless = self.channel.lossless;
         let ask = |view| Ask { channel: Arc::clone(&self.channel), view, visible: Arc::clone(&visible) };
         if let Some(looks) = &self.embeds {
-            embed.into_iter().for_each(|view| offer(looks, ask(view), lossless));
+            self.views.embed.drain(..).for_each(|view| offer(looks, ask(view), lossless));
         }
         if let Some(looks) = &self.classifies {
-            classify.into_iter().for_each(|view| offer(looks, ask(view), lossless));
+            self.views.classify.drain(..).for_each(|view| offer(looks, ask(view), lossless));
         }
         asked
     }
 
     /// Waits for the answers to all looks of this frame: nothing depends on how long they take.
-    fn wait_for(&mut self, asked: usize) -> Answers {
-        let mut answers = Answers::default();
+    fn wait_for(&mut self, asked: usize) {
         if asked > 0 {
             while let Some(outcome) = self.embeds.as_ref().and_then(|looks| next(looks, &self.channel)) {
-                self.note_embedding(outcome, &mut answers);
+                self.note_embedding(outcome);
             }
             while let Some(outcome) = self.classifies.as_ref().and_then(|looks| next(looks, &self.channel)) {
-                self.note_estimate(outcome, &mut answers);
+                self.note_estimate(outcome);
             }
-            // Workers finish in any order; the gallery learns in that of the tracks.
-            answers.embeddings.sort_by_key(|answer| answer.view.place);
-            answers.estimates.sort_by_key(|answer| answer.view.place);
         }
-        answers
     }
 
-    /// The answers there are by now, to looks of this frame or of earlier ones.
-    fn arrived(&mut self) -> Answers {
-        let mut answers = Answers::default();
+    /// Takes the answers there are by now, to looks of this frame or of earlier ones.
+    fn arrived(&mut self) {
         while let Some(outcome) = self.embeds.as_ref().and_then(Looks::try_get_result) {
-            self.note_embedding(outcome, &mut answers);
+            self.note_embedding(outcome);
         }
         while let Some(outcome) = self.classifies.as_ref().and_then(Looks::try_get_result) {
-            self.note_estimate(outcome, &mut answers);
+            self.note_estimate(outcome);
         }
-        answers
     }
 
-    fn note_embedding(&mut self, outcome: Outcome<Ask, Answer<Embedding>>, answers: &mut Answers) {
+    fn note_embedding(&mut self, outcome: Outcome<Ask, Answer<Embedding>>) {
         match settle(outcome, &self.channel) {
-            Settled::Answer(answer) => answers.embeddings.push(answer),
-            Settled::Nothing(Some(view)) => self.camera.not_embedded(&view),
+            Settled::Answer(answer) => self.answers.embeddings.push(answer),
+            Settled::Nothing(Some(view)) => {
+                self.camera.not_embedded(&view);
+                self.common.chips.take_back(view.chip);
+            }
             Settled::Nothing(None) => {}
         }
     }
 
-    fn note_estimate(&mut self, outcome: Outcome<Ask, Answer<Attributes>>, answers: &mut Answers) {
+    fn note_estimate(&mut self, outcome: Outcome<Ask, Answer<Attributes>>) {
         match settle(outcome, &self.channel) {
-            Settled::Answer(answer) => answers.estimates.push(answer),
-            Settled::Nothing(Some(view)) => self.camera.not_classified(&view),
+            Settled::Answer(answer) => self.answers.estimates.push(answer),
+            Settled::Nothing(Some(view)) => {
+                self.camera.not_classified(&view);
+                self.common.chips.take_back(view.chip);
+            }
             Settled::Nothing(None) => {}
         }
     }
@@ -229,40 +264,41 @@ impl Follower {
     }
 
     /// Takes the answers into the camera's memory, the gallery and the frame's observation.
-    fn take(&mut self, answers: Answers, seq: u64, observed: &mut [ObservedFace]) {
+    fn take(&mut self, seq: u64, observed: &mut [ObservedFace]) {
         let common = Arc::clone(&self.common);
-        let mut sightings: Vec<(u64, Arc<[TrackKey]>, Vec<Sighting>)> = Vec::new();
-        for Answer { view, visible, seen } in answers.embeddings {
-            let Seen::Value(Some(embedding)) = seen else { continue };
-            let of = view.chip.meta.seq;
-            place(observed, &view, seq).into_iter().for_each(|face| face.embedding = Some(embedding.clone()));
-            if !self.camera.is_live(view.track) {
-                continue;
-            }
-            let sighting = self.camera.sighting(&view, embedding);
-            match sightings.iter_mut().find(|(frame, ..)| *frame == of) {
-                Some((.., list)) => list.push(sighting),
-                None => sightings.push((of, visible, vec![sighting])),
+        let Answers { mut embeddings, mut estimates } = std::mem::take(&mut self.answers);
+        let mut sightings = std::mem::take(&mut self.sightings);
+        // Workers finish in any order; the gallery learns in that of the frames and tracks.
+        embeddings.sort_unstable_by_key(|answer| answer.view.order());
+        estimates.sort_unstable_by_key(|answer| answer.view.order());
+        for Answer { view, seen, .. } in &mut embeddings {
+            let Seen::Value(Some(embedding)) = std::mem::replace(seen, Seen::Failed) else { continue };
+            place(observed, view, seq).into_iter().for_each(|face| face.embedding = Some(embedding.clone()));
+            if self.camera.is_live(view.track) {
+                sightings.push(self.camera.sighting(view, embedding));
             }
         }
         if common.people.identifies() {
-            let count = sightings.iter().map(|(.., list)| list.len()).sum();
-            common.timed("identify", &self.channel, count, || {
-                let now: Vec<Sighting> = match sightings.iter().position(|(frame, ..)| *frame == seq) {
-                    Some(i) => sightings.swap_remove(i).2,
-                    None => Vec::new(),
-                };
-                for (_, visible, list) in &sightings {
-                    self.camera.recognise(&common.people, list, visible);
+            common.timed("identify", &self.channel, sightings.len(), || {
+                let (earlier, now) = sightings.split_at(sightings.partition_point(|s| s.seq < seq));
+                for frame in earlier.chunk_by(|a, b| a.seq == b.seq) {
+                    let answer = embeddings.iter().find(|answer| answer.view.chip.meta.seq == frame[0].seq);
+                    let visible = answer.map_or(&[][..], |answer| &**answer.visible);
+                    self.camera.recognise(&common.people, frame, visible);
                 }
-                self.camera.name(&common.people, &now, observed);
+                self.camera.name(&common.people, now, observed);
             });
         }
-        for Answer { view, seen, .. } in answers.estimates {
+        for Answer { view, seen, .. } in &estimates {
             let Seen::Value(Some(estimate)) = seen else { continue };
-            place(observed, &view, seq).into_iter().for_each(|face| face.estimate = Some(estimate));
-            common.timed("fuse", &self.channel, 1, || self.camera.learn(&common.people, &view, &estimate));
+            place(observed, view, seq).into_iter().for_each(|face| face.estimate = Some(*estimate));
+            common.timed("fuse", &self.channel, 1, || self.camera.learn(&common.people, view, estimate));
         }
+        // What it was made of is for the next frame.
+        sightings.clear();
+        embeddings.drain(..).for_each(|answer| common.chips.take_back(answer.view.chip));
+        estimates.drain(..).for_each(|answer| common.chips.take_back(answer.view.chip));
+        (self.answers, self.sightings) = (Answers { embeddings, estimates }, sightings);
     }
 
     /// These tracks ended.
@@ -292,20 +328,20 @@ impl Follower {
     fn finish(mut self) {
         let patience = self.common.settings.stuck;
         let start = self.common.clock.now();
-        let mut answers = self.arrived();
+        self.arrived();
         while self.outstanding() > 0
             && !self.channel.is_abandoned()
             && self.common.clock.now().since(start) < patience
         {
             if let Some(outcome) = self.embeds.as_ref().and_then(|looks| looks.get_result(TICK)) {
-                self.note_embedding(outcome, &mut answers);
+                self.note_embedding(outcome);
             }
             if let Some(outcome) = self.classifies.as_ref().and_then(|looks| looks.get_result(TICK)) {
-                self.note_estimate(outcome, &mut answers);
+                self.note_estimate(outcome);
             }
         }
         self.take_turn(self.next);
-        self.take(answers, self.next, &mut []);
+        self.take(self.next, &mut []);
         let common = Arc::clone(&self.common);
         let running = common.calls.begin("end", Some(self.channel.id));
         self.camera.end_all(&common.people);

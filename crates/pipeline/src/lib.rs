@@ -67,6 +67,7 @@ mod reorder;
 mod report;
 mod ring;
 mod settings;
+mod spare;
 mod stages;
 mod summary;
 mod sync;

@@ -11,7 +11,6 @@ use crate::camera::View;
 use crate::channel::Channel;
 use crate::common::{Common, is_set};
 use crate::desk::{Client, PriorityPool};
-use crate::flow::one_each;
 use crate::guard::Guard;
 
 /// A view to look at.
@@ -19,13 +18,13 @@ pub(crate) struct Ask {
     pub(crate) channel: Arc<Channel>,
     pub(crate) view: View,
     /// Every track of the view's frame.
-    pub(crate) visible: Arc<[TrackKey]>,
+    pub(crate) visible: Arc<Vec<TrackKey>>,
 }
 
 /// What came of it.
 pub(crate) struct Answer<T> {
     pub(crate) view: View,
-    pub(crate) visible: Arc<[TrackKey]>,
+    pub(crate) visible: Arc<Vec<TrackKey>>,
     pub(crate) seen: Seen<T>,
 }
 
@@ -43,7 +42,7 @@ pub(crate) type LookPool<T> = PriorityPool<Ask, Answer<T>>;
 pub(crate) type Looks<T> = Client<Ask, Answer<T>>;
 
 /// What a stage that looks at faces is asked.
-type Call<S, T> = fn(&mut S, &[FaceChip]) -> Result<Vec<Option<T>>, StageError>;
+type Call<S, T> = fn(&mut S, &[FaceChip], &mut [Option<T>]) -> Result<(), StageError>;
 
 /// What kind of look a pool takes.
 pub(crate) struct Kind<S: ?Sized, T> {
@@ -95,12 +94,11 @@ fn look<S: ?Sized, T>(
     if is_set(stopped) {
         return Seen::Failed;
     }
-    let chips = std::slice::from_ref(&ask.view.chip);
-    let answers =
-        common.timed(stage, &ask.channel, 1, || guard.call(|s| one_each(stage, chips, call(s, chips))));
-    let e = match answers {
-        Ok(mut answers) => return Seen::Value(answers.pop().flatten()),
-        Err(e) => e,
+    let (chips, mut answer) = (std::slice::from_ref(&ask.view.chip), [None]);
+    let done = common.timed(stage, &ask.channel, 1, || guard.call(|s| call(s, chips, &mut answer)));
+    let Err(e) = done else {
+        let [answer] = answer;
+        return Seen::Value(answer);
     };
     if e.class() == ErrorClass::Fatal {
         stopped.store(true, Ordering::Relaxed);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use passerby_types::{Clock, Observation};
+use passerby_types::{Clock, Observation, ObservedFace};
 
 use crate::Written;
 use crate::queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
+use crate::spare::{Copies, Spares};
 
 type Queue = BoundedQueue<Arc<Observation>>;
 
@@ -48,9 +49,19 @@ impl Drop for Subscription {
     }
 }
 
+/// How many lists of observed faces wait to be filled again. A batch of the writer is as many observations at the most.
+pub(crate) const LISTS: usize = 256;
+
+/// How many observations at subscribers are looked after, to be written over when they are through with them.
+const COPIES: usize = 256;
+
 /// Where observations go.
 pub(crate) struct Outlets {
     clock: Arc<dyn Clock>,
+    /// For the faces of observations; those that left the pipeline give theirs back.
+    pub(crate) lists: Arc<Spares<ObservedFace>>,
+    /// What subscribers get.
+    copies: Mutex<Copies<Observation>>,
     /// A list that is replaced, never changed: a push that waits for its subscriber holds no lock.
     subscribers: Mutex<Arc<[Arc<Queue>]>>,
     /// `None` where there is no sink.
@@ -66,7 +77,8 @@ impl Outlets {
         let queue = |room| BoundedQueue::new("store", room, WhenFull::Block, Arc::clone(&clock));
         let writer = writer.map(queue);
         let (subscribers, meant) = (Mutex::default(), Mutex::default());
-        Self { clock, subscribers, writer, writer_end: Mutex::default(), meant }
+        let (lists, copies) = (Arc::new(Spares::new(LISTS)), Mutex::new(Copies::new(COPIES)));
+        Self { clock, lists, copies, subscribers, writer, writer_end: Mutex::default(), meant }
     }
 
     pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
@@ -83,7 +95,7 @@ impl Outlets {
         let mut gone = false;
         let subscribers = self.subscribers();
         if !subscribers.is_empty() {
-            let shared = Arc::new(observation.clone());
+            let shared = self.copies.lock().copy(&observation);
             for queue in subscribers.iter() {
                 gone |= matches!(queue.push(Arc::clone(&shared)), Pushed::Closed(_));
             }
@@ -92,15 +104,16 @@ impl Outlets {
             let mut subscribers = self.subscribers.lock();
             *subscribers = subscribers.iter().filter(|queue| !queue.is_closed()).cloned().collect();
         }
-        let Some(writer) = &self.writer else { return };
+        let Some(writer) = &self.writer else { return self.lists.give_back(observation.faces) };
         self.meant.lock().of(camera).offered += 1;
         let pushed = if lossless {
             writer.push(observation)
         } else {
             writer.push_timeout(observation, Duration::ZERO)
         };
-        if !matches!(pushed, Pushed::Queued) {
+        if let Some(lost) = pushed.lost() {
             self.meant.lock().of(camera).lost += 1;
+            self.lists.give_back(lost.faces);
         }
     }
 
@@ -143,6 +156,7 @@ impl Outlets {
     pub(crate) fn close(&self) {
         self.writer.iter().for_each(BoundedQueue::close);
         self.subscribers().iter().for_each(|queue| queue.close());
+        self.copies.lock().clear();
     }
 
     pub(crate) fn writer_stats(&self) -> Option<QueueStats> {

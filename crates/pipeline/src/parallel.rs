@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use passerby_types::{
-    Attributes, CameraId, Classifier, Clock, Embedder, Embedding, FramePool, FrameSource, Sink, StageError,
+    Attributes, CameraId, ChipPool, Classifier, Clock, Embedder, Embedding, FrameSource, Sink, StageError,
 };
 
 use crate::calls::{Calls, StuckCall};
@@ -40,11 +40,15 @@ use crate::meter::{Meter, StageMeters};
 use crate::outlets::Outlets;
 use crate::people::People;
 use crate::pool::WorkerPool;
+use crate::spare::Spares;
 use crate::threads::Threads;
 use crate::turns::Turns;
 use crate::{
     Decision, Finished, Handle, PipelineSettings, Reason, Report, Stages, Written, monitor, reader, record,
 };
+
+/// How many lists of faces wait to be filled again: those of the frames between detectors and trackers.
+const FACES: usize = 256;
 
 /// Why a pipeline does not start, or does not take a camera.
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +149,8 @@ impl Pipeline {
             people: People::new(&stages)?,
             turns: Turns::default(),
             outlets: Outlets::new(Arc::clone(&clock), room),
-            chips: FramePool::new(64),
+            chips: ChipPool::new(64),
+            faces: Spares::new(FACES),
             calls: Calls::new(Arc::clone(&clock)),
             stages: StageMeters::default(),
             embedding_stopped: AtomicBool::new(false),

@@ -22,7 +22,8 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// Nobody waits for it but lossless cameras: a sink that takes its time, fails or never comes back holds this thread
 /// up and no other.
 pub(crate) fn record(common: &Common, mut sink: Box<dyn Sink>, told: &Mutex<Written>) {
-    let mut writer = Writer::new(&mut *sink, common.settings.flow.writer, Arc::clone(&common.clock));
+    let (clock, lists) = (Arc::clone(&common.clock), Arc::clone(&common.outlets.lists));
+    let mut writer = Writer::giving_back(&mut *sink, common.settings.flow.writer, clock, lists);
     loop {
         let calls = (writer.written().batches, writer.written().failures);
         match common.outlets.next(writer.due().unwrap_or(IDLE)) {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CameraId, Clock, ErrorClass, Observation, Sink, SinkError, Timestamp};
+use passerby_types::{CameraId, Clock, ErrorClass, Observation, ObservedFace, Sink, SinkError, Timestamp};
 
 use crate::guard::quietly;
+use crate::spare::Spares;
 
 /// When a [`Writer`] writes, and how much it keeps for a sink that does not take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct Writer<'a> {
     oldest: Timestamp,
     retry_at: usize,
     done: Written,
+    /// Where the lists of observations go that are written or lost.
+    lists: Arc<Spares<ObservedFace>>,
 }
 
 /// The rows of an observation.
@@ -98,6 +101,16 @@ fn rows(observation: &Observation) -> usize {
 impl<'a> Writer<'a> {
     /// A writer for this sink.
     pub fn new(sink: &'a mut dyn Sink, settings: WriterSettings, clock: Arc<dyn Clock>) -> Self {
+        Self::giving_back(sink, settings, clock, Arc::new(Spares::new(0)))
+    }
+
+    /// As [`Writer::new`], but the lists of observations that are done with go there.
+    pub(crate) fn giving_back(
+        sink: &'a mut dyn Sink,
+        settings: WriterSettings,
+        clock: Arc<dyn Clock>,
+        lists: Arc<Spares<ObservedFace>>,
+    ) -> Self {
         let oldest = clock.now();
         let retry_at = settings.rows;
         Self {
@@ -109,6 +122,7 @@ impl<'a> Writer<'a> {
             oldest,
             retry_at,
             done: Written::default(),
+            lists,
         }
     }
 
@@ -119,6 +133,7 @@ impl<'a> Writer<'a> {
         counts.offered += 1;
         if dead {
             counts.lost += 1;
+            self.lists.give_back(observation.faces);
             return;
         }
         if self.waiting.is_empty() {
@@ -181,6 +196,7 @@ impl<'a> Writer<'a> {
             Ok(()) => {
                 for observation in self.waiting.drain(..) {
                     self.done.of(observation.meta.camera).written += 1;
+                    self.lists.give_back(observation.faces);
                 }
                 self.done.batches += 1;
                 self.begin();
@@ -221,6 +237,7 @@ impl<'a> Writer<'a> {
     fn give_up(&mut self, n: usize) {
         for observation in self.waiting.drain(..n) {
             self.done.of(observation.meta.camera).lost += 1;
+            self.lists.give_back(observation.faces);
         }
     }
 

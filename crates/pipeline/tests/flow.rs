@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use passerby_pipeline::{Flow, FlowError, FlowSettings, Policy, Report, Stages};
+use passerby_pipeline::{Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, Policy, Report, Stages};
 use passerby_testkit::suite::frontal;
 use passerby_testkit::{
     ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, SimulatedClock, Step,
 };
 use passerby_types::{
-    Attributes, BBox, CameraId, Classifier, DropReason, Embedder, Embedding, Face, FaceChip, Frame,
+    Attributes, BBox, CameraId, Classifier, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame,
     FrameKind, Fuse, Identify, Identity, Image, Observation, PersonId, Sighting, Sink, SinkError, StageError,
     TrackId, TrackKey,
 };
@@ -18,9 +18,7 @@ use passerby_types::{
 /// Everybody is person 1.
 struct One;
 impl Identify for One {
-    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) -> Vec<Identity> {
-        sightings.iter().map(|s| self.identity(s.track)).collect()
-    }
+    fn identify(&mut self, _: &[Sighting], _: &[TrackKey]) {}
     fn identity(&self, _: TrackKey) -> Identity {
         Identity::Person { id: PersonId(1), similarity: 1.0 }
     }
@@ -68,7 +66,7 @@ fn stages(detector: ScriptedDetector, tracker: ByOrder) -> (Stages, Arc<AtomicU6
     let ended = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&ended);
     let stages = Stages::new(move || Ok(Box::new(detector.clone())), move || Ok(Box::new(tracker.clone())))
-        .identifying(|| Ok(Box::new(FixedEmbedder)), || Ok(Box::new(One)))
+        .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(One)))
         .classifying(
             || Ok(Box::new(FixedClassifier::default())),
             move || Ok(Box::new(Last(Arc::clone(&count)))),
@@ -138,7 +136,7 @@ fn small_faces_are_unidentified_and_cost_nothing() {
     /// Knows nobody.
     struct Nobody;
     impl Identify for Nobody {
-        fn identify(&mut self, _: &[Sighting], _: &[TrackKey]) -> Vec<Identity> {
+        fn identify(&mut self, _: &[Sighting], _: &[TrackKey]) {
             panic!("nobody is asked for")
         }
         fn identity(&self, _: TrackKey) -> Identity {
@@ -147,7 +145,7 @@ fn small_faces_are_unidentified_and_cost_nothing() {
         fn end(&mut self, _: TrackKey) {}
     }
     let stages = Stages::new(move || Ok(Box::new(detector.clone())), || Ok(Box::new(ByOrder::default())))
-        .identifying(|| Ok(Box::new(FixedEmbedder)), || Ok(Box::new(Nobody)));
+        .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(Nobody)));
     let (report, seen) = run(stages, FlowSettings::default(), pictures(9));
     assert!(report.failures.is_empty());
     assert!(
@@ -211,15 +209,15 @@ fn a_face_that_two_stages_want_is_cut_out_once() {
         }
     }
     impl Embedder for Shown {
-        fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+        fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
             self.keep(0, chips);
-            FixedEmbedder.embed(chips)
+            FixedEmbedder::default().embed(chips, out)
         }
     }
     impl Classifier for Shown {
-        fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
+        fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError> {
             self.keep(1, chips);
-            FixedClassifier::default().classify(chips)
+            FixedClassifier::default().classify(chips, out)
         }
     }
     let (ok, count) = stages(detector(), ByOrder::default());
@@ -263,40 +261,62 @@ fn a_change_of_size_starts_the_tracks_anew() {
 }
 
 #[test]
-fn a_stage_that_breaks_its_contract_is_told_so() {
-    /// Gives nothing for anything.
-    struct Short;
-    impl passerby_types::Detector for Short {
-        fn detect(&mut self, _: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
-            Ok(vec![])
+fn a_stage_that_writes_nothing_leaks_nothing_of_another_frame_and_a_dead_one_is_asked_once() {
+    /// Answers its first call, and leaves everything as it is at later ones, against the contract.
+    #[derive(Default)]
+    struct Once(bool);
+    impl Detector for Once {
+        fn detect(&mut self, _: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+            if !std::mem::replace(&mut self.0, true) {
+                faces.iter_mut().for_each(|list| list.push(face(20.0, 40.0)));
+            }
+            Ok(())
         }
     }
-    impl Embedder for Short {
-        fn embed(&mut self, _: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
-            Ok(vec![])
+    impl Embedder for Once {
+        fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
+            if std::mem::replace(&mut self.0, true) {
+                return Ok(());
+            }
+            FixedEmbedder::default().embed(chips, out)
         }
     }
     /// Stops for good.
     struct Dead;
     impl Classifier for Dead {
-        fn classify(&mut self, _: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
+        fn classify(&mut self, _: &[FaceChip], _: &mut [Option<Attributes>]) -> Result<(), StageError> {
             Err(StageError::fatal("classify", "no weights"))
         }
     }
-    let (ok, _) = stages(detector(), ByOrder::default());
-    let (report, seen) = run(ok.with_detector(|| Ok(Box::new(Short))), FlowSettings::default(), pictures(2));
-    assert_eq!((seen.len(), report.failures["detect"]), (0, 2));
-    assert!(report.notes[0].contains("0 answers for a batch of 1"));
-
-    // Later stages cost the frame their answers, not the frame; a dead one is asked once.
     let (ok, count) = stages(detector(), ByOrder::default());
     let broken = ok
-        .identifying(|| Ok(Box::new(Short)), || Ok(Box::new(One)))
+        .identifying(|| Ok(Box::new(Once::default())), || Ok(Box::new(One)))
         .classifying(|| Ok(Box::new(Dead)), move || Ok(Box::new(Last(Arc::clone(&count)))));
-    let (report, seen) =
-        run(broken, FlowSettings { embed: Policy::ALWAYS, ..Default::default() }, pictures(4));
-    assert_eq!((seen.len(), report.failures["embed"], report.failures["classify"]), (4, 4, 1));
-    assert!(seen.iter().all(|o| o.faces[0].embedding.is_none() && o.faces[0].attributes.is_none()));
+    let blind = broken.clone().with_detector(|| Ok(Box::new(Once::default())));
+    let settings = FlowSettings { embed: Policy::ALWAYS, ..Default::default() };
+    for (stages, faces) in [(broken, 4), (blind, 1)] {
+        let (report, by_flow) = run(stages.clone(), settings, pictures(4));
+        assert_eq!((report.failures.len(), report.failures["classify"]), (1, 1));
+        let settings = PipelineSettings {
+            flow: settings,
+            detectors: 1,
+            embedders: 1,
+            classifiers: 1,
+            ..PipelineSettings::default()
+        };
+        let kept = Arc::new(Mutex::new(Kept::default()));
+        Pipeline::new(stages, settings, Arc::new(SimulatedClock::new()))
+            .camera(CameraId(3), ScriptedSource::new(pictures(4)))
+            .sink(Arc::clone(&kept))
+            .run()
+            .unwrap();
+        for seen in [by_flow, std::mem::take(&mut kept.lock().unwrap().0)] {
+            let found: Vec<_> = seen.iter().flat_map(|o| &o.faces).filter(|f| f.face.is_some()).collect();
+            assert_eq!((seen.len(), found.len()), (4, faces));
+            assert_eq!(found.iter().filter(|face| face.embedding.is_some()).count(), 1);
+            assert!(found.iter().all(|face| face.attributes.is_none()));
+        }
+    }
 }
 
 #[test]

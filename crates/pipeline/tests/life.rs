@@ -236,10 +236,10 @@ fn a_start_that_fails_leaves_nothing_behind() {
     let tracker = || stages(|_| {}).with_tracker(fails);
     let plain = || Stages::new(|| Ok(Box::new(OneFace(|_: &_| {}))), || Ok(Box::new(ByOrder::default())));
     let embedder = || plain().identifying(fails, || Ok(Box::new(Apart::default())));
-    let identify = || plain().identifying(|| Ok(Box::new(FixedEmbedder)), fails);
+    let identify = || plain().identifying(|| Ok(Box::new(FixedEmbedder::default())), fails);
     let classifier = || {
         plain()
-            .identifying(|| Ok(Box::new(FixedEmbedder)), || Ok(Box::new(Apart::default())))
+            .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(Apart::default())))
             .classifying(fails, || Ok(Box::new(Last)))
     };
     let fuse = || plain().classifying(|| Ok(Box::new(FixedClassifier::default())), fails);

@@ -19,13 +19,12 @@ use passerby_types::{
 #[derive(Default)]
 struct InOrder(Vec<TrackKey>);
 impl Identify for InOrder {
-    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) -> Vec<Identity> {
+    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) {
         for sighting in sightings {
             if !self.0.contains(&sighting.track) {
                 self.0.push(sighting.track);
             }
         }
-        sightings.iter().map(|s| self.identity(s.track)).collect()
     }
     fn identity(&self, track: TrackKey) -> Identity {
         let place = self.0.iter().position(|t| *t == track);
@@ -64,21 +63,21 @@ impl<S> Delayed<S> {
     }
 }
 impl<S: Detector> Detector for Delayed<S> {
-    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
         self.wait();
-        self.0.detect(frames)
+        self.0.detect(frames, faces)
     }
 }
 impl<S: Embedder> Embedder for Delayed<S> {
-    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+    fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
         self.wait();
-        self.0.embed(chips)
+        self.0.embed(chips, out)
     }
 }
 impl<S: Classifier> Classifier for Delayed<S> {
-    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
+    fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError> {
         self.wait();
-        self.0.classify(chips)
+        self.0.classify(chips, out)
     }
 }
 
@@ -117,7 +116,7 @@ fn stages(seed: Option<u64>) -> Stages {
     let other = Arc::clone(&state);
     stages
         .identifying(
-            move || Ok(Box::new(Delayed(FixedEmbedder, Arc::clone(&state)))),
+            move || Ok(Box::new(Delayed(FixedEmbedder::default(), Arc::clone(&state)))),
             || Ok(Box::new(InOrder::default())),
         )
         .classifying(

@@ -112,22 +112,29 @@ fn a_file_is_read_no_further_than_there_is_room_and_nothing_is_dropped() {
 /// One face, and from the second frame on two more, in frames of which each face is known by its place.
 struct Three;
 impl Detector for Three {
-    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
         let face = |i: u32| {
             let bbox = BBox::from_xywh(1.0, 1.0, 31.0 + 10.0 * i as f32, 31.0 + 10.0 * i as f32);
             Face::new(bbox, 0.9).with_landmarks(passerby_testkit::suite::frontal(bbox))
         };
-        Ok(frames.iter().map(|f| (0..if f.meta.seq == 0 { 1 } else { 3 }).map(face).collect()).collect())
+        for (frame, list) in frames.iter().zip(faces) {
+            list.clear();
+            list.extend((0..if frame.meta.seq == 0 { 1 } else { 3 }).map(face));
+        }
+        Ok(())
     }
 }
 
 /// Waits until the latch opens; its embeddings tell how wide the chip was.
 struct Slow(Latch, Arc<AtomicU64>);
 impl Embedder for Slow {
-    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+    fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
         self.1.fetch_add(1, Ordering::Relaxed);
         self.0.wait();
-        Ok(chips.iter().map(|chip| Embedding::new(vec![chip.face.size(), 1.0]).ok()).collect())
+        for (chip, out) in chips.iter().zip(out) {
+            *out = Embedding::new(vec![chip.face.size(), 1.0]).ok();
+        }
+        Ok(())
     }
 }
 

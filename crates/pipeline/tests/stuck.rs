@@ -38,27 +38,27 @@ impl Trap {
 struct Trapped<S>(S, Trap);
 
 impl<S: Tracker> Tracker for Trapped<S> {
-    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
+    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate) {
         self.1.pass(meta.camera, meta.seq >= 10);
-        self.0.update(meta, faces)
+        self.0.update(meta, faces, out);
     }
 }
 impl<S: Embedder> Embedder for Trapped<S> {
-    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
+    fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
         chips.iter().for_each(|chip| self.1.pass(chip.meta.camera, true));
-        self.0.embed(chips)
+        self.0.embed(chips, out)
     }
 }
 impl<S: Classifier> Classifier for Trapped<S> {
-    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
+    fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError> {
         chips.iter().for_each(|chip| self.1.pass(chip.meta.camera, true));
-        self.0.classify(chips)
+        self.0.classify(chips, out)
     }
 }
 impl<S: Identify> Identify for Trapped<S> {
-    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) -> Vec<Identity> {
+    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) {
         sightings.iter().for_each(|s| self.1.pass(s.track.camera, true));
-        self.0.identify(sightings, visible)
+        self.0.identify(sightings, visible);
     }
     fn identity(&self, track: TrackKey) -> Identity {
         self.0.identity(track)
@@ -108,7 +108,7 @@ fn stages(stage: &str, trap: &Trap) -> Stages {
         move || Ok(Box::new(Trapped(ByOrder::default(), track.clone()))),
     )
     .identifying(
-        move || Ok(Box::new(Trapped(FixedEmbedder, embed.clone()))),
+        move || Ok(Box::new(Trapped(FixedEmbedder::default(), embed.clone()))),
         move || Ok(Box::new(Trapped(Apart::default(), identify.clone()))),
     )
     .classifying(

@@ -7,8 +7,8 @@ use passerby_types::{PersonId, TrackKey};
 use crate::Gallery;
 use crate::views::{Group, Views};
 
-/// The tracks of one frame.
-type Keys = BTreeSet<TrackKey>;
+/// Tracks of one frame, each once, in order.
+type Keys = [TrackKey];
 
 impl Gallery {
     /// Decides what the `fresh` tracks, the ones with a new view, say about themselves. `frame` names all tracks of
@@ -28,14 +28,13 @@ impl Gallery {
 
     /// Of the tracks of one frame that hold the same person, the nearest keeps it.
     fn separate(&mut self, frame: &Keys) {
-        let mut holders: Vec<(PersonId, f32, TrackKey)> = frame
-            .iter()
-            .filter_map(|&key| {
-                let held = self.tracks.get(key)?.held?;
-                Some((held.person, held.similarity, key))
-            })
-            .collect();
-        holders.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+        let mut holders = std::mem::take(&mut self.holders);
+        holders.clear();
+        holders.extend(frame.iter().filter_map(|&key| {
+            let held = self.tracks.get(key)?.held?;
+            Some((held.person, held.similarity, key))
+        }));
+        holders.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
         for pair in holders.windows(2) {
             if pair[0].0 == pair[1].0 {
                 self.release(pair[1].2);
@@ -45,6 +44,7 @@ impl Gallery {
                 }
             }
         }
+        self.holders = holders;
     }
 
     /// A track is none of the persons that were seen beside it.
@@ -149,11 +149,14 @@ impl Gallery {
             let Some(live) = self.tracks.get(key).filter(|t| t.held.is_none()) else {
                 continue;
             };
-            let Some(group) = live.views.group(&self.policy) else { continue };
-            let floor = if group.views.len() > 1 { self.policy.same } else { self.policy.sure };
-            let found = self.index.search(&group.mean, floor);
+            let Some((mean, count)) = live.views.mean(&self.policy) else { continue };
+            let floor = if count > 1 { self.policy.same } else { self.policy.sure };
+            let found = self.index.search(&mean, floor);
             let free = found.into_iter().filter(|(person, _)| !live.barred.contains(person));
             pairs.extend(free.map(|(person, cosine)| (cosine, key, person)));
+        }
+        if pairs.is_empty() {
+            return;
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
         let mut taken: BTreeSet<PersonId> = frame.iter().filter_map(|&key| self.tracks.person(key)).collect();
@@ -169,14 +172,12 @@ impl Gallery {
         let Some(live) = self.tracks.get(key).filter(|t| t.held.is_none()) else {
             return;
         };
-        let Some(group) = live.views.group(&self.policy).filter(|g| g.views.len() >= self.policy.founding)
-        else {
-            return;
-        };
+        let group = live.views.mean(&self.policy).filter(|(_, count)| *count >= self.policy.founding);
+        let Some((mean, _)) = group else { return };
         let first = live.first;
-        let waits = self.index.search(&group.mean, self.policy.same).iter().any(|(person, _)| {
-            let holder = self.holder(*person, frame, key);
-            !live.barred.contains(person) && holder.is_some_and(|other| !self.firm(other, first))
+        let waits = self.index.near(&mean, self.policy.same).any(|(person, _)| {
+            let holder = self.holder(person, frame, key);
+            !live.barred.contains(&person) && holder.is_some_and(|other| !self.firm(other, first))
         });
         if !waits {
             self.found(key);
@@ -192,13 +193,13 @@ impl Gallery {
         if self.persons.get(&young).is_none_or(|p| p.founder != Some(key)) {
             return;
         }
-        let Some(group) = live.views.group(&self.policy).filter(|g| g.views.len() >= self.policy.founding)
-        else {
-            return;
-        };
-        let older = self.index.search(&group.mean, self.policy.sure).into_iter().find(|(person, _)| {
+        let group = live.views.mean(&self.policy).filter(|(_, count)| *count >= self.policy.founding);
+        let Some((mean, _)) = group else { return };
+        let near = self.index.near(&mean, self.policy.sure).filter(|(person, _)| {
             *person < young && !live.barred.contains(person) && self.holder(*person, frame, key).is_none()
         });
+        // The nearest; of equals the older.
+        let older = near.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
         let Some((older, cosine)) = older else { return };
         self.index.merge(young, older, &self.policy);
         let gone = self.persons.remove(&young);

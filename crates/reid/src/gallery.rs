@@ -56,6 +56,9 @@ pub struct Gallery {
     pub(crate) persons: BTreeMap<PersonId, Person>,
     pub(crate) tracks: Tracks,
     last_id: u64,
+    /// The tracks of a frame, those of them with a new view, and who they are, to be written over.
+    keys: (Vec<TrackKey>, Vec<TrackKey>),
+    pub(crate) holders: Vec<(PersonId, f32, TrackKey)>,
 }
 
 /// What is known of a person besides the templates.
@@ -98,6 +101,8 @@ impl Gallery {
             persons: BTreeMap::new(),
             tracks: Tracks::default(),
             last_id: 0,
+            keys: (Vec::new(), Vec::new()),
+            holders: Vec::new(),
         }
     }
 
@@ -145,7 +150,7 @@ impl Gallery {
             return true;
         };
         let probe = &view.embedding;
-        let so_far = live.views.group(policy).map(|g| g.mean.cosine(probe));
+        let so_far = live.views.mean(policy).map(|(mean, _)| mean.cosine(probe));
         let known = self.index.nearest(held.person, probe, None);
         let own = so_far.unwrap_or(-1.0).max(known.unwrap_or(-1.0));
         if own >= policy.same {
@@ -154,8 +159,8 @@ impl Gallery {
             self.confirm(sighting.track, &view);
             return true;
         }
-        let nearer = |(person, cosine): &(PersonId, f32)| *person != held.person && *cosine >= own + NEARER;
-        if own < policy.differ || self.index.search(probe, policy.sure).iter().any(nearer) {
+        let nearer = |(person, cosine): (PersonId, f32)| person != held.person && cosine >= own + NEARER;
+        if own < policy.differ || self.index.near(probe, policy.sure).any(nearer) {
             live.object(view, policy);
             return true;
         }
@@ -166,18 +171,18 @@ impl Gallery {
     fn confirm(&mut self, key: TrackKey, view: &View) {
         let policy = &self.policy;
         let Some(live) = self.tracks.get_mut(key) else { return };
-        let (Some(held), Some(group)) = (&mut live.held, live.views.group(policy)) else {
+        let (Some(held), Some((mean, _))) = (&mut live.held, live.views.mean(policy)) else {
             return;
         };
         if !held.founded {
-            let others = self.index.nearest(held.person, &group.mean, Some(key));
+            let others = self.index.nearest(held.person, &mean, Some(key));
             held.similarity = others.unwrap_or(held.similarity);
         }
         let begins = !held.teaches && held.similarity >= policy.sure;
         held.teaches |= begins;
         if held.teaches {
-            let lessons = if begins { group.views.as_slice() } else { std::slice::from_ref(view) };
-            for lesson in lessons {
+            let all = if begins { live.views.group(policy) } else { None };
+            for lesson in all.as_ref().map_or(std::slice::from_ref(view), |group| group.views.as_slice()) {
                 self.index.learn(held.person, key, lesson, policy);
             }
         }
@@ -244,17 +249,18 @@ impl Gallery {
 }
 
 impl Identify for Gallery {
-    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) -> Vec<Identity> {
-        let mut frame: BTreeSet<TrackKey> = visible.iter().copied().collect();
-        frame.extend(sightings.iter().map(|s| s.track));
-        let mut fresh = BTreeSet::new();
-        for sighting in sightings {
-            if self.take(sighting) {
-                fresh.insert(sighting.track);
-            }
+    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) {
+        let (mut frame, mut fresh) = std::mem::take(&mut self.keys);
+        frame.clear();
+        frame.extend(visible.iter().copied().chain(sightings.iter().map(|s| s.track)));
+        fresh.clear();
+        fresh.extend(sightings.iter().filter(|s| self.take(s)).map(|s| s.track));
+        for keys in [&mut frame, &mut fresh] {
+            keys.sort_unstable();
+            keys.dedup();
         }
         self.decide(&frame, &fresh);
-        sightings.iter().map(|s| self.tracks.identity(s.track)).collect()
+        self.keys = (frame, fresh);
     }
 
     fn identity(&self, track: TrackKey) -> Identity {

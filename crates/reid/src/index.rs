@@ -49,17 +49,17 @@ impl Index {
     /// Every person of whom a template lies at `floor` or above, with the nearest one's cosine, nearest person first,
     /// of equals the older.
     pub(crate) fn search(&self, probe: &Embedding, floor: f32) -> Vec<(PersonId, f32)> {
-        let mut found = BTreeMap::new();
-        for (row, template) in self.each(probe) {
-            let cosine = dot(probe.as_slice(), row);
-            if cosine >= floor {
-                let best = found.entry(template.person).or_insert(cosine);
-                *best = cosine.max(*best);
-            }
-        }
-        let mut found: Vec<_> = found.into_iter().collect();
-        found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let mut found: Vec<_> = self.near(probe, floor).collect();
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        found.dedup_by_key(|(person, _)| *person);
+        found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found
+    }
+
+    /// The person and the cosine of every template that lies at `floor` or above, in no order.
+    pub(crate) fn near(&self, probe: &Embedding, floor: f32) -> impl Iterator<Item = (PersonId, f32)> {
+        let cosines = self.each(probe).map(|(row, template)| (template.person, dot(probe.as_slice(), row)));
+        cosines.filter(move |(_, cosine)| *cosine >= floor)
     }
 
     /// The cosine to the person's nearest template, leaving out those that `without` taught; `None` where none is
@@ -84,7 +84,8 @@ impl Index {
         if !self.fits(&view.embedding) {
             return;
         }
-        let own = self.of.get(&person).cloned().unwrap_or_default();
+        let own = self.of.get(&person).map_or(&[][..], Vec::as_slice);
+        let full = own.len() >= policy.templates;
         let probe = view.embedding.as_slice();
         let near = own.iter().map(|&i| (i, dot(probe, self.row(i))));
         if let Some((i, cosine)) = near.max_by(|a, b| a.1.total_cmp(&b.1))
@@ -99,7 +100,7 @@ impl Index {
             return;
         }
         self.push(person, track, view);
-        if own.len() >= policy.templates {
+        if full {
             let surplus = self.surplus(person, view.captured, policy);
             surplus.into_iter().for_each(|i| self.remove(i));
         }

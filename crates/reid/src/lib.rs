@@ -27,8 +27,8 @@
 //!     gallery.identify(&[sighting.clone()], &[sighting.track]);
 //! }
 //! let elsewhere = look(1, 1, 500)?;
-//! let who = gallery.identify(&[elsewhere.clone()], &[elsewhere.track]);
-//! assert_eq!(who[0].person(), gallery.persons().next().map(|p| p.id));
+//! gallery.identify(&[elsewhere.clone()], &[elsewhere.track]);
+//! assert_eq!(gallery.identity(elsewhere.track).person(), gallery.persons().next().map(|p| p.id));
 //! # Ok(())
 //! # }
 //! ```

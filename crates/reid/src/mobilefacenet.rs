@@ -6,13 +6,17 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use passerby_inference::{Border, ChannelOrder, Model, Normalize, Session, warp};
-use passerby_types::{Embedder, Embedding, FaceChip, StageError};
+use passerby_types::{Embedder, Embedding, EmbeddingPool, FaceChip, StageError};
 
 use crate::{LoadError, SIDE, STAGE, picture_from_input};
 
 /// RGB, `(v - 127.5) / 128`: sirius-ai/MobileFaceNet_TF, `utils/data_process.py`.
 const NORMALIZE: Normalize =
     Normalize { mean: [127.5; 3], scale: [1.0 / 128.0; 3], order: ChannelOrder::Rgb };
+
+/// How many idle embeddings are kept, 768 bytes each: as many as may come back at once from a batch of the writer and from
+/// subscribers.
+const KEPT: usize = 512;
 
 /// Embeds faces with MobileFaceNet (S. Chen et al., 2018, arXiv 1804.07573): 192 numbers of unit length, and the
 /// cosine between two of them says how alike the faces are.
@@ -29,6 +33,7 @@ const NORMALIZE: Normalize =
 pub struct MobileFaceNet {
     model: Model,
     session: Session,
+    pool: EmbeddingPool,
 }
 
 impl MobileFaceNet {
@@ -89,7 +94,16 @@ impl MobileFaceNet {
                 expected: Self::LENGTH,
             });
         }
-        Ok(Self { model, session })
+        Ok(Self { model, session, pool: EmbeddingPool::new(KEPT) })
+    }
+
+    /// With embeddings that lie in this pool. A clone of it shares its memory: workers that share a pool need no more together
+    /// than one would, whoever of them is busy. Without this an instance has a pool of its own, which
+    /// keeps 512 idle ones.
+    #[must_use]
+    pub fn with_pool(mut self, pool: EmbeddingPool) -> Self {
+        self.pool = pool;
+        self
     }
 
     /// Samples a face into an input of the network, as [`MobileFaceNet`] says; false, and nothing done, where its landmarks
@@ -110,9 +124,8 @@ impl MobileFaceNet {
         }
         let answers = self.session.run_one();
         let answers = answers.map_err(|e| StageError::reset(STAGE, e).at(&chip.meta))?;
-        let values = answers.data(0).to_vec();
         // Numbers that are none come only from weights that are broken for this face.
-        let embedding = Embedding::new(values);
+        let embedding = Embedding::lend(&self.pool, answers.data(0));
         embedding.map(Some).map_err(|e| StageError::skip(STAGE, e).at(&chip.meta))
     }
 }
@@ -122,8 +135,11 @@ impl Embedder for MobileFaceNet {
     ///
     /// # Errors
     /// `Reset` where the network fails, `Skip` where its answer is not finite; both name the frame.
-    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
-        chips.iter().map(|chip| self.one(chip)).collect()
+    fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
+        for (chip, out) in chips.iter().zip(out) {
+            *out = self.one(chip)?;
+        }
+        Ok(())
     }
 }
 

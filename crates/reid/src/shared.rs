@@ -47,8 +47,8 @@ impl SharedGallery {
 }
 
 impl Identify for SharedGallery {
-    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) -> Vec<Identity> {
-        self.lock().identify(sightings, visible)
+    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) {
+        self.lock().identify(sightings, visible);
     }
 
     fn identity(&self, track: TrackKey) -> Identity {

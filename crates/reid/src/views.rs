@@ -71,6 +71,20 @@ impl Views {
     /// The largest group of views that agree with one of them; of two as large, the one of more quality. `None`
     /// where there is no view.
     pub(crate) fn group(&self, policy: &Policy) -> Option<Group> {
+        let views = self.agreeing(self.middle(policy)?, policy).map(|j| self.0[j].clone()).collect();
+        Some(Group { mean: self.mean(policy)?.0, views })
+    }
+
+    /// The direction of the quality-weighted mean of the largest group, and of how many views it is. `None` where there is
+    /// no view, or they cancel out.
+    pub(crate) fn mean(&self, policy: &Policy) -> Option<(Embedding, usize)> {
+        let middle = self.middle(policy)?;
+        let group = || self.agreeing(middle, policy).map(|j| &self.0[j]);
+        Some((Embedding::mean(group().map(|view| (&view.embedding, view.quality)))?, group().count()))
+    }
+
+    /// The view with which the largest group agrees.
+    fn middle(&self, policy: &Policy) -> Option<usize> {
         let size = |i: usize| {
             let (mut count, mut quality) = (0, 0.0);
             for j in self.agreeing(i, policy) {
@@ -79,13 +93,11 @@ impl Views {
             }
             (count, quality)
         };
-        let best = (0..self.0.len()).max_by(|&a, &b| {
+        (0..self.0.len()).max_by(|&a, &b| {
             let ((an, aq), (bn, bq)) = (size(a), size(b));
             // Of equals the first.
             an.cmp(&bn).then(aq.total_cmp(&bq)).then(b.cmp(&a))
-        })?;
-        let views: Vec<View> = self.agreeing(best, policy).map(|j| self.0[j].clone()).collect();
-        Some(Group { mean: mean(&views)?, views })
+        })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -113,17 +125,6 @@ impl From<Group> for Views {
     fn from(group: Group) -> Self {
         Self(group.views)
     }
-}
-
-/// The direction of the quality-weighted mean; `None` for no views, or views that cancel out.
-fn mean(views: &[View]) -> Option<Embedding> {
-    let mut sum = vec![0.0; views.first()?.embedding.as_slice().len()];
-    for view in views {
-        for (s, v) in sum.iter_mut().zip(view.embedding.as_slice()) {
-            *s += view.quality * v;
-        }
-    }
-    Embedding::new(sum).ok()
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use passerby_types::{
-    Age, Attributes, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta,
-    FrameSource, Image, Picture, PixelLayout, SourceError, SourceInfo, StageError, TrackId, TrackState,
-    TrackUpdate, TrackedFace, Tracker,
+    Age, Attributes, Classifier, Detector, Embedder, Embedding, EmbeddingPool, Face, FaceChip, Frame,
+    FrameMeta, FrameSource, Image, Picture, PixelLayout, SourceError, SourceInfo, StageError, TrackId,
+    TrackState, TrackUpdate, TrackedFace, Tracker,
 };
 
 use crate::fixtures::color_of;
@@ -86,9 +86,8 @@ pub struct ScriptedDetector {
 }
 
 impl Detector for ScriptedDetector {
-    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
-        let mut out = Vec::with_capacity(frames.len());
-        for frame in frames {
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+        for (frame, faces) in frames.iter().zip(faces) {
             let seq = frame.meta.seq;
             assert!(!self.panics.contains(&seq), "as the script says, at frame {seq}");
             if self.skips.contains(&seq) {
@@ -97,27 +96,34 @@ impl Detector for ScriptedDetector {
             if self.fatals.contains(&seq) {
                 return Err(StageError::fatal("detect", "as the script says").at(&frame.meta));
             }
-            out.push(self.faces.get(&seq).cloned().unwrap_or_default());
+            faces.clear();
+            faces.extend_from_slice(self.faces.get(&seq).map_or(&[], Vec::as_slice));
         }
-        Ok(out)
+        Ok(())
     }
 }
 
-/// An embedder whose embedding depends on the brightness of the face's middle pixel alone.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FixedEmbedder;
+/// An embedder whose embedding depends on the brightness of the face's middle pixel alone. Clones share their memory.
+#[derive(Clone, Debug)]
+pub struct FixedEmbedder {
+    pool: EmbeddingPool,
+}
+
+impl Default for FixedEmbedder {
+    fn default() -> Self {
+        Self { pool: EmbeddingPool::new(256) }
+    }
+}
 
 impl Embedder for FixedEmbedder {
-    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError> {
-        Ok(chips
-            .iter()
-            .map(|chip| {
-                chip.face.landmarks?;
-                let [r, ..] = chip.image.rgb_at(chip.image.width() / 2, chip.image.height() / 2);
-                let angle = f32::from(r) / 255.0 * std::f32::consts::PI;
-                Embedding::new(vec![angle.cos(), angle.sin()]).ok()
-            })
-            .collect())
+    fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
+        for (chip, out) in chips.iter().zip(out) {
+            let [r, ..] = chip.image.rgb_at(chip.image.width() / 2, chip.image.height() / 2);
+            let angle = f32::from(r) / 255.0 * std::f32::consts::PI;
+            let embedding = Embedding::lend(&self.pool, &[angle.cos(), angle.sin()]);
+            *out = chip.face.landmarks.and(embedding.ok());
+        }
+        Ok(())
     }
 }
 
@@ -132,8 +138,11 @@ impl Default for FixedClassifier {
 }
 
 impl Classifier for FixedClassifier {
-    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError> {
-        Ok(chips.iter().map(|chip| chip.face.landmarks.map(|_| self.0)).collect())
+    fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError> {
+        for (chip, out) in chips.iter().zip(out) {
+            *out = chip.face.landmarks.map(|_| self.0);
+        }
+        Ok(())
     }
 }
 
@@ -155,27 +164,25 @@ impl ByOrder {
 }
 
 impl Tracker for ByOrder {
-    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
+    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate) {
         assert!(!self.panics.contains(&meta.seq), "as the script says, at frame {}", meta.seq);
-        let Some(faces) = faces else {
-            self.live.iter_mut().for_each(|t| t.face = None);
-            return TrackUpdate { tracks: self.live.clone(), ended: vec![] };
-        };
-        let ended = self.live.split_off(faces.len().min(self.live.len())).iter().map(|t| t.track).collect();
-        for (i, face) in faces.iter().enumerate() {
-            if i == self.live.len() {
-                self.next += 1;
-                let track = TrackId(self.next);
-                self.live.push(TrackedFace {
-                    track,
-                    state: TrackState::Confirmed,
-                    bbox: face.bbox,
-                    face: None,
-                });
+        out.clear();
+        match faces {
+            None => self.live.iter_mut().for_each(|t| t.face = None),
+            Some(faces) => {
+                let kept = faces.len().min(self.live.len());
+                out.ended.extend(self.live.drain(kept..).map(|t| t.track));
+                for (i, face) in faces.iter().enumerate() {
+                    if i == self.live.len() {
+                        self.next += 1;
+                        let (track, state) = (TrackId(self.next), TrackState::Confirmed);
+                        self.live.push(TrackedFace { track, state, bbox: face.bbox, face: None });
+                    }
+                    self.live[i].bbox = face.bbox;
+                    self.live[i].face = Some(*face);
+                }
             }
-            self.live[i].bbox = face.bbox;
-            self.live[i].face = Some(*face);
         }
-        TrackUpdate { tracks: self.live.clone(), ended }
+        out.tracks.extend_from_slice(&self.live);
     }
 }

@@ -26,6 +26,10 @@ pub enum Fault {
     Ahead(Duration),
     /// Its picture's time alone is this much earlier, zero at least, against the contract of sources.
     Behind(Duration),
+    /// Its picture, and those of so many calls after it, are the one before, byte for byte.
+    Freeze(u64),
+    /// Its picture is noise.
+    Garbage,
     /// The source ends.
     End,
 }
@@ -95,7 +99,8 @@ struct Beat {
     start: Option<Duration>,
 }
 
-/// A camera of grey pictures, 320x240 in I420 at 25 a second, that goes wrong at the calls it was told.
+/// A camera of grey pictures, 320x240 in I420 at 25 a second, each a little darker or lighter than the one before, that
+/// goes wrong at the calls it was told.
 ///
 /// Call `n`, from 0, is due `n` times 40 ms after the first one, and its picture says so: the time of a picture is
 /// 40 ms times its call. Calls that fail count. It has `name` "faulty".
@@ -107,6 +112,8 @@ pub struct FaultySource {
     beat: Option<Beat>,
     shape: (PixelLayout, u32, u32),
     ahead: Duration,
+    /// Before this call pictures are those of the call at which it froze.
+    frozen: (u64, u64),
     calls: u64,
     end: u64,
 }
@@ -127,6 +134,7 @@ impl FaultySource {
             beat: None,
             shape: (PixelLayout::I420, 320, 240),
             ahead: Duration::ZERO,
+            frozen: (0, 0),
             calls: 0,
             end: calls,
         }
@@ -169,7 +177,7 @@ impl FrameSource for FaultySource {
                 (beat.sleep)(early);
             }
         }
-        let mut behind = Duration::ZERO;
+        let (mut behind, mut garbage) = (Duration::ZERO, false);
         match self.faults.get(&call) {
             None => {}
             Some(Fault::Block) => self.bar.pass(),
@@ -187,6 +195,8 @@ impl FrameSource for FaultySource {
             Some(&Fault::Shape(layout, width, height)) => self.shape = (layout, width, height),
             Some(&Fault::Ahead(by)) => self.ahead = self.ahead.saturating_add(by),
             Some(&Fault::Behind(by)) => behind = by,
+            Some(&Fault::Freeze(calls)) => self.frozen = (call.saturating_sub(1), call.saturating_add(calls)),
+            Some(Fault::Garbage) => garbage = true,
             Some(Fault::End) => {
                 self.end = 0;
                 return Ok(None);
@@ -195,8 +205,20 @@ impl FrameSource for FaultySource {
         let (layout, width, height) = self.shape;
         let mut image = Image::lend(&self.pool, layout, width, height, color_of(layout))
             .map_err(|e| SourceError::Malformed { input: input(), what: e.to_string() })?;
+        let look = if call <= self.frozen.1 { self.frozen.0.min(call) } else { call };
+        let grey = 118 + u8::try_from(look % 20).unwrap_or(0);
+        let mut noise = look.wrapping_mul(2) | 1;
         for plane in 0..layout.planes() {
-            (0..image.plane(plane).rows).for_each(|y| image.row_mut(plane, y).fill(128));
+            for y in 0..image.plane(plane).rows {
+                let row = image.row_mut(plane, y);
+                match garbage {
+                    false => row.fill(grey),
+                    true => row.iter_mut().for_each(|byte| {
+                        noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                        *byte = (noise >> 56) as u8;
+                    }),
+                }
+            }
         }
         pts = pts.saturating_add(self.ahead).saturating_sub(behind);
         Ok(Some(Picture::new(image, Some(pts))))

@@ -1,14 +1,13 @@
 //! Which track takes which detection: the pairs whose scores sum to the most.
 //!
-//! The solver is the crate `lapjv`: R. Jonker and A. Volgenant, "A shortest augmenting path algorithm for dense and
-//! sparse linear assignment problems", Computing 38, 1987.
-
-use lapjv::{Matrix, lapjv};
+//! Shortest augmenting paths, one for each row: J. Munkres, "Algorithms for the assignment and transportation problems",
+//! 1957, in the form of R. Jonker and A. Volgenant, "A shortest augmenting path algorithm for dense and sparse linear
+//! assignment problems", Computing 38, 1987, section 3, without its initialisation.
 
 use crate::pair::Pair;
 
-/// Scores are rounded to multiples of 1 / SCALE and the solver gets whole numbers: then every sum it makes is exact in
-/// an f64, and its tests for equal minima cannot miss, as they can with costs that round.
+/// Scores are rounded to multiples of 1 / SCALE, so that every sum of costs is exact. A sum over as many pairs as memory
+/// holds is far from the end of an i64.
 const SCALE: f64 = (1 << 24) as f64;
 
 /// Finds the matching with the greatest sum of scores. Keeps its buffers from call to call.
@@ -21,6 +20,7 @@ pub(crate) struct Assigner {
     rows: Vec<usize>,
     cols: Vec<usize>,
     chosen: Vec<(usize, usize)>,
+    paths: Paths,
 }
 
 impl Assigner {
@@ -78,23 +78,101 @@ impl Assigner {
             self.chosen.push((best.row, best.col));
             return;
         }
-        // Square, as the solver asks. A pair that was not given, and a row or column that is not there, costs 0: that
-        // is to stay alone.
-        let size = self.rows.len().max(self.cols.len());
-        let mut costs = Matrix::<f64>::zeros((size, size));
+        // No more rows than columns, as the paths ask.
+        let turned = self.rows.len() > self.cols.len();
+        let (short, long) = if turned { (&self.cols, &self.rows) } else { (&self.rows, &self.cols) };
+        self.paths.begin(short.len(), long.len());
         for (_, pair) in group {
-            if let (Ok(r), Ok(c)) = (self.rows.binary_search(&pair.row), self.cols.binary_search(&pair.col)) {
-                costs[(r, c)] = -(f64::from(pair.score) * SCALE).round();
+            let (a, b) = if turned { (pair.col, pair.row) } else { (pair.row, pair.col) };
+            if let (Ok(a), Ok(b)) = (short.binary_search(&a), long.binary_search(&b)) {
+                self.paths.costs[a * long.len() + b] = -(f64::from(pair.score) * SCALE).round() as i64;
             }
         }
-        let Ok((taken, _)) = lapjv(&costs) else {
-            // Not reached with a square matrix of finite numbers; these tracks then count as not found.
-            return;
-        };
-        for (r, (&row, &c)) in self.rows.iter().zip(&taken).enumerate() {
-            if costs[(r, c)] < 0.0 {
-                self.chosen.push((row, self.cols[c]));
+        for (a, b) in self.paths.solve() {
+            self.chosen.push(if turned { (long[b], short[a]) } else { (short[a], long[b]) });
+        }
+    }
+}
+
+/// The least sum of costs, none above 0, with every row at a column of its own. A pair that was not given costs 0: that is to
+/// stay alone.
+#[derive(Clone, Debug, Default)]
+struct Paths {
+    cols: usize,
+    /// Row by row.
+    costs: Vec<i64>,
+    /// What a row and a column cost beforehand: no pair costs less than both together, and a chosen one as much.
+    row_prices: Vec<i64>,
+    col_prices: Vec<i64>,
+    /// The row at each column. Behind the last column stands one where the row that looks for its place is.
+    row_at: Vec<Option<usize>>,
+    /// Of the paths that begin at that row: the least cost to each column, from which column, and whether it is settled.
+    least: Vec<i64>,
+    from: Vec<usize>,
+    settled: Vec<bool>,
+}
+
+impl Paths {
+    /// So many rows and columns, no fewer columns than rows, and no pair between them yet.
+    fn begin(&mut self, rows: usize, cols: usize) {
+        fn fill<T: Clone>(list: &mut Vec<T>, len: usize, value: T) {
+            list.clear();
+            list.resize(len, value);
+        }
+        self.cols = cols;
+        fill(&mut self.costs, rows * cols, 0);
+        fill(&mut self.row_prices, rows, 0);
+        fill(&mut self.col_prices, cols + 1, 0);
+        fill(&mut self.row_at, cols + 1, None);
+        fill(&mut self.least, cols, 0);
+        fill(&mut self.from, cols, 0);
+        fill(&mut self.settled, cols + 1, false);
+    }
+
+    /// The rows with their columns, but for those that stay alone.
+    fn solve(&mut self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.row_prices.len()).for_each(|row| self.place(row));
+        let Self { cols, costs, row_at, .. } = self;
+        let taken = row_at[..*cols].iter().enumerate().filter_map(|(col, row)| Some(((*row)?, col)));
+        taken.filter(|(row, col)| costs[row * *cols + col] < 0)
+    }
+
+    /// Finds a column for one more row, for which others may have to move on.
+    fn place(&mut self, row: usize) {
+        let mut at = self.cols;
+        self.row_at[at] = Some(row);
+        self.least.fill(i64::MAX);
+        self.settled.fill(false);
+        while let Some(row) = self.row_at[at] {
+            self.settled[at] = true;
+            let (mut step, mut next) = (i64::MAX, at);
+            for col in 0..self.cols {
+                if self.settled[col] {
+                    continue;
+                }
+                let cost = self.costs[row * self.cols + col] - self.row_prices[row] - self.col_prices[col];
+                if cost < self.least[col] {
+                    (self.least[col], self.from[col]) = (cost, at);
+                }
+                if self.least[col] < step {
+                    (step, next) = (self.least[col], col);
+                }
             }
+            for col in 0..=self.cols {
+                if self.settled[col] {
+                    self.row_at[col].into_iter().for_each(|row| self.row_prices[row] += step);
+                    self.col_prices[col] -= step;
+                } else {
+                    self.least[col] -= step;
+                }
+            }
+            at = next;
+        }
+        // Along the path each row takes the column to which it led.
+        while at != self.cols {
+            let before = self.from[at];
+            self.row_at[at] = self.row_at[before];
+            at = before;
         }
     }
 }

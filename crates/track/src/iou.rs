@@ -87,13 +87,13 @@ impl Iou {
 }
 
 impl Tracker for Iou {
-    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
+    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate) {
         let step = self.book.step(meta.seq);
         let max_age = self.settings.max_age;
-        let ended = begin_frame(&mut self.tracks, step, max_age);
+        begin_frame(&mut self.tracks, step, max_age, out);
         if let Some(faces) = faces {
             self.detected(faces);
         }
-        end_frame(&mut self.tracks, max_age, ended)
+        end_frame(&mut self.tracks, max_age, out);
     }
 }

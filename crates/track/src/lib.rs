@@ -5,9 +5,9 @@
 //!
 //! ```
 //! use passerby_track::Sort;
-//! use passerby_types::{BBox, CameraId, Face, FrameMeta, Timestamp, TrackState, Tracker};
+//! use passerby_types::{BBox, CameraId, Face, FrameMeta, Timestamp, TrackState, TrackUpdate, Tracker};
 //!
-//! let mut tracker = Sort::default();
+//! let (mut tracker, mut update) = (Sort::default(), TrackUpdate::default());
 //! for seq in 0..10 {
 //!     let meta = FrameMeta {
 //!         camera: CameraId(0),
@@ -18,7 +18,7 @@
 //!     };
 //!     // A face that walks to the right, looked for in every second frame.
 //!     let faces = [Face::new(BBox::from_xywh(100.0 + 8.0 * seq as f32, 50.0, 40.0, 52.0), 0.9)];
-//!     let update = tracker.update(&meta, (seq % 2 == 0).then_some(&faces));
+//!     tracker.update(&meta, (seq % 2 == 0).then_some(&faces), &mut update);
 //!     assert_eq!(update.tracks.len(), 1);
 //!     assert_eq!(update.tracks[0].track.0, 1);
 //!     assert_eq!(update.tracks[0].state == TrackState::Confirmed, seq >= 4);

@@ -98,28 +98,27 @@ pub(crate) struct Track<M> {
 }
 
 /// Begins a frame that is `step` frames on: nothing is detected in it yet, and tracks that it comes too late for end.
-/// Returns those.
-pub(crate) fn begin_frame<M>(tracks: &mut Vec<Track<M>>, step: u64, max_age: u32) -> Vec<TrackId> {
+/// Those are all that stands in `out` then.
+pub(crate) fn begin_frame<M>(tracks: &mut Vec<Track<M>>, step: u64, max_age: u32, out: &mut TrackUpdate) {
+    out.clear();
     for track in tracks.iter_mut() {
         track.face = None;
         track.life.pass(step);
     }
-    end_where(tracks, |life| life.expired(max_age))
+    end_where(tracks, |life| life.expired(max_age), &mut out.ended);
 }
 
-/// Ends a frame: tracks that were not detected in it or for too long end, besides those that `ended` before.
-pub(crate) fn end_frame<M>(tracks: &mut Vec<Track<M>>, max_age: u32, mut ended: Vec<TrackId>) -> TrackUpdate {
-    ended.append(&mut end_where(tracks, |life| life.over(max_age)));
-    ended.sort_unstable();
-    let tracks = tracks
-        .iter()
-        .map(|t| TrackedFace { track: t.life.id(), state: t.life.state(), bbox: t.bbox, face: t.face })
-        .collect();
-    TrackUpdate { tracks, ended }
+/// Ends a frame: tracks that were not detected in it or for too long end, besides those that ended before.
+pub(crate) fn end_frame<M>(tracks: &mut Vec<Track<M>>, max_age: u32, out: &mut TrackUpdate) {
+    end_where(tracks, |life| life.over(max_age), &mut out.ended);
+    out.ended.sort_unstable();
+    let seen =
+        |t: &Track<M>| TrackedFace { track: t.life.id(), state: t.life.state(), bbox: t.bbox, face: t.face };
+    out.tracks.extend(tracks.iter().map(seen));
 }
 
-fn end_where<M>(tracks: &mut Vec<Track<M>>, over: impl Fn(&Life) -> bool) -> Vec<TrackId> {
-    tracks.extract_if(.., |t| over(&t.life)).map(|t| t.life.id()).collect()
+fn end_where<M>(tracks: &mut Vec<Track<M>>, over: impl Fn(&Life) -> bool, ended: &mut Vec<TrackId>) {
+    ended.extend(tracks.extract_if(.., |t| over(&t.life)).map(|t| t.life.id()));
 }
 
 #[cfg(test)]

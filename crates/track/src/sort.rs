@@ -161,10 +161,10 @@ impl SortSettings {
 }
 
 impl Tracker for Sort {
-    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
+    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate) {
         let step = self.book.step(meta.seq);
         let max_age = self.settings.max_age;
-        let ended = begin_frame(&mut self.tracks, step, max_age);
+        begin_frame(&mut self.tracks, step, max_age, out);
         for track in &mut self.tracks {
             for _ in 0..step.min(MOST_STEPS) {
                 track.motion.predict();
@@ -174,7 +174,7 @@ impl Tracker for Sort {
         if let Some(faces) = faces {
             self.detected(faces);
         }
-        end_frame(&mut self.tracks, max_age, ended)
+        end_frame(&mut self.tracks, max_age, out);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use passerby_testkit::{meta, suite};
+use passerby_testkit::{meta, suite, track};
 use passerby_track::{Iou, Sort, SortSettings};
 use passerby_types::{BBox, Face, FrameMeta, TrackId, Tracker};
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn settings_out_of_range_do_no_harm() {
         let face = Face::new(BBox::from_xywh(10.0, 10.0, 20.0, 20.0), 0.9);
         for seq in [0, 1, 2, u64::MAX - 1, u64::MAX] {
             let meta = FrameMeta { seq, ..meta(0, 0) };
-            for tracked in tracker.update(&meta, Some(&[face, face])).tracks {
+            for tracked in track(&mut tracker, &meta, Some(&[face, face])).tracks {
                 assert!(tracked.bbox.x1.is_finite());
             }
         }
@@ -67,7 +67,7 @@ fn check(tracker: &mut dyn Tracker, frames: &[(u64, Option<Vec<Face>>)], max_age
     let mut detections = std::collections::VecDeque::new();
     for (step, faces) in frames {
         seq = seq.wrapping_add(*step);
-        let update = tracker.update(&meta(0, seq % (1 << 40)), faces.as_deref());
+        let update = track(tracker, &meta(0, seq % (1 << 40)), faces.as_deref());
         assert!(update.tracks.windows(2).all(|w| w[0].track < w[1].track));
         assert!(update.ended.windows(2).all(|w| w[0] < w[1]));
         let now: BTreeSet<TrackId> = update.tracks.iter().map(|t| t.track).collect();
@@ -113,7 +113,7 @@ proptest! {
         let (mut a, mut b) = (Sort::default(), Sort::default());
         for (seq, (_, faces)) in frames.iter().enumerate() {
             let meta = meta(0, seq as u64);
-            let (x, y) = (a.update(&meta, faces.as_deref()), b.update(&meta, faces.as_deref()));
+            let (x, y) = (track(&mut a, &meta, faces.as_deref()), track(&mut b, &meta, faces.as_deref()));
             // By their text: a face's score may be NaN.
             prop_assert_eq!(format!("{x:?}"), format!("{y:?}"));
         }

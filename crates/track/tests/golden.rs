@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use passerby_testkit::{meta, shared};
+use passerby_testkit::{meta, shared, track};
 use passerby_track::{Iou, Sort};
 use passerby_types::{BBox, Face, TrackState, TrackUpdate, Tracker};
 
@@ -26,7 +26,7 @@ fn follow(tracker: &mut dyn Tracker, frames: &BTreeMap<u64, Vec<Face>>) -> Vec<T
     (1..=last)
         .map(|frame| {
             let faces = frames.get(&frame).map_or(&[][..], Vec::as_slice);
-            tracker.update(&meta(0, frame - 1), Some(faces))
+            track(tracker, &meta(0, frame - 1), Some(faces))
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! What the trackers do in scenes made up for it.
 
-use passerby_testkit::meta;
+use passerby_testkit::{meta, track};
 use passerby_track::{Iou, IouSettings, Sort, SortSettings};
 use passerby_types::TrackState::{Confirmed, Lost, Tentative};
 use passerby_types::{BBox, Face, FrameMeta, TrackState, Tracker};
@@ -15,7 +15,7 @@ fn weak(x: f32, y: f32) -> Face {
 
 /// The states of the live tracks, by id, and the ids that ended.
 fn states(tracker: &mut dyn Tracker, seq: u64, faces: Option<&[Face]>) -> (Vec<(u64, TrackState)>, Vec<u64>) {
-    let update = tracker.update(&FrameMeta { seq, ..meta(0, 0) }, faces);
+    let update = track(tracker, &FrameMeta { seq, ..meta(0, 0) }, faces);
     let tracks = update.tracks.iter().map(|t| (t.track.0, t.state)).collect();
     (tracks, update.ended.iter().map(|t| t.0).collect())
 }
@@ -32,7 +32,7 @@ fn sort_keeps_the_ids_of_walkers_who_cross_and_hide_each_other() {
             apart if apart > 10.0 => vec![face(left, 104.0)],
             _ => vec![],
         };
-        let update = tracker.update(&meta(0, seq), Some(&faces));
+        let update = track(&mut tracker, &meta(0, seq), Some(&faces));
         if seq >= 2 {
             assert_eq!(update.tracks.len(), 2, "frame {seq}");
             for (tracked, x) in update.tracks.iter().zip([right, left]) {
@@ -47,7 +47,7 @@ fn sort_keeps_the_ids_of_walkers_who_cross_and_hide_each_other() {
 fn iou_follows_a_slow_walker_and_loses_a_fast_one() {
     let ids = |pace: f32, tracker: &mut dyn Tracker| {
         (0..20)
-            .flat_map(|seq| tracker.update(&meta(0, seq), Some(&[face(pace * seq as f32, 0.0)])).tracks)
+            .flat_map(|seq| track(tracker, &meta(0, seq), Some(&[face(pace * seq as f32, 0.0)])).tracks)
             .map(|t| t.track.0)
             .max()
     };
@@ -63,7 +63,7 @@ fn coasting_moves_the_tracks_on_and_misses_none() {
     for seq in 0..60 {
         let here = face(20.0 + 3.0 * seq as f32, 80.0);
         let detected = seq % 5 == 0;
-        let update = tracker.update(&meta(0, seq), detected.then_some(&[here]));
+        let update = track(&mut tracker, &meta(0, seq), detected.then_some(&[here]));
         assert_eq!(update.tracks.len(), 1);
         let tracked = update.tracks[0];
         assert_eq!(tracked.face, detected.then_some(here));
@@ -136,19 +136,19 @@ fn a_gap_counts_as_frames_coasted_over() {
     let trained = || {
         let mut tracker = Sort::default();
         for seq in 0..20 {
-            tracker.update(&meta(0, seq), Some(&[walk(seq)]));
+            track(&mut tracker, &meta(0, seq), Some(&[walk(seq)]));
         }
         tracker
     };
     // Ten frames lost: the walker is 55 pixels on, more than the width of a face, and is the same track.
-    let update = trained().update(&meta(0, 30), Some(&[walk(30)]));
+    let update = track(&mut trained(), &meta(0, 30), Some(&[walk(30)]));
     assert_eq!((update.tracks.len(), update.tracks[0].track.0), (1, 1));
     // The same as being told of every one of them.
     let mut told = trained();
     for seq in 20..30 {
-        told.update(&meta(0, seq), None);
+        track(&mut told, &meta(0, seq), None);
     }
-    assert_eq!(told.update(&meta(0, 30), Some(&[walk(30)])), update);
+    assert_eq!(track(&mut told, &meta(0, 30), Some(&[walk(30)])), update);
     // Thirty frames may be lost, and no more.
     assert_eq!(states(&mut trained(), 50, Some(&[walk(50)])).0, [(1, Confirmed)]);
     let late = states(&mut trained(), 51, Some(&[walk(51)]));
@@ -158,8 +158,8 @@ fn a_gap_counts_as_frames_coasted_over() {
     assert_eq!(late, (vec![(2, Tentative)], vec![1]));
     let still = Sort::new(SortSettings { max_age: u32::MAX, ..SortSettings::default() });
     let mut patient = still;
-    patient.update(&meta(0, 0), Some(&[walk(0)]));
-    let late = patient.update(&meta(0, u64::from(u32::MAX)), Some(&[walk(0)]));
+    track(&mut patient, &meta(0, 0), Some(&[walk(0)]));
+    let late = track(&mut patient, &meta(0, u64::from(u32::MAX)), Some(&[walk(0)]));
     assert_eq!((late.tracks.len(), late.tracks[0].track.0), (1, 1));
 }
 
@@ -171,7 +171,10 @@ fn a_frame_that_does_not_rise_is_the_next_one() {
         // 0 to 5 is a gap of four frames, which the even one is told of.
         let seq = seq as u64 + if seq >= 3 { 4 } else { 0 };
         let faces = [walk(seq)];
-        assert_eq!(odd.update(&meta(0, number), Some(&faces)), even.update(&meta(0, seq), Some(&faces)));
+        assert_eq!(
+            track(&mut odd, &meta(0, number), Some(&faces)),
+            track(&mut even, &meta(0, seq), Some(&faces))
+        );
     }
 }
 
@@ -180,13 +183,13 @@ fn weak_detections_carry_on_what_is_confirmed_and_start_nothing() {
     let mut tracker = Sort::default();
     assert_eq!(states(&mut tracker, 0, Some(&[weak(50.0, 50.0)])), (vec![], vec![]));
     for seq in 1..4 {
-        tracker.update(&meta(0, seq), Some(&[face(50.0, 50.0)]));
+        track(&mut tracker, &meta(0, seq), Some(&[face(50.0, 50.0)]));
     }
     let both = [weak(50.0, 50.0), weak(300.0, 50.0)];
     assert_eq!(states(&mut tracker, 4, Some(&both)), (vec![(1, Confirmed)], vec![]));
     // A strong one goes before a weak one that fits better.
     let both = [weak(50.0, 50.0), face(56.0, 50.0)];
-    let update = tracker.update(&meta(0, 5), Some(&both));
+    let update = track(&mut tracker, &meta(0, 5), Some(&both));
     assert_eq!(update.tracks[0].face, Some(both[1]));
 }
 
@@ -194,12 +197,12 @@ fn weak_detections_carry_on_what_is_confirmed_and_start_nothing() {
 fn a_second_box_on_a_face_does_not_take_it_away() {
     let mut tracker = Sort::default();
     for seq in 0..5 {
-        tracker.update(&meta(0, seq), Some(&[face(50.0, 50.0)]));
+        track(&mut tracker, &meta(0, seq), Some(&[face(50.0, 50.0)]));
     }
     let doubled = [face(50.0, 50.0), face(64.0, 50.0)];
     assert_eq!(states(&mut tracker, 5, Some(&doubled)).0, [(1, Confirmed), (2, Tentative)]);
     // The next box fits the tentative track better.
-    let update = tracker.update(&meta(0, 6), Some(&[face(62.0, 50.0)]));
+    let update = track(&mut tracker, &meta(0, 6), Some(&[face(62.0, 50.0)]));
     assert_eq!((update.tracks.len(), update.tracks[0].track.0), (1, 1));
     assert!(update.tracks[0].face.is_some());
 }
@@ -220,7 +223,7 @@ fn a_crowd_of_five_hundred_keeps_its_ids() {
     for tracker in trackers {
         for seq in 0..30 {
             let faces = crowd(seq);
-            let update = tracker.update(&meta(0, seq), Some(&faces));
+            let update = track(tracker, &meta(0, seq), Some(&faces));
             assert_eq!(update.tracks.len(), 500);
             assert!(update.ended.is_empty());
             for (i, tracked) in update.tracks.iter().enumerate() {
@@ -235,7 +238,7 @@ fn five_hundred_boxes_in_one_place_are_five_hundred_tracks() {
     let heap = vec![face(100.0, 100.0); 500];
     let mut tracker = Sort::default();
     for seq in 0..4 {
-        let update = tracker.update(&meta(0, seq), Some(&heap));
+        let update = track(&mut tracker, &meta(0, seq), Some(&heap));
         assert_eq!(update.tracks.len(), 500);
         assert_eq!(update.tracks.iter().filter(|t| t.face.is_some()).count(), 500);
     }

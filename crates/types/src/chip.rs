@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Face, Frame, FrameMeta, FramePool, Image, ImageError, Region};
+use crate::{Face, Frame, FrameMeta, FramePool, Image, ImageError, Region, Shelf};
 
 /// The part of a frame around one face, in the frame's own layout, and the face in the chip's pixels.
 ///
@@ -29,7 +29,7 @@ impl FaceChip {
     ///
     /// # Errors
     /// [`ImageError::Size`] where the face's box is empty or lies outside the picture: the face has no pixels.
-    pub fn cut(frame: &Frame, face: &Face, pool: &FramePool) -> Result<Self, ImageError> {
+    pub fn cut(frame: &Frame, face: &Face, pool: &ChipPool) -> Result<Self, ImageError> {
         let none = ImageError::Size { width: 0, height: 0 };
         if face.bbox.is_empty() {
             return Err(none);
@@ -46,9 +46,37 @@ impl FaceChip {
         if width == 0 || height == 0 {
             return Err(none);
         }
-        let (image, at) = frame.image.crop(Region { x, y, width, height }, pool)?;
+        let (image, at) = frame.image.crop(Region { x, y, width, height }, &pool.pixels)?;
         let face = face.shifted(-(at.x as f32), -(at.y as f32));
-        Ok(Self { meta: frame.meta, image: Arc::new(image), face })
+        Ok(Self { meta: frame.meta, image: pool.places.share(image), face })
+    }
+}
+
+/// What chips are made of, used again and again: their pixels come back when a chip is dropped, and the places by which
+/// they are shared where it is given to [`ChipPool::take_back`]. Then a steady stream of chips allocates nothing.
+#[derive(Debug)]
+pub struct ChipPool {
+    pixels: FramePool,
+    places: Shelf,
+}
+
+impl ChipPool {
+    /// A pool that keeps what at most `keep` idle chips are made of.
+    #[must_use]
+    pub fn new(keep: usize) -> Self {
+        Self { pixels: FramePool::new(keep), places: Shelf::new(keep) }
+    }
+
+    /// Takes a chip back. Where somebody has a clone of it, this only drops it.
+    pub fn take_back(&self, chip: FaceChip) {
+        self.places.take_back(chip.image);
+    }
+}
+
+impl Default for ChipPool {
+    /// A pool that keeps what eight chips are made of.
+    fn default() -> Self {
+        Self::new(8)
     }
 }
 
@@ -79,7 +107,7 @@ mod tests {
             wall: SystemTime::UNIX_EPOCH,
         };
         let frame = Frame { meta, image: Arc::new(image) };
-        let pool = FramePool::default();
+        let pool = ChipPool::default();
         let cut = |x1, y1, x2, y2| FaceChip::cut(&frame, &Face::new(BBox::new(x1, y1, x2, y2), 0.9), &pool);
 
         let chip = cut(100.0, 40.0, 120.0, 60.0).unwrap();
@@ -92,5 +120,12 @@ mod tests {
         assert!(cut(300.0, 300.0, 320.0, 320.0).is_err());
         assert!(cut(f32::NAN, 0.0, 1.0, 1.0).is_err());
         assert!(cut(0.0, 0.0, 1e30, 1e30).is_ok());
+
+        let place = Arc::as_ptr(&chip.image);
+        let clone = chip.clone();
+        pool.take_back(chip);
+        assert_eq!(clone.image.rgb_at(10, 10), frame.image.rgb_at(100, 40), "somebody has it still");
+        pool.take_back(clone);
+        assert_eq!(Arc::as_ptr(&cut(100.0, 40.0, 120.0, 60.0).unwrap().image), place);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{BBox, Landmarks};
+use crate::{BBox, Buffer, EmbeddingPool, Landmarks};
 
 /// One detection in one frame.
 #[derive(Clone, Copy, PartialEq)]
@@ -75,23 +75,54 @@ pub struct EmbeddingError;
 
 /// A face as a direction: a vector of unit length in which near means alike. Only embeddings of the same network
 /// compare. Never printed.
-#[derive(Clone, PartialEq)]
-pub struct Embedding(Box<[f32]>);
+#[derive(Clone)]
+pub struct Embedding(Buffer<f32>);
 
 impl Embedding {
     /// The direction of `values`, scaled to unit length.
     ///
     /// # Errors
     /// [`EmbeddingError`] for no values, all zero, or one that is not finite: treat the face as not embedded.
-    pub fn new(mut values: Vec<f32>) -> Result<Self, EmbeddingError> {
+    pub fn new(values: Vec<f32>) -> Result<Self, EmbeddingError> {
+        Self::scaled(values.into())
+    }
+
+    /// The same of a copy of `values` in a buffer lent by `pool`, as are the copies that are made of it: an embedder that
+    /// keeps a pool allocates nothing for a steady stream of faces.
+    ///
+    /// # Errors
+    /// As for [`Embedding::new`].
+    pub fn lend(pool: &EmbeddingPool, values: &[f32]) -> Result<Self, EmbeddingError> {
+        let mut buffer = pool.take(values.len());
+        buffer.copy_from_slice(values);
+        Self::scaled(buffer)
+    }
+
+    /// The direction of the weighted sum of some embeddings of one length, in the pool of the first one; `None` where there
+    /// are none, or they cancel out.
+    #[must_use]
+    pub fn mean<'a>(weighted: impl IntoIterator<Item = (&'a Self, f32)>) -> Option<Self> {
+        let mut weighted = weighted.into_iter();
+        let (first, weight) = weighted.next()?;
+        let mut sum = first.0.clone();
+        sum.iter_mut().for_each(|s| *s *= weight);
+        for (embedding, weight) in weighted {
+            for (s, v) in sum.iter_mut().zip(embedding.as_slice()) {
+                *s += weight * v;
+            }
+        }
+        Self::scaled(sum).ok()
+    }
+
+    fn scaled(mut values: Buffer<f32>) -> Result<Self, EmbeddingError> {
         let norm = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
         if !(norm > 0.0 && norm.is_finite()) {
             return Err(EmbeddingError);
         }
-        for value in &mut values {
+        for value in values.iter_mut() {
             *value = (f64::from(*value) / norm) as f32;
         }
-        Ok(Self(values.into()))
+        Ok(Self(values))
     }
 
     /// The numbers; their squares sum to 1.
@@ -107,7 +138,14 @@ impl Embedding {
         if self.0.len() != other.0.len() {
             return -1.0;
         }
-        self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum()
+        self.0.iter().zip(&*other.0).map(|(a, b)| a * b).sum()
+    }
+}
+
+/// The numbers are the same.
+impl PartialEq for Embedding {
+    fn eq(&self, other: &Self) -> bool {
+        *self.0 == *other.0
     }
 }
 
@@ -172,7 +210,15 @@ mod tests {
         assert!((e.cosine(&e) - 1.0).abs() < 1e-6);
         assert_eq!(e.cosine(&Embedding::new(vec![1.0]).unwrap()), -1.0);
         assert_eq!(format!("{e:?}"), "Embedding(2 numbers)");
+        let pool = EmbeddingPool::default();
+        assert_eq!(Embedding::lend(&pool, &[3.0, 4.0]).unwrap().clone(), e);
+        let across = Embedding::new(vec![-4.0, 3.0]).unwrap();
+        let between = Embedding::new(vec![-0.28, 0.96]).unwrap();
+        assert!(Embedding::mean([(&e, 3.0), (&across, 4.0)]).unwrap().cosine(&between) > 1.0 - 1e-6);
+        assert_eq!(Embedding::mean([(&e, 0.5), (&e, -0.5)]), None);
+        assert_eq!(Embedding::mean([]), None);
         for broken in [vec![], vec![0.0; 3], vec![f32::NAN, 1.0], vec![f32::INFINITY]] {
+            assert_eq!(Embedding::lend(&pool, &broken), Err(EmbeddingError));
             assert_eq!(Embedding::new(broken), Err(EmbeddingError));
         }
     }

@@ -14,14 +14,13 @@
 //! struct Middle;
 //!
 //! impl Detector for Middle {
-//!     fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
-//!         Ok(frames
-//!             .iter()
-//!             .map(|frame| {
-//!                 let (w, h) = (frame.image.width() as f32, frame.image.height() as f32);
-//!                 vec![Face::new(BBox::new(w * 0.4, h * 0.4, w * 0.6, h * 0.6), 0.9)]
-//!             })
-//!             .collect())
+//!     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+//!         for (frame, faces) in frames.iter().zip(faces) {
+//!             let (w, h) = (frame.image.width() as f32, frame.image.height() as f32);
+//!             faces.clear();
+//!             faces.push(Face::new(BBox::new(w * 0.4, h * 0.4, w * 0.6, h * 0.6), 0.9));
+//!         }
+//!         Ok(())
 //!     }
 //! }
 //! ```
@@ -47,7 +46,7 @@ mod shelf;
 mod stage;
 mod track;
 
-pub use chip::FaceChip;
+pub use chip::{ChipPool, FaceChip};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use color::{ColorSpace, Matrix, Range};
 pub use error::{BoxError, ErrorClass, SinkError, SourceError, StageError};
@@ -59,7 +58,7 @@ pub use image::{Image, ImageError, PixelLayout, Plane, Region};
 pub use interrupt::Interrupt;
 pub use ledger::{DropReason, Ledger};
 pub use observation::{FrameKind, Observation, ObservedFace};
-pub use pool::{Buffer, FramePool, PoolStats};
+pub use pool::{Buffer, EmbeddingPool, FramePool, Pool, PoolStats};
 pub use shelf::Shelf;
 pub use stage::{
     Classifier, Detector, Embedder, FrameSource, Fuse, Identify, Sink, SourceInfo, StageFactory, Tracker,

@@ -33,7 +33,7 @@ pub struct ObservedFace {
 }
 
 /// What is known of one frame.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Observation {
     /// Which frame.
     pub meta: FrameMeta,
@@ -47,4 +47,18 @@ pub struct Observation {
     pub faces: Vec<ObservedFace>,
     /// The tracks that ended with this frame.
     pub ended: Vec<TrackId>,
+}
+
+impl Clone for Observation {
+    fn clone(&self) -> Self {
+        Self { faces: self.faces.clone(), ended: self.ended.clone(), ..*self }
+    }
+
+    /// Uses the memory of both lists again.
+    fn clone_from(&mut self, source: &Self) {
+        let Self { meta, width, height, kind, faces, ended } = source;
+        (self.meta, self.width, self.height, self.kind) = (*meta, *width, *height, *kind);
+        self.faces.clone_from(faces);
+        self.ended.clone_from(ended);
+    }
 }

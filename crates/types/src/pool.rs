@@ -1,4 +1,4 @@
-//! Buffers for pictures, used again and again.
+//! Buffers for pictures and embeddings, used again and again.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -9,11 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 ///
 /// A clone shares the same buffers. Dropping the pool while buffers are out is fine: they are then freed.
 #[derive(Clone, Debug)]
-pub struct FramePool {
-    shelf: Arc<Shelf>,
+pub struct Pool<T> {
+    shelf: Arc<Shelf<T>>,
 }
 
-/// What a [`FramePool`] has done so far.
+/// Buffers for the bytes of pictures.
+pub type FramePool = Pool<u8>;
+
+/// Buffers for the numbers of embeddings: see [`Embedding::lend`](crate::Embedding::lend).
+pub type EmbeddingPool = Pool<f32>;
+
+/// What a [`Pool`] has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStats {
     /// Buffers that had to be allocated or grown.
@@ -22,20 +28,20 @@ pub struct PoolStats {
     pub reused: u64,
 }
 
-struct Shelf {
-    idle: Mutex<Vec<Vec<u8>>>,
+struct Shelf<T> {
+    idle: Mutex<Vec<Vec<T>>>,
     keep: usize,
     allocated: AtomicU64,
     reused: AtomicU64,
 }
 
-impl fmt::Debug for Shelf {
+impl<T> fmt::Debug for Shelf<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shelf").field("keep", &self.keep).finish_non_exhaustive()
     }
 }
 
-impl FramePool {
+impl<T: Copy + Default> Pool<T> {
     /// A pool that keeps at most `keep` idle buffers; what comes back beyond that is freed.
     #[must_use]
     pub fn new(keep: usize) -> Self {
@@ -48,18 +54,18 @@ impl FramePool {
         Self { shelf: Arc::new(shelf) }
     }
 
-    /// A buffer of `len` bytes. What stands in it is left over from its last use.
+    /// A buffer of `len` bytes or numbers. What stands in it is left over from its last use.
     #[must_use]
-    pub fn take(&self, len: usize) -> Buffer {
+    pub fn take(&self, len: usize) -> Buffer<T> {
         let idle = self.shelf.lock().pop();
         let counter = match &idle {
-            Some(bytes) if bytes.capacity() >= len => &self.shelf.reused,
+            Some(items) if items.capacity() >= len => &self.shelf.reused,
             _ => &self.shelf.allocated,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        let mut bytes = idle.unwrap_or_default();
-        bytes.resize(len, 0);
-        Buffer { bytes, home: Arc::downgrade(&self.shelf) }
+        let mut items = idle.unwrap_or_default();
+        items.resize(len, T::default());
+        Buffer { items, home: Arc::downgrade(&self.shelf) }
     }
 
     /// What the pool has done so far.
@@ -72,58 +78,68 @@ impl FramePool {
     }
 }
 
-impl Default for FramePool {
+impl<T: Copy + Default> Default for Pool<T> {
     /// A pool that keeps eight idle buffers: one camera's queue, the frames being worked on, and two to spare.
     fn default() -> Self {
         Self::new(8)
     }
 }
 
-impl Shelf {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+impl<T> Shelf<T> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<T>>> {
         // A panic while the lock is held leaves a valid list of buffers behind.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Bytes that go back to their [`FramePool`] when dropped, or are simply freed where they came from a `Vec`.
-pub struct Buffer {
-    bytes: Vec<u8>,
-    home: Weak<Shelf>,
+/// Bytes or numbers that go back to their [`Pool`] when dropped, or are simply freed where they came from a `Vec`.
+pub struct Buffer<T = u8> {
+    items: Vec<T>,
+    home: Weak<Shelf<T>>,
 }
 
-impl From<Vec<u8>> for Buffer {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, home: Weak::new() }
+impl<T> From<Vec<T>> for Buffer<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self { items, home: Weak::new() }
     }
 }
 
-impl Deref for Buffer {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        &self.bytes
+impl<T> Deref for Buffer<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.items
     }
 }
 
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+impl<T> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.items
     }
 }
 
-/// The length only: the bytes may be a face.
-impl fmt::Debug for Buffer {
+/// A copy in another buffer of the same pool.
+impl<T: Copy + Default> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        let Some(shelf) = self.home.upgrade() else { return self.items.clone().into() };
+        let mut copy = Pool { shelf }.take(self.items.len());
+        copy.copy_from_slice(&self.items);
+        copy
+    }
+}
+
+/// The length only: it may be a face.
+impl<T> fmt::Debug for Buffer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Buffer({} bytes)", self.bytes.len())
+        write!(f, "Buffer({} bytes)", size_of_val(self.items.as_slice()))
     }
 }
 
-impl Drop for Buffer {
+impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
         if let Some(shelf) = self.home.upgrade() {
             let mut idle = shelf.lock();
             if idle.len() < shelf.keep {
-                idle.push(std::mem::take(&mut self.bytes));
+                idle.push(std::mem::take(&mut self.items));
             }
         }
     }
@@ -154,6 +170,19 @@ mod tests {
         assert_eq!(pool.shelf.lock().len(), 1);
         let late = pool.take(10);
         drop(pool);
-        assert_eq!(late.len(), 10);
+        assert_eq!(late.clone().len(), 10);
+    }
+
+    #[test]
+    fn a_copy_lies_in_the_same_pool() {
+        let pool = EmbeddingPool::new(2);
+        for n in 0..100u8 {
+            let mut first = pool.take(3);
+            first.fill(f32::from(n));
+            let copy = first.clone();
+            first.fill(-1.0);
+            assert_eq!(*copy, [f32::from(n); 3]);
+        }
+        assert_eq!((pool.stats().allocated, pool.stats().reused), (2, 198));
     }
 }

@@ -1,5 +1,9 @@
 //! The contracts of the stages. Batch first: `out[i]` belongs to `in[i]`, and an empty batch is fine.
 //!
+//! The caller lends what the answers are written to, and the same memory again for the next batch: a stage that keeps its
+//! own buffers allocates nothing in the steady state. What stands in it is left over from another batch, maybe of another
+//! camera, and none of it may be left after a call that went well. After an error it is not looked at.
+//!
 //! One instance works on one thread; a pool makes one instance a worker with a [`StageFactory`], and what is
 //! immutable (weights) is shared behind it.
 
@@ -64,52 +68,59 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
 /// Finds faces in single frames.
 pub trait Detector: Send {
-    /// The faces of each frame, best score first, in pixels of the upright picture. A frame without a face gets an
-    /// empty list. Frames may differ in size, layout and camera.
+    /// Writes the faces of `frames[i]` to `faces[i]`, best score first, in pixels of the upright picture. A frame without a
+    /// face gets an empty list. Frames may differ in size, layout and camera.
     ///
-    /// Implementers: hold no state from one frame to the next; a pool hands frames of all cameras to any instance.
+    /// There are as many lists as frames. Implementers: clear each list first, since there may be faces of another frame in
+    /// it. Hold no state from one frame to the next; a pool hands frames of all cameras to any instance.
     ///
     /// # Errors
     /// `Skip`: the frames of this batch are dropped and counted. `Reset`: they are, and the instance is rebuilt.
     /// `Fatal`: the cameras of this batch stop.
-    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError>;
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError>;
 }
 
 /// Follows faces through the frames of one camera.
 pub trait Tracker: Send {
     /// Takes the faces of the next frame, or `None` for a frame that was not detected on, over which the tracks
-    /// coast, and says where every live track is and which ended.
+    /// coast, and writes to `out` where every live track is and which ended.
+    ///
+    /// Implementers: clear `out` first, since there may be an earlier frame's tracks in it.
     ///
     /// `meta.seq` rises from call to call; a gap stands for that many frames without detection. A frame whose
     /// `seq` does not rise is handled as the one after the last.
-    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate;
+    fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate);
 }
 
 /// Turns faces into directions in which near means alike.
 pub trait Embedder: Send {
-    /// The embedding of each chip; `None` for a face that cannot be aligned (no landmarks, or landmarks that fit no
-    /// face).
+    /// Writes the embedding of `chips[i]` to `out[i]`; `None` for a face that cannot be aligned (no landmarks, or landmarks
+    /// that fit no face).
+    ///
+    /// There are as many places as chips. Implementers: write every one. [`Embedding::lend`] makes embeddings whose memory
+    /// comes back.
     ///
     /// # Errors
     /// `Skip`: these chips get no embedding now. `Reset`: the same, and the instance is rebuilt. `Fatal`: embedding
     /// stops for good.
-    fn embed(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Embedding>>, StageError>;
+    fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError>;
 }
 
 /// Estimates age and gender from single views.
 pub trait Classifier: Send {
-    /// The attributes of each chip; `None` for a face that cannot be aligned.
+    /// Writes the attributes of `chips[i]` to `out[i]`; `None` for a face that cannot be aligned. There are as many places as
+    /// chips. Implementers: write every one.
     ///
     /// # Errors
     /// As for [`Embedder::embed`].
-    fn classify(&mut self, chips: &[FaceChip]) -> Result<Vec<Option<Attributes>>, StageError>;
+    fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError>;
 }
 
 /// Says who a track is. One owner over all cameras.
 pub trait Identify: Send {
-    /// Who the track of each sighting is, now that it was seen so. All sightings are of one frame, at most one a
-    /// track. `visible` names every track in that frame: two of them are never the same person.
-    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) -> Vec<Identity>;
+    /// Takes what was seen in one frame, at most one sighting a track, and decides who their tracks are; ask
+    /// [`Identify::identity`] for it. `visible` names every track in that frame: two of them are never the same person.
+    fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]);
 
     /// Who a track is as far as is known. [`Identity::Pending`] for one never seen. May change between sightings,
     /// where persons are merged, say.

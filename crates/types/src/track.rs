@@ -61,3 +61,11 @@ pub struct TrackUpdate {
     /// The tracks that ended with this frame, by rising id. They never come back.
     pub ended: Vec<TrackId>,
 }
+
+impl TrackUpdate {
+    /// Empties both lists, which keep their memory.
+    pub fn clear(&mut self) {
+        self.tracks.clear();
+        self.ended.clear();
+    }
+}

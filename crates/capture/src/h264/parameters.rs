@@ -11,6 +11,10 @@ use super::{DecodeError, nal};
 /// The bytes of the largest set that is kept: what MP4 can hold.
 const MAX_SET: usize = 65_535;
 
+/// The slices that a picture may have. Cameras that cut them to fit network packets make 700 of a large key frame. A
+/// slice of ten bytes can make a decoder go over the whole picture, so that their number bounds a picture's time.
+const MAX_SLICES: u32 = 1024;
+
 /// The parameter sets seen so far.
 #[derive(Default)]
 pub(crate) struct Parameters {
@@ -45,6 +49,10 @@ pub(crate) struct Content {
     pub(crate) bidirectional: bool,
     /// A slice that begins a picture is there.
     pub(crate) picture: bool,
+    /// How many slices there are.
+    pub(crate) slices: u32,
+    /// They refer to several sequence parameter sets, of which a picture can have but one.
+    pub(crate) mixed: bool,
     /// Parameter sets are there.
     pub(crate) sets: bool,
     /// One of them at least is sound.
@@ -56,10 +64,12 @@ impl Parameters {
     /// which are for the next picture.
     ///
     /// # Errors
-    /// [`DecodeError::Damaged`] for a unit without a picture, or without the sets of its picture; those of [`check`].
+    /// [`DecodeError::Damaged`] for a unit without a picture, without the sets of its picture, or of more than one;
+    /// those of [`check`].
     pub(crate) fn admit(&mut self, data: &[u8], max_pixels: u64) -> Result<Option<Admitted>, DecodeError> {
         let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
-        let Content { sps, idr, intra, bidirectional, picture, sets, usable } = self.scan(data);
+        let Content { sps, idr, intra, bidirectional, picture, slices, mixed, sets, usable } =
+            self.scan(data);
         self.fresh |= sets;
         if !picture {
             return if usable { Ok(None) } else { damaged("no picture in its data") };
@@ -67,6 +77,9 @@ impl Parameters {
         let Some(sps) = sps else {
             return damaged("no parameter sets (SPS/PPS) for it");
         };
+        if mixed || slices > MAX_SLICES {
+            return damaged("slices of more pictures than one");
+        }
         check(&sps, max_pixels)?;
         Ok(Some(Admitted { sps, idr, intra, bidirectional }))
     }
@@ -101,8 +114,11 @@ impl Parameters {
                     content.intra &= matches!(slice.kind, 2 | 4);
                     content.bidirectional |= slice.kind == 1;
                     content.picture |= slice.first_mb == 0;
-                    if content.sps.is_none() {
-                        content.sps = self.of(slice.pps);
+                    content.slices += 1;
+                    match (&content.sps, self.of(slice.pps)) {
+                        (None, of) => content.sps = of,
+                        (Some(sps), Some(other)) => content.mixed |= !Arc::ptr_eq(sps, &other),
+                        (Some(_), None) => {}
                     }
                 }
                 _ => {}

@@ -20,6 +20,8 @@ pub struct RustyDecoder {
     reorder: Reorder<Picture>,
     pool: FramePool,
     max_pixels: u64,
+    /// The coded size of the last picture.
+    coded: Option<(u64, u64)>,
     /// False until a picture that needs no other was decoded.
     started: bool,
     /// The last unit failed, and the decoder may hold a part of its picture.
@@ -37,9 +39,31 @@ impl RustyDecoder {
             reorder: Reorder::new(),
             pool,
             max_pixels,
+            coded: None,
             started: false,
             broken: false,
         }
+    }
+
+    /// A new decoder in the old one's place, which begins with the next picture that needs no other.
+    fn restart(&mut self) {
+        self.decoder = Decoder::new();
+        self.parameters.renew();
+        self.started = false;
+        self.broken = false;
+    }
+
+    /// Gives each picture as soon as its order allows, for live streams: one that does not reorder has no delay, though
+    /// its parameter sets may allow it to (most cameras leave `max_num_reorder_frames` out, and the standard then says to
+    /// wait for as many pictures as the level allows, 5 at 720p).
+    ///
+    /// A picture is given when no other fits between it and the last one by their order counts, which rise by 2 from
+    /// picture to picture, as in nearly all streams; other steps are learned. Where a stream surprises, the picture whose
+    /// turn has passed is [`DecodeError::Damaged`]: none is given out of order.
+    #[must_use]
+    pub fn low_delay(mut self) -> Self {
+        self.reorder = Reorder::early();
+        self
     }
 
     /// Runs the decoder; what it panics at is damage.
@@ -56,9 +80,7 @@ impl RustyDecoder {
             }
             Ok(Err(e)) => Err(DecodeError::Damaged(e.to_string())),
             Err(_) => {
-                self.decoder = Decoder::new();
-                self.parameters.renew();
-                self.started = false;
+                self.restart();
                 Err(DecodeError::Damaged("the decoder panicked".into()))
             }
         }
@@ -87,6 +109,11 @@ impl VideoDecoder for RustyDecoder {
                     .into(),
             ));
         }
+        if self.coded.replace(sps.coded).is_some_and(|last| last != sps.coded) {
+            // Pictures of another size are none to refer to, which the decoder does not check.
+            self.reorder.drain(out);
+            self.restart();
+        }
         if !self.started && !admitted.intra {
             return damaged("no key frame before it");
         }
@@ -102,6 +129,11 @@ impl VideoDecoder for RustyDecoder {
             result = self.run(&data);
         }
         self.broken = !matches!(result, Ok(Some(_)));
+        if self.broken && sps.gaps {
+            // It lets go of the stand-ins that it made for gaps after the next whole picture only. Broken pictures one
+            // after another would heap them up.
+            self.restart();
+        }
         let Some(frame) = result? else {
             return damaged("incomplete picture");
         };
@@ -114,8 +146,11 @@ impl VideoDecoder for RustyDecoder {
             return damaged("a picture of another size than its parameter set says");
         };
         let picture = Picture::new(image, unit.pts);
-        self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out);
-        Ok(())
+        if self.reorder.push(self.decoder.last_poc(), picture, sps.reorder, out) {
+            Ok(())
+        } else {
+            damaged("it came when its turn had passed")
+        }
     }
 
     fn flush(&mut self, out: &mut Vec<Picture>) {
@@ -124,9 +159,69 @@ impl VideoDecoder for RustyDecoder {
 
     fn reset(&mut self) {
         self.reorder.clear();
-        self.decoder = Decoder::new();
-        self.parameters.renew();
-        self.started = false;
-        self.broken = false;
+        self.restart();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::BufReader;
+
+    use super::*;
+    use crate::file::Places;
+    use crate::h264::nal;
+    use crate::limits::Limits;
+    use crate::units::{Next, Units};
+
+    /// The first access units of a clip, their sets silent on reordering where `silent` is the place of the flag in them.
+    fn units(path: &str, count: usize, silent: Option<usize>) -> Vec<Vec<u8>> {
+        let file = File::open(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let len = file.metadata().unwrap().len();
+        let mut units = Units::mp4(Places::new(BufReader::new(file), len), &Limits::default(), path).unwrap();
+        let mut out = Vec::new();
+        let mut unit = Vec::new();
+        while let Ok(Next::Unit { .. }) = units.next(&mut unit)
+            && out.len() < count
+        {
+            let mut quiet = Vec::new();
+            for part in nal::split(&unit) {
+                let mut part = part.to_vec();
+                if let (nal::SPS, Some(flag)) = (nal::kind(&part), silent) {
+                    // The flag goes to 0, and what follows it to the bit that ends the set.
+                    part.truncate(flag / 8 + 1);
+                    part[flag / 8] &= !(0xff >> (flag % 8));
+                    part[flag / 8] |= 0x40 >> (flag % 8);
+                }
+                nal::push(&mut quiet, &part);
+            }
+            out.push(quiet);
+        }
+        out
+    }
+
+    /// How many pictures were inside after each unit, at most, and those that came out.
+    fn delay(mut decoder: RustyDecoder, units: &[Vec<u8>]) -> (usize, Vec<Vec<u8>>) {
+        let (mut out, mut most) = (Vec::new(), 0);
+        for (i, data) in units.iter().enumerate() {
+            decoder.decode(AccessUnit { data, pts: None }, &mut out).unwrap();
+            most = most.max(i + 1 - out.len());
+        }
+        decoder.flush(&mut out);
+        (most, out.iter().map(|picture| picture.image.plane(0).row(9).to_vec()).collect())
+    }
+
+    #[test]
+    fn a_live_stream_that_reorders_nothing_is_not_delayed_though_its_sets_are_silent() {
+        let decoder = || RustyDecoder::new(FramePool::default(), 1 << 30);
+        let silent = units("../../assets/passersby.mp4", 10, Some(118));
+        let (standard, pictures) = delay(decoder(), &silent);
+        assert_eq!((standard, pictures.len()), (5, 10));
+        assert_eq!(delay(decoder().low_delay(), &silent), (0, pictures));
+        // With B frames the sets say how many pictures wait; none waits longer, and the order is the same.
+        let tiny = units("tests/data/tiny.mp4", 10, None);
+        let (standard, pictures) = delay(decoder(), &tiny);
+        let (early, same) = delay(decoder().low_delay(), &tiny);
+        assert!(early <= standard && same == pictures, "{early} for {standard}");
     }
 }

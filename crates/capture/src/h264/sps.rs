@@ -19,6 +19,8 @@ pub(crate) struct Sps {
     pub(crate) poc_type: u32,
     /// How many reference pictures the decoder keeps.
     pub(crate) references: u32,
+    /// Frame numbers may have gaps, for which the decoder makes stand-ins.
+    pub(crate) gaps: bool,
     /// The coded size in pixels: whole macroblocks.
     pub(crate) coded: (u64, u64),
     /// Where the picture begins in the coded one, and its size, in pixels.
@@ -77,7 +79,7 @@ impl Sps {
             _ => return None,
         }
         let references = b.ue()?;
-        b.bit()?;
+        let gaps = b.bit()?;
         let (columns, rows) = (u64::from(b.ue()?) + 1, u64::from(b.ue()?) + 1);
         let fields = !b.bit()?;
         let mbaff = fields && b.bit()?;
@@ -106,6 +108,7 @@ impl Sps {
             depth,
             poc_type,
             references,
+            gaps,
             coded,
             origin,
             size: (u32::try_from(size.0).ok()?, u32::try_from(size.1).ok()?),

@@ -104,6 +104,10 @@ impl Fragments {
         if count.saturating_add(samples.len() as u64) > max {
             return Err(format!("more than the limit of {max} samples a track"));
         }
+        if header.track != self.track && width == 0 {
+            // Nothing in the file bears the count out, so that it may be no number of steps.
+            return Ok(at.saturating_add(count * u64::from(header.defaults.size)));
+        }
         for _ in 0..count {
             let [duration, size, about, shift] = fields.map(|there| if there { b.u32() } else { None });
             let size = size.unwrap_or(header.defaults.size);

@@ -107,7 +107,8 @@ impl Movie {
             }
         }
         let h264 = |t: &Track<'_>| matches!(t.entries.first(), Some(Entry::Avc { .. }));
-        let Some(track) = tracks.iter().find(|t| h264(t)).or(tracks.first()) else {
+        let chosen = tracks.iter().position(h264).unwrap_or(0);
+        let Some(track) = tracks.into_iter().nth(chosen) else {
             let others: Vec<&str> = others
                 .iter()
                 .map(|kind| match kind {
@@ -133,7 +134,7 @@ impl Movie {
         })?;
         let fragments = Fragments { track: track.id, defaults: Defaults::read(moov, track.id), dts };
         let movie = Self {
-            entries: track.entries.clone(),
+            entries: track.entries,
             samples,
             turn: track.turn,
             truncated: false,

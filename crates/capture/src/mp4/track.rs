@@ -91,17 +91,23 @@ fn descriptions(body: &[u8]) -> Vec<Entry> {
 /// The bytes of a visual sample entry before its boxes.
 const VISUAL: usize = 78;
 
+/// The bytes of parameter sets that are kept of one description; real ones have some hundred. They are gone through
+/// again whenever the description changes, which a file can ask for at every sample.
+const SETS: usize = 1 << 20;
+
 /// Reads the decoder configuration (ISO/IEC 14496-15, 5.3.3.1).
 fn avc(entry: &[u8]) -> Option<Entry> {
     let mut b = Bytes(find(entry.get(VISUAL..)?, &[b"avcC"])?);
     b.take(4)?;
     let length = usize::from(b.u8()? & 3) + 1;
-    let mut sets = Vec::new();
+    let (mut sets, mut bytes) = (Vec::new(), 0);
     for mask in [0x1f, 0xff] {
-        // What is cut off is missing; the stream may repeat it.
+        // What is cut off or too much is missing; the stream may repeat it.
         for _ in 0..b.u8().unwrap_or(0) & mask {
             let set = b.u16().and_then(|len| b.take(usize::from(len)));
-            sets.extend(set.filter(|s| !s.is_empty()).map(<[u8]>::to_vec));
+            let set = set.filter(|s| !s.is_empty() && bytes + s.len() <= SETS).map(<[u8]>::to_vec);
+            bytes += set.as_ref().map_or(0, Vec::len);
+            sets.extend(set);
         }
     }
     Some(Entry::Avc { length, sets })

@@ -3,7 +3,7 @@
 use passerby_types::Image;
 
 use super::cutout::Converter;
-use super::random::Random;
+use crate::random::Random;
 
 /// Where the floor begins, in heights of the picture.
 const FLOOR: f32 = 0.60;

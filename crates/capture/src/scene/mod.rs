@@ -3,7 +3,6 @@
 mod background;
 mod cutout;
 mod portrait;
-mod random;
 mod render;
 mod truth;
 mod walk;
@@ -19,8 +18,8 @@ pub use portrait::{Person, Portrait};
 pub use truth::TruthFace;
 pub use walk::{Cast, Crowd, Walk, Waypoint};
 
+use crate::random::Random;
 use cutout::Cutout;
-use random::Random;
 use render::Scratch;
 use truth::Actor;
 use walk::Course;

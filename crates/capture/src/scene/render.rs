@@ -3,7 +3,7 @@
 use passerby_types::Image;
 
 use super::cutout::{Cutout, OPAQUE};
-use super::random::Random;
+use crate::random::Random;
 
 /// Where a cut-out stands: a portrait's pixel p is drawn at `scale * p + (x, y)`.
 #[derive(Clone, Copy, Debug, PartialEq)]

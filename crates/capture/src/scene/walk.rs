@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::random::Random;
 use super::render::Place;
 use super::{Portrait, SceneError};
+use crate::random::Random;
 
 /// A point of a walk: where the face is at a time. Between two points everything changes linearly.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,6 +12,8 @@ $F $S -vf crop=64:42 $X -x264-params bframes=3:b-pyramid=normal:b-adapt=0:ref=3:
 $F -i tiny.mp4 -c copy -fflags +bitexact -movflags frag_keyframe+empty_moov+default_base_moof tiny_fragmented.mp4
 $F -i tiny.mp4 -c copy -fflags +bitexact -movflags frag_keyframe+empty_moov tiny_fragmented_base.mp4
 $F -i tiny.mp4 -c copy -fflags +bitexact -bsf:v h264_mp4toannexb -f h264 tiny.264
+# Three groups of pictures, the later two begun by I pictures that are no IDR pictures.
+$F -f lavfi -i testsrc2=size=64x48:rate=10:duration=1.5 $X -x264-params open-gop=1:bframes=1:b-adapt=0:keyint=5:min-keyint=5:scenecut=0 -f h264 tiny_open.264
 # CAVLC, no B-frames, two slices a picture, BT.709 with full range.
 $F $S -vf "scale=out_color_matrix=bt709:out_range=full" $X -profile:v baseline -color_range pc -colorspace bt709 -color_primaries bt709 -color_trc bt709 -x264-params slices=2:keyint=10 tiny_bt709_full.mp4
 # Sound only, and the same with a picture track of another codec.

@@ -124,9 +124,13 @@ pub(crate) fn face() -> Face {
 pub(crate) struct OneFace<F>(pub(crate) F);
 
 impl<F: Fn(&Frame) + Send> Detector for OneFace<F> {
-    fn detect(&mut self, frames: &[Frame]) -> Result<Vec<Vec<Face>>, StageError> {
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
         frames.iter().for_each(&self.0);
-        Ok(frames.iter().map(|_| vec![face()]).collect())
+        for list in faces {
+            list.clear();
+            list.push(face());
+        }
+        Ok(())
     }
 }
 
@@ -135,12 +139,11 @@ impl<F: Fn(&Frame) + Send> Detector for OneFace<F> {
 pub(crate) struct Apart(HashMap<TrackKey, u64>);
 
 impl Identify for Apart {
-    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) -> Vec<Identity> {
+    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) {
         for sighting in sightings {
             let next = self.0.len() as u64 + 1;
             self.0.entry(sighting.track).or_insert(next);
         }
-        sightings.iter().map(|s| self.identity(s.track)).collect()
     }
     fn identity(&self, track: TrackKey) -> Identity {
         let person = |id: &u64| Identity::Person { id: PersonId(*id), similarity: 1.0 };
@@ -163,7 +166,7 @@ impl Fuse for Last {
 /// All stages, with a detector that lets `before` see each frame.
 pub(crate) fn stages(before: impl Fn(&Frame) + Clone + Send + Sync + 'static) -> Stages {
     Stages::new(move || Ok(Box::new(OneFace(before.clone()))), || Ok(Box::new(ByOrder::default())))
-        .identifying(|| Ok(Box::new(FixedEmbedder)), || Ok(Box::new(Apart::default())))
+        .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(Apart::default())))
         .classifying(|| Ok(Box::new(FixedClassifier::default())), || Ok(Box::new(Last)))
 }
 

@@ -1,0 +1,103 @@
+//! H.264 through whichever decoder can.
+
+use passerby_types::{FramePool, Picture, SourceError};
+
+use crate::h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
+use crate::limits::Limits;
+
+/// Which H.264 decoder a source uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decoder {
+    /// The pure Rust decoder; where the stream's first key frame uses something it does not know, OpenH264, if the
+    /// feature `openh264` is on.
+    #[default]
+    Auto,
+    /// The pure Rust decoder.
+    Rusty,
+    /// OpenH264; needs the feature `openh264`.
+    OpenH264,
+}
+
+/// The decoder of a stream: the one asked for, or the one that turns out to know it.
+pub(crate) struct Decoding {
+    decoder: Box<dyn VideoDecoder>,
+    choice: Decoder,
+    live: bool,
+    limits: Limits,
+    pool: FramePool,
+    /// Nothing was decoded yet, so that another decoder may begin.
+    untouched: bool,
+}
+
+impl Decoding {
+    /// `live`: pictures are to come as soon as they can (see [`RustyDecoder::low_delay`]).
+    ///
+    /// # Errors
+    /// [`DecodeError::Unsupported`] for a decoder that is not there.
+    pub(crate) fn new(
+        choice: Decoder,
+        live: bool,
+        limits: Limits,
+        pool: FramePool,
+    ) -> Result<Self, DecodeError> {
+        let decoder = make(choice, live, &limits, &pool)?;
+        Ok(Self { decoder, choice, live, limits, pool, untouched: true })
+    }
+
+    /// As [`VideoDecoder::decode`].
+    pub(crate) fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
+        let mut result = self.decoder.decode(unit, out);
+        if self.untouched
+            && matches!(result, Err(DecodeError::Unsupported(_)))
+            && self.choice == Decoder::Auto
+            && let Ok(other) = make(Decoder::OpenH264, self.live, &self.limits, &self.pool)
+        {
+            self.decoder = other;
+            result = self.decoder.decode(unit, out);
+        }
+        self.untouched &= matches!(result, Err(DecodeError::Damaged(_)));
+        result
+    }
+
+    /// As [`VideoDecoder::flush`].
+    pub(crate) fn flush(&mut self, out: &mut Vec<Picture>) {
+        self.decoder.flush(out);
+    }
+
+    /// As [`VideoDecoder::reset`].
+    pub(crate) fn reset(&mut self) {
+        self.decoder.reset();
+    }
+}
+
+/// Makes the decoder asked for.
+fn make(
+    decoder: Decoder,
+    live: bool,
+    limits: &Limits,
+    pool: &FramePool,
+) -> Result<Box<dyn VideoDecoder>, DecodeError> {
+    let (pool, pixels) = (pool.clone(), limits.video_pixels);
+    match decoder {
+        Decoder::Auto | Decoder::Rusty => {
+            let rusty = RustyDecoder::new(pool, pixels);
+            Ok(Box::new(if live { rusty.low_delay() } else { rusty }))
+        }
+        #[cfg(feature = "openh264")]
+        Decoder::OpenH264 => Ok(Box::new(crate::h264::OpenH264Decoder::new(pool, pixels)?)),
+        #[cfg(not(feature = "openh264"))]
+        Decoder::OpenH264 => Err(DecodeError::Unsupported(
+            "decoder OpenH264: passerby was built without the feature `openh264`".into(),
+        )),
+    }
+}
+
+/// What a decoder's error that ends the stream is to the caller.
+pub(crate) fn fatal(input: &str, error: DecodeError) -> SourceError {
+    let input = input.to_owned();
+    match error {
+        DecodeError::Unsupported(what) => SourceError::Unsupported { input, what },
+        DecodeError::TooLarge { what, limit } => SourceError::TooLarge { input, what, limit },
+        DecodeError::Damaged(what) => SourceError::Malformed { input, what },
+    }
+}

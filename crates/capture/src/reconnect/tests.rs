@@ -1,0 +1,254 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+
+use passerby_testkit::{Fault, FaultySource, Gate, SimulatedClock};
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A clock that runs 20 times as fast as the world, while it lives.
+struct Fast {
+    clock: SimulatedClock,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Fast {
+    fn new() -> Self {
+        let (clock, over) = (SimulatedClock::new(), Arc::new(AtomicBool::new(false)));
+        let (ticking, ended) = (clock.clone(), Arc::clone(&over));
+        let tick = move || {
+            while !ended.load(Ordering::Relaxed) {
+                ticking.advance(20 * MS);
+                thread::sleep(MS);
+            }
+        };
+        let thread = thread::Builder::new().name("clock".into()).spawn(tick).unwrap();
+        Self { clock, over, thread: Some(thread) }
+    }
+
+    /// A live camera by this clock.
+    fn camera(&self, calls: u64, faults: &[(u64, Fault)]) -> FaultySource {
+        let clock = self.clock.clone();
+        FaultySource::new(calls, faults.to_vec()).live_by(Arc::new(self.clock.clone()), move |time| {
+            let until = clock.now().0 + time;
+            while clock.now().0 < until {
+                thread::sleep(MS);
+            }
+        })
+    }
+}
+
+impl Drop for Fast {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// What the connections of a camera do, one after another; the last one again and again.
+type Script = Vec<Box<dyn Fn() -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync>>;
+
+fn play(
+    script: Script,
+    settings: ReconnectSettings,
+    clock: &SimulatedClock,
+) -> (Reconnect, Arc<Mutex<Vec<String>>>) {
+    let calls = AtomicU64::new(0);
+    let open = move || {
+        let call = calls.fetch_add(1, Ordering::Relaxed) as usize;
+        script[call.min(script.len() - 1)]()
+    };
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&log);
+    let source =
+        Reconnect::with_clock("camera", open, settings, Arc::new(clock.clone())).watch(move |event| {
+            seen.lock().unwrap().push(match event {
+                Event::Opened(info) => format!("opened {}", info.name),
+                Event::Recovered(_) => "recovered".into(),
+                Event::Failed(error, failures, _) => format!("{failures}: {error}"),
+            });
+        });
+    (source, log)
+}
+
+/// Pictures until an interruption, and that one.
+fn until_broken(source: &mut Reconnect, last: &mut Option<Duration>) -> (u64, Option<SourceError>) {
+    let mut pictures = 0;
+    loop {
+        match source.next_picture() {
+            Ok(Some(picture)) => {
+                assert!(picture.pts > *last, "{:?} after {last:?}", picture.pts);
+                *last = picture.pts;
+                pictures += 1;
+            }
+            Ok(None) => return (pictures, None),
+            Err(e) => return (pictures, Some(e)),
+        }
+    }
+}
+
+fn refused() -> Result<Box<dyn FrameSource>, SourceError> {
+    Err(SourceError::Disconnected { input: "faulty".into(), what: "connection refused".into() })
+}
+
+#[test]
+fn it_comes_back_from_every_fault_and_tells_each_interruption_once() {
+    let fast = Arc::new(Fast::new());
+    let with = |faults: Vec<(u64, Fault)>| -> Box<dyn Fn() -> _ + Send + Sync> {
+        let fast = Arc::clone(&fast);
+        Box::new(move || Ok(Box::new(fast.camera(u64::MAX, &faults)) as Box<dyn FrameSource>))
+    };
+    let script: Script = vec![
+        Box::new(refused),
+        Box::new(refused),
+        with(vec![(3, Fault::Error(ErrorClass::Reset))]),
+        with(vec![(4, Fault::Panic)]),
+        with(vec![(5, Fault::End)]),
+        with(vec![(6, Fault::Error(ErrorClass::Fatal))]),
+        with(vec![(7, Fault::Block)]),
+        with(vec![(8, Fault::Freeze(u64::MAX / 2))]),
+        Box::new(|| panic!("in open")),
+        with(vec![(1, Fault::Error(ErrorClass::Skip)), (9, Fault::Ahead(3_600_000 * MS)), (12, Fault::End)]),
+        with(vec![]),
+    ];
+    let (mut source, log) = play(script, ReconnectSettings::default(), &fast.clock);
+    let mut last = None;
+    let mut told = Vec::new();
+    while told.len() < 9 {
+        let (pictures, error) = until_broken(&mut source, &mut last);
+        told.push((pictures, error.expect("a live camera does not end").to_string()));
+    }
+    assert!(last > Some(3_600_000 * MS), "a clock that jumps is passed on");
+    let start: Vec<(u64, &str)> = told.iter().map(|(n, e)| (*n, e.as_str())).collect();
+    assert_eq!(start[0], (0, "faulty: connection refused"), "the second refusal is not told again");
+    assert_eq!(start[1], (3, "faulty: as told"));
+    assert_eq!(start[2], (4, "source: panicked: as told, at call 4"));
+    assert_eq!(start[3], (5, "camera: the stream has ended"));
+    assert_eq!((start[4].0, start[4].1.contains("truncated after 6")), (6, true), "{:?}", start[4]);
+    assert_eq!((start[5].0, start[5].1.contains("no picture for 5")), (7, true), "{:?}", start[5]);
+    assert!(start[6].0 >= 8 + 29 && start[6].1.contains("frozen for 30"), "{:?}", start[6]);
+    assert_eq!((start[7].0, start[7].1.contains("frame 1")), (1, true), "a lost frame is told as it is");
+    assert_eq!(start[8], (10, "camera: the stream has ended"));
+    let log = log.lock().unwrap();
+    assert_eq!(log[..2], ["1: faulty: connection refused", "2: faulty: connection refused"]);
+    assert!(log.iter().any(|line| line.contains("panicked: in open")), "{log:?}");
+    assert_eq!(log.iter().filter(|line| *line == "opened faulty").count(), 7);
+}
+
+#[test]
+fn waits_double_up_to_the_longest_and_attempts_run_out() {
+    let fast = Fast::new();
+    let settings = ReconnectSettings { attempts: Some(8), ..ReconnectSettings::default() };
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&waits);
+    let source = Reconnect::with_clock("camera", refused, settings, Arc::new(fast.clock.clone()));
+    let mut source = source.watch(move |event| {
+        if let Event::Failed(_, _, wait) = event {
+            seen.lock().unwrap().push(wait.as_millis());
+        }
+    });
+    assert!(matches!(source.next_picture(), Err(SourceError::Disconnected { .. })), "told once");
+    assert!(matches!(source.next_picture(), Err(SourceError::Disconnected { .. })), "and when given up");
+    assert!(matches!(source.next_picture(), Ok(None)));
+    let waits = waits.lock().unwrap().clone();
+    let about = |wait: u128, of: u128| (of * 8 / 10..=of * 12 / 10).contains(&wait);
+    assert_eq!(waits.len(), 7);
+    for (wait, of) in waits.into_iter().zip([100, 200, 400, 800, 1000, 1000, 1000]) {
+        assert!(about(wait, of), "{wait} for {of}");
+    }
+
+    let denied = || Err(SourceError::Denied { input: "camera".into(), what: "password".into() });
+    let (mut source, _) = play(vec![Box::new(denied)], ReconnectSettings::default(), &fast.clock);
+    assert!(matches!(source.next_picture(), Err(SourceError::Denied { .. })), "trying does not help");
+    assert!(matches!(source.next_picture(), Ok(None)));
+}
+
+#[test]
+fn calls_that_hang_are_left_behind_and_no_more_than_four_of_them() {
+    let fast = Arc::new(Fast::new());
+    let gates: Arc<Mutex<Vec<Gate>>> = Arc::default();
+    let (camera, kept) = (Arc::clone(&fast), Arc::clone(&gates));
+    let hang = move || {
+        let source = camera.camera(u64::MAX, &[(1, Fault::Block)]);
+        kept.lock().unwrap().push(source.gate());
+        Ok(Box::new(source) as Box<dyn FrameSource>)
+    };
+    let (mut source, log) = play(vec![Box::new(hang)], ReconnectSettings::default(), &fast.clock);
+    let mut last = None;
+    for _ in 0..4 {
+        assert!(matches!(until_broken(&mut source, &mut last), (1, Some(SourceError::Stalled { .. }))));
+    }
+    // One comes back while it waits for room.
+    let gate = gates.lock().unwrap().remove(0);
+    let opener = thread::Builder::new().name("opener".into()).spawn(move || {
+        while !log.lock().unwrap().iter().any(|line| line.contains("4 calls of the source hang")) {
+            thread::sleep(MS);
+        }
+        gate.open();
+    });
+    assert!(matches!(until_broken(&mut source, &mut last), (1, Some(SourceError::Stalled { .. }))));
+    opener.unwrap().join().unwrap();
+    assert_eq!(source.desk.threads(), 4);
+    let desk = Arc::clone(&source.desk);
+    drop(source);
+    gates.lock().unwrap().clear();
+    assert!(desk.join(Duration::from_secs(10)), "what is left behind ends when its call comes back");
+}
+
+#[test]
+fn it_stops_at_once_whatever_it_waits_for() {
+    let fast = Arc::new(Fast::new());
+    let forever = ReconnectSettings {
+        stall: Duration::MAX,
+        opening: Duration::MAX,
+        first: Duration::from_secs(86_400),
+        longest: Duration::from_secs(86_400),
+        ..ReconnectSettings::default()
+    };
+    let gates: Arc<Mutex<Vec<Gate>>> = Arc::default();
+    for hangs in ["in a call", "in open", "between tries"] {
+        let (camera, kept) = (Arc::clone(&fast), Arc::clone(&gates));
+        let open = move || {
+            let mut source = camera.camera(u64::MAX, &[(0, Fault::Block)]);
+            kept.lock().unwrap().push(source.gate());
+            match hangs {
+                "between tries" => return refused(),
+                "in open" => drop(source.next_picture()),
+                _ => {}
+            }
+            Ok(Box::new(source) as Box<dyn FrameSource>)
+        };
+        let (mut source, _) = play(vec![Box::new(open)], forever.clone(), &fast.clock);
+        let interrupt = source.interrupt().unwrap();
+        let waiting = thread::Builder::new().name("reader".into()).spawn(move || {
+            let first = source.next_picture();
+            let next = source.next_picture();
+            (matches!(first, Ok(None)), matches!(next, Ok(None)))
+        });
+        while gates.lock().unwrap().is_empty() {
+            thread::sleep(MS);
+        }
+        interrupt.raise();
+        let (first, next) = waiting.unwrap().join().unwrap();
+        assert_eq!((first, next), (hangs != "between tries", true), "{hangs}");
+        gates.lock().unwrap().clear();
+    }
+}
+
+#[test]
+fn a_picture_that_waits_gets_older() {
+    let clock = SimulatedClock::new();
+    let open = || Ok(Box::new(FaultySource::new(5, [])) as Box<dyn FrameSource>);
+    let source = Reconnect::with_clock("file", open, ReconnectSettings::default(), Arc::new(clock.clone()));
+    let mut source = source.live(false);
+    assert_eq!(source.next_picture().unwrap().unwrap().age, Duration::ZERO);
+    while !matches!(source.desk.phase(), feed::Phase::Handing) {
+        thread::yield_now();
+    }
+    clock.advance(70 * MS);
+    assert_eq!(source.next_picture().unwrap().unwrap().age, 70 * MS);
+    passerby_testkit::suite::source(source);
+}

@@ -1,0 +1,605 @@
+//! RTSP cameras: against GStreamer's server where it is installed, and against a small one made here that does what none
+//! should.
+#![cfg(feature = "rtsp")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{bytes, checksum, data, drain, golden};
+use passerby_capture::{Images, Limits, Rtsp, RtspSettings, RtspTransport, Video};
+use passerby_testkit::suite;
+use passerby_types::{DropReason, ErrorClass, FrameSource, Picture, SourceError};
+
+const PYTHON: &str = "/usr/bin/python3";
+const MS: Duration = Duration::from_millis(1);
+
+/// A camera played by GStreamer, which goes with it.
+struct Camera {
+    child: Child,
+    _stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    port: u16,
+}
+
+/// True where GStreamer's RTSP server is there; else the test says that it is skipped.
+fn gstreamer(test: &str) -> bool {
+    static THERE: OnceLock<bool> = OnceLock::new();
+    let there = *THERE.get_or_init(|| {
+        let probe = "import gi; gi.require_version('GstRtspServer', '1.0'); \
+            from gi.repository import Gst, GstRtspServer; Gst.init(None); \
+            assert all(Gst.ElementFactory.find(e) for e in ('qtdemux', 'h264parse', 'rtph264pay', 'jpegenc'))";
+        let run = Command::new(PYTHON).args(["-c", probe]).stderr(Stdio::null()).status();
+        run.is_ok_and(|status| status.success())
+    });
+    if !there {
+        eprintln!("SKIPPED {test}: no GStreamer RTSP server for {PYTHON}");
+    }
+    there
+}
+
+impl Camera {
+    fn start(arguments: &[&str]) -> Self {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers/rtsp.py");
+        let mut child = Command::new(PYTHON)
+            .arg(script)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the camera starts");
+        let stdin = child.stdin.take().expect("piped");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let mut camera = Self { child, _stdin: stdin, stdout, port: 0 };
+        camera.port = camera.said("port ").parse().expect("a port");
+        camera
+    }
+
+    /// What follows this word in what it says next.
+    fn said(&mut self, word: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.stdout.read_line(&mut line).expect("text") > 0, "the camera ended before `{word}`");
+            if let Some(rest) = line.strip_prefix(word) {
+                return rest.trim().to_owned();
+            }
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("rtsp://127.0.0.1:{}/live", self.port)
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn path(name: &str) -> String {
+    data(name).display().to_string()
+}
+
+/// Nothing is too old, on a busy machine either.
+fn patient() -> RtspSettings {
+    RtspSettings { age: Duration::from_secs(60), ..RtspSettings::default() }
+}
+
+fn connect(url: &str) -> Rtsp {
+    Rtsp::connect(url, patient()).expect("the camera plays")
+}
+
+/// What one connection gave until its end.
+#[derive(Default)]
+struct Seen {
+    pictures: Vec<Picture>,
+    lost: Vec<(u64, DropReason)>,
+    end: Option<SourceError>,
+}
+
+impl Seen {
+    fn lost(&self, reason: DropReason) -> u64 {
+        self.lost.iter().filter(|lost| lost.1 == reason).map(|lost| lost.0).sum()
+    }
+
+    fn sums(&self) -> Vec<u32> {
+        self.pictures.iter().map(|picture| checksum(&picture.image)).collect()
+    }
+}
+
+/// Reads to the end, with so long a pause after each picture.
+fn watch(mut source: Rtsp, pause: Duration) -> Seen {
+    let mut seen = Seen::default();
+    loop {
+        match source.next_picture() {
+            Ok(Some(picture)) => {
+                seen.pictures.push(picture);
+                thread::sleep(pause);
+            }
+            Ok(None) => break,
+            Err(e) if e.class() == ErrorClass::Skip => seen.lost.push(e.lost()),
+            Err(e) => {
+                assert!(seen.end.is_none(), "an end is told once");
+                seen.end = Some(e);
+            }
+        }
+    }
+    assert!(matches!(source.next_picture(), Ok(None)));
+    seen
+}
+
+fn is_disconnected(error: Option<&SourceError>) -> bool {
+    matches!(error, Some(SourceError::Disconnected { .. }))
+}
+
+#[test]
+fn every_frame_arrives_as_in_the_file_over_both_transports() {
+    if !gstreamer("every_frame_arrives_as_in_the_file_over_both_transports") {
+        return;
+    }
+    // With B frames.
+    let camera = Camera::start(&[&path("tiny.mp4"), "--loops", "2"]);
+    let file = drain(&mut Video::open(data("tiny.mp4")).expect("a good clip opens"));
+    let over = |transport| {
+        let settings = RtspSettings { transport, ..patient() };
+        let source = Rtsp::connect(&camera.url(), settings).expect("the camera plays");
+        assert!(source.info().live && source.info().name == camera.url());
+        assert_eq!(source.info().frame_rate, Some(10.0));
+        watch(source, Duration::ZERO)
+    };
+    thread::scope(|scope| {
+        for (name, run) in [RtspTransport::Tcp, RtspTransport::Udp]
+            .map(|transport| (format!("{transport:?}"), scope.spawn(move || over(transport))))
+        {
+            let seen = run.join().expect("no panic");
+            assert_eq!(seen.lost, [], "{name}");
+            assert_eq!(seen.pictures.len(), 20, "{name}");
+            let sums: Vec<_> = file.frames.iter().chain(&file.frames).map(|frame| frame.1).collect();
+            assert_eq!(seen.sums(), sums, "{name}");
+            for (i, picture) in seen.pictures.iter().enumerate() {
+                let micros = picture.pts.expect("a time").as_micros() as u64;
+                // RTP counts in 11 us.
+                assert!(micros.abs_diff(i as u64 * 100_000) <= 12, "{name} picture {i} at {micros} us");
+            }
+            // B frames are waited for, a tenth of a second each; no picture is as late as that by itself.
+            let youngest = seen.pictures.iter().map(|picture| picture.age).min().expect("pictures");
+            assert!(Duration::ZERO < youngest && youngest < 100 * MS, "{name}: {youngest:?}");
+            assert!(is_disconnected(seen.end.as_ref()), "{name}: {:?}", seen.end);
+        }
+    });
+}
+
+#[test]
+fn a_camera_asks_who_is_there() {
+    if !gstreamer("a_camera_asks_who_is_there") {
+        return;
+    }
+    let camera = Camera::start(&[&path("tiny.mp4"), "--login", "viewer:p@ss/word"]);
+    let with = |login: &str| {
+        Rtsp::connect(&format!("rtsp://{login}127.0.0.1:{}/live", camera.port), RtspSettings::default())
+    };
+    let mut source = with("viewer:p%40ss%2Fword@").expect("the right password");
+    assert!(source.next_picture().expect("a picture").is_some());
+    assert_eq!(source.info().name, camera.url());
+    assert!(!format!("{source:?}").contains("viewer"));
+    for (login, says) in [("viewer:secret@", "wrong name or password"), ("", "wants a name and a password")] {
+        let error = with(login).expect_err("no one else gets in");
+        assert!(
+            matches!(error, SourceError::Denied { .. }) && error.class() == ErrorClass::Fatal,
+            "{error:?}"
+        );
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(says) && !text.contains("secret") && !text.contains("viewer"), "{text}");
+    }
+}
+
+#[test]
+fn a_camera_that_goes_is_disconnected_and_can_come_back() {
+    if !gstreamer("a_camera_that_goes_is_disconnected_and_can_come_back") {
+        return;
+    }
+    let clip = path("tiny.mp4");
+    let camera = Camera::start(&[&clip]);
+    let port = camera.port.to_string();
+    let url = camera.url();
+    let mut source = connect(&url);
+    assert!(source.next_picture().expect("a picture").is_some());
+    drop(camera);
+    let start = Instant::now();
+    let seen = watch(source, Duration::ZERO);
+    assert!(is_disconnected(seen.end.as_ref()), "{:?}", seen.end);
+    assert!(start.elapsed() < 3000 * MS, "it was told {:?} later", start.elapsed());
+    let refused = Rtsp::connect(&url, RtspSettings::default()).expect_err("nobody is there");
+    assert_eq!(refused.class(), ErrorClass::Reset, "{refused}");
+    let _camera = Camera::start(&[&clip, "--port", &port]);
+    assert!(connect(&url).next_picture().expect("a picture").is_some());
+}
+
+#[test]
+fn the_size_changes_in_the_middle() {
+    if !gstreamer("the_size_changes_in_the_middle") {
+        return;
+    }
+    let camera = Camera::start(&[&path("tiny.mp4"), &path("tiny_bt709_full.mp4"), "--loops", "1"]);
+    let seen = watch(connect(&camera.url()), Duration::ZERO);
+    let want = [golden("tiny"), golden("tiny_bt709_full")].concat();
+    assert_eq!(seen.sums(), want.iter().map(|frame| frame.1).collect::<Vec<_>>());
+    let heights: Vec<_> = seen.pictures.iter().map(|picture| picture.image.height()).collect();
+    assert_eq!(heights, [[42; 10], [48; 10]].concat());
+    assert_eq!(seen.lost, []);
+}
+
+#[test]
+fn jpeg_pictures_arrive_as_they_were_made() {
+    if !gstreamer("jpeg_pictures_arrive_as_they_were_made") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let dump = folder.path().display().to_string();
+    let camera = Camera::start(&["--jpeg", "24", "--dump", &dump, "--loops", "1"]);
+    let files = drain(&mut Images::open(folder.path()).expect("pictures"));
+    let seen = watch(connect(&camera.url()), Duration::ZERO);
+    assert_eq!(seen.lost, []);
+    assert_eq!(seen.sums(), files.frames.iter().map(|frame| frame.1).collect::<Vec<_>>());
+    let last = seen.pictures.last().and_then(|picture| picture.pts).expect("a time");
+    assert!(last.abs_diff(23 * Duration::from_secs(1) / 24) < MS, "{last:?}");
+}
+
+#[test]
+fn a_slow_reader_gets_young_frames_and_knows_of_all_others() {
+    if !gstreamer("a_slow_reader_gets_young_frames_and_knows_of_all_others") {
+        return;
+    }
+    let clip = format!("{}/../../assets/passersby.mp4", env!("CARGO_MANIFEST_DIR"));
+    // The clip has a key frame in two seconds, and can be had in one.
+    let mut camera = Camera::start(&[&clip, "--loops", "1", "--first", "120"]);
+    let settings = RtspSettings { age: 300 * MS, ..RtspSettings::default() };
+    let seen = watch(Rtsp::connect(&camera.url(), settings).expect("the camera plays"), 70 * MS);
+    let sent: u64 = camera.said("sent ").parse().expect("a number");
+    assert_eq!(sent, 120);
+    assert_eq!(seen.pictures.len() as u64 + seen.lost(DropReason::Stale), sent, "{:?}", seen.lost);
+    assert!((1..=100).contains(&seen.pictures.len()), "{} pictures", seen.pictures.len());
+    let oldest = seen.pictures.iter().map(|picture| picture.age).max().expect("pictures");
+    // The bound, and decoding one on a busy machine. Without it the last is more than three seconds old.
+    assert!(oldest < 1500 * MS, "{oldest:?}");
+}
+
+/// A request of the client, and the number by which it is answered; `None` at the end.
+fn request(stream: &mut BufReader<TcpStream>) -> Option<(String, String)> {
+    let (mut method, mut number) = (String::new(), String::new());
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if method.is_empty() {
+            method = line.split(' ').next().unwrap_or_default().to_owned();
+        }
+        if let Some(value) = line.strip_prefix("CSeq: ") {
+            number = value.trim().to_owned();
+        }
+        if line.trim().is_empty() {
+            return Some((method, number));
+        }
+    }
+}
+
+/// A camera that offers `media` (lines of SDP), and does the rest when it is to play.
+fn fake(media: &str, play: impl FnOnce(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("rtsp://{}/x", listener.local_addr().expect("bound"));
+    let sdp = format!("v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\n{media}");
+    let serve = move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let mut requests = BufReader::new(stream.try_clone().expect("a clone"));
+        while let Some((method, number)) = request(&mut requests) {
+            let more = match method.as_str() {
+                "DESCRIBE" => {
+                    format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len())
+                }
+                "SETUP" => "Session: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n".into(),
+                _ => "Session: 1\r\n\r\n".into(),
+            };
+            let _ = write!(stream, "RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{more}");
+            if method == "PLAY" {
+                return play(stream);
+            }
+        }
+    };
+    thread::Builder::new().name("fake-camera".into()).spawn(serve).expect("a thread");
+    url
+}
+
+const H264: &str =
+    "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:v\r\n";
+
+/// The access units of a clip with one slice a picture, each as its NAL units.
+fn units(name: &str) -> Vec<Vec<Vec<u8>>> {
+    let (stream, mut units) = (bytes(name), vec![Vec::new()]);
+    let starts: Vec<_> = (0..stream.len() - 3).filter(|&i| stream[i..i + 3] == [0, 0, 1]).collect();
+    for (i, &start) in starts.iter().enumerate() {
+        let end = starts.get(i + 1).map_or(stream.len(), |&next| next);
+        let mut nal = stream[start + 3..end].to_vec();
+        while nal.last() == Some(&0) {
+            nal.pop();
+        }
+        let last = matches!(nal[0] & 0x1f, 1 | 5);
+        units.last_mut().expect("one").push(nal);
+        if last {
+            units.push(Vec::new());
+        }
+    }
+    units.pop();
+    units
+}
+
+/// Packets of the units with these numbers, with time 10 a second; what is left out leaves a gap.
+fn packets(units: &[Vec<Vec<u8>>], keep: impl Fn(usize) -> bool) -> Vec<u8> {
+    let (mut out, mut number) = (Vec::new(), 7_u16);
+    for (i, unit) in units.iter().enumerate() {
+        for (j, nal) in unit.iter().enumerate() {
+            let mark = if j + 1 == unit.len() { 0xe0 } else { 0x60 };
+            let mut packet = vec![0x80, mark];
+            packet.extend(number.to_be_bytes());
+            packet.extend((i as u32 * 9000).wrapping_sub(20_000).to_be_bytes());
+            packet.extend([0, 0, 0, 9]);
+            packet.extend(nal);
+            number = number.wrapping_add(1);
+            if keep(i) {
+                out.extend([b'$', 0]);
+                out.extend((packet.len() as u16).to_be_bytes());
+                out.extend(packet);
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn what_the_network_loses_is_counted_and_waits_for_a_key_frame() {
+    let clip = units("tiny.264");
+    let all = clip.len();
+    assert_eq!(all, 10);
+    let three = [clip.clone(), clip.clone(), clip].concat();
+    for damage in [false, true] {
+        // The first of the second turn, a key frame, and two in the third.
+        let lost = [all, 2 * all + 3, 2 * all + 4];
+        let stream = packets(&three, |i| !lost.contains(&i));
+        let url = fake(H264, move |mut camera| {
+            let _ = camera.write_all(&stream);
+        });
+        let settings = RtspSettings { damage, ..patient() };
+        let seen = watch(Rtsp::connect(&url, settings).expect("it plays"), Duration::ZERO);
+        let network = seen.lost(DropReason::Network);
+        if damage {
+            assert_eq!(network, 3, "{:?}", seen.lost);
+        }
+        assert_eq!(seen.pictures.len() as u64 + seen.lost.iter().map(|l| l.0).sum::<u64>(), 3 * all as u64);
+        assert!(is_disconnected(seen.end.as_ref()));
+        if !damage {
+            let whole = golden("tiny");
+            assert_eq!(network, seen.lost.iter().map(|l| l.0).sum::<u64>());
+            assert!(network > 3, "{:?}", seen.lost);
+            let sums = seen.sums();
+            assert!(sums.iter().all(|sum| whole.iter().any(|frame| frame.1 == *sum)), "no damage is shown");
+        }
+    }
+}
+
+#[test]
+fn a_stream_whose_key_frames_are_no_idr_pictures_is_read() {
+    let clip = units("tiny_open.264");
+    let file = drain(&mut Video::open(data("tiny_open.264")).expect("a good clip opens"));
+    assert_eq!((clip.len(), file.frames.len()), (15, 15));
+    assert!(clip[1..].iter().flatten().all(|nal| nal[0] & 0x1f != 5), "no other IDR picture");
+    // Joined after the IDR picture: nothing can be shown before the next I picture.
+    let stream = packets(&clip[1..], |_| true);
+    let url = fake(H264, move |mut camera| {
+        let _ = camera.write_all(&stream);
+    });
+    let seen = watch(connect(&url), Duration::ZERO);
+    assert_eq!(seen.lost, []);
+    assert_eq!(seen.sums(), file.frames[5..].iter().map(|frame| frame.1).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_interruption_ends_a_wait_at_once_and_the_thread_ends_with_the_source() {
+    let (said, hear) = std::sync::mpsc::sync_channel(1);
+    let url = fake(H264, move |mut camera| {
+        // Silence, until the client is gone: a TEARDOWN, and the end.
+        let mut rest = Vec::new();
+        let _ = camera.read_to_end(&mut rest);
+        let _ = said.send(String::from_utf8_lossy(&rest).into_owned());
+    });
+    let mut source = connect(&url);
+    let interrupt = source.interrupt().expect("it may wait for long");
+    let raise = thread::Builder::new().name("raise".into()).spawn(move || {
+        thread::sleep(50 * MS);
+        interrupt.raise();
+        Instant::now()
+    });
+    assert!(matches!(source.next_picture(), Ok(None)));
+    let raised = raise.expect("a thread").join().expect("no panic");
+    assert!(raised.elapsed() < 1000 * MS, "{:?}", raised.elapsed());
+    assert!(matches!(source.next_picture(), Ok(None)));
+    let start = Instant::now();
+    drop(source);
+    assert!(start.elapsed() < 2000 * MS, "{:?}", start.elapsed());
+    let rest = hear.recv_timeout(Duration::from_secs(2)).expect("the connection is closed");
+    assert!(rest.starts_with("TEARDOWN "), "{rest}");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_by_name() {
+    let h265 = "m=audio 0 RTP/AVP 0\r\na=control:a\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H265/90000\r\na=control:v\r\n";
+    for (media, says) in [(h265, "codec H265"), ("m=audio 0 RTP/AVP 0\r\na=control:a\r\n", "no video")] {
+        let error = Rtsp::connect(&fake(media, drop), RtspSettings::default()).expect_err("not to be read");
+        assert!(
+            matches!(error, SourceError::Unsupported { .. }) && error.to_string().contains(says),
+            "{error}"
+        );
+    }
+    let stream = packets(&units("tiny.264"), |_| true);
+    let url = fake(H264, move |mut camera| {
+        let _ = camera.write_all(&stream);
+    });
+    let limits = Limits { video_pixels: 64 * 47, ..Limits::default() };
+    let seen =
+        watch(Rtsp::connect(&url, RtspSettings { limits, ..patient() }).expect("it plays"), Duration::ZERO);
+    assert!(
+        matches!(seen.end, Some(SourceError::TooLarge { .. })) && seen.pictures.is_empty(),
+        "{:?}",
+        seen.end
+    );
+    for (url, says) in [
+        ("rtsps://a:secret@camera/", "RTSP over TLS"),
+        ("http://a:secret@camera/", "rtsp://"),
+        ("rtsp://a:secret@", "no"),
+    ] {
+        let error = Rtsp::connect(url, RtspSettings::default()).expect_err("no address to read");
+        let text = format!("{error} {error:?}");
+        assert!(
+            error.class() == ErrorClass::Fatal && text.contains(says) && !text.contains("secret"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_hostile_server_costs_no_more_than_the_time_to_connect() {
+    type Act = fn(&mut TcpStream);
+    let acts: [(&str, Act); 7] = [
+        ("says nothing", |_| thread::sleep(5000 * MS)),
+        ("says nonsense", |s| drop(s.write_all(&[7; 100_000]))),
+        ("trickles", |s| {
+            for byte in b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nX: ".iter().chain(std::iter::repeat(&b'x')) {
+                if s.write_all(&[*byte]).is_err() {
+                    return;
+                }
+                thread::sleep(5 * MS);
+            }
+        }),
+        ("promises much", |s| {
+            let _ = s.write_all(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 99999999999999\r\n\r\nv=0");
+            thread::sleep(5000 * MS);
+        }),
+        ("closes in the middle", |s| drop(s.write_all(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Le"))),
+        ("has no description", |s| {
+            let _ = s.write_all(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 3\r\n\r\nv=1");
+        }),
+        ("knows no such thing", |s| drop(s.write_all(b"RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n"))),
+    ];
+    thread::scope(|scope| {
+        for (name, act) in acts {
+            scope.spawn(move || {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+                let url = format!("rtsp://{}/x", listener.local_addr().expect("bound"));
+                let serve = move || {
+                    if let Ok((mut stream, _)) = listener.accept() {
+                        let mut requests = BufReader::new(stream.try_clone().expect("a clone"));
+                        let _ = request(&mut requests);
+                        act(&mut stream);
+                    }
+                };
+                thread::Builder::new().name("hostile".into()).spawn(serve).expect("a thread");
+                let start = Instant::now();
+                let settings = RtspSettings { connect: 400 * MS, ..RtspSettings::default() };
+                let error = Rtsp::connect(&url, settings).expect_err(name);
+                assert_eq!(error.class(), ErrorClass::Reset, "{name}: {error}");
+                assert!(start.elapsed() < 3000 * MS, "{name}: {:?}", start.elapsed());
+                assert!(
+                    error.to_string().len() < 400 && !error.to_string().contains('\n'),
+                    "{name}: {error}"
+                );
+            });
+        }
+    });
+    let settings = RtspSettings { connect: 400 * MS, ..RtspSettings::default() };
+    let error = Rtsp::connect("rtsp://no-such-camera.invalid/x", settings).expect_err("no such host");
+    assert_eq!(error.class(), ErrorClass::Reset, "{error}");
+    // After it has agreed to play: what makes no sense is the end, and no panic.
+    for junk in [vec![b'$', 0, 0, 4, 1, 2, 3, 4], vec![0; 5000], b"$\0\xff\xff".to_vec()] {
+        let junk = junk.repeat(40);
+        let url = fake(H264, move |mut camera| {
+            let _ = camera.write_all(&junk);
+        });
+        let seen = watch(connect(&url), Duration::ZERO);
+        assert!(is_disconnected(seen.end.as_ref()) && seen.pictures.is_empty(), "{:?}", seen.end);
+    }
+}
+
+/// Sends it again and again, as fast as a network is, until nobody listens, and says how many MiB that were.
+fn flood(stream: &mut TcpStream, part: &[u8]) -> u64 {
+    let mut sent = 0;
+    while sent < 2 << 30 {
+        for part in part.chunks(65_536) {
+            if stream.write_all(part).is_err() {
+                return sent >> 20;
+            }
+            sent += part.len() as u64;
+            thread::sleep(MS);
+        }
+    }
+    sent >> 20
+}
+
+#[test]
+fn what_never_ends_is_not_kept_for_ever() {
+    let (tell, told) = std::sync::mpsc::sync_channel(2);
+    // An answer without an end.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("rtsp://{}/x", listener.local_addr().expect("bound"));
+    let count = tell.clone();
+    let serve = move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let mut requests = BufReader::new(stream.try_clone().expect("a clone"));
+        let _ = request(&mut requests);
+        let _ = stream.write_all(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 99999999999999\r\n\r\n");
+        let _ = count.send(flood(&mut stream, &[0; 65_536]));
+    };
+    thread::Builder::new().name("hostile".into()).spawn(serve).expect("a thread");
+    let settings = RtspSettings { connect: Duration::from_secs(60), ..RtspSettings::default() };
+    let error = Rtsp::connect(&url, settings).expect_err("no answer");
+    assert!(is_disconnected(Some(&error)), "{error}");
+    let sent = told.recv().expect("it was counted");
+    assert!(sent < 500, "{sent} MiB");
+
+    // A frame without an end: fragments of a picture that never say they are the last.
+    let url = fake(H264, move |mut camera| {
+        let mut part = Vec::new();
+        for number in 0..=u16::MAX {
+            let start = if number == 0 { 0x85 } else { 0x05 };
+            part.extend([b'$', 0, 4, 14, 0x80, 0x60]);
+            part.extend(number.to_be_bytes());
+            part.extend([0, 0, 0, 0, 0, 0, 0, 9, 0x7c, start]);
+            part.extend([7; 1024]);
+        }
+        // The number goes on from 65535 to 0, and the first of each turn goes on with the picture.
+        let _ = camera.write_all(&part[..1042]);
+        part[17] = 0x05;
+        let turned = [&part[1042..], &part[..1042]].concat();
+        let _ = tell.send(flood(&mut camera, &turned));
+    });
+    let seen = watch(connect(&url), Duration::ZERO);
+    assert!(is_disconnected(seen.end.as_ref()) && seen.pictures.is_empty(), "{:?}", seen.end);
+    let sent = told.recv().expect("it was counted");
+    assert!(sent < 1500, "{sent} MiB");
+}
+
+#[test]
+fn it_keeps_the_contract_of_a_source() {
+    let stream = packets(&units("tiny.264"), |_| true);
+    let url = fake(H264, move |mut camera| {
+        let _ = camera.write_all(&stream);
+    });
+    assert_eq!(suite::source(connect(&url)), (10, 0));
+}

@@ -1,0 +1,109 @@
+//! What a source loses and how often it breaks is counted for what it is, by the flow and by the pipeline alike.
+
+mod support;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerby_pipeline::{Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, Report, WhenFull};
+use passerby_testkit::{SimulatedClock, uniform};
+use passerby_types::{
+    CameraId, DropReason, FrameSource, Observation, Picture, PixelLayout, SourceError, SourceInfo,
+};
+use support::{settled, stages};
+
+/// What a call gives.
+#[derive(Clone, Copy)]
+enum Call {
+    Picture(Duration),
+    Lost(u64, DropReason),
+    Broken,
+}
+
+struct Scripted(SourceInfo, VecDeque<Call>);
+
+impl FrameSource for Scripted {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        let input = self.0.name.clone();
+        match self.1.pop_front() {
+            None => Ok(None),
+            Some(Call::Picture(age)) => {
+                let picture = Picture::new(uniform(PixelLayout::Gray8, 96, 96, 128), None);
+                Ok(Some(Picture { age, ..picture }))
+            }
+            Some(Call::Lost(frames, reason)) => {
+                Err(SourceError::Lost { input, frames, reason, what: "as told".into() })
+            }
+            Some(Call::Broken) => Err(SourceError::Disconnected { input, what: "as told".into() }),
+        }
+    }
+    fn info(&self) -> &SourceInfo {
+        &self.0
+    }
+}
+
+fn source(calls: &[Call]) -> Scripted {
+    let info = SourceInfo { name: "camera".into(), ..SourceInfo::default() };
+    Scripted(info, calls.iter().copied().collect())
+}
+
+/// What the flow says of a source, and the pipeline, which have to agree.
+fn run(calls: &[Call]) -> (Report, Vec<Observation>) {
+    let clock = || {
+        let clock = SimulatedClock::new();
+        clock.advance(Duration::from_secs(100));
+        Arc::new(clock)
+    };
+    let mut flow = Flow::new(stages(|_| {}), FlowSettings::default(), clock()).unwrap();
+    let mut seen = Vec::new();
+    let report = flow.run(CameraId(0), &mut source(calls), None, &mut |observation| {
+        seen.push(observation.clone());
+        ControlFlow::Continue(())
+    });
+    let handle = Pipeline::new(stages(|_| {}), PipelineSettings::default(), clock());
+    let handle = handle.camera(CameraId(0), source(&[])).start().unwrap();
+    let subscription = handle.subscribe("test", 100, WhenFull::Block);
+    handle.add(CameraId(1), source(calls)).unwrap();
+    let finished = handle.finish();
+    settled(&finished);
+    let other = &finished.reports[1];
+    assert_eq!(other.ledger, report.ledger);
+    assert_eq!((other.interruptions, &other.notes), (report.interruptions, &report.notes));
+    assert_eq!(finished.figures.cameras[1].interruptions, report.interruptions);
+    assert_eq!(other.error.as_ref().map(ToString::to_string), report.error.as_ref().map(ToString::to_string));
+    let times = |o: &Observation| (o.meta.seq, o.meta.captured);
+    let of_pipeline: Vec<_> = std::iter::from_fn(|| subscription.try_recv()).collect();
+    assert!(of_pipeline.iter().map(|o| times(o)).eq(seen.iter().map(times)));
+    (report, seen)
+}
+
+#[test]
+fn losses_count_by_their_reason_and_interruptions_are_passed_over() {
+    const AT_ONCE: Call = Call::Picture(Duration::ZERO);
+    let (report, seen) = run(&[
+        AT_ONCE,
+        Call::Lost(7, DropReason::Network),
+        Call::Picture(Duration::from_secs(3)),
+        Call::Broken,
+        Call::Lost(2, DropReason::Stale),
+        Call::Lost(0, DropReason::Stale),
+        Call::Broken,
+        AT_ONCE,
+    ]);
+    let seqs: Vec<u64> = seen.iter().map(|o| o.meta.seq).collect();
+    assert_eq!(seqs, [0, 8, 11], "every lost frame has its number");
+    let captured: Vec<u64> = seen.iter().map(|o| o.meta.captured.0.as_secs()).collect();
+    assert_eq!(captured, [100, 97, 100], "a frame's time is that of its arrival");
+    assert_eq!(report.ledger.captured, 12);
+    assert_eq!(report.ledger.dropped, BTreeMap::from([(DropReason::Network, 7), (DropReason::Stale, 2)]));
+    assert_eq!((report.interruptions, report.error.is_none()), (2, true));
+}
+
+#[test]
+fn an_interruption_after_which_nothing_comes_is_what_ended_the_camera() {
+    let (report, _) = run(&[Call::Picture(Duration::ZERO), Call::Broken]);
+    assert!(matches!(report.error, Some(FlowError::Source(SourceError::Disconnected { .. }))));
+    assert_eq!((report.interruptions, report.ledger.captured), (1, 1));
+}

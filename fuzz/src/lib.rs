@@ -1,0 +1,66 @@
+//! What the fuzz targets share.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex};
+
+use passerby_types::{ErrorClass, FrameSource, SourceError};
+
+/// Makes a panic in our own code a finding, and one in a dependency none as long as it is contained: the guards around
+/// foreign decoders turn it into an error, and what gets past them ends the fuzzer all the same. Each place is
+/// reported once.
+pub fn watch() {
+    static CONTAINED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    // libFuzzer's own hook, which ends the process.
+    let fatal = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| match panic.location() {
+        Some(place) if place.file().contains("/registry/src/") => {
+            if CONTAINED.lock().is_ok_and(|mut places| places.insert(place.to_string())) {
+                eprintln!("contained: a panic in {place}: {}", panic.payload_as_str().unwrap_or("?"));
+            }
+        }
+        _ => fatal(panic),
+    }));
+}
+
+/// Puts the bytes into a file that is held in memory where the system can do that.
+pub fn file(data: &[u8]) -> &'static Path {
+    static PATH: LazyLock<PathBuf> = LazyLock::new(|| {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { memory.into() } else { std::env::temp_dir() };
+        folder.join(format!("passerby-fuzz-{}", std::process::id()))
+    });
+    fs::write(&*PATH, data).expect("the input's file is written");
+    &PATH
+}
+
+/// Reads a source to its end, but at most so many pictures and errors, and holds it to its contract.
+pub fn drain(source: Result<impl FrameSource, SourceError>, path: &Path, most: usize) {
+    let path = path.display().to_string();
+    let named = |e: &SourceError| assert!(e.to_string().contains(&path), "`{e}` does not name its input");
+    let mut source = match source {
+        Ok(source) => source,
+        Err(e) => return named(&e),
+    };
+    let mut last = None;
+    for _ in 0..most {
+        match source.next_picture() {
+            Ok(Some(picture)) => {
+                assert!(picture.image.width() > 0 && picture.image.height() > 0, "an empty picture");
+                assert!(picture.pts.is_none() || picture.pts > last, "a time stamp that does not rise");
+                last = picture.pts.or(last);
+            }
+            Ok(None) => return,
+            Err(e) => {
+                named(&e);
+                if e.class() != ErrorClass::Skip {
+                    let after = source.next_picture();
+                    assert!(matches!(after, Ok(None)), "something comes after `{e}`");
+                    return;
+                }
+            }
+        }
+    }
+}

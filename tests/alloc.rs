@@ -1,0 +1,164 @@
+//! What a frame allocates with the bundled stages in the steady state: nothing, whether its faces are looked at or not.
+//!
+//! It is the frame's way that is counted, from the picture to the sink. A decoder is not part of it: the pictures were decoded
+//! beforehand.
+#![cfg(feature = "bundled")]
+#![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use passerby::pipeline::{Flow, FlowSettings, Pipeline, PipelineSettings, WhenFull};
+use passerby::types::{
+    CameraId, FramePool, FrameSource, Image, Observation, Picture, Region, Sink, SinkError, SourceError,
+    SourceInfo, SystemClock,
+};
+use passerby::{Settings, capture, stages};
+
+/// The system's allocator; while it counts, what all threads ask of it.
+struct Counted;
+
+static COUNTS: AtomicBool = AtomicBool::new(false);
+static CALLS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is passed on as it is.
+#[allow(unsafe_code, reason = "an allocator cannot be written without")]
+unsafe impl GlobalAlloc for Counted {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if COUNTS.load(Ordering::Relaxed) {
+            CALLS.fetch_add(1, Ordering::Relaxed);
+            BYTES.fetch_add(layout.size() as u64, Ordering::Relaxed);
+        }
+        // SAFETY: passed on to the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: passed on to the caller.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTED: Counted = Counted;
+
+const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
+/// A stretch of the clip in which nobody comes or goes, played forwards and backwards.
+const STRETCH: std::ops::Range<usize> = 75..85;
+/// Not counted: everything has its size after them.
+const WARM: u64 = 60;
+/// Counted.
+const FRAMES: u64 = 60;
+
+/// The stretch to and fro, in lent buffers. It waits until all frames are written before the count begins, and before it
+/// ends.
+struct ToAndFro {
+    info: SourceInfo,
+    pictures: Vec<Image>,
+    pool: FramePool,
+    given: u64,
+    written: Arc<AtomicU64>,
+}
+
+impl ToAndFro {
+    fn new(written: &Arc<AtomicU64>) -> Self {
+        let mut clip = capture::open(CLIP).unwrap();
+        let pictures = std::iter::from_fn(|| clip.next_picture().unwrap()).map(|picture| picture.image);
+        Self {
+            info: SourceInfo { name: "to and fro".into(), ..SourceInfo::default() },
+            pictures: pictures.take(STRETCH.end).skip(STRETCH.start).collect(),
+            pool: FramePool::new(64),
+            given: 0,
+            written: Arc::clone(written),
+        }
+    }
+}
+
+impl FrameSource for ToAndFro {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        if [WARM, WARM + FRAMES].contains(&self.given) {
+            while self.written.load(Ordering::Acquire) < self.given {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            COUNTS.store(self.given == WARM, Ordering::Relaxed);
+        }
+        if self.given == WARM + FRAMES {
+            return Ok(None);
+        }
+        let (place, last) = (self.given as usize % (2 * self.pictures.len() - 2), self.pictures.len() - 1);
+        let image = &self.pictures[if place > last { 2 * last - place } else { place }];
+        self.given += 1;
+        let whole = Region { x: 0, y: 0, width: image.width(), height: image.height() };
+        let (image, _) = image.crop(whole, &self.pool).unwrap();
+        Ok(Some(Picture { image, pts: None }))
+    }
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+}
+
+/// Counts the observations, and the faces, embeddings and estimates in them.
+#[derive(Clone, Default)]
+struct Tally {
+    written: Arc<AtomicU64>,
+    seen: [Arc<AtomicU64>; 3],
+}
+
+impl Sink for Tally {
+    fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
+        for face in batch.iter().flat_map(|observation| &observation.faces) {
+            let known = [face.face.is_some(), face.embedding.is_some(), face.estimate.is_some()];
+            self.seen.iter().zip(known).for_each(|(n, known)| {
+                n.fetch_add(u64::from(known), Ordering::Relaxed);
+            });
+        }
+        self.written.fetch_add(batch.len() as u64, Ordering::Release);
+        Ok(())
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+/// What was allocated over [`FRAMES`] frames: how often, and how many bytes. Holds the run to so many faces, embeddings and
+/// estimates a frame.
+fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u64) {
+    // Each observation is written at once, so that the source can wait for the last.
+    flow.writer.rows = 1;
+    let (stages, clock) = (stages(&Settings::default()).unwrap(), Arc::new(SystemClock::new()));
+    let mut tally = Tally::default();
+    let mut source = ToAndFro::new(&tally.written);
+    [&CALLS, &BYTES].into_iter().for_each(|count| count.store(0, Ordering::Relaxed));
+    if threads {
+        let settings = PipelineSettings { flow, ..PipelineSettings::default() };
+        let pipeline = Pipeline::new(stages, settings, clock).camera(CameraId(0), source).sink(tally.clone());
+        let handle = pipeline.start_paused().unwrap();
+        let all = handle.subscribe("all", 1, WhenFull::Block);
+        handle.pause(false);
+        while all.recv().is_some() {}
+        assert!(handle.finish().abandoned.is_empty());
+    } else {
+        let mut flow = Flow::new(stages, flow, clock).unwrap();
+        flow.run(CameraId(0), &mut source, Some(&mut tally), &mut |_| ControlFlow::Continue(()));
+    }
+    let seen = tally.seen.map(|n| n.load(Ordering::Relaxed));
+    assert!(seen.iter().zip(least).all(|(n, least)| *n >= least), "{seen:?} faces, embeddings, estimates");
+    (CALLS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed))
+}
+
+#[test]
+fn in_the_steady_state_a_frame_of_the_clip_allocates_nothing() {
+    let all = 2 * (WARM + FRAMES);
+    for (what, threads, settings, least) in [
+        ("flow, every face looked at twice", false, FlowSettings::default().every_frame(), [all; 3]),
+        ("pipeline, every face looked at twice", true, FlowSettings::default().every_frame(), [all; 3]),
+        ("pipeline, as it is by default", true, FlowSettings::default(), [all, 9, 9]),
+    ] {
+        let allocated = allocated(threads, settings, least);
+        assert_eq!(allocated, (0, 0), "calls and bytes, {what}, over {FRAMES} frames");
+    }
+}

@@ -1,0 +1,145 @@
+//! Whatever a source does, its camera is the only one that feels it, every frame is counted, and `stop` comes back by its
+//! deadline.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use passerby::capture::{Reconnect, ReconnectSettings};
+use passerby::pipeline::{Pipeline, PipelineSettings, Stages};
+use passerby::types::{CameraId, Clock, ErrorClass, FrameSource, PixelLayout, SystemClock};
+use passerby_testkit::{ByOrder, Fault, FaultySource, Gate, ScriptedDetector};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Each fault, from the fifth picture on; the camera goes on after it, if it can.
+fn faults() -> Vec<(&'static str, Vec<(u64, Fault)>)> {
+    let from = |fault: Fault| (5..1_000_000).step_by(7).take(1000).map(move |call| (call, fault)).collect();
+    vec![
+        ("sound", vec![]),
+        ("hangs", vec![(5, Fault::Block)]),
+        ("damaged", from(Fault::Error(ErrorClass::Skip))),
+        ("breaks", from(Fault::Error(ErrorClass::Reset))),
+        ("fatal", vec![(5, Fault::Error(ErrorClass::Fatal))]),
+        ("panics", from(Fault::Panic)),
+        ("ends", vec![(5, Fault::End)]),
+        ("frozen", vec![(5, Fault::Freeze(u64::MAX / 2))]),
+        ("garbage", from(Fault::Garbage)),
+        ("jumps", vec![(5, Fault::Ahead(3_600_000 * MS)), (9, Fault::Behind(7_200_000 * MS))]),
+        ("one pixel", vec![(5, Fault::Shape(PixelLayout::Rgb8, 1, 1))]),
+        (
+            "sizes",
+            vec![
+                (5, Fault::Shape(PixelLayout::Nv12, 641, 359)),
+                (9, Fault::Shape(PixelLayout::Gray8, 2, 4000)),
+            ],
+        ),
+        (
+            "impossible",
+            vec![(5, Fault::Shape(PixelLayout::Rgb8, 0, 7)), (9, Fault::Shape(PixelLayout::I420, 320, 240))],
+        ),
+    ]
+}
+
+/// All of them as cameras at once, run for so long, then stopped with this deadline.
+fn run(
+    wrap: impl Fn(&'static str, Vec<(u64, Fault)>) -> Box<dyn FrameSource>,
+    time: Duration,
+) -> Vec<(&'static str, passerby::pipeline::Report)> {
+    let stages =
+        Stages::new(|| Ok(Box::new(ScriptedDetector::default())), || Ok(Box::new(ByOrder::default())));
+    let mut pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
+    for (id, (name, faults)) in faults().into_iter().enumerate() {
+        pipeline = pipeline.camera(CameraId(id as u32), wrap(name, faults));
+    }
+    let handle = pipeline.start().expect("it starts");
+    std::thread::sleep(time);
+    let (start, deadline) = (Instant::now(), 2000 * MS);
+    let finished = handle.stop(deadline);
+    let took = start.elapsed();
+    assert!(took < deadline + 300 * MS, "the stop took {took:?}");
+    let names = faults().into_iter().map(|(name, _)| name);
+    let reports: Vec<_> = names.zip(finished.reports).collect();
+    for (name, report) in &reports {
+        assert!(report.ledger.balances() && report.ledger.in_flight == 0, "{name}: {:?}", report.ledger);
+    }
+    println!("abandoned: {:?}", finished.abandoned);
+    reports
+}
+
+fn of<'a>(
+    reports: &'a [(&'static str, passerby::pipeline::Report)],
+    name: &str,
+) -> &'a passerby::pipeline::Report {
+    &reports.iter().find(|(n, _)| *n == name).expect("a camera of that name").1
+}
+
+/// Frames a sound camera gives in this time, with room for a slow machine.
+fn full(time: Duration) -> u64 {
+    u64::try_from(time.as_millis() / FaultySource::PERIOD.as_millis()).unwrap_or(0) * 8 / 10
+}
+
+#[test]
+fn each_fault_stays_with_its_camera_and_the_stop_comes_back() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let gates: std::sync::Mutex<Vec<Gate>> = std::sync::Mutex::default();
+    let time = 1500 * MS;
+    let plain = |_: &'static str, faults: Vec<(u64, Fault)>| -> Box<dyn FrameSource> {
+        let source = FaultySource::new(u64::MAX, faults);
+        gates.lock().expect("no panic inside").push(source.gate());
+        Box::new(source.live(Arc::clone(&clock)))
+    };
+    let reports = run(plain, time);
+    for name in ["sound", "garbage", "frozen", "jumps", "one pixel", "sizes"] {
+        let ledger = &of(&reports, name).ledger;
+        assert!(ledger.captured >= full(time) && ledger.dropped_total() == 0, "{name}: {ledger:?}");
+    }
+    for name in ["hangs", "fatal", "ends"] {
+        assert_eq!(of(&reports, name).ledger.captured, 5, "{name}");
+    }
+    assert!(of(&reports, "breaks").interruptions >= 3);
+    assert!(of(&reports, "damaged").ledger.dropped_total() >= 3);
+    for name in ["fatal", "panics", "impossible"] {
+        assert!(of(&reports, name).error.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn with_reconnect_every_camera_comes_back_and_the_stop_too() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let gates: Arc<std::sync::Mutex<Vec<Gate>>> = Arc::default();
+    let settings = ReconnectSettings {
+        stall: 400 * MS,
+        frozen: Some(700 * MS),
+        first: 5 * MS,
+        longest: 20 * MS,
+        ..ReconnectSettings::default()
+    };
+    let time = 3000 * MS;
+    let wrap = |name: &'static str, faults: Vec<(u64, Fault)>| -> Box<dyn FrameSource> {
+        let (clock, kept) = (Arc::clone(&clock), Arc::clone(&gates));
+        // What hangs does so in the first two connections only: four threads left behind are all it may have.
+        let connections = std::sync::atomic::AtomicU64::new(0);
+        let open = move || {
+            let call = connections.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let faults = if name == "hangs" && call >= 2 { vec![] } else { faults.clone() };
+            let source = FaultySource::new(u64::MAX, faults);
+            kept.lock().expect("no panic inside").push(source.gate());
+            Ok(Box::new(source.live(Arc::clone(&clock))) as Box<dyn FrameSource>)
+        };
+        Box::new(Reconnect::new(name, open, settings.clone()))
+    };
+    let reports = run(wrap, time);
+    for (name, report) in &reports {
+        assert!(report.error.is_none(), "{name}: {:?}", report.error);
+        let least = if ["hangs", "frozen"].contains(name) { full(time) / 3 } else { full(time) / 2 };
+        assert!(report.ledger.captured >= least, "{name}: {:?}", report.ledger);
+    }
+    for name in ["sound", "damaged", "garbage", "jumps", "one pixel", "sizes"] {
+        assert_eq!(of(&reports, name).interruptions, 0, "{name}");
+    }
+    for name in ["breaks", "fatal", "panics", "ends", "impossible"] {
+        assert!(of(&reports, name).interruptions >= 3, "{name}: {}", of(&reports, name).interruptions);
+    }
+    assert_eq!(of(&reports, "hangs").interruptions, 2);
+    assert!((1..=4).contains(&of(&reports, "frozen").interruptions));
+}
