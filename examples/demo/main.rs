@@ -9,32 +9,23 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 mod cameras;
+mod run;
 #[path = "../analyze/stop.rs"]
 mod stop;
 mod table;
 mod view;
 
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
-use passerby::Settings;
-use passerby::pipeline::{Limits, Pipeline, PipelineSettings, Popped, Summary, WhenFull};
-use passerby::store::{Sqlite, SqliteSettings};
-use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
+use passerby::types::BoxError;
 
-use stop::{INTERRUPTED, PATIENCE, Stop};
-use view::View;
-
-/// Observations that wait to be counted. They hold no pictures.
-const WAITING: usize = 256;
-/// How often to look for Ctrl-C and for the end.
-const TICK: Duration = Duration::from_millis(20);
+use stop::{INTERRUPTED, Stop};
 
 fn main() -> ExitCode {
     let stopped = Stop::new(None).and_then(|stop| {
-        run(&stop)?;
+        let (inputs, database) = arguments()?;
+        run::run("demo", cameras::open(&inputs)?, &database, &stop)?;
         Ok(stop.interrupted())
     });
     match stopped {
@@ -59,71 +50,4 @@ fn arguments() -> Result<(Vec<String>, String), BoxError> {
         }
     }
     Ok((inputs, database))
-}
-
-fn run(stop: &Stop) -> Result<(), BoxError> {
-    let (inputs, database) = arguments()?;
-    let cameras = cameras::open(&inputs)?;
-
-    // Everything that the cameras share: the stages, the workers, the sink.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let limits = Limits { workers: 1..=cores, ..Limits::default() };
-    let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
-    let mut sink = Sqlite::open(&database, SqliteSettings::default())?;
-    let names: Vec<(CameraId, &str)> = cameras.iter().map(|(id, c)| (*id, c.info().name.as_str())).collect();
-    sink.cameras(&names)?;
-    let sink = Arc::new(Mutex::new(sink));
-    let mut view = View::new(&names)?;
-    let mut pipeline =
-        Pipeline::new(passerby::stages(&Settings::default())?, settings, Arc::new(SystemClock::new()))
-            .sink(Arc::clone(&sink));
-    for (camera, source) in cameras {
-        pipeline = pipeline.camera(camera, source);
-    }
-
-    // Who looks on is there before the first frame.
-    let handle = pipeline.start_paused()?;
-    let seen = handle.subscribe("view", WAITING, WhenFull::Block);
-    let metrics = handle.metrics();
-    handle.pause(false);
-    let (mut summary, mut stopping) = (Summary::default(), None);
-    loop {
-        match seen.recv_timeout(TICK) {
-            Popped::Item(observation) => {
-                summary.add(&observation);
-                view.add(&observation);
-            }
-            Popped::Empty if handle.cameras().is_empty() => break,
-            Popped::Empty if stopping.is_some_and(|since: Instant| since.elapsed() > PATIENCE) => break,
-            Popped::Empty => {}
-            Popped::Closed => break,
-        }
-        if stop.asked() && stopping.is_none() {
-            stopping = Some(Instant::now());
-            for camera in handle.cameras() {
-                handle.remove(camera, Duration::ZERO);
-            }
-        }
-        view.show(&metrics, &summary);
-    }
-    while let Some(observation) = seen.try_recv() {
-        summary.add(&observation);
-    }
-    drop(seen);
-    let done = if stopping.is_some() { handle.stop(PATIENCE) } else { handle.finish() };
-    view.clear();
-    // The pipeline has let go of it.
-    if let Some(sink) = Arc::into_inner(sink).and_then(|sink| sink.into_inner().ok()) {
-        sink.finish()?;
-    }
-
-    for report in &done.reports {
-        for note in &report.notes {
-            eprintln!("demo: warning: {note}");
-        }
-    }
-    table::print(&summary, &done);
-    println!("\nEverything is in {database}: tables run, camera, person, track, observation.");
-    let error = done.reports.into_iter().find_map(|report| report.error);
-    error.map_or(Ok(()), |e| Err(e.into()))
 }

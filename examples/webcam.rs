@@ -1,0 +1,109 @@
+//! A camera at this machine: who passes it, when, how old, and an SQLite file with all of it.
+//!
+//! ```text
+//! cargo run --release --example webcam --features webcam -- [--db FILE] [--size WxH] [--rate N] [CAMERA]
+//! cargo run --release --example webcam --features webcam -- --list
+//! ```
+//! `CAMERA` is `webcam:0` unless told otherwise: an index, a name or an id that `--list` shows, or on Linux
+//! `v4l:/dev/video0`. `--size WxH` and `--rate N` are wishes, 1280x720 and 30 by default. A camera that is plugged out is
+//! used again when it is plugged in. Ctrl-C ends it, with a summary and exit code 130; without a camera it ends with 2.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
+
+#[path = "demo/run.rs"]
+mod run;
+#[path = "analyze/stop.rs"]
+mod stop;
+#[path = "demo/table.rs"]
+mod table;
+#[path = "demo/view.rs"]
+mod view;
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use lexopt::prelude::*;
+use passerby::capture::{Reconnect, ReconnectSettings, Webcam, WebcamSettings};
+use passerby::types::{BoxError, CameraId, FrameSource, SourceError};
+
+use stop::{INTERRUPTED, Stop};
+
+/// What the command line asks for.
+struct Arguments {
+    list: bool,
+    camera: String,
+    database: String,
+    settings: WebcamSettings,
+}
+
+fn main() -> ExitCode {
+    let ended = arguments().and_then(|arguments| {
+        if arguments.list {
+            return list().map(|()| false);
+        }
+        let stop = Stop::new(None)?;
+        let camera = open(arguments.camera, arguments.settings)?;
+        run::run("webcam", vec![(CameraId(1), camera)], &arguments.database, &stop)?;
+        Ok(stop.interrupted())
+    });
+    match ended {
+        Ok(false) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::from(INTERRUPTED),
+        Err(e) => {
+            eprintln!("webcam: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn arguments() -> Result<Arguments, BoxError> {
+    let mut arguments = Arguments {
+        list: false,
+        camera: "webcam:0".into(),
+        database: "passerby.sqlite".into(),
+        settings: WebcamSettings::default(),
+    };
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("list") => arguments.list = true,
+            Long("db") => arguments.database = parser.value()?.string()?,
+            Long("size") => {
+                let size = parser.value()?.string()?;
+                let (width, height) = size.split_once('x').ok_or("--size needs WxH")?;
+                (arguments.settings.width, arguments.settings.height) = (width.parse()?, height.parse()?);
+            }
+            Long("rate") => arguments.settings.rate = parser.value()?.parse()?,
+            Value(camera) => arguments.camera = camera.string()?,
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    Ok(arguments)
+}
+
+/// Prints the cameras and what they give.
+fn list() -> Result<(), BoxError> {
+    let cameras = Webcam::list()?;
+    if cameras.is_empty() {
+        return Err("no camera at this machine".into());
+    }
+    for camera in cameras {
+        println!("webcam:{}  {}  {}", camera.index, camera.name, camera.id.unwrap_or_default());
+        camera.formats.iter().for_each(|format| println!("    {format}"));
+    }
+    Ok(())
+}
+
+/// The camera, now, and again whenever it comes back.
+fn open(camera: String, settings: WebcamSettings) -> Result<Reconnect, SourceError> {
+    let first = Webcam::open(camera.as_str(), settings.clone())?;
+    eprintln!("webcam: {} gives {}", first.info().name, first.format());
+    let name = first.info().name.clone();
+    let first = Mutex::new(Some(first));
+    let open = move || {
+        let first = first.lock().ok().and_then(|mut first| first.take());
+        let webcam = first.map_or_else(|| Webcam::open(camera.as_str(), settings.clone()), Ok)?;
+        Ok(Box::new(webcam) as Box<dyn FrameSource>)
+    };
+    Ok(Reconnect::new(&name, open, ReconnectSettings::default()))
+}
