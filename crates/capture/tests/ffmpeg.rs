@@ -1,5 +1,10 @@
 //! The ffmpeg source, with a real program where there is one, and with programs that misbehave.
 #![cfg(feature = "ffmpeg")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test stops where something is wrong, and says what it skips"
+)]
 
 mod common;
 

@@ -126,7 +126,7 @@ pub struct Ffmpeg {
     running: Running,
     size: (u32, u32),
     color: ColorSpace,
-    stall: Duration,
+    settings: FfmpegSettings,
     given: u64,
     last: Option<Duration>,
     ended: bool,
@@ -192,7 +192,7 @@ impl Ffmpeg {
         }
         let input = path.display().to_string();
         let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
-        Self::start(&command::file(path.as_os_str()), input, name, false, &settings)
+        Self::start(&command::file(path.as_os_str()), input, name, false, settings)
     }
 
     /// Connects to a camera: anything that ffmpeg has a protocol or device for, as it stands after ffmpeg's `-i`. Pictures
@@ -203,7 +203,7 @@ impl Ffmpeg {
     /// where the camera is not there or gives no picture in time.
     pub fn connect(input: &str, settings: FfmpegSettings) -> Result<Self, SourceError> {
         let name = hide(input);
-        Self::start(OsStr::new(input), name.clone(), name, true, &settings)
+        Self::start(OsStr::new(input), name.clone(), name, true, settings)
     }
 
     fn start(
@@ -211,17 +211,17 @@ impl Ffmpeg {
         shown: String,
         name: String,
         live: bool,
-        settings: &FfmpegSettings,
+        settings: FfmpegSettings,
     ) -> Result<Self, SourceError> {
         let mut begun = Err(io::ErrorKind::NotFound.into());
         for keep_times in command::KEEP_TIMES {
-            begun = Running::start(input, live, keep_times, settings);
+            begun = Running::start(input, live, keep_times, &settings);
             // Versions before 5.1 know another name of this option.
             if !matches!(&begun, Ok((running, None)) if running.lacks(keep_times)) {
                 break;
             }
         }
-        let (mut running, opened) = begun.map_err(|cause| missing(&shown, cause, &settings.program))?;
+        let (mut running, opened) = begun.map_err(|cause| missing(&shown, &cause, &settings.program))?;
         let Some((width, height)) = opened else {
             return Err(running.refusal(shown, live, settings.connect));
         };
@@ -240,7 +240,7 @@ impl Ffmpeg {
             running,
             size: (width, height),
             color,
-            stall: settings.stall,
+            settings,
             given: 0,
             last: None,
             ended: false,
@@ -303,13 +303,16 @@ impl FrameSource for Ffmpeg {
             if self.ended {
                 return self.ending.take().map_or(Ok(None), Err);
             }
-            match self.running.next(self.stall) {
+            match self.running.next(self.settings.stall) {
                 Got::Picture(raw, age) => return self.picture(raw, age).map(Some),
                 Got::Lost(frames, reason, what) => return lost(self, frames, reason, what),
                 Got::Nothing => {
                     self.running.process.kill();
                     self.ended = true;
-                    return Err(SourceError::Stalled { input: self.info.name.clone(), after: self.stall });
+                    return Err(SourceError::Stalled {
+                        input: self.info.name.clone(),
+                        after: self.settings.stall,
+                    });
                 }
                 Got::End => {
                     self.ending = self.over();
@@ -550,7 +553,7 @@ impl Drop for Outlet {
 }
 
 /// Why the program does not start.
-fn missing(input: &str, cause: io::Error, program: &Path) -> SourceError {
+fn missing(input: &str, cause: &io::Error, program: &Path) -> SourceError {
     if cause.kind() != io::ErrorKind::NotFound {
         let cause = io::Error::new(cause.kind(), format!("the program {}: {cause}", program.display()));
         return SourceError::Io { input: input.to_owned(), cause };
