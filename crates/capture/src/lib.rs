@@ -10,6 +10,7 @@
 //! - [`Reconnect`]: keeps any source going that breaks, stalls, freezes or hangs.
 //! - `Rtsp` (feature `rtsp`): network cameras.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
+//! - `Webcam` (feature `webcam`): cameras at this machine.
 //!
 //! ```
 //! use passerby_capture::{Scene, SceneSettings};
@@ -38,7 +39,7 @@ mod gif;
 mod h264;
 mod images;
 mod inbox;
-#[cfg(any(feature = "rtsp", feature = "mjpeg"))]
+#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam"))]
 mod jpeg;
 mod limits;
 #[cfg(feature = "mjpeg")]
@@ -58,6 +59,8 @@ mod transport;
 mod turn;
 mod units;
 mod video;
+#[cfg(feature = "webcam")]
+mod webcam;
 
 pub use decode::Decoder;
 #[cfg(feature = "ffmpeg")]
@@ -78,6 +81,8 @@ pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings,
 #[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
 pub use transport::RtspTransport;
 pub use video::{Video, VideoSettings};
+#[cfg(feature = "webcam")]
+pub use webcam::{Pixels, Selector, Webcam, WebcamFormat, WebcamInfo, WebcamSettings};
 
 /// What a fuzzer drives: readers of foreign bytes that have no public way in of their own.
 #[cfg(all(fuzzing, feature = "mjpeg"))]
