@@ -144,14 +144,14 @@ fn a_video_over_the_limit_is_refused() {
 fn serve(bytes: Vec<u8>, status: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
+    drop(thread::Builder::new().name("camera".into()).spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
             let mut request = [0; 4096];
             let _ = stream.read(&mut request);
             let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", bytes.len());
             let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&bytes));
         }
-    });
+    }));
     format!("http://viewer:geheim@127.0.0.1:{port}/live")
 }
 
@@ -317,14 +317,14 @@ mod fake {
             let mut source = Ffmpeg::open(data("tiny.mp4"), settings).unwrap();
             (0..3).for_each(|_| assert!(source.next_picture().unwrap().is_some()));
             let interrupt = source.interrupt().unwrap();
-            let raiser = thread::spawn(move || {
+            let raiser = thread::Builder::new().name("raiser".into()).spawn(move || {
                 thread::sleep(Duration::from_millis(50));
                 interrupt.raise();
             });
             let start = Instant::now();
             assert!(matches!(source.next_picture(), Ok(None)));
             assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-            raiser.join().unwrap();
+            raiser.unwrap().join().unwrap();
             drop(source);
             assert!(program.is_gone());
         }
