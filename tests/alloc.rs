@@ -94,7 +94,7 @@ impl FrameSource for ToAndFro {
         self.given += 1;
         let whole = Region { x: 0, y: 0, width: image.width(), height: image.height() };
         let (image, _) = image.crop(whole, &self.pool).unwrap();
-        Ok(Some(Picture { image, pts: None }))
+        Ok(Some(Picture::new(image, None)))
     }
     fn info(&self) -> &SourceInfo {
         &self.info

@@ -3,6 +3,7 @@
 //! - [`open`] opens a file or folder by its content, whatever its name says.
 //! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
 //!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
+//! - `Ffmpeg` (feature `ffmpeg`): whatever an installed ffmpeg program reads.
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
 //! - `Mjpeg` (feature `mjpeg`): cameras that give JPEG pictures over HTTP.
 //! - [`Pace`]: plays any of them as a live camera.
@@ -31,6 +32,8 @@
 mod address;
 mod annexb;
 mod decode;
+#[cfg(feature = "ffmpeg")]
+mod ffmpeg;
 mod file;
 mod gif;
 mod h264;
@@ -51,6 +54,8 @@ mod rtsp;
 mod scene;
 mod sniff;
 mod still;
+#[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
+mod transport;
 mod turn;
 mod units;
 mod video;
@@ -58,6 +63,8 @@ mod video;
 mod webcam;
 
 pub use decode::Decoder;
+#[cfg(feature = "ffmpeg")]
+pub use ffmpeg::{Ffmpeg, FfmpegSettings};
 #[cfg(feature = "openh264")]
 pub use h264::OpenH264Decoder;
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
@@ -69,8 +76,10 @@ pub use open::open;
 pub use pace::Pace;
 pub use reconnect::{Event, Reconnect, ReconnectSettings};
 #[cfg(feature = "rtsp")]
-pub use rtsp::{Rtsp, RtspSettings, RtspTransport};
+pub use rtsp::{Rtsp, RtspSettings};
 pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
+#[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
+pub use transport::RtspTransport;
 pub use video::{Video, VideoSettings};
 #[cfg(feature = "webcam")]
 pub use webcam::{Pixels, Selector, Webcam, WebcamFormat, WebcamInfo, WebcamSettings};

@@ -54,7 +54,7 @@ pub struct Report {
     /// How often the source lost its connection, stalled or froze, and asked to be asked again.
     pub interruptions: u64,
     /// The last of them, where no picture came since.
-    pub(crate) interrupted: Option<SourceError>,
+    pub interrupted: Option<SourceError>,
     /// Time by stage, in the order in which a frame meets them: `capture`, `detect`, `track`, `embed`, `identify`,
     /// `classify`, `fuse`, `store`.
     pub stages: Vec<(&'static str, StageTime)>,

@@ -56,16 +56,16 @@ fn run(calls: &[Call]) -> (Report, Vec<Observation>) {
         clock.advance(Duration::from_secs(100));
         Arc::new(clock)
     };
-    let mut flow = Flow::new(stages(|_| {}), FlowSettings::default(), clock()).unwrap();
+    let mut flow = Flow::new(stages(|_| {}), FlowSettings::default(), clock()).expect("fakes start");
     let mut seen = Vec::new();
     let report = flow.run(CameraId(0), &mut source(calls), None, &mut |observation| {
         seen.push(observation.clone());
         ControlFlow::Continue(())
     });
     let handle = Pipeline::new(stages(|_| {}), PipelineSettings::default(), clock());
-    let handle = handle.camera(CameraId(0), source(&[])).start().unwrap();
+    let handle = handle.camera(CameraId(0), source(&[])).start().expect("fakes start");
     let subscription = handle.subscribe("test", 100, WhenFull::Block);
-    handle.add(CameraId(1), source(calls)).unwrap();
+    handle.add(CameraId(1), source(calls)).expect("fakes start");
     let finished = handle.finish();
     settled(&finished);
     let other = &finished.reports[1];

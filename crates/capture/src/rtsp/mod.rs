@@ -25,6 +25,7 @@ use crate::h264::{AccessUnit, DecodeError};
 use crate::inbox::{Inbox, Room, Taken};
 use crate::jpeg;
 use crate::limits::Limits;
+use crate::transport::RtspTransport;
 
 /// Frames and bytes that may wait for the decoder. The age is what bounds them in practice.
 const FRAMES: usize = 256;
@@ -33,16 +34,6 @@ const BYTES: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// More pictures than a decoder may hold back.
 const INSIDE: usize = 32;
-
-/// How the camera sends its packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RtspTransport {
-    /// Within the connection. Nothing is lost on the way; what the network cannot carry is late.
-    #[default]
-    Tcp,
-    /// In packets of their own, which may get lost. What arrives out of order counts as lost.
-    Udp,
-}
 
 /// How an [`Rtsp`] camera is read.
 #[derive(Clone)]

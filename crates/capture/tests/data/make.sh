@@ -25,6 +25,10 @@ $F -f lavfi -i testsrc2=size=640x480 -frames:v 1 -q:v 5 -fflags +bitexact patter
 $F $S -frames:v 1 -q:v 5 -fflags +bitexact tiny.jpg
 $F $S -frames:v 5 -fflags +bitexact tiny.gif
 
+# Three raw pictures at 0, 0.1 and 0.35 s, as the ffmpeg source gets them.
+$F -f lavfi -i color=red:s=2x2:r=20,format=yuv420p -filter_complex "[0:v]select='eq(n\,0)+eq(n\,2)+eq(n\,7)'[a]" \
+  -map '[a]' -frames:v 3 -vsync passthrough -enc_time_base -1 -c:v rawvideo -f nut -write_index 0 -fflags +bitexact small.nut
+
 golden() { # file, name, more options
   $F -i "$1" -map 0:v -vsync passthrough -enc_time_base -1 ${3:-} -c:v rawvideo -f framecrc - |
     awk -F', *' '/^#tb/ {split($0, t, "[ /]"); a = t[3]; b = t[4]} !/^#/ {printf "%.0f %s\n", $3 * a * 1000000 / b, $6}' > "golden/$2.txt"

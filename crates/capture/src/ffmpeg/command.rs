@@ -1,0 +1,98 @@
+//! How the program is called.
+
+use std::ffi::{OsStr, OsString};
+use std::process::Command;
+
+use super::FfmpegSettings;
+use crate::transport::RtspTransport;
+
+/// The pictures as they are decoded, in 4:2:0 with the range they have, and what `showinfo` says of the first.
+const GRAPH: &str = "[0:V:0]format=pix_fmts=yuv420p|yuvj420p,split[pictures][first];\
+                     [first]trim=end_frame=1,showinfo,nullsink";
+
+/// The option that lets pictures keep their times: its name since ffmpeg 5.1, and the one before.
+pub(super) const KEEP_TIMES: [&str; 2] = ["-fps_mode", "-vsync"];
+
+/// The whole command. No shell has a part in it, and what follows `-i` is never taken for an option.
+pub(super) fn command(input: &OsStr, live: bool, keep_times: &str, settings: &FfmpegSettings) -> Command {
+    let mut command = Command::new(&settings.program);
+    command.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info"]);
+    if let Some(hwaccel) = &settings.hwaccel {
+        command.args(["-hwaccel", hwaccel]);
+    }
+    command.args(["-threads", &settings.threads.to_string()]);
+    command.args(["-max_pixels", &settings.limits.video_pixels.min(i64::MAX as u64).to_string()]);
+    if live {
+        // Not `-fflags nobuffer`: it throws away, without a word, what was read to find out what the stream is, up to the
+        // next key frame. What is kept is decoded faster than it comes, so that no delay is left of it.
+        command.args(["-flags", "low_delay"]);
+        if has_scheme(input, &["rtsp", "rtsps"]) {
+            let transport = match settings.transport {
+                RtspTransport::Tcp => "tcp",
+                RtspTransport::Udp => "udp",
+            };
+            command.args(["-rtsp_transport", transport]);
+        }
+    }
+    if let Some(format) = &settings.format {
+        command.args(["-f", format]);
+    }
+    command.args(&settings.options).arg("-i").arg(input);
+    command.args(["-filter_complex_threads", "1", "-filter_complex", GRAPH, "-map", "[pictures]"]);
+    command.args([keep_times, "passthrough", "-enc_time_base", "1/1000000"]);
+    command.args(["-c:v", "rawvideo", "-f", "nut", "-write_index", "0", "-flush_packets", "1", "pipe:1"]);
+    command
+}
+
+/// A file's name so that it stands for nothing but the file.
+pub(super) fn file(path: &OsStr) -> OsString {
+    let mut input = OsString::from("file:");
+    input.push(path);
+    input
+}
+
+fn has_scheme(input: &OsStr, schemes: &[&str]) -> bool {
+    let input = input.to_string_lossy();
+    input.split_once("://").is_some_and(|(scheme, _)| schemes.contains(&scheme.to_ascii_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn args(input: &OsStr, live: bool, settings: &FfmpegSettings) -> String {
+        let command = command(input, live, KEEP_TIMES[0], settings);
+        command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_file_is_a_file_whatever_its_name() {
+        let settings = FfmpegSettings::default();
+        for name in ["-y", "http://x/y", "concat:a|b", "pipe:0"] {
+            let args = args(&file(Path::new(name).as_os_str()), false, &settings);
+            assert!(args.contains(&format!(" -i file:{name} -filter")), "{args}");
+            assert!(args.starts_with("-nostdin ") && !args.contains("low_delay"), "{args}");
+        }
+    }
+
+    #[test]
+    fn settings_become_options_before_the_input() {
+        let settings = FfmpegSettings {
+            hwaccel: Some("auto".into()),
+            threads: 3,
+            format: Some("v4l2".into()),
+            transport: RtspTransport::Udp,
+            options: vec!["-probesize".into(), "5000".into()],
+            ..FfmpegSettings::default()
+        };
+        let args = args(OsStr::new("rtsps://cam/x"), true, &settings);
+        let before = args.split(" -i rtsps://cam/x ").next().unwrap();
+        for part in
+            ["-hwaccel auto", "-threads 3", "-rtsp_transport udp", "-f v4l2 -probesize 5000", "low_delay"]
+        {
+            assert!(before.contains(part), "{part}: {args}");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! The ffmpeg source, with a real program where there is one, and with programs that misbehave.
+#![cfg(feature = "ffmpeg")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test stops where something is wrong, and says what it skips"
+)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::Want::{self, All, Most, None as Nothing, Then};
+use common::{compare, data, drain};
+use passerby_capture::{Ffmpeg, FfmpegSettings, Limits, Video};
+use passerby_testkit::shared;
+use passerby_types::{DropReason, FrameSource, Matrix, Range, SourceError};
+
+/// False, with a notice, where there is no ffmpeg.
+fn is_there(test: &str) -> bool {
+    let there = Command::new("ffmpeg").arg("-version").output().is_ok_and(|out| out.status.success());
+    if !there {
+        eprintln!("SKIPPED {test}: no ffmpeg program");
+    }
+    there
+}
+
+/// Both readers give the same bytes at the same times in the same colours.
+fn same(path: &Path, most: usize) -> usize {
+    let mut ours = Video::open(path).unwrap();
+    let mut theirs = Ffmpeg::open(path, FfmpegSettings::default()).unwrap();
+    let mut count = 0;
+    while count < most {
+        let (a, b) = (ours.next_picture().unwrap(), theirs.next_picture().unwrap());
+        let (Some(a), Some(b)) = (&a, &b) else {
+            assert!(a.is_none() && b.is_none(), "{}: one ends after {count}", path.display());
+            break;
+        };
+        assert_eq!((b.image.width(), b.image.height()), (a.image.width(), a.image.height()));
+        assert_eq!(b.image.color(), a.image.color(), "{}", path.display());
+        for plane in 0..3 {
+            let (a, b) = (a.image.plane(plane), b.image.plane(plane));
+            assert!((0..a.rows).all(|y| a.row(y) == b.row(y)), "{}: frame {count}", path.display());
+        }
+        let (a, b) = (a.pts.unwrap(), b.pts.unwrap());
+        assert!(a.abs_diff(b) <= Duration::from_micros(1), "{}: {a:?}, {b:?}", path.display());
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn h264_comes_out_as_from_our_own_reader() {
+    let name = "h264_comes_out_as_from_our_own_reader";
+    if !is_there(name) {
+        return;
+    }
+    for name in ["tiny.mp4", "tiny_fragmented.mp4", "tiny_bt709_full.mp4"] {
+        assert_eq!(same(&data(name), 100), 10, "{name}");
+    }
+    let full = Ffmpeg::open(data("tiny_bt709_full.mp4"), FfmpegSettings::default()).unwrap();
+    assert_eq!(full.info().frame_rate, Some(10.0));
+    let mut full = full;
+    let color = full.next_picture().unwrap().unwrap().image.color();
+    assert_eq!((color.matrix, color.range), (Matrix::Bt709, Range::Full));
+    if let Some(folder) = shared(name) {
+        assert_eq!(same(&folder.join("data/clips/walk2.mp4"), 40), 35);
+    }
+}
+
+/// `shared/data/bad`, as its README says of ffmpeg. The odd one has its last column and row cut off by ffmpeg.
+const SHARED: &[(&str, Want)] = &[
+    ("moov_end.mp4", All(41)),
+    ("fragmented.mp4", All(41)),
+    ("fragmented_bf.mp4", All(41)),
+    ("truncated_moov_end.mp4", Nothing("moov atom not found")),
+    ("truncated_faststart.mp4", Then(23, "truncated after")),
+    ("truncated_fragmented.mp4", Then(27, "truncated after")),
+    ("truncated_header.mp4", Nothing("truncated_header.mp4")),
+    ("zero_byte.mp4", Nothing("empty file")),
+    ("random_bytes.mp4", Nothing("Invalid data found")),
+    ("vp9.mp4", All(41)),
+    ("hevc.mp4", All(41)),
+    ("av1.mp4", All(41)),
+    ("mpeg4part2.mp4", All(41)),
+    ("vp8.webm", All(41)),
+    ("h264_10bit.mp4", All(41)),
+    ("h264_444.mp4", All(41)),
+    ("odd479x269_444.mp4", All(41)),
+    ("h264_interlaced.mp4", All(20)),
+    ("corrupt_nals_middle.mp4", Most(38, 41)),
+    ("zeroed_middle.mp4", Most(36, 41)),
+    ("huge_nal_length.mp4", Most(40, 41)),
+    ("stsz_count_bomb.mp4", Nothing("Invalid data found")),
+    ("stco_out_of_file.mp4", Nothing("stco_out_of_file.mp4")),
+    ("avcc_zeroed.mp4", Nothing("avcc_zeroed.mp4")),
+    ("timescale_zero.mp4", All(1)),
+    ("audio_only.mp4", Nothing("no video track")),
+    ("no_frames.mp4", Nothing("no video track")),
+    ("one_frame.mp4", All(1)),
+    ("tiny2x2.mp4", All(41)),
+    ("reschange.264", All(41)),
+    ("reschange.ts", All(41)),
+    ("reschange_avc3.mp4", All(41)),
+    ("name with späce ünï #1 %20.mp4", All(41)),
+];
+
+#[test]
+fn the_shared_bad_files_do_as_their_readme_says_of_ffmpeg() {
+    let name = "the_shared_bad_files_do_as_their_readme_says_of_ffmpeg";
+    let Some(folder) = shared(name).filter(|_| is_there(name)) else { return };
+    let mut wrong = Vec::new();
+    for &(name, want) in SHARED {
+        let path = folder.join("data/bad").join(name);
+        let got = match Ffmpeg::open(&path, FfmpegSettings::default()) {
+            Ok(mut source) => drain(&mut source),
+            Err(e) => common::Outcome { fatal: Some(e), ..Default::default() },
+        };
+        wrong.extend(compare(name, want, &got));
+        if name.starts_with("reschange") {
+            assert!(got.sizes.iter().all(|&size| size == (480, 270)), "scaled to the first size");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_video_over_the_limit_is_refused() {
+    if !is_there("a_video_over_the_limit_is_refused") {
+        return;
+    }
+    let limits = Limits { video_pixels: 64 * 42 - 1, ..Limits::default() };
+    let settings = FfmpegSettings { limits, ..FfmpegSettings::default() };
+    let error = Ffmpeg::open(data("tiny.mp4"), settings).unwrap_err();
+    assert!(matches!(error, SourceError::TooLarge { .. } | SourceError::Malformed { .. }), "{error}");
+}
+
+/// Serves a file once by HTTP. Gives its address, with a password in it.
+fn serve(bytes: Vec<u8>, status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(thread::Builder::new().name("camera".into()).spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", bytes.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&bytes));
+        }
+    }));
+    format!("http://viewer:geheim@127.0.0.1:{port}/live")
+}
+
+#[test]
+fn a_camera_is_live_and_its_end_an_interruption() {
+    if !is_there("a_camera_is_live_and_its_end_an_interruption") {
+        return;
+    }
+    let address = serve(std::fs::read(data("tiny_fragmented.mp4")).unwrap(), "200 OK");
+    let settings = FfmpegSettings { age: Duration::from_secs(60), ..FfmpegSettings::default() };
+    let mut camera = Ffmpeg::connect(&address, settings).unwrap();
+    assert!(camera.info().live && !camera.info().name.contains("geheim"), "{:?}", camera.info());
+    thread::sleep(Duration::from_millis(300));
+    let (mut pictures, mut lost) = (0, 0);
+    let end = loop {
+        match camera.next_picture() {
+            Ok(Some(picture)) => {
+                assert!(picture.age > Duration::from_millis(50), "{:?}", picture.age);
+                pictures += 1;
+            }
+            Err(e) if e.lost().0 > 0 => {
+                assert_eq!(e.lost().1, DropReason::Stale);
+                lost += e.lost().0;
+            }
+            end => break end,
+        }
+    };
+    // Four may wait; the others were too many.
+    assert_eq!((pictures, lost), (4, 6), "{end:?}");
+    assert!(matches!(end, Err(SourceError::Disconnected { .. })), "{end:?}");
+    assert!(matches!(camera.next_picture(), Ok(None)));
+
+    let address = serve(Vec::new(), "401 Unauthorized");
+    let error = Ffmpeg::connect(&address, FfmpegSettings::default()).unwrap_err();
+    assert!(matches!(error, SourceError::Denied { .. }), "{error}");
+    assert!(!error.to_string().contains("geheim"), "{error}");
+    let address = address.replace("http:", "gopherus:");
+    let error = Ffmpeg::connect(&address, FfmpegSettings::default()).unwrap_err();
+    assert!(
+        matches!(error, SourceError::Unsupported { .. }) && !error.to_string().contains("geheim"),
+        "{error}"
+    );
+}
+
+#[test]
+fn without_the_program_the_error_says_how_to_get_it() {
+    let settings = FfmpegSettings { program: "no-such-ffmpeg".into(), ..FfmpegSettings::default() };
+    let error = Ffmpeg::open(data("tiny.mp4"), settings).unwrap_err();
+    assert!(matches!(error, SourceError::Unsupported { .. }), "{error:?}");
+    assert!(error.to_string().contains("no-such-ffmpeg") && error.to_string().contains("apt install ffmpeg"));
+}
+
+#[cfg(unix)]
+mod fake {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A program that does this.
+    struct Program {
+        _folder: tempfile::TempDir,
+        path: PathBuf,
+    }
+
+    impl Program {
+        fn new(script: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("ffmpeg");
+            let script = format!("#!/bin/sh\necho $$ > {}.pid\n{script}\n", path.display());
+            std::fs::write(&path, script).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            Self { _folder: folder, path }
+        }
+
+        fn settings(&self) -> FfmpegSettings {
+            let (connect, stall) = (Duration::from_millis(400), Duration::from_millis(300));
+            FfmpegSettings { program: self.path.clone(), connect, stall, ..FfmpegSettings::default() }
+        }
+
+        fn open(&self) -> Result<Ffmpeg, SourceError> {
+            // A file that was just written cannot be run while another thread is about to start a program.
+            for _ in 0..50 {
+                match Ffmpeg::open(data("tiny.mp4"), self.settings()) {
+                    Err(SourceError::Io { cause, .. })
+                        if cause.kind() == std::io::ErrorKind::ExecutableFileBusy =>
+                    {
+                        thread::sleep(Duration::from_millis(10));
+                    }
+                    other => return other,
+                }
+            }
+            panic!("{} stays busy", self.path.display());
+        }
+
+        /// Whether its process is gone, reaped and all.
+        fn is_gone(&self) -> bool {
+            let pid = std::fs::read_to_string(format!("{}.pid", self.path.display())).unwrap();
+            !Path::new("/proc").join(pid.trim()).exists()
+        }
+    }
+
+    /// What writes three pictures of 2x2.
+    fn small() -> String {
+        let color = "echo '[showinfo] [info] color_range:tv color_space:unknown' >&2";
+        format!("{color}; cat {}", data("small.nut").display())
+    }
+
+    #[test]
+    fn its_last_words_are_the_error() {
+        let cases: [(&str, &str); 5] = [
+            ("echo '[error] file:x: Invalid data found' >&2; exit 1", "Invalid data found"),
+            ("head -c 100000 /dev/zero; exit 0", "gave no pictures"),
+            ("exit 3", "exit status: 3"),
+            ("kill -9 $$", "signal: 9"),
+            (
+                "yes '[error] flood of words' | head -c 3000000 >&2; echo '[fatal] the last word' >&2; exit 1",
+                "the last word",
+            ),
+        ];
+        for (script, says) in cases {
+            let program = Program::new(script);
+            let error = program.open().unwrap_err();
+            assert!(matches!(error, SourceError::Malformed { .. }), "{script}: {error:?}");
+            let text = error.to_string();
+            assert!(
+                text.contains(says) && text.contains("tiny.mp4") && text.len() < 1000,
+                "{script}: {text}"
+            );
+            assert!(program.is_gone(), "{script}");
+        }
+    }
+
+    #[test]
+    fn one_that_hangs_is_ended() {
+        // Before the first picture, and after the third; by itself, and with another process that holds its pipes.
+        for hang in ["exec sleep 30", "sleep 30"] {
+            let start = Instant::now();
+            let program = Program::new(hang);
+            let error = program.open().unwrap_err();
+            assert!(matches!(error, SourceError::Disconnected { .. }), "{error:?}");
+            assert!(error.to_string().contains("no picture within 400.0ms"), "{error}");
+            assert!(program.is_gone());
+
+            let program = Program::new(&format!("{}; {hang}", small()));
+            let mut source = program.open().unwrap();
+            (0..3).for_each(|_| assert!(source.next_picture().unwrap().is_some()));
+            let error = source.next_picture().unwrap_err();
+            assert!(matches!(error, SourceError::Stalled { .. }), "{error:?}");
+            assert!(matches!(source.next_picture(), Ok(None)));
+            drop(source);
+            assert!(program.is_gone());
+            assert!(start.elapsed() < Duration::from_secs(15), "{hang}: {:?}", start.elapsed());
+        }
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_wait_and_the_program() {
+        for hang in ["exec sleep 30", "sleep 30"] {
+            let program = Program::new(&format!("{}; {hang}", small()));
+            let mut settings = program.settings();
+            settings.stall = Duration::from_secs(30);
+            drop(program.open());
+            let mut source = Ffmpeg::open(data("tiny.mp4"), settings).unwrap();
+            (0..3).for_each(|_| assert!(source.next_picture().unwrap().is_some()));
+            let interrupt = source.interrupt().unwrap();
+            let raiser = thread::Builder::new().name("raiser".into()).spawn(move || {
+                thread::sleep(Duration::from_millis(50));
+                interrupt.raise();
+            });
+            let start = Instant::now();
+            assert!(matches!(source.next_picture(), Ok(None)));
+            assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+            raiser.unwrap().join().unwrap();
+            drop(source);
+            assert!(program.is_gone());
+        }
+    }
+
+    #[test]
+    fn pictures_before_a_failure_are_given() {
+        let program = Program::new(&format!("{}; echo '[error] disk on fire' >&2; exit 1", small()));
+        let got = drain(&mut program.open().unwrap());
+        assert_eq!(got.frames.len(), 3);
+        let text = got.fatal.unwrap().to_string();
+        assert!(text.contains("after 3 frames") && text.contains("disk on fire"), "{text}");
+
+        let program = Program::new(&format!("({}) | head -c 262", small()));
+        let got = drain(&mut program.open().unwrap());
+        assert_eq!(got.frames.len(), 2);
+        assert!(matches!(got.fatal, Some(SourceError::Io { .. })), "{:?}", got.fatal);
+        assert!(program.is_gone());
+    }
+
+    #[test]
+    fn an_older_one_is_asked_in_its_own_words() {
+        let refuse = "case \"$*\" in *fps_mode*) echo \"Unrecognized option 'fps_mode'.\" >&2; exit 1;; esac";
+        let program = Program::new(&format!("{refuse}\n{}", small()));
+        assert_eq!(drain(&mut program.open().unwrap()).frames.len(), 3);
+    }
+}
