@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use passerby::capture::{Reconnect, ReconnectSettings};
-use passerby::pipeline::{Pipeline, PipelineSettings, Stages};
+use passerby::pipeline::{Pipeline, PipelineSettings, Report, Stages};
 use passerby::types::{CameraId, Clock, ErrorClass, FrameSource, PixelLayout, SystemClock};
 use passerby_testkit::{ByOrder, Fault, FaultySource, Gate, ScriptedDetector};
 
@@ -40,11 +40,14 @@ fn faults() -> Vec<(&'static str, Vec<(u64, Fault)>)> {
     ]
 }
 
+/// What a camera is called, and what became of it.
+type Named = (&'static str, Report);
+
 /// All of them as cameras at once, run for so long, then stopped with this deadline.
 fn run(
     wrap: impl Fn(&'static str, Vec<(u64, Fault)>) -> Box<dyn FrameSource>,
     time: Duration,
-) -> Vec<(&'static str, passerby::pipeline::Report)> {
+) -> (Vec<Named>, Vec<String>) {
     let stages =
         Stages::new(|| Ok(Box::new(ScriptedDetector::default())), || Ok(Box::new(ByOrder::default())));
     let mut pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
@@ -62,14 +65,10 @@ fn run(
     for (name, report) in &reports {
         assert!(report.ledger.balances() && report.ledger.in_flight == 0, "{name}: {:?}", report.ledger);
     }
-    println!("abandoned: {:?}", finished.abandoned);
-    reports
+    (reports, finished.abandoned)
 }
 
-fn of<'a>(
-    reports: &'a [(&'static str, passerby::pipeline::Report)],
-    name: &str,
-) -> &'a passerby::pipeline::Report {
+fn of<'a>(reports: &'a [Named], name: &str) -> &'a Report {
     &reports.iter().find(|(n, _)| *n == name).expect("a camera of that name").1
 }
 
@@ -88,7 +87,8 @@ fn each_fault_stays_with_its_camera_and_the_stop_comes_back() {
         gates.lock().expect("no panic inside").push(source.gate());
         Box::new(source.live(Arc::clone(&clock)))
     };
-    let reports = run(plain, time);
+    let (reports, abandoned) = run(plain, time);
+    assert_eq!(abandoned, ["capture-1"], "the call that hangs is left behind, and no other");
     for name in ["sound", "garbage", "frozen", "jumps", "one pixel", "sizes"] {
         let ledger = &of(&reports, name).ledger;
         assert!(ledger.captured >= full(time) && ledger.dropped_total() == 0, "{name}: {ledger:?}");
@@ -128,7 +128,8 @@ fn with_reconnect_every_camera_comes_back_and_the_stop_too() {
         };
         Box::new(Reconnect::new(name, open, settings.clone()))
     };
-    let reports = run(wrap, time);
+    let (reports, abandoned) = run(wrap, time);
+    assert_eq!(abandoned, [""; 0], "the calls that hang are not on the pipeline's threads");
     for (name, report) in &reports {
         assert!(report.error.is_none(), "{name}: {:?}", report.error);
         let least = if ["hangs", "frozen"].contains(name) { full(time) / 3 } else { full(time) / 2 };
