@@ -5,10 +5,12 @@
 #![cfg(feature = "bundled")]
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "../crates/pipeline/tests/support/counted.rs"]
+mod counted;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passerby::pipeline::{Flow, FlowSettings, Pipeline, PipelineSettings, WhenFull};
@@ -17,34 +19,6 @@ use passerby::types::{
     SourceInfo, SystemClock,
 };
 use passerby::{Settings, capture, stages};
-
-/// The system's allocator; while it counts, what all threads ask of it.
-struct Counted;
-
-static COUNTS: AtomicBool = AtomicBool::new(false);
-static CALLS: AtomicU64 = AtomicU64::new(0);
-static BYTES: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on as it is.
-#[allow(unsafe_code, reason = "an allocator cannot be written without")]
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if COUNTS.load(Ordering::Relaxed) {
-            CALLS.fetch_add(1, Ordering::Relaxed);
-            BYTES.fetch_add(layout.size() as u64, Ordering::Relaxed);
-        }
-        // SAFETY: passed on to the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: passed on to the caller.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTED: Counted = Counted;
 
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
 /// A stretch of the clip in which nobody comes or goes, played forwards and backwards.
@@ -84,7 +58,7 @@ impl FrameSource for ToAndFro {
             while self.written.load(Ordering::Acquire) < self.given {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            COUNTS.store(self.given == WARM, Ordering::Relaxed);
+            counted::count(self.given == WARM);
         }
         if self.given == WARM + FRAMES {
             return Ok(None);
@@ -132,22 +106,25 @@ fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u6
     let (stages, clock) = (stages(&Settings::default()).unwrap(), Arc::new(SystemClock::new()));
     let mut tally = Tally::default();
     let mut source = ToAndFro::new(&tally.written);
-    [&CALLS, &BYTES].into_iter().for_each(|count| count.store(0, Ordering::Relaxed));
+    counted::reset();
     if threads {
         let settings = PipelineSettings { flow, ..PipelineSettings::default() };
         let pipeline = Pipeline::new(stages, settings, clock).camera(CameraId(0), source).sink(tally.clone());
         let handle = pipeline.start_paused().unwrap();
         let all = handle.subscribe("all", 1, WhenFull::Block);
+        // A subscription ends with its pipeline: somebody else has to take what comes until then.
+        let take = move || while all.recv().is_some() {};
+        let taker = std::thread::Builder::new().name("take".into()).spawn(take).unwrap();
         handle.pause(false);
-        while all.recv().is_some() {}
         assert!(handle.finish().abandoned.is_empty());
+        taker.join().unwrap();
     } else {
         let mut flow = Flow::new(stages, flow, clock).unwrap();
         flow.run(CameraId(0), &mut source, Some(&mut tally), &mut |_| ControlFlow::Continue(()));
     }
     let seen = tally.seen.map(|n| n.load(Ordering::Relaxed));
     assert!(seen.iter().zip(least).all(|(n, least)| *n >= least), "{seen:?} faces, embeddings, estimates");
-    (CALLS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed))
+    counted::taken()
 }
 
 #[test]

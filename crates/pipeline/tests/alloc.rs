@@ -1,11 +1,12 @@
 //! What a frame allocates in the steady state, from the reader to the sink and the subscribers: nothing.
 
+#[path = "support/counted.rs"]
+mod counted;
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passerby_pipeline::{Flow, Pipeline, PipelineSettings, Policy, Subscription, WhenFull};
@@ -15,34 +16,6 @@ use passerby_types::{
     Sink, SinkError, SourceError, SourceInfo, SystemClock, TrackUpdate, Tracker,
 };
 use support::{Apart, stages};
-
-/// The system's allocator; while it counts, what all threads ask of it.
-struct Counted;
-
-static COUNTS: AtomicBool = AtomicBool::new(false);
-static CALLS: AtomicU64 = AtomicU64::new(0);
-static BYTES: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on as it is.
-#[allow(unsafe_code, reason = "an allocator cannot be written without")]
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if COUNTS.load(Ordering::Relaxed) {
-            CALLS.fetch_add(1, Ordering::Relaxed);
-            BYTES.fetch_add(layout.size() as u64, Ordering::Relaxed);
-        }
-        // SAFETY: passed on to the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: passed on to the caller.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTED: Counted = Counted;
 
 /// Frames of each camera that are not counted: everything has its size after them.
 const WARM: u64 = 300;
@@ -67,7 +40,7 @@ impl FrameSource for Lent {
         if [WARM, WARM + FRAMES].contains(&self.given) {
             let all = self.given * self.cameras;
             support::until("all are written", || self.written.load(Ordering::Acquire) >= all);
-            COUNTS.store(self.given == WARM, Ordering::Relaxed);
+            counted::count(self.given == WARM);
         }
         if self.given == WARM + FRAMES {
             return Ok(None);
@@ -139,7 +112,7 @@ fn allocated(way: Way, cameras: u32, policy: Policy, cadence: u64) -> (u64, u64)
         .identifying(move || Ok(Box::new(embedder.clone())), || Ok(Box::new(Apart::default())));
     let clock = Arc::new(SystemClock::new());
     let mut sink = Tally(Arc::clone(&written));
-    [&CALLS, &BYTES].into_iter().for_each(|count| count.store(0, Ordering::Relaxed));
+    counted::reset();
     if way == Way::Flow {
         let mut flow = Flow::new(stages, settings.flow, clock).expect("stages");
         let mut sources: Vec<Lent> = (0..cameras).map(|_| source()).collect();
@@ -164,7 +137,7 @@ fn allocated(way: Way, cameras: u32, policy: Policy, cadence: u64) -> (u64, u64)
         looker.join().expect("it only takes");
     }
     assert_eq!(written.load(Ordering::Relaxed), (WARM + FRAMES) * u64::from(cameras));
-    (CALLS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed))
+    counted::taken()
 }
 
 #[test]
