@@ -364,13 +364,13 @@ impl Flow {
     }
 }
 
-/// The source's next picture; a panic in it is an error that ends it.
 /// When a picture of this age arrived, by the clock and by the time of day.
 pub(crate) fn arrived(clock: &dyn Clock, age: Duration) -> (Timestamp, SystemTime) {
     let wall = clock.wall();
     (Timestamp(clock.now().0.saturating_sub(age)), wall.checked_sub(age).unwrap_or(wall))
 }
 
+/// The source's next picture; a panic in it is an error that ends it.
 pub(crate) fn next_picture(source: &mut dyn FrameSource) -> Result<Option<Picture>, SourceError> {
     quietly("capture", || source.next_picture()).unwrap_or_else(|panic| {
         Err(SourceError::Malformed { input: source.info().name.clone(), what: panic.to_string() })

@@ -18,7 +18,7 @@ pub(crate) fn read(
     channel: &Arc<Channel>,
     mut source: Box<dyn FrameSource>,
 ) {
-    let (mut seq, mut order, mut broken) = (0, 0, 0);
+    let (mut seq, mut order, mut broken) = (0_u64, 0, 0);
     loop {
         common.gate.pass(channel);
         if channel.is_stopping() {
@@ -34,7 +34,7 @@ pub(crate) fn read(
                 break;
             }
             Err(e) => {
-                seq += e.lost().0;
+                seq = seq.saturating_add(e.lost().0);
                 broken = if e.class() == ErrorClass::Reset { broken + 1 } else { 0 };
                 if channel.meter.lock().report.lose(e).is_break() {
                     break;

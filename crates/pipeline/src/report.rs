@@ -79,10 +79,7 @@ impl Report {
     /// Counts the frames that the source lost, or an interruption, or notes what ended the source.
     pub(crate) fn lose(&mut self, error: SourceError) -> ControlFlow<()> {
         let (frames, reason) = error.lost();
-        for _ in 0..frames {
-            self.ledger.capture();
-            self.ledger.drop_frame(reason);
-        }
+        self.ledger.lose(frames, reason);
         match error.class() {
             ErrorClass::Skip => self.note(error.to_string()),
             ErrorClass::Reset => {

@@ -86,6 +86,14 @@ impl Ledger {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
+    /// So many frames never came in: they are captured and dropped at once.
+    pub fn lose(&mut self, frames: u64, reason: DropReason) {
+        if frames > 0 {
+            self.captured += frames;
+            *self.dropped.entry(reason).or_default() += frames;
+        }
+    }
+
     /// How many frames were dropped, for whatever reason.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
@@ -130,6 +138,9 @@ mod tests {
         let mut sum = ledger.clone();
         sum.add(&ledger);
         assert_eq!((sum.captured, sum.dropped_total(), sum.balances()), (20, 6, true));
+        sum.lose(0, DropReason::Network);
+        sum.lose(1 << 40, DropReason::Stale);
+        assert_eq!((sum.captured, sum.dropped.len(), sum.balances()), (20 + (1 << 40), 2, true));
         ledger.analyse();
         assert!(!ledger.balances());
     }
