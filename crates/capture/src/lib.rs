@@ -29,6 +29,7 @@
 //! Every reader bounds its memory by [`Limits`] and allocates nothing by a number in a file that the file's own bytes
 //! do not bear out.
 
+#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "ffmpeg"))]
 mod address;
 mod annexb;
 mod decode;
@@ -38,6 +39,7 @@ mod file;
 mod gif;
 mod h264;
 mod images;
+#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "ffmpeg", feature = "webcam"))]
 mod inbox;
 #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam"))]
 mod jpeg;
@@ -49,6 +51,7 @@ mod open;
 mod pace;
 mod random;
 mod reconnect;
+mod rising;
 #[cfg(feature = "rtsp")]
 mod rtsp;
 mod scene;

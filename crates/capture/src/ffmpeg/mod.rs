@@ -25,6 +25,7 @@ use passerby_types::{
 use crate::address::hide;
 use crate::inbox::{Inbox, Kind, Room, Taken};
 use crate::limits::Limits;
+use crate::rising::Rising;
 use crate::transport::RtspTransport;
 use child::Process;
 use log::Log;
@@ -128,7 +129,7 @@ pub struct Ffmpeg {
     color: ColorSpace,
     settings: FfmpegSettings,
     given: u64,
-    last: Option<Duration>,
+    times: Rising,
     ended: bool,
     /// What is told at the end, when what was lost has been told.
     ending: Option<SourceError>,
@@ -242,7 +243,7 @@ impl Ffmpeg {
             color,
             settings,
             given: 0,
-            last: None,
+            times: Rising::default(),
             ended: false,
             ending: None,
         })
@@ -261,9 +262,8 @@ impl Ffmpeg {
                 frame: self.given,
                 what: e.to_string(),
             })?;
-        let least = self.last.map(|last| last.saturating_add(Duration::from_micros(1)));
-        let pts = least.map_or(raw.pts, |least| raw.pts.max(least));
-        (self.last, self.given) = (Some(pts), self.given + 1);
+        let pts = self.times.give(raw.pts);
+        self.given += 1;
         Ok(Picture { image, pts: Some(pts), age })
     }
 

@@ -22,6 +22,7 @@ use crate::address::Address;
 use crate::inbox::{Inbox, Room, Taken};
 use crate::jpeg;
 use crate::limits::Limits;
+use crate::rising::Rising;
 #[cfg(fuzzing)]
 pub(crate) use parts::Parts;
 use receive::{Coded, Receiver};
@@ -99,7 +100,7 @@ pub struct Mjpeg {
     receiver: Option<JoinHandle<()>>,
     settings: MjpegSettings,
     first: Option<Timestamp>,
-    last: Option<Duration>,
+    times: Rising,
     over: bool,
 }
 
@@ -128,15 +129,12 @@ impl Mjpeg {
             .map_err(|cause| SourceError::Io { input: name.clone(), cause })?;
         let info = SourceInfo { name, live: true, frame_rate: None, frames: None };
         let receiver = Some(receiver);
-        Ok(Self { info, inbox, stop, receiver, settings, first: None, last: None, over: false })
+        Ok(Self { info, inbox, stop, receiver, settings, first: None, times: Rising::default(), over: false })
     }
 
     /// The time stamp of a picture that arrived then.
     fn pts(&mut self, at: Timestamp) -> Duration {
-        let pts = at.since(*self.first.get_or_insert(at));
-        let pts = self.last.map_or(pts, |last| pts.max(last + Duration::from_micros(1)));
-        self.last = Some(pts);
-        pts
+        self.times.give(at.since(*self.first.get_or_insert(at)))
     }
 }
 

@@ -13,6 +13,7 @@ use passerby_types::{
 };
 
 use crate::random::Random;
+use crate::rising::Rising;
 use feed::{Desk, Found, Given, Open};
 use frozen::Frozen;
 
@@ -119,6 +120,7 @@ enum State {
 /// Presentation times that rise over all connections.
 #[derive(Default)]
 struct Times {
+    rising: Rising,
     /// The last time given, and when.
     last: Option<(Duration, Timestamp)>,
     /// The connection's own first time and what it became.
@@ -129,10 +131,9 @@ impl Times {
     fn give(&mut self, own: Duration, now: Timestamp) -> Duration {
         let (zero, base) = *self.zero.get_or_insert_with(|| match self.last {
             None => (own, own),
-            Some((last, at)) => (own, last + now.since(at).max(Duration::from_micros(1))),
+            Some((last, at)) => (own, last.saturating_add(now.since(at))),
         });
-        let time = base.saturating_add(own.saturating_sub(zero));
-        let time = self.last.map_or(time, |(last, _)| time.max(last + Duration::from_micros(1)));
+        let time = self.rising.give(base.saturating_add(own.saturating_sub(zero)));
         self.last = Some((time, now));
         time
     }
@@ -214,21 +215,16 @@ impl Reconnect {
         self
     }
 
-    /// Begins a new connection, unless too many threads hang in old ones.
-    fn connect(&mut self) {
-        let now = self.clock.now();
+    /// Begins a new connection, unless too many threads hang in old ones: what the caller is told of that, if anything.
+    fn connect(&mut self) -> Option<Given> {
         if self.desk.threads() < LEFT_BEHIND && self.desk.connect(&self.open) {
             self.frozen = Frozen::default();
             self.times.zero = None;
-            self.state = State::Connected { since: now, pictures: false };
-            return;
+            self.state = State::Connected { since: self.clock.now(), pictures: false };
+            return None;
         }
         let what = format!("{} calls of the source hang: none of them comes back", self.desk.threads());
-        let error = SourceError::Disconnected { input: self.info.name.clone(), what };
-        self.failures = self.failures.saturating_add(1);
-        let wait = self.wait();
-        (self.watch)(&Event::Failed(&error, self.failures, wait));
-        self.state = State::Resting(now_plus(now, wait));
+        self.broken(SourceError::Disconnected { input: self.info.name.clone(), what })
     }
 
     /// What a call of the source gave.
@@ -277,7 +273,7 @@ impl Reconnect {
         }
         let wait = self.wait();
         (self.watch)(&Event::Failed(&error, self.failures, wait));
-        self.state = State::Resting(now_plus(now, wait));
+        self.state = State::Resting(Timestamp(now.0.saturating_add(wait)));
         (!std::mem::replace(&mut self.told, true)).then(|| Err(interruption(error)))
     }
 
@@ -292,10 +288,6 @@ impl Reconnect {
         self.desk.hang_up();
         self.state = State::Over;
     }
-}
-
-fn now_plus(now: Timestamp, wait: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_add(wait))
 }
 
 /// An error after which it goes on, as one that says so.
@@ -313,13 +305,7 @@ impl FrameSource for Reconnect {
         loop {
             let found = match self.state {
                 State::Over => return Ok(None),
-                State::Resting(until) => match self.desk.rest(until) {
-                    Found::TimedOut(_) => {
-                        self.connect();
-                        continue;
-                    }
-                    other => other,
-                },
+                State::Resting(until) => self.desk.rest(until),
                 State::Connected { .. } => self.desk.take(self.settings.opening, self.settings.stall),
             };
             let answer = match found {
@@ -334,6 +320,7 @@ impl FrameSource for Reconnect {
                     None
                 }
                 Found::Given(given, at) => self.given(given, at),
+                Found::TimedOut(_) if matches!(self.state, State::Resting(_)) => self.connect(),
                 Found::TimedOut(after) => {
                     self.broken(SourceError::Stalled { input: self.info.name.clone(), after })
                 }

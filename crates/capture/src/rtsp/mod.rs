@@ -25,6 +25,7 @@ use crate::h264::{AccessUnit, DecodeError};
 use crate::inbox::{Inbox, Room, Taken};
 use crate::jpeg;
 use crate::limits::Limits;
+use crate::rising::Rising;
 use crate::transport::RtspTransport;
 
 /// Frames and bytes that may wait for the decoder. The age is what bounds them in practice.
@@ -135,7 +136,7 @@ pub struct Rtsp {
     ready: VecDeque<Picture>,
     /// When the frames inside the decoder arrived, by their time stamps.
     inside: BTreeMap<Duration, Timestamp>,
-    last: Option<Duration>,
+    times: Rising,
     /// What ended it, to be told after the last pictures.
     ending: Option<SourceError>,
     over: bool,
@@ -200,7 +201,7 @@ impl Rtsp {
             decoded: Vec::new(),
             ready: VecDeque::new(),
             inside: BTreeMap::new(),
-            last: None,
+            times: Rising::default(),
             ending: None,
             over: false,
         })
@@ -244,9 +245,7 @@ impl Rtsp {
             if let Some(at) = self.inside.remove(&pts) {
                 picture.age = self.inbox.age_of(at);
             }
-            let least = self.last.map(|last| last.saturating_add(Duration::from_micros(1)));
-            picture.pts = Some(least.map_or(pts, |least| pts.max(least)));
-            self.last = picture.pts;
+            picture.pts = Some(self.times.give(pts));
         }
         picture
     }

@@ -21,6 +21,7 @@ use passerby_types::{
 
 use crate::inbox::{Arrived, Inbox, Room, Taken};
 use crate::limits::Limits;
+use crate::rising::Rising;
 use choice::Wanted;
 use device::{Backend, Raw, Stream};
 pub use device::{Pixels, Selector, WebcamFormat, WebcamInfo};
@@ -118,7 +119,7 @@ pub struct Webcam {
     /// Frames that came or were lost.
     frames: u64,
     first: Option<Duration>,
-    last: Option<Duration>,
+    times: Rising,
     over: bool,
 }
 
@@ -171,7 +172,17 @@ impl Webcam {
         let (thread, stream) = driver::open(backend, selector, wanted, &inbox, pool, settings.connect)?;
         let info = SourceInfo { name, live: true, frame_rate: stream.format.rate, frames: None };
         let thread = Some(thread);
-        Ok(Self { info, inbox, thread, stream, settings, frames: 0, first: None, last: None, over: false })
+        Ok(Self {
+            info,
+            inbox,
+            thread,
+            stream,
+            settings,
+            frames: 0,
+            first: None,
+            times: Rising::default(),
+            over: false,
+        })
     }
 
     fn picture(&mut self, Arrived { item: raw, at }: Arrived<Raw>) -> Result<Picture, SourceError> {
@@ -180,9 +191,7 @@ impl Webcam {
         let image = raw::picture(raw.bytes, &self.stream, &self.settings.limits, &self.settings.pool)
             .map_err(|what| SourceError::Damaged { input: self.info.name.clone(), frame, what })?;
         let time = raw.time.unwrap_or(at.0);
-        let pts = time.saturating_sub(*self.first.get_or_insert(time));
-        let pts = self.last.map_or(pts, |last| pts.max(last.saturating_add(Duration::from_micros(1))));
-        self.last = Some(pts);
+        let pts = self.times.give(time.saturating_sub(*self.first.get_or_insert(time)));
         Ok(Picture { image, pts: Some(pts), age: self.inbox.age_of(at) })
     }
 }
