@@ -27,6 +27,9 @@ const STRETCH: std::ops::Range<usize> = 75..85;
 const WARM: u64 = 60;
 /// Counted.
 const FRAMES: u64 = 60;
+/// How long the sink and the subscriber each hold everything up once before the count begins. What comes before them is
+/// full then, so that never again more frames are there.
+const HALT: Duration = Duration::from_millis(1000);
 
 /// The stretch to and fro, in lent buffers. It waits until all frames are written before the count begins, and before it
 /// ends.
@@ -90,7 +93,10 @@ impl Sink for Tally {
                 n.fetch_add(u64::from(known), Ordering::Relaxed);
             });
         }
-        self.written.fetch_add(batch.len() as u64, Ordering::Release);
+        let before = self.written.fetch_add(batch.len() as u64, Ordering::Release);
+        if before == WARM / 6 {
+            std::thread::sleep(HALT);
+        }
         Ok(())
     }
     fn flush(&mut self) -> Result<(), SinkError> {
@@ -113,7 +119,14 @@ fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u6
         let handle = pipeline.start_paused().unwrap();
         let all = handle.subscribe("all", 1, WhenFull::Block);
         // A subscription ends with its pipeline: somebody else has to take what comes until then.
-        let take = move || while all.recv().is_some() {};
+        let take = move || {
+            for seen in 0.. {
+                let Some(_observation) = all.recv() else { break };
+                if seen == WARM / 2 {
+                    std::thread::sleep(HALT);
+                }
+            }
+        };
         let taker = std::thread::Builder::new().name("take".into()).spawn(take).unwrap();
         handle.pause(false);
         assert!(handle.finish().abandoned.is_empty());
