@@ -3,11 +3,11 @@
 //! ```text
 //! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-size WxH] [--cadence N|auto]
 //!                                 [--workers N] [--precision float|int8] [--decoder rusty|openh264] [--soak S]
-//!                                 [--flow] [--json FILE] [VIDEO...]
+//!                                 [--flow] [--json FILE] [INPUT...]
 //! ```
-//! Without `--live` every video is read as fast as it can be and again and again, and nothing is dropped; with it each
-//! is a camera of that many frames a second. The videos are dealt out to the cameras in turn; without any it is the
-//! bundled clip. `--soak S` prints a line with the memory every S seconds. `--flow` runs the single-threaded reference
+//! An input is anything that `passerby::capture::open` knows; `ffmpeg:VIDEO` decodes by ffmpeg. Without `--live` every video
+//! is read as fast as it can be and again and again, and nothing is dropped; with it each is a camera of that many frames a
+//! second. The inputs are dealt out to the cameras in turn; without any it is the bundled clip. `--soak S` prints a line with the memory every S seconds. `--flow` runs the single-threaded reference
 //! instead, as fast as it can be: the pipeline's frames a second over that many times the cores are what its threads cost.
 //!
 //! Prints one JSON object, of the same fields as the Python system's (`scripts/compare_baseline.sh`).
@@ -17,12 +17,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
-use passerby::capture::{Decoder, Pace, Video, VideoSettings};
+use passerby::capture::{Decoder, Input, OpenSettings, Pace};
 use passerby::inference::Precision;
 use passerby::pipeline::{Flow, FlowSettings, Limits, Pipeline, PipelineSettings, Snapshot, Stages};
 use passerby::store::{Sqlite, SqliteSettings};
@@ -47,7 +47,7 @@ struct Args {
     soak: Option<f64>,
     flow: bool,
     json: Option<PathBuf>,
-    videos: Vec<PathBuf>,
+    inputs: Vec<Input>,
 }
 
 fn main() -> Result<(), BoxError> {
@@ -74,7 +74,7 @@ fn parse() -> Result<Args, BoxError> {
         soak: None,
         flow: false,
         json: None,
-        videos: Vec::new(),
+        inputs: Vec::new(),
     };
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
@@ -111,12 +111,12 @@ fn parse() -> Result<Args, BoxError> {
             Long("json") => args.json = Some(parser.value()?.into()),
             // What cargo hands to every bench.
             Long("bench") => {}
-            Value(video) => args.videos.push(video.into()),
+            Value(input) => args.inputs.extend(Input::expand(input)?),
             _ => return Err(arg.unexpected().into()),
         }
     }
-    if args.videos.is_empty() {
-        args.videos.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/passersby.mp4"));
+    if args.inputs.is_empty() {
+        args.inputs.push(Input::parse(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4"))?);
     }
     Ok(args)
 }
@@ -129,16 +129,14 @@ fn stages(args: &Args) -> Result<Stages, BoxError> {
     passerby::stages(&settings)
 }
 
-/// Opens the video as often as it is asked to.
+/// Opens the input as often as it is asked to.
 fn opener(
     args: &Args,
-    video: &Path,
+    input: &Input,
 ) -> impl FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send + use<> {
-    let (video, decoder) = (video.to_path_buf(), args.decoder);
-    move || {
-        let settings = VideoSettings { decoder, ..VideoSettings::default() };
-        Ok(Box::new(Video::open_with(&video, settings)?))
-    }
+    let (input, settings) =
+        (input.clone(), OpenSettings { decoder: args.decoder, ..OpenSettings::default() });
+    move || input.open(&settings)
 }
 
 /// The same on one thread.
@@ -148,8 +146,8 @@ fn flow(args: &Args) -> Result<Value, BoxError> {
     let folder = tempfile::tempdir()?;
     let mut sink = Sqlite::open(folder.path().join("bench.sqlite"), SqliteSettings::default())?;
     let mut sources = Vec::new();
-    for video in args.videos.iter().cycle().take(args.cameras as usize) {
-        sources.push(Again::new(opener(args, video))?);
+    for input in args.inputs.iter().cycle().take(args.cameras as usize) {
+        sources.push(Again::new(opener(args, input))?);
     }
     let cameras =
         sources.iter_mut().zip(0..).map(|(s, id)| (CameraId(id), s as &mut dyn FrameSource)).collect();
@@ -183,9 +181,10 @@ fn run(args: &Args) -> Result<Value, BoxError> {
     let folder = tempfile::tempdir()?;
     let database = Sqlite::open(folder.path().join("bench.sqlite"), SqliteSettings::default())?;
     let mut pipeline = Pipeline::new(stages(args)?, pipeline, Arc::clone(&clock)).sink(database);
-    for (number, video) in (0..args.cameras).zip(args.videos.iter().cycle()) {
-        let open = opener(args, video);
+    for (number, input) in (0..args.cameras).zip(args.inputs.iter().cycle()) {
+        let mut open = opener(args, input);
         pipeline = match args.live {
+            _ if input.is_live() => pipeline.camera(CameraId(number), open()?),
             Some(rate) => {
                 pipeline.camera(CameraId(number), Pace::looped(open, Some(rate), Arc::clone(&clock))?)
             }

@@ -10,6 +10,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
+#[path = "demo/news.rs"]
+mod news;
 #[path = "demo/run.rs"]
 mod run;
 #[path = "analyze/stop.rs"]
@@ -26,6 +28,7 @@ use lexopt::prelude::*;
 use passerby::capture::{Reconnect, ReconnectSettings, Webcam, WebcamSettings};
 use passerby::types::{BoxError, CameraId, FrameSource, SourceError};
 
+use news::News;
 use stop::{INTERRUPTED, Stop};
 
 /// What the command line asks for.
@@ -42,8 +45,9 @@ fn main() -> ExitCode {
             return list().map(|()| false);
         }
         let stop = Stop::new(None)?;
-        let camera = open(arguments.camera, arguments.settings)?;
-        run::run("webcam", vec![(CameraId(1), camera)], &arguments.database, &stop)?;
+        let news = News::default();
+        let camera = open(arguments.camera, arguments.settings, &news)?;
+        run::run("webcam", vec![(CameraId(1), camera)], &arguments.database, &stop, &news)?;
         Ok(stop.interrupted())
     });
     match ended {
@@ -95,7 +99,7 @@ fn list() -> Result<(), BoxError> {
 }
 
 /// The camera, now, and again whenever it comes back.
-fn open(camera: String, settings: WebcamSettings) -> Result<Reconnect, SourceError> {
+fn open(camera: String, settings: WebcamSettings, news: &News) -> Result<Reconnect, SourceError> {
     let first = Webcam::open(camera.as_str(), settings.clone())?;
     eprintln!("webcam: {} gives {}", first.info().name, first.format());
     let name = first.info().name.clone();
@@ -105,5 +109,6 @@ fn open(camera: String, settings: WebcamSettings) -> Result<Reconnect, SourceErr
         let webcam = first.map_or_else(|| Webcam::open(camera.as_str(), settings.clone()), Ok)?;
         Ok(Box::new(webcam) as Box<dyn FrameSource>)
     };
-    Ok(Reconnect::new(&name, open, ReconnectSettings::default()))
+    let (camera, watch) = (Reconnect::new(&name, open, ReconnectSettings::default()), news.watch());
+    Ok(camera.watch(move |event| watch(&name, event)))
 }

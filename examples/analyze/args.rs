@@ -1,12 +1,14 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
+use passerby::capture::Input;
 use passerby::inference::Precision;
 use passerby::types::BoxError;
 
@@ -15,7 +17,10 @@ Finds, follows, identifies and describes the faces in videos and pictures.
 
 usage: analyze [OPTIONS] INPUT...
 
-INPUT is a video (MP4, MOV, H.264), a picture (JPEG, PNG, GIF, BMP, WebP, TIFF) or a folder of them.
+INPUT is a video (MP4, MOV, H.264), a picture (JPEG, PNG, GIF, BMP, WebP, TIFF), a folder of them, a pattern ('*.jpg'), or
+a camera: rtsp://NAME:PASSWORD@HOST/PATH, http://HOST/video.mjpg, scene:people=5; webcam:0 and ffmpeg:ANYTHING where they
+are built in. The README's table says more, and what options an input can have. With a camera all inputs run at once, as
+with --live, until Ctrl-C or --seconds.
 
   --detector-size WxH  size of the detector's input, such as 320x192, 480x288 (default) or 640x384: the longer
                        side of a picture is scaled to the larger number, the other follows its shape
@@ -27,11 +32,11 @@ INPUT is a video (MP4, MOV, H.264), a picture (JPEG, PNG, GIF, BMP, WebP, TIFF) 
   --faces FILE.jsonl   one line a frame: its faces with landmarks, track, person, age, gender and embedding
   --db FILE.sqlite     tracks, persons and observations as an SQLite database
   --json               the summary as JSON on standard output
-  --live FPS           all inputs at once, each as a live camera of FPS frames a second, which drops what is not taken
-                       in time; without it they go one after another as fast as they can, and no frame is dropped
+  --live FPS           all inputs at once, each file as a live camera of FPS frames a second, which drops what is not
+                       taken in time; without it files go one after another as fast as they can, and no frame is dropped
   --seconds N          ends after N seconds; with --live shorter inputs begin anew until then
-  --cadence auto|N     detects on every N-th frame, and follows faces over those between: 1 without --live; auto, the
-                       default with it, is as often as the machine can carry
+  --cadence auto|N     detects on every N-th frame, and follows faces over those between: 1 for files; auto, the
+                       default for cameras, is as often as the machine can carry
   --workers N          threads that detect: as many as cores, at most 8; with --live so many at most
   --help               this text
 
@@ -45,7 +50,7 @@ const WORKERS: usize = 8;
 /// What the user asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Args {
-    pub(crate) inputs: Vec<PathBuf>,
+    pub(crate) inputs: Vec<OsString>,
     pub(crate) long_side: Option<u32>,
     pub(crate) threshold: Option<f32>,
     pub(crate) precision: Precision,
@@ -54,8 +59,10 @@ pub(crate) struct Args {
     pub(crate) faces: Option<PathBuf>,
     pub(crate) db: Option<PathBuf>,
     pub(crate) json: bool,
-    /// Frames a second of each input as a live camera.
-    pub(crate) live: Option<f64>,
+    /// All inputs at once, as live cameras.
+    pub(crate) live: bool,
+    /// Frames a second of each file as a live camera. `None`: as many as its own times say.
+    pub(crate) rate: Option<f64>,
     pub(crate) time: Option<Duration>,
     /// `None`: as the governor decides.
     pub(crate) cadence: Option<u64>,
@@ -87,7 +94,7 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
             Long("db") => args.db = Some(parser.value()?.into()),
             Long("json") => args.json = true,
             Long("live") => {
-                args.live = Some(number("--live", &parser.value()?.string()?, &(0.1..=1000.0))?);
+                args.rate = Some(number("--live", &parser.value()?.string()?, &(0.1..=1000.0))?);
             }
             Long("seconds") => {
                 let seconds = number("--seconds", &parser.value()?.string()?, &(0.0..=1e8))?;
@@ -100,27 +107,29 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
             Long("help") | Short('h') => {
                 return Ok(None);
             }
-            Value(input) => args.inputs.push(input.into()),
+            Value(input) => args.inputs.push(input),
             _ => return Err(arg.unexpected().into()),
         }
     }
     if args.inputs.is_empty() {
         return Err("no input given (--help lists the options)".into());
     }
+    let named: Vec<Input> = args.inputs.iter().filter_map(|input| Input::parse(input).ok()).collect();
+    args.live = args.rate.is_some() || named.iter().any(Input::is_live);
     args.cadence = match cadence.as_deref() {
-        None => args.live.is_none().then_some(1),
-        Some("auto") if args.live.is_some() => None,
+        None => (!args.live).then_some(1),
+        Some("auto") if args.live => None,
         Some("auto") => return Err("--cadence auto: only a live camera (--live) can be late".into()),
         Some(text) => Some(number("--cadence", text, &(1..=100))?),
     };
-    apart(&args)?;
+    apart(&args, &named)?;
     Ok(Some(args))
 }
 
 /// Refuses outputs that would overwrite an input or one another.
-fn apart(args: &Args) -> Result<(), BoxError> {
-    let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-    let mut taken: Vec<PathBuf> = args.inputs.iter().map(real).collect();
+fn apart(args: &Args, inputs: &[Input]) -> Result<(), BoxError> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let mut taken: Vec<PathBuf> = inputs.iter().filter_map(Input::as_path).map(real).collect();
     for output in [&args.mot, &args.faces, &args.db].into_iter().flatten() {
         let path = real(output);
         if taken.contains(&path) {

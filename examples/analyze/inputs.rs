@@ -1,55 +1,48 @@
 //! What the user named.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
 
-use passerby::capture;
+use passerby::capture::{self, OpenSettings};
 use passerby::types::{CameraId, FrameSource, SourceError};
 
-/// One video or picture.
+/// One video, picture or camera.
 #[derive(Clone)]
 pub(crate) struct Input {
     /// Its place among the inputs.
     pub(crate) camera: CameraId,
     /// What to call it.
     pub(crate) name: String,
-    path: PathBuf,
+    source: capture::Input,
 }
 
 impl Input {
-    /// Opens it, whatever its name says it is.
+    /// Opens it, whatever its name says it is. A camera is connected later.
     pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
-        capture::open(&self.path)
+        self.source.open(&OpenSettings::default())
+    }
+
+    /// True for what has its own pace.
+    pub(crate) fn is_live(&self) -> bool {
+        self.source.is_live()
     }
 }
 
-/// The inputs in the order given, a folder as its pictures by name. `false` where a folder could not be read, which
-/// is said here.
-pub(crate) fn expand(paths: &[PathBuf]) -> (Vec<Input>, bool) {
-    let (mut files, mut sound) = (Vec::new(), true);
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        match list(path) {
-            Ok(found) if found.is_empty() => {
-                eprintln!("analyze: {}: no pictures or videos in this folder", path.display());
-                sound = false;
-            }
-            Ok(found) => files.extend(found),
+/// The inputs in the order given, a folder or pattern as its files by name. `false` where one cannot be read, which is said
+/// here.
+pub(crate) fn expand(words: &[OsString]) -> (Vec<Input>, bool) {
+    let (mut sources, mut sound) = (Vec::new(), true);
+    for word in words {
+        match capture::Input::expand(word) {
+            Ok(found) => sources.extend(found),
             Err(e) => {
                 eprintln!("analyze: {e}");
                 sound = false;
             }
         }
     }
-    let inputs = (0..).zip(files).map(|(number, path)| {
-        let name = path.display().to_string();
-        Input { camera: CameraId(number), name, path }
-    });
-    (inputs.collect(), sound)
-}
-
-fn list(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    capture::list(folder)
+    let input = |(number, source): (u32, capture::Input)| {
+        let name = source.to_string();
+        Input { camera: CameraId(number), name, source }
+    };
+    ((0..).zip(sources).map(input).collect(), sound)
 }

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use passerby::capture::Pace;
 use passerby::pipeline::Report;
-use passerby::types::{BoxError, CameraId, SourceError, SystemClock};
+use passerby::types::{BoxError, CameraId, FrameSource, SourceError, SystemClock};
 
 use crate::inputs::Input;
 use crate::output::Outputs;
 use crate::pipelines::Pipelines;
 use crate::stop::Stop;
 
-/// Plays the inputs at `rate` frames a second to their ends, or with `again` over and over, until `stop` asks. Gives a
-/// report for each that cannot be opened.
+/// Plays the files among the inputs at `rate` frames a second, or at their own pace, to their ends, or with `again` over and
+/// over, and the cameras, until `stop` asks. Gives a report for each that cannot be opened.
 pub(crate) fn analyze(
     inputs: &[Input],
-    rate: f64,
+    rate: Option<f64>,
     again: bool,
     pipelines: &mut Pipelines,
     outputs: &mut Outputs,
@@ -30,7 +30,7 @@ pub(crate) fn analyze(
         }
     }
     let Some((_, first)) = cameras.first() else { return Ok(failed) };
-    let running = pipelines.of(passerby::types::FrameSource::info(first))?;
+    let running = pipelines.of(first.info())?;
     let ids: Vec<CameraId> = cameras.iter().map(|(camera, _)| *camera).collect();
     let name = |camera: CameraId| inputs.iter().find(|i| i.camera == camera).map_or("", |i| &i.name);
     for camera in &ids {
@@ -49,12 +49,15 @@ pub(crate) fn analyze(
     Ok(failed)
 }
 
-/// Opens the input as a live camera.
-fn play(input: &Input, rate: f64, again: bool) -> Result<Pace, SourceError> {
+/// Opens the input as a live camera, which it may be by itself.
+fn play(input: &Input, rate: Option<f64>, again: bool) -> Result<Box<dyn FrameSource>, SourceError> {
+    if input.is_live() {
+        return input.open();
+    }
     let clock = Arc::new(SystemClock::new());
     if again {
         let input = input.clone();
-        return Pace::looped(move || input.open(), Some(rate), clock);
+        return Ok(Box::new(Pace::looped(move || input.open(), rate, clock)?));
     }
-    Ok(Pace::new(input.open()?, Some(rate), clock))
+    Ok(Box::new(Pace::new(input.open()?, rate, clock)))
 }

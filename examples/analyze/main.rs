@@ -1,4 +1,4 @@
-//! Videos, pictures and folders in, results out.
+//! Videos, pictures, folders and cameras in, results out.
 //!
 //! ```text
 //! cargo run --release --example analyze -- [OPTIONS] INPUT...
@@ -64,9 +64,10 @@ fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
     let mut outputs = Outputs::create(args, args.inputs.len() > 1 || inputs.len() > 1)?;
     let mut pipelines = Pipelines::new(args, outputs.database());
 
-    let failed = match args.live {
-        Some(rate) => live::analyze(&inputs, rate, args.time.is_some(), &mut pipelines, &mut outputs, stop),
-        None => files::analyze(&inputs, &mut pipelines, &mut outputs, stop),
+    let failed = if args.live {
+        live::analyze(&inputs, args.rate, args.time.is_some(), &mut pipelines, &mut outputs, stop)
+    } else {
+        files::analyze(&inputs, &mut pipelines, &mut outputs, stop)
     }?;
 
     let mut ended = pipelines.finish();
@@ -79,9 +80,9 @@ fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
     sound &= report::complain(&ended, stop.asked());
     let summary = outputs.finish()?;
     if args.json {
-        say(&format!("{}\n", report::json(&summary, &ended, args.live.is_some())))?;
+        say(&format!("{}\n", report::json(&summary, &ended, args.live)))?;
     } else {
-        say(&report::table(&summary, &ended, args.live.is_some()))?;
+        say(&report::table(&summary, &ended, args.live))?;
     }
     Ok(sound)
 }

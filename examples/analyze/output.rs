@@ -154,7 +154,9 @@ impl Mot {
 
     /// `<stem>.txt`, and `<stem>-2.txt` for the second input of that stem.
     fn file_name(&mut self, input: &str) -> String {
-        let stem = Path::new(input).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = Path::new(input).file_stem().unwrap_or_default().to_string_lossy();
+        // An address may end in what no file can be called.
+        let stem = stem.replace([':', '?', '*', '"', '<', '>', '|', '\\', '&'], "_");
         let names = std::iter::once(stem.clone()).chain((2..).map(|n| format!("{stem}-{n}")));
         for name in names {
             if self.names.insert(name.clone()) {

@@ -105,7 +105,7 @@ fn pipeline(args: &Args) -> PipelineSettings {
         settings.flow = FlowSettings::default().every_frame();
     }
     settings.flow.cadence = args.cadence.unwrap_or(1);
-    if args.live.is_none() {
+    if !args.live {
         settings.detectors = args.workers();
         settings.embedders = settings.embedders.max(args.workers());
         return settings;

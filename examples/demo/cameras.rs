@@ -1,11 +1,12 @@
 //! What the cameras see.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby::capture::{self, Pace};
-use passerby::types::{BoxError, CameraId, SystemClock};
+use passerby::capture::{self, OpenSettings, Pace};
+use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
+
+use crate::news::News;
 
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
 /// The clip's pictures, how many there are of them a second, and how many cameras play it.
@@ -13,20 +14,27 @@ const PICTURES: u64 = 240;
 const RATE: f64 = 24.0;
 const CAMERAS: u32 = 4;
 
-/// Each input as a live camera at its own pace; without any, the bundled clip from four places in it, once round.
-pub(crate) fn open(inputs: &[String]) -> Result<Vec<(CameraId, Pace)>, BoxError> {
+/// Each input as a live camera, files at their own pace; without any, the bundled clip from four places in it, once round.
+pub(crate) fn open(
+    inputs: &[String],
+    news: &News,
+) -> Result<Vec<(CameraId, Box<dyn FrameSource>)>, BoxError> {
     let clock = Arc::new(SystemClock::new());
     if inputs.is_empty() {
-        let camera = |n: u32| {
-            let clip = Pace::looped(|| capture::open(Path::new(CLIP)), Some(RATE), clock.clone())?
+        let camera = |n: u32| -> Result<(CameraId, Box<dyn FrameSource>), BoxError> {
+            let clip = Pace::looped(|| capture::open(CLIP), Some(RATE), clock.clone())?
                 .offset(PICTURES / u64::from(CAMERAS) * u64::from(n))
                 .limit(Duration::from_secs_f64(PICTURES as f64 / RATE));
-            Ok((CameraId(n + 1), clip))
+            Ok((CameraId(n + 1), Box::new(clip)))
         };
         return (0..CAMERAS).map(camera).collect();
     }
+    let settings = OpenSettings { watch: news.watch(), ..OpenSettings::default() };
     let camera = |(n, input): (u32, &String)| {
-        Ok((CameraId(n), Pace::new(capture::open(Path::new(input))?, None, clock.clone())))
+        let source = capture::open_with(input, &settings)?;
+        let live = source.info().live;
+        let source = if live { source } else { Box::new(Pace::new(source, None, clock.clone())) };
+        Ok((CameraId(n), source))
     };
     (1..).zip(inputs).map(camera).collect()
 }

@@ -3,12 +3,14 @@
 //! ```text
 //! cargo run --release --example demo -- [--db FILE.sqlite] [INPUT...]
 //! ```
+//! An input is anything that `passerby::capture::open` knows: a file, `rtsp://`, `http://`, `webcam:0`, `scene:people=5`.
 //! Without inputs the bundled clip is played from four places in it, for ten seconds. On a terminal a line for each camera
 //! shows how it goes. Ctrl-C ends it early, with the same summary, and exit code 130.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 mod cameras;
+mod news;
 mod run;
 #[path = "../analyze/stop.rs"]
 mod stop;
@@ -20,12 +22,14 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use passerby::types::BoxError;
 
+use news::News;
 use stop::{INTERRUPTED, Stop};
 
 fn main() -> ExitCode {
     let stopped = Stop::new(None).and_then(|stop| {
         let (inputs, database) = arguments()?;
-        run::run("demo", cameras::open(&inputs)?, &database, &stop)?;
+        let news = News::default();
+        run::run("demo", cameras::open(&inputs, &news)?, &database, &stop, &news)?;
         Ok(stop.interrupted())
     });
     match stopped {

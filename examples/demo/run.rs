@@ -8,6 +8,7 @@ use passerby::pipeline::{Limits, Pipeline, PipelineSettings, Popped, Summary, Wh
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
 
+use crate::news::News;
 use crate::stop::{PATIENCE, Stop};
 use crate::table;
 use crate::view::View;
@@ -18,12 +19,13 @@ const WAITING: usize = 256;
 const TICK: Duration = Duration::from_millis(20);
 
 /// Runs them through the pipeline until they end or `stop` asks, shows how it goes, writes everything into the database,
-/// and prints who was seen. `program` is who warns.
+/// and prints who was seen. `program` is who warns and tells the `news`.
 pub(crate) fn run<S: FrameSource + 'static>(
     program: &str,
     cameras: Vec<(CameraId, S)>,
     database: &str,
     stop: &Stop,
+    news: &News,
 ) -> Result<(), BoxError> {
     // Everything that the cameras share: the stages, the workers, the sink.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -63,6 +65,9 @@ pub(crate) fn run<S: FrameSource + 'static>(
             for camera in handle.cameras() {
                 handle.remove(camera, Duration::ZERO);
             }
+        }
+        for line in news.take() {
+            view.say(&format!("{program}: {line}"));
         }
         view.show(&metrics, &summary);
     }

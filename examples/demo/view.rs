@@ -79,6 +79,16 @@ impl View {
         self.total.set_message(text(&sum));
     }
 
+    /// Says this above the lines, or alone where there are none.
+    pub(crate) fn say(&self, line: &str) {
+        if self.all.is_hidden() {
+            eprintln!("{line}");
+        } else {
+            // A terminal that is gone needs no news.
+            let _ = self.all.println(line);
+        }
+    }
+
     /// Takes the lines away.
     pub(crate) fn clear(&self) {
         // A terminal that is gone needs no clearing.

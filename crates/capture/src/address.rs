@@ -62,24 +62,39 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.url.fmt(f)
+        f.write_str(&hide(self.url.as_str()))
     }
 }
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.url.as_str().fmt(f)
+        hide(self.url.as_str()).fmt(f)
     }
 }
 
-/// An address as the user gave it, without what stands between `//` and the last `@` of its first part.
+/// What cameras that take the login in the address call it there.
+const LOGIN: [&str; 13] = [
+    "user", "usr", "username", "login", "loginuse", "loginpas", "password", "passwd", "pass", "pwd", "token",
+    "key", "auth",
+];
+
+/// An address as the user gave it, without what stands between `//` and the last `@` of its first part, and without the
+/// values of parameters that are called like a login.
 pub(crate) fn hide(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("//") else { return text.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@').or_else(|| rest.rfind('@')) {
-        Some(at) => format!("{scheme}//{}", &rest[at + 1..]),
-        None => text.to_owned(),
+    let at = rest[..end].rfind('@').or_else(|| rest.rfind('@')).map_or(0, |at| at + 1);
+    let mut shown = format!("{scheme}//");
+    for part in rest[at..].split_inclusive(['/', '?', '&', ';', ' ']) {
+        match part.split_once('=') {
+            Some((name, value)) if LOGIN.contains(&name.to_ascii_lowercase().as_str()) => {
+                let end = value.trim_start_matches(|c| !matches!(c, '/' | '?' | '&' | ';' | ' '));
+                shown.extend([name, "=…", end]);
+            }
+            _ => shown.push_str(part),
+        }
     }
+    shown
 }
 
 #[cfg(test)]
@@ -111,6 +126,10 @@ mod tests {
             assert!(!error.contains("ret@") && !error.contains("secret@"), "{error}");
         }
         assert_eq!(hide("http://a:b@c/d@e"), "http://c/d@e");
+        let shown = hide("http://c/v.cgi?user=a&Pwd=b;rate=3&loginpas=c");
+        assert_eq!(shown, "http://c/v.cgi?user=…&Pwd=…;rate=3&loginpas=…");
+        let shown = hide("rtsp://c/user=a_password=b_channel=1_stream=0.sdp?real_stream");
+        assert_eq!(shown, "rtsp://c/user=…?real_stream");
         assert_eq!(hide("clip@2x.mp4"), "clip@2x.mp4");
     }
 }

@@ -63,29 +63,39 @@ impl Images {
         let path = path.as_ref();
         let input = path.display().to_string();
         let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
-        let alone = !path.is_dir();
-        let mut files = VecDeque::from([path.to_path_buf()]);
-        let mut gif = None;
-        if alone {
-            let (file, format) = sniffed(path, &input)?;
-            match format {
-                Format::Picture(ImageFormat::Gif) => {
-                    let opened = guarded(&input, || Gif::open(file, &settings.limits, &input))?;
-                    gif = Some((opened, input));
-                    files.clear();
-                }
-                Format::Picture(_) => {}
-                other => return Err(other.refuse(&input, "a picture")),
-            }
-        } else {
-            files = list(path)?.into_iter().filter(|file| !is_video(file)).collect();
+        if path.is_dir() {
+            let files = list(path)?.into_iter().filter(|file| !is_video(file)).collect::<Vec<_>>();
             if files.is_empty() {
                 return Err(SourceError::Malformed { input, what: "a folder without pictures".into() });
             }
+            return Ok(Self::files(files, name, settings));
         }
-        let frames = gif.is_none().then_some(files.len() as u64);
-        let info = SourceInfo { name, frames, ..SourceInfo::default() };
-        Ok(Self { info, settings, files, alone, gif, number: 0 })
+        let mut pictures = Self { alone: true, ..Self::files([path.to_path_buf()], name, settings) };
+        let (file, format) = sniffed(path, &input)?;
+        match format {
+            Format::Picture(ImageFormat::Gif) => {
+                let gif = guarded(&input, || Gif::open(file, &pictures.settings.limits, &input))?;
+                (pictures.gif, pictures.info.frames) = (Some((gif, input)), None);
+                pictures.files.clear();
+            }
+            Format::Picture(_) => {}
+            other => return Err(other.refuse(&input, "a picture")),
+        }
+        Ok(pictures)
+    }
+
+    /// The pictures in these files, in this order, as if they were a folder's: one that cannot be read, or is no picture,
+    /// is a [`SourceError::Damaged`]. `name` is what the source calls itself. None of the files is looked at yet.
+    #[must_use]
+    pub fn files(
+        files: impl IntoIterator<Item = PathBuf>,
+        name: impl Into<String>,
+        settings: ImagesSettings,
+    ) -> Self {
+        let files = files.into_iter().collect::<VecDeque<_>>();
+        let frames = Some(files.len() as u64);
+        let info = SourceInfo { name: name.into(), frames, ..SourceInfo::default() };
+        Self { info, settings, files, alone: false, gif: None, number: 0 }
     }
 
     /// The only or first picture of a file.
@@ -174,7 +184,8 @@ fn is_known(path: &Path) -> bool {
     found.is_ok_and(|(_, format)| matches!(format, Format::Mp4 | Format::AnnexB | Format::Picture(_)))
 }
 
-fn is_video(path: &Path) -> bool {
+/// True for a video, also one that cannot be read.
+pub(crate) fn is_video(path: &Path) -> bool {
     let found = sniffed(path, "");
     found.is_ok_and(|(_, format)| matches!(format, Format::Mp4 | Format::AnnexB | Format::Foreign(_)))
 }

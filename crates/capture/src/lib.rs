@@ -1,6 +1,6 @@
 //! Where pictures come from: video files, picture files and folders, cameras, and synthetic scenes.
 //!
-//! - [`open`] opens a file or folder by its content, whatever its name says.
+//! - [`open()`] opens anything that has a name: files by their content, cameras by their address.
 //! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
 //!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
 //! - `Ffmpeg` (feature `ffmpeg`): whatever an installed ffmpeg program reads.
@@ -29,7 +29,10 @@
 //! Every reader bounds its memory by [`Limits`] and allocates nothing by a number in a file that the file's own bytes
 //! do not bear out.
 
-#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "ffmpeg"))]
+#[cfg_attr(
+    not(any(feature = "rtsp", feature = "mjpeg")),
+    allow(dead_code, reason = "addresses are only checked")
+)]
 mod address;
 mod annexb;
 mod decode;
@@ -75,7 +78,7 @@ pub use images::{Images, ImagesSettings, list};
 pub use limits::Limits;
 #[cfg(feature = "mjpeg")]
 pub use mjpeg::{Mjpeg, MjpegSettings};
-pub use open::open;
+pub use open::{Input, OpenSettings, Watch, open, open_with};
 pub use pace::Pace;
 pub use reconnect::{Event, Reconnect, ReconnectSettings};
 #[cfg(feature = "rtsp")]

@@ -121,6 +121,27 @@ impl Video {
         })
     }
 
+    /// Opens a video with the first reader that can: this one, and with the feature `ffmpeg` an installed ffmpeg for what
+    /// it refuses (other containers and codecs).
+    ///
+    /// # Errors
+    /// As [`Video::open_with`]. Where ffmpeg would be needed and is not there or cannot read it either, its error.
+    pub fn auto(
+        path: impl AsRef<Path>,
+        settings: VideoSettings,
+    ) -> Result<Box<dyn FrameSource>, SourceError> {
+        match Self::open_with(&path, settings.clone()) {
+            Ok(video) => Ok(Box::new(video)),
+            #[cfg(feature = "ffmpeg")]
+            Err(SourceError::Unsupported { .. }) if settings.decoder == Decoder::Auto => {
+                let VideoSettings { limits, pool, .. } = settings;
+                let settings = crate::FfmpegSettings { limits, pool, ..Default::default() };
+                Ok(Box::new(crate::Ffmpeg::open(path, settings)?))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
     /// Reads and decodes one unit.
     fn step(&mut self) -> Result<(), SourceError> {
         let (index, pts, key) = match self.units.next(&mut self.unit) {

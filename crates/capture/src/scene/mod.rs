@@ -60,7 +60,7 @@ impl Default for SceneSettings {
             noise: 1,
             bob: 0.06,
             color: ColorSpace::default(),
-            cast: Cast::Crowd(Crowd { people: 3, face: 60.0..=140.0, speed: 120.0..=260.0 }),
+            cast: Cast::Crowd(Crowd::default()),
         }
     }
 }

@@ -48,6 +48,13 @@ pub struct Crowd {
     pub speed: RangeInclusive<f64>,
 }
 
+impl Default for Crowd {
+    /// Three people with faces 60 to 140 pixels wide, at 120 to 260 pixels a second.
+    fn default() -> Self {
+        Self { people: 3, face: 60.0..=140.0, speed: 120.0..=260.0 }
+    }
+}
+
 /// The people of a scene.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cast {

@@ -1,0 +1,234 @@
+//! What a user names, and what is opened for it.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{checksum, data, drain, golden};
+use passerby_capture::{Cast, Crowd, Input, OpenSettings, Scene, SceneSettings, open, open_with};
+use passerby_types::{FrameSource, SourceError};
+
+/// What is said of an input that is none.
+fn refused(text: &str) -> String {
+    match Input::parse(text) {
+        Err(e @ (SourceError::Malformed { .. } | SourceError::Unsupported { .. })) => e.to_string(),
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn inputs_are_told_apart_and_shown_without_credentials() {
+    let clip = data("tiny.mp4").display().to_string();
+    let mut all = vec![
+        (clip.clone(), clip.clone(), false),
+        (format!("{clip}?live=own"), clip.clone(), true),
+        (format!("{clip}?loop&offset=200ms,decoder=rusty"), clip.clone(), true),
+        ("gone.mp4".into(), "gone.mp4".into(), false),
+        ("frame?.png".into(), "frame?.png".into(), false),
+        ("scene:people=5,seed=1".into(), "scene:people=5,seed=1".into(), false),
+        ("scene:live=12".into(), "scene:live=12".into(), true),
+        ("scene:".into(), "scene:".into(), false),
+    ];
+    if cfg!(feature = "rtsp") {
+        all.push((
+            "rtsp://me:my%40secret@camera:8554/live?channel=1&rate=3#transport=udp,damage&age=1s".into(),
+            "rtsp://camera:8554/live?channel=1&rate=3".into(),
+            true,
+        ));
+        all.push(("RTSP://camera/#frozen=never&attempts=3&stall=2.5".into(), "rtsp://camera/".into(), true));
+    }
+    if cfg!(feature = "mjpeg") {
+        all.push((
+            "http://me:secret@camera/cgi?rate=9#rate=5&connect=2s".into(),
+            "http://camera/cgi?rate=9".into(),
+            true,
+        ));
+    }
+    if cfg!(feature = "webcam") {
+        all.push(("webcam:0?size=640x480&rate=15&pixels=YUYV&frozen=1s".into(), "webcam:0".into(), true));
+        all.push(("v4l:/dev/video2".into(), "v4l:/dev/video2".into(), true));
+    }
+    if cfg!(feature = "ffmpeg") {
+        all.push((
+            "ffmpeg:srt://me:secret@camera:9000#hwaccel=vaapi".into(),
+            "ffmpeg:srt://camera:9000".into(),
+            true,
+        ));
+        all.push((format!("ffmpeg:{clip}#threads=0"), format!("ffmpeg:{clip}"), false));
+    }
+    for (text, shown, live) in all {
+        let input = Input::parse(&text).unwrap();
+        assert_eq!((input.to_string(), input.is_live()), (shown, live), "{text}");
+        assert!(!format!("{input:?}").contains("secret"), "{text}");
+    }
+    assert_eq!(Input::parse(&clip).unwrap().as_path(), Some(data("tiny.mp4").as_path()));
+}
+
+#[test]
+fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
+    let mut all = vec![
+        ("clip.mp4?lop=1", "unknown option lop; a file takes live, loop, offset, decoder"),
+        ("clip.mp4?live=fast", "option live=fast: expected own, or a number from 0.001 to 1000"),
+        ("clip.mp4?loop=maybe", "option loop=maybe: expected on or off"),
+        ("clip.mp4?offset=-1s", "option offset=-1s: expected a time"),
+        ("clip.mp4?decoder=best", "option decoder=best: expected auto or rusty or openh264"),
+        ("*.jpg?decoder=rusty", "unknown option decoder; a pattern takes live, loop, offset"),
+        ("scene:people=many", "option people=many: expected a number from 0 to 1000"),
+        ("scene:size=0x4", "option size=0x4: expected a size such as 1280x720"),
+        ("scene:crowd=3", "unknown option crowd; a scene takes people, face, speed, seed"),
+        ("gopher://me:secret@camera/", "ffmpeg:gopher://"),
+    ];
+    if cfg!(feature = "rtsp") {
+        all.push((
+            "rtsp://me:secret@camera/#transport=pigeon",
+            "option transport=pigeon: expected tcp or udp",
+        ));
+        all.push((
+            "rtsp://me:secret@camera/#rate=3",
+            "unknown option rate; an RTSP camera takes transport, damage",
+        ));
+        all.push((
+            "rtsp://me:secret@camera/#attempts=0",
+            "option attempts=0: expected a number from 1 on, or ever",
+        ));
+        all.push(("rtsp://me:secret@camera:port/", "no address"));
+    } else {
+        all.push(("rtsp://camera/", "RTSP cameras need the feature `rtsp`"));
+    }
+    if !cfg!(feature = "webcam") {
+        all.push(("webcam:0", "cameras at this machine need the feature `webcam`"));
+    }
+    if !cfg!(feature = "ffmpeg") {
+        all.push(("ffmpeg:clip.mkv", "what ffmpeg reads need the feature `ffmpeg`"));
+    }
+    for (text, says) in all {
+        let said = refused(text);
+        assert!(said.contains(says) && !said.contains("secret"), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_file_of_the_very_name_goes_before_every_other_meaning() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["scene:people=5", "a[1]?loop=1", "clip*.mp4"] {
+        let path = folder.path().join(name);
+        std::fs::copy(data("tiny.mp4"), &path).unwrap();
+        assert_eq!(drain(&mut *open(&path).unwrap()).frames.len(), 10, "{name}");
+    }
+}
+
+#[test]
+fn patterns_and_folders_are_their_files_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = |from: &str, name: &str| std::fs::copy(data(from), folder.path().join(name)).unwrap();
+    for name in ["b2.jpg", "b10.jpg", "a.jpg"] {
+        add("tiny.jpg", name);
+    }
+    add("tiny.mp4", "b3.mp4");
+    let pattern = |pattern: &str| folder.path().join(pattern).display().to_string();
+    let names = |text: &str| {
+        let inputs = Input::expand(text).unwrap();
+        let name = |input: &Input| input.as_path().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        inputs.iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&pattern("b*")), ["b10.jpg", "b2.jpg", "b3.mp4"]);
+    assert_eq!(names(&pattern("")), ["a.jpg", "b10.jpg", "b2.jpg", "b3.mp4"]);
+    assert!(Input::expand(pattern("b?.jpg?live=2")).unwrap().iter().all(Input::is_live));
+
+    // As one source: the pictures that match, or the only match whatever it is.
+    assert_eq!(drain(&mut *open(pattern("b*")).unwrap()).frames.len(), 2);
+    assert_eq!(drain(&mut *open(pattern("*.mp4")).unwrap()).frames.len(), 10);
+    add("tiny.mp4", "c.mp4");
+    let many = open(pattern("*.mp4")).map(drop).unwrap_err().to_string();
+    assert!(many.contains("matches 2 videos: open each for itself"), "{many}");
+    for gone in ["*.png", "none/*", "[z"] {
+        let said = open(pattern(gone)).map(drop).unwrap_err().to_string();
+        assert!(said.contains("no file matches") || said.contains("no pattern"), "{gone}: {said}");
+    }
+}
+
+#[test]
+fn options_change_how_a_file_is_played() {
+    let clip = data("tiny.mp4").display().to_string();
+    let played = |options: &str| {
+        let mut source = open(format!("{clip}?{options}")).unwrap();
+        assert!(source.info().live);
+        let mut next =
+            || source.next_picture().unwrap().map(|picture| (picture.pts, checksum(&picture.image)));
+        [next(), next(), next()]
+    };
+    let golden = golden("tiny");
+    // At 500 a second from its fifth picture on; the tenth is the last.
+    let sums = |from: usize| [0, 1, 2].map(|n| Some(golden[(from + n) % golden.len()].1));
+    let seen = played("live=500&offset=400ms");
+    let first = golden.iter().position(|(time, _)| *time >= 400_000).unwrap();
+    assert_eq!(seen.map(|picture| picture.map(|(_, sum)| sum)), sums(first));
+    let seen = played("live=500&loop&offset=900ms");
+    let first = golden.iter().position(|(time, _)| *time >= 900_000).unwrap_or(0);
+    assert_eq!(seen.map(|picture| picture.map(|(_, sum)| sum)), sums(first));
+    assert_eq!(seen[1].unwrap().0.unwrap() - seen[0].unwrap().0.unwrap(), Duration::from_millis(2));
+}
+
+#[test]
+fn a_scene_is_what_its_options_say() {
+    let mut opened = open("scene:people=2,seed=7&size=320x180,frames=3,face=40,noise=0,fps=10").unwrap();
+    let cast = Cast::Crowd(Crowd { people: 2, face: 40.0..=40.0, ..Crowd::default() });
+    let (width, height) = (320, 180);
+    let mut made = Scene::new(SceneSettings {
+        width,
+        height,
+        frames: 3,
+        seed: 7,
+        noise: 0,
+        fps: 10.0,
+        cast,
+        ..SceneSettings::default()
+    })
+    .unwrap();
+    assert_eq!(drain(&mut *opened).frames, drain(&mut made).frames);
+    let said = open("scene:size=99999x10").map(drop).unwrap_err().to_string();
+    assert!(said.contains("scene:size=99999x10") && said.contains("99999x10 is not possible"), "{said}");
+}
+
+#[cfg(feature = "mjpeg")]
+#[path = "common/camera.rs"]
+mod camera;
+
+/// The camera's query is its own, and nothing is connected before a picture is asked for; then it is kept going.
+#[cfg(feature = "mjpeg")]
+#[test]
+fn a_camera_is_connected_when_its_pictures_are_asked_for_and_kept_going() {
+    use std::sync::{Arc, Mutex};
+
+    let jpeg = common::bytes("tiny.jpg");
+    let camera = camera::Camera::sending(camera::answer("200 OK", "Content-Type: image/jpeg\r\n", &jpeg));
+    let address = format!("{}?rate=1&loop=yes#rate=200&attempts=2", camera.url());
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let watch = Arc::new(move |name: &str, event: &passerby_capture::Event<'_>| {
+        seen.lock().unwrap().push(format!("{name}: {event:?}"));
+    });
+    let settings = OpenSettings { watch, ..OpenSettings::default() };
+    let mut source = open_with(&address, &settings).unwrap();
+    assert!(source.info().live && camera.requests().is_empty());
+    assert!(source.next_picture().unwrap().is_some());
+    assert_eq!(camera.requests()[0].path, "/video?rate=1&loop=yes");
+    let name = source.info().name.clone();
+    drop(camera);
+    // Once as an interruption, and at the second failure in a row as the end.
+    let ends: Vec<_> = (0..2).map(|_| source.next_picture()).collect();
+    assert!(ends.iter().all(|end| matches!(end, Err(SourceError::Disconnected { .. }))), "{ends:?}");
+    assert!(matches!(source.next_picture(), Ok(None)));
+    let events = events.lock().unwrap();
+    assert!(events.len() >= 3 && events.iter().all(|event| event.starts_with(&name)), "{events:?}");
+}
+
+/// Once only, where that is wanted: what is wrong is said at once.
+#[cfg(feature = "rtsp")]
+#[test]
+fn without_reconnection_a_camera_is_connected_at_once() {
+    let settings = OpenSettings { reconnect: None, ..OpenSettings::default() };
+    let refused = open_with("rtsp://me:secret@127.0.0.1:9/#connect=2s", &settings).map(drop).unwrap_err();
+    assert!(matches!(refused, SourceError::Disconnected { .. }), "{refused}");
+    assert!(!refused.to_string().contains("secret"));
+}

@@ -1,0 +1,137 @@
+//! Network cameras: who passes them, when, how old, and an SQLite file with all of it.
+//!
+//! ```text
+//! cargo run --release --example rtsp -- [--udp] [--db FILE] rtsp://NAME:PASSWORD@CAMERA/PATH...
+//! cargo run --release --example rtsp -- --probe [--udp] rtsp://NAME:PASSWORD@CAMERA/PATH...
+//! ```
+//! A camera that goes away is connected again when it is back; that is said where the lines are. `--probe` analyses nothing:
+//! it reads each camera for five seconds and says what comes of it. Ctrl-C ends it, with a summary and exit code 130. Exit
+//! code 2: bad arguments, or a camera that refuses us.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
+
+#[path = "demo/news.rs"]
+mod news;
+#[path = "demo/run.rs"]
+mod run;
+#[path = "analyze/stop.rs"]
+mod stop;
+#[path = "demo/table.rs"]
+mod table;
+#[path = "demo/view.rs"]
+mod view;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use lexopt::prelude::*;
+use passerby::capture::{Input, Reconnect, ReconnectSettings, Rtsp, RtspSettings, RtspTransport};
+use passerby::types::{BoxError, CameraId, ErrorClass, FrameSource, SourceError};
+
+use news::News;
+use stop::{INTERRUPTED, Stop};
+
+/// How long a probe reads.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// What the command line asks for.
+struct Arguments {
+    probe: bool,
+    settings: RtspSettings,
+    database: String,
+    cameras: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let ended = arguments().and_then(|arguments| {
+        let stop = Stop::new(None)?;
+        if arguments.probe {
+            for camera in arguments.cameras.iter().take_while(|_| !stop.asked()) {
+                probe(camera, arguments.settings.clone(), &stop)?;
+            }
+        } else {
+            let news = News::default();
+            let cameras = (1..).zip(arguments.cameras);
+            let open = |(n, address)| Ok((CameraId(n), keep(address, arguments.settings.clone(), &news)?));
+            let cameras = cameras.map(open).collect::<Result<Vec<_>, SourceError>>()?;
+            run::run("rtsp", cameras, &arguments.database, &stop, &news)?;
+        }
+        Ok(stop.interrupted())
+    });
+    match ended {
+        Ok(false) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::from(INTERRUPTED),
+        Err(e) => {
+            eprintln!("rtsp: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn arguments() -> Result<Arguments, BoxError> {
+    let mut arguments = Arguments {
+        probe: false,
+        settings: RtspSettings::default(),
+        database: "passerby.sqlite".into(),
+        cameras: Vec::new(),
+    };
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("probe") => arguments.probe = true,
+            Long("udp") => arguments.settings.transport = RtspTransport::Udp,
+            Long("db") => arguments.database = parser.value()?.string()?,
+            Value(camera) => arguments.cameras.push(camera.string()?),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    if arguments.cameras.is_empty() {
+        return Err("usage: rtsp [--probe] [--udp] [--db FILE] rtsp://NAME:PASSWORD@CAMERA/PATH...".into());
+    }
+    Ok(arguments)
+}
+
+/// The camera, now, and again whenever it comes back. `Input::parse(address)?.open(..)` does the same for any camera.
+fn keep(address: String, settings: RtspSettings, news: &News) -> Result<Reconnect, SourceError> {
+    // Checked at once, and shown without the password.
+    let name = Input::parse(&address)?.to_string();
+    let watch = news.watch();
+    let open = move || Ok(Box::new(Rtsp::connect(&address, settings.clone())?) as Box<dyn FrameSource>);
+    let camera = Reconnect::new(&name, open, ReconnectSettings::default());
+    Ok(camera.watch(move |event| watch(&name, event)))
+}
+
+/// Reads the camera for a while and prints what it gives.
+fn probe(address: &str, settings: RtspSettings, stop: &Stop) -> Result<(), BoxError> {
+    let asked = Instant::now();
+    let mut camera = Rtsp::connect(address, settings)?;
+    let name = camera.info().name.clone();
+    let (mut ages, mut first, mut lost, mut size) = (Vec::new(), None, 0, String::new());
+    while asked.elapsed() < PROBE && !stop.asked() {
+        match camera.next_picture() {
+            Ok(Some(picture)) => {
+                first.get_or_insert_with(|| asked.elapsed());
+                size = format!(
+                    "{:?} {}x{}",
+                    picture.image.layout(),
+                    picture.image.width(),
+                    picture.image.height()
+                );
+                ages.push(picture.age);
+            }
+            Ok(None) => break,
+            Err(e) if e.class() == ErrorClass::Skip => lost += e.lost().0,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    let Some(first) = first else { return Err(format!("{name}: no picture in {PROBE:?}").into()) };
+    let rate = ages.len().saturating_sub(1) as f64 / asked.elapsed().saturating_sub(first).as_secs_f64();
+    ages.sort_unstable();
+    let age = |part: f64| ages[((ages.len() - 1) as f64 * part) as usize];
+    println!(
+        "{name}: {size}, {rate:.1} pictures/s, the first after {first:.0?}; age p50 {:.1?}, p95 {:.1?}; {lost} lost",
+        age(0.5),
+        age(0.95)
+    );
+    Ok(())
+}
