@@ -8,6 +8,8 @@
 )]
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -213,6 +215,49 @@ fn live_cameras_play_at_once_for_as_long_as_asked_and_say_how_it_went() {
     }
     assert_eq!(frames, observed(&summary["ledger"]));
     assert_eq!(frames, stored(&database));
+}
+
+/// A camera at this machine that gives this picture 25 times a second to whoever asks, until the test has ended.
+fn camera(picture: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://me:secret@{}/video?fps=25#age=2s", listener.local_addr().unwrap());
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n";
+    let serve = move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut sent = stream.write_all(head);
+            while sent.is_ok() {
+                let part = format!("--b\r\nContent-Length: {}\r\n\r\n", picture.len());
+                sent = stream.write_all(&[part.as_bytes(), &picture, b"\r\n"].concat());
+                std::thread::sleep(Duration::from_millis(40));
+            }
+        }
+    };
+    std::thread::Builder::new().name("test-camera".into()).spawn(serve).unwrap();
+    address
+}
+
+#[test]
+fn cameras_scenes_and_files_by_a_pattern_run_at_once() {
+    let Some(example) = example() else { return };
+    let portrait = fs::read(format!("{ROOT}/crates/capture/portraits/biden.jpg")).unwrap();
+    let (address, out) = (camera(portrait), tempfile::tempdir().unwrap());
+    let mot = out.path().join("mot").display().to_string();
+    let pattern = format!("{ROOT}/crates/capture/tests/data/tin?.mp4");
+    let inputs =
+        [address.as_str(), "scene:people=2,seed=3,size=640x360,frames=24,live=own", pattern.as_str()];
+    let done = analyze(&example, &[&["--json", "--seconds", "3", "--mot", &mot], &inputs[..]].concat());
+    assert_eq!((done.status.code(), text(&done.stderr)), (Some(0), String::new()));
+    let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let inputs = summary["inputs"].as_array().unwrap();
+    let names: Vec<&str> = inputs.iter().map(|input| input["input"].as_str().unwrap()).collect();
+    assert!(names[0].ends_with("/video?fps=25") && !text(&done.stdout).contains("secret"), "{names:?}");
+    assert!(names[1].starts_with("scene:") && names[2].ends_with("tiny.mp4"), "{names:?}");
+    assert_eq!(inputs[1]["frames"], 24, "a scene has an end: {summary}");
+    for input in inputs {
+        assert!(observed(&input["ledger"]) > 5, "{input}");
+    }
+    assert!(inputs[0]["faces"].as_u64().unwrap() > 0, "{summary}");
+    assert_eq!(fs::read_dir(&mot).unwrap().count(), 3);
 }
 
 #[cfg(unix)]

@@ -116,6 +116,7 @@ fn input(report: &Report, summary: &Summary) -> Value {
         "faces": report.faces,
         "tracks": summary.tracks().filter(|t| t.track.camera == report.camera).count(),
         "ledger": ledger(&report.ledger),
+        "interruptions": report.interruptions,
         "failures": report.failures,
         "writes": {"offered": report.writes.offered, "written": report.writes.written, "lost": report.writes.lost},
         "error": report.error.as_ref().map(ToString::to_string),
@@ -187,9 +188,13 @@ pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
         );
         if let (true, Some(seen)) = (live, snapshot(ended, report.camera)) {
             let dropped = ledger.dropped.iter().map(|(reason, n)| format!(", {n} {reason}"));
+            let interrupted = match report.interruptions {
+                0 => String::new(),
+                n => format!(", interrupted {n} times"),
+            };
             let _ = writeln!(
                 out,
-                "  results {:.0} ms old (p95 {:.0}, p99 {:.0}), the detector on 1 of {} frames at the end{}",
+                "  results {:.0} ms old (p95 {:.0}, p99 {:.0}), the detector on 1 of {} frames at the end{}{interrupted}",
                 ms(seen.age.p50),
                 ms(seen.age.p95),
                 ms(seen.age.p99),
