@@ -10,7 +10,8 @@
 //! second. The inputs are dealt out to the cameras in turn; without any it is the bundled clip. `--soak S` prints a line with the memory every S seconds. `--flow` runs the single-threaded reference
 //! instead, as fast as it can be: the pipeline's frames a second over that many times the cores are what its threads cost.
 //!
-//! Prints one JSON object, of the same fields as the Python system's (`scripts/compare_baseline.sh`).
+//! Prints one JSON object, of the same fields as the Python system's (`scripts/compare_baseline.sh`). The memory is this
+//! process's alone, without those that `ffmpeg:` starts.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its user")]
 
@@ -211,8 +212,10 @@ fn run(args: &Args) -> Result<Value, BoxError> {
             );
         }
     }
-    let (figures, took, used) = (handle.metrics().snapshot(), start.elapsed().as_secs_f64(), cpu());
+    let (figures, took) = (handle.metrics().snapshot(), start.elapsed().as_secs_f64());
     let finished = handle.stop(CLOSING);
+    // What a process used is told when it has ended.
+    let used = cpu();
     for report in &finished.reports {
         report.notes.iter().for_each(|note| eprintln!("pipeline: {note}"));
         if let Some(e) = &report.error {
@@ -296,12 +299,13 @@ impl FrameSource for Again {
     }
 }
 
-/// The CPU time of this process so far, in seconds (Linux's proc(5): `stat`, in hundredths). 0 where it is not told.
+/// The CPU time so far of this process and of those it started that have ended, in seconds (Linux's proc(5): `stat`, in
+/// hundredths). 0 where it is not told.
 fn cpu() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
+    (ticks(11) + ticks(12) + ticks(13) + ticks(14)) / 100.0
 }
 
 /// A line of `/proc/self/status`: KiB for memory. 0 where it is not told.

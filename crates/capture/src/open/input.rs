@@ -8,7 +8,7 @@ use passerby_types::{FrameSource, SourceError};
 
 use super::OpenSettings;
 #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg"))]
-use super::camera::{self, Camera, Patience};
+use super::camera::{Camera, Patience};
 use super::options::Options;
 use super::play::{self, Play};
 use crate::address::{Address, hide};
@@ -216,7 +216,8 @@ impl Input {
         if !path.is_file() {
             return Self::camera(name, Camera::ffmpeg(what, &mut options)?, options);
         }
-        let place = Place::Ffmpeg(path.to_owned(), camera::ffmpeg(&mut options)?, Play::parse(&mut options)?);
+        let place =
+            Place::Ffmpeg(path.to_owned(), super::camera::ffmpeg(&mut options)?, Play::parse(&mut options)?);
         options.finish()?;
         Ok(Self { name, place })
     }
