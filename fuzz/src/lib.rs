@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
@@ -63,4 +64,39 @@ pub fn drain(source: Result<impl FrameSource, SourceError>, path: &Path, most: u
             }
         }
     }
+}
+
+/// The access units of an Annex B byte stream. A unit ends behind its last slice; the first bit of a picture's first
+/// slice is set.
+pub fn units(data: &[u8]) -> Vec<Range<usize>> {
+    let (mut out, mut begin, mut slice) = (Vec::new(), 0, false);
+    for at in starts(data) {
+        let is_slice = matches!(data[at + 3] & 0x1f, 1 | 5);
+        if slice && (!is_slice || data.get(at + 4).is_none_or(|b| b & 0x80 != 0)) {
+            out.push(begin..at);
+            (begin, slice) = (at, false);
+        }
+        slice |= is_slice;
+    }
+    out.push(begin..data.len());
+    out
+}
+
+/// Where start codes with a NAL unit behind them begin.
+pub fn starts(data: &[u8]) -> impl Iterator<Item = usize> {
+    data.windows(4).enumerate().filter(|(_, w)| w.starts_with(&[0, 0, 1])).map(|(at, _)| at)
+}
+
+/// Holds the parts of so long a body to their contract: pictures of up to `limit` bytes that begin as one, and no more
+/// bytes in them than there were.
+pub fn pictures(parts: &[Option<Vec<u8>>], limit: usize, body: usize) {
+    for picture in parts.iter().flatten() {
+        assert!(
+            picture.starts_with(&[0xFF, 0xD8]) && picture.len() <= limit,
+            "a part of {} bytes",
+            picture.len()
+        );
+    }
+    let all: usize = parts.iter().flatten().map(Vec::len).sum();
+    assert!(all <= body, "{all} bytes of {body}");
 }

@@ -39,6 +39,8 @@ mod decode;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
 mod file;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gif;
 mod h264;
 mod images;
@@ -89,25 +91,3 @@ pub use transport::RtspTransport;
 pub use video::{Video, VideoSettings};
 #[cfg(feature = "webcam")]
 pub use webcam::{Pixels, Selector, Webcam, WebcamFormat, WebcamInfo, WebcamSettings};
-
-/// What a fuzzer drives: readers of foreign bytes that have no public way in of their own.
-#[cfg(all(fuzzing, feature = "mjpeg"))]
-pub mod fuzzing {
-    use passerby_types::FramePool;
-
-    use crate::mjpeg::Parts;
-    use crate::{Limits, jpeg};
-
-    /// Reads a multipart body in pieces of this size, 1 or more. Gives the number of its parts.
-    pub fn multipart(boundary: Option<&str>, body: &[u8], piece: usize) -> usize {
-        let (mut parts, mut out) = (Parts::new(boundary, 1 << 16), Vec::new());
-        body.chunks(piece.max(1)).for_each(|piece| parts.push(piece, &mut out));
-        out.len()
-    }
-
-    /// Decodes a JPEG picture of up to a million pixels. True where it is one.
-    pub fn jpeg(bytes: &[u8]) -> bool {
-        let limits = Limits { picture_pixels: 1 << 20, ..Limits::default() };
-        jpeg::decode(bytes, &limits, &FramePool::default()).is_ok()
-    }
-}

@@ -2,6 +2,8 @@
 
 mod child;
 mod command;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod log;
 mod nut;
 

@@ -42,7 +42,7 @@ pub(super) struct Client {
 }
 
 /// How the body of an answer ends.
-enum Body {
+pub(super) enum Body {
     /// After so many bytes.
     Length(u64),
     Chunked(Chunks),
@@ -355,7 +355,7 @@ impl Head {
 }
 
 /// The header, how the body ends, and the bytes that the header takes; `None` where it is not all there.
-fn parse(bytes: &[u8]) -> Result<Option<(Head, Body, usize)>, &'static str> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, Body, usize)>, &'static str> {
     let mut lines = [httparse::EMPTY_HEADER; LINES];
     let mut answer = httparse::Response::new(&mut lines);
     let mut config = httparse::ParserConfig::default();

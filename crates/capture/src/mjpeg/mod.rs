@@ -1,6 +1,8 @@
 //! Cameras that give JPEG pictures over HTTP.
 
 mod chunks;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod http;
 mod parts;
 mod receive;
@@ -23,8 +25,6 @@ use crate::inbox::{Inbox, Room, Taken};
 use crate::jpeg;
 use crate::limits::Limits;
 use crate::rising::Rising;
-#[cfg(fuzzing)]
-pub(crate) use parts::Parts;
 use receive::{Coded, Receiver};
 use stop::Stop;
 

@@ -15,7 +15,7 @@ const BOUNDARY: usize = 200;
 
 /// What was in the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(super) enum Part {
     /// A JPEG picture, from its first marker to its last, or to where it was cut off.
     Picture(Vec<u8>),
     /// A part that gives no picture, and why.
@@ -25,7 +25,7 @@ pub(crate) enum Part {
 /// Finds the parts of a body. The same bytes give the same parts, in whatever pieces they come; time is linear in the
 /// bytes, memory is bounded by the size of a picture and the piece.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(super) struct Parts {
     /// `--` and the boundary; empty until it is known.
     needle: Vec<u8>,
     /// One boundary after another, or none at all: pictures follow each other.
@@ -71,7 +71,7 @@ enum Inside {
 impl Parts {
     /// Parts up to so many bytes. `boundary` is what the header declares, with or without dashes before it; without one it
     /// is learnt from the body.
-    pub(crate) fn new(boundary: Option<&str>, limit: usize) -> Self {
+    pub(super) fn new(boundary: Option<&str>, limit: usize) -> Self {
         let core = boundary.map(|b| b.trim_start_matches('-')).unwrap_or_default();
         let usable = !core.is_empty() && core.len() <= BOUNDARY && core.bytes().all(|b| b.is_ascii_graphic());
         let needle = if usable { format!("--{core}").into_bytes() } else { Vec::new() };
@@ -79,12 +79,12 @@ impl Parts {
     }
 
     /// Pictures that follow each other with nothing, or something else, between them.
-    pub(crate) fn bare(limit: usize) -> Self {
+    pub(super) fn bare(limit: usize) -> Self {
         Self { bare: true, state: State::Begin, ..Self::new(None, limit) }
     }
 
     /// Takes the next bytes of the body, and adds to `out` what is complete with them.
-    pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<Part>) {
+    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<Part>) {
         self.buffer.extend_from_slice(bytes);
         while self.step(out) {}
         self.buffer.drain(..self.start);
@@ -92,7 +92,7 @@ impl Parts {
     }
 
     /// True where a picture has begun and not ended.
-    pub(crate) fn is_in_picture(&self) -> bool {
+    pub(super) fn is_in_picture(&self) -> bool {
         matches!(self.state, State::Picture { .. })
     }
 

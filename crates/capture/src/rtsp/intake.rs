@@ -93,11 +93,13 @@ impl Intake {
         if self.waiting == Some(Waiting::Start) && !(key && received.whole) {
             return self.go_on();
         }
-        let nanos = self.time(received.nanos, received.loss);
-        if received.loss && self.latest.is_some() {
+        // A frame without its beginning has lost packets, whatever their numbers say.
+        let loss = received.loss || !received.whole;
+        let nanos = self.time(received.nanos, loss);
+        if loss && self.latest.is_some() {
             self.lost(nanos, received.whole);
         }
-        self.follow(nanos, received.loss);
+        self.follow(nanos, loss);
         if !received.whole {
             return self.go_on();
         }
@@ -273,6 +275,10 @@ mod tests {
             camera.frame(360, Reference, false, true);
             let want = if damage { (vec![0, 40, 200, 280, 320, 360], 4) } else { (vec![0, 40, 320, 360], 6) };
             assert_eq!(camera.seen(), want);
+            // Its beginning is missing, although no packet seems to be.
+            camera.frame(400, Reference, false, false);
+            camera.frame(440, Reference, false, true);
+            assert_eq!(camera.seen(), if damage { (vec![440], 1) } else { (vec![], 2) });
         }
     }
 

@@ -1,5 +1,7 @@
 //! Network cameras that speak RTSP.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod intake;
 mod session;
 

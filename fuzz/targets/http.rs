@@ -1,0 +1,15 @@
+//! What a camera answers over HTTP, header and all, in any pieces, the first byte of the input being their size.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use passerby_capture::fuzzing::answer;
+use passerby_fuzz::{pictures, watch};
+
+const LIMIT: usize = 1 << 12;
+
+fuzz_target!(init: watch(), |data: &[u8]| {
+    let [first, answered @ ..] = data else { return };
+    let whole = answer(answered, answered.len(), LIMIT);
+    pictures(whole.as_deref().unwrap_or_default(), LIMIT, answered.len());
+    assert!(whole == answer(answered, usize::from(*first) + 1, LIMIT), "pieces matter");
+});

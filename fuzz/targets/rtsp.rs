@@ -1,0 +1,34 @@
+//! What an RTSP camera sends once it plays: coded frames with any times and losses.
+//!
+//! The input is an Annex B byte stream. A NAL unit of the unused type 30 is about the access unit it is in: the bits of its
+//! first byte say that packets were lost, that nothing needs it, and that its time goes back; its second byte is the
+//! binary logarithm of how far it goes, in nanoseconds.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use passerby_capture::fuzzing::{Arrival, rtsp};
+use passerby_fuzz::{starts, units, watch};
+
+fuzz_target!(init: watch(), |data: &[u8]| {
+    let (units, mut nanos) = (units(data), 0_i64);
+    let all = units.len() as u64;
+    let arrivals = units.into_iter().map(|range| {
+        let data = &data[range];
+        let (mut flags, mut step) = (0, 40_000_000_i64);
+        for mark in starts(data).map(|at| &data[at + 3..]) {
+            if let [kind, first, second, ..] = *mark
+                && kind & 0x1f == 30
+            {
+                flags = first;
+                step = 1_i64.wrapping_shl(u32::from(second)).wrapping_mul(if first & 4 == 0 { 1 } else { -1 });
+            }
+        }
+        nanos = nanos.wrapping_add(step);
+        Arrival { nanos, loss: flags & 1 != 0, disposable: flags & 2 != 0, data }
+    });
+    let damage = data.first().is_some_and(|b| b & 1 == 1);
+    let outcome = rtsp(arrivals, damage, 1 << 16);
+    assert!(outcome.pictures <= outcome.given, "{outcome:?}");
+    let accounted = outcome.before.saturating_add(outcome.given).saturating_add(outcome.lost);
+    assert!(accounted >= all, "{all} frames: {outcome:?}");
+});
