@@ -4,85 +4,31 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod common;
+#[path = "common/gstreamer.rs"]
+mod gstreamer;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{bytes, checksum, data, drain, golden};
+use gstreamer::Camera;
 use passerby_capture::{Images, Limits, Rtsp, RtspSettings, RtspTransport, Video};
 use passerby_testkit::suite;
 use passerby_types::{DropReason, ErrorClass, FrameSource, Picture, SourceError};
 
-const PYTHON: &str = "/usr/bin/python3";
 const MS: Duration = Duration::from_millis(1);
-
-/// A camera played by GStreamer, which goes with it.
-struct Camera {
-    child: Child,
-    _stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-    port: u16,
-}
 
 /// True where GStreamer's RTSP server is there; else the test says that it is skipped.
 fn gstreamer(test: &str) -> bool {
     static THERE: OnceLock<bool> = OnceLock::new();
-    let there = *THERE.get_or_init(|| {
-        let probe = "import gi; gi.require_version('GstRtspServer', '1.0'); \
-            from gi.repository import Gst, GstRtspServer; Gst.init(None); \
-            assert all(Gst.ElementFactory.find(e) for e in ('qtdemux', 'h264parse', 'rtph264pay', 'jpegenc'))";
-        let run = Command::new(PYTHON).args(["-c", probe]).stderr(Stdio::null()).status();
-        run.is_ok_and(|status| status.success())
-    });
+    let there = *THERE.get_or_init(gstreamer::is_there);
     if !there {
-        eprintln!("SKIPPED {test}: no GStreamer RTSP server for {PYTHON}");
+        eprintln!("SKIPPED {test}: no RTSP server of GStreamer");
     }
     there
-}
-
-impl Camera {
-    fn start(arguments: &[&str]) -> Self {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers/rtsp.py");
-        let mut child = Command::new(PYTHON)
-            .arg(script)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the camera starts");
-        let stdin = child.stdin.take().expect("piped");
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let mut camera = Self { child, _stdin: stdin, stdout, port: 0 };
-        camera.port = camera.said("port ").parse().expect("a port");
-        camera
-    }
-
-    /// What follows this word in what it says next.
-    fn said(&mut self, word: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.stdout.read_line(&mut line).expect("text") > 0, "the camera ended before `{word}`");
-            if let Some(rest) = line.strip_prefix(word) {
-                return rest.trim().to_owned();
-            }
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("rtsp://127.0.0.1:{}/live", self.port)
-    }
-}
-
-impl Drop for Camera {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn path(name: &str) -> String {
@@ -208,19 +154,18 @@ fn a_camera_that_goes_is_disconnected_and_can_come_back() {
         return;
     }
     let clip = path("tiny.mp4");
-    let camera = Camera::start(&[&clip]);
-    let port = camera.port.to_string();
+    let mut camera = Camera::start(&[&clip]);
     let url = camera.url();
     let mut source = connect(&url);
     assert!(source.next_picture().expect("a picture").is_some());
-    drop(camera);
+    camera.kill();
     let start = Instant::now();
     let seen = watch(source, Duration::ZERO);
     assert!(is_disconnected(seen.end.as_ref()), "{:?}", seen.end);
     assert!(start.elapsed() < 3000 * MS, "it was told {:?} later", start.elapsed());
     let refused = Rtsp::connect(&url, RtspSettings::default()).expect_err("nobody is there");
     assert_eq!(refused.class(), ErrorClass::Reset, "{refused}");
-    let _camera = Camera::start(&[&clip, "--port", &port]);
+    camera.again();
     assert!(connect(&url).next_picture().expect("a picture").is_some());
 }
 
