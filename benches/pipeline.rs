@@ -3,17 +3,23 @@
 //! ```text
 //! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-size WxH] [--cadence N|auto]
 //!                                 [--workers N] [--precision float|int8] [--decoder rusty|openh264] [--soak S]
-//!                                 [--flow] [--json FILE] [INPUT...]
+//!                                 [--rtsp VIDEO] [--restart S] [--flow] [--json FILE] [INPUT...]
 //! ```
 //! An input is anything that `passerby::capture::open` knows; `ffmpeg:VIDEO` decodes by ffmpeg. Without `--live` every video
 //! is read as fast as it can be and again and again, and nothing is dropped; with it each is a camera of that many frames a
-//! second. The inputs are dealt out to the cameras in turn; without any it is the bundled clip. `--soak S` prints a line with the memory every S seconds. `--flow` runs the single-threaded reference
-//! instead, as fast as it can be: the pipeline's frames a second over that many times the cores are what its threads cost.
+//! second. The inputs are dealt out to the cameras in turn; without any it is the bundled clip. `--soak S` prints a line with
+//! the memory every S seconds. `--rtsp VIDEO` is for the endurance of network cameras: a server of GStreamer at this machine
+//! plays the video in real time, and every camera connects to it; `--restart S` kills the server every S seconds and starts
+//! it a second later. `--flow` runs the single-threaded reference instead, as fast as it can be: the pipeline's frames a
+//! second over that many times the cores are what its threads cost.
 //!
 //! Prints one JSON object, of the same fields as the Python system's (`scripts/compare_baseline.sh`). The memory is this
 //! process's alone, without those that `ffmpeg:` starts.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its user")]
+
+#[path = "../crates/capture/tests/common/gstreamer.rs"]
+mod gstreamer;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,8 +28,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gstreamer::Camera;
 use lexopt::prelude::*;
-use passerby::capture::{Decoder, Input, OpenSettings, Pace};
+use passerby::capture::{Decoder, Event, Input, OpenSettings, Pace};
 use passerby::inference::Precision;
 use passerby::pipeline::{Flow, FlowSettings, Limits, Pipeline, PipelineSettings, Snapshot, Stages};
 use passerby::store::{Sqlite, SqliteSettings};
@@ -34,6 +41,8 @@ use serde_json::{Value, json};
 
 /// How long the pipeline gets to come to its end.
 const CLOSING: Duration = Duration::from_secs(5);
+/// How long a killed server stays away.
+const AWAY: Duration = Duration::from_secs(1);
 
 struct Args {
     cameras: u32,
@@ -46,14 +55,24 @@ struct Args {
     precision: Precision,
     decoder: Decoder,
     soak: Option<f64>,
+    rtsp: Option<String>,
+    restart: Option<f64>,
     flow: bool,
     json: Option<PathBuf>,
     inputs: Vec<Input>,
 }
 
 fn main() -> Result<(), BoxError> {
-    let args = parse()?;
-    let result = if args.flow { flow(&args)? } else { run(&args)? };
+    let mut args = parse()?;
+    if args.rtsp.is_some() && !gstreamer::is_there() {
+        println!("SKIPPED pipeline --rtsp: no RTSP server of GStreamer");
+        return Ok(());
+    }
+    let mut server = args.rtsp.as_deref().map(|video| Camera::start(&[video]));
+    if let Some(server) = &server {
+        args.inputs = vec![Input::parse(server.url())?];
+    }
+    let result = if args.flow { flow(&args)? } else { run(&args, server.as_mut())? };
     println!("{result}");
     if let Some(path) = &args.json {
         fs::write(path, format!("{result}\n")).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -73,6 +92,8 @@ fn parse() -> Result<Args, BoxError> {
         precision: Precision::Int8,
         decoder: Decoder::Rusty,
         soak: None,
+        rtsp: None,
+        restart: None,
         flow: false,
         json: None,
         inputs: Vec::new(),
@@ -108,6 +129,8 @@ fn parse() -> Result<Args, BoxError> {
                 }
             }
             Long("soak") => args.soak = Some(parser.value()?.parse()?),
+            Long("rtsp") => args.rtsp = Some(parser.value()?.string()?),
+            Long("restart") => args.restart = Some(parser.value()?.parse()?),
             Long("flow") => args.flow = true,
             Long("json") => args.json = Some(parser.value()?.into()),
             // What cargo hands to every bench.
@@ -130,13 +153,18 @@ fn stages(args: &Args) -> Result<Stages, BoxError> {
     passerby::stages(&settings)
 }
 
-/// Opens the input as often as it is asked to.
+/// Opens the input as often as it is asked to. What happens to a camera's connection is told.
 fn opener(
     args: &Args,
     input: &Input,
 ) -> impl FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send + use<> {
-    let (input, settings) =
-        (input.clone(), OpenSettings { decoder: args.decoder, ..OpenSettings::default() });
+    let watch = |camera: &str, event: &Event<'_>| match event {
+        Event::Recovered(after) => eprintln!("{camera}: pictures after {after:.2?} without"),
+        Event::Failed(e, tries, wait) => eprintln!("{e} ({tries}), again in {wait:.2?}"),
+        _ => {}
+    };
+    let settings = OpenSettings { decoder: args.decoder, watch: Arc::new(watch), ..OpenSettings::default() };
+    let input = input.clone();
     move || input.open(&settings)
 }
 
@@ -170,7 +198,7 @@ fn flow(args: &Args) -> Result<Value, BoxError> {
     }))
 }
 
-fn run(args: &Args) -> Result<Value, BoxError> {
+fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let limits = Limits { workers: 1..=args.workers.max(1), ..Limits::default() };
     let pipeline = PipelineSettings {
@@ -197,10 +225,26 @@ fn run(args: &Args) -> Result<Value, BoxError> {
     let handle = pipeline.start_paused()?;
     let start = Instant::now();
     handle.pause(false);
-    while start.elapsed().as_secs_f64() < args.seconds {
-        let left = args.seconds - start.elapsed().as_secs_f64();
-        std::thread::sleep(Duration::from_secs_f64(args.soak.unwrap_or(left).min(left).max(0.0)));
-        if args.soak.is_some() {
+    let every = |period: Option<f64>| period.map_or(f64::INFINITY, |s| s.max(0.1));
+    let (mut report, mut restart) = (every(args.soak), every(args.restart));
+    loop {
+        let next = report.min(restart).min(args.seconds);
+        let left = next - start.elapsed().as_secs_f64();
+        std::thread::sleep(Duration::from_secs_f64(left.max(0.0)));
+        if next >= args.seconds {
+            break;
+        }
+        if next >= restart {
+            restart += every(args.restart);
+            if let Some(server) = &mut server {
+                server.kill();
+                std::thread::sleep(AWAY);
+                server.again();
+                eprintln!("{:.2} s: the server is back", start.elapsed().as_secs_f64());
+            }
+        }
+        if next >= report {
+            report += every(args.soak);
             let ledger = handle.metrics().snapshot().ledger();
             eprintln!(
                 "{:.0} s: {} MiB, {} threads, {} captured, {} dropped",
@@ -244,6 +288,8 @@ fn summary(args: &Args, figures: &Snapshot, took: f64, used: f64, abandoned: &[S
         "channels": args.cameras,
         "seconds": round(took, 2),
         "live": args.live.unwrap_or(0.0),
+        "rtsp": args.rtsp,
+        "interruptions": figures.cameras.iter().map(|c| c.interruptions).sum::<u64>(),
         "long": args.long_side,
         "precision": if args.precision == Precision::Int8 { "int8" } else { "float" },
         "workers": args.workers,
@@ -262,6 +308,7 @@ fn summary(args: &Args, figures: &Snapshot, took: f64, used: f64, abandoned: &[S
         "cadence": figures.cameras.iter().map(|c| c.cadence).collect::<Vec<_>>(),
         "cpu_s": round(used, 1),
         "rss_mib": status("VmHWM:") / 1024,
+        "rss_end_mib": status("VmRSS:") / 1024,
         "rows_lost": figures.written.total().lost,
         "stages": stages,
         "abandoned_threads": abandoned,

@@ -1,0 +1,166 @@
+//! A camera that speaks HTTP and does what it is told.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use passerby::types::BoxError;
+
+/// The time between two pictures.
+pub(crate) const PERIOD: Duration = Duration::from_millis(40);
+/// How often it looks for a new connection.
+const TICK: Duration = Duration::from_millis(2);
+
+/// What it sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Pictures, each a little brighter or darker than the one before.
+    Well,
+    /// Smaller ones.
+    Small,
+    /// The same picture again and again.
+    Frozen,
+    /// Parts that are no pictures.
+    Garbage,
+    /// Nothing, over connections that it takes and keeps.
+    Silent,
+}
+
+/// The camera. Its connections end with it.
+pub(crate) struct Peer {
+    port: u16,
+    play: Arc<Play>,
+    server: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+}
+
+struct Play {
+    way: Mutex<Way>,
+    /// Connections of an earlier number end.
+    cut: AtomicU64,
+    large: Vec<u8>,
+    small: Vec<u8>,
+}
+
+impl Peer {
+    pub(crate) fn new() -> Result<Self, BoxError> {
+        let (large, small) = (fs::read(crate::data("pattern.jpg"))?, fs::read(crate::data("tiny.jpg"))?);
+        let play = Play { way: Mutex::new(Way::Well), cut: AtomicU64::new(0), large, small };
+        let mut peer = Self { port: 0, play: Arc::new(play), server: None };
+        peer.listen()?;
+        Ok(peer)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// Goes on in this way, also on the connections that there are.
+    pub(crate) fn go(&self, way: Way) {
+        *self.play.way() = way;
+    }
+
+    /// Ends all connections. New ones are welcome.
+    pub(crate) fn cut(&self) {
+        self.play.cut.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Listens, at the same port as before.
+    pub(crate) fn listen(&mut self) -> Result<(), BoxError> {
+        let listener = TcpListener::bind(("127.0.0.1", self.port))?;
+        self.port = listener.local_addr()?.port();
+        listener.set_nonblocking(true)?;
+        let (play, over) = (Arc::clone(&self.play), Arc::new(AtomicBool::new(false)));
+        let end = Arc::clone(&over);
+        let serve = move || {
+            let mut connections = Vec::new();
+            while !end.load(Ordering::Acquire) {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        let (play, cut) = (Arc::clone(&play), play.cut.load(Ordering::Acquire));
+                        let connection = thread::Builder::new().name("peer-connection".into());
+                        // A client that goes is no fault of the peer's.
+                        connections.extend(connection.spawn(move || drop(play.run(stream, cut))));
+                    }
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => thread::sleep(TICK),
+                    Err(_) => break,
+                }
+            }
+            play.cut.fetch_add(1, Ordering::AcqRel);
+            connections.into_iter().for_each(|connection| drop(connection.join()));
+        };
+        self.server = Some((over, thread::Builder::new().name("peer".into()).spawn(serve)?));
+        Ok(())
+    }
+
+    /// Is gone: ends all connections and refuses new ones.
+    pub(crate) fn refuse(&mut self) {
+        if let Some((over, thread)) = self.server.take() {
+            over.store(true, Ordering::Release);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.refuse();
+    }
+}
+
+impl Play {
+    fn way(&self) -> MutexGuard<'_, Way> {
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One connection.
+    fn run(&self, mut stream: TcpStream, cut: u64) -> std::io::Result<()> {
+        stream.set_nonblocking(false)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        let (mut request, mut byte) = (Vec::new(), [0]);
+        while !request.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte)?;
+            request.extend(byte);
+        }
+        let mut answered = false;
+        for number in (0..=u8::MAX).cycle() {
+            if self.cut.load(Ordering::Acquire) != cut {
+                break;
+            }
+            let way = *self.way();
+            if way != Way::Silent {
+                if !answered {
+                    let kind = "multipart/x-mixed-replace; boundary=picture";
+                    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n")?;
+                    answered = true;
+                }
+                let part = match way {
+                    Way::Garbage => b"no picture".to_vec(),
+                    Way::Frozen => self.large.clone(),
+                    Way::Small => shade(&self.small, number),
+                    Way::Well | Way::Silent => shade(&self.large, number),
+                };
+                write!(stream, "--picture\r\nContent-Type: image/jpeg\r\n\r\n")?;
+                stream.write_all(&[&part, &b"\r\n"[..]].concat())?;
+            }
+            thread::sleep(PERIOD);
+        }
+        Ok(())
+    }
+}
+
+/// The picture with another brightness: the first step of its first quantisation table (ITU-T T.81 B.2.4.1) is of the means of
+/// the blocks.
+fn shade(picture: &[u8], number: u8) -> Vec<u8> {
+    let mut picture = picture.to_vec();
+    if let Some(table) = picture.windows(2).position(|two| two == [0xFF, 0xDB])
+        && let Some(step) = picture.get_mut(table + 5)
+    {
+        *step = step.saturating_add(1 + number % 8);
+    }
+    picture
+}

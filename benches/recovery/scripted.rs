@@ -1,0 +1,61 @@
+//! A camera that goes wrong when told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use passerby::types::{BoxError, ErrorClass, PixelLayout, SystemClock};
+use passerby_testkit::{Fault, FaultySource};
+
+use crate::watch::{Camera, Seen, Timing, What, is_good, repeat};
+use crate::{Row, Rows};
+
+/// The call that goes wrong: its connection has held long enough to be a good one.
+const CALL: u64 = 60;
+
+pub(crate) fn rows(times: usize) -> Rows {
+    let hour = Duration::from_secs(3600);
+    let faults = [
+        ("hangs for ever", Fault::Block),
+        ("breaks", Fault::Error(ErrorClass::Reset)),
+        ("ends", Fault::End),
+        ("fails for good", Fault::Error(ErrorClass::Fatal)),
+        ("panics", Fault::Panic),
+        ("frozen for ever", Fault::Freeze(u64::MAX / 2)),
+        ("frozen for 2 s", Fault::Freeze(50)),
+        ("a damaged picture", Fault::Error(ErrorClass::Skip)),
+        ("a picture of noise", Fault::Garbage),
+        ("size and layout change", Fault::Shape(PixelLayout::Nv12, 641, 359)),
+        ("a size that cannot be, for ever", Fault::Shape(PixelLayout::Rgb8, 0, 7)),
+        ("clock jumps ahead an hour", Fault::Ahead(hour)),
+        ("clock jumps back", Fault::Behind(hour)),
+    ];
+    let row = |(fault, told): (_, Fault)| -> Result<Row, BoxError> {
+        let timings = repeat(times, || once(told))?;
+        Ok(Row { source: "FaultySource", fault, timings })
+    };
+    faults.into_iter().map(row).collect()
+}
+
+/// The first connection goes wrong, and those after it do not.
+fn once(fault: Fault) -> Result<Timing, BoxError> {
+    let first = AtomicBool::new(true);
+    let camera = Camera::new(move || {
+        let faults = first.swap(false, Ordering::AcqRel).then_some((CALL, fault));
+        Ok(Box::new(FaultySource::new(u64::MAX, faults).live(Arc::new(SystemClock::new()))))
+    })?;
+    camera.wait(|seen| timing(seen))
+}
+
+/// What came of it, once it is over.
+fn timing(seen: &[Seen]) -> Option<Timing> {
+    let (before, after) = seen.split_at_checked(CALL as usize)?;
+    let due = before.last()?.0 + FaultySource::PERIOD;
+    let good = after.iter().position(|(_, what)| is_good(*what))?;
+    let ended = after[..good].last().map_or(due, |bad| bad.0);
+    let noticed = after[..good].iter().find(|(_, what)| *what == What::Interrupted);
+    Some(Timing {
+        noticed: noticed.map(|(at, _)| at.saturating_duration_since(due)),
+        back: after[good].0.saturating_duration_since(ended),
+    })
+}

@@ -1,0 +1,201 @@
+//! A camera that is read all the time, and when what came of it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use passerby::capture::{Reconnect, ReconnectSettings};
+use passerby::types::{BoxError, ErrorClass, FrameSource, Image, Interrupt, SourceError};
+
+/// Something that does not come within this time does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection has to hold before it is broken: after that, `Reconnect` takes it for a good one.
+const STEADY: Duration = Duration::from_millis(2200);
+
+/// What a camera gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A good picture of this size.
+    Good(u32, u32),
+    /// A picture that is none, or the word that one is lost.
+    Bad,
+    /// The word that the connection is gone.
+    Interrupted,
+}
+
+/// What it gave, and when.
+pub(crate) type Seen = (Instant, What);
+
+/// How long it took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// From the fault's beginning to the word that the connection is gone.
+    pub(crate) noticed: Option<Duration>,
+    /// From the fault's end to the first good picture.
+    pub(crate) back: Duration,
+}
+
+/// What `open` opens, kept going and read on a thread of its own until it is dropped.
+pub(crate) struct Camera {
+    log: Arc<Log>,
+    interrupt: Option<Interrupt>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Log {
+    seen: Mutex<Vec<Seen>>,
+    more: Condvar,
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Camera {
+    /// Begins to read. A picture is good that differs from the one before.
+    pub(crate) fn new(
+        open: impl Fn() -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync + 'static,
+    ) -> Result<Self, BoxError> {
+        let settings = ReconnectSettings { frozen: Some(Duration::from_secs(3)), ..Default::default() };
+        let mut source = Reconnect::new("camera", open, settings);
+        let (log, interrupt) = (Arc::new(Log::default()), source.interrupt());
+        let tell = Arc::clone(&log);
+        let read = move || {
+            let mut last = 0;
+            loop {
+                let given = source.next_picture();
+                let what = match &given {
+                    Ok(Some(picture)) => {
+                        let image = &picture.image;
+                        let same = std::mem::replace(&mut last, print(image)) == last;
+                        if same || noise(image) {
+                            What::Bad
+                        } else {
+                            What::Good(image.width(), image.height())
+                        }
+                    }
+                    Ok(None) => return,
+                    Err(e) if e.class() == ErrorClass::Skip => What::Bad,
+                    Err(_) => {
+                        last = 0;
+                        What::Interrupted
+                    }
+                };
+                tell.lock().push((Instant::now(), what));
+                tell.more.notify_all();
+            }
+        };
+        let thread = Some(thread::Builder::new().name("camera".into()).spawn(read)?);
+        Ok(Self { log, interrupt, thread })
+    }
+
+    /// Waits until `find` finds something in all that it gave.
+    pub(crate) fn wait<T>(&self, find: impl Fn(&[Seen]) -> Option<T>) -> Result<T, BoxError> {
+        let end = Instant::now() + PATIENCE;
+        let mut seen = self.log.lock();
+        loop {
+            if let Some(found) = find(&seen) {
+                return Ok(found);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(format!(
+                    "nothing good for {PATIENCE:?}: {:?}",
+                    &seen[seen.len().saturating_sub(5)..]
+                )
+                .into());
+            }
+            seen = self.log.more.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Breaks something for so long, once the camera is well.
+    pub(crate) fn suffer(
+        &self,
+        lasts: Duration,
+        mut begin: impl FnMut(),
+        mut end: impl FnMut(),
+    ) -> Result<Timing, BoxError> {
+        let from = Instant::now();
+        self.wait(|seen| {
+            let since =
+                seen.iter().rposition(|(_, what)| matches!(what, What::Interrupted)).map_or(0, |at| at + 1);
+            let well = seen.get(since..)?.iter().find(|(at, what)| is_good(*what) && *at >= from)?.0;
+            seen.last().filter(|(at, what)| is_good(*what) && *at - well >= STEADY).map(|_| ())
+        })?;
+        let began = Instant::now();
+        begin();
+        thread::sleep(lasts);
+        end();
+        let ended = Instant::now();
+        let back = self.wait(|seen| {
+            seen.iter().find(|(at, what)| is_good(*what) && *at >= ended).map(|(at, _)| *at - ended)
+        })?;
+        let noticed = |(at, what): &Seen| (*what == What::Interrupted && *at >= began).then(|| *at - began);
+        let noticed = self.log.lock().iter().find_map(noticed);
+        Ok(Timing { noticed, back })
+    }
+
+    /// The first change of the size from then on: how much longer than a period it is until the next picture.
+    pub(crate) fn resized(&self, from: Instant, period: Duration) -> Result<Timing, BoxError> {
+        let back = self.wait(|seen| {
+            let good = |(at, what): &Seen| match *what {
+                What::Good(width, height) if *at >= from => Some((*at, width, height)),
+                _ => None,
+            };
+            let good: Vec<_> = seen.iter().filter_map(good).collect();
+            let change = good.windows(2).find(|two| (two[0].1, two[0].2) != (two[1].1, two[1].2))?;
+            Some((change[1].0 - change[0].0).saturating_sub(period))
+        })?;
+        Ok(Timing { noticed: None, back })
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.interrupt.iter().for_each(Interrupt::raise);
+        if let Some(thread) = self.thread.take() {
+            // A panic in it has been seen as pictures that do not come.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The same fault so many times.
+pub(crate) fn repeat(
+    times: usize,
+    mut once: impl FnMut() -> Result<Timing, BoxError>,
+) -> Result<Vec<Timing>, BoxError> {
+    (0..times).map(|_| once()).collect()
+}
+
+pub(crate) fn is_good(what: What) -> bool {
+    matches!(what, What::Good(..))
+}
+
+fn rows(image: &Image) -> impl Iterator<Item = &[u8]> {
+    (0..image.layout().planes())
+        .map(|i| image.plane(i))
+        .flat_map(|plane| (0..plane.rows).map(move |y| plane.row(y)))
+}
+
+/// Of every byte of the picture: multiply and fold.
+fn print(image: &Image) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    rows(image).flatten().fold(u64::from(image.width()), |hash, &byte| mix(hash, byte))
+}
+
+/// Whether neighbours have nothing in common: two that are drawn by chance differ by a third of the whole range.
+fn noise(image: &Image) -> bool {
+    let (mut difference, mut count) = (0_u64, 0_u64);
+    for row in rows(image).step_by(16) {
+        for two in row.windows(2) {
+            difference += u64::from(two[0].abs_diff(two[1]));
+            count += 1;
+        }
+    }
+    difference > 64 * count
+}
