@@ -44,7 +44,7 @@ fn once(fault: Fault) -> Result<Timing, BoxError> {
         let faults = first.swap(false, Ordering::AcqRel).then_some((CALL, fault));
         Ok(Box::new(FaultySource::new(u64::MAX, faults).live(Arc::new(SystemClock::new()))))
     })?;
-    camera.wait(|seen| timing(seen))
+    camera.wait(timing)
 }
 
 /// What came of it, once it is over.

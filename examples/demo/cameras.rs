@@ -14,14 +14,14 @@ const PICTURES: u64 = 240;
 const RATE: f64 = 24.0;
 const CAMERAS: u32 = 4;
 
+/// What a camera is called in the pipeline, and its source.
+pub(crate) type Camera = (CameraId, Box<dyn FrameSource>);
+
 /// Each input as a live camera, files at their own pace; without any, the bundled clip from four places in it, once round.
-pub(crate) fn open(
-    inputs: &[String],
-    news: &News,
-) -> Result<Vec<(CameraId, Box<dyn FrameSource>)>, BoxError> {
+pub(crate) fn open(inputs: &[String], news: &News) -> Result<Vec<Camera>, BoxError> {
     let clock = Arc::new(SystemClock::new());
     if inputs.is_empty() {
-        let camera = |n: u32| -> Result<(CameraId, Box<dyn FrameSource>), BoxError> {
+        let camera = |n: u32| -> Result<Camera, BoxError> {
             let clip = Pace::looped(|| capture::open(CLIP), Some(RATE), clock.clone())?
                 .offset(PICTURES / u64::from(CAMERAS) * u64::from(n))
                 .limit(Duration::from_secs_f64(PICTURES as f64 / RATE));
