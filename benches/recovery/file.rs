@@ -18,11 +18,14 @@ pub(crate) fn rows(times: usize) -> Rows {
     let (path, aside) = (folder.path().join("clip.mp4"), folder.path().join("aside.mp4"));
     fs::copy(data("tiny.mp4"), &path)?;
     let played = path.clone();
-    let camera = Camera::new(move || {
-        let path = played.clone();
-        let open = move || Ok(Box::new(Video::open(&path)?) as _);
-        Ok(Box::new(Pace::looped(open, None, Arc::new(SystemClock::new()))?))
-    })?;
+    let camera = Camera::new(
+        |_| false,
+        move || {
+            let path = played.clone();
+            let open = move || Ok(Box::new(Video::open(&path)?) as _);
+            Ok(Box::new(Pace::looped(open, None, Arc::new(SystemClock::new()))?))
+        },
+    )?;
     let mut rows = Vec::new();
     let mut row = |fault, timings| rows.push(Row { source: "Video under Pace, looped", fault, timings });
     let away = || fs::rename(&path, &aside).expect("the folder is ours");

@@ -25,7 +25,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, thread};
+use std::{fs, panic, thread};
 
 use lexopt::prelude::*;
 use passerby::types::BoxError;
@@ -87,6 +87,13 @@ fn main() -> Result<(), BoxError> {
             _ => return Err(arg.unexpected().into()),
         }
     }
+    // A source that panics as it was told is no news.
+    let tell = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if thread::current().name() != Some("capture-feed") {
+            tell(panic);
+        }
+    }));
     let sources: [fn(usize) -> Rows; 5] = [rtsp::ours, rtsp::ffmpeg, mjpeg::rows, file::rows, scripted::rows];
     let found: Vec<Rows> = thread::scope(|scope| {
         let threads = sources.map(|rows| scope.spawn(move || rows(times)));

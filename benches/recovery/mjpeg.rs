@@ -14,7 +14,8 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) fn rows(times: usize) -> Rows {
     let peer = RefCell::new(Peer::new()?);
     let url = peer.borrow().url();
-    let camera = Camera::new(move || Ok(Box::new(Mjpeg::connect(&url, MjpegSettings::default())?)))?;
+    let camera =
+        Camera::new(|_| false, move || Ok(Box::new(Mjpeg::connect(&url, MjpegSettings::default())?)))?;
     let well = || peer.borrow().go(Way::Well);
     let mut rows = Vec::new();
     let mut row = |fault, timings| rows.push(Row { source: "Mjpeg", fault, timings });

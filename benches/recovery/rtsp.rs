@@ -61,7 +61,7 @@ fn server(
     }
     let server = RefCell::new(Server::start(&[CLIP]));
     let url = server.borrow().url();
-    let camera = Camera::new(move || connect(&url))?;
+    let camera = Camera::new(|_| false, move || connect(&url))?;
     let mut rows = Vec::new();
     for (fault, lasts) in [
         ("killed and started again at once", Duration::ZERO),
@@ -86,6 +86,6 @@ fn resized(
     let clips = ["tiny.mp4", "tiny_bt709_full.mp4"].map(|name| data(name).display().to_string());
     let server = Server::start(&clips.each_ref().map(String::as_str));
     let (url, from) = (server.url(), Instant::now());
-    let camera = Camera::new(move || connect(&url))?;
+    let camera = Camera::new(|_| false, move || connect(&url))?;
     camera.resized(from, PERIOD)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use passerby::types::{BoxError, ErrorClass, PixelLayout, SystemClock};
+use passerby::types::{BoxError, ErrorClass, Image, PixelLayout, SystemClock};
 use passerby_testkit::{Fault, FaultySource};
 
 use crate::watch::{Camera, Seen, Timing, What, is_good, repeat};
@@ -40,7 +40,7 @@ pub(crate) fn rows(times: usize) -> Rows {
 /// The first connection goes wrong, and those after it do not.
 fn once(fault: Fault) -> Result<Timing, BoxError> {
     let first = AtomicBool::new(true);
-    let camera = Camera::new(move || {
+    let camera = Camera::new(noise, move || {
         let faults = first.swap(false, Ordering::AcqRel).then_some((CALL, fault));
         Ok(Box::new(FaultySource::new(u64::MAX, faults).live(Arc::new(SystemClock::new()))))
     })?;
@@ -58,4 +58,10 @@ fn timing(seen: &[Seen]) -> Option<Timing> {
         noticed: noticed.map(|(at, _)| at.saturating_duration_since(due)),
         back: after[good].0.saturating_duration_since(ended),
     })
+}
+
+/// Its pictures have one grey, unless they are garbage.
+fn noise(image: &Image) -> bool {
+    let row = image.plane(0).row(0);
+    row.iter().any(|byte| Some(byte) != row.first())
 }

@@ -55,8 +55,9 @@ impl Log {
 }
 
 impl Camera {
-    /// Begins to read. A picture is good that differs from the one before.
+    /// Begins to read. A picture is good that differs from the one before and is none of `garbage`.
     pub(crate) fn new(
+        garbage: fn(&Image) -> bool,
         open: impl Fn() -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync + 'static,
     ) -> Result<Self, BoxError> {
         let settings = ReconnectSettings { frozen: Some(Duration::from_secs(3)), ..Default::default() };
@@ -71,7 +72,7 @@ impl Camera {
                     Ok(Some(picture)) => {
                         let image = &picture.image;
                         let same = std::mem::replace(&mut last, print(image)) == last;
-                        if same || noise(image) {
+                        if same || garbage(image) {
                             What::Bad
                         } else {
                             What::Good(image.width(), image.height())
@@ -186,16 +187,4 @@ fn rows(image: &Image) -> impl Iterator<Item = &[u8]> {
 fn print(image: &Image) -> u64 {
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     rows(image).flatten().fold(u64::from(image.width()), |hash, &byte| mix(hash, byte))
-}
-
-/// Whether neighbours have nothing in common: two that are drawn by chance differ by a third of the whole range.
-fn noise(image: &Image) -> bool {
-    let (mut difference, mut count) = (0_u64, 0_u64);
-    for row in rows(image).step_by(16) {
-        for two in row.windows(2) {
-            difference += u64::from(two[0].abs_diff(two[1]));
-            count += 1;
-        }
-    }
-    difference > 64 * count
 }
