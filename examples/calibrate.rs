@@ -1,14 +1,16 @@
 //! Finds the ranges within which the bundled detector and embedder multiply bytes (`Precision::Int8`), from pictures and
 //! videos of people, and writes them where the crates include them.
 //!
-//! `cargo run --release --example calibrate -- [--every N] DETECTOR.ranges EMBEDDER.ranges INPUT...`
+//! `cargo run --release --example calibrate -- [--from TEXT] DETECTOR.ranges EMBEDDER.ranges [--every N] INPUT...`
 //!
-//! Each N-th picture (default 12) of each input is seen by the detector at long sides of 320, 480 and 640, and each face of
-//! 30 pixels or more by the embedder.
+//! Each N-th picture (default 1) of the inputs behind it is seen by the detector at long sides of 320, 480 and 640. The embedder
+//! sees each face as it is in the picture, and as it is in the picture made smaller to these sides. TEXT says where the
+//! pictures are from, for whoever reads the files.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,18 +18,15 @@ use std::time::SystemTime;
 
 use lexopt::prelude::*;
 use passerby::detect::{CenterFace, CenterFaceSettings};
-use passerby::inference::{Calibration, Normalize, Scratch, letterbox};
+use passerby::inference::{Calibration, Letterbox, Normalize, Scratch, letterbox};
 use passerby::reid::{MobileFaceNet, SIDE};
 use passerby::types::{
-    BoxError, CameraId, ChipPool, Clock, Detector, FaceChip, Frame, FrameMeta, FrameSource, Image,
-    SystemClock,
+    BoxError, CameraId, ChipPool, Clock, ColorSpace, Detector, FaceChip, Frame, FrameMeta, FrameSource,
+    Image, PixelLayout, SystemClock,
 };
 
 /// The longer sides that users choose among.
 const LONG_SIDES: [u32; 3] = [320, 480, 640];
-
-/// Faces below this are not embedded, so they do not count here either.
-const SMALLEST: f32 = 30.0;
 
 fn main() -> ExitCode {
     match run() {
@@ -40,36 +39,36 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), BoxError> {
-    let mut every = 12;
-    let mut paths: Vec<PathBuf> = Vec::new();
+    let (mut every, mut origin) = (1, String::new());
+    let mut paths: Vec<(PathBuf, u64)> = Vec::new();
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("every") => every = parser.value()?.parse::<u64>()?.max(1),
-            Value(path) => paths.push(path.into()),
+            Long("from") => origin = parser.value()?.string()?,
+            Value(path) => paths.push((path.into(), every)),
             _ => return Err(arg.unexpected().into()),
         }
     }
-    let [detector, embedder, inputs @ ..] = paths.as_slice() else {
+    let [(detector, _), (embedder, _), inputs @ ..] = paths.as_slice() else {
         return Err("expected DETECTOR.ranges EMBEDDER.ranges INPUT...".into());
     };
     if inputs.is_empty() {
         return Err("expected INPUT...".into());
     }
     let mut watch = Watch::new()?;
-    for input in inputs {
+    let mut provenance = String::from("made by examples/calibrate.rs from\n");
+    for (input, every) in inputs {
+        let (pictures, faces) = (watch.pictures, watch.faces);
         let mut source = passerby::capture::open(input)?;
-        watch.source(&mut *source, every).map_err(|e| format!("{}: {e}", input.display()))?;
+        watch.source(&mut *source, *every).map_err(|e| format!("{}: {e}", input.display()))?;
+        let (pictures, faces) = (watch.pictures - pictures, watch.faces - faces);
+        let name = input.file_name().unwrap_or(input.as_os_str()).to_string_lossy();
+        let each = if *every > 1 { format!(", one in {every}") } else { String::new() };
+        let _ = writeln!(provenance, "{name}{each}: {pictures} pictures, {faces} views of faces");
     }
-    let name = |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let names: Vec<String> = inputs.iter().map(name).collect();
-    let provenance = format!(
-        "made by examples/calibrate.rs from every {every}. picture of {}\n{} pictures, {} faces",
-        names.join(", "),
-        watch.pictures,
-        watch.faces
-    );
-    println!("{} pictures, {} faces", watch.pictures, watch.faces);
+    provenance.push_str(&origin);
+    println!("{provenance}");
     watch.write(detector, embedder, &provenance)?;
     Ok(())
 }
@@ -77,7 +76,7 @@ fn run() -> Result<(), BoxError> {
 /// Both networks, watched.
 struct Watch {
     /// By input shape.
-    detector: HashMap<[usize; 3], Calibration>,
+    detector: BTreeMap<[usize; 3], Calibration>,
     embedder: Calibration,
     finder: CenterFace,
     scratch: Scratch,
@@ -89,10 +88,11 @@ struct Watch {
 impl Watch {
     fn new() -> Result<Self, BoxError> {
         Ok(Self {
-            detector: HashMap::new(),
+            detector: BTreeMap::new(),
             embedder: MobileFaceNet::bundled_model()?.calibration([3, SIDE, SIDE])?,
             finder: CenterFace::bundled(&CenterFaceSettings {
                 threshold: 0.5,
+                long_side: LONG_SIDES[2],
                 ..CenterFaceSettings::default()
             })?,
             scratch: Scratch::default(),
@@ -125,14 +125,20 @@ impl Watch {
         self.pictures += 1;
         for long_side in LONG_SIDES {
             self.detect(&frame.image, long_side)?;
+            if frame.image.width().max(frame.image.height()) > long_side {
+                let image = Arc::new(smaller(&frame.image, long_side, &mut self.scratch)?);
+                self.embed(Frame { meta: frame.meta, image })?;
+            }
         }
+        self.embed(frame)
+    }
+
+    /// The faces of a picture.
+    fn embed(&mut self, frame: Frame) -> Result<(), BoxError> {
         let frames = [frame];
         let mut faces = [Vec::new()];
         self.finder.detect(&frames, &mut faces)?;
         for face in faces.concat() {
-            if face.bbox.width().min(face.bbox.height()) < SMALLEST {
-                continue;
-            }
             let chip = FaceChip::cut(&frames[0], &face, &self.pool)?;
             if MobileFaceNet::sample(&chip, self.embedder.input()) {
                 self.embedder.observe();
@@ -145,8 +151,8 @@ impl Watch {
     fn detect(&mut self, image: &Image, long_side: u32) -> Result<(), BoxError> {
         let place = CenterFace::place(image, long_side);
         let calibration = match self.detector.entry(place.item()) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => {
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::btree_map::Entry::Vacant(new) => {
                 new.insert(CenterFace::bundled_model()?.calibration(place.item())?)
             }
         };
@@ -155,16 +161,26 @@ impl Watch {
         Ok(())
     }
 
-    fn write(mut self, detector: &Path, embedder: &Path, provenance: &str) -> Result<(), BoxError> {
-        let shapes: Vec<[usize; 3]> = self.detector.keys().copied().collect();
-        let first = shapes.first().and_then(|shape| self.detector.remove(shape));
-        let mut all = first.ok_or("the inputs have no picture")?;
-        self.detector.values().for_each(|other| all.include(other));
+    fn write(self, detector: &Path, embedder: &Path, provenance: &str) -> Result<(), BoxError> {
+        let mut sizes = self.detector.into_values();
+        let mut all = sizes.next().ok_or("the inputs have no picture")?;
+        sizes.try_for_each(|other| all.include(other))?;
         let write = |path: &Path, text: String| {
             std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
         };
-        write(detector, all.text(provenance))?;
-        write(embedder, self.embedder.text(provenance))?;
+        write(detector, all.text(provenance)?)?;
+        write(embedder, self.embedder.text(provenance)?)?;
         Ok(())
     }
+}
+
+/// A picture of this longer side.
+fn smaller(image: &Image, long_side: u32, scratch: &mut Scratch) -> Result<Image, BoxError> {
+    let place = Letterbox::new(image.width(), image.height(), long_side, 1);
+    let (width, height) = (place.input_width, place.input_height);
+    let mut planes = vec![0.0; 3 * width * height];
+    letterbox(image, &place, &Normalize::NONE, scratch, &mut planes);
+    let pixels = width * height;
+    let bytes = (0..3 * pixels).map(|i| planes[i % 3 * pixels + i / 3] as u8).collect();
+    Ok(Image::from_vec(PixelLayout::Rgb8, width as u32, height as u32, ColorSpace::JPEG, bytes)?)
 }

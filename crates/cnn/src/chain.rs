@@ -331,7 +331,7 @@ impl Stage {
                         let count = (all - done).min(pixels_at_once(weights, *width));
                         let bytes = &mut spare[..count * depth];
                         let input = &input[from + done * depth..][..count * depth];
-                        quantize(weights.isa(), weights.input(), input, bytes);
+                        quantize(weights, input, bytes);
                         let at = to + done * channels..to + (done + count) * channels;
                         let residual = residual.map(|r| &r[at.clone()]);
                         dot(weights, &self.finish, count, bytes, residual, &mut out[at]);

@@ -2,6 +2,7 @@
 
 mod arena;
 mod buffer;
+mod calibration;
 mod chain;
 mod deconv;
 mod error;
@@ -21,10 +22,11 @@ mod stage;
 mod step;
 mod winograd;
 
+pub use calibration::Calibration;
 pub use error::{GraphError, InputError};
 pub use graph::{Graph, Value};
 pub use isa::Isa;
 pub use op::{Binary, Conv, Coordinates, Interpolation, Order, Pads, Pool, Shape, Unary, Window};
 pub use plan::Plan;
-pub use ranges::{Calibration, Ranges, RangesError};
+pub use ranges::{Ranges, RangesError};
 pub use session::Session;

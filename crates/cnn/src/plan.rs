@@ -48,8 +48,9 @@ impl Plan {
     }
 
     /// As [`Plan::new`], with the convolutions that `ranges` names multiplying bytes: their inputs are turned into bytes
-    /// within the range, their weights into bytes channel by channel, sums are exact, and all else is computed in f32. An
-    /// input that is no number counts as the range's lowest. Where `isa` gains nothing by bytes
+    /// within each channel's range, their weights into bytes output channel by output channel, sums are exact, the shifts of
+    /// `ranges` are added to the biases, and all else is computed in f32. An input that is no number counts as the range's
+    /// lowest. Where `isa` gains nothing by bytes
     /// ([`Isa::multiplies_bytes`]) this is [`Plan::new`].
     ///
     /// # Errors
@@ -57,7 +58,10 @@ impl Plan {
     /// good for every input size of a network.
     pub fn quantized(graph: &Graph, isa: Isa, ranges: &Ranges) -> Result<Self, GraphError> {
         ranges.check(graph)?;
-        Self::with(graph, isa, isa.multiplies_bytes().then_some(ranges))
+        if !isa.multiplies_bytes() {
+            return Self::new(graph, isa);
+        }
+        Self::with(&ranges.shifted(graph), isa, Some(ranges))
     }
 
     fn with(graph: &Graph, isa: Isa, ranges: Option<&Ranges>) -> Result<Self, GraphError> {
@@ -224,8 +228,8 @@ impl Planner<'_> {
             let layer = &self.layers[*layer];
             let source = layer.source().unwrap_or(0);
             let planar = self.is_planar(source) && stage::reads_planar(layer);
-            let scale = self.ranges.zip(layer.convolution).and_then(|(ranges, at)| ranges.scale(at));
-            stages.extend(stage::of(self.isa, layer, self.layers[source].shape, planar, scale));
+            let scales = self.ranges.zip(layer.convolution).and_then(|(ranges, at)| ranges.scales(at));
+            stages.extend(stage::of(self.isa, layer, self.layers[source].shape, planar, scales.as_deref()));
         }
         let input = if planar { self.value(source) } else { self.map(source) };
         let chain = Chain::new(Rows::all(from.height, from.channels * from.width), stages);

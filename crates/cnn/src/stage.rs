@@ -67,8 +67,14 @@ fn is_depthwise(conv: &Conv, input: Shape) -> bool {
 
 /// The stages of a layer that [`fits`].
 ///
-/// With a `scale` a pointwise convolution multiplies bytes.
-pub(crate) fn of(isa: Isa, layer: &Layer, input: Shape, planar: bool, scale: Option<Scale>) -> Vec<Stage> {
+/// With the `scales` of its input channels a pointwise convolution multiplies bytes.
+pub(crate) fn of(
+    isa: Isa,
+    layer: &Layer,
+    input: Shape,
+    planar: bool,
+    scales: Option<&[Scale]>,
+) -> Vec<Stage> {
     let Op::Conv(conv) = &layer.op else { return Vec::new() };
     let window = &conv.window;
     let output = Rows::all(layer.shape.height, layer.shape.width * layer.shape.channels);
@@ -77,11 +83,10 @@ pub(crate) fn of(isa: Isa, layer: &Layer, input: Shape, planar: bool, scale: Opt
     if is_pointwise(conv) {
         let (depth, bias) = (input.channels, bias(conv, 0..conv.channels));
         let weight = |k: usize, c: usize| conv.weights[c * depth + k];
-        let kind = match scale {
-            Some(scale) => Kind::Bytes {
-                weights: ByteWeights::new(isa, depth, &bias, scale, weight),
-                width: input.width,
-            },
+        let kind = match scales {
+            Some(scales) => {
+                Kind::Bytes { weights: ByteWeights::new(isa, &bias, scales, weight), width: input.width }
+            }
             None => Kind::Pointwise { weights: Weights::new(isa, depth, &bias, weight), width: input.width },
         };
         return vec![Stage { kind, reach, finish: whole(), output }];

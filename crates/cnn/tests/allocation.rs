@@ -70,7 +70,7 @@ fn a_run_allocates_nothing() -> Result<(), GraphError> {
     calibration.input().fill(0.5);
     calibration.observe();
     for isa in Isa::available() {
-        let plans = [Plan::new(&graph, *isa)?, Plan::quantized(&graph, *isa, &calibration.ranges())?];
+        let plans = [Plan::new(&graph, *isa)?, Plan::quantized(&graph, *isa, &calibration.ranges()?)?];
         for plan in plans {
             let mut session = plan.session();
             session.input().fill(0.5);

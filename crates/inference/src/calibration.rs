@@ -1,17 +1,20 @@
-//! Finding the ranges within which a network's numbers lie.
+//! Finding the ranges within which a network's numbers become bytes.
 
 use std::fmt;
 
-/// Watches a network run on pictures like those it is for, and notes the ranges of what its pointwise convolutions read:
-/// what [`Model::with_ranges`](crate::Model::with_ranges) takes. From [`Model::calibration`](crate::Model::calibration).
+use crate::ModelError;
+
+/// Watches a network run on pictures like those it is for, and finds what the bytes stand for that its pointwise convolutions
+/// multiply in [`Precision::Int8`](crate::Precision::Int8): what [`Model::with_ranges`](crate::Model::with_ranges) takes. From
+/// [`Model::calibration`](crate::Model::calibration). Keeps every item that it saw.
 pub struct Calibration {
     inner: passerby_cnn::Calibration,
-    seen: passerby_cnn::Ranges,
+    model: String,
 }
 
 impl Calibration {
-    pub(crate) fn new(inner: passerby_cnn::Calibration) -> Self {
-        Self { inner, seen: passerby_cnn::Ranges::default() }
+    pub(crate) fn new(inner: passerby_cnn::Calibration, model: &str) -> Self {
+        Self { inner, model: model.to_owned() }
     }
 
     /// Where the next item goes, channel by channel, row by row.
@@ -19,30 +22,37 @@ impl Calibration {
         self.inner.input()
     }
 
-    /// Runs the item in [`Calibration::input`] and widens the ranges to what it made.
+    /// Runs the item in [`Calibration::input`] and keeps it.
     pub fn observe(&mut self) {
         self.inner.observe();
     }
 
-    /// Widens the ranges to what another calibration of the same network saw, such as one for another input size.
-    pub fn include(&mut self, other: &Self) {
-        self.seen.include(&other.seen);
-        self.seen.include(&other.inner.ranges());
+    /// Adds what another calibration of the same network saw, one for another size of input.
+    ///
+    /// # Errors
+    /// [`ModelError::Ranges`] for one of another network.
+    pub fn include(&mut self, other: Self) -> Result<(), ModelError> {
+        self.inner.include(other.inner).map_err(|e| self.failed(&e))
     }
 
-    /// The ranges of everything seen, as text with `provenance` as comments: which pictures of which source. Without a line
-    /// for a convolution where nothing was seen.
-    #[must_use]
-    pub fn text(&self, provenance: &str) -> String {
-        let mut ranges = self.inner.ranges();
-        ranges.include(&self.seen);
-        ranges.to_text(provenance)
+    /// The ranges that follow from everything seen, as text with `provenance` as comments: which pictures of which source.
+    /// Without a line for a convolution where nothing was seen. Runs the network on every item many times.
+    ///
+    /// # Errors
+    /// [`ModelError::Ranges`] where a part of the network makes no plan by itself.
+    pub fn text(&self, provenance: &str) -> Result<String, ModelError> {
+        let ranges = self.inner.ranges().map_err(|e| self.failed(&e))?;
+        Ok(ranges.to_text(provenance))
+    }
+
+    fn failed(&self, error: &passerby_cnn::GraphError) -> ModelError {
+        ModelError::Ranges { model: self.model.clone(), what: error.to_string() }
     }
 }
 
-/// How many convolutions it has seen, and no numbers.
+/// The network's name, and no numbers.
 impl fmt::Debug for Calibration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Calibration of {} convolutions", self.inner.ranges().len())
+        write!(f, "Calibration of {}", self.model)
     }
 }

@@ -206,7 +206,7 @@ impl Model {
         let graph = guarded(|| Ok(lower(&typed))).map_err(failed)?;
         let graph = graph.map_err(|why| self.not_in_int8(why.to_string()))?;
         let inner = passerby_cnn::Calibration::new(&graph, self.isa);
-        Ok(Calibration::new(inner.map_err(|e| self.not_in_int8(e.to_string()))?))
+        Ok(Calibration::new(inner.map_err(|e| self.not_in_int8(e.to_string()))?, self.name()))
     }
 
     fn not_in_int8(&self, what: String) -> ModelError {

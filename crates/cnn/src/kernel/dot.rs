@@ -1,14 +1,15 @@
 //! The matrix kernel of quantised networks: bytes times bytes, four at a time, summed exactly.
 //!
-//! Inputs are bytes q that stand for (q - zero) * scale, weights bytes w that stand for w * scale of their channel. The sum of
-//! q * w is exact; the constant part that the zero makes is in the bias.
+//! Inputs are bytes q that stand for (q - zero) * scale of their channel, weights bytes w that stand for w * scale of theirs.
+//! The inputs' scales are part of the weights before these become bytes, so that the sum of q * w is exact and needs one scale
+//! for each output; the constant part that the zeros make is in the bias.
 
 use super::tile::{Block, Finish, Output, Tile, blocks, padded, walk};
 use crate::Isa;
 use crate::buffer::Lines;
 use crate::simd::{Dot, kernel, unroll};
 
-/// What bytes stand for: byte q is the number (q - zero) * scale.
+/// What the bytes of one input channel stand for: byte q is the number (q - zero) * scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scale {
     pub(crate) scale: f32,
@@ -16,7 +17,7 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// For numbers from `low` to `high`; 0 is always among them and is a byte exactly, as padding and ReLU want it.
+    /// For numbers from `low` to `high`; 0 is always among them and is a byte exactly, as ReLU wants it.
     pub(crate) fn of(low: f32, high: f32) -> Self {
         let (low, high) = (low.min(0.0), high.max(0.0));
         let scale = ((high - low) / 255.0).max(f32::MIN_POSITIVE);
@@ -24,39 +25,49 @@ impl Scale {
     }
 }
 
-/// Turns numbers into bytes: the nearest, ties to even; what is beyond the scale becomes its end.
+/// Turns the numbers of whole pixels into the bytes that `weights` multiply: the nearest, ties to even; what is beyond a
+/// channel's scale becomes its end.
 ///
 /// # Panics
-/// If `out` is not as long as `numbers`.
-pub(crate) fn quantize(isa: Isa, scale: Scale, numbers: &[f32], out: &mut [u8]) {
+/// If these are no whole pixels, or `out` is not as long as `numbers`.
+pub(crate) fn quantize(weights: &ByteWeights, numbers: &[f32], out: &mut [u8]) {
     assert_eq!(numbers.len(), out.len(), "a byte for each number");
-    // SAFETY: the slices are equally long.
-    unsafe { quantize_all(isa, scale, numbers, out.as_mut_ptr()) }
+    assert!(numbers.len().is_multiple_of(weights.depth), "whole pixels");
+    // SAFETY: the slices are equally long and whole pixels; factors and zeros are padded to whole vectors by the constructor.
+    unsafe { quantize_all(weights.isa, weights, numbers, out.as_mut_ptr()) }
 }
 
-kernel! { fn quantize_all(scale: Scale, numbers: &[f32], out: *mut u8) = quantize_generic }
+kernel! { fn quantize_all(weights: &ByteWeights, numbers: &[f32], out: *mut u8) = quantize_generic }
 
 /// # Safety
-/// `out` is good for as many bytes as there are numbers.
+/// `numbers` are whole pixels, `out` is good for as many bytes, and the weights' factors and zeros are padded to whole vectors.
 #[inline(always)]
-unsafe fn quantize_generic<S: Dot>(scale: Scale, numbers: &[f32], out: *mut u8) {
-    // SAFETY: passed on to the caller; the rest goes over a vector of its own.
+unsafe fn quantize_generic<S: Dot>(weights: &ByteWeights, numbers: &[f32], out: *mut u8) {
+    let depth = weights.depth;
+    // SAFETY: passed on to the caller. What reads and writes a whole vector ends within `numbers` and `out`.
     unsafe {
-        let (factor, zero) = (S::splat(scale.scale.recip()), S::splat(f32::from(scale.zero)));
         // Cut before rounding: beyond 32 bits the conversion has no meaning.
         let (low, high) = (S::splat(0.0), S::splat(255.0));
-        let mut at = 0;
-        while at + S::LANES <= numbers.len() {
-            let value = S::load(numbers.as_ptr().add(at)).mul_add(factor, zero);
-            value.max(low).min(high).store_bytes(out.add(at));
-            at += S::LANES;
-        }
-        if at < numbers.len() {
-            let tail = S::tail(numbers.len() - at);
-            let value = S::load_tail(numbers.as_ptr().add(at), tail).mul_add(factor, zero);
-            let mut rest = [0_u8; 16];
-            value.max(low).min(high).store_bytes(rest.as_mut_ptr());
-            out.add(at).copy_from_nonoverlapping(rest.as_ptr(), numbers.len() - at);
+        let (factors, zeros) = (weights.factors.as_ptr(), weights.zeros.as_ptr());
+        // Channels that fill no vector come first: what these write beyond their pixel is written over afterwards.
+        let whole = depth / S::LANES * S::LANES;
+        let part = (whole < depth).then_some(whole);
+        for channel in part.into_iter().chain((0..whole).step_by(S::LANES)) {
+            let (factor, zero) = (S::load(factors.add(channel)), S::load(zeros.add(channel)));
+            let mut at = channel;
+            while at + S::LANES <= numbers.len() {
+                let value = S::load(numbers.as_ptr().add(at)).mul_add(factor, zero);
+                value.max(low).min(high).store_bytes(out.add(at));
+                at += depth;
+            }
+            while at < numbers.len() {
+                let left = numbers.len() - at;
+                let value = S::load_tail(numbers.as_ptr().add(at), S::tail(left)).mul_add(factor, zero);
+                let mut rest = [0_u8; 16];
+                value.max(low).min(high).store_bytes(rest.as_mut_ptr());
+                out.add(at).copy_from_nonoverlapping(rest.as_ptr(), left);
+                at += depth;
+            }
         }
     }
 }
@@ -72,7 +83,9 @@ pub(crate) struct ByteWeights {
     /// What a sum of a channel counts.
     scales: Lines<f32>,
     bias: Lines<f32>,
-    input: Scale,
+    /// What turns each channel of the inputs into bytes: x * factor + zero.
+    factors: Lines<f32>,
+    zeros: Lines<f32>,
 }
 
 /// Depths that are multiplied together; a matrix has a multiple of them.
@@ -82,17 +95,19 @@ pub(crate) const TOGETHER: usize = 4;
 const LARGEST: f32 = 127.0;
 
 impl ByteWeights {
-    /// Lays out the weights that `weight(depth, channel)` gives, rounded to 255 steps of each channel's own size.
+    /// Lays out the weights that `weight(depth, channel)` gives, times the scales of the `inputs`, rounded to 255 steps of each
+    /// output channel's own size.
     ///
     /// # Panics
-    /// If the depth is no multiple of [`TOGETHER`], or so large that sums might not fit 32 bits.
+    /// If there is no multiple of [`TOGETHER`] inputs, or so many that sums might not fit 32 bits.
     pub(crate) fn new(
         isa: Isa,
-        depth: usize,
         bias: &[f32],
-        input: Scale,
+        inputs: &[Scale],
         weight: impl Fn(usize, usize) -> f32,
     ) -> Self {
+        let depth = inputs.len();
+        let weight = |k: usize, c: usize| weight(k, c) * inputs[k].scale;
         assert!(depth.is_multiple_of(TOGETHER) && depth <= 1 << 16, "a depth of {depth}");
         let channels = bias.len();
         let mut steps = vec![0.0; channels];
@@ -119,13 +134,16 @@ impl ByteWeights {
             }
             first += wide;
         }
-        let scales: Vec<f32> = steps.iter().map(|step| step * input.scale).collect();
-        let sum = |c: usize| (0..depth).map(|k| i32::from(byte(k, c))).sum::<i32>();
-        let zero = f32::from(input.zero);
-        let bias: Vec<f32> =
-            bias.iter().enumerate().map(|(c, bias)| bias - scales[c] * zero * sum(c) as f32).collect();
-        let (scales, bias) = (padded(isa, &scales), padded(isa, &bias));
-        Self { isa, depth, channels, blocks, data, scales, bias, input }
+        let zeros: Vec<f32> = inputs.iter().map(|input| f32::from(input.zero)).collect();
+        let constant = |c: usize| {
+            let sum = |k: usize| i64::from(byte(k, c)) * i64::from(inputs[k].zero);
+            steps[c] * (0..depth).map(sum).sum::<i64>() as f32
+        };
+        let bias: Vec<f32> = bias.iter().enumerate().map(|(c, bias)| bias - constant(c)).collect();
+        let factors: Vec<f32> = inputs.iter().map(|input| input.scale.recip()).collect();
+        let [scales, bias, factors, zeros] =
+            [&steps, &bias, &factors, &zeros].map(|numbers| padded(isa, numbers));
+        Self { isa, depth, channels, blocks, data, scales, bias, factors, zeros }
     }
 
     pub(crate) fn depth(&self) -> usize {
@@ -136,18 +154,10 @@ impl ByteWeights {
         self.channels
     }
 
-    /// What the bytes of the inputs stand for.
-    pub(crate) fn input(&self) -> Scale {
-        self.input
-    }
-
-    pub(crate) fn isa(&self) -> Isa {
-        self.isa
-    }
-
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.data.len() + (self.scales.len() + self.bias.len()) * size_of::<f32>()
+        let numbers = [&self.scales, &self.bias, &self.factors, &self.zeros].map(|numbers| numbers.len());
+        self.data.len() + numbers.iter().sum::<usize>() * size_of::<f32>()
     }
 }
 
@@ -264,7 +274,8 @@ impl Tile for Strip<'_> {
 mod tests {
     use super::*;
 
-    /// Sums of bytes are exact: but for the last scale and bias, every instruction set gives its twin's number.
+    /// Numbers become the nearest byte of their channel. Sums of bytes are exact: but for the last scale and bias, every
+    /// instruction set gives its twin's number.
     #[test]
     fn sums_equal_their_twin() {
         let mut state = 1_u32;
@@ -275,11 +286,17 @@ mod tests {
         for (depth, channels, count) in [(4, 1, 1), (12, 17, 3), (64, 40, 30), (256, 48, 15), (512, 8, 29)] {
             let weights: Vec<f32> = (0..depth * channels).map(|_| next() as f32 / 32768.0 - 1.0).collect();
             let bias: Vec<f32> = (0..channels).map(|_| next() as f32 / 65536.0).collect();
-            let bytes: Vec<u8> = (0..depth * count).map(|_| (next() % 256) as u8).collect();
+            let numbers: Vec<f32> = (0..depth * count).map(|_| next() as f32 / 16384.0 - 1.5).collect();
+            let inputs: Vec<Scale> = (0..depth).map(|k| Scale::of(-1.0 / (k + 1) as f32, 2.0)).collect();
             let of = |isa: Isa| {
-                let scale = Scale::of(-1.0, 2.0);
-                let weights = ByteWeights::new(isa, depth, &bias, scale, |k, c| weights[c * depth + k]);
-                let mut out = vec![0.0; count * channels];
+                let weights = ByteWeights::new(isa, &bias, &inputs, |k, c| weights[c * depth + k]);
+                let (mut bytes, mut out) = (vec![0; depth * count], vec![0.0; count * channels]);
+                quantize(&weights, &numbers, &mut bytes);
+                for (i, byte) in bytes.iter().enumerate() {
+                    let Scale { scale, zero } = inputs[i % depth];
+                    let exact = (numbers[i] / scale + f32::from(zero)).clamp(0.0, 255.0);
+                    assert!((f32::from(*byte) - exact).abs() < 0.501, "{isa:?}: {byte}, not {exact}");
+                }
                 dot(&weights, &Finish::default(), count, &bytes, None, &mut out);
                 out
             };
