@@ -13,10 +13,10 @@ pub struct Isa(pub(crate) Kind);
 /// See [`Isa`]. Private, so that only [`Isa::available`] makes one: the kernels' safety rests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
-    /// AVX-512 F, BW, DQ, VL and VNNI, with AVX2 and FMA: Intel since Cascade Lake, AMD since Zen 4.
+    /// AVX-512 F, BW, DQ, VL and VNNI, with AVX2, FMA and F16C: Intel since Cascade Lake, AMD since Zen 4.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// AVX2 and FMA.
+    /// AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// Advanced SIMD, which every 64-bit ARM processor has.
@@ -38,7 +38,9 @@ impl Isa {
             let mut found = Vec::new();
             #[cfg(target_arch = "x86_64")]
             {
-                let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+                let avx2 = is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c");
                 if avx2
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
@@ -52,7 +54,8 @@ impl Isa {
                     found.push(Self(Kind::Avx2));
                 }
             }
-            #[cfg(target_arch = "aarch64")]
+            // Miri does not know all of its instructions; nor any of the others, which it says are not there.
+            #[cfg(all(target_arch = "aarch64", not(miri)))]
             found.push(Self(Kind::Neon));
             found.push(Self::PORTABLE);
             found

@@ -7,6 +7,7 @@ mod chain;
 mod deconv;
 mod error;
 mod graph;
+mod half;
 mod isa;
 mod kernel;
 mod layer;

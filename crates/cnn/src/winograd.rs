@@ -31,6 +31,9 @@ const BAND_BYTES: usize = 320 << 10;
 /// than multiplications save.
 const WEIGHT_BYTES: usize = 3 << 20;
 
+/// Multiplications in the time in which one weight comes from the third-level cache.
+const READ: usize = 4;
+
 impl Winograd {
     /// Whether it is the faster way for a convolution.
     pub(crate) fn pays(conv: &Conv, input: Shape, output: Shape) -> bool {
@@ -40,11 +43,12 @@ impl Winograd {
             && window.dilation == (1, 1)
             && conv.groups == 1;
         let weights = PLACES * input.channels * conv.channels * size_of::<f32>();
-        // Products of whole tiles against those of a plain window, and of the transforms about 16 a number of either side.
+        // Products of whole tiles against those of a plain window, and of the transforms about 16 a number of either side; with
+        // each, what it costs to have the weights, of which the transformed ones are four times as many.
         let tiles = output.height.div_ceil(TILE) * output.width.div_ceil(TILE);
         let product = input.channels * conv.channels;
-        let here = tiles * (PLACES * product + 250 * (input.channels + conv.channels));
-        let plain = output.pixels() * 9 * product;
+        let here = (tiles + READ) * PLACES * product + 250 * tiles * (input.channels + conv.channels);
+        let plain = (output.pixels() + READ) * 9 * product;
         suits && weights <= WEIGHT_BYTES && here * 4 < plain * 3
     }
 

@@ -56,7 +56,12 @@ impl Noise {
         let weights = channels * inputs / groups * taps;
         let scale = 1.5 / ((inputs / groups * taps) as f32).sqrt();
         let bias = if self.below(3) == 0 { vec![] } else { self.numbers(channels, 0.5) };
-        Conv { channels, groups, window, weights: self.numbers(weights, scale), bias }
+        let mut weights = self.numbers(weights, scale);
+        if self.below(2) == 0 {
+            // Numbers that half precision has: plans may keep them so.
+            weights.iter_mut().for_each(|w| *w = (*w * 1024.0).round() / 1024.0);
+        }
+        Conv { channels, groups, window, weights, bias }
     }
 
     fn unary(&mut self, channels: usize) -> Unary {

@@ -8,7 +8,8 @@
 use super::tile::{Block, Finish, Output, Tile, blocks, padded, walk};
 use crate::Isa;
 use crate::buffer::Lines;
-use crate::simd::{Dot, kernel, unroll};
+use crate::half::Half;
+use crate::simd::{Dot, Simd, kernel, unroll};
 
 /// A matrix of weights and a bias, laid out for one instruction set: blocks of vectors of channels, in each for every depth
 /// the block's weights. Channels are padded with zeros to whole vectors.
@@ -18,8 +19,15 @@ pub(crate) struct Weights {
     depth: usize,
     channels: usize,
     blocks: Vec<Block>,
-    data: Lines<f32>,
+    data: Data,
     bias: Lines<f32>,
+}
+
+/// The numbers of a matrix.
+#[derive(Debug)]
+enum Data {
+    Single(Lines<f32>),
+    Half(Lines<Half>),
 }
 
 impl Weights {
@@ -42,7 +50,21 @@ impl Weights {
             }
             first += wide;
         }
-        Self { isa, depth, channels, blocks, data, bias: padded(isa, bias) }
+        Self { isa, depth, channels, blocks, data: Data::Single(data), bias: padded(isa, bias) }
+    }
+
+    /// The same weights, in half the memory where half precision has each of them: for few pixels, which take less time than
+    /// reading the weights does. The outputs are the same.
+    pub(crate) fn compact(mut self) -> Self {
+        if let Data::Single(data) = &self.data {
+            let halves: Option<Vec<Half>> = data.iter().map(|weight| Half::new(*weight)).collect();
+            if let Some(halves) = halves {
+                let mut lines = Lines::zeroed(halves.len());
+                lines.copy_from_slice(&halves);
+                self.data = Data::Half(lines);
+            }
+        }
+        self
     }
 
     /// How many inputs make up an output.
@@ -57,7 +79,11 @@ impl Weights {
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        (self.data.len() + self.bias.len()) * size_of::<f32>()
+        let data = match &self.data {
+            Data::Single(data) => size_of_val::<[f32]>(data),
+            Data::Half(data) => size_of_val::<[Half]>(data),
+        };
+        data + size_of_val::<[f32]>(&self.bias)
     }
 }
 
@@ -103,11 +129,55 @@ kernel! { fn run(weights: &Weights, finish: &Finish, pixels: &Pixels<'_>, out: *
 /// As [`matmul`] checks.
 #[inline(always)]
 unsafe fn generic<S: Dot>(weights: &Weights, finish: &Finish, pixels: &Pixels<'_>, out: *mut f32) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match &weights.data {
+            Data::Single(data) => strips::<S, f32>(weights, data.as_ptr(), finish, pixels, out),
+            Data::Half(data) => strips::<S, Half>(weights, data.as_ptr(), finish, pixels, out),
+        }
+    }
+}
+
+/// A number of a matrix as it is kept.
+trait Number: Copy {
+    /// Reads a vector of them.
+    ///
+    /// # Safety
+    /// As the methods of [`Simd`].
+    unsafe fn load<S: Simd>(from: *const Self) -> S;
+}
+
+impl Number for f32 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const Self) -> S {
+        // SAFETY: passed on to the caller.
+        unsafe { S::load(from) }
+    }
+}
+
+impl Number for Half {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const Self) -> S {
+        // SAFETY: passed on to the caller.
+        unsafe { S::load_half(from) }
+    }
+}
+
+/// # Safety
+/// As [`matmul`] checks, and `all` is the weights' data.
+#[inline(always)]
+unsafe fn strips<S: Dot, W: Number>(
+    weights: &Weights,
+    all: *const W,
+    finish: &Finish,
+    pixels: &Pixels<'_>,
+    out: *mut f32,
+) {
     let chunk = (CHUNK_BYTES / size_of::<f32>() / weights.depth.max(1)).max(4 * S::PIXELS[0]);
     let mut from = 0;
     while from < pixels.count {
         let to = if pixels.count - from < 2 * chunk { pixels.count } else { from + chunk };
-        let (mut first, mut data) = (0, weights.data.as_ptr());
+        let (mut first, mut data) = (0, all);
         for block in &weights.blocks {
             let output = Output {
                 finish,
@@ -136,14 +206,14 @@ unsafe fn generic<S: Dot>(weights: &Weights, finish: &Finish, pixels: &Pixels<'_
 }
 
 /// One block of output channels.
-struct Strip<'a> {
+struct Strip<'a, W> {
     pixels: &'a Pixels<'a>,
-    data: *const f32,
+    data: *const W,
     bias: *const f32,
     output: Output<'a>,
 }
 
-impl Tile for Strip<'_> {
+impl<W: Number> Tile for Strip<'_, W> {
     #[inline(always)]
     fn most<S: Dot>() -> [usize; 3] {
         S::PIXELS
@@ -167,7 +237,7 @@ impl Tile for Strip<'_> {
                 let source = source.as_ptr().add(at * step);
                 for k in 0..self.pixels.run {
                     let mut weights = [S::zero(); N];
-                    unroll!(I < N => { weights[I] = S::load(data.add(I * S::LANES)); });
+                    unroll!(I < N => { weights[I] = W::load::<S>(data.add(I * S::LANES)); });
                     data = data.add(N * S::LANES);
                     unroll!(J < P => {
                         let value = S::splat(*source.add(J * step + k));

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{Bytes, Dot, Simd, gather_each, pattern};
+use crate::half::Half;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(__m256);
@@ -30,6 +31,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const Half) -> Self {
+        Self(unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) })
     }
     #[inline(always)]
     unsafe fn tail(n: usize) -> Self::Tail {

@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 
 use super::avx2::{eight_words, two_quads};
 use super::{Bytes, Dot, Simd, gather_each, pattern};
+use crate::half::Half;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(__m512);
@@ -31,6 +32,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const Half) -> Self {
+        Self(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
     }
     #[inline(always)]
     unsafe fn tail(n: usize) -> Self::Tail {

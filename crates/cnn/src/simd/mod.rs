@@ -4,6 +4,8 @@
 //! callers see: it enters code compiled for the instruction set and inlines the generic one there. Nothing of a
 //! vector crosses a call that is not inlined, which would cost a detour over memory.
 
+use crate::half::Half;
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -40,6 +42,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// Reads numbers of half precision.
+    unsafe fn load_half(from: *const Half) -> Self;
     /// The tail of the first `n` numbers, 0 <= n <= LANES.
     unsafe fn tail(n: usize) -> Self::Tail;
     /// Reads the tail's numbers, 0 elsewhere.
@@ -163,14 +167,14 @@ macro_rules! kernel {
         #[allow(clippy::too_many_arguments)]
         $vis unsafe fn $name(isa: $crate::Isa, $($arg: $ty),*) {
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments)]
             unsafe fn avx512($($arg: $ty),*) {
                 // SAFETY: passed on to the caller.
                 unsafe { $generic::<$crate::simd::Avx512>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
+            #[target_feature(enable = "avx2,fma,f16c")]
             #[allow(clippy::too_many_arguments)]
             unsafe fn avx2($($arg: $ty),*) {
                 // SAFETY: passed on to the caller.

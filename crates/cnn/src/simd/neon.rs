@@ -3,6 +3,7 @@
 use std::arch::aarch64::*;
 
 use super::{Bytes, Dot, Simd, gather_each, pattern};
+use crate::half::{Half, SCALE};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Neon(float32x4_t);
@@ -30,6 +31,16 @@ impl Simd for Neon {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { vst1q_f32(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const Half) -> Self {
+        unsafe {
+            let bits = vmovl_u16(vld1_u16(from.cast()));
+            let size = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
+            let size = vmulq_n_f32(vreinterpretq_f32_u32(size), SCALE);
+            let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
+            Self(vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(size), sign)))
+        }
     }
     #[inline(always)]
     unsafe fn tail(n: usize) -> Self::Tail {

@@ -1,6 +1,7 @@
 //! Eight numbers in plain Rust.
 
 use super::{Bytes, Dot, Simd, gather_each};
+use crate::half::Half;
 
 const LANES: usize = 8;
 
@@ -34,6 +35,11 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const Half) -> Self {
+        let halves = unsafe { from.cast::<[Half; LANES]>().read_unaligned() };
+        Self(halves.map(Half::single))
     }
     #[inline(always)]
     unsafe fn tail(n: usize) -> Self::Tail {
