@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
-#[cfg(feature = "bundled")]
-use std::sync::{Mutex, PoisonError};
 
+#[cfg(feature = "bundled")]
+use passerby_inference::Bundled;
 use passerby_inference::{Model, RunError};
 use passerby_types::{Age, Attributes, Classifier, FaceChip, StageError};
 
@@ -64,17 +64,9 @@ impl DlibAgeGender {
     /// [`LoadError::Model`] where the engine does not take a network, which would be a fault of this build.
     #[cfg(feature = "bundled")]
     pub fn bundled_models() -> Result<(Model, Model), LoadError> {
-        static MODELS: Mutex<Option<(Model, Model)>> = Mutex::new(None);
-        // Held while the networks are read, so that workers that start together read them once.
-        let mut models = MODELS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(models) = &*models {
-            return Ok(models.clone());
-        }
-        let age = include_bytes!("../models/age-v1_fp16.onnx");
-        let gender = include_bytes!("../models/gender-v1_fp16.onnx");
-        let age = Model::from_bytes("age-v1 (bundled)", age)?;
-        let gender = Model::from_bytes("gender-v1 (bundled)", gender)?;
-        Ok(models.insert((age, gender)).clone())
+        static AGE: Bundled = Bundled::new("age-v1", include_bytes!("../models/age-v1_fp16.onnx"));
+        static GENDER: Bundled = Bundled::new("gender-v1", include_bytes!("../models/gender-v1_fp16.onnx"));
+        Ok((AGE.model()?, GENDER.model()?))
     }
 
     /// The classifier with the weights of two ONNX files. To make several instances, read the files once with
@@ -90,9 +82,9 @@ impl DlibAgeGender {
     /// of the ages 0 to 80, as the first output; for gender `[batch, 3, 32, 32]` and `[batch, 2]`, female and male.
     ///
     /// # Errors
-    /// [`LoadError::Model`] for another input, [`LoadError::Output`] for another output.
+    /// [`LoadError::Model`] for another input or output.
     pub fn new(age: Model, gender: Model) -> Result<Self, LoadError> {
-        Ok(Self { age: Network::new("age", age)?, gender: Network::new("gender", gender)? })
+        Ok(Self { age: Network::new(age)?, gender: Network::new(gender)? })
     }
 
     /// `None` for a face that cannot be aligned.

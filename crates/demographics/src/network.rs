@@ -1,9 +1,7 @@
 //! One of dlib's networks with its own chip: pixels in, probabilities out.
 
-use passerby_inference::{Border, ChannelOrder, Model, Normalize, RunError, Session, warp};
+use passerby_inference::{Border, ChannelOrder, Model, ModelError, Normalize, RunError, Session, warp};
 use passerby_types::{Image, Similarity};
-
-use crate::LoadError;
 
 /// RGB, `(v - mean) / 256`: dlib, `dlib/dnn/input.h`, `input_rgb_image_sized`, whose means are these to 2e-6.
 const NORMALIZE: Normalize =
@@ -16,19 +14,8 @@ pub(crate) struct Network<const SIDE: usize, const CLASSES: usize> {
 }
 
 impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
-    /// `what` it estimates is for the error of a network that does not have `CLASSES` answers.
-    pub(crate) fn new(what: &'static str, model: Model) -> Result<Self, LoadError> {
-        let session = model.session([3, SIDE, SIDE])?;
-        let found = session.shapes().first().map_or(&[][..], |shape| &shape[1..]);
-        if found != [CLASSES] {
-            return Err(LoadError::Output {
-                model: model.name().to_owned(),
-                what,
-                output: model.outputs().first().map(|o| o.name.clone()).unwrap_or_default(),
-                found: found.to_vec(),
-                expected: CLASSES,
-            });
-        }
+    pub(crate) fn new(model: Model) -> Result<Self, ModelError> {
+        let session = model.session_giving([3, SIDE, SIDE], CLASSES)?;
         Ok(Self { model, session })
     }
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
-#[cfg(feature = "bundled")]
-use std::sync::{Mutex, PoisonError};
 
+#[cfg(feature = "bundled")]
+use passerby_inference::Bundled;
 use passerby_inference::{Letterbox, Model, Normalize, Scratch, Session, letterbox};
 use passerby_types::{BBox, Detector, Face, Frame, Image, Landmarks, Point, StageError};
 
@@ -61,16 +61,10 @@ impl CenterFace {
     /// [`LoadError::Model`] where the engine does not take the network, which would be a fault of this build.
     #[cfg(feature = "bundled")]
     pub fn bundled_model() -> Result<Model, LoadError> {
-        static MODEL: Mutex<Option<Model>> = Mutex::new(None);
-        // Held while the network is read, so that workers that start together read it once.
-        let mut model = MODEL.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = &*model {
-            return Ok(model.clone());
-        }
-        let bytes = include_bytes!("../models/centerface_fp16.onnx");
-        let read = Model::from_bytes("centerface (bundled)", bytes)?;
-        let ranges = include_str!("../models/centerface.ranges");
-        Ok(model.insert(read.with_ranges(ranges)?).clone())
+        static NETWORK: Bundled =
+            Bundled::new("centerface", include_bytes!("../models/centerface_fp16.onnx"))
+                .with_ranges(include_str!("../models/centerface.ranges"));
+        Ok(NETWORK.model()?)
     }
 
     /// CenterFace with the weights of an ONNX file. To make several instances, read the file once with

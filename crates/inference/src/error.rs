@@ -59,6 +59,18 @@ pub enum ModelError {
         /// The shape asked for, with the batch first.
         given: Vec<usize>,
     },
+    /// The network's first output is not so many numbers for an item. Check that the file is the network it should be.
+    #[error("{model}: output {output} is {found:?} for a batch, not [batch, {expected}]")]
+    Output {
+        /// Which network.
+        model: String,
+        /// What the output is called.
+        output: String,
+        /// Its shape, without the batch.
+        found: Vec<usize>,
+        /// How many numbers there should be.
+        expected: usize,
+    },
     /// The network cannot multiply bytes: it has no ranges, or they are of another network. Use
     /// [`Precision::Float`](crate::Precision::Float), or calibrate it.
     #[error("{model}: not in int8: {what}")]

@@ -2,6 +2,7 @@
 //! pixels in any layout.
 //!
 //! - [`Model`]: a network, shared by all workers; [`Session`]: one worker's state of it; [`Tensor`]: its answers.
+//!   [`Bundled`]: a network that is part of the program.
 //! - [`letterbox`]: a whole picture into a detector's input; [`warp`]: an aligned face into an embedder's or a
 //!   classifier's. Both read every layout as it is and apply a network's [`Normalize`].
 //! - [`to_rgb`]: a whole picture as RGB, for callers who show or save it.
@@ -34,6 +35,7 @@
 //! caller panic.
 
 mod backend;
+mod bundled;
 mod calibration;
 mod check;
 mod error;
@@ -46,6 +48,7 @@ mod session;
 mod tensor;
 
 pub use backend::{Backend, Engine, Precision, Why};
+pub use bundled::Bundled;
 pub use calibration::Calibration;
 pub use error::{ModelError, RunError};
 pub use model::Model;

@@ -232,6 +232,25 @@ impl Model {
         Session::new(self.plan(item)?)
     }
 
+    /// As [`Model::session`], for a network whose first output should be `expected` numbers for an item: what a worker asks
+    /// of a network that somebody gives it.
+    ///
+    /// # Errors
+    /// As [`Model::session`], and [`ModelError::Output`] where the output has another shape.
+    pub fn session_giving(&self, item: [usize; 3], expected: usize) -> Result<Session, ModelError> {
+        let session = self.session(item)?;
+        let found = session.shapes().first().map_or(&[][..], |shape| &shape[1..]);
+        if found != [expected] {
+            return Err(ModelError::Output {
+                model: self.name().to_owned(),
+                output: self.outputs().first().map(|o| o.name.clone()).unwrap_or_default(),
+                found: found.to_vec(),
+                expected,
+            });
+        }
+        Ok(session)
+    }
+
     /// The plan for a shape. Held under a lock while it is made, so that workers that start together make it once.
     fn plan(&self, item: [usize; 3]) -> Result<Arc<Plan>, ModelError> {
         let key = (item, self.engine, self.isa, self.ranges_in_use().cloned());

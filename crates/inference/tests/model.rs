@@ -115,6 +115,14 @@ fn shapes_that_the_input_does_not_take_are_told() {
 }
 
 #[test]
+fn another_number_of_answers_is_told() {
+    let model = load("conv").unwrap();
+    assert_eq!(model.session_giving([3, 6, 5], 4).unwrap().shapes()[0], [1, 4]);
+    let error = model.session_giving([3, 6, 5], 5).unwrap_err();
+    assert!(matches!(&error, ModelError::Output { found, expected: 5, .. } if found == &[4]), "{error}");
+}
+
+#[test]
 fn models_that_cannot_be_used_say_why() {
     let text = |name: &str| load(name).unwrap_err().to_string();
     assert!(text("two_inputs").contains("two_inputs.onnx: 2 inputs (a, b)"));

@@ -9,21 +9,10 @@ use crate::STAGE;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file cannot be read, is no network that can run here, or takes pictures of another size. Says which file.
+    /// The file cannot be read, is no network that can run here, takes pictures of another size, or gives embeddings of
+    /// another length ([`ModelError::Output`]): check that it is a MobileFaceNet. Says which file.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The network's first answer has another shape. Check that the file is a MobileFaceNet.
-    #[error("{model}: not MobileFaceNet: output {output} is {found:?} for a batch, not [batch, {expected}]")]
-    Output {
-        /// Which network.
-        model: String,
-        /// What the output is called.
-        output: String,
-        /// Its shape, without the batch.
-        found: Vec<usize>,
-        /// How many numbers an embedding has.
-        expected: usize,
-    },
 }
 
 /// `Fatal`, since it does not help to try again; for [`StageFactory`](passerby_types::StageFactory) closures.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
-#[cfg(feature = "bundled")]
-use std::sync::{Mutex, PoisonError};
 
+#[cfg(feature = "bundled")]
+use passerby_inference::Bundled;
 use passerby_inference::{Border, ChannelOrder, Model, Normalize, Session, warp};
 use passerby_types::{Embedder, Embedding, EmbeddingPool, FaceChip, StageError};
 
@@ -56,16 +56,10 @@ impl MobileFaceNet {
     /// [`LoadError::Model`] where the engine does not take the network, which would be a fault of this build.
     #[cfg(feature = "bundled")]
     pub fn bundled_model() -> Result<Model, LoadError> {
-        static MODEL: Mutex<Option<Model>> = Mutex::new(None);
-        // Held while the network is read, so that workers that start together read it once.
-        let mut model = MODEL.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = &*model {
-            return Ok(model.clone());
-        }
-        let bytes = include_bytes!("../models/mobilefacenet_fast_fp16.onnx");
-        let read = Model::from_bytes("mobilefacenet (bundled)", bytes)?;
-        let ranges = include_str!("../models/mobilefacenet.ranges");
-        Ok(model.insert(read.with_ranges(ranges)?).clone())
+        static NETWORK: Bundled =
+            Bundled::new("mobilefacenet", include_bytes!("../models/mobilefacenet_fast_fp16.onnx"))
+                .with_ranges(include_str!("../models/mobilefacenet.ranges"));
+        Ok(NETWORK.model()?)
     }
 
     /// MobileFaceNet with the weights of an ONNX file. To make several instances, read the file once with
@@ -82,18 +76,9 @@ impl MobileFaceNet {
     /// not belong to it.
     ///
     /// # Errors
-    /// [`LoadError::Model`] for another input, [`LoadError::Output`] for another output.
+    /// [`LoadError::Model`] for another input or output.
     pub fn new(model: Model) -> Result<Self, LoadError> {
-        let session = model.session([3, SIDE, SIDE])?;
-        let found = session.shapes().first().map_or(&[][..], |shape| &shape[1..]);
-        if found != [Self::LENGTH] {
-            return Err(LoadError::Output {
-                model: model.name().to_owned(),
-                output: model.outputs().first().map(|o| o.name.clone()).unwrap_or_default(),
-                found: found.to_vec(),
-                expected: Self::LENGTH,
-            });
-        }
+        let session = model.session_giving([3, SIDE, SIDE], Self::LENGTH)?;
         Ok(Self { model, session, pool: EmbeddingPool::new(KEPT) })
     }
 

@@ -1,0 +1,64 @@
+//! Networks that are part of the program.
+
+use std::fmt;
+
+use parking_lot::Mutex;
+
+use crate::{Model, ModelError};
+
+/// A network that is part of the program, for a `static`: it is read when it is first asked for, and once.
+///
+/// ```
+/// use passerby_inference::Bundled;
+///
+/// static NETWORK: Bundled = Bundled::new("conv", include_bytes!("../tests/data/conv.onnx"));
+///
+/// assert_eq!(NETWORK.model()?.name(), "conv (bundled)");
+/// # Ok::<(), passerby_inference::ModelError>(())
+/// ```
+pub struct Bundled {
+    name: &'static str,
+    onnx: &'static [u8],
+    ranges: Option<&'static str>,
+    model: Mutex<Option<Model>>,
+}
+
+impl Bundled {
+    /// The network in the bytes of an ONNX file, which are not copied. Errors call it by `name`, with the word "bundled".
+    #[must_use]
+    pub const fn new(name: &'static str, onnx: &'static [u8]) -> Self {
+        Self { name, onnx, ranges: None, model: Mutex::new(None) }
+    }
+
+    /// With the ranges that a [`Calibration`](crate::Calibration) found, as text: see [`Model::with_ranges`].
+    #[must_use]
+    pub const fn with_ranges(mut self, ranges: &'static str) -> Self {
+        self.ranges = Some(ranges);
+        self
+    }
+
+    /// The network: every call gives the same shared one. Workers that start together wait for the first of them to read
+    /// it.
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes`] and [`Model::with_ranges`], which for a file that is part of the program is a fault of its
+    /// build. The next call tries again.
+    pub fn model(&self) -> Result<Model, ModelError> {
+        let mut model = self.model.lock();
+        if let Some(model) = &*model {
+            return Ok(model.clone());
+        }
+        let mut read = Model::from_bytes(&format!("{} (bundled)", self.name), self.onnx)?;
+        if let Some(ranges) = self.ranges {
+            read = read.with_ranges(ranges)?;
+        }
+        Ok(model.insert(read).clone())
+    }
+}
+
+/// The name only.
+impl fmt::Debug for Bundled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bundled({})", self.name)
+    }
+}
