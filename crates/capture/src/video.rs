@@ -125,7 +125,8 @@ impl Video {
     /// it refuses (other containers and codecs).
     ///
     /// # Errors
-    /// As [`Video::open_with`]. Where ffmpeg would be needed and is not there or cannot read it either, its error.
+    /// As [`Video::open_with`]. Where ffmpeg would be needed, its error; [`SourceError::Unsupported`] with both reasons where
+    /// it is not there or cannot read it either.
     pub fn auto(
         path: impl AsRef<Path>,
         settings: VideoSettings,
@@ -133,10 +134,16 @@ impl Video {
         match Self::open_with(&path, settings.clone()) {
             Ok(video) => Ok(Box::new(video)),
             #[cfg(feature = "ffmpeg")]
-            Err(SourceError::Unsupported { .. }) if settings.decoder == Decoder::Auto => {
+            Err(SourceError::Unsupported { what, .. }) if settings.decoder == Decoder::Auto => {
                 let VideoSettings { limits, pool, .. } = settings;
                 let settings = crate::FfmpegSettings { limits, pool, ..Default::default() };
-                Ok(Box::new(crate::Ffmpeg::open(path, settings)?))
+                match crate::Ffmpeg::open(path, settings) {
+                    Ok(video) => Ok(Box::new(video)),
+                    Err(SourceError::Unsupported { input, what: theirs }) => {
+                        Err(SourceError::Unsupported { input, what: format!("{what}; ffmpeg: {theirs}") })
+                    }
+                    Err(e) => Err(e),
+                }
             }
             Err(e) => Err(e),
         }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use common::Want::{self, All, Most, None as Nothing, Then};
 use common::{compare, data, drain};
-use passerby_capture::{Ffmpeg, FfmpegSettings, Limits, Video};
+use passerby_capture::{Decoder, Ffmpeg, FfmpegSettings, Limits, Video, VideoSettings};
 use passerby_testkit::shared;
 use passerby_types::{DropReason, FrameSource, Matrix, Range, SourceError};
 
@@ -127,6 +127,25 @@ fn the_shared_bad_files_do_as_their_readme_says_of_ffmpeg() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_the_reader_of_the_crate_refuses_is_given_to_ffmpeg() {
+    let name = "what_the_reader_of_the_crate_refuses_is_given_to_ffmpeg";
+    let Some(folder) = shared(name).filter(|_| is_there(name)) else { return };
+    let bad = folder.join("data/bad");
+    for (name, frames) in [("hevc.mp4", 41), ("vp8.webm", 41), ("h264_444.mp4", 41), ("tiny2x2.mp4", 41)] {
+        let refused = Video::open(bad.join(name)).is_err();
+        assert_eq!(refused, name != "tiny2x2.mp4", "{name}");
+        let mut video = Video::auto(bad.join(name), VideoSettings::default()).unwrap();
+        assert_eq!(drain(&mut *video).frames.len(), frames, "{name}");
+        let rusty = VideoSettings { decoder: Decoder::Rusty, ..VideoSettings::default() };
+        assert_eq!(
+            Video::auto(bad.join(name), rusty).is_err(),
+            refused,
+            "{name}: a decoder by name is kept to"
+        );
+    }
 }
 
 #[test]

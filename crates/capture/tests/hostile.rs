@@ -197,7 +197,7 @@ fn what_is_no_readable_file_is_an_error_at_open() {
 
 #[test]
 fn other_codecs_and_sound_alone_are_named() {
-    let error = |name: &str| open(data(name)).err().expect("it does not open").to_string();
+    let error = |name: &str| read(&data(name)).0.fatal.expect("it does not open").to_string();
     assert!(error("tiny_mpeg4.mp4").contains("unsupported codec mpeg4"), "{}", error("tiny_mpeg4.mp4"));
     assert!(error("tiny_audio.mp4").contains("no video track"), "{}", error("tiny_audio.mp4"));
     let refused = Images::open(data("tiny.mp4")).unwrap_err().to_string();
