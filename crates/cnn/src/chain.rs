@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use crate::kernel::depthwise::{Band, Taps, depthwise};
+use crate::buffer::LINE;
+use crate::kernel::depthwise::{Band, Place, Taps, depthwise};
 use crate::kernel::dot::{ByteWeights, dot, quantize};
 use crate::kernel::matmul::{Pixels, Weights, matmul};
 use crate::kernel::tile::Finish;
@@ -16,7 +17,7 @@ use crate::kernel::tile::Finish;
 pub(crate) struct Rows {
     /// Rows of the map.
     pub(crate) height: usize,
-    /// Numbers in a row.
+    /// Numbers in a row, or as much memory for a row of bytes.
     pub(crate) len: usize,
     /// Rows in memory; row `y` is at `y % kept`.
     pub(crate) kept: usize,
@@ -31,6 +32,11 @@ impl Rows {
     fn at(&self, y: usize) -> Range<usize> {
         let start = y % self.kept * self.len;
         start..start + self.len
+    }
+
+    /// Numbers of the memory for the rows, with which the next rows begin at a cache line.
+    fn place(&self) -> usize {
+        (self.kept * self.len).next_multiple_of(LINE / size_of::<f32>())
     }
 
     /// How many rows from `y` on lie one after another in memory.
@@ -71,8 +77,8 @@ pub(crate) enum Kind {
     Frame { parts: usize, part: usize, apart: usize, left: usize, right: usize },
     /// A matrix for each pixel.
     Pointwise { weights: Weights, width: usize },
-    /// A matrix of bytes for each pixel, whose numbers are turned into bytes first.
-    Bytes { weights: ByteWeights, width: usize },
+    /// A matrix of bytes for each pixel, whose numbers are turned into bytes first, unless the stage before gives these.
+    Bytes { weights: ByteWeights, width: usize, given: bool },
     /// A matrix for each window of a map that needs no zeros around it.
     Window(Window),
     /// A window for each channel.
@@ -125,11 +131,21 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// A chain over a whole map. Stages come with whole maps as outputs; all but the last become rings.
+    /// A chain over a whole map. Stages come with whole maps as outputs; all but the last become rings, of bytes where a
+    /// depthwise convolution comes before a matrix of bytes.
     ///
     /// The more rows there are in a band, the less often the depthwise stages read a row again, and the larger are the
     /// tiles of narrow maps; but the rings should stay in the second-level cache.
-    pub(crate) fn new(input: Rows, stages: Vec<Stage>) -> Self {
+    pub(crate) fn new(input: Rows, mut stages: Vec<Stage>) -> Self {
+        for i in 1..stages.len() {
+            let (before, after) = stages.split_at_mut(i);
+            if let (Kind::Depthwise { .. }, Kind::Bytes { given, .. }) =
+                (&before[i - 1].kind, &mut after[0].kind)
+            {
+                *given = true;
+                before[i - 1].output.len /= size_of::<f32>();
+            }
+        }
         let height = stages.last().map_or(1, |stage| stage.output.height);
         let mut chain = Self { input, stages, band: height };
         let mut band = height;
@@ -162,7 +178,7 @@ impl Chain {
     /// Numbers needed for the rings, and behind them for bytes.
     pub(crate) fn scratch(&self) -> usize {
         let bytes = |stage: &Stage| match &stage.kind {
-            Kind::Bytes { weights, width } => pixels_at_once(weights, *width) * weights.depth(),
+            Kind::Bytes { weights, width, given: false } => pixels_at_once(weights, *width) * weights.depth(),
             _ => 0,
         };
         let bytes = self.stages.iter().map(bytes).max().unwrap_or(0);
@@ -171,7 +187,7 @@ impl Chain {
 
     fn ring_numbers(&self) -> usize {
         let last = self.stages.len() - 1;
-        self.stages[..last].iter().map(|stage| stage.output.kept * stage.output.len).sum()
+        self.stages[..last].iter().map(|stage| stage.output.place()).sum()
     }
 
     /// Bytes of weights.
@@ -196,7 +212,7 @@ impl Chain {
                 weights.channels(),
                 stage.output.height
             ),
-            Kind::Bytes { weights, width } => format!(
+            Kind::Bytes { weights, width, .. } => format!(
                 "bytes {} to {} at {}x{width}",
                 weights.depth(),
                 weights.channels(),
@@ -209,8 +225,8 @@ impl Chain {
                 stage.output.height,
                 window.out_width
             ),
-            Kind::Depthwise { out_width, .. } => {
-                format!("depthwise {} at {}x{out_width}", stage.output.len / out_width, stage.output.height)
+            Kind::Depthwise { taps, out_width, .. } => {
+                format!("depthwise {} at {}x{out_width}", taps.channels(), stage.output.height)
             }
         };
         self.stages.iter().map(name).collect::<Vec<String>>().join(", ")
@@ -247,15 +263,16 @@ impl Chain {
             let mut from = 0;
             let mut source = self.input;
             for (i, (stage, rows)) in stages.iter().zip(wanted).enumerate() {
-                let to = from + stage.output.kept * stage.output.len;
+                let to = from + stage.output.place();
                 // The rings lie one after another: a stage reads the one before it and writes its own.
                 if i == last {
-                    let input = if i == 0 { input } else { &scratch[from - source.kept * source.len..from] };
-                    stage.run(rows.clone(), &source, input, residual, spare, out);
+                    let input = if i == 0 { input } else { &scratch[from - source.place()..from] };
+                    stage.run(rows.clone(), &source, input, residual, spare, None, out);
                 } else {
                     let (before, after) = scratch.split_at_mut(from);
-                    let input = if i == 0 { input } else { &before[from - source.kept * source.len..] };
-                    stage.run(rows.clone(), &source, input, None, spare, &mut after[..to - from]);
+                    let input = if i == 0 { input } else { &before[from - source.place()..] };
+                    let bytes = stages[i + 1].takes_bytes();
+                    stage.run(rows.clone(), &source, input, None, spare, bytes, &mut after[..to - from]);
                 }
                 from = to;
                 source = stage.output;
@@ -279,7 +296,16 @@ const RINGS_BYTES: usize = 512 << 10;
 pub(crate) const STAGES: usize = 12;
 
 impl Stage {
-    /// Computes rows of output.
+    /// The weights that multiply the bytes that the stage before gives.
+    fn takes_bytes(&self) -> Option<&ByteWeights> {
+        match &self.kind {
+            Kind::Bytes { weights, given: true, .. } => Some(weights),
+            _ => None,
+        }
+    }
+
+    /// Computes rows of output; with `bytes` as those that these weights multiply.
+    #[allow(clippy::too_many_arguments, reason = "what a stage reads and where it writes")]
     fn run(
         &self,
         rows: Range<usize>,
@@ -287,6 +313,7 @@ impl Stage {
         input: &[f32],
         residual: Option<&[f32]>,
         spare: &mut [u8],
+        bytes: Option<&ByteWeights>,
         out: &mut [f32],
     ) {
         match &self.kind {
@@ -320,7 +347,7 @@ impl Stage {
                     y += count;
                 }
             }
-            Kind::Bytes { weights, width } => {
+            Kind::Bytes { weights, width, given } => {
                 let (depth, channels) = (weights.depth(), weights.channels());
                 let mut y = rows.start;
                 while y < rows.end {
@@ -329,9 +356,13 @@ impl Stage {
                     let (mut done, all) = (0, count * width);
                     while done < all {
                         let count = (all - done).min(pixels_at_once(weights, *width));
-                        let bytes = &mut spare[..count * depth];
-                        let input = &input[from + done * depth..][..count * depth];
-                        quantize(weights, input, bytes);
+                        let bytes = if *given {
+                            &bytemuck::cast_slice(&input[from..])[done * depth..][..count * depth]
+                        } else {
+                            let bytes = &mut spare[..count * depth];
+                            quantize(weights, &input[from + done * depth..][..count * depth], bytes);
+                            &*bytes
+                        };
                         let at = to + done * channels..to + (done + count) * channels;
                         let residual = residual.map(|r| &r[at.clone()]);
                         dot(weights, &self.finish, count, bytes, residual, &mut out[at]);
@@ -371,7 +402,11 @@ impl Stage {
                         pad: *pad,
                         residual: residual.map(|r| &r[at.clone()]),
                     };
-                    depthwise(taps, &self.finish, &band, &mut out[at]);
+                    let out = match bytes {
+                        Some(weights) => Place::Bytes(weights, bytemuck::cast_slice_mut(&mut out[at])),
+                        None => Place::Numbers(&mut out[at]),
+                    };
+                    depthwise(taps, &self.finish, &band, out);
                     y += count;
                 }
             }

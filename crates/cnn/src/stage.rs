@@ -89,7 +89,8 @@ pub(crate) fn of(
         let weight = |k: usize, c: usize| conv.weights[c * depth + k];
         let kind = match scales {
             Some(scales) => {
-                Kind::Bytes { weights: ByteWeights::new(isa, &bias, scales, weight), width: input.width }
+                let weights = ByteWeights::new(isa, &bias, scales, weight);
+                Kind::Bytes { weights, width: input.width, given: false }
             }
             None => {
                 let weights = for_pixels(input.pixels(), Weights::new(isa, depth, &bias, weight));

@@ -1,9 +1,10 @@
 //! Depthwise convolution: each channel on its own, a row of output at a time.
 
+use super::dot::{ByteWeights, byte, store_part};
 use super::tile::{Ending, Finish, padded, split};
 use crate::Isa;
 use crate::buffer::Lines;
-use crate::simd::{Simd, kernel, unroll};
+use crate::simd::{Dot, kernel, unroll};
 
 /// The window's weights, tap by tap, each tap's channels padded with zeros to whole vectors.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ impl Taps {
             }
         }
         Self { isa, channels, height, width, data, bias: padded(isa, bias) }
+    }
+
+    /// How many channels there are.
+    pub(crate) fn channels(&self) -> usize {
+        self.channels
     }
 
     /// Bytes held.
@@ -58,17 +64,47 @@ pub(crate) struct Band<'a> {
     pub(crate) residual: Option<&'a [f32]>,
 }
 
-/// Computes rows of output, which stand one after another in `out`.
+/// Where rows of output go, one after another.
+pub(crate) enum Place<'a> {
+    /// As they are.
+    Numbers(&'a mut [f32]),
+    /// As the bytes that these weights multiply.
+    Bytes(&'a ByteWeights, &'a mut [u8]),
+}
+
+/// The same for a kernel: where numbers go, or bytes, with what makes these.
+#[derive(Clone, Copy)]
+enum Out {
+    Numbers(*mut f32),
+    Bytes { out: *mut u8, factors: *const f32, zeros: *const f32 },
+}
+
+/// Computes rows of output.
 ///
 /// # Panics
-/// If a slice is too short for what `band` says.
-pub(crate) fn depthwise(taps: &Taps, finish: &Finish, band: &Band<'_>, out: &mut [f32]) {
+/// If a slice is too short for what `band` says, or for bytes if there is a residual or the weights have other inputs.
+pub(crate) fn depthwise(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Place<'_>) {
     let Some(before_last) = band.rows.checked_sub(1) else { return };
     let needed = band.rows * band.out_width * taps.channels;
     let reach = before_last * band.stride.0 + (taps.height - 1) * band.dilation.0 + 1;
     assert!(band.sources.len() >= reach, "a source for each row that a window sees");
     assert!(band.sources.iter().flatten().all(|s| s.len() >= band.width * taps.channels), "inputs");
-    assert!(out.len() >= needed && band.residual.is_none_or(|r| r.len() >= needed), "outputs");
+    assert!(band.residual.is_none_or(|r| r.len() >= needed), "residual");
+    let out = match out {
+        Place::Numbers(out) => {
+            assert!(out.len() >= needed, "outputs");
+            Out::Numbers(out.as_mut_ptr())
+        }
+        Place::Bytes(weights, out) => {
+            let (factors, zeros) = weights.inputs();
+            assert!(out.len() >= needed && band.residual.is_none(), "outputs as bytes");
+            assert!(
+                factors.len() == taps.bias.len() && zeros.len() == taps.bias.len(),
+                "the weights' inputs"
+            );
+            Out::Bytes { out: out.as_mut_ptr(), factors: factors.as_ptr(), zeros: zeros.as_ptr() }
+        }
+    };
     assert!(finish.slopes.as_ref().is_none_or(|s| s.len() == taps.bias.len()), "slopes");
     // Windows of three that reach one pixel beyond the row at most.
     let beyond = (band.out_width * band.stride.1 + 3).saturating_sub(band.stride.1 + band.pad + band.width);
@@ -78,21 +114,21 @@ pub(crate) fn depthwise(taps: &Taps, finish: &Finish, band: &Band<'_>, out: &mut
     // windows of three are called for such windows only.
     unsafe {
         match band.stride.1 {
-            1 if three => three_by_one(taps.isa, taps, finish, band, out.as_mut_ptr()),
-            2 if three => three_by_two(taps.isa, taps, finish, band, out.as_mut_ptr()),
-            _ => any(taps.isa, taps, finish, band, out.as_mut_ptr()),
+            1 if three => three_by_one(taps.isa, taps, finish, band, out),
+            2 if three => three_by_two(taps.isa, taps, finish, band, out),
+            _ => any(taps.isa, taps, finish, band, out),
         }
     }
 }
 
-kernel! { fn any(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) = any_window }
-kernel! { fn three_by_one(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) = window_of_three_by_one }
-kernel! { fn three_by_two(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) = window_of_three_by_two }
+kernel! { fn any(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) = any_window }
+kernel! { fn three_by_one(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) = window_of_three_by_one }
+kernel! { fn three_by_two(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) = window_of_three_by_two }
 
 /// # Safety
 /// As [`generic`].
 #[inline(always)]
-unsafe fn any_window<S: Simd>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) {
+unsafe fn any_window<S: Dot>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) {
     // SAFETY: passed on to the caller.
     unsafe { generic::<S, 0>(taps, finish, band, out) }
 }
@@ -100,7 +136,7 @@ unsafe fn any_window<S: Simd>(taps: &Taps, finish: &Finish, band: &Band<'_>, out
 /// # Safety
 /// As [`generic`].
 #[inline(always)]
-unsafe fn window_of_three_by_one<S: Simd>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) {
+unsafe fn window_of_three_by_one<S: Dot>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) {
     // SAFETY: passed on to the caller.
     unsafe { generic::<S, 1>(taps, finish, band, out) }
 }
@@ -108,7 +144,7 @@ unsafe fn window_of_three_by_one<S: Simd>(taps: &Taps, finish: &Finish, band: &B
 /// # Safety
 /// As [`generic`].
 #[inline(always)]
-unsafe fn window_of_three_by_two<S: Simd>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) {
+unsafe fn window_of_three_by_two<S: Dot>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) {
     // SAFETY: passed on to the caller.
     unsafe { generic::<S, 2>(taps, finish, band, out) }
 }
@@ -121,7 +157,7 @@ const PIXELS: usize = 8;
 /// # Safety
 /// As [`depthwise`] checks; `THREE` is true.
 #[inline(always)]
-unsafe fn generic<S: Simd, const THREE: usize>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: *mut f32) {
+unsafe fn generic<S: Dot, const THREE: usize>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) {
     let reach = (taps.width - 1) * band.dilation.1;
     // Output pixels whose whole window is inside the row; windows of three need not be.
     let (mut inner, mut end) = (0, band.out_width);
@@ -169,10 +205,10 @@ struct Block<'a, S> {
     ending: Ending<S>,
     band: &'a Band<'a>,
     channel: usize,
-    out: *mut f32,
+    out: Out,
 }
 
-impl<S: Simd> Block<'_, S> {
+impl<S: Dot> Block<'_, S> {
     /// `count` pixels of row `y` from `x` on, all of whose taps are inside the row.
     ///
     /// # Safety
@@ -266,10 +302,31 @@ impl<S: Simd> Block<'_, S> {
                 }
             }
             let first = (y * band.out_width + x) * channels + self.channel;
-            unroll!(J < P => {
-                let place = first + J * channels;
-                self.ending.store(sums[J], band.residual, self.out, place, TAIL.then_some(tail));
-            });
+            match self.out {
+                // Most layers are so: nothing to be asked for each vector.
+                Out::Numbers(out) if !TAIL && self.ending.is_plain() && band.residual.is_none() => {
+                    unroll!(J < P => { self.ending.bounded(sums[J]).store(out.add(first + J * channels)); });
+                }
+                Out::Numbers(out) => {
+                    unroll!(J < P => {
+                        let place = first + J * channels;
+                        self.ending.store(sums[J], band.residual, out, place, TAIL.then_some(tail));
+                    });
+                }
+                Out::Bytes { out, factors, zeros } => {
+                    let (factor, zero) =
+                        (S::load(factors.add(self.channel)), S::load(zeros.add(self.channel)));
+                    unroll!(J < P => {
+                        let (number, to) = (self.ending.apply(sums[J]), out.add(first + J * channels));
+                        let byte = byte(number, factor, zero);
+                        if TAIL {
+                            store_part(byte, to, channels - self.channel);
+                        } else {
+                            byte.store_bytes(to);
+                        }
+                    });
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! The inputs' scales are part of the weights before these become bytes, so that the sum of q * w is exact and needs one scale
 //! for each output; the constant part that the zeros make is in the bias.
 
-use super::tile::{Block, Finish, Output, Tile, blocks, padded, walk};
+use super::tile::{Finish, Output, Tile, cut, padded, walk};
 use crate::Isa;
 use crate::buffer::Lines;
 use crate::simd::{Dot, kernel, unroll};
@@ -46,8 +46,6 @@ unsafe fn quantize_generic<S: Dot>(weights: &ByteWeights, numbers: &[f32], out: 
     let depth = weights.depth;
     // SAFETY: passed on to the caller. What reads and writes a whole vector ends within `numbers` and `out`.
     unsafe {
-        // Cut before rounding: beyond 32 bits the conversion has no meaning.
-        let (low, high) = (S::splat(0.0), S::splat(255.0));
         let (factors, zeros) = (weights.factors.as_ptr(), weights.zeros.as_ptr());
         // Channels that fill no vector come first: what these write beyond their pixel is written over afterwards.
         let whole = depth / S::LANES * S::LANES;
@@ -56,19 +54,43 @@ unsafe fn quantize_generic<S: Dot>(weights: &ByteWeights, numbers: &[f32], out: 
             let (factor, zero) = (S::load(factors.add(channel)), S::load(zeros.add(channel)));
             let mut at = channel;
             while at + S::LANES <= numbers.len() {
-                let value = S::load(numbers.as_ptr().add(at)).mul_add(factor, zero);
-                value.max(low).min(high).store_bytes(out.add(at));
+                byte(S::load(numbers.as_ptr().add(at)), factor, zero).store_bytes(out.add(at));
                 at += depth;
             }
             while at < numbers.len() {
                 let left = numbers.len() - at;
-                let value = S::load_tail(numbers.as_ptr().add(at), S::tail(left)).mul_add(factor, zero);
-                let mut rest = [0_u8; 16];
-                value.max(low).min(high).store_bytes(rest.as_mut_ptr());
-                out.add(at).copy_from_nonoverlapping(rest.as_ptr(), left);
+                let number = S::load_tail(numbers.as_ptr().add(at), S::tail(left));
+                store_part(byte(number, factor, zero), out.add(at), left);
                 at += depth;
             }
         }
+    }
+}
+
+/// What a number's byte is before it is rounded.
+///
+/// # Safety
+/// As the methods of [`Dot`].
+#[inline(always)]
+pub(super) unsafe fn byte<S: Dot>(number: S, factor: S, zero: S) -> S {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        // Cut before rounding: beyond 32 bits the conversion has no meaning.
+        number.mul_add(factor, zero).max(S::splat(0.0)).min(S::splat(255.0))
+    }
+}
+
+/// Writes the first `count` of a vector's numbers as bytes.
+///
+/// # Safety
+/// As [`Dot::store_bytes`]; `to` is good for `count` bytes, which are at most a vector's numbers.
+#[inline(always)]
+pub(super) unsafe fn store_part<S: Dot>(numbers: S, to: *mut u8, count: usize) {
+    let mut bytes = [0_u8; 16];
+    // SAFETY: no vector has more than 16 numbers; the rest is passed on to the caller.
+    unsafe {
+        numbers.store_bytes(bytes.as_mut_ptr());
+        to.copy_from_nonoverlapping(bytes.as_ptr(), count);
     }
 }
 
@@ -78,7 +100,8 @@ pub(crate) struct ByteWeights {
     isa: Isa,
     depth: usize,
     channels: usize,
-    blocks: Vec<Block>,
+    /// How many vectors of channels each block has.
+    blocks: Vec<usize>,
     data: Lines<i8>,
     /// What a sum of a channel counts.
     scales: Lines<f32>,
@@ -117,11 +140,11 @@ impl ByteWeights {
         }
         let byte =
             |k: usize, c: usize| (weight(k, c) / steps[c]).round_ties_even().clamp(-LARGEST, LARGEST) as i8;
-        let blocks = blocks(isa, channels);
-        let all: usize = blocks.iter().map(|block| block.channels(isa)).sum();
-        let mut data = Lines::zeroed(all * depth);
+        let vectors = channels.div_ceil(isa.lanes());
+        let blocks = cut(isa, vectors);
+        let mut data = Lines::zeroed(vectors * isa.lanes() * depth);
         let (mut at, mut first) = (0, 0);
-        for wide in blocks.iter().map(|block| block.channels(isa)) {
+        for wide in blocks.iter().map(|vectors| vectors * isa.lanes()) {
             for k in (0..depth).step_by(TOGETHER) {
                 for i in 0..wide {
                     for (j, to) in data[at..][..TOGETHER].iter_mut().enumerate() {
@@ -152,6 +175,11 @@ impl ByteWeights {
 
     pub(crate) fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// What turns the channels of the inputs into bytes, by [`byte`]: factors and zeros, padded to whole vectors.
+    pub(super) fn inputs(&self) -> (&[f32], &[f32]) {
+        (&self.factors, &self.zeros)
     }
 
     /// Bytes held.
@@ -212,12 +240,11 @@ unsafe fn generic<S: Dot>(
         // SAFETY: passed on to the caller; the blocks make up the weights' data.
         unsafe {
             match block {
-                Block::Vectors(1) => walk::<S, _, 1>(&strip, 0, count),
-                Block::Vectors(2) => walk::<S, _, 2>(&strip, 0, count),
-                Block::Vectors(_) => walk::<S, _, 3>(&strip, 0, count),
-                Block::Half => walk::<S::Half, _, 1>(&strip, 0, count),
+                1 => walk::<S, _, 1>(&strip, 0, count),
+                2 => walk::<S, _, 2>(&strip, 0, count),
+                _ => walk::<S, _, 3>(&strip, 0, count),
             }
-            let wide = block.channels(weights.isa);
+            let wide = block * S::LANES;
             data = data.add(wide * weights.depth);
             first += wide;
         }

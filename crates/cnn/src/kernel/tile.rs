@@ -61,6 +61,37 @@ impl<S: Simd> Ending<S> {
         Self { slope, ..self }
     }
 
+    /// Whether there is no slope.
+    #[inline(always)]
+    pub(super) fn is_plain(self) -> bool {
+        self.slope.is_none()
+    }
+
+    /// What `value` is before the residual.
+    ///
+    /// # Safety
+    /// As the methods of [`Simd`].
+    #[inline(always)]
+    pub(super) unsafe fn apply(self, value: S) -> S {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            match self.slope {
+                Some(slope) => S::zero().min(value).mul_add(slope, S::zero().max(value)),
+                None => self.bounded(value),
+            }
+        }
+    }
+
+    /// The same where there is no slope.
+    ///
+    /// # Safety
+    /// As the methods of [`Simd`].
+    #[inline(always)]
+    pub(super) unsafe fn bounded(self, value: S) -> S {
+        // SAFETY: passed on to the caller.
+        unsafe { within(self.before, value) }
+    }
+
     /// Finishes `value` and stores it at `place` of `out`, where the residual is too; with a tail, only that.
     ///
     /// # Safety
@@ -76,12 +107,7 @@ impl<S: Simd> Ending<S> {
     ) {
         // SAFETY: passed on to the caller.
         unsafe {
-            // What is no number stays so: it comes last wherever it is compared.
-            let within = |[low, high]: [S; 2], value: S| high.min(low.max(value));
-            let mut value = match self.slope {
-                Some(slope) => S::zero().min(value).mul_add(slope, S::zero().max(value)),
-                None => within(self.before, value),
-            };
+            let mut value = self.apply(value);
             if let Some(residual) = residual {
                 let residual = residual.as_ptr().add(place);
                 let residual = match tail {
@@ -96,6 +122,16 @@ impl<S: Simd> Ending<S> {
             }
         }
     }
+}
+
+/// What is no number stays so: it comes last wherever it is compared.
+///
+/// # Safety
+/// As the methods of [`Simd`].
+#[inline(always)]
+unsafe fn within<S: Simd>([low, high]: [S; 2], value: S) -> S {
+    // SAFETY: passed on to the caller.
+    unsafe { high.min(low.max(value)) }
 }
 
 /// How many of `left` pixels the next tile has, of at most `most`: two tiles of about the same size at the end instead of a
@@ -135,21 +171,25 @@ impl Block {
     }
 }
 
-/// Blocks of two vectors and an odd rest: one of three where the registers hold them with enough pixels beside, else one of
-/// one; and half a vector for channels that need no more.
+/// Cuts vectors into blocks of two and an odd rest: one of three where the registers hold them with enough pixels beside, else
+/// one of one.
+pub(super) fn cut(isa: Isa, vectors: usize) -> Vec<usize> {
+    let mut blocks = vec![2; vectors / 2];
+    match blocks.last_mut() {
+        Some(last) if vectors % 2 == 1 && isa.registers() >= 32 => *last = 3,
+        _ if vectors % 2 == 1 => blocks.push(1),
+        _ => {}
+    }
+    blocks
+}
+
+/// The blocks of so many channels: whole vectors, and half a vector for what needs no more.
 pub(super) fn blocks(isa: Isa, channels: usize) -> Vec<Block> {
     let lanes = isa.lanes();
     let rest = channels % lanes;
     let half = isa.half().is_some_and(|half| (1..=half).contains(&rest));
     let vectors = if half { channels / lanes } else { channels.div_ceil(lanes) };
-    let mut blocks = vec![Block::Vectors(2); vectors / 2];
-    match blocks.last_mut() {
-        Some(last) if vectors % 2 == 1 && isa.registers() >= 32 => *last = Block::Vectors(3),
-        _ if vectors % 2 == 1 => blocks.push(Block::Vectors(1)),
-        _ => {}
-    }
-    blocks.extend(half.then_some(Block::Half));
-    blocks
+    cut(isa, vectors).into_iter().map(Block::Vectors).chain(half.then_some(Block::Half)).collect()
 }
 
 /// A kernel that computes P pixels by N vectors of a block at a time.
@@ -220,6 +260,16 @@ impl Output<'_> {
         // SAFETY: passed on to the caller; the last vector is written as far as there are channels.
         unsafe {
             let ending = Ending::<S>::new(self.finish);
+            let whole = self.first + N * S::LANES <= self.channels;
+            if whole && self.residual.is_none() && self.finish.slopes.is_none() {
+                // Most layers are so: nothing to be asked for each vector.
+                let mut out = self.out.add(at * self.step + self.first);
+                unroll!(J < P => {
+                    unroll!(I < N => { ending.bounded(sums[J][I]).store(out.add(I * S::LANES)); });
+                    out = out.wrapping_add(self.step);
+                });
+                return;
+            }
             unroll!(I < N => {
                 let channel = self.first + I * S::LANES;
                 let left = self.channels.saturating_sub(channel);
