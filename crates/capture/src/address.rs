@@ -33,6 +33,15 @@ impl Address {
     /// [`SourceError::Malformed`] with what is wrong, without any part of the address that may hold a password.
     pub(crate) fn parse(text: &str, schemes: &[&str]) -> Result<Self, SourceError> {
         let wrong = |what: String| SourceError::Malformed { input: hide(text), what };
+        // Without one nothing tells where a password would be.
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        if !scheme.is_some_and(|scheme| scheme.bytes().all(|b| b.is_ascii_alphanumeric())) {
+            let what = format!("an address begins with {}://", schemes.join(":// or "));
+            return Err(SourceError::Malformed { input: "…".into(), what });
+        }
+        if text.split_once('#').is_some_and(|(_, behind)| behind.contains('@')) {
+            return Err(wrong(HASH.into()));
+        }
         let mut url = Url::parse(text).map_err(|e| wrong(format!("no address: {e}")))?;
         if !schemes.contains(&url.scheme()) {
             return Err(wrong(format!("an address with {}:// is needed", schemes.join(":// or "))));
@@ -71,6 +80,9 @@ impl fmt::Debug for Address {
         hide(self.url.as_str()).fmt(f)
     }
 }
+
+/// What is wrong with an `@` behind a `#`: a login that was cut in two.
+pub(crate) const HASH: &str = "an @ behind a #; in a name or a password # is written %23";
 
 /// What cameras that take the login in the address call it there.
 const LOGIN: [&str; 13] = [
@@ -119,11 +131,15 @@ mod tests {
             "rtsp://user:sec/ret@camera:99999/",
             "ftp://user:secret@camera/",
             "rtsp://user:secret@camera:port/",
+            "rtsp://user:sec#ret@camera/",
+            "rtsp://user:12#ret@camera/",
+            "rtsp:/user:secret@camera/",
+            "rtsp:user:secret@camera",
             "rtsp://",
             "user:secret",
         ] {
             let error = Address::parse(text, &["rtsp", "rtsps"]).unwrap_err().to_string();
-            assert!(!error.contains("ret@") && !error.contains("secret@"), "{error}");
+            assert!(!["ret@", "user:sec", "user:12"].iter().any(|part| error.contains(part)), "{error}");
         }
         assert_eq!(hide("http://a:b@c/d@e"), "http://c/d@e");
         let shown = hide("http://c/v.cgi?user=a&Pwd=b;rate=3&loginpas=c");

@@ -77,6 +77,10 @@ fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
         ("scene:size=0x4", "option size=0x4: expected a size such as 1280x720"),
         ("scene:crowd=3", "unknown option crowd; a scene takes people, face, speed, seed"),
         ("gopher://me:secret@camera/", "ffmpeg:gopher://"),
+        ("me:secret@camera/live", "…@camera: no such file; a camera's address begins with rtsp://"),
+        ("rtsp:/me:secret@camera/", "…: an address begins with rtsp://"),
+        ("rtsp://me:secret#1@camera/", "rtsp://camera/: an @ behind a #"),
+        ("http://me:12#secret@camera/", "http://camera/: an @ behind a #"),
     ];
     if cfg!(feature = "rtsp") {
         all.push((
@@ -98,7 +102,9 @@ fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
     if !cfg!(feature = "webcam") {
         all.push(("webcam:0", "cameras at this machine need the feature `webcam`"));
     }
-    if !cfg!(feature = "ffmpeg") {
+    if cfg!(feature = "ffmpeg") {
+        all.push(("ffmpeg:rtsp://me:secret#1@camera/", "ffmpeg:rtsp://camera/: an @ behind a #"));
+    } else {
         all.push(("ffmpeg:clip.mkv", "what ffmpeg reads need the feature `ffmpeg`"));
     }
     for (text, says) in all {
@@ -110,10 +116,14 @@ fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
 #[test]
 fn a_file_of_the_very_name_goes_before_every_other_meaning() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["scene:people=5", "a[1]?loop=1", "clip*.mp4"] {
+    for name in ["scene:people=5", "a[1]?loop=1", "clip*.mp4", "me:secret@camera", "a #1.mp4"] {
         let path = folder.path().join(name);
         std::fs::copy(data("tiny.mp4"), &path).unwrap();
         assert_eq!(drain(&mut *open(&path).unwrap()).frames.len(), 10, "{name}");
+    }
+    if cfg!(feature = "ffmpeg") {
+        let input = Input::parse(format!("ffmpeg:{}", folder.path().join("a #1.mp4").display())).unwrap();
+        assert_eq!(input.as_path(), Some(folder.path().join("a #1.mp4").as_path()));
     }
 }
 

@@ -11,7 +11,7 @@ use super::OpenSettings;
 use super::camera::{Camera, Patience};
 use super::options::Options;
 use super::play::{self, Play};
-use crate::address::{Address, hide};
+use crate::address::{Address, HASH, hide};
 use crate::decode::Decoder;
 use crate::images::{Images, ImagesSettings, is_video, list};
 use crate::scene::SceneSettings;
@@ -61,7 +61,14 @@ impl Input {
                 let what = format!("scheme {scheme}://; where ffmpeg knows it, ffmpeg:{scheme}://… reads it");
                 Err(SourceError::Unsupported { input: hide(text), what })
             }
-            _ => Self::path(text),
+            _ => match rest.split('/').next().and_then(|login| login.rsplit_once('@')) {
+                // What is no file may be a camera's address whose beginning was forgotten.
+                Some((_, host)) if !scheme.is_empty() && !rest.starts_with('\\') => {
+                    let what = "no such file; a camera's address begins with rtsp:// or http://".into();
+                    Err(SourceError::Malformed { input: format!("…@{host}"), what })
+                }
+                _ => Self::path(text),
+            },
         }
     }
 
@@ -176,8 +183,8 @@ impl Input {
     /// A camera whose address may have a query of its own.
     #[cfg_attr(not(all(feature = "rtsp", feature = "mjpeg")), allow(unused_mut, unused_variables))]
     fn network(text: &str) -> Result<Self, SourceError> {
+        let parsed = Address::parse(text, &["rtsp", "rtsps", "http", "https"])?;
         let (address, given) = text.split_once('#').unwrap_or((text, ""));
-        let parsed = Address::parse(address, &["rtsp", "rtsps", "http", "https"])?;
         let (name, is_rtsp) = (parsed.to_string(), parsed.url().scheme().starts_with("rtsp"));
         let kind = if is_rtsp { "an RTSP camera" } else { "an HTTP camera" };
         let mut options = Options::parse(&name, kind, given);
@@ -209,7 +216,11 @@ impl Input {
 
     #[cfg(feature = "ffmpeg")]
     fn ffmpeg(text: &str, rest: &str) -> Result<Self, SourceError> {
-        let (what, given) = rest.rsplit_once('#').unwrap_or((rest, ""));
+        let options = || rest.rsplit_once('#').filter(|_| !Path::new(rest).is_file());
+        let (what, given) = options().unwrap_or((rest, ""));
+        if given.contains('@') {
+            return Err(SourceError::Malformed { input: hide(text), what: HASH.into() });
+        }
         let name = hide(&text[..text.len() - rest.len() + what.len()]);
         let mut options = Options::parse(&name, "an input of ffmpeg", given);
         let path = Path::new(what);

@@ -76,7 +76,8 @@ impl fmt::Debug for OpenSettings {
 /// An existing file of the very name goes before every other meaning. Options follow a `?`, as `name=value`, with `&` or `,`
 /// between them: `clip.mp4?live=24&loop`, `webcam:0?size=640x480`; those of a scene follow its colon at once. A network
 /// camera's query is the camera's own, so there, and behind `ffmpeg:`, they follow a `#`:
-/// `rtsp://camera/live?channel=1#transport=udp`. Values are percent-decoded; a time is `2s`, `500ms` or a number of seconds.
+/// `rtsp://camera/live?channel=1#transport=udp`. Values are percent-decoded, as are names and passwords, where `@` is `%40`
+/// and `#` is `%23`; a time is `2s`, `500ms` or a number of seconds.
 ///
 /// | option | of | what it does |
 /// |---|---|---|
