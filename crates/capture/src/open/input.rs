@@ -279,7 +279,8 @@ fn pictures(pattern: &str, settings: &OpenSettings) -> Result<Box<dyn FrameSourc
     let matches = files.len();
     let files: Vec<PathBuf> = files.into_iter().filter(|file| !is_video(file)).collect();
     if files.is_empty() {
-        let what = format!("matches {matches} videos: open each for itself (Input::expand)");
+        let what =
+            format!("matches {matches} videos, and a source is one: name each (Input::expand gives them)");
         return Err(SourceError::Malformed { input: pattern.to_owned(), what });
     }
     let with = ImagesSettings { limits: settings.limits, pool: settings.pool.clone() };
