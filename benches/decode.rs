@@ -67,6 +67,10 @@ fn main() -> Result<(), BoxError> {
         match arg {
             Long("rounds") => rounds = args.value()?.parse::<usize>()?.max(1),
             Long("json") => json = Some(PathBuf::from(args.value()?)),
+            Long("help") => {
+                println!("usage: cargo bench --bench decode -- [--rounds N] [--json FILE] [VIDEO]");
+                return Ok(());
+            }
             // Cargo's.
             Long("bench") => {}
             Value(path) => video = Some(PathBuf::from(path)),

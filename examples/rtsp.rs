@@ -31,6 +31,7 @@ use passerby::types::{BoxError, CameraId, ErrorClass, FrameSource, SourceError};
 use news::News;
 use stop::{INTERRUPTED, Stop};
 
+const USAGE: &str = "usage: rtsp [--probe] [--udp] [--db FILE] rtsp://NAME:PASSWORD@CAMERA/PATH...";
 /// How long a probe reads.
 const PROBE: Duration = Duration::from_secs(5);
 
@@ -44,6 +45,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let ended = arguments().and_then(|arguments| {
+        let Some(arguments) = arguments else {
+            println!("{USAGE}");
+            return Ok(false);
+        };
         let stop = Stop::new(None)?;
         if arguments.probe {
             for camera in arguments.cameras.iter().take_while(|_| !stop.asked()) {
@@ -68,7 +73,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn arguments() -> Result<Arguments, BoxError> {
+/// `None` where help was asked for.
+fn arguments() -> Result<Option<Arguments>, BoxError> {
     let mut arguments = Arguments {
         probe: false,
         settings: RtspSettings::default(),
@@ -81,14 +87,15 @@ fn arguments() -> Result<Arguments, BoxError> {
             Long("probe") => arguments.probe = true,
             Long("udp") => arguments.settings.transport = RtspTransport::Udp,
             Long("db") => arguments.database = parser.value()?.string()?,
+            Long("help") | Short('h') => return Ok(None),
             Value(camera) => arguments.cameras.push(camera.string()?),
             _ => return Err(arg.unexpected().into()),
         }
     }
     if arguments.cameras.is_empty() {
-        return Err("usage: rtsp [--probe] [--udp] [--db FILE] rtsp://NAME:PASSWORD@CAMERA/PATH...".into());
+        return Err(USAGE.into());
     }
-    Ok(arguments)
+    Ok(Some(arguments))
 }
 
 /// The camera, now, and again whenever it comes back. `Input::parse(address)?.open(..)` does the same for any camera.

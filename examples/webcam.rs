@@ -31,6 +31,8 @@ use passerby::types::{BoxError, CameraId, FrameSource, SourceError};
 use news::News;
 use stop::{INTERRUPTED, Stop};
 
+const USAGE: &str = "usage: webcam [--db FILE] [--size WxH] [--rate N] [CAMERA], or webcam --list";
+
 /// What the command line asks for.
 struct Arguments {
     list: bool,
@@ -41,6 +43,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let ended = arguments().and_then(|arguments| {
+        let Some(arguments) = arguments else {
+            println!("{USAGE}");
+            return Ok(false);
+        };
         if arguments.list {
             return list().map(|()| false);
         }
@@ -60,7 +66,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn arguments() -> Result<Arguments, BoxError> {
+/// `None` where help was asked for.
+fn arguments() -> Result<Option<Arguments>, BoxError> {
     let mut arguments = Arguments {
         list: false,
         camera: "webcam:0".into(),
@@ -74,15 +81,17 @@ fn arguments() -> Result<Arguments, BoxError> {
             Long("db") => arguments.database = parser.value()?.string()?,
             Long("size") => {
                 let size = parser.value()?.string()?;
-                let (width, height) = size.split_once('x').ok_or("--size needs WxH")?;
-                (arguments.settings.width, arguments.settings.height) = (width.parse()?, height.parse()?);
+                let sides = size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+                let wrong = || format!("--size {size}: expected WxH, such as 1280x720");
+                (arguments.settings.width, arguments.settings.height) = sides.ok_or_else(wrong)?;
             }
             Long("rate") => arguments.settings.rate = parser.value()?.parse()?,
+            Long("help") | Short('h') => return Ok(None),
             Value(camera) => arguments.camera = camera.string()?,
             _ => return Err(arg.unexpected().into()),
         }
     }
-    Ok(arguments)
+    Ok(Some(arguments))
 }
 
 /// Prints the cameras and what they give.

@@ -42,3 +42,10 @@ fn piped_it_prints_the_summary_without_control_codes() {
     let cameras = reader.cameras(RunId(1)).unwrap();
     assert_eq!(cameras.iter().map(|c| c.id.0).collect::<Vec<_>>(), [1, 2]);
 }
+
+#[test]
+fn asked_for_help_it_says_how_it_is_called() {
+    let Some(example) = example() else { return };
+    let done = Command::new(example).arg("--help").output().unwrap();
+    assert!(done.status.success() && done.stdout.starts_with(b"usage: demo"), "{done:?}");
+}

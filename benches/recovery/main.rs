@@ -82,6 +82,12 @@ fn main() -> Result<(), BoxError> {
         match arg {
             Long("times") => times = parser.value()?.parse::<usize>()?.max(1),
             Long("json") => file = Some(parser.value()?.into()),
+            Long("help") => {
+                println!(
+                    "usage: cargo bench --bench recovery [--features ffmpeg] -- [--times N] [--json FILE]"
+                );
+                return Ok(());
+            }
             // What cargo hands to every bench.
             Long("bench") => {}
             _ => return Err(arg.unexpected().into()),

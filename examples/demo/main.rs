@@ -25,9 +25,14 @@ use passerby::types::BoxError;
 use news::News;
 use stop::{INTERRUPTED, Stop};
 
+const USAGE: &str = "usage: demo [--db FILE.sqlite] [INPUT...]";
+
 fn main() -> ExitCode {
     let stopped = Stop::new(None).and_then(|stop| {
-        let (inputs, database) = arguments()?;
+        let Some((inputs, database)) = arguments()? else {
+            println!("{USAGE}");
+            return Ok(false);
+        };
         let news = News::default();
         run::run("demo", cameras::open(&inputs, &news)?, &database, &stop, &news)?;
         Ok(stop.interrupted())
@@ -42,16 +47,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// The inputs, and the database's file.
-fn arguments() -> Result<(Vec<String>, String), BoxError> {
+/// The inputs, and the database's file; `None` where help was asked for.
+fn arguments() -> Result<Option<(Vec<String>, String)>, BoxError> {
     let (mut inputs, mut database) = (Vec::new(), "passerby.sqlite".into());
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("db") => database = parser.value()?.string()?,
+            Long("help") | Short('h') => return Ok(None),
             Value(input) => inputs.push(input.string()?),
             _ => return Err(arg.unexpected().into()),
         }
     }
-    Ok((inputs, database))
+    Ok(Some((inputs, database)))
 }
