@@ -304,7 +304,9 @@ fn bad_arguments_and_unreadable_inputs_are_exit_code_2_and_one_line() {
     let Some(example) = example() else { return };
     let missing = format!("{ROOT}/no/such/file.mp4");
     let manifest = format!("{ROOT}/Cargo.toml");
-    let cases: [(&[&str], &str); 13] = [
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = (format!("http://{}/", silent.local_addr().unwrap()), silent);
+    let cases: [(&[&str], &str); 14] = [
         (&[], "no input given"),
         (&["--frobnicate", "x.mp4"], "--frobnicate"),
         (&["--detector-size", "480", "x.mp4"], "--detector-size 480"),
@@ -318,6 +320,7 @@ fn bad_arguments_and_unreadable_inputs_are_exit_code_2_and_one_line() {
         (&["--cadence", "auto", "x.mp4"], "--cadence auto"),
         (&[&missing], "no/such/file.mp4"),
         (&[&manifest], "Cargo.toml: unrecognised format"),
+        (&["--seconds", "1", &silent.0], "no frame came"),
     ];
     for (args, want) in cases {
         let out = analyze(&example, args);

@@ -77,7 +77,9 @@ fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
         report.name =
             inputs.iter().find(|i| i.camera == report.camera).map_or_else(String::new, |i| i.name.clone());
     }
-    sound &= report::complain(&ended, stop.asked());
+    // Of files one after another, the time ends before some begin; all that is live begins at once.
+    let had_time = if args.live { !stop.interrupted() } else { !stop.asked() };
+    sound &= report::complain(&ended, had_time);
     let summary = outputs.finish()?;
     if args.json {
         say(&format!("{}\n", report::json(&summary, &ended, args.live)))?;

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::pipelines::Ended;
 
-/// Says what went wrong, input by input, one line a thing; `false` where something failed. Of a run that was `stopped`
-/// nobody expects every input's frames.
-pub(crate) fn complain(ended: &Ended, stopped: bool) -> bool {
+/// Says what went wrong, input by input, one line a thing; `false` where something failed. Of an input that was not given
+/// its time nobody expects frames.
+pub(crate) fn complain(ended: &Ended, had_time: bool) -> bool {
     let mut sound = ended.abandoned.is_empty();
     for report in &ended.reports {
-        sound &= of_input(report, stopped);
+        sound &= of_input(report, had_time);
     }
     // A sink that ended stands in the report of every input; where no frame was lost by it nobody has said so yet.
     let lost = ended.reports.iter().any(|report| report.writes.lost > 0);
@@ -31,7 +31,7 @@ pub(crate) fn complain(ended: &Ended, stopped: bool) -> bool {
     sound
 }
 
-fn of_input(report: &Report, stopped: bool) -> bool {
+fn of_input(report: &Report, had_time: bool) -> bool {
     let name = &report.name;
     for note in &report.notes {
         eprintln!("analyze: warning: {}", with_name(name, note));
@@ -53,11 +53,12 @@ fn of_input(report: &Report, stopped: bool) -> bool {
             report.writes.lost, report.writes.offered
         );
     }
-    let empty = report.ledger.analysed == 0 && !stopped;
+    let empty = report.ledger.analysed == 0 && had_time;
     if let Some(e) = &report.error {
         eprintln!("analyze: {}", with_name(name, &e.to_string()));
     } else if empty {
-        eprintln!("analyze: {name}: no frames could be analysed");
+        let none = if report.ledger.captured == 0 { "no frame came" } else { "no frames could be analysed" };
+        eprintln!("analyze: {name}: {none}");
     }
     report.error.is_none() && report.writes.lost == 0 && !empty
 }
