@@ -6,7 +6,7 @@ use passerby_types::{FrameSource, SourceError};
 
 use super::OpenSettings;
 use super::options::{Options, time};
-use crate::reconnect::Reconnect;
+use crate::reconnect::{Reconnect, ReconnectSettings};
 #[cfg(feature = "webcam")]
 use crate::webcam::{Pixels, Webcam, WebcamSettings};
 #[cfg(feature = "ffmpeg")]
@@ -29,6 +29,9 @@ pub(super) enum Camera {
     Ffmpeg(String, FfmpegSettings),
 }
 
+/// What opening a camera may take beside connecting to it.
+const BESIDE: Duration = Duration::from_secs(2);
+
 /// What differs from [`OpenSettings::reconnect`].
 #[derive(Clone, Default)]
 pub(super) struct Patience {
@@ -48,6 +51,19 @@ impl Patience {
             _ => time(text).map(Some),
         })?;
         Ok(Self { stall: options.time("stall")?, frozen, attempts })
+    }
+
+    /// The settings with these in them. What `connect` allows is not cut short by a limit that nobody asked for.
+    fn applied(&self, settings: &ReconnectSettings, connect: Duration) -> ReconnectSettings {
+        let opening = connect.saturating_add(BESIDE);
+        let asked = opening > ReconnectSettings::default().opening;
+        ReconnectSettings {
+            opening: if asked { settings.opening.max(opening) } else { settings.opening },
+            stall: self.stall.unwrap_or(settings.stall),
+            frozen: self.frozen.unwrap_or(settings.frozen),
+            attempts: self.attempts.unwrap_or(settings.attempts),
+            ..settings.clone()
+        }
     }
 }
 
@@ -96,6 +112,33 @@ impl Camera {
         Ok(Self::Ffmpeg(input.to_owned(), settings))
     }
 
+    /// How long connecting may take.
+    fn patience(&self) -> Duration {
+        match self {
+            #[cfg(feature = "rtsp")]
+            Self::Rtsp(_, settings, _) => settings.connect,
+            #[cfg(feature = "mjpeg")]
+            Self::Mjpeg(_, settings) => settings.connect,
+            #[cfg(feature = "webcam")]
+            Self::Webcam(_, settings) => settings.connect,
+            #[cfg(feature = "ffmpeg")]
+            Self::Ffmpeg(_, settings) => settings.connect,
+        }
+    }
+
+    /// Has a source that knows a stall by itself wait so long for a picture.
+    #[cfg_attr(not(any(feature = "webcam", feature = "ffmpeg")), allow(unused_variables))]
+    fn wait(&mut self, stall: Duration) {
+        match self {
+            #[cfg(feature = "webcam")]
+            Self::Webcam(_, settings) => settings.stall = stall,
+            #[cfg(feature = "ffmpeg")]
+            Self::Ffmpeg(_, settings) => settings.stall = stall,
+            #[allow(unreachable_patterns, reason = "features may leave none")]
+            _ => {}
+        }
+    }
+
     /// Connects once.
     fn connect(&self, with: &OpenSettings) -> Result<Box<dyn FrameSource>, SourceError> {
         let (limits, pool, clock) = (with.limits, with.pool.clone(), with.clock.clone());
@@ -132,11 +175,13 @@ impl Camera {
         patience: &Patience,
         with: &OpenSettings,
     ) -> Result<Box<dyn FrameSource>, SourceError> {
-        let Some(mut settings) = with.reconnect.clone() else { return self.connect(with) };
-        settings.stall = patience.stall.unwrap_or(settings.stall);
-        settings.frozen = patience.frozen.unwrap_or(settings.frozen);
-        settings.attempts = patience.attempts.unwrap_or(settings.attempts);
-        let (camera, with, watch) = (self.clone(), with.clone(), with.watch.clone());
+        let mut camera = self.clone();
+        if let Some(stall) = patience.stall {
+            camera.wait(stall);
+        }
+        let Some(settings) = &with.reconnect else { return camera.connect(with) };
+        let settings = patience.applied(settings, camera.patience());
+        let (with, watch) = (with.clone(), with.watch.clone());
         let (clock, named) = (with.clock.clone(), name.to_owned());
         let source = Reconnect::with_clock(name, move || camera.connect(&with), settings, clock);
         Ok(Box::new(source.watch(move |event| watch(&named, event))))
@@ -157,4 +202,29 @@ pub(super) fn ffmpeg(options: &mut Options) -> Result<FfmpegSettings, SourceErro
 fn transport(options: &mut Options) -> Result<Option<crate::RtspTransport>, SourceError> {
     use crate::RtspTransport::{Tcp, Udp};
     options.choice("transport", &[("tcp", Tcp), ("udp", Udp)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_was_asked_for_is_not_cut_short_by_another() {
+        let given = "connect=20s&stall=60s&attempts=3";
+        let mut options = Options::parse("camera", "a camera", given);
+        let connect = options.time("connect").unwrap().unwrap();
+        let patience = Patience::parse(&mut options).unwrap();
+        let settings = patience.applied(&ReconnectSettings::default(), connect);
+        assert_eq!((settings.opening.as_secs(), settings.stall.as_secs()), (22, 60));
+        assert_eq!((settings.attempts, settings.frozen), (Some(3), Some(Duration::from_secs(30))));
+        let usual = ReconnectSettings { opening: Duration::from_secs(1), ..ReconnectSettings::default() };
+        assert_eq!(patience.applied(&usual, Duration::from_secs(8)).opening, usual.opening);
+
+        #[cfg(feature = "ffmpeg")]
+        {
+            let mut camera = Camera::ffmpeg("srt://camera", &mut Options::parse("", "", "")).unwrap();
+            camera.wait(Duration::from_secs(60));
+            assert!(matches!(camera, Camera::Ffmpeg(_, settings) if settings.stall.as_secs() == 60));
+        }
+    }
 }
