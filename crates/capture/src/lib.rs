@@ -45,6 +45,10 @@ mod gif;
 mod h264;
 mod images;
 #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "ffmpeg", feature = "webcam"))]
+#[cfg_attr(
+    not(any(feature = "rtsp", feature = "mjpeg", feature = "webcam")),
+    allow(dead_code, reason = "ffmpeg loses nothing on the way")
+)]
 mod inbox;
 #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam"))]
 mod jpeg;

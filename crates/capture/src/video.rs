@@ -127,6 +127,10 @@ impl Video {
     /// # Errors
     /// As [`Video::open_with`]. Where ffmpeg would be needed, its error; [`SourceError::Unsupported`] with both reasons where
     /// it is not there or cannot read it either.
+    #[cfg_attr(
+        not(feature = "ffmpeg"),
+        allow(clippy::needless_pass_by_value, reason = "the second reader needs them")
+    )]
     pub fn auto(
         path: impl AsRef<Path>,
         settings: VideoSettings,

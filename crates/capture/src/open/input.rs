@@ -11,7 +11,9 @@ use super::OpenSettings;
 use super::camera::{Camera, Patience};
 use super::options::Options;
 use super::play::{self, Play};
-use crate::address::{Address, HASH, hide};
+#[cfg(feature = "ffmpeg")]
+use crate::address::HASH;
+use crate::address::{Address, hide};
 use crate::decode::Decoder;
 use crate::images::{Images, ImagesSettings, is_video, list};
 use crate::scene::SceneSettings;
