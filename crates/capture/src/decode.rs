@@ -2,14 +2,16 @@
 
 use passerby_types::{FramePool, Picture, SourceError};
 
+use crate::h264::nal;
 use crate::h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 use crate::limits::Limits;
 
 /// Which H.264 decoder a source uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Decoder {
-    /// The pure Rust decoder; where the stream's first key frame uses something it does not know, OpenH264, if the
-    /// feature `openh264` is on.
+    /// The pure Rust decoder, unless the feature `openh264` is on and OpenH264 is the better one: for streams of the
+    /// Baseline profile, which it decodes in half the time and to the same pictures, and where the first key frame uses
+    /// something that the other does not know. After a damaged picture OpenH264 gives none until the next key frame.
     #[default]
     Auto,
     /// The pure Rust decoder.
@@ -46,17 +48,23 @@ impl Decoding {
 
     /// As [`VideoDecoder::decode`].
     pub(crate) fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
+        let open = self.untouched && self.choice == Decoder::Auto && cfg!(feature = "openh264");
+        let mut order = [Decoder::Rusty, Decoder::OpenH264];
+        if open && is_baseline(unit.data) {
+            order.reverse();
+            self.decoder = self.other(order[0])?;
+        }
         let mut result = self.decoder.decode(unit, out);
-        if self.untouched
-            && matches!(result, Err(DecodeError::Unsupported(_)))
-            && self.choice == Decoder::Auto
-            && let Ok(other) = make(Decoder::OpenH264, self.live, &self.limits, &self.pool)
-        {
-            self.decoder = other;
+        if open && matches!(result, Err(DecodeError::Unsupported(_))) {
+            self.decoder = self.other(order[1])?;
             result = self.decoder.decode(unit, out);
         }
         self.untouched &= matches!(result, Err(DecodeError::Damaged(_)));
         result
+    }
+
+    fn other(&self, decoder: Decoder) -> Result<Box<dyn VideoDecoder>, DecodeError> {
+        make(decoder, self.live, &self.limits, &self.pool)
     }
 
     /// As [`VideoDecoder::flush`].
@@ -68,6 +76,12 @@ impl Decoding {
     pub(crate) fn reset(&mut self) {
         self.decoder.reset();
     }
+}
+
+/// Whether the first parameter set says that the stream is of the Baseline profile (H.264 A.2.1).
+fn is_baseline(data: &[u8]) -> bool {
+    const BASELINE: u8 = 66;
+    nal::split(data).find(|unit| nal::kind(unit) == nal::SPS).is_some_and(|sps| sps.get(1) == Some(&BASELINE))
 }
 
 /// Makes the decoder asked for.
