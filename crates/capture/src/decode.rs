@@ -24,6 +24,8 @@ pub enum Decoder {
 pub(crate) struct Decoding {
     decoder: Box<dyn VideoDecoder>,
     choice: Decoder,
+    /// The one to try where the first does not know the stream.
+    second: Decoder,
     live: bool,
     limits: Limits,
     pool: FramePool,
@@ -43,20 +45,25 @@ impl Decoding {
         pool: FramePool,
     ) -> Result<Self, DecodeError> {
         let decoder = make(choice, live, &limits, &pool)?;
-        Ok(Self { decoder, choice, live, limits, pool, untouched: true })
+        Ok(Self { decoder, choice, second: Decoder::OpenH264, live, limits, pool, untouched: true })
     }
 
     /// As [`VideoDecoder::decode`].
     pub(crate) fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
-        let open = self.untouched && self.choice == Decoder::Auto && cfg!(feature = "openh264");
-        let mut order = [Decoder::Rusty, Decoder::OpenH264];
-        if open && is_baseline(unit.data) {
-            order.reverse();
-            self.decoder = self.other(order[0])?;
+        let open = self.untouched && self.choice == Decoder::Auto;
+        if open
+            && self.second == Decoder::OpenH264
+            && is_baseline(unit.data)
+            && let Ok(better) = self.other(Decoder::OpenH264)
+        {
+            (self.decoder, self.second) = (better, Decoder::Rusty);
         }
         let mut result = self.decoder.decode(unit, out);
-        if open && matches!(result, Err(DecodeError::Unsupported(_))) {
-            self.decoder = self.other(order[1])?;
+        if open
+            && matches!(result, Err(DecodeError::Unsupported(_)))
+            && let Ok(other) = self.other(self.second)
+        {
+            self.decoder = other;
             result = self.decoder.decode(unit, out);
         }
         self.untouched &= matches!(result, Err(DecodeError::Damaged(_)));

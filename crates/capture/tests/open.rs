@@ -104,6 +104,11 @@ fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
     }
     if cfg!(feature = "ffmpeg") {
         all.push(("ffmpeg:rtsp://me:secret#1@camera/", "ffmpeg:rtsp://camera/: an @ behind a #"));
+        all.push((
+            "ffmpeg:me:secret@camera",
+            "ffmpeg:…@camera: no such file; an address begins with a scheme",
+        ));
+        all.push(("ffmpeg:rtsp:/me:secret@camera/", "ffmpeg:…@camera/: no such file"));
     } else {
         all.push(("ffmpeg:clip.mkv", "what ffmpeg reads need the feature `ffmpeg`"));
     }
@@ -121,6 +126,8 @@ fn a_file_of_the_very_name_goes_before_every_other_meaning() {
         std::fs::copy(data("tiny.mp4"), &path).unwrap();
         assert_eq!(drain(&mut *open(&path).unwrap()).frames.len(), 10, "{name}");
     }
+    let looped = Input::parse(format!("{}?loop", folder.path().join("me:secret@camera").display())).unwrap();
+    assert!(looped.is_live() || looped.as_path().is_some(), "{looped:?}");
     if cfg!(feature = "ffmpeg") {
         let input = Input::parse(format!("ffmpeg:{}", folder.path().join("a #1.mp4").display())).unwrap();
         assert_eq!(input.as_path(), Some(folder.path().join("a #1.mp4").as_path()));

@@ -65,7 +65,12 @@ impl Input {
             }
             _ => match rest.split('/').next().and_then(|login| login.rsplit_once('@')) {
                 // What is no file may be a camera's address whose beginning was forgotten.
-                Some((_, host)) if !scheme.is_empty() && !rest.starts_with('\\') => {
+                Some((_, host))
+                    if !scheme.is_empty()
+                        && !scheme.contains('/')
+                        && !rest.starts_with('\\')
+                        && Path::new(optional(text).0).symlink_metadata().is_err() =>
+                {
                     let what = "no such file; a camera's address begins with rtsp:// or http://".into();
                     Err(SourceError::Malformed { input: format!("…@{host}"), what })
                 }
@@ -223,9 +228,16 @@ impl Input {
         if given.contains('@') {
             return Err(SourceError::Malformed { input: hide(text), what: HASH.into() });
         }
+        let path = Path::new(what);
+        if !path.is_file()
+            && !what.contains("//")
+            && let Some((_, host)) = what.rsplit_once('@')
+        {
+            let what = "no such file; an address begins with a scheme and //".into();
+            return Err(SourceError::Malformed { input: format!("ffmpeg:…@{host}"), what });
+        }
         let name = hide(&text[..text.len() - rest.len() + what.len()]);
         let mut options = Options::parse(&name, "an input of ffmpeg", given);
-        let path = Path::new(what);
         if !path.is_file() {
             return Self::camera(name, Camera::ffmpeg(what, &mut options)?, options);
         }
@@ -236,8 +248,9 @@ impl Input {
     }
 
     #[cfg(not(feature = "ffmpeg"))]
-    fn ffmpeg(text: &str, _: &str) -> Result<Self, SourceError> {
-        Err(left_out(&hide(text), "what ffmpeg reads", "ffmpeg"))
+    fn ffmpeg(text: &str, rest: &str) -> Result<Self, SourceError> {
+        let name = if rest.contains('@') && !rest.contains("//") { "ffmpeg:…".into() } else { hide(text) };
+        Err(left_out(&name, "what ffmpeg reads", "ffmpeg"))
     }
 
     #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg"))]
