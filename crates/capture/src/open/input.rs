@@ -228,17 +228,16 @@ impl Input {
         if given.contains('@') {
             return Err(SourceError::Malformed { input: hide(text), what: HASH.into() });
         }
-        let path = Path::new(what);
-        if !path.is_file()
-            && !what.contains("//")
-            && let Some((_, host)) = what.rsplit_once('@')
-        {
-            let what = "no such file; an address begins with a scheme and //".into();
-            return Err(SourceError::Malformed { input: format!("ffmpeg:…@{host}"), what });
-        }
         let name = hide(&text[..text.len() - rest.len() + what.len()]);
         let mut options = Options::parse(&name, "an input of ffmpeg", given);
+        let path = Path::new(what);
         if !path.is_file() {
+            if !what.contains("//")
+                && let Some((_, host)) = what.rsplit_once('@')
+            {
+                let what = "no such file; an address begins with a scheme and //".into();
+                return Err(SourceError::Malformed { input: format!("ffmpeg:…@{host}"), what });
+            }
             return Self::camera(name, Camera::ffmpeg(what, &mut options)?, options);
         }
         let place =
