@@ -61,6 +61,7 @@ mod people;
 mod pool;
 mod priority;
 mod queue;
+mod quota;
 mod reader;
 mod record;
 mod reorder;

@@ -178,7 +178,7 @@ impl Monitor<'_> {
             busy: (spent.as_secs_f64() / (seconds * workers.max(1) as f64)) as f32,
             call,
             cores: std::thread::available_parallelism().map_or(0, usize::from),
-            idle: self.idle.share(),
+            idle: self.idle.share(wall),
             cameras: &self.loads,
         }
     }

@@ -55,9 +55,9 @@ pub struct Load<'a> {
     pub busy: f32,
     /// The mean time of a detection by the clock on the wall. Zero where there was none.
     pub call: Duration,
-    /// The CPUs that the machine has. 0: unknown.
+    /// The CPUs that this process may use. 0: unknown.
     pub cores: usize,
-    /// The share of the machine's CPU time that was idle, 0 to 1, whoever used the rest. `None`: unknown. What
+    /// The share of the CPU time that this process may use that was idle, 0 to 1, whoever used the rest. `None`: unknown. What
     /// processes of low priority (nice) used is better counted as idle, since they give way.
     pub idle: Option<f32>,
     /// The cameras there are, in any order, each once. One that is absent has ended.
