@@ -5,6 +5,10 @@
 //! alike.
 //!
 //!     cargo bench --bench inference -- [--rounds N] [--json FILE]
+//!     cargo bench --bench inference -- --steps avx512|avx2|neon|portable [--rounds N]
+//!
+//! With `--steps` it tells instead where the time goes: the median of each step of each network with these instructions, in f32
+//! and in int8.
 
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
@@ -86,16 +90,20 @@ struct Report {
 }
 
 fn main() -> Result<(), Failure> {
-    let (mut rounds, mut json) = (30, None);
+    let (mut rounds, mut json, mut steps) = (30, None, None);
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("rounds") => rounds = args.value()?.parse::<usize>()?.max(1),
             Long("json") => json = Some(PathBuf::from(args.value()?)),
+            Long("steps") => steps = Some(args.value()?.parse::<String>()?),
             // Cargo's.
             Long("bench") => {}
             _ => return Err(arg.unexpected().into()),
         }
+    }
+    if let Some(isa) = steps {
+        return NETWORKS.iter().try_for_each(|network| print_steps(network, &isa, rounds));
     }
     let load_all_ms = load_all()?;
     let ort = std::env::var_os("ORT_DYLIB_PATH").is_some();
@@ -234,11 +242,41 @@ fn medians(contenders: &mut [Contender<'_>], rounds: usize) -> Result<Vec<f64>, 
             times[at].push(millis(start.elapsed() / repeats[at]));
         }
     }
-    let median = |times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
-    Ok(times.iter_mut().map(median).collect())
+    Ok(times.iter_mut().map(|times| median(times)).collect())
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Where the time of a network goes.
+fn print_steps(network: &Network, isa: &str, rounds: usize) -> Result<(), Failure> {
+    let model = Model::from_path(path(network.file))?;
+    let model = model.with_isa(isa).ok_or_else(|| format!("this processor has no {isa}"))?;
+    print_steps_of(network, "f32", &mut model.session(network.item)?, rounds);
+    if let Some(ranges) = network.ranges {
+        let model = model.with_ranges(&std::fs::read_to_string(path(ranges))?)?;
+        let mut session = model.with_precision(Precision::Int8)?.session(network.item)?;
+        print_steps_of(network, "int8", &mut session, rounds);
+    }
+    Ok(())
+}
+
+fn print_steps_of(network: &Network, precision: &str, session: &mut Session, rounds: usize) {
+    let mut times: Vec<(String, Vec<f64>)> = Vec::new();
+    for _ in 0..rounds {
+        for (at, (step, time)) in session.profile().unwrap_or_default().into_iter().enumerate() {
+            if times.len() <= at {
+                times.push((step, Vec::with_capacity(rounds)));
+            }
+            times[at].1.push(millis(time));
+        }
+    }
+    println!("{} in {precision}, {}", network.name, session.backend());
+    for (step, times) in &mut times {
+        println!("{:>9.3} ms  {step}", median(times));
+    }
 }
 
 fn print(report: &Report) {

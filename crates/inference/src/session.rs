@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tract_onnx::prelude::{IntoTValue, Tensor as EngineTensor, TractResult, TypedRunnableModel};
 use tract_onnx::tract_hir::internal::tvec;
@@ -98,6 +99,16 @@ impl Session {
                 let plan = session.plan();
                 Some(Memory { shared: plan.weight_bytes(), own: plan.session_bytes() })
             }
+            State::Tract(_) => None,
+        }
+    }
+
+    /// How long each step of a run takes on the item in [`Session::input`], with what it does: where the time goes. `None` on
+    /// tract.
+    #[must_use]
+    pub fn profile(&mut self) -> Option<Vec<(String, Duration)>> {
+        match &mut self.state {
+            State::Cnn(session) => Some(session.profile()),
             State::Tract(_) => None,
         }
     }

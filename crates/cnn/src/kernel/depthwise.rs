@@ -4,7 +4,7 @@ use super::dot::{ByteWeights, byte, store_part};
 use super::tile::{Ending, Finish, padded, split};
 use crate::Isa;
 use crate::buffer::Lines;
-use crate::simd::{Dot, kernel, unroll};
+use crate::simd::{Call, Dot, Simd, kernel, unroll};
 
 /// The window's weights, tap by tap, each tap's channels padded with zeros to whole vectors.
 #[derive(Debug)]
@@ -149,8 +149,11 @@ unsafe fn window_of_three_by_two<S: Dot>(taps: &Taps, finish: &Finish, band: &Ba
     unsafe { generic::<S, 2>(taps, finish, band, out) }
 }
 
-/// Pixels of a tile: enough sums at once that none waits for its last addition.
-const PIXELS: usize = 8;
+/// The most pixels of a tile: enough sums at once that none waits for its last addition, where there are registers enough.
+#[inline(always)]
+fn most<S: Simd>() -> usize {
+    S::PIXELS[0].min(8)
+}
 
 /// `THREE` is 0 for any window, else the stride of a dense window three wide that reaches one pixel beyond the row at most.
 ///
@@ -168,8 +171,6 @@ unsafe fn generic<S: Dot, const THREE: usize>(taps: &Taps, finish: &Finish, band
             None => inner,
         };
     }
-    // SAFETY: passed on to the caller.
-    let ending = unsafe { Ending::<S>::new(finish) };
     // Tiles of pixels outside, then channels: neighbouring channels are neighbouring cache lines. Rows inside: a tile's
     // input is read from the second-level cache once for all rows that see it.
     let mut x = 0;
@@ -179,23 +180,76 @@ unsafe fn generic<S: Dot, const THREE: usize>(taps: &Taps, finish: &Finish, band
             _ if x < end => (false, end),
             _ => (true, band.out_width),
         };
-        let count = if edge { 1 } else { split(until - x, PIXELS) };
+        let count = if edge { 1 } else { split(until - x, most::<S>()) };
         for channel in (0..taps.channels).step_by(S::LANES) {
-            // SAFETY: the slopes are padded to whole vectors.
-            let block = Block { taps, ending: unsafe { ending.at(finish, channel) }, band, channel, out };
-            for y in 0..band.rows {
-                // SAFETY: passed on to the caller; from `inner` to `end` every tap is inside.
-                unsafe {
-                    match (edge, taps.channels - channel >= S::LANES) {
-                        (true, true) => block.tile::<1, false, true, 0>(y, x),
-                        (true, false) => block.tile::<1, true, true, 0>(y, x),
-                        (false, true) => block.pixels::<false, THREE>(y, x, count),
-                        (false, false) => block.pixels::<true, THREE>(y, x, count),
-                    }
+            let column = Column { taps, finish, band, channel, out, x };
+            // SAFETY: passed on to the caller; from `inner` to `end` every tap is inside.
+            unsafe {
+                match (edge, taps.channels - channel >= S::LANES) {
+                    (true, true) => S::enter(&Tile::<1, false, true, 0>(&column)),
+                    (true, false) => S::enter(&Tile::<1, true, true, 0>(&column)),
+                    (false, true) => pixels::<S, false, THREE>(&column, count),
+                    (false, false) => pixels::<S, true, THREE>(&column, count),
                 }
             }
         }
         x += count;
+    }
+}
+
+/// Some pixels next to one another in all rows of the band, one vector of channels.
+struct Column<'a> {
+    taps: &'a Taps,
+    finish: &'a Finish,
+    band: &'a Band<'a>,
+    channel: usize,
+    out: Out,
+    /// The first pixel of each row.
+    x: usize,
+}
+
+/// `count` pixels of each row, all of whose taps are inside it.
+///
+/// # Safety
+/// As [`generic`]; `count` is at most [`most`].
+#[inline(always)]
+unsafe fn pixels<S: Dot, const TAIL: bool, const THREE: usize>(column: &Column<'_>, count: usize) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match count {
+            1 => S::enter(&Tile::<1, TAIL, false, THREE>(column)),
+            2 => S::enter(&Tile::<2, TAIL, false, THREE>(column)),
+            3 => S::enter(&Tile::<3, TAIL, false, THREE>(column)),
+            4 => S::enter(&Tile::<4, TAIL, false, THREE>(column)),
+            5 => S::enter(&Tile::<5, TAIL, false, THREE>(column)),
+            6 => S::enter(&Tile::<6, TAIL, false, THREE>(column)),
+            7 => S::enter(&Tile::<7, TAIL, false, THREE>(column)),
+            _ => S::enter(&Tile::<8, TAIL, false, THREE>(column)),
+        }
+    }
+}
+
+/// P pixels of each row. With `TAIL` there are fewer channels than a vector has; with `EDGE` taps beyond the row are left out;
+/// `THREE` as for [`generic`].
+struct Tile<'a, const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize>(&'a Column<'a>);
+
+impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Call
+    for Tile<'_, P, TAIL, EDGE, THREE>
+{
+    #[inline(always)]
+    unsafe fn call<S: Dot>(&self) {
+        if P > most::<S>() {
+            return; // Never asked for; makes no code.
+        }
+        let Column { taps, finish, band, channel, out, x } = *self.0;
+        // SAFETY: passed on to the caller; the slopes are padded to whole vectors.
+        unsafe {
+            let ending = Ending::<S>::new(finish).at(finish, channel);
+            let block = Block { taps, ending, band, channel, out };
+            for y in 0..band.rows {
+                block.tile::<P, TAIL, EDGE, THREE>(y, x);
+            }
+        }
     }
 }
 
@@ -209,27 +263,6 @@ struct Block<'a, S> {
 }
 
 impl<S: Dot> Block<'_, S> {
-    /// `count` pixels of row `y` from `x` on, all of whose taps are inside the row.
-    ///
-    /// # Safety
-    /// As [`generic`].
-    #[inline(always)]
-    unsafe fn pixels<const TAIL: bool, const THREE: usize>(&self, y: usize, x: usize, count: usize) {
-        // SAFETY: passed on to the caller.
-        unsafe {
-            match count {
-                1 => self.tile::<1, TAIL, false, THREE>(y, x),
-                2 => self.tile::<2, TAIL, false, THREE>(y, x),
-                3 => self.tile::<3, TAIL, false, THREE>(y, x),
-                4 => self.tile::<4, TAIL, false, THREE>(y, x),
-                5 => self.tile::<5, TAIL, false, THREE>(y, x),
-                6 => self.tile::<6, TAIL, false, THREE>(y, x),
-                7 => self.tile::<7, TAIL, false, THREE>(y, x),
-                _ => self.tile::<PIXELS, TAIL, false, THREE>(y, x),
-            }
-        }
-    }
-
     /// P pixels of row `y` from `x` on; with `EDGE` taps beyond the row are left out.
     ///
     /// # Safety

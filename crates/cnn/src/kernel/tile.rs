@@ -3,7 +3,7 @@
 
 use crate::Isa;
 use crate::buffer::Lines;
-use crate::simd::{Dot, Simd, unroll};
+use crate::simd::{Call, Dot, Simd, unroll};
 
 /// What happens to an output before it is stored: `after(before(product + bias) + residual)`.
 #[derive(Clone, Debug)]
@@ -204,6 +204,20 @@ pub(super) trait Tile {
     unsafe fn tile<S: Dot, const P: usize, const N: usize>(&self, at: usize);
 }
 
+/// One tile.
+struct One<'a, T, const P: usize, const N: usize> {
+    tile: &'a T,
+    at: usize,
+}
+
+impl<T: Tile, const P: usize, const N: usize> Call for One<'_, T, P, N> {
+    #[inline(always)]
+    unsafe fn call<S: Dot>(&self) {
+        // SAFETY: passed on to the caller.
+        unsafe { self.tile.tile::<S, P, N>(self.at) }
+    }
+}
+
 /// Goes through the pixels from `from` to `to` in tiles.
 ///
 /// # Safety
@@ -217,20 +231,20 @@ pub(super) unsafe fn walk<S: Dot, T: Tile, const N: usize>(tile: &T, from: usize
         // SAFETY: passed on to the caller; `count` <= `most`.
         unsafe {
             match count {
-                1 => tile.tile::<S, 1, N>(at),
-                2 => tile.tile::<S, 2, N>(at),
-                3 => tile.tile::<S, 3, N>(at),
-                4 => tile.tile::<S, 4, N>(at),
-                5 => tile.tile::<S, 5, N>(at),
-                6 => tile.tile::<S, 6, N>(at),
-                7 => tile.tile::<S, 7, N>(at),
-                8 => tile.tile::<S, 8, N>(at),
-                9 => tile.tile::<S, 9, N>(at),
-                10 => tile.tile::<S, 10, N>(at),
-                11 => tile.tile::<S, 11, N>(at),
-                12 => tile.tile::<S, 12, N>(at),
-                13 => tile.tile::<S, 13, N>(at),
-                _ => tile.tile::<S, 14, N>(at),
+                1 => S::enter(&One::<T, 1, N> { tile, at }),
+                2 => S::enter(&One::<T, 2, N> { tile, at }),
+                3 => S::enter(&One::<T, 3, N> { tile, at }),
+                4 => S::enter(&One::<T, 4, N> { tile, at }),
+                5 => S::enter(&One::<T, 5, N> { tile, at }),
+                6 => S::enter(&One::<T, 6, N> { tile, at }),
+                7 => S::enter(&One::<T, 7, N> { tile, at }),
+                8 => S::enter(&One::<T, 8, N> { tile, at }),
+                9 => S::enter(&One::<T, 9, N> { tile, at }),
+                10 => S::enter(&One::<T, 10, N> { tile, at }),
+                11 => S::enter(&One::<T, 11, N> { tile, at }),
+                12 => S::enter(&One::<T, 12, N> { tile, at }),
+                13 => S::enter(&One::<T, 13, N> { tile, at }),
+                _ => S::enter(&One::<T, 14, N> { tile, at }),
             }
         }
         at += count;

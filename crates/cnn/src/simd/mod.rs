@@ -38,6 +38,8 @@ pub(crate) trait Simd: Copy {
     /// A vector of half as many numbers, at half the cost, for channels that fill no more; or the same where there is none.
     type Half: Dot;
 
+    /// Runs `call`, in a function of its own where that pays.
+    unsafe fn enter<C: Call>(call: &C);
     unsafe fn zero() -> Self;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -59,6 +61,13 @@ pub(crate) trait Simd: Copy {
     unsafe fn max(self, other: Self) -> Self;
     /// The smaller ones; `other` where either is no number.
     unsafe fn min(self, other: Self) -> Self;
+}
+
+/// Part of a kernel that may be a function of its own.
+pub(crate) trait Call {
+    /// # Safety
+    /// The caller runs on a processor with the instructions of `S`; the rest is as the part says.
+    unsafe fn call<S: Dot>(&self);
 }
 
 /// What vectors do with bytes: pictures are made of them.

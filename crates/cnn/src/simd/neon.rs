@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{Bytes, Dot, Simd, gather_each, pattern};
+use super::{Bytes, Call, Dot, Simd, gather_each, pattern};
 use crate::half::{Half, SCALE};
 
 #[derive(Clone, Copy)]
@@ -16,6 +16,10 @@ impl Simd for Neon {
     type Tail = usize;
     type Half = Self;
 
+    #[inline(always)]
+    unsafe fn enter<C: Call>(call: &C) {
+        unsafe { call.call::<Self>() }
+    }
     #[inline(always)]
     unsafe fn zero() -> Self {
         Self(unsafe { vdupq_n_f32(0.0) })

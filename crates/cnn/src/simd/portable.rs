@@ -1,6 +1,6 @@
 //! Eight numbers in plain Rust.
 
-use super::{Bytes, Dot, Simd, gather_each};
+use super::{Bytes, Call, Dot, Simd, gather_each};
 use crate::half::Half;
 
 const LANES: usize = 8;
@@ -8,9 +8,15 @@ const LANES: usize = 8;
 #[derive(Clone, Copy)]
 pub(crate) struct Portable([f32; LANES]);
 
+/// A vector number by number. Written out: a loop the compiler would unroll too late to see registers in the array.
+#[inline(always)]
+fn each(f: impl Fn(usize) -> f32) -> Portable {
+    Portable([f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)])
+}
+
 #[inline(always)]
 fn zip(a: Portable, b: Portable, f: impl Fn(f32, f32) -> f32) -> Portable {
-    Portable(std::array::from_fn(|i| f(a.0[i], b.0[i])))
+    each(|i| f(a.0[i], b.0[i]))
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
@@ -20,6 +26,11 @@ impl Simd for Portable {
     type Tail = usize;
     type Half = Self;
 
+    // In one function with all others the compiler would keep the numbers in memory, and take minutes.
+    #[inline(never)]
+    unsafe fn enter<C: Call>(call: &C) {
+        unsafe { call.call::<Self>() }
+    }
     #[inline(always)]
     unsafe fn zero() -> Self {
         Self([0.0; LANES])
@@ -39,7 +50,7 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn load_half(from: *const Half) -> Self {
         let halves = unsafe { from.cast::<[Half; LANES]>().read_unaligned() };
-        Self(halves.map(Half::single))
+        each(|i| halves[i].single())
     }
     #[inline(always)]
     unsafe fn tail(n: usize) -> Self::Tail {
@@ -47,7 +58,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn load_tail(from: *const f32, tail: Self::Tail) -> Self {
-        Self(std::array::from_fn(|i| if i < tail { unsafe { from.add(i).read() } } else { 0.0 }))
+        each(|i| if i < tail { unsafe { from.add(i).read() } } else { 0.0 })
     }
     #[inline(always)]
     unsafe fn store_tail(self, to: *mut f32, tail: Self::Tail) {
@@ -58,7 +69,7 @@ impl Simd for Portable {
     /// Rounded twice: the fused instruction is a library call on processors without it.
     #[inline(always)]
     unsafe fn mul_add(self, by: Self, to: Self) -> Self {
-        Self(std::array::from_fn(|i| self.0[i] * by.0[i] + to.0[i]))
+        each(|i| self.0[i] * by.0[i] + to.0[i])
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
@@ -104,12 +115,12 @@ impl Bytes for Portable {
     }
     #[inline(always)]
     unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
-        Self(samples.map(|word| (word >> pick & 0xFF) as i32 as f32))
+        each(|i| (samples[i] >> pick & 0xFF) as i32 as f32)
     }
     /// By way of signed numbers: older processors have an instruction for those.
     #[inline(always)]
     unsafe fn number(words: Self::Words) -> Self {
-        Self(words.map(|word| word as i32 as f32))
+        each(|i| words[i] as i32 as f32)
     }
     /// Unchecked: the checks for what an integer cannot hold would cost more than all the rest.
     #[inline(always)]
@@ -129,11 +140,11 @@ impl Bytes for Portable {
     }
     #[inline(always)]
     unsafe fn neighbors(row: *const f32, starts: *const u32, p: usize) -> Self {
-        Self(std::array::from_fn(|i| unsafe { *row.add(*starts.add(i) as usize + p) }))
+        each(|i| unsafe { *row.add(*starts.add(i) as usize + p) })
     }
     #[inline(always)]
     unsafe fn sum_neighbors([a, b, c, d]: [Self; 4]) -> Self {
-        Self(std::array::from_fn(|i| (a.0[i] + c.0[i]) + (b.0[i] + d.0[i])))
+        each(|i| (a.0[i] + c.0[i]) + (b.0[i] + d.0[i]))
     }
 }
 
@@ -165,7 +176,7 @@ impl Dot for Portable {
     }
     #[inline(always)]
     unsafe fn numbers(sums: Self::Sums) -> Self {
-        Self(sums.map(|sum| sum as f32))
+        each(|i| sums[i] as f32)
     }
     #[inline(always)]
     unsafe fn store_bytes(self, to: *mut u8) {
