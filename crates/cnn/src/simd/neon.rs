@@ -16,7 +16,8 @@ impl Simd for Neon {
     type Tail = usize;
     type Half = Self;
 
-    #[inline(always)]
+    // The compiler takes too long over all in one function.
+    #[inline(never)]
     unsafe fn enter<C: Call>(call: &C) {
         unsafe { call.call::<Self>() }
     }
