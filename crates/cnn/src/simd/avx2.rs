@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Bytes, Call, Dot, Simd, gather_each, pattern};
+use super::{Bytes, Dot, Simd, gather_each, pattern};
 use crate::half::Half;
 
 #[derive(Clone, Copy)]
@@ -16,10 +16,6 @@ impl Simd for Avx2 {
     type Tail = __m256i;
     type Half = Self;
 
-    #[inline(always)]
-    unsafe fn enter<C: Call>(call: &C) {
-        unsafe { call.call::<Self>() }
-    }
     #[inline(always)]
     unsafe fn zero() -> Self {
         Self(unsafe { _mm256_setzero_ps() })

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::avx2::{eight_words, two_quads};
-use super::{Bytes, Call, Dot, Simd, gather_each, pattern};
+use super::{Bytes, Dot, Simd, gather_each, pattern};
 use crate::half::Half;
 
 #[derive(Clone, Copy)]
@@ -17,10 +17,6 @@ impl Simd for Avx512 {
     type Tail = __mmask16;
     type Half = super::Avx2;
 
-    #[inline(always)]
-    unsafe fn enter<C: Call>(call: &C) {
-        unsafe { call.call::<Self>() }
-    }
     #[inline(always)]
     unsafe fn zero() -> Self {
         Self(unsafe { _mm512_setzero_ps() })

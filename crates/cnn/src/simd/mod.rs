@@ -38,8 +38,15 @@ pub(crate) trait Simd: Copy {
     /// A vector of half as many numbers, at half the cost, for channels that fill no more; or the same where there is none.
     type Half: Dot;
 
-    /// Runs `call`, in a function of its own where that pays.
-    unsafe fn enter<C: Call>(call: &C);
+    /// Runs `call`, here or in a function of its own, as pays.
+    #[inline(always)]
+    unsafe fn enter<C: Call>(call: &C)
+    where
+        Self: Dot,
+    {
+        // SAFETY: passed on to the caller.
+        unsafe { call.call::<Self>() }
+    }
     unsafe fn zero() -> Self;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
