@@ -249,7 +249,7 @@ fn a_start_that_fails_leaves_nothing_behind() {
         let error = pipeline.camera(CameraId(0), Camera::live(9.0)).start().unwrap_err();
         assert_eq!(error.to_string(), "test: as told");
         none_left();
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert!(start.elapsed() < LONG / 4, "{:?}", start.elapsed());
     }
 
     let start = Instant::now();
@@ -258,7 +258,7 @@ fn a_start_that_fails_leaves_nothing_behind() {
         .camera(CameraId(5), Camera::file(9))
         .camera(CameraId(4), Camera::live(9.0));
     assert!(matches!(twice.start(), Err(PipelineError::Taken(CameraId(4)))));
-    assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for cameras that never ran");
+    assert!(start.elapsed() < LONG / 4, "nobody waits for cameras that never ran");
     none_left();
 
     // A camera that cannot be added leaves the others alone.

@@ -194,7 +194,7 @@ fn is_left_behind_at_the_stop(stage: &'static str, thread: &str) {
     let (deadline, start) = (Duration::from_secs(2), Instant::now());
     let finished = handle.stop(deadline);
     let took = start.elapsed();
-    assert!(took < deadline + Duration::from_millis(500), "{stage}: {took:?}");
+    assert!(took < deadline + Duration::from_secs(2), "{stage}: {took:?}");
     settled(&finished);
     let abandoned: Vec<&str> = finished.abandoned.iter().map(|name| stem(name)).collect();
     assert_eq!(abandoned, [stem(thread)], "{stage}: {:?}", finished.abandoned);
@@ -308,7 +308,7 @@ fn a_subscriber_that_blocks_and_does_not_take_holds_up_the_cameras_and_nothing_e
 
     let (deadline, start) = (Duration::from_secs(5), Instant::now());
     let finished = handle.stop(deadline);
-    assert!(start.elapsed() < deadline + Duration::from_millis(500), "{:?}", start.elapsed());
+    assert!(start.elapsed() < deadline + Duration::from_secs(2), "{:?}", start.elapsed());
     settled(&finished);
     assert_eq!(finished.abandoned, [""; 0]);
 }
