@@ -298,6 +298,7 @@ fn summary(args: &Args, figures: &Snapshot, took: f64, used: f64, abandoned: &[S
         "captured": ledger.captured,
         "analysed": ledger.analysed,
         "coasted": ledger.coasted,
+        "yielded": figures.cameras.iter().map(|c| c.yielded).sum::<u64>(),
         "dropped": ledger.dropped_total(),
         "dropped_by_reason": dropped,
         "in_flight": ledger.in_flight,

@@ -53,9 +53,13 @@ pub(crate) fn print(summary: &Summary, done: &Finished) {
     let ledger = done.figures.ledger();
     let reasons: Vec<String> =
         ledger.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let yielded = match done.figures.cameras.iter().map(|seen| seen.yielded).sum::<u64>() {
+        0 => String::new(),
+        frames => format!(" ({frames} since no worker came to them)"),
+    };
     let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     println!(
-        "\n{} frames captured = {} analysed + {} coasted + {} dropped{reasons}; {} tracks, {} frames not stored",
+        "\n{} frames captured = {} analysed + {} coasted{yielded} + {} dropped{reasons}; {} tracks, {} frames not stored",
         ledger.captured,
         ledger.analysed,
         ledger.coasted,

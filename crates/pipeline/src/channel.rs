@@ -43,6 +43,8 @@ pub(crate) struct Channel {
     /// Which frames of a group of `cadence` are detected on: cameras that start together take turns.
     pub(crate) phase: u64,
     cadence: AtomicU64,
+    /// The latest frame that a detection worker took.
+    pub(crate) looked: AtomicU64,
     pub(crate) inbox: BoundedQueue<Event>,
     /// What its frames share their pictures by.
     pub(crate) shelf: Shelf,
@@ -83,6 +85,7 @@ impl Channel {
             stated: info.frame_rate.filter(|rate| rate.is_finite() && *rate > 0.0),
             phase,
             cadence: AtomicU64::new(1),
+            looked: AtomicU64::new(0),
             inbox,
             // Reader and follower are a step apart: more than that is never idle for long.
             shelf: Shelf::new(window.min(16)),

@@ -1,6 +1,7 @@
 //! The detection pool: takes the oldest frames over all cameras, and sends their faces to the cameras.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use passerby_types::{Clock, Detector, DropReason, ErrorClass, Face, Frame, StageFactory};
@@ -24,6 +25,16 @@ impl Shot {
     pub(crate) fn lost(mut self, reason: DropReason) {
         self.passage.lost(reason);
         self.passage.channel().skip(self.order);
+    }
+
+    /// Leaves the frame to the tracker alone.
+    pub(crate) fn yields(self) {
+        let Self { frame: Frame { meta, image }, order, passage } = self;
+        let channel = Arc::clone(passage.channel());
+        let size = (image.width(), image.height());
+        channel.shelf.take_back(image);
+        channel.meter.lock().yielded();
+        channel.send(order, What::Coasted { meta, size, passage });
     }
 
     fn found(self, faces: Vec<Face>) {
@@ -59,7 +70,11 @@ impl Jobs for Waiting {
     fn take(&self) -> Option<Batch> {
         let mut batch = self.spare.take();
         batch.reserve(self.batch);
-        self.lanes.take(self.batch, &mut batch).then_some(batch)
+        let taken = self.lanes.take(self.batch, &mut batch);
+        for (_, shot) in &batch {
+            shot.passage.channel().looked.fetch_max(shot.frame.meta.seq, Ordering::Relaxed);
+        }
+        taken.then_some(batch)
     }
 
     fn close(&self) {

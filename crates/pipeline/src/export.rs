@@ -12,7 +12,7 @@ use crate::{Quantiles, QueueStats};
 /// does this once a second by itself, and a last time when it has come to its end.
 ///
 /// Counters: `passerby_frames_total{camera, outcome}` (`captured`, `analysed`, `coasted`, `dropped_` and the reason),
-/// `passerby_faces_total{camera}`, `passerby_interruptions_total{camera}`, `passerby_looks_evicted_total{camera}`, `passerby_failures_total{camera, stage}`,
+/// `passerby_frames_yielded_total{camera}`, `passerby_faces_total{camera}`, `passerby_interruptions_total{camera}`, `passerby_looks_evicted_total{camera}`, `passerby_failures_total{camera, stage}`,
 /// `passerby_rebuilds_total{camera, stage}`, `passerby_queue_items_total{queue, direction}` (`in`, `out`, `dropped`),
 /// `passerby_queue_wait_milliseconds_total{queue}`, `passerby_stage_calls_total{stage}`, `passerby_stage_items_total{stage}`,
 /// `passerby_stage_busy_milliseconds_total{stage}`, `passerby_observations_total{outcome}` (`written`, `lost`),
@@ -32,6 +32,7 @@ pub fn publish(snapshot: &Snapshot) {
         for (reason, n) in &camera.ledger.dropped {
             frames(format!("dropped_{reason}"), *n);
         }
+        counter!("passerby_frames_yielded_total", vec![name()]).absolute(camera.yielded);
         counter!("passerby_faces_total", vec![name()]).absolute(camera.faces);
         counter!("passerby_interruptions_total", vec![name()]).absolute(camera.interruptions);
         counter!("passerby_looks_evicted_total", vec![name()]).absolute(camera.evicted);

@@ -65,6 +65,9 @@ pub struct CameraSnapshot {
     pub age: Quantiles,
     /// The detector runs on every so many frames.
     pub cadence: u64,
+    /// Frames that the detector was to run on, and the tracker took alone since no worker came to them: they are among
+    /// the coasted ones. Only where a governor may thin detection as far.
+    pub yielded: u64,
     /// Looks given up for more urgent ones.
     pub evicted: u64,
     /// Failed calls by stage.
@@ -106,6 +109,7 @@ impl Metrics {
                 faces: meter.report.faces,
                 age: meter.age.quantiles(),
                 cadence: channel.cadence(),
+                yielded: meter.yielded,
                 evicted: meter.evicted,
                 failures: meter.report.failures.clone(),
                 rebuilds: meter.report.rebuilds.clone(),

@@ -1,6 +1,7 @@
 //! A camera's reader: pulls pictures, makes frames of them, and hands them on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use passerby_types::{DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture};
 
@@ -74,9 +75,19 @@ fn hand_on(common: &Common, waiting: &Waiting, seq: u64, order: u64, picture: Pi
     let shot = Shot { frame: Frame { meta, image: channel.shelf.share(image) }, order, passage };
     match waiting.lanes.push(channel.id.0, shot) {
         Pushed::Queued => {}
+        Pushed::Displaced(shot) if may_yield(common, &shot) => shot.yields(),
         Pushed::Displaced(shot) | Pushed::Refused(shot) | Pushed::TimedOut(shot) => {
             shot.lost(DropReason::QueueFull);
         }
         Pushed::Closed(shot) => shot.lost(DropReason::Stopped),
     }
+}
+
+/// True where the tracker may take this frame alone, since no worker came to it: a governor may thin detection, and the
+/// camera's next look is no further from its last one than that.
+fn may_yield(common: &Common, shot: &Shot) -> bool {
+    let most = common.settings.governor.as_ref().map_or(1, |limits| *limits.cadence.end());
+    let channel = shot.passage.channel();
+    let next = shot.frame.meta.seq.saturating_add(channel.cadence());
+    next.saturating_sub(channel.looked.load(Ordering::Relaxed)) <= most
 }

@@ -17,7 +17,8 @@ pub struct PipelineSettings {
     /// those on a CPU are not: there it only delays the first results.
     pub batch: usize,
     /// Frames of one camera that wait for detection. A live camera's oldest makes room for a newer one, so a result is
-    /// never stale; a lossless camera waits.
+    /// never stale; a lossless camera waits. The frame that made room is dropped, unless the governor's limits allow the
+    /// tracker to take it alone: then it is coasted, and counted as yielded too.
     pub queue: usize,
     /// Workers that embed.
     pub embedders: usize,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use passerby_pipeline::{Pipeline, PipelineSettings, Policy, Stages, WhenFull};
-use passerby_testkit::{ByOrder, uniform};
+use passerby_pipeline::{Limits, Pipeline, PipelineSettings, Policy, Stages, WhenFull};
+use passerby_testkit::{ByOrder, SimulatedClock, uniform};
 use passerby_types::{
-    BBox, CameraId, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameSource, Picture,
-    PixelLayout, SourceError, SourceInfo, StageError, SystemClock,
+    BBox, CameraId, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameKind, FrameSource,
+    Picture, PixelLayout, SourceError, SourceInfo, StageError, SystemClock,
 };
 use support::{Apart, Latch, OneFace, settled, stages, until};
 
@@ -76,6 +76,46 @@ fn a_live_camera_keeps_the_newest_frames_however_long_the_detector_takes() {
         assert_eq!(seen, [0, pictures - 2, pictures - 1]);
         assert_eq!(finished.reports[0].ledger.dropped[&DropReason::QueueFull], pictures - 3);
         assert_eq!(finished.figures.queues.iter().map(|(_, q)| q.dropped).max(), Some(0), "no other queue");
+    }
+}
+
+#[test]
+fn where_a_governor_may_thin_the_tracker_takes_what_no_worker_came_to() {
+    for pictures in [3, 4, 8, 9, 30] {
+        let latch = Latch::default();
+        let (stages, begun) = gated(&latch);
+        let (camera, ask) = OnDemand::new(true);
+        let governor = Some(Limits { workers: 1..=1, cadence: 1..=6, ..Limits::default() });
+        // On a clock that stands the governor decides nothing.
+        let (settings, clock) = (PipelineSettings { governor, ..one_detector() }, SimulatedClock::new());
+        let handle = Pipeline::new(stages, settings, Arc::new(clock))
+            .camera(CameraId(0), camera)
+            .start_paused()
+            .unwrap();
+        let (all, metrics) = (handle.subscribe("test", 1000, WhenFull::Block), handle.metrics());
+        handle.pause(false);
+        ask.send(()).unwrap();
+        until("the first is being detected on", || begun.load(Ordering::Relaxed) == 1);
+        (1..pictures).for_each(|_| ask.send(()).unwrap());
+        // The last two wait. Of the others, five are no more than the limits allow between two looks.
+        let yielded = 5.min(pictures - 3);
+        until("all are read", || {
+            let ledger = metrics.snapshot().ledger();
+            ledger.captured == pictures && ledger.in_flight == 3 + yielded
+        });
+        latch.open();
+        drop(ask);
+        let finished = handle.finish();
+        settled(&finished);
+        let seen: Vec<_> = std::iter::from_fn(|| all.recv()).map(|o| (o.meta.seq, o.kind)).collect();
+        let coasted = (1..=yielded).map(|seq| (seq, FrameKind::Coasted));
+        let looked = [pictures - 2, pictures - 1].map(|seq| (seq, FrameKind::Analysed));
+        let expected: Vec<_> = [(0, FrameKind::Analysed)].into_iter().chain(coasted).chain(looked).collect();
+        assert_eq!(seen, expected);
+        let camera = &finished.figures.cameras[0];
+        assert_eq!((camera.yielded, camera.ledger.coasted), (yielded, yielded));
+        let full = camera.ledger.dropped.get(&DropReason::QueueFull).copied().unwrap_or(0);
+        assert_eq!((full, camera.ledger.dropped_total()), (full, pictures - 3 - yielded));
     }
 }
 

@@ -38,7 +38,7 @@ pub struct CameraLoad {
     pub stated: Option<f64>,
     /// The age that 19 of 20 of its results were below, or `None` where it had none.
     pub age_p95: Option<Duration>,
-    /// Frames dropped because its queue was full.
+    /// Frames that made room in its full queue: dropped, or left to the tracker alone.
     pub dropped: u64,
     /// Frames in its queue as a share of the queue's capacity, the mean over time, 0 to 1.
     pub fill: f32,
@@ -83,7 +83,7 @@ pub struct Decision {
 pub enum Reason {
     /// Nothing is amiss and nothing is to be gained.
     Steady,
-    /// Frames were dropped for a full queue: more workers or less detection.
+    /// Frames found the queue full: more workers or less detection.
     Dropping,
     /// Results came too late: more workers or less detection.
     Late,
@@ -91,7 +91,7 @@ pub enum Reason {
     Filling,
     /// The workers are hardly ever free: more workers or less detection.
     Busy,
-    /// Frames were dropped although there was room, or only by cameras that stalled and catch up: nothing, for up to two
+    /// Frames found the queue full although there was room, or only by cameras that stalled and catch up: nothing, for up to two
     /// ticks in a row.
     Hiccup,
     /// Frames are dropped, late, waiting or about to, and the limits allow no more workers and no less detection.
