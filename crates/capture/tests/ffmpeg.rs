@@ -252,10 +252,10 @@ mod fake {
         }
 
         fn open(&self) -> Result<Ffmpeg, SourceError> {
-            self.open_with(self.settings())
+            self.open_with(&self.settings())
         }
 
-        fn open_with(&self, settings: FfmpegSettings) -> Result<Ffmpeg, SourceError> {
+        fn open_with(&self, settings: &FfmpegSettings) -> Result<Ffmpeg, SourceError> {
             // A file that was just written cannot be run while another thread is about to start a program.
             for _ in 0..50 {
                 match Ffmpeg::open(data("tiny.mp4"), settings.clone()) {
@@ -315,14 +315,14 @@ mod fake {
             let start = Instant::now();
             let program = Program::new(hang);
             let connect = Duration::from_millis(400);
-            let error = program.open_with(FfmpegSettings { connect, ..program.settings() }).unwrap_err();
+            let error = program.open_with(&FfmpegSettings { connect, ..program.settings() }).unwrap_err();
             assert!(matches!(error, SourceError::Disconnected { .. }), "{error:?}");
             assert!(error.to_string().contains("no picture within 400.0ms"), "{error}");
             assert!(program.is_gone());
 
             let program = Program::new(&format!("{}; {hang}", small()));
             let stall = Duration::from_secs(1);
-            let mut source = program.open_with(FfmpegSettings { stall, ..program.settings() }).unwrap();
+            let mut source = program.open_with(&FfmpegSettings { stall, ..program.settings() }).unwrap();
             (0..3).for_each(|_| assert!(source.next_picture().unwrap().is_some()));
             let error = source.next_picture().unwrap_err();
             assert!(matches!(error, SourceError::Stalled { .. }), "{error:?}");
