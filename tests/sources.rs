@@ -59,7 +59,7 @@ fn run(
     let (start, deadline) = (Instant::now(), 2000 * MS);
     let finished = handle.stop(deadline);
     let took = start.elapsed();
-    assert!(took < deadline + 300 * MS, "the stop took {took:?}");
+    assert!(took < deadline + 3000 * MS, "the stop took {took:?}");
     let names = faults().into_iter().map(|(name, _)| name);
     let reports: Vec<_> = names.zip(finished.reports).collect();
     for (name, report) in &reports {

@@ -183,7 +183,8 @@ fn a_camera_is_live_and_its_end_an_interruption() {
     let settings = FfmpegSettings { age: Duration::from_secs(60), ..FfmpegSettings::default() };
     let mut camera = Ffmpeg::connect(&address, settings).unwrap();
     assert!(camera.info().live && !camera.info().name.contains("geheim"), "{:?}", camera.info());
-    thread::sleep(Duration::from_millis(300));
+    // Long enough for all ten to come.
+    thread::sleep(Duration::from_secs(2));
     let (mut pictures, mut lost) = (0, 0);
     let end = loop {
         match camera.next_picture() {

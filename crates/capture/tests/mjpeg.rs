@@ -427,7 +427,7 @@ fn a_late_taker_gets_the_newest() {
     });
     let mut source = connect(&camera);
     all_sent.recv_timeout(10 * SECOND).unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(SECOND);
     let out = drain(&mut source);
     assert_eq!((out.pictures.len() as u64 + out.stale, out.pictures.last()), (20, Some(&20)), "{out:?}");
     assert!(out.stale > 0 && out.pictures.is_sorted(), "{out:?}");
@@ -445,7 +445,7 @@ fn a_late_taker_gets_the_newest() {
     let mut source = Mjpeg::connect(&camera.url(), settings).unwrap();
     let first = source.next_picture().unwrap().unwrap();
     assert_eq!((first.pts, first.age), (Some(Duration::ZERO), Duration::ZERO));
-    std::thread::sleep(Duration::from_millis(200));
+    std::thread::sleep(SECOND);
     clock.advance(SECOND);
     go.send(()).unwrap();
     let out = drain(&mut source);

@@ -147,7 +147,7 @@ fn whatever_goes_wrong_the_sound_cameras_go_on_and_everything_is_counted() {
     let (deadline, start) = (Duration::from_secs(4), Instant::now());
     let finished = handle.stop(deadline);
     let took = start.elapsed();
-    assert!(took < deadline + Duration::from_millis(500), "{took:?}");
+    assert!(took < deadline + Duration::from_secs(2), "{took:?}");
     assert_eq!(finished.abandoned, [format!("capture-{STALLS}")]);
     settled(&finished);
 

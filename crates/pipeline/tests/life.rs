@@ -104,10 +104,13 @@ fn a_pause_stops_the_readers_and_a_stop_ends_the_pause() {
     until("frames come", || metrics.snapshot().ledger().captured > 3);
     handle.pause(true);
     // One picture may be on its way.
-    std::thread::sleep(Duration::from_millis(50));
-    let captured = metrics.snapshot().ledger().captured;
-    std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(metrics.snapshot().ledger().captured, captured);
+    let stands = || {
+        let captured = metrics.snapshot().ledger().captured;
+        std::thread::sleep(Duration::from_millis(100));
+        metrics.snapshot().ledger().captured == captured
+    };
+    until("no more frames come", stands);
+    assert!(stands());
 
     let start = Instant::now();
     let finished = handle.stop(LONG);

@@ -14,7 +14,7 @@ use super::{Webcam, WebcamSettings, driver};
 use crate::limits::Limits;
 
 /// A limit that is reached.
-const SHORT: Duration = Duration::from_millis(60);
+const SHORT: Duration = Duration::from_millis(250);
 /// A limit that is not, on any machine.
 const LONG: Duration = Duration::from_secs(60);
 /// When something that waited for a short limit has not waited for a long one.
