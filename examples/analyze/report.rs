@@ -69,7 +69,8 @@ fn with_name(name: &str, message: &str) -> String {
 }
 
 /// The whole as one JSON object. Where inputs go one after another, all but `stages_ms` is the same for every run on the
-/// same inputs; of `live` ones it also says how old results were, and on how many frames the detector ran in the end.
+/// same inputs; of `live` ones it also says how old results were, on how many frames the detector ran in the end, and
+/// how many it was to run on but no worker came to.
 pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
     let reports = &ended.reports;
     let mut total = Ledger::default();
@@ -84,6 +85,7 @@ pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
             value["age_ms"] =
                 json!({"p50": ms(seen.age.p50), "p95": ms(seen.age.p95), "p99": ms(seen.age.p99)});
             value["cadence"] = json!(seen.cadence);
+            value["yielded"] = json!(seen.yielded);
         }
         value
     };

@@ -43,8 +43,8 @@ pub(crate) struct Channel {
     /// Which frames of a group of `cadence` are detected on: cameras that start together take turns.
     pub(crate) phase: u64,
     cadence: AtomicU64,
-    /// The latest frame that a detection worker took.
-    pub(crate) looked: AtomicU64,
+    /// The frame after the latest that a detection worker took, 0 before there was one and when the detector failed on it.
+    pub(crate) unseen: AtomicU64,
     pub(crate) inbox: BoundedQueue<Event>,
     /// What its frames share their pictures by.
     pub(crate) shelf: Shelf,
@@ -85,7 +85,7 @@ impl Channel {
             stated: info.frame_rate.filter(|rate| rate.is_finite() && *rate > 0.0),
             phase,
             cadence: AtomicU64::new(1),
-            looked: AtomicU64::new(0),
+            unseen: AtomicU64::new(0),
             inbox,
             // Reader and follower are a step apart: more than that is never idle for long.
             shelf: Shelf::new(window.min(16)),
@@ -111,7 +111,7 @@ impl Channel {
             self.changed.wait(&mut state);
         }
         state.inside += 1;
-        Some(Passage { channel: Arc::clone(self), settled: false })
+        Some(Passage { channel: Arc::clone(self), settled: false, yielded: false })
     }
 
     /// The detector runs on every so many frames.
@@ -123,9 +123,16 @@ impl Channel {
         self.cadence.store(cadence.max(1), Ordering::Relaxed);
     }
 
-    /// True where the detector is to run on this frame.
+    /// True where the detector is to run on this frame: the camera's first, before which there is nothing to follow, or
+    /// one of every so many.
     pub(crate) fn detects(&self, seq: u64) -> bool {
-        (seq + self.phase).is_multiple_of(self.cadence())
+        seq == 0 || seq.wrapping_add(self.phase).is_multiple_of(self.cadence())
+    }
+
+    /// The next frame after this one that the detector is to run on.
+    pub(crate) fn next_look(&self, seq: u64) -> u64 {
+        let cadence = self.cadence();
+        seq.saturating_add(cadence - seq.wrapping_add(self.phase) % cadence)
     }
 
     /// Hands an event to the camera's own thread. Never waits.
@@ -231,6 +238,8 @@ impl Channel {
 pub(crate) struct Passage {
     channel: Arc<Channel>,
     settled: bool,
+    /// No worker came to the frame.
+    yielded: bool,
 }
 
 impl Passage {
@@ -241,8 +250,16 @@ impl Passage {
     /// The frame left the tracker.
     pub(crate) fn observed(&mut self, kind: FrameKind, age: Duration) {
         if !std::mem::replace(&mut self.settled, true) {
-            self.channel.meter.lock().observed(kind, age);
+            let mut meter = self.channel.meter.lock();
+            meter.observed(kind, age);
+            meter.yielded += u64::from(self.yielded);
         }
+    }
+
+    /// The frame made room for a newer one, and goes on without the detector.
+    pub(crate) fn yields(&mut self) {
+        self.yielded = true;
+        self.channel.meter.lock().recent.overrun += 1;
     }
 
     /// The frame is dropped. Its place is taken until the passage goes.

@@ -17,6 +17,8 @@ use crate::spare::Spares;
 pub(crate) struct Shot {
     pub(crate) frame: Frame,
     pub(crate) order: u64,
+    /// The next frame of its camera that the detector is to run on, as it stood when this one came.
+    pub(crate) next: u64,
     pub(crate) passage: Passage,
 }
 
@@ -29,11 +31,11 @@ impl Shot {
 
     /// Leaves the frame to the tracker alone.
     pub(crate) fn yields(self) {
-        let Self { frame: Frame { meta, image }, order, passage } = self;
+        let Self { frame: Frame { meta, image }, order, mut passage, .. } = self;
         let channel = Arc::clone(passage.channel());
         let size = (image.width(), image.height());
         channel.shelf.take_back(image);
-        channel.meter.lock().yielded();
+        passage.yields();
         channel.send(order, What::Coasted { meta, size, passage });
     }
 
@@ -72,7 +74,8 @@ impl Jobs for Waiting {
         batch.reserve(self.batch);
         let taken = self.lanes.take(self.batch, &mut batch);
         for (_, shot) in &batch {
-            shot.passage.channel().looked.fetch_max(shot.frame.meta.seq, Ordering::Relaxed);
+            let after = shot.frame.meta.seq.saturating_add(1);
+            shot.passage.channel().unseen.fetch_max(after, Ordering::Relaxed);
         }
         taken.then_some(batch)
     }
@@ -147,6 +150,8 @@ impl Worker {
                 let fatal = e.class() == ErrorClass::Fatal;
                 let e = e.at(&meta);
                 channel.meter.lock().fail(&e);
+                // A camera whose frames all fail must not go on as if they had been seen.
+                channel.unseen.store(0, Ordering::Relaxed);
                 for (lane, shot) in batch.drain(..) {
                     waiting.lanes.done(lane);
                     shot.lost(DropReason::StageFailed);

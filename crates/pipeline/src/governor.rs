@@ -103,7 +103,7 @@ impl Governor {
     }
 
     /// The cadence of a camera: the detector runs on every so many of its frames. A camera that was not in the last
-    /// load gets the greatest of any.
+    /// load, or has given no frame so far, gets the greatest of any.
     #[must_use]
     pub fn cadence(&self, camera: CameraId) -> u64 {
         self.roster.cadence(camera, self.rung)
@@ -134,7 +134,7 @@ impl Governor {
     fn trouble(&mut self, load: &Load<'_>, workers: usize) -> Option<Reason> {
         let demand = self.roster.demand(self.rung);
         let room = sane(load.busy.into()) < ROOM.workers && self.forecast.fits(demand, workers, ROOM);
-        let mut dropping = load.cameras.iter().filter(|camera| camera.dropped > 0).peekable();
+        let mut dropping = load.cameras.iter().filter(|camera| camera.overrun > 0).peekable();
         if dropping.peek().is_some() {
             self.hiccups += 1;
             let room = room && !self.roster.fresh();

@@ -81,7 +81,7 @@ pub(crate) struct Meter {
     pub(crate) age: Durations,
     /// The same since the governor looked last.
     pub(crate) recent: Recent,
-    /// Frames that the tracker took alone, since no detection worker came to them.
+    /// Coasted frames that the detector was to run on, and no worker came to.
     pub(crate) yielded: u64,
     /// Looks that were given up for more urgent ones.
     pub(crate) evicted: u64,
@@ -93,7 +93,7 @@ pub(crate) struct Meter {
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     pub(crate) captured: u64,
-    /// Frames that found no room to wait for detection, dropped or not.
+    /// Frames that made room for newer ones before a detection worker came to them, dropped or not.
     pub(crate) overrun: u64,
     pub(crate) age: Durations,
 }
@@ -126,14 +126,6 @@ impl Meter {
         if !self.closed {
             self.report.ledger.drop_frame(reason);
             self.recent.overrun += u64::from(reason == DropReason::QueueFull);
-        }
-    }
-
-    /// A frame found no room to wait for detection, and goes on without. What becomes of it is counted later.
-    pub(crate) fn yielded(&mut self) {
-        if !self.closed {
-            self.yielded += 1;
-            self.recent.overrun += 1;
         }
     }
 

@@ -166,7 +166,7 @@ impl Monitor<'_> {
                 rate: rate(meter.recent.captured, seconds, channel.stated),
                 stated: channel.stated,
                 age_p95: (sound && age.count > 0).then_some(age.p95),
-                dropped: if sound { meter.recent.overrun } else { 0 },
+                overrun: if sound { meter.recent.overrun } else { 0 },
                 fill: if sound { fill } else { 0.0 },
             });
             meter.recent.captured = 0;

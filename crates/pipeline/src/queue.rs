@@ -71,7 +71,7 @@ pub struct QueueStats {
     pub pushed: u64,
     /// Items taken out one by one.
     pub popped: u64,
-    /// Items lost because the queue was full: displaced and refused.
+    /// Items that there was no room for: displaced and refused. They went back to the pusher.
     pub dropped: u64,
     /// Items taken out all at once.
     pub drained: u64,

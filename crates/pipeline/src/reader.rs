@@ -72,7 +72,8 @@ fn hand_on(common: &Common, waiting: &Waiting, seq: u64, order: u64, picture: Pi
         channel.send(order, What::Coasted { meta, size, passage });
         return;
     }
-    let shot = Shot { frame: Frame { meta, image: channel.shelf.share(image) }, order, passage };
+    let next = channel.next_look(seq);
+    let shot = Shot { frame: Frame { meta, image: channel.shelf.share(image) }, order, next, passage };
     match waiting.lanes.push(channel.id.0, shot) {
         Pushed::Queued => {}
         Pushed::Displaced(shot) if may_yield(common, &shot) => shot.yields(),
@@ -83,11 +84,10 @@ fn hand_on(common: &Common, waiting: &Waiting, seq: u64, order: u64, picture: Pi
     }
 }
 
-/// True where the tracker may take this frame alone, since no worker came to it: a governor may thin detection, and the
-/// camera's next look is no further from its last one than that.
+/// True where the tracker may take this frame alone, since no worker came to it: there is a governor, and within its limits
+/// the detector may run on the camera's next such frame and on none between the latest that a worker took and that.
 fn may_yield(common: &Common, shot: &Shot) -> bool {
-    let most = common.settings.governor.as_ref().map_or(1, |limits| *limits.cadence.end());
-    let channel = shot.passage.channel();
-    let next = shot.frame.meta.seq.saturating_add(channel.cadence());
-    next.saturating_sub(channel.looked.load(Ordering::Relaxed)) <= most
+    let Some(limits) = &common.settings.governor else { return false };
+    let unseen = shot.passage.channel().unseen.load(Ordering::Relaxed);
+    shot.next.saturating_sub(unseen) < *limits.cadence.end()
 }

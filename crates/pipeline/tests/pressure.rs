@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use passerby_pipeline::{Limits, Pipeline, PipelineSettings, Policy, Stages, WhenFull};
+use passerby_pipeline::{Limits, Metrics, Pipeline, PipelineSettings, Policy, Stages, WhenFull};
 use passerby_testkit::{ByOrder, SimulatedClock, uniform};
 use passerby_types::{
     BBox, CameraId, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameKind, FrameSource,
@@ -49,6 +49,18 @@ fn one_detector() -> PipelineSettings {
     PipelineSettings { detectors: 1, ..PipelineSettings::default() }
 }
 
+/// Asks for so many pictures, all but the first while the detector is at work on that, and waits until they are read and
+/// so many are inside.
+fn all_are_read(ask: &SyncSender<()>, begun: &AtomicU64, metrics: &Metrics, pictures: u64, inside: u64) {
+    ask.send(()).unwrap();
+    until("the first is being detected on", || begun.load(Ordering::Relaxed) == 1);
+    (1..pictures).for_each(|_| ask.send(()).unwrap());
+    until("all are read", || {
+        let ledger = metrics.snapshot().ledger();
+        ledger.captured == pictures && ledger.in_flight == inside
+    });
+}
+
 #[test]
 fn a_live_camera_keeps_the_newest_frames_however_long_the_detector_takes() {
     for pictures in [4, 6, 30, 300] {
@@ -61,13 +73,7 @@ fn a_live_camera_keeps_the_newest_frames_however_long_the_detector_takes() {
             .unwrap();
         let (all, metrics) = (handle.subscribe("test", 1000, WhenFull::Block), handle.metrics());
         handle.pause(false);
-        ask.send(()).unwrap();
-        until("the first is being detected on", || begun.load(Ordering::Relaxed) == 1);
-        (1..pictures).for_each(|_| ask.send(()).unwrap());
-        until("all are read", || {
-            let ledger = metrics.snapshot().ledger();
-            ledger.captured == pictures && ledger.in_flight == 3
-        });
+        all_are_read(&ask, &begun, &metrics, pictures, 3);
         latch.open();
         drop(ask);
         let finished = handle.finish();
@@ -94,15 +100,9 @@ fn where_a_governor_may_thin_the_tracker_takes_what_no_worker_came_to() {
             .unwrap();
         let (all, metrics) = (handle.subscribe("test", 1000, WhenFull::Block), handle.metrics());
         handle.pause(false);
-        ask.send(()).unwrap();
-        until("the first is being detected on", || begun.load(Ordering::Relaxed) == 1);
-        (1..pictures).for_each(|_| ask.send(()).unwrap());
         // The last two wait. Of the others, five are no more than the limits allow between two looks.
         let yielded = 5.min(pictures - 3);
-        until("all are read", || {
-            let ledger = metrics.snapshot().ledger();
-            ledger.captured == pictures && ledger.in_flight == 3 + yielded
-        });
+        all_are_read(&ask, &begun, &metrics, pictures, 3 + yielded);
         latch.open();
         drop(ask);
         let finished = handle.finish();
@@ -116,6 +116,61 @@ fn where_a_governor_may_thin_the_tracker_takes_what_no_worker_came_to() {
         assert_eq!((camera.yielded, camera.ledger.coasted), (yielded, yielded));
         let full = camera.ledger.dropped.get(&DropReason::QueueFull).copied().unwrap_or(0);
         assert_eq!((full, camera.ledger.dropped_total()), (full, pictures - 3 - yielded));
+    }
+}
+
+#[test]
+fn live_cameras_take_turns_and_the_first_frame_of_each_is_detected_on() {
+    let mut settings = PipelineSettings { queue: 20, ..PipelineSettings::default() };
+    settings.flow.cadence = 3;
+    let mut pipeline = Pipeline::new(stages(|_| {}), settings, Arc::new(SystemClock::new()));
+    for id in 0..4 {
+        let (camera, ask) = OnDemand::new(true);
+        (0..12).for_each(|_| ask.send(()).unwrap());
+        pipeline = pipeline.camera(CameraId(id), camera);
+    }
+    let handle = pipeline.start_paused().unwrap();
+    let all = handle.subscribe("test", 100, WhenFull::Block);
+    handle.pause(false);
+    let finished = handle.finish();
+    settled(&finished);
+    let seen: Vec<_> = std::iter::from_fn(|| all.recv()).collect();
+    let looked = |camera| {
+        let of = seen.iter().filter(|o| o.meta.camera == CameraId(camera) && o.kind == FrameKind::Analysed);
+        of.map(|o| o.meta.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(looked(0), [0, 3, 6, 9]);
+    assert_eq!(looked(1), [0, 2, 5, 8, 11]);
+    assert_eq!(looked(2), [0, 1, 4, 7, 10]);
+    assert_eq!(looked(3), [0, 3, 6, 9]);
+}
+
+#[test]
+fn before_a_worker_came_to_a_camera_only_a_governor_lets_frames_yield() {
+    for (most, yielded) in [(None, 0), (Some(1), 0), (Some(6), 5)] {
+        let latch = Latch::default();
+        let (stages, begun) = gated(&latch);
+        let governor = most.map(|most| Limits { workers: 1..=1, cadence: 1..=most, ..Limits::default() });
+        let (settings, clock) = (PipelineSettings { governor, ..one_detector() }, SimulatedClock::new());
+        let ((first, ask), (camera, asks)) = (OnDemand::new(true), OnDemand::new(true));
+        let handle = Pipeline::new(stages, settings, Arc::new(clock))
+            .camera(CameraId(0), first)
+            .camera(CameraId(1), camera)
+            .start()
+            .unwrap();
+        let metrics = handle.metrics();
+        ask.send(()).unwrap();
+        until("the only worker is busy", || begun.load(Ordering::Relaxed) == 1);
+        (0..20).for_each(|_| asks.send(()).unwrap());
+        until("all are read", || metrics.snapshot().cameras[1].ledger.captured == 20);
+        latch.open();
+        drop((ask, asks));
+        let finished = handle.finish();
+        settled(&finished);
+        let camera = &finished.figures.cameras[1];
+        let ledger = &camera.ledger;
+        assert_eq!((ledger.analysed, ledger.coasted, camera.yielded), (2, yielded, yielded), "{most:?}");
+        assert_eq!(ledger.dropped.get(&DropReason::QueueFull), Some(&(18 - yielded)), "{most:?}");
     }
 }
 

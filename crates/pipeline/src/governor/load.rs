@@ -38,8 +38,8 @@ pub struct CameraLoad {
     pub stated: Option<f64>,
     /// The age that 19 of 20 of its results were below, or `None` where it had none.
     pub age_p95: Option<Duration>,
-    /// Frames that made room in its full queue: dropped, or left to the tracker alone.
-    pub dropped: u64,
+    /// Frames that made room for newer ones in its full queue: dropped, or left to the tracker alone.
+    pub overrun: u64,
     /// Frames in its queue as a share of the queue's capacity, the mean over time, 0 to 1.
     pub fill: f32,
 }
@@ -94,7 +94,7 @@ pub enum Reason {
     /// Frames found the queue full although there was room, or only by cameras that stalled and catch up: nothing, for up to two
     /// ticks in a row.
     Hiccup,
-    /// Frames are dropped, late, waiting or about to, and the limits allow no more workers and no less detection.
+    /// Queues are full, or results late or about to be, and the limits allow no more workers and no less detection.
     Overloaded,
     /// There was room for a while: more detection.
     Spare,

@@ -125,9 +125,10 @@ impl Roster {
         self.cameras.iter().any(|known| known.seen < TICKS)
     }
 
-    /// The camera's cadence. One that was not in the last load gets the greatest: what it brings is unknown.
+    /// The camera's cadence. One that was not in the last load, or has given no frame so far, gets the greatest: what it
+    /// brings is unknown.
     pub(super) fn cadence(&self, camera: CameraId, rung: Rung) -> u64 {
-        let known = self.cameras.iter().find(|known| known.camera == camera);
+        let known = self.cameras.iter().find(|known| known.camera == camera && known.rate > 0.0);
         known.map_or_else(|| self.greatest(rung), |known| rung.cadence(known.rate))
     }
 
@@ -252,8 +253,12 @@ mod tests {
 
     #[test]
     fn a_camera_that_is_unknown_gets_the_greatest_cadence() {
-        let roster = roster(&[30.0, 5.0]);
-        assert_eq!(roster.cadence(CameraId(7), LOWEST.at(15)), roster.cadence(CameraId(0), LOWEST.at(15)));
+        let roster = roster(&[30.0, 5.0, 0.0]);
+        for unknown in [2, 7] {
+            let greatest = roster.cadence(CameraId(0), LOWEST.at(15));
+            assert_eq!(roster.cadence(CameraId(unknown), LOWEST.at(15)), greatest);
+            assert_eq!(roster.cadence(CameraId(unknown), LOWEST), 1);
+        }
         assert_eq!(Roster::default().cadence(CameraId(7), LOWEST.at(15)), 1);
     }
 }

@@ -176,7 +176,7 @@ impl Machine {
             self.workers.remove(at);
         }
         self.log.push(Second {
-            dropped: cameras.iter().map(|camera| camera.dropped).sum(),
+            dropped: cameras.iter().map(|camera| camera.overrun).sum(),
             p95: cameras.iter().filter_map(|camera| camera.age_p95).max().unwrap_or_default(),
             decision,
             cadences: self.cameras.iter().map(|camera| self.governor.cadence(camera.id)).collect(),
@@ -280,7 +280,7 @@ impl Camera {
             stated: None,
             rate: self.captured as f64,
             age_p95: age.map(Duration::from_secs_f64),
-            dropped: self.dropped,
+            overrun: self.dropped,
             fill: self.filled as f32,
         };
         self.ages.clear();

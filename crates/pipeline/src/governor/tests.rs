@@ -7,7 +7,7 @@ const FAST: CameraLoad = CameraLoad {
     camera: CameraId(0),
     rate: 24.0,
     age_p95: Some(Duration::from_millis(20)),
-    dropped: 0,
+    overrun: 0,
     fill: 0.0,
 };
 
@@ -29,7 +29,7 @@ fn ticks_to_return(governor: &mut Governor) -> usize {
 #[test]
 fn a_step_back_that_fails_doubles_the_wait_up_to_a_minute_and_one_that_holds_halves_it() {
     let mut governor = governor();
-    let drops = [CameraLoad { dropped: 3, ..FAST }];
+    let drops = [CameraLoad { overrun: 3, ..FAST }];
     let mut waits = Vec::new();
     for _ in 0..7 {
         assert_eq!(governor.decide(&load(0.7, &drops)).cadence, 2);
@@ -46,7 +46,7 @@ fn a_step_back_that_fails_doubles_the_wait_up_to_a_minute_and_one_that_holds_hal
 #[test]
 fn drops_are_a_hiccup_where_there_is_room_but_not_for_ever_and_not_from_a_new_camera() {
     let mut governor = governor();
-    let drops = [CameraLoad { dropped: 3, ..FAST }];
+    let drops = [CameraLoad { overrun: 3, ..FAST }];
     let mut reason = |cameras: &[CameraLoad]| governor.decide(&load(0.06, cameras)).reason;
     assert_eq!(reason(&drops), Reason::Dropping);
     (0..5).for_each(|_| assert_ne!(reason(&[FAST]), Reason::Dropping));
@@ -98,7 +98,7 @@ fn one_camera_that_is_always_late_is_left_alone() {
 #[test]
 fn without_cameras_the_cadence_is_the_least_and_while_all_are_silent_it_stays() {
     let mut governor = governor();
-    assert_eq!(governor.decide(&load(0.7, &[CameraLoad { dropped: 3, ..FAST }])).cadence, 2);
+    assert_eq!(governor.decide(&load(0.7, &[CameraLoad { overrun: 3, ..FAST }])).cadence, 2);
     let silent = [CameraLoad { rate: 0.0, age_p95: None, ..FAST }];
     (0..100).for_each(|_| assert_eq!(governor.decide(&load(0.0, &silent)).cadence, 2));
     let decision = governor.decide(&load(0.0, &[]));
@@ -111,7 +111,7 @@ fn without_cameras_the_cadence_is_the_least_and_while_all_are_silent_it_stays() 
 fn a_camera_that_comes_after_the_thinned_ones_have_ended_is_not_thinned() {
     let mut governor = governor();
     let (fast, slow) =
-        (CameraLoad { dropped: 3, ..FAST }, CameraLoad { camera: CameraId(1), rate: 2.0, ..FAST });
+        (CameraLoad { overrun: 3, ..FAST }, CameraLoad { camera: CameraId(1), rate: 2.0, ..FAST });
     assert_eq!(governor.decide(&load(0.7, &[fast, slow])).cadence, 2);
     assert_eq!(governor.decide(&load(0.06, &[slow])).cadence, 1);
     assert_eq!(governor.decide(&load(0.06, &[slow, CameraLoad { camera: CameraId(2), ..FAST }])).cadence, 1);
@@ -142,7 +142,7 @@ fn numbers_beyond_reason_never_leave_the_limits() {
                 rate: ODD[pick(9)].into(),
                 stated: [None, Some(24.0), Some(ODD[pick(9)].into())][pick(3)],
                 age_p95: [None, Some(Duration::ZERO), Some(Duration::MAX)][pick(3)],
-                dropped: [0, 0, 1, u64::MAX][pick(4)],
+                overrun: [0, 0, 1, u64::MAX][pick(4)],
                 fill: ODD[pick(9)],
             })
             .collect();
