@@ -245,7 +245,7 @@ fn cameras_scenes_and_files_by_a_pattern_run_at_once() {
     let pattern = format!("{ROOT}/crates/capture/tests/data/tin?.mp4");
     let inputs =
         [address.as_str(), "scene:people=2,seed=3,size=640x360,frames=24,live=own", pattern.as_str()];
-    let done = analyze(&example, &[&["--json", "--seconds", "3", "--mot", &mot], &inputs[..]].concat());
+    let done = analyze(&example, &[&["--json", "--seconds", "10", "--mot", &mot], &inputs[..]].concat());
     // Where the machine is busy a camera's pictures get too old, which is said.
     let complaints = text(&done.stderr);
     assert!(

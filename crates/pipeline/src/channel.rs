@@ -43,8 +43,10 @@ pub(crate) struct Channel {
     /// Which frames of a group of `cadence` are detected on: cameras that start together take turns.
     pub(crate) phase: u64,
     cadence: AtomicU64,
-    /// The frame after the latest that a detection worker took, 0 before there was one and when the detector failed on it.
+    /// The frame after the latest that a detection worker took, 0 before there was one.
     pub(crate) unseen: AtomicU64,
+    /// The detector failed on the latest frame it came to the end with.
+    pub(crate) blind: AtomicBool,
     pub(crate) inbox: BoundedQueue<Event>,
     /// What its frames share their pictures by.
     pub(crate) shelf: Shelf,
@@ -86,6 +88,7 @@ impl Channel {
             phase,
             cadence: AtomicU64::new(1),
             unseen: AtomicU64::new(0),
+            blind: AtomicBool::new(false),
             inbox,
             // Reader and follower are a step apart: more than that is never idle for long.
             shelf: Shelf::new(window.min(16)),
@@ -123,10 +126,11 @@ impl Channel {
         self.cadence.store(cadence.max(1), Ordering::Relaxed);
     }
 
-    /// True where the detector is to run on this frame: the camera's first, before which there is nothing to follow, or
-    /// one of every so many.
-    pub(crate) fn detects(&self, seq: u64) -> bool {
-        seq == 0 || seq.wrapping_add(self.phase).is_multiple_of(self.cadence())
+    /// True where the detector is to run on this frame, with its place in the order: on one of every so many, and on a
+    /// live camera's first, before which there is nothing to follow.
+    pub(crate) fn detects(&self, seq: u64, order: u64) -> bool {
+        let first = order == 0 && !self.lossless;
+        first || seq.wrapping_add(self.phase).is_multiple_of(self.cadence())
     }
 
     /// The next frame after this one that the detector is to run on.
@@ -250,9 +254,7 @@ impl Passage {
     /// The frame left the tracker.
     pub(crate) fn observed(&mut self, kind: FrameKind, age: Duration) {
         if !std::mem::replace(&mut self.settled, true) {
-            let mut meter = self.channel.meter.lock();
-            meter.observed(kind, age);
-            meter.yielded += u64::from(self.yielded);
+            self.channel.meter.lock().observed(kind, age, self.yielded);
         }
     }
 

@@ -141,7 +141,9 @@ impl Worker {
         match done {
             Ok(()) => {
                 for ((lane, shot), faces) in batch.drain(..).zip(lists.drain(..)) {
-                    shot.passage.channel().meter.lock().report.faces += faces.len() as u64;
+                    let channel = shot.passage.channel();
+                    channel.blind.store(false, Ordering::Relaxed);
+                    channel.meter.lock().report.faces += faces.len() as u64;
                     waiting.lanes.done(lane);
                     shot.found(faces);
                 }
@@ -150,8 +152,7 @@ impl Worker {
                 let fatal = e.class() == ErrorClass::Fatal;
                 let e = e.at(&meta);
                 channel.meter.lock().fail(&e);
-                // A camera whose frames all fail must not go on as if they had been seen.
-                channel.unseen.store(0, Ordering::Relaxed);
+                channel.blind.store(true, Ordering::Relaxed);
                 for (lane, shot) in batch.drain(..) {
                     waiting.lanes.done(lane);
                     shot.lost(DropReason::StageFailed);

@@ -13,7 +13,7 @@ use crate::{Quantiles, QueueStats};
 ///
 /// Counters: `passerby_frames_total{camera, outcome}` (`captured`, `analysed`, `coasted`, `dropped_` and the reason),
 /// `passerby_frames_yielded_total{camera}`, `passerby_faces_total{camera}`, `passerby_interruptions_total{camera}`, `passerby_looks_evicted_total{camera}`, `passerby_failures_total{camera, stage}`,
-/// `passerby_rebuilds_total{camera, stage}`, `passerby_queue_items_total{queue, direction}` (`in`, `out`, `dropped`),
+/// `passerby_rebuilds_total{camera, stage}`, `passerby_queue_items_total{queue, direction}` (`in`, `out`, `dropped`: what found no place, yielded frames too),
 /// `passerby_queue_wait_milliseconds_total{queue}`, `passerby_stage_calls_total{stage}`, `passerby_stage_items_total{stage}`,
 /// `passerby_stage_busy_milliseconds_total{stage}`, `passerby_observations_total{outcome}` (`written`, `lost`),
 /// `passerby_sink_failures_total`, `passerby_stuck_calls_total`, `passerby_governor_decisions_total{reason}`.

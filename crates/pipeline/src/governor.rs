@@ -1,6 +1,6 @@
 //! Chooses how many workers detect, and on which frames, by what the machine can carry.
 //!
-//! Once a tick, about a second, [`Governor::decide`] looks at what was measured. When frames are dropped or results
+//! Once a tick, about a second, [`Governor::decide`] looks at what was measured. When queues are too full or results
 //! come late it takes more workers where CPUs are idle, and thins detection as far as a forecast says is needed, at
 //! once. When there is room it goes back a step at a time, after some calm ticks, and only where the forecast leaves
 //! room after the step as well. A step back that has to be taken back doubles the wait before the next.
@@ -50,7 +50,7 @@ const ON_TIME: f64 = 0.92;
 const WAIT: RangeInclusive<u32> = 5..=60;
 /// A step back has failed if it has to be taken back within the wait or this many ticks.
 const TRIAL: u32 = 10;
-/// Drops for so many ticks are no hiccup.
+/// Full queues for so many ticks are no hiccup.
 const HICCUP: u32 = 3;
 
 /// Decides, from what was measured, the detection workers and the cadence of each camera.
@@ -69,9 +69,9 @@ pub struct Governor {
     wait: u32,
     /// Ticks since the last step back, while it can still fail.
     trial: Option<u32>,
-    /// Ticks with drops in spite of room.
+    /// Ticks with full queues in spite of room.
     hiccups: u32,
-    /// The last tick called for less detection, and part of this one's drops may be from before.
+    /// The last tick called for less detection, and part of what this one saw may be from before.
     settling: bool,
 }
 

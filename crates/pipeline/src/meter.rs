@@ -93,7 +93,7 @@ pub(crate) struct Meter {
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     pub(crate) captured: u64,
-    /// Frames that made room for newer ones before a detection worker came to them, dropped or not.
+    /// Frames that found no place, or made room for newer ones before a detection worker came to them, dropped or not.
     pub(crate) overrun: u64,
     pub(crate) age: Durations,
 }
@@ -110,7 +110,7 @@ impl Meter {
         }
     }
 
-    pub(crate) fn observed(&mut self, kind: FrameKind, age: Duration) {
+    pub(crate) fn observed(&mut self, kind: FrameKind, age: Duration, yielded: bool) {
         if self.closed {
             return;
         }
@@ -118,6 +118,7 @@ impl Meter {
             FrameKind::Analysed => self.report.ledger.analyse(),
             FrameKind::Coasted => self.report.ledger.coast(),
         }
+        self.yielded += u64::from(yielded);
         self.age.add(age);
         self.recent.age.add(age);
     }

@@ -67,7 +67,7 @@ fn hand_on(common: &Common, waiting: &Waiting, seq: u64, order: u64, picture: Pi
     let Picture { image, pts, age } = picture;
     let (captured, wall) = arrived(&*common.clock, age);
     let meta = FrameMeta { camera: channel.id, seq, captured, pts, wall };
-    if !channel.detects(seq) {
+    if !channel.detects(seq, order) {
         let size = (image.width(), image.height());
         channel.send(order, What::Coasted { meta, size, passage });
         return;
@@ -85,9 +85,14 @@ fn hand_on(common: &Common, waiting: &Waiting, seq: u64, order: u64, picture: Pi
 }
 
 /// True where the tracker may take this frame alone, since no worker came to it: there is a governor, and within its limits
-/// the detector may run on the camera's next such frame and on none between the latest that a worker took and that.
+/// the detector may run on the camera's next such frame, by the cadence under which this one came, and on none between the
+/// latest that a worker took and that. Not where the detector fails: nothing would be followed.
 fn may_yield(common: &Common, shot: &Shot) -> bool {
     let Some(limits) = &common.settings.governor else { return false };
-    let unseen = shot.passage.channel().unseen.load(Ordering::Relaxed);
-    shot.next.saturating_sub(unseen) < *limits.cadence.end()
+    let channel = shot.passage.channel();
+    let unseen = channel.unseen.load(Ordering::Relaxed);
+    // A worker may have taken the next one just now: then how long before it is not known any more.
+    unseen <= shot.frame.meta.seq
+        && shot.next - unseen < *limits.cadence.end()
+        && !channel.blind.load(Ordering::Relaxed)
 }

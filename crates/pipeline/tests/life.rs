@@ -110,7 +110,6 @@ fn a_pause_stops_the_readers_and_a_stop_ends_the_pause() {
         metrics.snapshot().ledger().captured == captured
     };
     until("no more frames come", stands);
-    assert!(stands());
 
     let start = Instant::now();
     let finished = handle.stop(LONG);

@@ -38,7 +38,7 @@ pub struct CameraLoad {
     pub stated: Option<f64>,
     /// The age that 19 of 20 of its results were below, or `None` where it had none.
     pub age_p95: Option<Duration>,
-    /// Frames that made room for newer ones in its full queue: dropped, or left to the tracker alone.
+    /// Frames that its full queue had no place for or that made room there: dropped, or left to the tracker alone.
     pub overrun: u64,
     /// Frames in its queue as a share of the queue's capacity, the mean over time, 0 to 1.
     pub fill: f32,
@@ -71,7 +71,8 @@ pub struct Decision {
     pub workers: usize,
     /// The greatest cadence of any camera; without cameras the least of the limits.
     pub cadence: u64,
-    /// True where the workers or the cadence of a camera are to be others than before, or a camera is new.
+    /// True where the workers or the cadence of a camera are to be others than before, or a camera is new
+    /// or has given its first frames.
     pub changed: bool,
     /// Why.
     pub reason: Reason,

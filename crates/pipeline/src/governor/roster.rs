@@ -69,8 +69,8 @@ pub(super) fn sane(number: f64) -> f64 {
 }
 
 impl Roster {
-    /// Takes the cameras of a tick: new ones in, absent ones out. True where a camera came, or has another cadence by
-    /// its rate.
+    /// Takes the cameras of a tick: new ones in, absent ones out. True where a camera came, gave its first frames, or
+    /// has another cadence by its rate.
     pub(super) fn update(&mut self, loads: &[CameraLoad], rung: Rung) -> bool {
         let mut changed = false;
         self.cameras.iter_mut().for_each(|known| known.here = false);
@@ -80,7 +80,8 @@ impl Roster {
                 Some(known) => {
                     let before = known.rate;
                     known.tick(now);
-                    changed |= rung.cadence(before) != rung.cadence(known.rate);
+                    let first = before == 0.0 && known.rate > 0.0;
+                    changed |= first || rung.cadence(before) != rung.cadence(known.rate);
                 }
                 None => {
                     let camera = load.camera;
