@@ -44,9 +44,9 @@ pub(crate) struct Channel {
     pub(crate) phase: u64,
     cadence: AtomicU64,
     /// The frame after the latest that a detection worker took, 0 before there was one.
-    pub(crate) unseen: AtomicU64,
+    unseen: AtomicU64,
     /// The detector failed on the latest frame it came to the end with.
-    pub(crate) blind: AtomicBool,
+    blind: AtomicBool,
     pub(crate) inbox: BoundedQueue<Event>,
     /// What its frames share their pictures by.
     pub(crate) shelf: Shelf,
@@ -137,6 +137,24 @@ impl Channel {
     pub(crate) fn next_look(&self, seq: u64) -> u64 {
         let cadence = self.cadence();
         seq.saturating_add(cadence - seq.wrapping_add(self.phase) % cadence)
+    }
+
+    /// A detection worker took this frame.
+    pub(crate) fn taken(&self, seq: u64) {
+        self.unseen.fetch_max(seq.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// The detector came to an end with a frame of this camera, with its faces or with an error.
+    pub(crate) fn looked(&self, found: bool) {
+        self.blind.store(!found, Ordering::Relaxed);
+    }
+
+    /// True where a frame can go without the detector, which may run on frame `next` after it: no worker took a later one
+    /// already, fewer than `most` frames lie between the latest that one took and `next`, and the detector does not fail.
+    pub(crate) fn spares(&self, seq: u64, next: u64, most: u64) -> bool {
+        let unseen = self.unseen.load(Ordering::Relaxed);
+        // Where a worker has just taken a later one, how long before it is not known any more.
+        unseen <= seq && next - unseen < most && !self.blind.load(Ordering::Relaxed)
     }
 
     /// Hands an event to the camera's own thread. Never waits.

@@ -1,7 +1,6 @@
 //! The detection pool: takes the oldest frames over all cameras, and sends their faces to the cameras.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use passerby_types::{Clock, Detector, DropReason, ErrorClass, Face, Frame, StageFactory};
@@ -74,8 +73,7 @@ impl Jobs for Waiting {
         batch.reserve(self.batch);
         let taken = self.lanes.take(self.batch, &mut batch);
         for (_, shot) in &batch {
-            let after = shot.frame.meta.seq.saturating_add(1);
-            shot.passage.channel().unseen.fetch_max(after, Ordering::Relaxed);
+            shot.passage.channel().taken(shot.frame.meta.seq);
         }
         taken.then_some(batch)
     }
@@ -142,7 +140,7 @@ impl Worker {
             Ok(()) => {
                 for ((lane, shot), faces) in batch.drain(..).zip(lists.drain(..)) {
                     let channel = shot.passage.channel();
-                    channel.blind.store(false, Ordering::Relaxed);
+                    channel.looked(true);
                     channel.meter.lock().report.faces += faces.len() as u64;
                     waiting.lanes.done(lane);
                     shot.found(faces);
@@ -152,7 +150,7 @@ impl Worker {
                 let fatal = e.class() == ErrorClass::Fatal;
                 let e = e.at(&meta);
                 channel.meter.lock().fail(&e);
-                channel.blind.store(true, Ordering::Relaxed);
+                channel.looked(false);
                 for (lane, shot) in batch.drain(..) {
                     waiting.lanes.done(lane);
                     shot.lost(DropReason::StageFailed);

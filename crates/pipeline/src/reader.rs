@@ -1,7 +1,6 @@
 //! A camera's reader: pulls pictures, makes frames of them, and hands them on.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use passerby_types::{DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture};
 
@@ -89,10 +88,5 @@ fn hand_on(common: &Common, waiting: &Waiting, seq: u64, order: u64, picture: Pi
 /// latest that a worker took and that. Not where the detector fails: nothing would be followed.
 fn may_yield(common: &Common, shot: &Shot) -> bool {
     let Some(limits) = &common.settings.governor else { return false };
-    let channel = shot.passage.channel();
-    let unseen = channel.unseen.load(Ordering::Relaxed);
-    // A worker may have taken the next one just now: then how long before it is not known any more.
-    unseen <= shot.frame.meta.seq
-        && shot.next - unseen < *limits.cadence.end()
-        && !channel.blind.load(Ordering::Relaxed)
+    shot.passage.channel().spares(shot.frame.meta.seq, shot.next, *limits.cadence.end())
 }
