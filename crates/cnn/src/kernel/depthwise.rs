@@ -241,53 +241,40 @@ impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Cal
         if P > most::<S>() {
             return; // Never asked for; makes no code.
         }
-        let Column { taps, finish, band, channel, out, x } = *self.0;
+        let Column { finish, channel, band, .. } = *self.0;
         // SAFETY: passed on to the caller; the slopes are padded to whole vectors.
         unsafe {
             let ending = Ending::<S>::new(finish).at(finish, channel);
-            let block = Block { taps, ending, band, channel, out };
             for y in 0..band.rows {
-                block.tile::<P, TAIL, EDGE, THREE>(y, x);
+                self.row(y, &ending);
             }
         }
     }
 }
 
-/// One vector of channels.
-struct Block<'a, S> {
-    taps: &'a Taps,
-    ending: Ending<S>,
-    band: &'a Band<'a>,
-    channel: usize,
-    out: Out,
-}
-
-impl<S: Dot> Block<'_, S> {
-    /// P pixels of row `y` from `x` on; with `EDGE` taps beyond the row are left out.
+impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Tile<'_, P, TAIL, EDGE, THREE> {
+    /// The tile's pixels of row `y`.
     ///
     /// # Safety
     /// As [`generic`]; without `EDGE` every tap is inside the row.
     #[inline(always)]
-    unsafe fn tile<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize>(
-        &self,
-        y: usize,
-        x: usize,
-    ) {
-        let (taps, band, channels) = (self.taps, self.band, self.taps.channels);
+    unsafe fn row<S: Dot>(&self, y: usize, ending: &Ending<S>) {
+        let Column { taps, band, channel, out, x, .. } = *self.0;
+        let channels = taps.channels;
         // SAFETY: passed on to the caller.
         unsafe {
-            let tail = S::tail((channels - self.channel).min(S::LANES));
+            let tail = S::tail((channels - channel).min(S::LANES));
             let load = |from| if TAIL { S::load_tail(from, tail) } else { S::load(from) };
-            let mut sums = [S::load(taps.bias.as_ptr().add(self.channel)); P];
+            let mut sums = [S::load(taps.bias.as_ptr().add(channel)); P];
             let wide = channels.next_multiple_of(S::LANES);
-            let mut weights = taps.data.as_ptr().add(self.channel);
+            let mut weights = taps.data.as_ptr().add(channel);
             for row in 0..taps.height {
                 let source = band.sources.get_unchecked(y * band.stride.0 + row * band.dilation.0);
                 let Some(source) = source else {
                     weights = weights.add(taps.width * wide);
                     continue;
                 };
-                let source = source.as_ptr().add(self.channel);
+                let source = source.as_ptr().add(channel);
                 if THREE == 0 {
                     for t in 0..taps.width {
                         let weight = S::load(weights);
@@ -334,26 +321,25 @@ impl<S: Dot> Block<'_, S> {
                     });
                 }
             }
-            let first = (y * band.out_width + x) * channels + self.channel;
-            match self.out {
+            let first = (y * band.out_width + x) * channels + channel;
+            match out {
                 // Most layers are so: nothing to be asked for each vector.
-                Out::Numbers(out) if !TAIL && self.ending.is_plain() && band.residual.is_none() => {
-                    unroll!(J < P => { self.ending.bounded(sums[J]).store(out.add(first + J * channels)); });
+                Out::Numbers(out) if !TAIL && ending.is_plain() && band.residual.is_none() => {
+                    unroll!(J < P => { ending.bounded(sums[J]).store(out.add(first + J * channels)); });
                 }
                 Out::Numbers(out) => {
                     unroll!(J < P => {
                         let place = first + J * channels;
-                        self.ending.store(sums[J], band.residual, out, place, TAIL.then_some(tail));
+                        ending.store(sums[J], band.residual, out, place, TAIL.then_some(tail));
                     });
                 }
                 Out::Bytes { out, factors, zeros } => {
-                    let (factor, zero) =
-                        (S::load(factors.add(self.channel)), S::load(zeros.add(self.channel)));
+                    let (factor, zero) = (S::load(factors.add(channel)), S::load(zeros.add(channel)));
                     unroll!(J < P => {
-                        let (number, to) = (self.ending.apply(sums[J]), out.add(first + J * channels));
+                        let (number, to) = (ending.apply(sums[J]), out.add(first + J * channels));
                         let byte = byte(number, factor, zero);
                         if TAIL {
-                            store_part(byte, to, channels - self.channel);
+                            store_part(byte, to, channels - channel);
                         } else {
                             byte.store_bytes(to);
                         }
