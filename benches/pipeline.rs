@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-size WxH] [--cadence N|auto]
-//!                                 [--workers N] [--precision float|int8] [--decoder rusty|openh264] [--soak S]
-//!                                 [--rtsp VIDEO] [--restart S] [--flow] [--json FILE] [INPUT...]
+//!                                 [--workers N] [--precision float|int8] [--device NAME] [--decoder rusty|openh264]
+//!                                 [--soak S] [--rtsp VIDEO] [--restart S] [--flow] [--json FILE] [INPUT...]
 //! ```
 //! An input is anything that `passerby::capture::open` knows; `ffmpeg:VIDEO` decodes by ffmpeg. Without `--live` every video
 //! is read as fast as it can be and again and again, and nothing is dropped; with it each is a camera of that many frames a
@@ -12,6 +12,8 @@
 //! plays the video in real time, and every camera connects to it; `--restart S` kills the server every S seconds and starts
 //! it a second later. `--flow` runs the single-threaded reference instead, as fast as it can be: the pipeline's frames a
 //! second over that many times the cores are what its threads cost.
+//!
+//! `--device NAME` has all networks on that device by ONNX Runtime (built with `--features ort`), or fails.
 //!
 //! Prints one JSON object, of the same fields as the Python system's (`scripts/compare_baseline.sh`). The memory is this
 //! process's alone, without those that `ffmpeg:` starts.
@@ -31,7 +33,7 @@ use std::time::{Duration, Instant};
 use gstreamer::Camera;
 use lexopt::prelude::*;
 use passerby::capture::{Decoder, Event, Input, OpenSettings, Pace};
-use passerby::inference::Precision;
+use passerby::inference::{Device, Engine, Precision};
 use passerby::pipeline::{Flow, FlowSettings, Limits, Pipeline, PipelineSettings, Snapshot, Stages};
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{
@@ -53,6 +55,7 @@ struct Args {
     cadence: Option<u64>,
     workers: usize,
     precision: Precision,
+    device: Option<Device>,
     decoder: Decoder,
     soak: Option<f64>,
     rtsp: Option<String>,
@@ -90,6 +93,7 @@ fn parse() -> Result<Args, BoxError> {
         cadence: Some(1),
         workers: cores,
         precision: Precision::Int8,
+        device: None,
         decoder: Decoder::Rusty,
         soak: None,
         rtsp: None,
@@ -121,6 +125,7 @@ fn parse() -> Result<Args, BoxError> {
                     other => return Err(format!("--precision {other}: expected float or int8").into()),
                 }
             }
+            Long("device") => args.device = Some(parser.value()?.string()?.parse()?),
             Long("decoder") => {
                 args.decoder = match parser.value()?.string()?.as_str() {
                     "rusty" => Decoder::Rusty,
@@ -150,6 +155,7 @@ fn stages(args: &Args) -> Result<Stages, BoxError> {
     let mut settings = passerby::Settings::default();
     settings.detector.long_side = args.long_side;
     (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
+    settings.engine = args.device.map_or(Engine::Auto, Engine::Require);
     passerby::stages(&settings)
 }
 
@@ -292,6 +298,7 @@ fn summary(args: &Args, figures: &Snapshot, took: f64, used: f64, abandoned: &[S
         "interruptions": figures.cameras.iter().map(|c| c.interruptions).sum::<u64>(),
         "long": args.long_side,
         "precision": if args.precision == Precision::Int8 { "int8" } else { "float" },
+        "device": args.device.map(|device| device.to_string()),
         "workers": args.workers,
         // A played file falls behind where its reader does not get to decode; a camera would lose these frames.
         "due": args.live.map(|rate| (rate * took).round() as u64 * u64::from(args.cameras)),

@@ -2,6 +2,7 @@
 
 use passerby_demographics::{DlibAgeGender, Vote};
 use passerby_detect::{CenterFace, CenterFaceSettings};
+use passerby_inference::{Backend, Engine, Model, Precision, Session};
 use passerby_pipeline::Stages;
 use passerby_reid::{Gallery, MobileFaceNet};
 use passerby_track::{Sort, SortSettings};
@@ -17,7 +18,9 @@ pub struct Settings {
     /// The detector: input size, threshold, precision.
     pub detector: CenterFaceSettings,
     /// In what numbers the embedder computes. Embeddings of one precision are best compared with their like.
-    pub embedder: passerby_inference::Precision,
+    pub embedder: Precision,
+    /// What all networks run on: a GPU by [`Engine::Prefer`], say. What they got is said by [`networks`].
+    pub engine: Engine,
     /// The tracker.
     pub tracker: SortSettings,
     /// The gallery's thresholds.
@@ -26,11 +29,66 @@ pub struct Settings {
     pub vote: passerby_demographics::Settings,
 }
 
+/// What runs one of the default networks.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Network {
+    /// What errors call it.
+    pub name: String,
+    /// What runs it.
+    pub backend: Backend,
+    /// Why it is not on the device that [`Settings::engine`] prefers, if it is not.
+    pub fallback: Option<String>,
+}
+
+impl Network {
+    fn of(session: &Session) -> Self {
+        let (name, fallback) = (session.model().to_owned(), session.fallback().map(str::to_owned));
+        Self { name, backend: session.backend().clone(), fallback }
+    }
+}
+
+/// What runs each network of these settings on this machine: the detector, for pictures of 16:9, the embedder, age, gender.
+/// Nothing says it later: ask before the start where a device is preferred.
+///
+/// # Errors
+/// As for [`stages`].
+pub fn networks(settings: &Settings) -> Result<Vec<Network>, BoxError> {
+    let Models { detector, embedder, age, gender } = Models::new(settings)?;
+    let detector = CenterFace::new(detector, &settings.detector)?;
+    let (embedder, classifier) = (MobileFaceNet::new(embedder)?, DlibAgeGender::new(age, gender)?);
+    let sessions = detector.sessions().chain([embedder.session()]).chain(classifier.sessions());
+    Ok(sessions.map(Network::of).collect())
+}
+
+/// The networks of the default stages, as the settings have them.
+struct Models {
+    detector: Model,
+    embedder: Model,
+    age: Model,
+    gender: Model,
+}
+
+impl Models {
+    fn new(settings: &Settings) -> Result<Self, BoxError> {
+        let embedder = MobileFaceNet::bundled_model()?.with_precision(settings.embedder)?;
+        let (age, gender) = DlibAgeGender::bundled_models()?;
+        let on = |model: Model| model.with_engine(settings.engine);
+        Ok(Self {
+            detector: on(CenterFace::bundled_model()?),
+            embedder: on(embedder),
+            age: on(age),
+            gender: on(gender),
+        })
+    }
+}
+
 /// CenterFace, SORT, MobileFaceNet with a gallery, and the dlib age and gender networks with a vote per track, all on
 /// the bundled weights. Every instance shares them.
 ///
 /// # Errors
-/// A network that does not load: the build is broken.
+/// A network that does not load: the build is broken. Where the pipeline starts, its first stages fail if a required device
+/// cannot be had.
 pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
     let gallery = settings.gallery.clone();
     stages_with(settings, move || Ok(Box::new(Gallery::with(gallery.clone()))))
@@ -47,10 +105,8 @@ pub fn stages_with(
 ) -> Result<Stages, BoxError> {
     let (detector, tracker) = (settings.detector.clone(), settings.tracker.clone());
     let vote = settings.vote;
-    let centerface = CenterFace::bundled_model()?;
-    let mobilefacenet = MobileFaceNet::bundled_model()?.with_precision(settings.embedder)?;
+    let Models { detector: centerface, embedder: mobilefacenet, age, gender } = Models::new(settings)?;
     let embeddings = EmbeddingPool::new(EMBEDDINGS);
-    let (age, gender) = DlibAgeGender::bundled_models()?;
     Ok(Stages::new(
         move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector)?)),
         move || Ok(Box::new(Sort::new(tracker.clone()))),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use passerby::capture::Input;
-use passerby::inference::Precision;
+use passerby::inference::{Device, Precision};
 use passerby::types::BoxError;
 
 pub(crate) const HELP: &str = "\
@@ -26,6 +26,8 @@ with --live, until Ctrl-C or --seconds.
                        side of a picture is scaled to the larger number, the other follows its shape
   --threshold T        lowest detector score of a face, 0 to 1
   --precision P        numbers the detector and the embedder compute in: float (default), or int8 for speed
+  --device NAME        a GPU or the like by ONNX Runtime (built with --features ort): cuda, cuda:1, tensorrt, coreml,
+                       directml, openvino; where it cannot be had, the processor as without it, which is said
   --every-frame        an embedding and attributes for each face of each frame, for evaluation
   --mot FILE           MOT rows frame,id,x,y,w,h,score,-1,-1,-1, also of faces expected between two detections; with
                        several inputs FILE is a folder of STEM.txt
@@ -54,6 +56,7 @@ pub(crate) struct Args {
     pub(crate) long_side: Option<u32>,
     pub(crate) threshold: Option<f32>,
     pub(crate) precision: Precision,
+    pub(crate) device: Option<Device>,
     pub(crate) every_frame: bool,
     pub(crate) mot: Option<PathBuf>,
     pub(crate) faces: Option<PathBuf>,
@@ -88,6 +91,7 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
                 args.threshold = Some(number("--threshold", &parser.value()?.string()?, &(0.0..=1.0))?);
             }
             Long("precision") => args.precision = precision(&parser.value()?.string()?)?,
+            Long("device") => args.device = Some(parser.value()?.string()?.parse()?),
             Long("every-frame") => args.every_frame = true,
             Long("mot") => args.mot = Some(parser.value()?.into()),
             Long("faces") => args.faces = Some(parser.value()?.into()),

@@ -4,13 +4,14 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use passerby::inference::Engine;
 use passerby::pipeline::{
     CameraSnapshot, FlowSettings, Handle, Limits, Pipeline, PipelineSettings, Popped, Report, Subscription,
     WhenFull,
 };
 use passerby::reid::SharedGallery;
 use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
-use passerby::{Settings, stages_with};
+use passerby::{Network, Settings, networks, stages_with};
 
 use crate::args::Args;
 use crate::output::Database;
@@ -43,10 +44,13 @@ pub(crate) struct Ended {
     pub(crate) stages: Vec<(&'static str, Duration)>,
     /// Threads that did not come back.
     pub(crate) abandoned: Vec<String>,
+    /// What ran the networks.
+    pub(crate) networks: Vec<Network>,
 }
 
 impl Pipelines {
-    pub(crate) fn new(args: &Args, database: Option<Database>) -> Self {
+    /// None is started. A network that is not on the device asked for is said.
+    pub(crate) fn new(args: &Args, database: Option<Database>) -> Result<Self, BoxError> {
         let mut settings = Settings::default();
         (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
         settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
@@ -56,9 +60,16 @@ impl Pipelines {
         if args.every_frame {
             settings.tracker.strong = 0.0;
         }
+        settings.engine = args.device.map_or(Engine::Auto, Engine::Prefer);
+        let networks = networks(&settings)?;
+        for Network { name, backend, fallback, .. } in &networks {
+            if let Some(why) = fallback {
+                eprintln!("analyze: warning: {name} runs on {backend}, {why}");
+            }
+        }
         let gallery = SharedGallery::new(settings.gallery.clone());
-        let (pipeline, ended) = (pipeline(args), Ended::default());
-        Self { settings, pipeline, gallery, database, video: None, still: None, ended }
+        let (pipeline, ended) = (pipeline(args), Ended { networks, ..Ended::default() });
+        Ok(Self { settings, pipeline, gallery, database, video: None, still: None, ended })
     }
 
     /// The pipeline for this source: one of a single picture is a photograph.

@@ -90,7 +90,9 @@ pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
         value
     };
     let persons = summary.persons();
+    let networks = ended.networks.iter().map(|n| (n.name.clone(), json!(n.backend.to_string())));
     json!({
+        "networks": networks.collect::<serde_json::Map<_, _>>(),
         "frames": total.captured,
         "faces": reports.iter().map(|r| r.faces).sum::<u64>(),
         "tracks": summary.tracks().count(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 #[cfg(feature = "bundled")]
 use passerby_inference::Bundled;
-use passerby_inference::{Model, RunError};
+use passerby_inference::{Model, RunError, Session};
 use passerby_types::{Age, Attributes, Classifier, FaceChip, StageError};
 
 use crate::align::picture_from_chip;
@@ -85,6 +85,11 @@ impl DlibAgeGender {
     /// [`LoadError::Model`] for another input or output.
     pub fn new(age: Model, gender: Model) -> Result<Self, LoadError> {
         Ok(Self { age: Network::new(age)?, gender: Network::new(gender)? })
+    }
+
+    /// The networks for age and for gender: what runs them, and why.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        [self.age.session(), self.gender.session()].into_iter()
     }
 
     /// `None` for a face that cannot be aligned.

@@ -19,6 +19,10 @@ impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
         Ok(Self { model, session })
     }
 
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
     /// What errors call it.
     pub(crate) fn name(&self) -> &str {
         self.model.name()

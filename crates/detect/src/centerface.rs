@@ -5,7 +5,7 @@ use std::path::Path;
 
 #[cfg(feature = "bundled")]
 use passerby_inference::Bundled;
-use passerby_inference::{Letterbox, Model, Normalize, Scratch, Session, letterbox};
+use passerby_inference::{Letterbox, Model, ModelError, Normalize, Scratch, Session, letterbox};
 use passerby_types::{BBox, Detector, Face, Frame, Image, Landmarks, Point, StageError};
 
 use crate::decode::{CHANNELS, Maps};
@@ -81,7 +81,7 @@ impl CenterFace {
     ///
     /// # Errors
     /// [`LoadError::Interface`] for another network, [`LoadError::Setting`] for a setting outside its range,
-    /// [`LoadError::Model`] for a precision that the network has no ranges for.
+    /// [`LoadError::Model`] for a precision that the network has no ranges for, or a required device that cannot be had.
     pub fn new(model: Model, settings: &CenterFaceSettings) -> Result<Self, LoadError> {
         settings.check()?;
         let mut detector = Self {
@@ -94,14 +94,21 @@ impl CenterFace {
         };
         // Made ready for the shape that most cameras have. A network that does not take it says so at its first frame.
         let usual = Letterbox::new(1920, 1080, settings.long_side, MULTIPLE).item();
-        let _ = detector.sessions.get_or_make(usual, || detector.model.session(usual));
-        Ok(detector)
+        match detector.sessions.get_or_make(usual, || detector.model.session(usual)) {
+            Err(e @ ModelError::Device { .. }) => Err(e.into()),
+            _ => Ok(detector),
+        }
     }
 
     /// The settings it was made with.
     #[must_use]
     pub fn settings(&self) -> &CenterFaceSettings {
         &self.settings
+    }
+
+    /// The network for each shape of picture that was seen lately, and for 16:9 from the start: what runs it, and why.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values()
     }
 
     /// Where in the network's input a picture lies, at this longer side: what a calibration samples.

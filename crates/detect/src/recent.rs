@@ -31,6 +31,11 @@ impl<K: PartialEq, V> Recent<K, V> {
         };
         Ok(&mut self.entries.push_mut(entry).1)
     }
+
+    /// The values, the most recently used one last.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.iter().map(|(_, value)| value)
+    }
 }
 
 #[cfg(test)]

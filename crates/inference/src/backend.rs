@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Device;
+
 /// Which engine a caller wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -11,13 +13,19 @@ pub enum Engine {
     Auto,
     /// tract, whatever the network: to compare the two.
     Tract,
+    /// ONNX Runtime on this device, by the feature `ort`. Where it cannot be had, because the library, its part for the device,
+    /// a driver or the device is missing or does not take the network, as [`Engine::Auto`]:
+    /// [`Session::fallback`](crate::Session::fallback) says why.
+    Prefer(Device),
+    /// The same, or [`ModelError::Device`](crate::ModelError::Device).
+    Require(Device),
 }
 
 /// In what numbers a network computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Precision {
-    /// Single precision throughout.
+    /// Single precision throughout, as is all that ONNX Runtime computes.
     #[default]
     Float,
     /// The pointwise convolutions multiply bytes, which on processors with AVX-512 VNNI takes less than half of the time;
@@ -26,7 +34,7 @@ pub enum Precision {
     Int8,
 }
 
-/// What runs a network. Displayed in one line: `cnn (avx2)`, `tract (asked for)`.
+/// What runs a network. Displayed in one line: `cnn (avx2)`, `tract (asked for)`, `onnxruntime (cuda:0)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
@@ -39,6 +47,8 @@ pub enum Backend {
     },
     /// tract.
     Tract(Why),
+    /// ONNX Runtime on this device.
+    OnnxRuntime(Device),
 }
 
 /// Why tract runs a network.
@@ -64,6 +74,7 @@ impl fmt::Display for Backend {
             Self::Cnn { isa, precision: Precision::Float } => write!(f, "cnn ({isa})"),
             Self::Cnn { isa, precision: Precision::Int8 } => write!(f, "cnn ({isa}, int8)"),
             Self::Tract(why) => write!(f, "tract ({why})"),
+            Self::OnnxRuntime(device) => write!(f, "onnxruntime ({device})"),
         }
     }
 }

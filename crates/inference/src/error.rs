@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Device;
+
 /// Why a network cannot be used. All but [`ModelError::Io`] last: the same bytes fail again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -79,6 +81,17 @@ pub enum ModelError {
         model: String,
         /// What is wrong.
         what: String,
+    },
+    /// The device that is required cannot be had, or does not take the network: [`Engine::Require`](crate::Engine::Require).
+    /// Install what is missing, or prefer the device rather than require it.
+    #[error("{model}: not on {device}: {reason}")]
+    Device {
+        /// Which network.
+        model: String,
+        /// Which device.
+        device: Device,
+        /// What is in its way.
+        reason: String,
     },
     /// The network cannot be made ready for items of this shape: its layers do not fit together.
     #[error("{model}: cannot be planned for items of {item:?}: {reason}")]

@@ -30,7 +30,9 @@
 //! tract, which none of the types here show, reads and checks the file. A network all of whose operators
 //! `passerby-cnn` covers then runs on a plan of that crate, any other on tract: [`Session::backend`] says which, and
 //! why. Both compute in f32 on the thread that calls: workers are the parallelism. Where a network's ranges are known
-//! ([`Model::calibration`]), plans may multiply bytes instead: [`Precision::Int8`]. tract panics on some malformed
+//! ([`Model::calibration`]), plans may multiply bytes instead: [`Precision::Int8`]. With the feature `ort` a network may
+//! run on a GPU or another [`Device`] by ONNX Runtime, whose shared library is loaded at run time, and on the processor as
+//! before where that cannot be had: [`Engine::Prefer`]. tract panics on some malformed
 //! models; such a panic is caught and becomes an error (the process's panic hook still prints it), so no model makes a
 //! caller panic.
 
@@ -38,11 +40,14 @@ mod backend;
 mod bundled;
 mod calibration;
 mod check;
+mod device;
 mod error;
 mod guard;
 mod half;
 mod lower;
 mod model;
+#[cfg_attr(not(feature = "ort"), path = "absent.rs")]
+mod onnxruntime;
 mod preprocess;
 mod session;
 mod tensor;
@@ -50,6 +55,7 @@ mod tensor;
 pub use backend::{Backend, Engine, Precision, Why};
 pub use bundled::Bundled;
 pub use calibration::Calibration;
+pub use device::{Device, UnknownDevice};
 pub use error::{ModelError, RunError};
 pub use model::Model;
 pub use preprocess::{Border, ChannelOrder, Letterbox, Normalize, Scratch, letterbox, to_rgb, warp};

@@ -18,6 +18,7 @@ use crate::check;
 use crate::guard::guarded;
 use crate::half;
 use crate::lower::lower;
+use crate::onnxruntime::Network;
 use crate::{Backend, Calibration, Engine, ModelError, Precision, Session, TensorSpec, Why};
 
 /// How many plans a model keeps. Cameras of one installation rarely have more picture sizes than this;
@@ -43,7 +44,7 @@ struct Shared {
     name: String,
     input: TensorSpec,
     outputs: Vec<TensorSpec>,
-    onnx: Cow<'static, [u8]>,
+    onnx: Arc<Cow<'static, [u8]>>,
     /// As it was read, for the first plan. Later ones read it again: its weights are larger than the file, and a plan has
     /// its own.
     graph: Mutex<Option<InferenceModel>>,
@@ -57,7 +58,7 @@ impl Shared {
             return Ok(graph);
         }
         let engine = reader();
-        let proto = engine.proto_model_for_read(&mut &*self.onnx)?;
+        let proto = engine.proto_model_for_read(&mut &**self.onnx)?;
         in_single_precision(&engine, proto)
     }
 }
@@ -85,6 +86,8 @@ pub(crate) struct Plan {
     /// The shape of each output for one item; the first axis is 1.
     pub(crate) outputs: Vec<Vec<usize>>,
     pub(crate) backend: Backend,
+    /// Why it is not on the device that was preferred.
+    pub(crate) fallback: Option<String>,
     pub(crate) runner: Runner,
 }
 
@@ -92,6 +95,7 @@ pub(crate) struct Plan {
 pub(crate) enum Runner {
     Cnn(passerby_cnn::Plan),
     Tract(Arc<TypedRunnableModel>),
+    OnnxRuntime(Network),
 }
 
 impl Model {
@@ -113,7 +117,7 @@ impl Model {
         let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
         let graph = guarded(|| in_single_precision(&engine, proto)).map_err(not_onnx)?;
         let (graph, plans) = (Mutex::new(Some(graph)), Mutex::default());
-        let shared = Shared { name: model(), input, outputs, onnx, graph, plans };
+        let shared = Shared { name: model(), input, outputs, onnx: Arc::new(onnx), graph, plans };
         Ok(Self {
             shared: Arc::new(shared),
             engine: Engine::Auto,
@@ -226,10 +230,17 @@ impl Model {
     ///
     /// # Errors
     /// [`ModelError::Shape`] for a shape that the input does not take, [`ModelError::Plan`] where the layers do not
-    /// fit together at it, and [`ModelError::Ranges`] where [`Precision::Int8`] is asked for with ranges of another network
-    /// or of one that runs on tract.
+    /// fit together at it, [`ModelError::Ranges`] where [`Precision::Int8`] is asked for with ranges of another network
+    /// or of one that runs on tract, and [`ModelError::Device`] where a device is required that cannot be had.
     pub fn session(&self, item: [usize; 3]) -> Result<Session, ModelError> {
-        Session::new(self.plan(item)?)
+        let plan = self.plan(item)?;
+        let made = Session::new(Arc::clone(&plan));
+        if made.is_err() && matches!(plan.backend, Backend::OnnxRuntime(_)) {
+            // A device that was there when the plan was made may be lost: plan anew for what there is now.
+            self.shared.plans.lock().retain(|(_, kept)| !Arc::ptr_eq(kept, &plan));
+            return Session::new(self.plan(item)?);
+        }
+        made
     }
 
     /// As [`Model::session`], for a network whose first output should be `expected` numbers for an item: what a worker asks
@@ -271,6 +282,26 @@ impl Model {
     fn planned(&self, item: [usize; 3]) -> Result<Plan, ModelError> {
         let failed = |reason| ModelError::Plan { model: self.name().to_owned(), item, reason };
         let (typed, outputs) = guarded(|| self.typed(item)).map_err(failed)?;
+        let mut fallback = None;
+        if let Engine::Prefer(device) | Engine::Require(device) = self.engine {
+            match Network::new(Arc::clone(&self.shared.onnx), device, item, outputs.clone()) {
+                Ok(network) => {
+                    let (backend, runner) = (Backend::OnnxRuntime(device), Runner::OnnxRuntime(network));
+                    return Ok(Plan {
+                        model: self.name().to_owned(),
+                        item,
+                        outputs,
+                        backend,
+                        fallback,
+                        runner,
+                    });
+                }
+                Err(reason) if self.engine == Engine::Require(device) => {
+                    return Err(ModelError::Device { model: self.name().to_owned(), device, reason });
+                }
+                Err(reason) => fallback = Some(format!("not on {device}: {reason}")),
+            }
+        }
         let (backend, runner) = match self.lowered(&typed) {
             Ok(plan) => {
                 let isa = plan.isa();
@@ -286,7 +317,7 @@ impl Model {
                 (Backend::Tract(why), Runner::Tract(runnable))
             }
         };
-        Ok(Plan { model: self.name().to_owned(), item, outputs, backend, runner })
+        Ok(Plan { model: self.name().to_owned(), item, outputs, backend, fallback, runner })
     }
 
     /// The network with every type and shape known, and the shapes of its outputs. Shapes are fixed before anything is

@@ -10,6 +10,7 @@ use tract_onnx::tract_hir::tract_core::model::TypedSimpleState;
 
 use crate::guard::guarded;
 use crate::model::{Plan, Runner};
+use crate::onnxruntime::Run;
 use crate::{Backend, ModelError, RunError, Tensor};
 
 /// One worker's state of a [`Model`](crate::Model) for items of one shape. It runs on the caller's thread alone;
@@ -25,6 +26,7 @@ pub struct Session {
 enum State {
     Cnn(passerby_cnn::Session),
     Tract(Box<Tract>),
+    OnnxRuntime(Box<Run>),
 }
 
 /// What a run on tract needs and gives.
@@ -62,6 +64,9 @@ impl Session {
                     input: vec![0.0; plan.item.iter().product()],
                     outputs: plan.outputs.iter().map(|shape| vec![0.0; shape.iter().product()]).collect(),
                 })),
+                Runner::OnnxRuntime(network) => {
+                    State::OnnxRuntime(Box::new(network.run().map_err(std::io::Error::other)?))
+                }
             })
         });
         let state = state.map_err(|reason| ModelError::Plan {
@@ -70,6 +75,12 @@ impl Session {
             reason,
         })?;
         Ok(Self { plan, state })
+    }
+
+    /// What errors call the network: [`Model::name`](crate::Model::name).
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.plan.model
     }
 
     /// The shape of one item: `[channels, height, width]`.
@@ -91,7 +102,14 @@ impl Session {
         &self.plan.backend
     }
 
-    /// How much memory it takes. `None` on tract, which does not say.
+    /// Why the network is not on the device that [`Engine::Prefer`](crate::Engine::Prefer) asks for; `None` where it is, or
+    /// where none was asked for.
+    #[must_use]
+    pub fn fallback(&self) -> Option<&str> {
+        self.plan.fallback.as_deref()
+    }
+
+    /// How much memory it takes. `None` on tract and ONNX Runtime, which do not say.
     #[must_use]
     pub fn memory(&self) -> Option<Memory> {
         match &self.state {
@@ -99,17 +117,17 @@ impl Session {
                 let plan = session.plan();
                 Some(Memory { shared: plan.weight_bytes(), own: plan.session_bytes() })
             }
-            State::Tract(_) => None,
+            State::Tract(_) | State::OnnxRuntime(_) => None,
         }
     }
 
     /// How long each step of a run takes on the item in [`Session::input`], with what it does: where the time goes. `None` on
-    /// tract.
+    /// tract and ONNX Runtime.
     #[must_use]
     pub fn profile(&mut self) -> Option<Vec<(String, Duration)>> {
         match &mut self.state {
             State::Cnn(session) => Some(session.profile()),
-            State::Tract(_) => None,
+            State::Tract(_) | State::OnnxRuntime(_) => None,
         }
     }
 
@@ -119,6 +137,7 @@ impl Session {
         match &mut self.state {
             State::Cnn(session) => session.input(),
             State::Tract(tract) => &mut tract.input,
+            State::OnnxRuntime(run) => &mut run.input,
         }
     }
 
@@ -174,6 +193,7 @@ impl Session {
                 done
             }
             State::Tract(tract) => tract.run(self.plan.item),
+            State::OnnxRuntime(run) => run.compute(),
         };
         done.map_err(|reason| RunError::Failed { model: self.plan.model.clone(), index, reason })
     }
@@ -220,6 +240,7 @@ impl<'a> Outputs<'a> {
         match &self.session.state {
             State::Cnn(session) => session.output(index),
             State::Tract(tract) => &tract.outputs[index],
+            State::OnnxRuntime(run) => &run.outputs[index],
         }
     }
 

@@ -91,6 +91,12 @@ impl MobileFaceNet {
         self
     }
 
+    /// The network: what runs it, and why.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
     /// Samples a face into an input of the network, as [`MobileFaceNet`] says; false, and nothing done, where its landmarks
     /// fit no face.
     ///

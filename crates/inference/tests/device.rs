@@ -1,0 +1,91 @@
+//! Networks on the devices of ONNX Runtime. What needs its library (`ORT_DYLIB_PATH`) says where it is skipped; on a machine
+//! with a GPU, `PASSERBY_DEVICE=cuda` has the same run there.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
+#![allow(clippy::print_stdout, reason = "a test says what it skips")]
+
+use std::env;
+use std::path::Path;
+
+use passerby_inference::{Backend, Device, Engine, Model, ModelError};
+
+/// How far ONNX Runtime's numbers may be from ours, of the largest of an output. On a GPU products are rounded to 10 bits.
+const TOLERANCE: [f32; 2] = [1e-4, 2e-2];
+
+/// The bundled networks and the shapes of their items.
+const NETWORKS: [(&str, [usize; 3]); 4] = [
+    ("../detect/models/centerface_fp16.onnx", [3, 96, 160]),
+    ("../reid/models/mobilefacenet_fast_fp16.onnx", [3, 112, 112]),
+    ("../demographics/models/age-v1_fp16.onnx", [3, 64, 64]),
+    ("../demographics/models/gender-v1_fp16.onnx", [3, 32, 32]),
+];
+
+fn load(path: &str) -> Model {
+    Model::from_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn has_library() -> bool {
+    cfg!(feature = "ort") && env::var_os("ORT_DYLIB_PATH").is_some()
+}
+
+/// A device that no machine has: the hundredth GPU.
+const NONE: Device = Device::Cuda(99);
+
+#[test]
+fn a_network_runs_on_the_processor_where_its_device_cannot_be_had() {
+    for (path, item) in NETWORKS {
+        let model = load(path);
+        let mut usual = model.session(item).unwrap();
+        assert_eq!(usual.fallback(), None);
+        let mut session = model.with_engine(Engine::Prefer(NONE)).session(item).unwrap();
+        let why = session.fallback().unwrap().to_owned();
+        assert!(why.starts_with("not on cuda:99: ") && why.len() < 500, "{why}");
+        assert_eq!(session.backend(), usual.backend());
+        let input: Vec<f32> = (0..item.iter().product()).map(|i: usize| (i * 7919 % 255) as f32).collect();
+        assert_eq!(session.run(1, &input).unwrap(), usual.run(1, &input).unwrap(), "{path}");
+
+        let error = model.with_engine(Engine::Require(NONE)).session(item).unwrap_err();
+        let ModelError::Device { device, reason, .. } = &error else { panic!("{error}") };
+        assert_eq!((*device, format!("not on cuda:99: {reason}")), (NONE, why));
+        if !cfg!(feature = "ort") {
+            assert!(reason.contains("without the feature `ort`"), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn answers_are_those_of_the_other_engines() {
+    if !has_library() {
+        println!("SKIPPED: ONNX Runtime (feature ort, and ORT_DYLIB_PATH)");
+        return;
+    }
+    let device: Device = env::var("PASSERBY_DEVICE").map_or(Device::Cpu, |name| name.parse().unwrap());
+    let tolerance = TOLERANCE[usize::from(device != Device::Cpu)];
+    for (path, item) in NETWORKS {
+        let model = load(path);
+        let mut session = model.with_engine(Engine::Require(device)).session(item).unwrap();
+        assert_eq!((session.backend(), session.fallback()), (&Backend::OnnxRuntime(device), None));
+        let len: usize = item.iter().product();
+        let input: Vec<f32> = (0..3 * len).map(|i| (i * 7919 % 255) as f32).collect();
+        let (got, want) =
+            (session.run(3, &input).unwrap(), model.session(item).unwrap().run(3, &input).unwrap());
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(&want) {
+            assert_eq!(got.shape(), want.shape(), "{path}");
+            let largest = want.data().iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+            for (a, b) in got.data().iter().zip(want.data()) {
+                assert!((a - b).abs() <= tolerance * largest, "{path}: {a} for {b}, largest {largest}");
+            }
+        }
+        // A second session is as good as the first, and a preferred device that is there is taken.
+        let mut second = model.with_engine(Engine::Prefer(device)).session(item).unwrap();
+        assert_eq!(*second.backend(), Backend::OnnxRuntime(device));
+        second.input().copy_from_slice(&input[..len]);
+        let one = second.run_one().unwrap();
+        for (at, batch) in got.iter().enumerate() {
+            for (a, b) in one.data(at).iter().zip(batch.item(0)) {
+                assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{path}: {a} for {b}");
+            }
+        }
+    }
+}
