@@ -297,7 +297,7 @@ fn summary(args: &Args, figures: &Snapshot, took: f64, used: f64, abandoned: &[S
         "rtsp": args.rtsp,
         "interruptions": figures.cameras.iter().map(|c| c.interruptions).sum::<u64>(),
         "long": args.long_side,
-        "precision": if args.precision == Precision::Int8 { "int8" } else { "float" },
+        "precision": if args.precision == Precision::Int8 && args.device.is_none() { "int8" } else { "float" },
         "device": args.device.map(|device| device.to_string()),
         "workers": args.workers,
         // A played file falls behind where its reader does not get to decode; a camera would lose these frames.

@@ -19,7 +19,8 @@ pub struct Settings {
     pub detector: CenterFaceSettings,
     /// In what numbers the embedder computes. Embeddings of one precision are best compared with their like.
     pub embedder: Precision,
-    /// What all networks run on: a GPU by [`Engine::Prefer`], say. What they got is said by [`networks`].
+    /// What all networks run on: a GPU by [`Engine::Prefer`], say, where they compute in float. What they get is said by
+    /// [`networks`].
     pub engine: Engine,
     /// The tracker.
     pub tracker: SortSettings,
@@ -32,7 +33,7 @@ pub struct Settings {
 /// What runs one of the default networks.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Network {
+pub struct NetworkReport {
     /// What errors call it.
     pub name: String,
     /// What runs it.
@@ -41,24 +42,25 @@ pub struct Network {
     pub fallback: Option<String>,
 }
 
-impl Network {
+impl NetworkReport {
     fn of(session: &Session) -> Self {
         let (name, fallback) = (session.model().to_owned(), session.fallback().map(str::to_owned));
         Self { name, backend: session.backend().clone(), fallback }
     }
 }
 
-/// What runs each network of these settings on this machine: the detector, for pictures of 16:9, the embedder, age, gender.
-/// Nothing says it later: ask before the start where a device is preferred.
+/// What runs each network of these settings on this machine now: the detector, for pictures of 16:9, the embedder, age,
+/// gender. Ask before the start where a device is preferred: the pipeline does not say it. Sessions that are made later, for other
+/// shapes or more workers, or when a device is lost, fall back by themselves.
 ///
 /// # Errors
-/// As for [`stages`].
-pub fn networks(settings: &Settings) -> Result<Vec<Network>, BoxError> {
+/// As for [`stages`], and a required device that cannot be had.
+pub fn networks(settings: &Settings) -> Result<Vec<NetworkReport>, BoxError> {
     let Models { detector, embedder, age, gender } = Models::new(settings)?;
     let detector = CenterFace::new(detector, &settings.detector)?;
     let (embedder, classifier) = (MobileFaceNet::new(embedder)?, DlibAgeGender::new(age, gender)?);
     let sessions = detector.sessions().chain([embedder.session()]).chain(classifier.sessions());
-    Ok(sessions.map(Network::of).collect())
+    Ok(sessions.map(NetworkReport::of).collect())
 }
 
 /// The networks of the default stages, as the settings have them.
@@ -122,4 +124,35 @@ pub fn stages_with(
         },
         move || Ok(Box::new(Vote::with(vote))),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use passerby_inference::Device;
+    use passerby_pipeline::{Flow, FlowSettings};
+    use passerby_types::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn a_device_is_preferred_or_required_for_all_networks() {
+        let on = |engine| Settings { engine, ..Settings::default() };
+        let usual = networks(&on(Engine::Auto)).unwrap();
+        let preferred = networks(&on(Engine::Prefer(Device::Cuda(99)))).unwrap();
+        let names = ["centerface", "mobilefacenet", "age", "gender"];
+        assert_eq!((usual.len(), preferred.len()), (4, 4));
+        for ((name, usual), preferred) in names.iter().zip(&usual).zip(&preferred) {
+            assert!(usual.name.starts_with(name) && preferred.name == usual.name, "{}", usual.name);
+            assert_eq!((&usual.fallback, &usual.backend), (&None, &preferred.backend));
+            assert!(preferred.fallback.as_ref().is_some_and(|why| why.contains("cuda:99")));
+        }
+
+        let required = on(Engine::Require(Device::Cuda(99)));
+        assert!(networks(&required).is_err());
+        let stages = stages(&required).unwrap();
+        let flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()));
+        assert!(flow.is_err_and(|e| e.to_string().contains("cuda:99")));
+    }
 }

@@ -59,4 +59,4 @@ pub use passerby_types as types;
 #[cfg(feature = "bundled")]
 mod bundled;
 #[cfg(feature = "bundled")]
-pub use bundled::{Network, Settings, networks, stages, stages_with};
+pub use bundled::{NetworkReport, Settings, networks, stages, stages_with};

@@ -385,3 +385,23 @@ fn bad_files_are_worked_off_together_in_a_gibibyte_of_address_space() {
         );
     }
 }
+
+#[test]
+fn a_device_that_cannot_be_had_is_said_for_each_network_and_the_processor_goes_on() {
+    let Some(example) = example() else { return };
+    let picture = format!("{ROOT}/crates/capture/portraits/obama.jpg");
+    let run = |args: &[&str]| {
+        let output = analyze(&example, args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (summary, text(&output.stderr))
+    };
+    let (usual, quiet) = run(&["--json", &picture]);
+    let (summary, warnings) = run(&["--json", "--device", "cuda:99", &picture]);
+    assert_eq!(quiet, "");
+    assert_eq!(warnings.matches("not on cuda:99").count(), 4, "{warnings}");
+    assert_eq!(summary["networks"], usual["networks"]);
+    assert_eq!(summary["networks"].as_object().unwrap().len(), 4);
+    assert_eq!((&summary["faces"], &summary["people"]), (&usual["faces"], &usual["people"]));
+    assert_eq!(analyze(&example, &["--device", "gpu", &picture]).status.code(), Some(2));
+}

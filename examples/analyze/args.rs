@@ -27,7 +27,7 @@ with --live, until Ctrl-C or --seconds.
   --threshold T        lowest detector score of a face, 0 to 1
   --precision P        numbers the detector and the embedder compute in: float (default), or int8 for speed
   --device NAME        a GPU or the like by ONNX Runtime (built with --features ort): cuda, cuda:1, tensorrt, coreml,
-                       directml, openvino; where it cannot be had, the processor as without it, which is said
+                       directml, openvino, or its own cpu; where it cannot be had, the processor as without it, which is said
   --every-frame        an embedding and attributes for each face of each frame, for evaluation
   --mot FILE           MOT rows frame,id,x,y,w,h,score,-1,-1,-1, also of faces expected between two detections; with
                        several inputs FILE is a folder of STEM.txt

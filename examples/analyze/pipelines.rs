@@ -11,7 +11,7 @@ use passerby::pipeline::{
 };
 use passerby::reid::SharedGallery;
 use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
-use passerby::{Network, Settings, networks, stages_with};
+use passerby::{NetworkReport, Settings, networks, stages_with};
 
 use crate::args::Args;
 use crate::output::Database;
@@ -44,8 +44,8 @@ pub(crate) struct Ended {
     pub(crate) stages: Vec<(&'static str, Duration)>,
     /// Threads that did not come back.
     pub(crate) abandoned: Vec<String>,
-    /// What ran the networks.
-    pub(crate) networks: Vec<Network>,
+    /// What ran the networks, as it stood before the start.
+    pub(crate) networks: Vec<NetworkReport>,
 }
 
 impl Pipelines {
@@ -62,7 +62,7 @@ impl Pipelines {
         }
         settings.engine = args.device.map_or(Engine::Auto, Engine::Prefer);
         let networks = networks(&settings)?;
-        for Network { name, backend, fallback, .. } in &networks {
+        for NetworkReport { name, backend, fallback, .. } in &networks {
             if let Some(why) = fallback {
                 eprintln!("analyze: warning: {name} runs on {backend}, {why}");
             }

@@ -119,11 +119,13 @@ impl CenterFace {
 
     fn faces(&mut self, image: &Image, out: &mut Vec<Face>) -> Result<(), StageError> {
         let place = Self::place(image, self.settings.long_side);
-        // A shape the network cannot take stays so: skip these frames, others may have another.
-        let session = self
-            .sessions
-            .get_or_make(place.item(), || self.model.session(place.item()))
-            .map_err(|e| StageError::skip(STAGE, e))?;
+        // A shape the network cannot take stays so: skip these frames, others may have another. A device may come back.
+        let session = self.sessions.get_or_make(place.item(), || self.model.session(place.item())).map_err(
+            |e| match e {
+                ModelError::Device { .. } => StageError::reset(STAGE, e),
+                e => StageError::skip(STAGE, e),
+            },
+        )?;
 
         letterbox(image, &place, &Normalize::NONE, &mut self.scratch, session.input());
         let answers = session.run_one().map_err(|e| StageError::reset(STAGE, e))?;

@@ -13,9 +13,11 @@ pub enum Engine {
     Auto,
     /// tract, whatever the network: to compare the two.
     Tract,
-    /// ONNX Runtime on this device, by the feature `ort`. Where it cannot be had, because the library, its part for the device,
-    /// a driver or the device is missing or does not take the network, as [`Engine::Auto`]:
-    /// [`Session::fallback`](crate::Session::fallback) says why.
+    /// ONNX Runtime on this device, by the feature `ort`, in float whatever [`Precision`] says. Where it cannot be had, because
+    /// the library, its part for the device, a driver or the device is missing or does not take the network, as
+    /// [`Engine::Auto`], which minds the precision: [`Session::fallback`](crate::Session::fallback) says why. Each session is
+    /// made by itself: one that is made when the device's memory is full falls back, too, and those of its shape after it.
+    /// The library is looked for once in a process: `ORT_DYLIB_PATH`, else beside the program and where the system does.
     Prefer(Device),
     /// The same, or [`ModelError::Device`](crate::ModelError::Device).
     Require(Device),
@@ -25,7 +27,7 @@ pub enum Engine {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Precision {
-    /// Single precision throughout, as is all that ONNX Runtime computes.
+    /// Single precision throughout. A [`Device`] may round products more coarsely: Core ML and OpenVINO to 10 bits, on GPUs.
     #[default]
     Float,
     /// The pointwise convolutions multiply bytes, which on processors with AVX-512 VNNI takes less than half of the time;

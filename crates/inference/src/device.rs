@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 /// A processor that ONNX Runtime runs networks on: [`Engine::Prefer`](crate::Engine::Prefer) and
 /// [`Engine::Require`](crate::Engine::Require) ask for one. A number says which of several, from 0. Displayed as it is parsed:
-/// `cpu`, `cuda:0`, `tensorrt:0`, `coreml`, `directml:0`, `openvino`; `cuda` is the first.
+/// `cpu`, `cuda:0`, `tensorrt:0`, `coreml`, `directml:0`, `openvino`; `cuda` is the first. Operators of a network that ONNX
+/// Runtime's part for the device does not take run on the processor, which ONNX Runtime does not say.
 ///
 /// ```
 /// use passerby_inference::Device;
@@ -20,13 +21,13 @@ pub enum Device {
     Cpu,
     /// An NVIDIA GPU by CUDA and cuDNN.
     Cuda(u32),
-    /// An NVIDIA GPU by TensorRT; what that has not, by CUDA. The first session of each shape takes many seconds.
+    /// An NVIDIA GPU by TensorRT; what that has not, by CUDA. Each session takes many seconds to make.
     TensorRt(u32),
     /// What Core ML chooses of an Apple machine: its neural engine, GPU or processor.
     CoreMl,
     /// A GPU by Windows' DirectX 12.
     DirectMl(u32),
-    /// What OpenVINO chooses of an Intel machine.
+    /// What OpenVINO chooses of an Intel machine: its `AUTO`.
     OpenVino,
 }
 

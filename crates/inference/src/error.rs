@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::Device;
 
-/// Why a network cannot be used. All but [`ModelError::Io`] last: the same bytes fail again.
+/// Why a network cannot be used. All but [`ModelError::Io`] and [`ModelError::Device`] last: the same bytes fail again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {

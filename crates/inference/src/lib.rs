@@ -1,5 +1,5 @@
-//! Neural networks for passerby: an ONNX file in, answers out, on a CPU, and the numbers that go in straight from
-//! pixels in any layout.
+//! Neural networks for passerby: an ONNX file in, answers out, on a CPU or, by ONNX Runtime, a GPU, and the numbers that
+//! go in straight from pixels in any layout.
 //!
 //! - [`Model`]: a network, shared by all workers; [`Session`]: one worker's state of it; [`Tensor`]: its answers.
 //!   [`Bundled`]: a network that is part of the program.

@@ -192,7 +192,7 @@ impl Model {
         Ok(Self { precision, ..self })
     }
 
-    /// In what numbers its sessions compute.
+    /// In what numbers its sessions compute, but for those on a device of ONNX Runtime: these compute in float.
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.precision
@@ -226,7 +226,8 @@ impl Model {
     ///
     /// The plan for a shape is made once, which takes some tens of milliseconds (on tract up to a second or so), and
     /// shared by all sessions of that shape; a session after the first costs its buffers. The model keeps its last
-    /// eight plans.
+    /// eight plans, and makes one at a time. On a device of ONNX Runtime every session reads the network anew and has its
+    /// own copy of the weights there.
     ///
     /// # Errors
     /// [`ModelError::Shape`] for a shape that the input does not take, [`ModelError::Plan`] where the layers do not

@@ -102,37 +102,50 @@ fn session(onnx: &[u8], device: Device) -> TractResult<Session> {
     Ok(builder.commit_from_memory(onnx).map_err(said)?)
 }
 
-/// What ONNX Runtime asks for a device's operators, in this order. None may be missing: a network that silently ran on the
-/// processor would not be on the device.
+/// What ONNX Runtime asks for a device's operators, in this order. What none of them takes it computes on the processor.
 fn providers(device: Device) -> TractResult<Vec<ep::ExecutionProviderDispatch>> {
     let number = |n: u32| i32::try_from(n).map_err(said);
-    let made = match device {
+    // Convolutions by cuDNN's rules of thumb: trying them all takes seconds, for every session anew. Products in single
+    // precision, not rounded to the 10 bits of TF32.
+    let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
+    let cuda = ep::CUDA::default().with_conv_algorithm_search(search).with_tf32(false);
+    Ok(match device {
         Device::Cpu => vec![],
-        Device::Cuda(n) => vec![ep::CUDA::default().with_device_id(number(n)?).build()],
+        Device::Cuda(n) => vec![provider(cuda.with_device_id(number(n)?))?],
         Device::TensorRt(n) => {
-            let (rt, cuda) = (ep::TensorRT::default(), ep::CUDA::default());
-            vec![rt.with_device_id(number(n)?).build(), cuda.with_device_id(number(n)?).build()]
+            let tensorrt = ep::TensorRT::default().with_device_id(number(n)?);
+            vec![provider(tensorrt)?, provider(cuda.with_device_id(number(n)?))?]
         }
-        Device::CoreMl => vec![ep::CoreML::default().build()],
-        Device::DirectMl(n) => vec![ep::DirectML::default().with_device_id(number(n)?).build()],
-        Device::OpenVino => vec![ep::OpenVINO::default().build()],
-    };
-    Ok(made.into_iter().map(ep::ExecutionProviderDispatch::error_on_failure).collect())
+        Device::CoreMl => vec![provider(ep::CoreML::default())?],
+        Device::DirectMl(n) => vec![provider(ep::DirectML::default().with_device_id(number(n)?))?],
+        Device::OpenVino => vec![provider(ep::OpenVINO::default().with_device_type("AUTO"))?],
+    })
+}
+
+/// A provider that the library has, which then has to be had. Others are not even asked: `ort` takes the second failure of
+/// DirectML for a success.
+fn provider(
+    provider: impl ep::ExecutionProvider + Into<ep::ExecutionProviderDispatch>,
+) -> TractResult<ep::ExecutionProviderDispatch> {
+    if !provider.is_available().map_err(said)? {
+        return Err(said(format!("this build of ONNX Runtime has no {}", provider.name())).into());
+    }
+    Ok(provider.into().error_on_failure())
 }
 
 /// Loads the library that `ORT_DYLIB_PATH` names, else the one that lies beside the program or that the system finds. Once
-/// it is there it stays; until then each call looks again.
+/// a process, whatever comes of it: `ort` takes a second attempt after a failure for a success, without a library.
 fn load() -> TractResult<()> {
-    static LOADED: Mutex<bool> = Mutex::new(false);
+    static LOADED: Mutex<Option<Result<(), String>>> = Mutex::new(None);
     let mut loaded = LOADED.lock();
-    if !*loaded {
+    let loaded = loaded.get_or_insert_with(|| {
         let named = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty());
         let path = named.unwrap_or_else(|| format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}").into());
-        let environment = ort::init_from(path).map_err(said)?;
+        let environment = ort::init_from(path).map_err(|e| e.to_string())?;
         environment.with_name("passerby").with_telemetry(false).commit();
-        *loaded = true;
-    }
-    Ok(())
+        Ok(())
+    });
+    Ok(loaded.clone().map_err(said)?)
 }
 
 /// Its errors are not all `Send`: their text is.

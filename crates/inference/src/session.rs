@@ -69,10 +69,9 @@ impl Session {
                 }
             })
         });
-        let state = state.map_err(|reason| ModelError::Plan {
-            model: plan.model.clone(),
-            item: plan.item,
-            reason,
+        let state = state.map_err(|reason| match plan.backend {
+            Backend::OnnxRuntime(device) => ModelError::Device { model: plan.model.clone(), device, reason },
+            _ => ModelError::Plan { model: plan.model.clone(), item: plan.item, reason },
         })?;
         Ok(Self { plan, state })
     }

@@ -2,7 +2,7 @@
 //! with a GPU, `PASSERBY_DEVICE=cuda` has the same run there.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
-#![allow(clippy::print_stdout, reason = "a test says what it skips")]
+#![allow(clippy::print_stderr, reason = "a test says what it skips")]
 
 use std::env;
 use std::path::Path;
@@ -24,29 +24,32 @@ fn load(path: &str) -> Model {
     Model::from_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
+/// There is a library, it is said.
 fn has_library() -> bool {
-    cfg!(feature = "ort") && env::var_os("ORT_DYLIB_PATH").is_some()
+    cfg!(feature = "ort")
+        && env::var_os("ORT_DYLIB_PATH").is_some_and(|path| !path.is_empty() && Path::new(&path).exists())
 }
 
-/// A device that no machine has: the hundredth GPU.
-const NONE: Device = Device::Cuda(99);
+/// Devices that no machine has: the hundredth GPUs.
+const NONE: [Device; 3] = [Device::Cuda(99), Device::DirectMl(99), Device::TensorRt(99)];
 
 #[test]
 fn a_network_runs_on_the_processor_where_its_device_cannot_be_had() {
-    for (path, item) in NETWORKS {
+    for ((path, item), none) in NETWORKS.iter().flat_map(|network| NONE.map(|none| (*network, none))) {
         let model = load(path);
         let mut usual = model.session(item).unwrap();
         assert_eq!(usual.fallback(), None);
-        let mut session = model.with_engine(Engine::Prefer(NONE)).session(item).unwrap();
+        let mut session = model.with_engine(Engine::Prefer(none)).session(item).unwrap();
         let why = session.fallback().unwrap().to_owned();
-        assert!(why.starts_with("not on cuda:99: ") && why.len() < 500, "{why}");
+        assert!(why.starts_with(&format!("not on {none}: ")) && why.len() < 500, "{why}");
+        assert!(!why.contains("panicked"), "{why}");
         assert_eq!(session.backend(), usual.backend());
         let input: Vec<f32> = (0..item.iter().product()).map(|i: usize| (i * 7919 % 255) as f32).collect();
         assert_eq!(session.run(1, &input).unwrap(), usual.run(1, &input).unwrap(), "{path}");
 
-        let error = model.with_engine(Engine::Require(NONE)).session(item).unwrap_err();
+        let error = model.with_engine(Engine::Require(none)).session(item).unwrap_err();
         let ModelError::Device { device, reason, .. } = &error else { panic!("{error}") };
-        assert_eq!((*device, format!("not on cuda:99: {reason}")), (NONE, why));
+        assert_eq!((*device, format!("not on {none}: {reason}")), (none, why));
         if !cfg!(feature = "ort") {
             assert!(reason.contains("without the feature `ort`"), "{reason}");
         }
@@ -56,7 +59,9 @@ fn a_network_runs_on_the_processor_where_its_device_cannot_be_had() {
 #[test]
 fn answers_are_those_of_the_other_engines() {
     if !has_library() {
-        println!("SKIPPED: ONNX Runtime (feature ort, and ORT_DYLIB_PATH)");
+        eprintln!(
+            "SKIPPED answers_are_those_of_the_other_engines: needs the feature ort, and ORT_DYLIB_PATH"
+        );
         return;
     }
     let device: Device = env::var("PASSERBY_DEVICE").map_or(Device::Cpu, |name| name.parse().unwrap());
