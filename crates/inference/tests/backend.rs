@@ -4,20 +4,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
 
-use std::path::{Path, PathBuf};
+mod support;
 
 use passerby_cnn::Isa;
-use passerby_inference::{Backend, Engine, Model, Precision, RunError, Tensor, Why};
+use passerby_inference::{Backend, Engine, Model, Precision, RunError, Why};
+
+use support::{alike, load};
 
 /// How far the engines may differ, of the largest number of an output.
 const TOLERANCE: f32 = 1e-4;
 
-fn path(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
 fn small(name: &str) -> Model {
-    Model::from_path(path(&format!("tests/data/{name}.onnx"))).unwrap()
+    load(&format!("tests/data/{name}.onnx"))
 }
 
 /// A picture of soft shapes with an edge and some grain, from 0 to 255, normalised as networks want it.
@@ -37,18 +35,6 @@ fn on_cnn(backend: &Backend) -> bool {
     *backend == Backend::Cnn { isa: Isa::preferred().name(), precision: Precision::Float }
 }
 
-fn alike(name: &str, got: &[Tensor], want: &[Tensor]) {
-    assert_eq!(got.len(), want.len(), "{name}");
-    for (index, (got, want)) in got.iter().zip(want).enumerate() {
-        assert_eq!(got.shape(), want.shape(), "{name}: output {index}");
-        let largest = want.data().iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-        let pairs = got.data().iter().zip(want.data());
-        let apart =
-            pairs.fold(0.0_f32, |m, (a, b)| if (a - b).is_nan() { f32::NAN } else { m.max((a - b).abs()) });
-        assert!(apart <= TOLERANCE * largest, "{name}: output {index}: {apart} apart, largest {largest}");
-    }
-}
-
 /// The network runs on `passerby-cnn` and answers as on tract, five items at a time as one by one.
 fn check(name: &str, model: &Model, item: [usize; 3], mean: f32, scale: f32) {
     let mut session = model.session(item).unwrap();
@@ -58,7 +44,7 @@ fn check(name: &str, model: &Model, item: [usize; 3], mean: f32, scale: f32) {
 
     let items: Vec<Vec<f32>> = (0..5).map(|seed| picture(item, seed, mean, scale)).collect();
     let got = session.run(5, &items.concat()).unwrap();
-    alike(name, &got, &tract.run(5, &items.concat()).unwrap());
+    alike(name, &got, &tract.run(5, &items.concat()).unwrap(), TOLERANCE);
     for (index, numbers) in items.iter().enumerate().rev() {
         session.input().copy_from_slice(numbers);
         let one = session.run_one().unwrap();
@@ -72,7 +58,6 @@ fn check(name: &str, model: &Model, item: [usize; 3], mean: f32, scale: f32) {
 
 #[test]
 fn the_bundled_networks_answer_as_on_tract() {
-    let load = |file: &str| Model::from_path(path(file)).unwrap();
     let detector = load("../detect/models/centerface_fp16.onnx");
     for item in [[3, 32, 32], [3, 64, 96], [3, 192, 320]] {
         check("centerface", &detector, item, 0.0, 1.0);

@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
 #![allow(clippy::print_stderr, reason = "a test says what it skips")]
 
+mod support;
+
 use std::env;
 use std::path::Path;
 
-use passerby_inference::{Backend, Device, Engine, Model, ModelError};
+use passerby_inference::{Backend, Device, Engine, ModelError};
+
+use support::{alike, load};
 
 /// How far ONNX Runtime's numbers may be from ours, of the largest of an output. On a GPU products are rounded to 10 bits.
 const TOLERANCE: [f32; 2] = [1e-4, 2e-2];
@@ -19,10 +23,6 @@ const NETWORKS: [(&str, [usize; 3]); 4] = [
     ("../demographics/models/age-v1_fp16.onnx", [3, 64, 64]),
     ("../demographics/models/gender-v1_fp16.onnx", [3, 32, 32]),
 ];
-
-fn load(path: &str) -> Model {
-    Model::from_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
 
 /// There is a library, it is said.
 fn has_library() -> bool {
@@ -74,14 +74,7 @@ fn answers_are_those_of_the_other_engines() {
         let input: Vec<f32> = (0..3 * len).map(|i| (i * 7919 % 255) as f32).collect();
         let (got, want) =
             (session.run(3, &input).unwrap(), model.session(item).unwrap().run(3, &input).unwrap());
-        assert_eq!(got.len(), want.len());
-        for (got, want) in got.iter().zip(&want) {
-            assert_eq!(got.shape(), want.shape(), "{path}");
-            let largest = want.data().iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-            for (a, b) in got.data().iter().zip(want.data()) {
-                assert!((a - b).abs() <= tolerance * largest, "{path}: {a} for {b}, largest {largest}");
-            }
-        }
+        alike(path, &got, &want, tolerance);
         // A second session is as good as the first, and a preferred device that is there is taken.
         let mut second = model.with_engine(Engine::Prefer(device)).session(item).unwrap();
         assert_eq!(*second.backend(), Backend::OnnxRuntime(device));
