@@ -281,24 +281,18 @@ impl Model {
     }
 
     fn planned(&self, item: [usize; 3]) -> Result<Plan, ModelError> {
-        let failed = |reason| ModelError::Plan { model: self.name().to_owned(), item, reason };
+        let model = || self.name().to_owned();
+        let failed = |reason| ModelError::Plan { model: model(), item, reason };
         let (typed, outputs) = guarded(|| self.typed(item)).map_err(failed)?;
         let mut fallback = None;
         if let Engine::Prefer(device) | Engine::Require(device) = self.engine {
             match Network::new(Arc::clone(&self.shared.onnx), device, item, outputs.clone()) {
                 Ok(network) => {
                     let (backend, runner) = (Backend::OnnxRuntime(device), Runner::OnnxRuntime(network));
-                    return Ok(Plan {
-                        model: self.name().to_owned(),
-                        item,
-                        outputs,
-                        backend,
-                        fallback,
-                        runner,
-                    });
+                    return Ok(Plan { model: model(), item, outputs, backend, fallback, runner });
                 }
                 Err(reason) if self.engine == Engine::Require(device) => {
-                    return Err(ModelError::Device { model: self.name().to_owned(), device, reason });
+                    return Err(ModelError::Device { model: model(), device, reason });
                 }
                 Err(reason) => fallback = Some(format!("not on {device}: {reason}")),
             }
@@ -318,7 +312,7 @@ impl Model {
                 (Backend::Tract(why), Runner::Tract(runnable))
             }
         };
-        Ok(Plan { model: self.name().to_owned(), item, outputs, backend, fallback, runner })
+        Ok(Plan { model: model(), item, outputs, backend, fallback, runner })
     }
 
     /// The network with every type and shape known, and the shapes of its outputs. Shapes are fixed before anything is
