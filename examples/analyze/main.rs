@@ -62,7 +62,7 @@ fn say(text: &str) -> Result<(), BoxError> {
 fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
     let (inputs, mut sound) = inputs::expand(&args.inputs);
     let mut outputs = Outputs::create(args, args.inputs.len() > 1 || inputs.len() > 1)?;
-    let mut pipelines = Pipelines::new(args, outputs.database())?;
+    let mut pipelines = Pipelines::new(args, outputs.database());
 
     let failed = if args.live {
         live::analyze(&inputs, args.rate, args.time.is_some(), &mut pipelines, &mut outputs, stop)

@@ -44,13 +44,12 @@ pub(crate) struct Ended {
     pub(crate) stages: Vec<(&'static str, Duration)>,
     /// Threads that did not come back.
     pub(crate) abandoned: Vec<String>,
-    /// What ran the networks, as it stood before the start.
+    /// What ran the networks, as it stood when the first pipeline started; none where no input came so far.
     pub(crate) networks: Vec<NetworkReport>,
 }
 
 impl Pipelines {
-    /// None is started. A network that is not on the device asked for is said.
-    pub(crate) fn new(args: &Args, database: Option<Database>) -> Result<Self, BoxError> {
+    pub(crate) fn new(args: &Args, database: Option<Database>) -> Self {
         let mut settings = Settings::default();
         (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
         settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
@@ -61,15 +60,9 @@ impl Pipelines {
             settings.tracker.strong = 0.0;
         }
         settings.engine = args.device.map_or(Engine::Auto, Engine::Prefer);
-        let networks = networks(&settings)?;
-        for NetworkReport { name, backend, fallback, .. } in &networks {
-            if let Some(why) = fallback {
-                eprintln!("analyze: warning: {name} runs on {backend}, {why}");
-            }
-        }
         let gallery = SharedGallery::new(settings.gallery.clone());
-        let (pipeline, ended) = (pipeline(args), Ended { networks, ..Ended::default() });
-        Ok(Self { settings, pipeline, gallery, database, video: None, still: None, ended })
+        let (pipeline, ended) = (pipeline(args), Ended::default());
+        Self { settings, pipeline, gallery, database, video: None, still: None, ended }
     }
 
     /// The pipeline for this source: one of a single picture is a photograph.
@@ -89,6 +82,9 @@ impl Pipelines {
             running.inputs += 1;
             return Ok(running);
         }
+        if self.ended.networks.is_empty() {
+            self.ended.networks = placed(&settings)?;
+        }
         let gallery = self.gallery.clone().founding(settings.gallery.founding);
         let stages = stages_with(&settings, move || Ok(Box::new(gallery.clone())))?;
         let mut pipeline = Pipeline::new(stages, self.pipeline.clone(), Arc::new(SystemClock::new()));
@@ -107,6 +103,17 @@ impl Pipelines {
         }
         self.ended
     }
+}
+
+/// What runs the networks. One that is not on the device asked for is said.
+fn placed(settings: &Settings) -> Result<Vec<NetworkReport>, BoxError> {
+    let networks = networks(settings)?;
+    for NetworkReport { name, backend, fallback, .. } in &networks {
+        if let Some(why) = fallback {
+            eprintln!("analyze: warning: {name} runs on {backend}, {why}");
+        }
+    }
+    Ok(networks)
 }
 
 /// How many workers, and on which frames they detect.
