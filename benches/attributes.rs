@@ -3,10 +3,10 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passerby::demographics::{DlibAgeGender, Vote};
+use passerby::demographics::{AttributeVote, DlibAgeGender};
 use passerby::types::{
-    Age, Attributes, BBox, CameraId, ChipPool, Classifier, Face, FaceChip, Fuse, PixelLayout, TrackId,
-    TrackKey,
+    Age, AttributeFusion, Attributes, BBox, CameraId, ChipPool, Classifier, Face, FaceChip, PixelLayout,
+    TrackId, TrackKey,
 };
 use passerby_testkit::{frame, noise, suite};
 
@@ -41,7 +41,7 @@ fn classify(c: &mut Criterion) {
 }
 
 fn vote(c: &mut Criterion) {
-    let mut vote = Vote::new();
+    let mut vote = AttributeVote::new();
     let estimate =
         |years: f32| Attributes { age: Age { years, low: years - 8.0, high: years + 9.0 }, p_male: 0.8 };
     let mut n = 0_u64;
@@ -49,7 +49,8 @@ fn vote(c: &mut Criterion) {
         b.iter(|| {
             n += 1;
             let track = TrackKey { camera: CameraId(0), track: TrackId(n % 100) };
-            black_box(vote.fuse(track, &estimate((n % 60) as f32 + 10.0), 0.6))
+            vote.fuse(track, &estimate((n % 60) as f32 + 10.0), 0.6);
+            black_box(vote.attributes(track))
         });
     });
 }

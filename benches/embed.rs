@@ -6,7 +6,7 @@ use std::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use passerby::reid::{Gallery, MobileFaceNet};
 use passerby::types::{
-    BBox, CameraId, ChipPool, Embedder, Embedding, Face, FaceChip, Identify, PixelLayout, Sighting,
+    BBox, CameraId, ChipPool, Embedder, Embedding, Face, FaceChip, Identifier, PixelLayout, Sighting,
     Timestamp, TrackId, TrackKey,
 };
 use passerby_testkit::{frame, noise, suite};

@@ -32,9 +32,11 @@ use std::time::{Duration, Instant};
 
 use gstreamer::Camera;
 use lexopt::prelude::*;
-use passerby::capture::{Decoder, Event, Input, OpenSettings, Pace};
+use passerby::capture::{Decoder, Event, Input, LivePlayback, OpenSettings};
 use passerby::inference::{Device, Engine, Precision};
-use passerby::pipeline::{Flow, FlowSettings, Limits, Pipeline, PipelineSettings, Snapshot, Stages};
+use passerby::pipeline::{
+    Flow, FlowSettings, GovernorLimits, MetricsSnapshot, Pipeline, PipelineSettings, Stages,
+};
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{
     BoxError, CameraId, Clock, FrameSource, Picture, SourceError, SourceInfo, SystemClock,
@@ -206,10 +208,10 @@ fn flow(args: &Args) -> Result<Value, BoxError> {
 
 fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let limits = Limits { workers: 1..=args.workers.max(1), ..Limits::default() };
+    let limits = GovernorLimits { workers: 1..=args.workers.max(1), ..GovernorLimits::default() };
     let pipeline = PipelineSettings {
         flow: FlowSettings { cadence: args.cadence.unwrap_or(1), ..FlowSettings::default() },
-        detectors: args.workers,
+        detect_workers: args.workers,
         governor: args.cadence.is_none().then_some(limits),
         ..PipelineSettings::default()
     };
@@ -221,7 +223,7 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
         pipeline = match args.live {
             _ if input.is_live() => pipeline.camera(CameraId(number), open()?),
             Some(rate) => {
-                pipeline.camera(CameraId(number), Pace::looped(open, Some(rate), Arc::clone(&clock))?)
+                pipeline.camera(CameraId(number), LivePlayback::looped(open, Some(rate), Arc::clone(&clock))?)
             }
             None => pipeline.camera(CameraId(number), Again::new(open)?),
         };
@@ -276,7 +278,7 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
 }
 
 /// The figures under the names that the Python system gives them, and more.
-fn summary(args: &Args, figures: &Snapshot, took: f64, used: f64, abandoned: &[String]) -> Value {
+fn summary(args: &Args, figures: &MetricsSnapshot, took: f64, used: f64, abandoned: &[String]) -> Value {
     let round = |x: f64, digits: i32| (x * 10f64.powi(digits)).round() / 10f64.powi(digits);
     let ledger = figures.ledger();
     let done = |l: &passerby::types::Ledger| l.analysed + l.coasted;

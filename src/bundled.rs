@@ -1,12 +1,12 @@
 //! The default stages: the one place that names the concrete types.
 
-use passerby_demographics::{DlibAgeGender, Vote};
+use passerby_demographics::{AttributeVote, DlibAgeGender};
 use passerby_detect::{CenterFace, CenterFaceSettings};
 use passerby_inference::{Backend, Engine, Model, Precision, Session};
 use passerby_pipeline::Stages;
 use passerby_reid::{Gallery, MobileFaceNet};
 use passerby_track::{Sort, SortSettings};
-use passerby_types::{BoxError, EmbeddingPool, Identify, StageError};
+use passerby_types::{BoxError, EmbeddingPool, Identifier, StageError};
 
 /// How many idle embeddings all embedders together keep, 768 bytes each: as many as may come back at once from a batch of the
 /// writer and from subscribers.
@@ -25,9 +25,9 @@ pub struct Settings {
     /// The tracker.
     pub tracker: SortSettings,
     /// The gallery's thresholds.
-    pub gallery: passerby_reid::Policy,
+    pub gallery: passerby_reid::GalleryPolicy,
     /// When age and gender count as known.
-    pub vote: passerby_demographics::Settings,
+    pub vote: passerby_demographics::VoteSettings,
 }
 
 /// What runs one of the default networks.
@@ -103,7 +103,7 @@ pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
 /// As for [`stages`].
 pub fn stages_with(
     settings: &Settings,
-    identify: impl Fn() -> Result<Box<dyn Identify>, StageError> + Send + Sync + 'static,
+    identify: impl Fn() -> Result<Box<dyn Identifier>, StageError> + Send + Sync + 'static,
 ) -> Result<Stages, BoxError> {
     let (detector, tracker) = (settings.detector.clone(), settings.tracker.clone());
     let vote = settings.vote;
@@ -122,7 +122,7 @@ pub fn stages_with(
             let network = DlibAgeGender::new(age.clone(), gender.clone());
             Ok(Box::new(network.map_err(|e| StageError::fatal("classify", e))?))
         },
-        move || Ok(Box::new(Vote::with(vote))),
+        move || Ok(Box::new(AttributeVote::with(vote))),
     ))
 }
 

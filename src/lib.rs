@@ -13,6 +13,7 @@
 //! | [`reid`] | MobileFaceNet embeddings and an open-set gallery of persons |
 //! | [`demographics`] | age and gender, settled per track |
 //! | [`store`] | SQLite, JSON lines, memory |
+//! | [`workers`] | bounded queues and worker pools, usable alone |
 //! | [`pipeline`] | a frame's way through all of them, with a ledger |
 //!
 //! # Two videos, from files to persons
@@ -55,6 +56,7 @@ pub use passerby_reid as reid;
 pub use passerby_store as store;
 pub use passerby_track as track;
 pub use passerby_types as types;
+pub use passerby_workers as workers;
 
 #[cfg(feature = "bundled")]
 mod bundled;

@@ -108,7 +108,7 @@ impl Sink for Tally {
 /// estimates a frame.
 fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u64) {
     // Each observation is written at once, so that the source can wait for the last.
-    flow.writer.rows = 1;
+    flow.writer.batch_rows = 1;
     let (stages, clock) = (stages(&Settings::default()).unwrap(), Arc::new(SystemClock::new()));
     let mut tally = Tally::default();
     let mut source = ToAndFro::new(&tally.written);

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use passerby::Settings;
-use passerby::pipeline::{Flow, FlowSettings, Report, Summary};
+use passerby::pipeline::{CameraReport, Flow, FlowSettings, Summary};
 use passerby::types::{BBox, CameraId, FrameKind, Observation, PersonId, SystemClock, TrackState};
 
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
@@ -32,7 +32,7 @@ fn truth() -> BTreeMap<u64, Vec<True>> {
     frames
 }
 
-fn run() -> (Report, Vec<Observation>, Summary) {
+fn run() -> (CameraReport, Vec<Observation>, Summary) {
     let stages = passerby::stages(&Settings::default()).unwrap();
     let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new())).unwrap();
     let (mut seen, mut summary) = (Vec::new(), Summary::default());

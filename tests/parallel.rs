@@ -81,7 +81,7 @@ fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
     );
 
     for &workers in workers {
-        let settings = PipelineSettings { detectors: workers, ..PipelineSettings::default() };
+        let settings = PipelineSettings { detect_workers: workers, ..PipelineSettings::default() };
         let mut pipeline = Pipeline::new(made.clone(), settings, Arc::new(SystemClock::new()));
         for (i, source) in open().into_iter().enumerate() {
             pipeline = pipeline.camera(id(i), source);

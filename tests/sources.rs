@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use passerby::capture::{Reconnect, ReconnectSettings};
-use passerby::pipeline::{Pipeline, PipelineSettings, Report, Stages};
+use passerby::pipeline::{CameraReport, Pipeline, PipelineSettings, Stages};
 use passerby::types::{CameraId, Clock, ErrorClass, FrameSource, PixelLayout, SystemClock};
 use passerby_testkit::{ByOrder, Fault, FaultySource, Gate, ScriptedDetector};
 
@@ -41,7 +41,7 @@ fn faults() -> Vec<(&'static str, Vec<(u64, Fault)>)> {
 }
 
 /// What a camera is called, and what became of it.
-type Named = (&'static str, Report);
+type Named = (&'static str, CameraReport);
 
 /// All of them as cameras at once, run for so long, then stopped with this deadline.
 fn run(
@@ -68,7 +68,7 @@ fn run(
     (reports, finished.abandoned)
 }
 
-fn of<'a>(reports: &'a [Named], name: &str) -> &'a Report {
+fn of<'a>(reports: &'a [Named], name: &str) -> &'a CameraReport {
     &reports.iter().find(|(n, _)| *n == name).expect("a camera of that name").1
 }
 

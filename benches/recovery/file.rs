@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby::capture::{Pace, Video};
+use passerby::capture::{LivePlayback, Video};
 use passerby::types::SystemClock;
 
 use crate::watch::{Camera, repeat};
@@ -23,11 +23,12 @@ pub(crate) fn rows(times: usize) -> Rows {
         move || {
             let path = played.clone();
             let open = move || Ok(Box::new(Video::open(&path)?) as _);
-            Ok(Box::new(Pace::looped(open, None, Arc::new(SystemClock::new()))?))
+            Ok(Box::new(LivePlayback::looped(open, None, Arc::new(SystemClock::new()))?))
         },
     )?;
     let mut rows = Vec::new();
-    let mut row = |fault, timings| rows.push(Row { source: "Video under Pace, looped", fault, timings });
+    let mut row =
+        |fault, timings| rows.push(Row { source: "Video under LivePlayback, looped", fault, timings });
     let away = || fs::rename(&path, &aside).expect("the folder is ours");
     let again = || fs::rename(&aside, &path).expect("the folder is ours");
     row("file gone for 3 s", repeat(times, || camera.suffer(LASTS, away, again))?);

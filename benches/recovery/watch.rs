@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use passerby::capture::{Reconnect, ReconnectSettings};
-use passerby::types::{BoxError, ErrorClass, FrameSource, Image, Interrupt, SourceError};
+use passerby::types::{BoxError, CancelHandle, ErrorClass, FrameSource, Image, SourceError};
 
 /// Something that does not come within this time does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ pub(crate) struct Timing {
 /// What `open` opens, kept going and read on a thread of its own until it is dropped.
 pub(crate) struct Camera {
     log: Arc<Log>,
-    interrupt: Option<Interrupt>,
+    interrupt: Option<CancelHandle>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,7 +62,7 @@ impl Camera {
     ) -> Result<Self, BoxError> {
         let settings = ReconnectSettings { frozen: Some(Duration::from_secs(3)), ..Default::default() };
         let mut source = Reconnect::new("camera", open, settings);
-        let (log, interrupt) = (Arc::new(Log::default()), source.interrupt());
+        let (log, interrupt) = (Arc::new(Log::default()), source.cancel_handle());
         let tell = Arc::clone(&log);
         let read = move || {
             let mut last = 0;
@@ -157,7 +157,7 @@ impl Camera {
 
 impl Drop for Camera {
     fn drop(&mut self) {
-        self.interrupt.iter().for_each(Interrupt::raise);
+        self.interrupt.iter().for_each(CancelHandle::cancel);
         if let Some(thread) = self.thread.take() {
             // A panic in it has been seen as pictures that do not come.
             let _ = thread.join();

@@ -1,6 +1,6 @@
 //! Inputs one after another, each to its end: the same result in every run.
 
-use passerby::pipeline::Report;
+use passerby::pipeline::CameraReport;
 use passerby::types::BoxError;
 
 use crate::inputs::Input;
@@ -14,7 +14,7 @@ pub(crate) fn analyze(
     pipelines: &mut Pipelines,
     outputs: &mut Outputs,
     stop: &Stop,
-) -> Result<Vec<Report>, BoxError> {
+) -> Result<Vec<CameraReport>, BoxError> {
     let mut failed = Vec::new();
     for (begun, input) in inputs.iter().enumerate() {
         if stop.asked() {
@@ -25,7 +25,7 @@ pub(crate) fn analyze(
         let source = match input.open() {
             Ok(source) => source,
             Err(e) => {
-                failed.push(Report { camera, error: Some(e.into()), ..Report::default() });
+                failed.push(CameraReport { camera, error: Some(e.into()), ..CameraReport::default() });
                 continue;
             }
         };

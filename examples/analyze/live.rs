@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use passerby::capture::Pace;
-use passerby::pipeline::Report;
+use passerby::capture::LivePlayback;
+use passerby::pipeline::CameraReport;
 use passerby::types::{BoxError, CameraId, FrameSource, SourceError, SystemClock};
 
 use crate::inputs::Input;
@@ -20,13 +20,13 @@ pub(crate) fn analyze(
     pipelines: &mut Pipelines,
     outputs: &mut Outputs,
     stop: &Stop,
-) -> Result<Vec<Report>, BoxError> {
+) -> Result<Vec<CameraReport>, BoxError> {
     let (mut cameras, mut failed) = (Vec::new(), Vec::new());
     for input in inputs {
         let camera = input.camera;
         match play(input, rate, again) {
             Ok(source) => cameras.push((camera, source)),
-            Err(e) => failed.push(Report { camera, error: Some(e.into()), ..Report::default() }),
+            Err(e) => failed.push(CameraReport { camera, error: Some(e.into()), ..CameraReport::default() }),
         }
     }
     let Some((_, first)) = cameras.first() else { return Ok(failed) };
@@ -57,7 +57,7 @@ fn play(input: &Input, rate: Option<f64>, again: bool) -> Result<Box<dyn FrameSo
     let clock = Arc::new(SystemClock::new());
     if again {
         let input = input.clone();
-        return Ok(Box::new(Pace::looped(move || input.open(), rate, clock)?));
+        return Ok(Box::new(LivePlayback::looped(move || input.open(), rate, clock)?));
     }
-    Ok(Box::new(Pace::new(input.open()?, rate, clock)))
+    Ok(Box::new(LivePlayback::new(input.open()?, rate, clock)))
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use passerby::inference::Engine;
 use passerby::pipeline::{
-    CameraSnapshot, FlowSettings, Handle, Limits, Pipeline, PipelineSettings, Popped, Report, Subscription,
-    WhenFull,
+    CameraReport, CameraSnapshot, FlowSettings, GovernorLimits, Handle, Pipeline, PipelineSettings, Popped,
+    Subscription, WhenFull,
 };
 use passerby::reid::SharedGallery;
 use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
@@ -38,7 +38,7 @@ pub(crate) struct Pipelines {
 /// What became of all pipelines.
 #[derive(Default)]
 pub(crate) struct Ended {
-    pub(crate) reports: Vec<Report>,
+    pub(crate) reports: Vec<CameraReport>,
     pub(crate) cameras: Vec<CameraSnapshot>,
     /// The time in each stage.
     pub(crate) stages: Vec<(&'static str, Duration)>,
@@ -124,11 +124,11 @@ fn pipeline(args: &Args) -> PipelineSettings {
     }
     settings.flow.cadence = args.cadence.unwrap_or(1);
     if !args.live {
-        settings.detectors = args.workers();
-        settings.embedders = settings.embedders.max(args.workers());
+        settings.detect_workers = args.workers();
+        settings.embed_workers = settings.embed_workers.max(args.workers());
         return settings;
     }
-    let mut limits = Limits { workers: 1..=args.workers(), ..Limits::default() };
+    let mut limits = GovernorLimits { workers: 1..=args.workers(), ..GovernorLimits::default() };
     if let Some(cadence) = args.cadence {
         limits.cadence = cadence..=cadence;
     }

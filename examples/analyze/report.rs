@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use passerby::pipeline::{CameraSnapshot, PersonSummary, Report, Summary};
+use passerby::pipeline::{CameraReport, CameraSnapshot, PersonSummary, Summary};
 use passerby::types::{CameraId, DropReason, FrameMeta, Gender, Ledger};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub(crate) fn complain(ended: &Ended, had_time: bool) -> bool {
     sound
 }
 
-fn of_input(report: &Report, had_time: bool) -> bool {
+fn of_input(report: &CameraReport, had_time: bool) -> bool {
     let name = &report.name;
     for note in &report.notes {
         eprintln!("analyze: warning: {}", with_name(name, note));
@@ -79,7 +79,7 @@ pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
     for (stage, busy) in &ended.stages {
         *stages.entry(stage).or_default() += ms(*busy);
     }
-    let camera = |report: &Report| {
+    let camera = |report: &CameraReport| {
         let mut value = input(report, summary);
         if let (true, Some(seen)) = (live, snapshot(ended, report.camera)) {
             value["age_ms"] =
@@ -113,7 +113,7 @@ fn snapshot(ended: &Ended, camera: CameraId) -> Option<&CameraSnapshot> {
     ended.cameras.iter().find(|seen| seen.camera == camera)
 }
 
-fn input(report: &Report, summary: &Summary) -> Value {
+fn input(report: &CameraReport, summary: &Summary) -> Value {
     json!({
         "input": report.name,
         "camera": report.camera.0,
@@ -139,7 +139,7 @@ fn ledger(ledger: &Ledger) -> Value {
     })
 }
 
-fn person(person: &PersonSummary, reports: &[Report]) -> Value {
+fn person(person: &PersonSummary, reports: &[CameraReport]) -> Value {
     let attributes = person.attributes;
     json!({
         "person": person.id.0,
@@ -156,7 +156,7 @@ fn person(person: &PersonSummary, reports: &[Report]) -> Value {
 }
 
 /// The input that the frame is of: its time is one of that input.
-fn input_of<'a>(meta: &FrameMeta, reports: &'a [Report]) -> Option<&'a str> {
+fn input_of<'a>(meta: &FrameMeta, reports: &'a [CameraReport]) -> Option<&'a str> {
     reports.iter().find(|report| report.camera == meta.camera).map(|report| report.name.as_str())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby::capture::{self, OpenSettings, Pace};
+use passerby::capture::{self, LivePlayback, OpenSettings};
 use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
 
 use crate::news::News;
@@ -22,7 +22,7 @@ pub(crate) fn open(inputs: &[String], news: &News) -> Result<Vec<Camera>, BoxErr
     let clock = Arc::new(SystemClock::new());
     if inputs.is_empty() {
         let camera = |n: u32| -> Result<Camera, BoxError> {
-            let clip = Pace::looped(|| capture::open(CLIP), Some(RATE), clock.clone())?
+            let clip = LivePlayback::looped(|| capture::open(CLIP), Some(RATE), clock.clone())?
                 .offset(PICTURES / u64::from(CAMERAS) * u64::from(n))
                 .limit(Duration::from_secs_f64(PICTURES as f64 / RATE));
             Ok((CameraId(n + 1), Box::new(clip)))
@@ -33,7 +33,7 @@ pub(crate) fn open(inputs: &[String], news: &News) -> Result<Vec<Camera>, BoxErr
     let camera = |(n, input): (u32, &String)| {
         let source = capture::open_with(input, &settings)?;
         let live = source.info().live;
-        let source = if live { source } else { Box::new(Pace::new(source, None, clock.clone())) };
+        let source = if live { source } else { Box::new(LivePlayback::new(source, None, clock.clone())) };
         Ok((CameraId(n), source))
     };
     (1..).zip(inputs).map(camera).collect()

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use passerby::Settings;
-use passerby::pipeline::{Limits, Pipeline, PipelineSettings, Popped, Summary, WhenFull};
+use passerby::pipeline::{GovernorLimits, Pipeline, PipelineSettings, Popped, Summary, WhenFull};
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
 
@@ -29,7 +29,7 @@ pub(crate) fn run<S: FrameSource + 'static>(
 ) -> Result<(), BoxError> {
     // Everything that the cameras share: the stages, the workers, the sink.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let limits = Limits { workers: 1..=cores, ..Limits::default() };
+    let limits = GovernorLimits { workers: 1..=cores, ..GovernorLimits::default() };
     let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
     let mut sink = Sqlite::open(database, SqliteSettings::default())?;
     let names: Vec<(CameraId, &str)> = cameras.iter().map(|(id, c)| (*id, c.info().name.as_str())).collect();

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use passerby::pipeline::{Finished, PersonSummary, Summary};
+use passerby::pipeline::{PersonSummary, PipelineReport, Summary};
 use passerby::types::Gender;
 
 /// Cells of the line that shows when a person was seen.
 const CELLS: usize = 40;
 
 /// Prints the persons, the cameras, and the count of all frames.
-pub(crate) fn print(summary: &Summary, done: &Finished) {
+pub(crate) fn print(summary: &Summary, done: &PipelineReport) {
     let persons = summary.persons();
     let end = summary.tracks().filter_map(|t| t.last.pts).max().unwrap_or_default().as_secs_f64();
     println!("person  cameras  first    last     frames  age          gender   seen (0 to {end:.0} s)");

@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use passerby_capture::{Limits, Video, VideoSettings};
+use passerby_capture::{DecodeLimits, Video, VideoSettings};
 use passerby_fuzz::{drain, file, watch};
 
 fuzz_target!(init: watch(), |data: &[u8]| {
-    let limits = Limits { video_pixels: 1 << 16, samples: 1 << 10, bytes: 1 << 20, ..Limits::default() };
+    let limits = DecodeLimits { video_pixels: 1 << 16, samples: 1 << 10, bytes: 1 << 20, ..DecodeLimits::default() };
     let path = file(data);
     // No file gives more than its samples, and what is wrong with each.
     drain(Video::open_with(path, VideoSettings { limits, ..VideoSettings::default() }), path, 1 << 10);

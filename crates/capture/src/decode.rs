@@ -4,7 +4,7 @@ use passerby_types::{FramePool, Picture, SourceError};
 
 use crate::h264::nal;
 use crate::h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 
 /// Which H.264 decoder a source uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) struct Decoding {
     /// The one to try where the first does not know the stream.
     second: Decoder,
     live: bool,
-    limits: Limits,
+    limits: DecodeLimits,
     pool: FramePool,
     /// Nothing was decoded yet, so that another decoder may begin.
     untouched: bool,
@@ -41,7 +41,7 @@ impl Decoding {
     pub(crate) fn new(
         choice: Decoder,
         live: bool,
-        limits: Limits,
+        limits: DecodeLimits,
         pool: FramePool,
     ) -> Result<Self, DecodeError> {
         let decoder = make(choice, live, &limits, &pool)?;
@@ -95,7 +95,7 @@ fn is_baseline(data: &[u8]) -> bool {
 fn make(
     decoder: Decoder,
     live: bool,
-    limits: &Limits,
+    limits: &DecodeLimits,
     pool: &FramePool,
 ) -> Result<Box<dyn VideoDecoder>, DecodeError> {
     let (pool, pixels) = (pool.clone(), limits.video_pixels);

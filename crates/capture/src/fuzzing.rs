@@ -10,7 +10,7 @@ pub use crate::rtsp::fuzz::{Arrival, Outcome, rtsp};
 /// Decodes a JPEG picture of up to so many pixels: its width and height, where it is one.
 #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam"))]
 pub fn jpeg(bytes: &[u8], pixels: u64) -> Option<(u32, u32)> {
-    let limits = crate::Limits { picture_pixels: pixels, ..crate::Limits::default() };
+    let limits = crate::DecodeLimits { picture_pixels: pixels, ..crate::DecodeLimits::default() };
     let image = crate::jpeg::decode(bytes, &limits, &passerby_types::FramePool::default()).ok()?;
     Some((image.width(), image.height()))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, Frame, MemoryLimit};
 use passerby_types::{ColorSpace, FramePool, Image, ImageError, Picture, PixelLayout, SourceError};
 
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::still::allow;
 
 /// How long a frame without a delay is shown: what browsers make of it.
@@ -26,7 +26,11 @@ pub(crate) struct Gif {
 
 impl Gif {
     /// Reads the header.
-    pub(crate) fn open(file: BufReader<File>, limits: &Limits, input: &str) -> Result<Self, SourceError> {
+    pub(crate) fn open(
+        file: BufReader<File>,
+        limits: &DecodeLimits,
+        input: &str,
+    ) -> Result<Self, SourceError> {
         let mut options = DecodeOptions::new();
         options.set_color_output(ColorOutput::RGBA);
         let bytes = NonZeroU64::new(limits.picture_pixels.saturating_mul(4)).unwrap_or(NonZeroU64::MIN);
@@ -103,7 +107,7 @@ impl Canvas {
             }
         }
         let size = (self.width as u32, self.height as u32);
-        let mut image = Image::lend(pool, PixelLayout::Rgb8, size.0, size.1, ColorSpace::JPEG)?;
+        let mut image = Image::new_in(pool, PixelLayout::Rgb8, size.0, size.1, ColorSpace::JPEG)?;
         for (y, row) in self.pixels.chunks_exact(self.width * 3).enumerate() {
             image.row_mut(0, y).copy_from_slice(row);
         }

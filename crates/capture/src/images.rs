@@ -12,7 +12,7 @@ use passerby_types::{ErrorClass, FramePool, FrameSource, Picture, SourceError, S
 
 use crate::file::regular;
 use crate::gif::Gif;
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::sniff::{self, Format};
 use crate::still;
 
@@ -20,7 +20,7 @@ use crate::still;
 #[derive(Clone, Debug, Default)]
 pub struct ImagesSettings {
     /// What keeps memory bounded.
-    pub limits: Limits,
+    pub limits: DecodeLimits,
     /// Who lends the buffers of pictures that are turned, and of frames.
     pub pool: FramePool,
 }

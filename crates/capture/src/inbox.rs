@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use passerby_types::{Clock, DropReason, Interrupt, SourceError, Timestamp};
+use passerby_types::{CancelHandle, Clock, DropReason, SourceError, Timestamp};
 
 /// What a coded frame is to those after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,9 +179,9 @@ impl<T: Send + 'static> Inbox<T> {
     }
 
     /// What interrupts it from another thread; `also` is what else has to be done to wake the sender.
-    pub(crate) fn interrupter(self: &Arc<Self>, also: impl Fn() + Send + Sync + 'static) -> Interrupt {
+    pub(crate) fn cancel_handle(self: &Arc<Self>, also: impl Fn() + Send + Sync + 'static) -> CancelHandle {
         let inbox = Arc::downgrade(self);
-        Interrupt::new(move || {
+        CancelHandle::new(move || {
             if let Some(inbox) = inbox.upgrade() {
                 inbox.interrupt();
             }
@@ -324,11 +324,11 @@ mod tests {
 
         let waiting =
             Inbox::<u32>::new(Room { frames: 1, bytes: 1, age: MS }, Arc::new(SimulatedClock::new()));
-        let interrupt = waiting.interrupter(|| ());
+        let cancel = waiting.cancel_handle(|| ());
         let taker = Arc::clone(&waiting);
         let take = move || matches!(taker.take(Duration::from_secs(60)), Taken::Over(None));
         let taker = std::thread::Builder::new().name("taker".into()).spawn(take).unwrap();
-        interrupt.raise();
+        cancel.cancel();
         assert!(taker.join().unwrap());
         assert!(waiting.push(1, Kind::Key, 1).is_break());
         assert!(waiting.is_interrupted());

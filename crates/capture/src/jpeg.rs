@@ -9,7 +9,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace as Coded;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 
 /// Decodes one JPEG picture: `Rgb8` where it has colour, `Gray8` where not. A picture without Huffman tables
 /// (as in AVI files, and from many cameras) has the standard ones. A rotation in its EXIF data does not apply. The error
@@ -17,13 +17,13 @@ use crate::limits::Limits;
 ///
 /// The decoder gives chroma for every pixel only, so that `I420` would take one more pass over the picture: 10.9 ms instead of
 /// 7.6 ms for one of 1920x1080. Sampling the detector's input takes 1.6 ms then, not 1.0 ms.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits, pool: &FramePool) -> Result<Image, String> {
+pub(crate) fn decode(bytes: &[u8], limits: &DecodeLimits, pool: &FramePool) -> Result<Image, String> {
     // Decoders of foreign formats are the least proven code on the way: a panic in one is a broken picture.
     catch_unwind(AssertUnwindSafe(|| read(bytes, limits, pool)))
         .unwrap_or_else(|_| Err("the JPEG decoder panicked".into()))
 }
 
-fn read(bytes: &[u8], limits: &Limits, pool: &FramePool) -> Result<Image, String> {
+fn read(bytes: &[u8], limits: &DecodeLimits, pool: &FramePool) -> Result<Image, String> {
     let wrong = |e: zune_jpeg::errors::DecodeErrors| format!("{e:?}");
     if !bytes.windows(2).rev().any(|pair| pair == [0xFF, 0xD9]) {
         return Err("the JPEG picture is cut off".into());
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Image, String> {
-        decode(bytes, &Limits::default(), &FramePool::default())
+        decode(bytes, &DecodeLimits::default(), &FramePool::default())
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
             bytes[at] ^= 0x5A;
             let _ = read(&bytes);
         }
-        let few = Limits { picture_pixels: 64 * 48 - 1, ..Limits::default() };
+        let few = DecodeLimits { picture_pixels: 64 * 48 - 1, ..DecodeLimits::default() };
         assert!(decode(&bytes, &few, &FramePool::default()).unwrap_err().contains("64x48"));
         assert!(read(&[&bytes[..], &[0; 40]].concat()).is_ok(), "what follows the picture does not matter");
     }

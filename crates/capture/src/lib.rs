@@ -6,7 +6,7 @@
 //! - `Ffmpeg` (feature `ffmpeg`): whatever an installed ffmpeg program reads.
 //! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
 //! - `Mjpeg` (feature `mjpeg`): cameras that give JPEG pictures over HTTP.
-//! - [`Pace`]: plays any of them as a live camera.
+//! - [`LivePlayback`]: plays any of them as a live camera.
 //! - [`Reconnect`]: keeps any source going that breaks, stalls, freezes or hangs.
 //! - `Rtsp` (feature `rtsp`): network cameras.
 //! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
@@ -26,7 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Every reader bounds its memory by [`Limits`] and allocates nothing by a number in a file that the file's own bytes
+//! Every reader bounds its memory by [`DecodeLimits`] and allocates nothing by a number in a file that the file's own bytes
 //! do not bear out.
 
 #[cfg_attr(
@@ -53,11 +53,11 @@ mod inbox;
 #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam"))]
 mod jpeg;
 mod limits;
+mod live_playback;
 #[cfg(feature = "mjpeg")]
 mod mjpeg;
 mod mp4;
 mod open;
-mod pace;
 mod random;
 mod reconnect;
 mod rising;
@@ -81,11 +81,11 @@ pub use ffmpeg::{Ffmpeg, FfmpegSettings};
 pub use h264::OpenH264Decoder;
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 pub use images::{Images, ImagesSettings, list};
-pub use limits::Limits;
+pub use limits::DecodeLimits;
+pub use live_playback::LivePlayback;
 #[cfg(feature = "mjpeg")]
 pub use mjpeg::{Mjpeg, MjpegSettings};
 pub use open::{Input, OpenSettings, Watch, open, open_with};
-pub use pace::Pace;
 pub use reconnect::{Event, Reconnect, ReconnectSettings};
 #[cfg(feature = "rtsp")]
 pub use rtsp::{Rtsp, RtspSettings};

@@ -3,7 +3,7 @@
 /// How large an input may be. Beyond it opening or reading fails with [`passerby_types::SourceError::TooLarge`], or
 /// the frame counts as damaged, before memory is taken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct DecodeLimits {
     /// Pixels of a still picture. 64 Mi by default, 192 MiB as RGB.
     pub picture_pixels: u64,
     /// Pixels of a video frame. 9,437,184 by default, as level 5.2 of H.264 allows (4096x2304): a stream may make its
@@ -16,7 +16,7 @@ pub struct Limits {
     pub bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for DecodeLimits {
     fn default() -> Self {
         Self { picture_pixels: 64 << 20, video_pixels: 36_864 * 256, samples: 8 << 20, bytes: 256 << 20 }
     }

@@ -8,14 +8,14 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use passerby_types::{ColorSpace, FramePool, Image, PixelLayout, SourceError};
 
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::turn::Turn;
 
 /// Decodes a still picture, upright: grey ones as `Gray8`, all others as `Rgb8`.
 pub(crate) fn decode(
     mut file: BufReader<File>,
     format: ImageFormat,
-    limits: &Limits,
+    limits: &DecodeLimits,
     pool: &FramePool,
     input: &str,
 ) -> Result<Image, SourceError> {
@@ -62,7 +62,7 @@ pub(crate) fn decode(
 }
 
 /// Refuses pictures over the limit before memory is taken for them.
-pub(crate) fn allow(width: u32, height: u32, limits: &Limits, input: &str) -> Result<(), SourceError> {
+pub(crate) fn allow(width: u32, height: u32, limits: &DecodeLimits, input: &str) -> Result<(), SourceError> {
     let side = Image::MAX_SIDE;
     if u64::from(width) * u64::from(height) <= limits.picture_pixels && width.max(height) <= side {
         return Ok(());
@@ -132,7 +132,7 @@ fn turn(orientation: Orientation) -> Turn {
 }
 
 /// What the decoder's error is to the caller.
-fn error(e: ImageError, limits: &Limits, input: &str) -> SourceError {
+fn error(e: ImageError, limits: &DecodeLimits, input: &str) -> SourceError {
     let input = input.to_owned();
     match e {
         ImageError::IoError(cause) if cause.kind() != std::io::ErrorKind::UnexpectedEof => {

@@ -37,7 +37,7 @@ impl Turn {
         if self.transpose {
             (width, height) = (height, width);
         }
-        let mut out = Image::lend(pool, image.layout(), width, height, image.color())?;
+        let mut out = Image::new_in(pool, image.layout(), width, height, image.color())?;
         for plane in 0..image.layout().planes() {
             match image.layout() {
                 PixelLayout::Rgb8 => self.plane::<3>(&image, &mut out, plane),

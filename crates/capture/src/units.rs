@@ -9,7 +9,7 @@ use passerby_types::SourceError;
 use crate::annexb::Stream;
 use crate::file::Places;
 use crate::h264::{DecodeError, Parameters, nal};
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::mp4::{Entry, Movie, MovieError, Sample};
 use crate::turn::Turn;
 
@@ -61,7 +61,7 @@ pub(crate) struct AnnexB {
 
 impl Units {
     /// The pictures of an MP4 file.
-    pub(crate) fn mp4(mut file: Places, limits: &Limits, input: &str) -> Result<Self, SourceError> {
+    pub(crate) fn mp4(mut file: Places, limits: &DecodeLimits, input: &str) -> Result<Self, SourceError> {
         let len = file.len();
         let input = || input.to_owned();
         let malformed = |what: String| SourceError::Malformed { input: input(), what };
@@ -101,7 +101,11 @@ impl Units {
     }
 
     /// The pictures of an Annex B byte stream.
-    pub(crate) fn annex_b(file: BufReader<File>, limits: &Limits, input: &str) -> Result<Self, SourceError> {
+    pub(crate) fn annex_b(
+        file: BufReader<File>,
+        limits: &DecodeLimits,
+        input: &str,
+    ) -> Result<Self, SourceError> {
         let mut stream = Stream::new(file, largest(limits));
         let mut first = Vec::new();
         let there =
@@ -121,7 +125,7 @@ impl Units {
     ///
     /// # Errors
     /// What they are.
-    pub(crate) fn check(&self, limits: &Limits) -> Result<(), DecodeError> {
+    pub(crate) fn check(&self, limits: &DecodeLimits) -> Result<(), DecodeError> {
         match self {
             Self::Mp4(mp4) => {
                 let mut parameters = Parameters::default();
@@ -177,7 +181,7 @@ impl Units {
 
 /// The bytes that a coded picture may have. A macroblock takes 3200 bits at most (H.264 7.4.5), 1.6 bytes a pixel; and
 /// there may be something beside it.
-fn largest(limits: &Limits) -> u64 {
+fn largest(limits: &DecodeLimits) -> u64 {
     limits.bytes.min(limits.video_pixels.saturating_mul(2).saturating_add(1 << 20))
 }
 

@@ -11,7 +11,7 @@ use passerby_types::{FramePool, FrameSource, Picture, SourceError, SourceInfo};
 use crate::decode::{Decoder, Decoding, fatal};
 use crate::file::{Places, regular};
 use crate::h264::{AccessUnit, DecodeError};
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::sniff::{self, Format};
 use crate::turn::Turn;
 use crate::units::{Next, Units};
@@ -22,7 +22,7 @@ pub struct VideoSettings {
     /// Which decoder to use.
     pub decoder: Decoder,
     /// What keeps memory bounded.
-    pub limits: Limits,
+    pub limits: DecodeLimits,
     /// Who lends the buffers of the pictures.
     pub pool: FramePool,
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{bytes, drain, file, read};
 use passerby_capture::{
-    AccessUnit, DecodeError, Images, ImagesSettings, Limits, RustyDecoder, Video, VideoDecoder,
+    AccessUnit, DecodeError, DecodeLimits, Images, ImagesSettings, RustyDecoder, Video, VideoDecoder,
 };
 use passerby_types::{FramePool, FrameSource, SourceError};
 
@@ -85,7 +85,7 @@ fn a_coded_frame_has_no_more_bytes_than_its_pixels_can_take() {
     let table = [full(b"stsz", 0, &[size, 1]), full(b"stsc", 0, &[1, 1, 1, 1]), full(b"stco", 0, &[1, 8])];
     let movie = moov(&[&table[0], &table[1], &table[2]]);
     let (_folder, path) = file("large.mp4", &[&data[..], &movie].concat());
-    let limits = Limits { video_pixels: 1 << 20, ..Limits::default() };
+    let limits = DecodeLimits { video_pixels: 1 << 20, ..DecodeLimits::default() };
     let settings = passerby_capture::VideoSettings { limits, ..Default::default() };
     let got = drain(&mut Video::open_with(&path, settings).expect("its description is sound"));
     assert!(got.damaged[0].contains("over the limit of 3145728"), "{got:?}");
@@ -166,7 +166,7 @@ fn repeat(first: u32, pps: u32, frame: u32, count: u32) -> Vec<u8> {
 const SIDE: u32 = 64;
 
 fn decoder() -> RustyDecoder {
-    RustyDecoder::new(FramePool::default(), Limits::default().video_pixels)
+    RustyDecoder::new(FramePool::default(), DecodeLimits::default().video_pixels)
 }
 
 fn decode(decoder: &mut RustyDecoder, unit: &[Vec<u8>]) -> (Result<(), DecodeError>, usize) {
@@ -247,7 +247,7 @@ fn stand_ins_for_missing_frames_do_not_heap_up() {
 
 #[test]
 fn picture_files_over_the_limits_are_refused_before_they_are_read() {
-    let limits = Limits { bytes: 1000, ..Limits::default() };
+    let limits = DecodeLimits { bytes: 1000, ..DecodeLimits::default() };
     let (_folder, path) = file("large.jpg", &bytes("tiny.jpg"));
     let settings = ImagesSettings { limits, ..ImagesSettings::default() };
     let error = Images::open_with(&path, settings).and_then(|mut source| source.next_picture()).unwrap_err();
@@ -257,7 +257,7 @@ fn picture_files_over_the_limits_are_refused_before_they_are_read() {
     let (_folder, path) = file("float.tiff", &[]);
     let picture = image::DynamicImage::ImageRgba32F(image::ImageBuffer::new(64, 64));
     picture.save(&path).expect("it is encoded");
-    let limits = Limits { picture_pixels: 64 * 64, ..Limits::default() };
+    let limits = DecodeLimits { picture_pixels: 64 * 64, ..DecodeLimits::default() };
     let settings = ImagesSettings { limits, ..ImagesSettings::default() };
     let error = Images::open_with(&path, settings).and_then(|mut source| source.next_picture()).unwrap_err();
     assert!(matches!(error, SourceError::TooLarge { .. }), "{error}");

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use common::Want::{self, All, Most, None as Nothing, Then};
 use common::{compare, data, drain};
-use passerby_capture::{Decoder, Ffmpeg, FfmpegSettings, Limits, Video, VideoSettings};
+use passerby_capture::{DecodeLimits, Decoder, Ffmpeg, FfmpegSettings, Video, VideoSettings};
 use passerby_testkit::shared;
 use passerby_types::{DropReason, FrameSource, Matrix, Range, SourceError};
 
@@ -153,7 +153,7 @@ fn a_video_over_the_limit_is_refused() {
     if !is_there("a_video_over_the_limit_is_refused") {
         return;
     }
-    let limits = Limits { video_pixels: 64 * 42 - 1, ..Limits::default() };
+    let limits = DecodeLimits { video_pixels: 64 * 42 - 1, ..DecodeLimits::default() };
     let settings = FfmpegSettings { limits, ..FfmpegSettings::default() };
     let error = Ffmpeg::open(data("tiny.mp4"), settings).unwrap_err();
     assert!(matches!(error, SourceError::TooLarge { .. } | SourceError::Malformed { .. }), "{error}");
@@ -340,10 +340,10 @@ mod fake {
             let program = Program::new(&format!("{}; {hang}", small()));
             let mut source = program.open().unwrap();
             (0..3).for_each(|_| assert!(source.next_picture().unwrap().is_some()));
-            let interrupt = source.interrupt().unwrap();
+            let cancel = source.cancel_handle().unwrap();
             let raiser = thread::Builder::new().name("raiser".into()).spawn(move || {
                 thread::sleep(Duration::from_millis(50));
-                interrupt.raise();
+                cancel.cancel();
             });
             let start = Instant::now();
             assert!(matches!(source.next_picture(), Ok(None)));

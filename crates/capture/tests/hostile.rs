@@ -206,8 +206,8 @@ fn other_codecs_and_sound_alone_are_named() {
 
 #[test]
 fn a_video_over_the_limit_is_refused_at_open() {
-    use passerby_capture::{Limits, VideoSettings};
-    let limits = Limits { video_pixels: 64 * 42, ..Limits::default() };
+    use passerby_capture::{DecodeLimits, VideoSettings};
+    let limits = DecodeLimits { video_pixels: 64 * 42, ..DecodeLimits::default() };
     let settings = VideoSettings { limits, ..VideoSettings::default() };
     let error = Video::open_with(data("tiny.mp4"), settings).unwrap_err();
     assert!(matches!(error, SourceError::TooLarge { .. }), "coded as 64x48: {error}");

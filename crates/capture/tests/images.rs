@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{bytes, data, drain, file};
 use image::{DynamicImage, ImageBuffer, ImageFormat};
-use passerby_capture::{Images, ImagesSettings, Limits, list, open};
+use passerby_capture::{DecodeLimits, Images, ImagesSettings, list, open};
 use passerby_testkit::{shared, suite};
 use passerby_types::{ColorSpace, FrameSource, Image, PixelLayout, SourceError};
 
@@ -188,7 +188,7 @@ fn a_folder_is_read_by_name_and_broken_pictures_stop_nothing() {
 
 #[test]
 fn pictures_over_the_limit_are_refused_before_they_are_decoded() {
-    let limits = Limits { picture_pixels: 64 * 48 - 1, ..Limits::default() };
+    let limits = DecodeLimits { picture_pixels: 64 * 48 - 1, ..DecodeLimits::default() };
     let settings = ImagesSettings { limits, ..ImagesSettings::default() };
     for name in ["tiny.jpg", "tiny.gif"] {
         let error =
@@ -196,7 +196,7 @@ fn pictures_over_the_limit_are_refused_before_they_are_decoded() {
         assert!(matches!(error, Err(SourceError::TooLarge { .. })), "{name}");
     }
     // The same numbers inside the limit are fine.
-    let limits = Limits { picture_pixels: 64 * 48, ..Limits::default() };
+    let limits = DecodeLimits { picture_pixels: 64 * 48, ..DecodeLimits::default() };
     let settings = ImagesSettings { limits, ..ImagesSettings::default() };
     for name in ["tiny.jpg", "tiny.gif"] {
         assert!(Images::open_with(data(name), settings.clone()).unwrap().next_picture().unwrap().is_some());

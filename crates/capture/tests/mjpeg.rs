@@ -15,7 +15,7 @@ use camera::{Camera, Request, answer};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, Rgb, RgbImage};
 use md5::{Digest, Md5};
-use passerby_capture::{Limits, Mjpeg, MjpegSettings};
+use passerby_capture::{DecodeLimits, Mjpeg, MjpegSettings};
 use passerby_testkit::suite;
 use passerby_types::{DropReason, FrameSource, SourceError};
 use sha2::Sha256;
@@ -177,7 +177,7 @@ fn broken_parts_are_counted_and_the_next_ones_come() {
         let _ = stream.write_all(&half);
         false
     });
-    let limits = Limits { bytes: 8000, ..MjpegSettings::default().limits };
+    let limits = DecodeLimits { bytes: 8000, ..MjpegSettings::default().limits };
     let mut source = Mjpeg::connect(&camera.url(), MjpegSettings { limits, ..patient() }).unwrap();
     let mut seen = Vec::new();
     for _ in 0..5 {
@@ -400,15 +400,15 @@ fn a_wait_ends_at_once_when_told() {
         let settings = MjpegSettings { rate, ..patient() };
         let mut source = Mjpeg::connect(&camera.url(), settings.clone()).unwrap();
         assert!(source.next_picture().unwrap().is_some());
-        let interrupt = source.interrupt().unwrap();
+        let cancel = source.cancel_handle().unwrap();
         let thread = std::thread::Builder::new().name("taker".into());
         let taker = thread.spawn(move || (source.next_picture().unwrap().is_none(), source)).unwrap();
         let start = Instant::now();
-        interrupt.raise();
+        cancel.cancel();
         let (none, mut source) = taker.join().unwrap();
         assert!(none && source.next_picture().unwrap().is_none());
         drop(source);
-        interrupt.raise();
+        cancel.cancel();
         let mut source = Mjpeg::connect(&camera.url(), settings).unwrap();
         assert!(source.next_picture().unwrap().is_some());
         drop(source);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer::Camera;
 use passerby_capture::{Event, Reconnect, ReconnectSettings, Rtsp, RtspSettings};
-use passerby_types::{ErrorClass, FrameSource, Interrupt, SourceError};
+use passerby_types::{CancelHandle, ErrorClass, FrameSource, SourceError};
 
 const MS: Duration = Duration::from_millis(1);
 const CAMERAS: usize = 4;
@@ -72,11 +72,11 @@ impl Log {
 }
 
 /// Ends all cameras, also where the test fails before their time.
-struct Ending(Vec<Interrupt>);
+struct Ending(Vec<CancelHandle>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.iter().for_each(Interrupt::raise);
+        self.0.iter().for_each(CancelHandle::cancel);
     }
 }
 
@@ -145,7 +145,7 @@ fn four_cameras_are_back_whenever_their_server_is() {
                         opened.add(camera, Given::Opened);
                     }
                 });
-            ending.0.extend(source.interrupt());
+            ending.0.extend(source.cancel_handle());
             let log = Arc::clone(&log);
             scope.spawn(move || read(camera, source, &log));
         }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use common::{bytes, checksum, data, drain, golden};
 use gstreamer::Camera;
-use passerby_capture::{Images, Limits, Rtsp, RtspSettings, RtspTransport, Video};
+use passerby_capture::{DecodeLimits, Images, Rtsp, RtspSettings, RtspTransport, Video};
 use passerby_testkit::suite;
 use passerby_types::{DropReason, ErrorClass, FrameSource, Picture, SourceError};
 
@@ -367,10 +367,10 @@ fn an_interruption_ends_a_wait_at_once_and_the_thread_ends_with_the_source() {
         let _ = said.send(String::from_utf8_lossy(&rest).into_owned());
     });
     let mut source = connect(&url);
-    let interrupt = source.interrupt().expect("it may wait for long");
+    let cancel = source.cancel_handle().expect("it may wait for long");
     let raise = thread::Builder::new().name("raise".into()).spawn(move || {
         thread::sleep(50 * MS);
-        interrupt.raise();
+        cancel.cancel();
         Instant::now()
     });
     assert!(matches!(source.next_picture(), Ok(None)));
@@ -398,7 +398,7 @@ fn what_cannot_be_read_is_refused_by_name() {
     let url = fake(H264, move |mut camera| {
         let _ = camera.write_all(&stream);
     });
-    let limits = Limits { video_pixels: 64 * 47, ..Limits::default() };
+    let limits = DecodeLimits { video_pixels: 64 * 47, ..DecodeLimits::default() };
     let seen =
         watch(Rtsp::connect(&url, RtspSettings { limits, ..patient() }).expect("it plays"), Duration::ZERO);
     assert!(

@@ -10,7 +10,7 @@ use passerby_types::{Age, Attributes, Classifier, FaceChip, StageError};
 
 use crate::align::picture_from_chip;
 use crate::network::Network;
-use crate::{LoadError, STAGE};
+use crate::{ClassifierError, STAGE};
 
 /// The side of the age network's input in pixels.
 const AGE_SIDE: usize = 64;
@@ -36,7 +36,7 @@ const TAIL: f32 = 0.05;
 /// and 95 %. `p_male` is what the gender network says. Measured on 999 pictures of people of 3 to 80 years (UTKFace):
 /// the age is wrong by 7.0 years in the mean, the gender right for 95.7 % of those from 10 years on. The interval of
 /// one view is the network's own word, and it is surer of some views than it is right: take many views of a track
-/// together with a [`Vote`](crate::Vote), whose interval widens where they disagree.
+/// together with a [`AttributeVote`](crate::AttributeVote), whose interval widens where they disagree.
 ///
 /// Instances made from the same [`Model`]s share their weights; an instance of its own has only buffers. One instance
 /// works on one thread.
@@ -52,7 +52,7 @@ impl DlibAgeGender {
     /// # Errors
     /// As [`DlibAgeGender::bundled_models`].
     #[cfg(feature = "bundled")]
-    pub fn bundled() -> Result<Self, LoadError> {
+    pub fn bundled() -> Result<Self, ClassifierError> {
         let (age, gender) = Self::bundled_models()?;
         Self::new(age, gender)
     }
@@ -61,9 +61,9 @@ impl DlibAgeGender {
     /// computed in single. Read at the first call; every later call gives the same shared ones.
     ///
     /// # Errors
-    /// [`LoadError::Model`] where the engine does not take a network, which would be a fault of this build.
+    /// [`ClassifierError::Model`] where the engine does not take a network, which would be a fault of this build.
     #[cfg(feature = "bundled")]
-    pub fn bundled_models() -> Result<(Model, Model), LoadError> {
+    pub fn bundled_models() -> Result<(Model, Model), ClassifierError> {
         static AGE: Bundled = Bundled::new("age-v1", include_bytes!("../models/age-v1_fp16.onnx"));
         static GENDER: Bundled = Bundled::new("gender-v1", include_bytes!("../models/gender-v1_fp16.onnx"));
         Ok((AGE.model()?, GENDER.model()?))
@@ -73,8 +73,8 @@ impl DlibAgeGender {
     /// [`Model::from_path`] and use [`DlibAgeGender::new`].
     ///
     /// # Errors
-    /// [`LoadError`], which names the file.
-    pub fn from_paths(age: impl AsRef<Path>, gender: impl AsRef<Path>) -> Result<Self, LoadError> {
+    /// [`ClassifierError`], which names the file.
+    pub fn from_paths(age: impl AsRef<Path>, gender: impl AsRef<Path>) -> Result<Self, ClassifierError> {
         Self::new(Model::from_path(age)?, Model::from_path(gender)?)
     }
 
@@ -82,8 +82,8 @@ impl DlibAgeGender {
     /// of the ages 0 to 80, as the first output; for gender `[batch, 3, 32, 32]` and `[batch, 2]`, female and male.
     ///
     /// # Errors
-    /// [`LoadError::Model`] for another input or output.
-    pub fn new(age: Model, gender: Model) -> Result<Self, LoadError> {
+    /// [`ClassifierError::Model`] for another input or output.
+    pub fn new(age: Model, gender: Model) -> Result<Self, ClassifierError> {
         Ok(Self { age: Network::new(age)?, gender: Network::new(gender)? })
     }
 

@@ -8,7 +8,7 @@ use crate::STAGE;
 /// Why a classifier cannot be made. Trying again does not help: the file has to be another.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum LoadError {
+pub enum ClassifierError {
     /// The file cannot be read, is no network that can run here, takes pictures of another size, or gives another number of
     /// probabilities ([`ModelError::Output`]): check that it is what it should be, and that age and gender are not
     /// exchanged. Says which file.
@@ -17,8 +17,8 @@ pub enum LoadError {
 }
 
 /// `Fatal`, since it does not help to try again; for [`StageFactory`](passerby_types::StageFactory) closures.
-impl From<LoadError> for StageError {
-    fn from(error: LoadError) -> Self {
+impl From<ClassifierError> for StageError {
+    fn from(error: ClassifierError) -> Self {
         Self::fatal(STAGE, error)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use passerby_types::{Age, Attributes, Fuse, TrackKey};
+use passerby_types::{Age, AttributeFusion, Attributes, TrackKey};
 
 /// How many standard deviations hold nine tenths of a normal distribution.
 const NINE_TENTHS: f32 = 1.645;
@@ -27,24 +27,24 @@ const CORRELATION: f32 = 0.5;
 /// equally weighted views that would be worth as much (Kish's effective sample size). A view counts as no surer than
 /// 0.98.
 ///
-/// **Unknown.** `None` until [`Settings::views`] views and a quality of [`Settings::quality`] in all have come.
+/// **Unknown.** `None` until [`VoteSettings::views`] views and a quality of [`VoteSettings::quality`] in all have come.
 ///
 /// **What does not count.** An estimate with a number that is not finite, a probability outside 0 to 1, or a quality
 /// that is not above 0: the answer is then as before.
 ///
-/// **Memory.** A few sums a track. When the qualities reach [`Settings::memory`], what came before fades, so a track
-/// that moved to another face comes to say so. Of more than [`Settings::tracks`] tracks the one not heard of for the
+/// **Memory.** A few sums a track. When the qualities reach [`VoteSettings::memory`], what came before fades, so a track
+/// that moved to another face comes to say so. Of more than [`VoteSettings::tracks`] tracks the one not heard of for the
 /// longest goes.
 #[derive(Clone, Debug)]
-pub struct Vote {
-    settings: Settings,
+pub struct AttributeVote {
+    settings: VoteSettings,
     tracks: BTreeMap<TrackKey, Ballot>,
     calls: u64,
 }
 
-/// When a [`Vote`] knows enough, and how much it keeps.
+/// When a [`AttributeVote`] knows enough, and how much it keeps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct VoteSettings {
     /// How many views there must be. Default 3.
     pub views: u32,
     /// How much quality ([`passerby_types::Face::quality`]) the views must have in all. Default 0.5: three views of a
@@ -57,7 +57,7 @@ pub struct Settings {
     pub tracks: usize,
 }
 
-impl Default for Settings {
+impl Default for VoteSettings {
     fn default() -> Self {
         Self { views: 3, quality: 0.5, memory: 20.0, tracks: 4096 }
     }
@@ -119,25 +119,17 @@ impl Ballot {
     }
 }
 
-impl Vote {
-    /// No track known, the default [`Settings`].
+impl AttributeVote {
+    /// No track known, the default [`VoteSettings`].
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Settings::default())
+        Self::with(VoteSettings::default())
     }
 
     /// No track known, these settings.
     #[must_use]
-    pub fn with(settings: Settings) -> Self {
+    pub fn with(settings: VoteSettings) -> Self {
         Self { settings, tracks: BTreeMap::new(), calls: 0 }
-    }
-
-    /// What is known of a track by now; `None` while too little is.
-    #[must_use]
-    pub fn attributes(&self, track: TrackKey) -> Option<Attributes> {
-        let ballot = self.tracks.get(&track)?;
-        let enough = ballot.views >= self.settings.views && ballot.weight >= self.settings.quality;
-        enough.then(|| ballot.result())
     }
 
     /// How many tracks it keeps something of.
@@ -162,8 +154,8 @@ impl Vote {
     }
 }
 
-impl Fuse for Vote {
-    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) -> Option<Attributes> {
+impl AttributeFusion for AttributeVote {
+    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) {
         let Age { years, low, high } = estimate.age;
         let finite = [years, low, high].iter().all(|v| v.is_finite());
         if finite && (0.0..=1.0).contains(&estimate.p_male) && quality > 0.0 {
@@ -175,7 +167,12 @@ impl Fuse for Vote {
             ballot.heard = self.calls;
             ballot.add(estimate, quality.min(1.0), self.settings.memory);
         }
-        self.attributes(track)
+    }
+
+    fn attributes(&self, track: TrackKey) -> Option<Attributes> {
+        let ballot = self.tracks.get(&track)?;
+        let enough = ballot.views >= self.settings.views && ballot.weight >= self.settings.quality;
+        enough.then(|| ballot.result())
     }
 
     fn end(&mut self, track: TrackKey) {
@@ -183,7 +180,7 @@ impl Fuse for Vote {
     }
 }
 
-impl Default for Vote {
+impl Default for AttributeVote {
     fn default() -> Self {
         Self::new()
     }

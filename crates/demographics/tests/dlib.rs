@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use passerby_demographics::{DlibAgeGender, LoadError};
+use passerby_demographics::{ClassifierError, DlibAgeGender};
 use passerby_testkit::suite;
 
 fn model(name: &str) -> PathBuf {
@@ -26,7 +26,7 @@ fn another_network_is_refused_by_name_and_shape() {
     let error =
         DlibAgeGender::from_paths(model("gender-v1_fp16.onnx"), model("age-v1_fp16.onnx")).unwrap_err();
     let text = error.to_string();
-    assert!(matches!(error, LoadError::Model(_)) && text.contains("gender-v1_fp16.onnx"), "{text}");
+    assert!(matches!(error, ClassifierError::Model(_)) && text.contains("gender-v1_fp16.onnx"), "{text}");
     let error = DlibAgeGender::from_paths("no such file.onnx", model("gender-v1_fp16.onnx")).unwrap_err();
     assert!(error.to_string().contains("no such file.onnx"), "{error}");
 }

@@ -1,8 +1,8 @@
 //! Tracks that a vote meets, each told as the estimates it gets.
 
-use passerby_demographics::{Settings, Vote};
+use passerby_demographics::{AttributeVote, VoteSettings};
 use passerby_testkit::suite;
-use passerby_types::{Age, Attributes, CameraId, Fuse, Gender, TrackId, TrackKey};
+use passerby_types::{Age, AttributeFusion, Attributes, CameraId, Gender, TrackId, TrackKey};
 use proptest::prelude::*;
 
 fn key(track: u64) -> TrackKey {
@@ -13,28 +13,41 @@ fn view(years: f32, p_male: f32) -> Attributes {
     Attributes { age: Age { years, low: years - 6.0, high: years + 8.0 }, p_male }
 }
 
+/// Adds an estimate and returns the attributes of the track after it.
+fn fuse(
+    vote: &mut AttributeVote,
+    track: TrackKey,
+    estimate: &Attributes,
+    quality: f32,
+) -> Option<Attributes> {
+    vote.fuse(track, estimate, quality);
+    vote.attributes(track)
+}
+
 #[test]
 fn it_is_a_fusion() {
-    suite::fuse(Vote::new);
+    suite::fuse(AttributeVote::new);
 }
 
 #[test]
 fn nothing_is_known_until_enough_was_seen() {
-    let mut vote = Vote::new();
-    let answers: Vec<bool> = (0..4).map(|_| vote.fuse(key(1), &view(30.0, 0.9), 0.9).is_some()).collect();
+    let mut vote = AttributeVote::new();
+    let answers: Vec<bool> =
+        (0..4).map(|_| fuse(&mut vote, key(1), &view(30.0, 0.9), 0.9).is_some()).collect();
     assert_eq!(answers, [false, false, true, true], "three views");
-    let answers: Vec<bool> = (0..7).map(|_| vote.fuse(key(2), &view(30.0, 0.9), 0.1).is_some()).collect();
+    let answers: Vec<bool> =
+        (0..7).map(|_| fuse(&mut vote, key(2), &view(30.0, 0.9), 0.1).is_some()).collect();
     assert_eq!(answers.iter().filter(|known| !**known).count(), 4, "five poor ones: {answers:?}");
     assert_eq!(vote.attributes(key(3)), None);
 }
 
 #[test]
 fn views_that_agree_keep_their_own_interval_and_views_that_do_not_widen_it() {
-    let (mut agree, mut differ) = (Vote::new(), Vote::new());
+    let (mut agree, mut differ) = (AttributeVote::new(), AttributeVote::new());
     let (mut a, mut d) = (None, None);
     for i in 0..100 {
-        a = agree.fuse(key(1), &view(40.0, 0.9), 0.5);
-        d = differ.fuse(key(1), &view(if i % 2 == 0 { 30.0 } else { 50.0 }, 0.9), 0.5);
+        a = fuse(&mut agree, key(1), &view(40.0, 0.9), 0.5);
+        d = fuse(&mut differ, key(1), &view(if i % 2 == 0 { 30.0 } else { 50.0 }, 0.9), 0.5);
     }
     let (a, d) = (a.unwrap().age, d.unwrap().age);
     assert!((a.low - 34.0).abs() < 0.1 && (a.high - 48.0).abs() < 0.1, "{a:?}");
@@ -45,10 +58,10 @@ fn views_that_agree_keep_their_own_interval_and_views_that_do_not_widen_it() {
 
 #[test]
 fn many_views_are_surer_than_one_but_never_certain() {
-    let mut vote = Vote::new();
+    let mut vote = AttributeVote::new();
     let mut known = Vec::new();
     for _ in 0..10_000 {
-        known.extend(vote.fuse(key(1), &view(40.0, 0.8), 0.5));
+        known.extend(fuse(&mut vote, key(1), &view(40.0, 0.8), 0.5));
     }
     let (first, last) = (known[0].p_male, known[known.len() - 1].p_male);
     assert!(0.8 < first && first < last && last < 0.95, "{first} {last}");
@@ -61,7 +74,7 @@ fn many_views_are_surer_than_one_but_never_certain() {
 
 #[test]
 fn one_view_that_is_wrong_and_sure_does_not_decide() {
-    let mut vote = Vote::new();
+    let mut vote = AttributeVote::new();
     vote.fuse(key(1), &view(40.0, 0.0), 0.9);
     for _ in 0..4 {
         vote.fuse(key(1), &view(40.0, 0.85), 0.9);
@@ -73,7 +86,7 @@ fn one_view_that_is_wrong_and_sure_does_not_decide() {
 
 #[test]
 fn views_that_contradict_one_another_leave_the_gender_open() {
-    let mut vote = Vote::new();
+    let mut vote = AttributeVote::new();
     for i in 0..40 {
         vote.fuse(key(1), &view(40.0, if i % 2 == 0 { 0.97 } else { 0.03 }), 0.8);
     }
@@ -83,7 +96,7 @@ fn views_that_contradict_one_another_leave_the_gender_open() {
 
 #[test]
 fn a_track_that_moved_to_another_face_comes_to_say_so() {
-    let mut vote = Vote::new();
+    let mut vote = AttributeVote::new();
     for _ in 0..1000 {
         vote.fuse(key(1), &view(20.0, 0.05), 0.5);
     }
@@ -97,7 +110,7 @@ fn a_track_that_moved_to_another_face_comes_to_say_so() {
 
 #[test]
 fn estimates_that_are_none_change_nothing() {
-    let mut vote = Vote::new();
+    let mut vote = AttributeVote::new();
     for _ in 0..3 {
         vote.fuse(key(1), &view(30.0, 0.8), 0.7);
     }
@@ -115,16 +128,16 @@ fn estimates_that_are_none_change_nothing() {
         (view(90.0, 0.8), 0.0),
         (view(90.0, 0.8), -1.0),
     ] {
-        assert_eq!(vote.fuse(key(1), &estimate, quality), before);
-        assert_eq!(vote.fuse(key(9), &estimate, quality), None);
+        assert_eq!(fuse(&mut vote, key(1), &estimate, quality), before);
+        assert_eq!(fuse(&mut vote, key(9), &estimate, quality), None);
     }
     assert_eq!(vote.len(), 1, "and takes no room");
 }
 
 #[test]
 fn tracks_are_bounded() {
-    let settings = Settings { tracks: 10, ..Settings::default() };
-    let mut vote = Vote::with(settings);
+    let settings = VoteSettings { tracks: 10, ..VoteSettings::default() };
+    let mut vote = AttributeVote::with(settings);
     for track in 0..100 {
         for _ in 0..3 {
             vote.fuse(key(0), &view(30.0, 0.8), 0.7);
@@ -144,10 +157,10 @@ proptest! {
         views in prop::collection::vec((-5f32..120.0, 0f32..40.0, 0f32..40.0, 0f32..=1.0, 0f32..2.0), 1..60),
         memory in 0f32..5.0,
     ) {
-        let mut vote = Vote::with(Settings { memory, ..Settings::default() });
+        let mut vote = AttributeVote::with(VoteSettings { memory, ..VoteSettings::default() });
         for (years, below, above, p_male, quality) in views {
             let age = Age { years, low: years - below, high: years + above };
-            if let Some(Attributes { age, p_male }) = vote.fuse(key(1), &Attributes { age, p_male }, quality) {
+            if let Some(Attributes { age, p_male }) = fuse(&mut vote, key(1), &Attributes { age, p_male }, quality) {
                 prop_assert!(age.low <= age.years && age.years <= age.high, "{age:?}");
                 prop_assert!((-5.01..=120.01).contains(&age.years));
                 prop_assert!((0.0..=1.0).contains(&p_male));

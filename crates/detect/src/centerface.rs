@@ -10,7 +10,7 @@ use passerby_types::{BBox, Detector, Face, Frame, Image, Landmarks, Point, Stage
 
 use crate::decode::{CHANNELS, Maps};
 use crate::recent::Recent;
-use crate::{CenterFaceSettings, LoadError, STAGE, nms};
+use crate::{CenterFaceSettings, DetectorError, STAGE, nms};
 
 /// The names of the network's outputs: likelihood, size, offset, landmarks.
 const OUTPUTS: [&str; 4] = ["537", "538", "539", "540"];
@@ -48,9 +48,9 @@ impl CenterFace {
     /// CenterFace with the bundled weights, which are read once a process: see [`CenterFace::bundled_model`].
     ///
     /// # Errors
-    /// [`LoadError::Setting`] for a setting outside its range.
+    /// [`DetectorError::Setting`] for a setting outside its range.
     #[cfg(feature = "bundled")]
-    pub fn bundled(settings: &CenterFaceSettings) -> Result<Self, LoadError> {
+    pub fn bundled(settings: &CenterFaceSettings) -> Result<Self, DetectorError> {
         Self::new(Self::bundled_model()?, settings)
     }
 
@@ -58,9 +58,9 @@ impl CenterFace {
     /// Read at the first call; every later call gives the same shared one.
     ///
     /// # Errors
-    /// [`LoadError::Model`] where the engine does not take the network, which would be a fault of this build.
+    /// [`DetectorError::Model`] where the engine does not take the network, which would be a fault of this build.
     #[cfg(feature = "bundled")]
-    pub fn bundled_model() -> Result<Model, LoadError> {
+    pub fn bundled_model() -> Result<Model, DetectorError> {
         static NETWORK: Bundled =
             Bundled::new("centerface", include_bytes!("../models/centerface_fp16.onnx"))
                 .with_ranges(include_str!("../models/centerface.ranges"));
@@ -71,8 +71,8 @@ impl CenterFace {
     /// [`Model::from_path`] and use [`CenterFace::new`].
     ///
     /// # Errors
-    /// [`LoadError`]; all but a wrong setting name the file.
-    pub fn from_path(path: impl AsRef<Path>, settings: &CenterFaceSettings) -> Result<Self, LoadError> {
+    /// [`DetectorError`]; all but a wrong setting name the file.
+    pub fn from_path(path: impl AsRef<Path>, settings: &CenterFaceSettings) -> Result<Self, DetectorError> {
         Self::new(Model::from_path(path)?, settings)
     }
 
@@ -80,9 +80,9 @@ impl CenterFace {
     /// for pictures of 16:9.
     ///
     /// # Errors
-    /// [`LoadError::Interface`] for another network, [`LoadError::Setting`] for a setting outside its range,
-    /// [`LoadError::Model`] for a precision that the network has no ranges for, or a required device that cannot be had.
-    pub fn new(model: Model, settings: &CenterFaceSettings) -> Result<Self, LoadError> {
+    /// [`DetectorError::Interface`] for another network, [`DetectorError::Setting`] for a setting outside its range,
+    /// [`DetectorError::Model`] for a precision that the network has no ranges for, or a required device that cannot be had.
+    pub fn new(model: Model, settings: &CenterFaceSettings) -> Result<Self, DetectorError> {
         settings.check()?;
         let mut detector = Self {
             outputs: interface(&model)?,
@@ -174,8 +174,8 @@ impl fmt::Debug for CenterFace {
 }
 
 /// Where each of [`OUTPUTS`] is, in a network that has what CenterFace has.
-fn interface(model: &Model) -> Result<[usize; 4], LoadError> {
-    let differs = |what: String| LoadError::Interface { model: model.name().to_owned(), what };
+fn interface(model: &Model) -> Result<[usize; 4], DetectorError> {
+    let differs = |what: String| DetectorError::Interface { model: model.name().to_owned(), what };
     let channels = |dims: &[Option<usize>], n: usize| match dims {
         [_, c, _, _] => c.is_none_or(|c| c == n),
         dims => dims.is_empty(),

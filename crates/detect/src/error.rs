@@ -8,7 +8,7 @@ use crate::STAGE;
 /// Why a detector cannot be made. Trying again does not help: the file, or the setting, has to be another.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum LoadError {
+pub enum DetectorError {
     /// The file cannot be read, or is no network that can run here. Says which file.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -33,8 +33,8 @@ pub enum LoadError {
 }
 
 /// `Fatal`, since it does not help to try again; for [`StageFactory`](passerby_types::StageFactory) closures.
-impl From<LoadError> for StageError {
-    fn from(error: LoadError) -> Self {
+impl From<DetectorError> for StageError {
+    fn from(error: DetectorError) -> Self {
         Self::fatal(STAGE, error)
     }
 }

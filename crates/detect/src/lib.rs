@@ -36,7 +36,7 @@ mod recent;
 mod settings;
 
 pub use centerface::CenterFace;
-pub use error::LoadError;
+pub use error::DetectorError;
 pub use nms::nms;
 pub use settings::CenterFaceSettings;
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use passerby_inference::Precision;
 
-use crate::LoadError;
+use crate::DetectorError;
 
 /// The long sides an input may have, in pixels: one multiple of the network's largest stride, up to a 4K picture.
 const LONG_SIDES: RangeInclusive<u32> = 32..=3840;
@@ -38,10 +38,10 @@ impl Default for CenterFaceSettings {
 }
 
 impl CenterFaceSettings {
-    pub(crate) fn check(&self) -> Result<(), LoadError> {
+    pub(crate) fn check(&self) -> Result<(), DetectorError> {
         let probability = |value: f32| (0.0..=1.0).contains(&value);
         let wrong =
-            |setting, value: String, range: &'static str| LoadError::Setting { setting, value, range };
+            |setting, value: String, range: &'static str| DetectorError::Setting { setting, value, range };
         if !LONG_SIDES.contains(&self.long_side) {
             return Err(wrong("long_side", self.long_side.to_string(), "32 to 3840 pixels"));
         }

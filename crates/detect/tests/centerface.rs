@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use passerby_detect::{CenterFace, CenterFaceSettings, LoadError};
+use passerby_detect::{CenterFace, CenterFaceSettings, DetectorError};
 use passerby_inference::Model;
 use passerby_testkit::{detect, frame, noise, suite, uniform};
 use passerby_types::{ErrorClass, PixelLayout, StageError};
@@ -71,7 +71,7 @@ fn a_stream_that_changes_its_shape_at_every_frame_is_fine() {
 
 #[test]
 fn what_is_not_centerface_is_told_by_name() {
-    let told = |result: Result<CenterFace, LoadError>| result.unwrap_err().to_string();
+    let told = |result: Result<CenterFace, DetectorError>| result.unwrap_err().to_string();
 
     let missing = told(CenterFace::from_path("no/such/file.onnx", &small()));
     assert!(missing.contains("no/such/file.onnx"), "{missing}");
@@ -90,7 +90,7 @@ fn what_is_not_centerface_is_told_by_name() {
     }
     let other = Model::from_bytes("other.onnx", renamed).unwrap();
     let error = CenterFace::new(other, &small()).unwrap_err();
-    assert!(matches!(error, LoadError::Interface { .. }));
+    assert!(matches!(error, DetectorError::Interface { .. }));
     assert_eq!(error.to_string(), "other.onnx: not CenterFace: no output 540");
     assert_eq!(StageError::from(error).class(), ErrorClass::Fatal);
 

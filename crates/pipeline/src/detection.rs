@@ -5,12 +5,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use passerby_types::{Clock, Detector, DropReason, ErrorClass, Face, Frame, StageFactory};
 
-use crate::channel::{Passage, What};
-use crate::common::Common;
+use crate::camera::state::{InFlightGuard, What};
+use crate::context::Context;
 use crate::guard::Guard;
-use crate::lanes::Lanes;
-use crate::pool::Jobs;
 use crate::spare::Spares;
+use passerby_workers::FairQueue;
+use passerby_workers::Jobs;
 
 /// A frame that waits for the detector.
 pub(crate) struct Shot {
@@ -18,7 +18,7 @@ pub(crate) struct Shot {
     pub(crate) order: u64,
     /// The next frame of its camera that the detector is to run on, as it stood when this one came.
     pub(crate) next: u64,
-    pub(crate) passage: Passage,
+    pub(crate) passage: InFlightGuard,
 }
 
 impl Shot {
@@ -53,7 +53,7 @@ type Batch = Vec<(u32, Shot)>;
 
 /// The frames of all cameras that wait for the detector.
 pub(crate) struct Waiting {
-    pub(crate) lanes: Lanes<Shot>,
+    pub(crate) lanes: FairQueue<Shot>,
     /// How many a worker takes at once.
     batch: usize,
     spare: Spares<(u32, Shot)>,
@@ -61,7 +61,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn new(batch: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { lanes: Lanes::new("detect", clock), batch: batch.max(1), spare: Spares::new(BATCHES) }
+        Self { lanes: FairQueue::new("detect", clock), batch: batch.max(1), spare: Spares::new(BATCHES) }
     }
 }
 
@@ -86,7 +86,7 @@ impl Jobs for Waiting {
 /// One worker of the pool: what it does with a batch. The first workers get the detectors in `made`, which showed at
 /// the start that the factory works; later ones make their own.
 pub(crate) fn worker(
-    common: Arc<Common>,
+    common: Arc<Context>,
     waiting: Arc<Waiting>,
     factory: StageFactory<dyn Detector>,
     made: &Mutex<Vec<Guard<dyn Detector>>>,
@@ -107,7 +107,7 @@ pub(crate) fn worker(
 
 /// What a worker has at hand.
 struct Worker {
-    common: Arc<Common>,
+    common: Arc<Context>,
     waiting: Arc<Waiting>,
     guard: Guard<dyn Detector>,
     /// The frames that the detector is given. Empty between two calls.

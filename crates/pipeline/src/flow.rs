@@ -10,13 +10,16 @@ use passerby_types::{
     Sighting, Sink, SourceError, StageError, Timestamp, TrackUpdate,
 };
 
-use crate::attention::Policy;
-use crate::camera::{Camera, Views, seen};
-use crate::guard::{Guard, quietly};
-use crate::outlets::LISTS;
-use crate::people::People;
+use crate::camera::tracks::{Camera, Views, seen};
+use crate::camera::view_selector::SamplingPolicy;
+use crate::figures::report::CameraReport;
+use crate::guard::Guard;
+use crate::identities::Identities;
+use crate::output::fanout::LISTS;
+use crate::output::writer::{Writer, WriterSettings};
 use crate::spare::Spares;
-use crate::{Report, Stages, Writer, WriterSettings};
+use crate::stages::Stages;
+use passerby_workers::quietly;
 
 /// How a [`Flow`] works.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,9 +27,9 @@ pub struct FlowSettings {
     /// The detector runs on every `cadence`-th frame; the tracker coasts over those between. 1: on every frame.
     pub cadence: u64,
     /// Which views get an embedding.
-    pub embed: Policy,
+    pub embed: SamplingPolicy,
     /// Which views get an attribute estimate.
-    pub classify: Policy,
+    pub classify: SamplingPolicy,
     /// When observations are written.
     pub writer: WriterSettings,
 }
@@ -35,8 +38,8 @@ impl Default for FlowSettings {
     fn default() -> Self {
         Self {
             cadence: 1,
-            embed: Policy::EMBED,
-            classify: Policy::CLASSIFY,
+            embed: SamplingPolicy::EMBED,
+            classify: SamplingPolicy::CLASSIFY,
             writer: WriterSettings::default(),
         }
     }
@@ -46,7 +49,7 @@ impl FlowSettings {
     /// Every face of every frame gets an embedding and an estimate of its own: for evaluation.
     #[must_use]
     pub fn every_frame(mut self) -> Self {
-        (self.cadence, self.embed, self.classify) = (1, Policy::ALWAYS, Policy::ALWAYS);
+        (self.cadence, self.embed, self.classify) = (1, SamplingPolicy::ALWAYS, SamplingPolicy::ALWAYS);
         self
     }
 }
@@ -65,7 +68,7 @@ pub struct Flow {
     detector: Guard<dyn Detector>,
     embedder: Option<Guard<dyn Embedder>>,
     classifier: Option<Guard<dyn Classifier>>,
-    people: People,
+    people: Identities,
 }
 
 /// One camera of a run.
@@ -73,7 +76,7 @@ struct Lane<'a> {
     source: &'a mut dyn FrameSource,
     /// `None` where its tracker could not be made.
     camera: Option<Camera>,
-    report: Report,
+    report: CameraReport,
     running: bool,
     work: Work,
 }
@@ -109,7 +112,7 @@ impl Flow {
             detector: Guard::new("detect", stages.detector.clone())?,
             embedder: stages.embedder.clone().map(|f| Guard::new("embed", f)).transpose()?,
             classifier: stages.classifier.clone().map(|f| Guard::new("classify", f)).transpose()?,
-            people: People::new(&stages)?,
+            people: Identities::new(&stages)?,
             stages,
         })
     }
@@ -127,7 +130,7 @@ impl Flow {
         source: &mut dyn FrameSource,
         sink: Option<&mut dyn Sink>,
         watch: &mut dyn FnMut(&Observation) -> ControlFlow<()>,
-    ) -> Report {
+    ) -> CameraReport {
         self.run_together(vec![(camera, source)], sink, watch).pop().unwrap_or_default()
     }
 
@@ -139,7 +142,7 @@ impl Flow {
         cameras: Vec<(CameraId, &mut dyn FrameSource)>,
         sink: Option<&mut dyn Sink>,
         watch: &mut dyn FnMut(&Observation) -> ControlFlow<()>,
-    ) -> Vec<Report> {
+    ) -> Vec<CameraReport> {
         let mut writer = sink.map(|sink| {
             let (clock, lists) = (Arc::clone(&self.clock), Arc::clone(&self.lists));
             Writer::giving_back(sink, self.settings.writer, clock, lists)
@@ -156,7 +159,7 @@ impl Flow {
         let start = self.clock.now();
         let done = writer.map(Writer::finish);
         let closing = self.clock.now().since(start);
-        let mut reports: Vec<Report> = lanes.into_iter().map(|lane| lane.report).collect();
+        let mut reports: Vec<CameraReport> = lanes.into_iter().map(|lane| lane.report).collect();
         if let Some(done) = done {
             reports.iter_mut().for_each(|report| report.wrote(&done));
             reports.iter_mut().take(1).for_each(|report| report.spend("store", 0, closing));
@@ -166,7 +169,8 @@ impl Flow {
 
     /// A camera of which nothing was seen yet.
     fn open<'a>(&self, id: CameraId, source: &'a mut dyn FrameSource) -> Lane<'a> {
-        let mut report = Report { camera: id, name: source.info().name.clone(), ..Report::default() };
+        let mut report =
+            CameraReport { camera: id, name: source.info().name.clone(), ..CameraReport::default() };
         let camera = Camera::new(id, &self.stages, self.settings.embed, self.settings.classify);
         let camera = camera.map_err(|e| report.error = Some(e.into())).ok();
         Lane { source, running: camera.is_some(), camera, report, work: Work::default() }
@@ -232,7 +236,7 @@ impl Flow {
         frame: Frame,
         camera: &mut Camera,
         work: &mut Work,
-        report: &mut Report,
+        report: &mut CameraReport,
     ) -> Result<Observation, StageError> {
         let detected = self.detect(&frame, work, report)?;
         let size = (frame.image.width(), frame.image.height());
@@ -269,7 +273,7 @@ impl Flow {
     fn capture(
         &mut self,
         source: &mut dyn FrameSource,
-        report: &mut Report,
+        report: &mut CameraReport,
     ) -> Result<Option<Frame>, SourceError> {
         let next = self.timed(report, "capture", 1, |_| next_picture(source))?;
         let Some(Picture { image, pts, age }) = next else { return Ok(None) };
@@ -281,7 +285,12 @@ impl Flow {
     }
 
     /// Finds the faces of the frame; false where the cadence leaves it to the tracker.
-    fn detect(&mut self, frame: &Frame, work: &mut Work, report: &mut Report) -> Result<bool, StageError> {
+    fn detect(
+        &mut self,
+        frame: &Frame,
+        work: &mut Work,
+        report: &mut CameraReport,
+    ) -> Result<bool, StageError> {
         if !frame.meta.seq.is_multiple_of(self.settings.cadence.max(1)) {
             return Ok(false);
         }
@@ -298,7 +307,7 @@ impl Flow {
         &mut self,
         camera: &mut Camera,
         work: &mut Work,
-        report: &mut Report,
+        report: &mut CameraReport,
         observed: &mut [ObservedFace],
     ) {
         let Work { views: Views { embed: views, .. }, chips, embeddings, sightings, .. } = work;
@@ -320,7 +329,7 @@ impl Flow {
         &mut self,
         camera: &mut Camera,
         work: &mut Work,
-        report: &mut Report,
+        report: &mut CameraReport,
         observed: &mut [ObservedFace],
     ) {
         let Work { views: Views { classify: views, .. }, chips, estimates, .. } = work;
@@ -344,7 +353,7 @@ impl Flow {
     /// Runs `work` and adds its time to the stage.
     fn timed<T>(
         &mut self,
-        report: &mut Report,
+        report: &mut CameraReport,
         stage: &'static str,
         items: usize,
         work: impl FnOnce(&mut Self) -> T,
@@ -355,7 +364,7 @@ impl Flow {
         result
     }
 
-    fn count_rebuilds(&mut self, camera: &mut Camera, report: &mut Report) {
+    fn count_rebuilds(&mut self, camera: &mut Camera, report: &mut CameraReport) {
         report.rebuilt("detect", self.detector.take_failed());
         report.rebuilt("track", camera.take_failed());
         report.rebuilt("embed", self.embedder.as_mut().map_or(0, Guard::take_failed));
@@ -385,7 +394,7 @@ fn look<S: ?Sized, T>(
     chips: &[FaceChip],
     out: &mut Vec<Option<T>>,
     clock: &dyn Clock,
-    report: &mut Report,
+    report: &mut CameraReport,
     call: impl FnOnce(&mut S, &[FaceChip], &mut [Option<T>]) -> Result<(), StageError>,
 ) -> bool {
     out.clear();

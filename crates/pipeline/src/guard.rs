@@ -1,10 +1,9 @@
 //! A stage instance behind a guard: a panic in it stays in it, and a broken instance is replaced.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use passerby_types::{ErrorClass, StageError, StageFactory};
+use passerby_workers::{back_off, quietly};
 
 /// One instance of a stage with the factory that replaces it.
 pub(crate) struct Guard<S: ?Sized> {
@@ -81,30 +80,6 @@ impl<S: ?Sized> Guard<S> {
         };
         Ok(self.instance.insert(instance))
     }
-}
-
-/// How long to rest after so many failures in a row: nothing after the first, then 10 ms, doubled up to a second.
-pub(crate) fn back_off(failures: u32) -> Duration {
-    match failures {
-        0 | 1 => Duration::ZERO,
-        _ => Duration::from_millis((10u64 << (failures - 2).min(7)).min(1000)),
-    }
-}
-
-/// Runs `work`; a panic becomes an error of the class `Reset` with the panic's message.
-pub(crate) fn quietly<T>(stage: &'static str, work: impl FnOnce() -> T) -> Result<T, StageError> {
-    // Whatever `work` touched is thrown away by the caller, so nothing half-changed is seen again.
-    catch_unwind(AssertUnwindSafe(work))
-        .map_err(|panic| StageError::reset(stage, format!("panicked: {}", text(&*panic))))
-}
-
-/// The message of a panic.
-pub(crate) fn text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use passerby_types::{CameraId, FrameSource};
 
-use crate::metrics::{Metrics, Snapshot};
-use crate::outlets::Subscription;
-use crate::parallel::Shared;
-use crate::{PipelineError, Report, WhenFull, Written};
+use crate::engine::PipelineEngine;
+use crate::error::PipelineError;
+use crate::figures::metrics::{Metrics, MetricsSnapshot};
+use crate::figures::report::CameraReport;
+use crate::output::fanout::Subscription;
+use crate::output::writer::WriteReport;
+use passerby_workers::WhenFull;
 
 /// How long a pipeline whose sources have ended gets to come to its end.
 const CLOSING: Duration = Duration::from_secs(60);
@@ -21,21 +24,21 @@ const DRAIN: u32 = 70;
 
 /// What became of a pipeline.
 #[derive(Debug)]
-pub struct Finished {
+pub struct PipelineReport {
     /// One for each camera, in the order in which they were added. All frames are settled: nothing is in flight.
-    pub reports: Vec<Report>,
+    pub reports: Vec<CameraReport>,
     /// What the sink took.
-    pub written: Written,
+    pub written: WriteReport,
     /// The threads that did not come back in time, which are left behind: inside a stage, a source or a sink. Empty
     /// where all ended.
     pub abandoned: Vec<String>,
     /// The last figures.
-    pub figures: Snapshot,
+    pub figures: MetricsSnapshot,
 }
 
 /// A running pipeline. Dropping it stops it as [`Handle::stop`] with two seconds.
 pub struct Handle {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<PipelineEngine>,
     stopped: bool,
 }
 
@@ -46,7 +49,7 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<PipelineEngine>) -> Self {
         Self { shared, stopped: false }
     }
 
@@ -103,7 +106,7 @@ impl Handle {
     /// Waits until every source has ended and the sink has taken everything, as long as that takes; a sink that takes
     /// nothing for a minute is left behind, and what waits for it is counted as lost.
     #[must_use]
-    pub fn finish(mut self) -> Finished {
+    pub fn finish(mut self) -> PipelineReport {
         let channels = self.shared.channels.read().clone();
         channels.iter().for_each(|channel| {
             channel.wait(None);
@@ -126,15 +129,15 @@ impl Handle {
     ///
     /// Comes back at the deadline at the latest, whatever a source, a stage or a sink does.
     #[must_use]
-    pub fn stop(mut self, deadline: Duration) -> Finished {
+    pub fn stop(mut self, deadline: Duration) -> PipelineReport {
         self.end(deadline)
     }
 
-    fn channel(&self, camera: CameraId) -> Option<Arc<crate::channel::Channel>> {
+    fn channel(&self, camera: CameraId) -> Option<Arc<crate::camera::state::CameraState>> {
         self.shared.channels.read().iter().find(|channel| channel.id == camera).cloned()
     }
 
-    fn end(&mut self, deadline: Duration) -> Finished {
+    fn end(&mut self, deadline: Duration) -> PipelineReport {
         self.stopped = true;
         let (shared, common) = (&*self.shared, &self.shared.common);
         let start = Instant::now();
@@ -174,7 +177,7 @@ impl Handle {
         }
         figures.written.clone_from(&written);
         #[cfg(feature = "metrics")]
-        crate::export::publish(&figures);
+        crate::figures::export::publish(&figures);
         let reports = channels.iter().map(|channel| {
             let mut meter = channel.meter.lock();
             // The figures outlive the pipeline.
@@ -185,7 +188,7 @@ impl Handle {
             report
         });
         let reports = reports.collect();
-        Finished { reports, written, abandoned, figures }
+        PipelineReport { reports, written, abandoned, figures }
     }
 }
 

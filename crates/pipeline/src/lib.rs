@@ -5,15 +5,11 @@
 //!
 //! - [`Stages`]: the factories of the stages, each called again after a failure.
 //! - [`Handle`]: a running pipeline: subscribe, add and remove cameras, pause, stop by a deadline. [`Metrics`]: its figures.
-//! - [`Attention`]: which tracks are worth an embedding or an attribute estimate now.
+//! - [`ViewSelector`]: which tracks are worth an embedding or an attribute estimate now.
 //! - [`Writer`]: hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps what the sink would not
 //!   take yet, and counts what is lost.
 //! - [`Governor`]: how many workers detect and on which frames, so that no frame is dropped.
 //! - [`Summary`]: who passed, from the observations.
-//! - [`BoundedQueue`], [`Lanes`], [`PriorityQueue`]: what lies between threads. All are bounded and count what they
-//!   drop. [`Reorder`] puts back in order what several threads worked on.
-//! - [`Threads`], [`WorkerPool`], [`PriorityPool`]: named threads that outlive the panics of their work, and that
-//!   nobody waits for without end.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -34,70 +30,41 @@
 //! # Ok::<(), passerby_types::StageError>(())
 //! ```
 
-mod attention;
-mod calls;
 mod camera;
-mod channel;
-mod common;
-mod desk;
+mod context;
 mod detection;
-#[cfg(feature = "metrics")]
-mod export;
+mod engine;
+mod error;
+mod face_jobs;
+mod figures;
 mod flow;
-mod follow;
-mod gone;
 mod governor;
 mod guard;
 mod handle;
-mod idle;
-mod lanes;
-mod looks;
-mod meter;
-mod metrics;
-mod monitor;
-mod outlets;
-mod parallel;
-mod people;
-mod pool;
-mod priority;
-mod queue;
-mod quota;
-mod reader;
-mod record;
-mod reorder;
-mod report;
-mod ring;
+mod identities;
+mod output;
+mod pipeline;
 mod settings;
 mod spare;
 mod stages;
-mod summary;
-mod sync;
-mod threads;
-mod turns;
-mod writer;
 
-pub use attention::{Attention, Interest, Look, Policy};
-pub use calls::StuckCall;
-pub use desk::{Client, Outcome, PriorityPool};
+pub use camera::{SampleReason, SamplingPolicy, ViewHistory, ViewSelector};
+pub use error::PipelineError;
 #[cfg(feature = "metrics")]
-pub use export::publish;
+pub use figures::publish;
 #[cfg(feature = "prometheus")]
-pub use export::serve_prometheus;
+pub use figures::serve_prometheus;
+pub use figures::{
+    CameraReport, CameraSnapshot, FlowError, Metrics, MetricsSnapshot, Quantiles, StageSnapshot, StageTime,
+    StuckCall,
+};
 pub use flow::{Flow, FlowSettings};
-pub use governor::{CameraLoad, Decision, Governor, Limits, Load, Reason};
-pub use handle::{Finished, Handle};
-pub use lanes::Lanes;
-pub use meter::Quantiles;
-pub use metrics::{CameraSnapshot, Metrics, Snapshot, StageSnapshot};
-pub use outlets::Subscription;
-pub use parallel::{Pipeline, PipelineError};
-pub use pool::{Jobs, PoolStats, Stuck, WorkerPool};
-pub use priority::PriorityQueue;
-pub use queue::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
-pub use reorder::{Late, Reorder};
-pub use report::{FlowError, Report, StageTime};
+pub use governor::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad, GovernorReason};
+pub use handle::{Handle, PipelineReport};
+pub use output::{
+    PersonSummary, Subscription, Summary, TrackSummary, WriteCounts, WriteReport, Writer, WriterSettings,
+};
+pub use passerby_workers::{Popped, Pushed, QueueStats, WhenFull, WorkerPoolStats};
+pub use pipeline::Pipeline;
 pub use settings::PipelineSettings;
 pub use stages::Stages;
-pub use summary::{PersonSummary, Summary, TrackSummary};
-pub use threads::Threads;
-pub use writer::{WriteCounts, Writer, WriterSettings, Written};

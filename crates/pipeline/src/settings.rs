@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::{FlowSettings, Limits};
+use crate::flow::FlowSettings;
+use crate::governor::GovernorLimits;
 
 /// How a [`Pipeline`](crate::Pipeline) works: how many workers, how long queues, when somebody is given up.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,27 +13,27 @@ pub struct PipelineSettings {
     /// ones where there is no governor.
     pub flow: FlowSettings,
     /// Detection workers: those at the start, where a governor may change them.
-    pub detectors: usize,
+    pub detect_workers: usize,
     /// The most frames a detector gets at once. More than 1 pays for detectors that are faster by the batch, which
     /// those on a CPU are not: there it only delays the first results.
-    pub batch: usize,
+    pub detect_batch: usize,
     /// Frames of one camera that wait for detection. A live camera's oldest makes room for a newer one, so a result is
     /// never stale; a lossless camera waits. The frame that made room is dropped, unless the governor's limits allow the
     /// tracker to take it alone: then it is coasted, and counted as yielded too.
-    pub queue: usize,
+    pub frame_queue: usize,
     /// Workers that embed.
-    pub embedders: usize,
+    pub embed_workers: usize,
     /// Workers that estimate attributes.
-    pub classifiers: usize,
+    pub classify_workers: usize,
     /// Views that wait for an embedder, and as many for a classifier. Beyond that the least urgent is given up and
     /// counted.
-    pub looks: usize,
+    pub face_queue: usize,
     /// How long a live camera's later frames wait for one that is still being detected on, before it goes on without.
-    pub reorder: Duration,
+    pub reorder_timeout: Duration,
     /// A call that takes longer than this counts as stuck.
-    pub stuck: Duration,
+    pub stuck_after: Duration,
     /// What the number of detection workers and the cadence of live cameras may be. `None`: as set, always.
-    pub governor: Option<Limits>,
+    pub governor: Option<GovernorLimits>,
 }
 
 impl Default for PipelineSettings {
@@ -42,14 +43,14 @@ impl Default for PipelineSettings {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             flow: FlowSettings::default(),
-            detectors: (cores / 2).clamp(1, 2),
-            batch: 1,
-            queue: 2,
-            embedders: 2,
-            classifiers: 2,
-            looks: 128,
-            reorder: Duration::from_secs(1),
-            stuck: Duration::from_secs(5),
+            detect_workers: (cores / 2).clamp(1, 2),
+            detect_batch: 1,
+            frame_queue: 2,
+            embed_workers: 2,
+            classify_workers: 2,
+            face_queue: 128,
+            reorder_timeout: Duration::from_secs(1),
+            stuck_after: Duration::from_secs(5),
             governor: None,
         }
     }
@@ -59,12 +60,12 @@ impl PipelineSettings {
     /// How many frames of one camera may be inside at once: those that wait, those being detected on, two that wait to
     /// be put in order, and those between them that the tracker alone takes.
     pub(crate) fn window(&self) -> usize {
-        let (mut workers, mut cadence) = (self.detectors, self.flow.cadence);
+        let (mut workers, mut cadence) = (self.detect_workers, self.flow.cadence);
         if let Some(limits) = &self.governor {
             workers = workers.max(*limits.workers.end());
             cadence = cadence.max(*limits.cadence.end());
         }
-        let detected = self.queue.max(1) + workers.max(1) * self.batch.max(1) + 2;
+        let detected = self.frame_queue.max(1) + workers.max(1) * self.detect_batch.max(1) + 2;
         detected.saturating_mul(usize::try_from(cadence.clamp(1, 64)).unwrap_or(64))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use passerby_types::{Classifier, Detector, Embedder, Fuse, Identify, StageError, StageFactory, Tracker};
+use passerby_types::{
+    AttributeFusion, Classifier, Detector, Embedder, Identifier, StageError, StageFactory, Tracker,
+};
 
 /// What makes the stages of a pipeline. Detector and tracker are needed; without an embedder nobody is identified,
 /// without a classifier nobody gets an age.
@@ -14,9 +16,9 @@ pub struct Stages {
     pub(crate) detector: StageFactory<dyn Detector>,
     pub(crate) tracker: StageFactory<dyn Tracker>,
     pub(crate) embedder: Option<StageFactory<dyn Embedder>>,
-    pub(crate) identify: Option<StageFactory<dyn Identify>>,
+    pub(crate) identify: Option<StageFactory<dyn Identifier>>,
     pub(crate) classifier: Option<StageFactory<dyn Classifier>>,
-    pub(crate) fuse: Option<StageFactory<dyn Fuse>>,
+    pub(crate) fuse: Option<StageFactory<dyn AttributeFusion>>,
 }
 
 impl Stages {
@@ -42,7 +44,7 @@ impl Stages {
     pub fn identifying(
         mut self,
         embedder: impl Fn() -> Result<Box<dyn Embedder>, StageError> + Send + Sync + 'static,
-        identify: impl Fn() -> Result<Box<dyn Identify>, StageError> + Send + Sync + 'static,
+        identify: impl Fn() -> Result<Box<dyn Identifier>, StageError> + Send + Sync + 'static,
     ) -> Self {
         self.embedder = Some(Arc::new(embedder));
         self.identify = Some(Arc::new(identify));
@@ -54,7 +56,7 @@ impl Stages {
     pub fn classifying(
         mut self,
         classifier: impl Fn() -> Result<Box<dyn Classifier>, StageError> + Send + Sync + 'static,
-        fuse: impl Fn() -> Result<Box<dyn Fuse>, StageError> + Send + Sync + 'static,
+        fuse: impl Fn() -> Result<Box<dyn AttributeFusion>, StageError> + Send + Sync + 'static,
     ) -> Self {
         self.classifier = Some(Arc::new(classifier));
         self.fuse = Some(Arc::new(fuse));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use passerby_pipeline::{Flow, Pipeline, PipelineSettings, Policy, Subscription, WhenFull};
+use passerby_pipeline::{Flow, Pipeline, PipelineSettings, SamplingPolicy, Subscription, WhenFull};
 use passerby_testkit::{ByOrder, FixedEmbedder};
 use passerby_types::{
     CameraId, ColorSpace, Face, FrameMeta, FramePool, FrameSource, Image, Observation, Picture, PixelLayout,
@@ -46,7 +46,7 @@ impl FrameSource for Lent {
             return Ok(None);
         }
         self.given += 1;
-        let lent = Image::lend(&self.pool, PixelLayout::Gray8, 160, 120, ColorSpace::JPEG);
+        let lent = Image::new_in(&self.pool, PixelLayout::Gray8, 160, 120, ColorSpace::JPEG);
         Ok(lent.ok().map(|image| Picture::new(image, None)))
     }
     fn info(&self) -> &SourceInfo {
@@ -93,11 +93,11 @@ enum Way {
 }
 
 /// What all threads together allocated over [`FRAMES`] frames of each of these cameras: how often, and how many bytes.
-fn allocated(way: Way, cameras: u32, policy: Policy, cadence: u64) -> (u64, u64) {
-    let mut settings = PipelineSettings { detectors: 2, ..PipelineSettings::default() };
+fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u64, u64) {
+    let mut settings = PipelineSettings { detect_workers: 2, ..PipelineSettings::default() };
     (settings.flow.embed, settings.flow.classify, settings.flow.cadence) = (policy, policy, cadence);
     // Each observation is written at once, so that the source can wait for the last, and few wait for that.
-    (settings.flow.writer.rows, settings.flow.writer.spill) = (1, 8);
+    (settings.flow.writer.batch_rows, settings.flow.writer.max_pending_rows) = (1, 8);
     let written = Arc::new(AtomicU64::new(0));
     let source = || Lent {
         info: SourceInfo { name: "lent".into(), ..SourceInfo::default() },
@@ -143,16 +143,22 @@ fn allocated(way: Way, cameras: u32, policy: Policy, cadence: u64) -> (u64, u64)
 #[test]
 fn in_the_steady_state_a_frame_allocates_nothing() {
     // No track is looked at after its first look.
-    let seldom =
-        Policy { min_size: 0.0, first: 1, gap: 0, better: f32::INFINITY, stale: u64::MAX, recheck: u64::MAX };
+    let seldom = SamplingPolicy {
+        min_size: 0.0,
+        first: 1,
+        gap: 0,
+        better: f32::INFINITY,
+        stale: u64::MAX,
+        recheck: u64::MAX,
+    };
     for way in [Way::Flow, Way::Pipeline, Way::Subscribed] {
         for (what, cameras, policy, cadence) in [
             ("detected", 1, seldom, 1),
             ("every tenth detected", 1, seldom, 10),
             // Each frame's face is cut out, embedded, identified, its attributes are estimated and fused.
-            ("looked at twice", 1, Policy::ALWAYS, 1),
-            ("looked at twice, two cameras", 2, Policy::ALWAYS, 1),
-            ("looked at twice, every third detected", 1, Policy::ALWAYS, 3),
+            ("looked at twice", 1, SamplingPolicy::ALWAYS, 1),
+            ("looked at twice, two cameras", 2, SamplingPolicy::ALWAYS, 1),
+            ("looked at twice, every third detected", 1, SamplingPolicy::ALWAYS, 3),
         ] {
             let allocated = allocated(way, cameras, policy, cadence);
             assert_eq!(allocated, (0, 0), "calls and bytes, {way:?}, {what}, over {FRAMES} frames a camera");

@@ -4,20 +4,23 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use passerby_pipeline::{Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, Policy, Report, Stages};
+use passerby_pipeline::{
+    CameraReport, Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, SamplingPolicy, Stages,
+};
 use passerby_testkit::suite::frontal;
 use passerby_testkit::{
-    ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, SimulatedClock, Step,
+    ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate, ScriptedDetector, ScriptedSource,
+    SimulatedClock, Step,
 };
 use passerby_types::{
-    Attributes, BBox, CameraId, Classifier, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame,
-    FrameKind, Fuse, Identify, Identity, Image, Observation, PersonId, Sighting, Sink, SinkError, StageError,
-    TrackId, TrackKey,
+    AttributeFusion, Attributes, BBox, CameraId, Classifier, Detector, DropReason, Embedder, Embedding, Face,
+    FaceChip, Frame, FrameKind, Identifier, Identity, Image, Observation, PersonId, Sighting, Sink,
+    SinkError, StageError, TrackId, TrackKey,
 };
 
 /// Everybody is person 1.
 struct One;
-impl Identify for One {
+impl Identifier for One {
     fn identify(&mut self, _: &[Sighting], _: &[TrackKey]) {}
     fn identity(&self, _: TrackKey) -> Identity {
         Identity::Person { id: PersonId(1), similarity: 1.0 }
@@ -26,12 +29,16 @@ impl Identify for One {
 }
 
 /// The last estimate counts; says how many tracks ended.
-struct Last(Arc<AtomicU64>);
-impl Fuse for Last {
-    fn fuse(&mut self, _: TrackKey, estimate: &Attributes, _: f32) -> Option<Attributes> {
-        Some(*estimate)
+struct Last(Arc<AtomicU64>, LatestEstimate);
+impl AttributeFusion for Last {
+    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) {
+        self.1.fuse(track, estimate, quality);
     }
-    fn end(&mut self, _: TrackKey) {
+    fn attributes(&self, track: TrackKey) -> Option<Attributes> {
+        self.1.attributes(track)
+    }
+    fn end(&mut self, track: TrackKey) {
+        self.1.end(track);
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -69,12 +76,12 @@ fn stages(detector: ScriptedDetector, tracker: ByOrder) -> (Stages, Arc<AtomicU6
         .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(One)))
         .classifying(
             || Ok(Box::new(FixedClassifier::default())),
-            move || Ok(Box::new(Last(Arc::clone(&count)))),
+            move || Ok(Box::new(Last(Arc::clone(&count), LatestEstimate::default()))),
         );
     (stages, ended)
 }
 
-fn run(stages: Stages, settings: FlowSettings, steps: Vec<Step>) -> (Report, Vec<Observation>) {
+fn run(stages: Stages, settings: FlowSettings, steps: Vec<Step>) -> (CameraReport, Vec<Observation>) {
     let mut flow = Flow::new(stages, settings, Arc::new(SimulatedClock::new())).expect("fakes build");
     let mut kept = Kept::default();
     let mut source = ScriptedSource::new(steps);
@@ -135,7 +142,7 @@ fn small_faces_are_unidentified_and_cost_nothing() {
     };
     /// Knows nobody.
     struct Nobody;
-    impl Identify for Nobody {
+    impl Identifier for Nobody {
         fn identify(&mut self, _: &[Sighting], _: &[TrackKey]) {
             panic!("nobody is asked for")
         }
@@ -225,7 +232,7 @@ fn a_face_that_two_stages_want_is_cut_out_once() {
     let (embedder, classifier) = (shown.clone(), shown.clone());
     let ok = ok.identifying(move || Ok(Box::new(embedder.clone())), || Ok(Box::new(One))).classifying(
         move || Ok(Box::new(classifier.clone())),
-        move || Ok(Box::new(Last(Arc::clone(&count)))),
+        move || Ok(Box::new(Last(Arc::clone(&count), LatestEstimate::default()))),
     );
     run(ok, FlowSettings::default().every_frame(), pictures(5));
     let [embedded, classified] = &*shown.0.lock().unwrap();
@@ -289,11 +296,12 @@ fn a_stage_that_writes_nothing_leaks_nothing_of_another_frame_and_a_dead_one_is_
         }
     }
     let (ok, count) = stages(detector(), ByOrder::default());
-    let broken = ok
-        .identifying(|| Ok(Box::new(Once::default())), || Ok(Box::new(One)))
-        .classifying(|| Ok(Box::new(Dead)), move || Ok(Box::new(Last(Arc::clone(&count)))));
+    let broken = ok.identifying(|| Ok(Box::new(Once::default())), || Ok(Box::new(One))).classifying(
+        || Ok(Box::new(Dead)),
+        move || Ok(Box::new(Last(Arc::clone(&count), LatestEstimate::default()))),
+    );
     let blind = broken.clone().with_detector(|| Ok(Box::new(Once::default())));
-    let settings = FlowSettings { embed: Policy::ALWAYS, ..Default::default() };
+    let settings = FlowSettings { embed: SamplingPolicy::ALWAYS, ..Default::default() };
     for (stages, faces) in [(broken, 4), (blind, 1)] {
         let (report, by_flow) = run(stages.clone(), settings, pictures(4));
         assert_eq!((report.failures.len(), report.failures["classify"]), (1, 1));

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use passerby_pipeline::{Pipeline, PipelineError, PipelineSettings, Popped, Stages, WhenFull};
-use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder};
+use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate};
 use passerby_types::{CameraId, Observation, Sink, SinkError, StageError, SystemClock};
-use support::{Apart, Camera, Last, Latch, OneFace, Then, settled, stages, until};
+use support::{Apart, Camera, Latch, OneFace, Then, settled, stages, until};
 
 /// The tests count the threads of the process: one at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -164,7 +164,7 @@ fn a_stop_lets_what_is_inside_go_its_way() {
     let _alone = alone();
     let latch = Latch::default();
     let wait = latch.clone();
-    let settings = PipelineSettings { detectors: 1, ..PipelineSettings::default() };
+    let settings = PipelineSettings { detect_workers: 1, ..PipelineSettings::default() };
     let clock = Arc::new(SystemClock::new());
     let tally = Tally::default();
     let handle = Pipeline::new(stages(move |_| wait.wait()), settings, clock)
@@ -242,7 +242,7 @@ fn a_start_that_fails_leaves_nothing_behind() {
     let classifier = || {
         plain()
             .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(Apart::default())))
-            .classifying(fails, || Ok(Box::new(Last)))
+            .classifying(fails, || Ok(Box::new(LatestEstimate::default())))
     };
     let fuse = || plain().classifying(|| Ok(Box::new(FixedClassifier::default())), fails);
     for stages in [detector(), tracker(), embedder(), identify(), classifier(), fuse()] {
@@ -351,7 +351,7 @@ fn three_hundred_cameras_in_one_life_leave_no_threads_behind() {
     let _alone = alone();
     let handle = pipeline().camera(CameraId(0), Camera::live(50.0)).start().unwrap();
     let settings = PipelineSettings::default();
-    let before = settings.detectors + settings.embedders + settings.classifiers + 3;
+    let before = settings.detect_workers + settings.embed_workers + settings.classify_workers + 3;
     until("all run", || running() == before);
     let (mut mapped, mut held) = (0, 0);
     for id in 1..=300 {

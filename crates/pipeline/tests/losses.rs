@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_pipeline::{Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, Report, WhenFull};
+use passerby_pipeline::{CameraReport, Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, WhenFull};
 use passerby_testkit::{SimulatedClock, uniform};
 use passerby_types::{
     CameraId, DropReason, FrameSource, Observation, Picture, PixelLayout, SourceError, SourceInfo,
@@ -50,7 +50,7 @@ fn source(calls: &[Call]) -> Scripted {
 }
 
 /// What the flow says of a source, and the pipeline, which have to agree.
-fn run(calls: &[Call]) -> (Report, Vec<Observation>) {
+fn run(calls: &[Call]) -> (CameraReport, Vec<Observation>) {
     let clock = || {
         let clock = SimulatedClock::new();
         clock.advance(Duration::from_secs(100));

@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use passerby_pipeline::{Finished, Flow, FlowSettings, Pipeline, PipelineSettings, Stages, WhenFull};
+use passerby_pipeline::{Flow, FlowSettings, Pipeline, PipelineReport, PipelineSettings, Stages, WhenFull};
 use passerby_testkit::suite::frontal;
-use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, Step};
+use passerby_testkit::{
+    ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate, ScriptedDetector, ScriptedSource, Step,
+};
 use passerby_types::{
-    Attributes, BBox, CameraId, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame,
-    FrameSource, Fuse, Identify, Identity, Observation, PersonId, Sighting, StageError, SystemClock,
+    AttributeFusion, Attributes, BBox, CameraId, Classifier, Detector, Embedder, Embedding, Face, FaceChip,
+    Frame, FrameSource, Identifier, Identity, Observation, PersonId, Sighting, StageError, SystemClock,
     TrackKey, Tracker,
 };
 
 /// Numbers persons by the order in which their tracks are first sighted, so that any change of order shows.
 #[derive(Default)]
 struct InOrder(Vec<TrackKey>);
-impl Identify for InOrder {
+impl Identifier for InOrder {
     fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) {
         for sighting in sightings {
             if !self.0.contains(&sighting.track) {
@@ -35,13 +37,18 @@ impl Identify for InOrder {
 
 /// Counts the estimates.
 #[derive(Default)]
-struct Count(f32);
-impl Fuse for Count {
-    fn fuse(&mut self, _: TrackKey, estimate: &Attributes, _: f32) -> Option<Attributes> {
+struct Count(f32, LatestEstimate);
+impl AttributeFusion for Count {
+    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) {
         self.0 += 1.0;
-        Some(*estimate)
+        self.1.fuse(track, estimate, quality);
     }
-    fn end(&mut self, _: TrackKey) {}
+    fn attributes(&self, track: TrackKey) -> Option<Attributes> {
+        self.1.attributes(track)
+    }
+    fn end(&mut self, track: TrackKey) {
+        self.1.end(track);
+    }
 }
 
 /// Takes a time that nobody can foretell, and then does as the stage inside.
@@ -154,7 +161,7 @@ fn shown(o: &Observation) -> String {
     format!("{} {} {:?} {}x{} {faces:?} {:?}", o.meta.camera, o.meta.seq, o.kind, o.width, o.height, o.ended)
 }
 
-fn settled(finished: &Finished) {
+fn settled(finished: &PipelineReport) {
     for report in &finished.reports {
         assert!(report.ledger.balances() && report.ledger.in_flight == 0, "{:?}", report.ledger);
     }
@@ -209,7 +216,7 @@ fn from_lossless_sources_comes_exactly_what_the_flow_gives_whatever_the_threads_
             for (report, flow) in finished.reports.iter().zip(&reference) {
                 assert_eq!((&report.ledger, report.faces), (&flow.ledger, flow.faces));
                 assert_eq!(report.notes, flow.notes);
-                let items = |r: &passerby_pipeline::Report, stage| {
+                let items = |r: &passerby_pipeline::CameraReport, stage| {
                     r.stages.iter().find(|(name, _)| *name == stage).map_or(0, |(_, time)| time.items)
                 };
                 for stage in ["detect", "track", "embed", "identify", "classify"] {

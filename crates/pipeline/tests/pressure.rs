@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use passerby_pipeline::{Limits, Metrics, Pipeline, PipelineSettings, Policy, Stages, WhenFull};
+use passerby_pipeline::{
+    GovernorLimits, Metrics, Pipeline, PipelineSettings, SamplingPolicy, Stages, WhenFull,
+};
 use passerby_testkit::{ByOrder, SimulatedClock, uniform};
 use passerby_types::{
     BBox, CameraId, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameKind, FrameSource,
@@ -46,7 +48,7 @@ fn gated(latch: &Latch) -> (Stages, Arc<AtomicU64>) {
 }
 
 fn one_detector() -> PipelineSettings {
-    PipelineSettings { detectors: 1, ..PipelineSettings::default() }
+    PipelineSettings { detect_workers: 1, ..PipelineSettings::default() }
 }
 
 /// Asks for so many pictures, all but the first while the detector is at work on that, and waits until the camera has ended.
@@ -94,7 +96,7 @@ fn where_a_governor_may_thin_the_tracker_takes_what_no_worker_came_to() {
         let latch = Latch::default();
         let (stages, begun) = gated(&latch);
         let (camera, ask) = OnDemand::new(true);
-        let governor = Some(Limits { workers: 1..=1, cadence: 1..=6, ..Limits::default() });
+        let governor = Some(GovernorLimits { workers: 1..=1, cadence: 1..=6, ..GovernorLimits::default() });
         // On a clock that stands the governor decides nothing.
         let (settings, clock) = (PipelineSettings { governor, ..one_detector() }, SimulatedClock::new());
         let handle = Pipeline::new(stages, settings, Arc::new(clock))
@@ -154,7 +156,11 @@ fn before_a_worker_came_to_a_camera_only_a_governor_lets_frames_yield() {
     for (most, yielded) in [(None, 0), (Some(1), 0), (Some(6), 5)] {
         let latch = Latch::default();
         let (stages, begun) = gated(&latch);
-        let governor = most.map(|most| Limits { workers: 1..=1, cadence: 1..=most, ..Limits::default() });
+        let governor = most.map(|most| GovernorLimits {
+            workers: 1..=1,
+            cadence: 1..=most,
+            ..GovernorLimits::default()
+        });
         let (settings, clock) = (PipelineSettings { governor, ..one_detector() }, SimulatedClock::new());
         let ((first, ask), (camera, asks)) = (OnDemand::new(true), OnDemand::new(true));
         let handle = Pipeline::new(stages, settings, Arc::new(clock))
@@ -247,7 +253,7 @@ fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
         || Ok(Box::new(Apart::default())),
     );
     let mut settings = PipelineSettings { embedders: 1, looks: 2, ..one_detector() };
-    settings.flow.embed = Policy::ALWAYS;
+    settings.flow.embed = SamplingPolicy::ALWAYS;
     let (camera, ask) = OnDemand::new(true);
     let handle = Pipeline::new(stages, settings, Arc::new(SystemClock::new()))
         .camera(CameraId(0), camera)

@@ -5,7 +5,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use passerby_pipeline::{Finished, Pipeline, PipelineSettings};
+use passerby_pipeline::{Pipeline, PipelineReport, PipelineSettings};
 use passerby_types::{CameraId, ErrorClass, Observation, Sink, SinkError, SystemClock};
 use support::{Camera, Then, settled, stages};
 
@@ -35,7 +35,7 @@ impl Sink for Diary {
 }
 
 /// Runs the camera to its end; what the sink was given, and when.
-fn run(camera: Camera, refuses: usize) -> (Finished, Vec<(usize, Duration)>) {
+fn run(camera: Camera, refuses: usize) -> (PipelineReport, Vec<(usize, Duration)>) {
     let clock = Arc::new(SystemClock::new());
     let diary = Diary { refuses, clock: Some(Arc::clone(&clock)), ..Diary::default() };
     let batches = Arc::clone(&diary.batches);

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use passerby_pipeline::{Handle, Limits, Metrics, Pipeline, PipelineSettings, Stages, WhenFull};
-use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder};
+use passerby_pipeline::{GovernorLimits, Handle, Metrics, Pipeline, PipelineSettings, Stages, WhenFull};
+use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate};
 use passerby_types::{
-    Attributes, CameraId, Classifier, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta,
-    Fuse, Identify, Identity, Observation, Sighting, Sink, SinkError, StageError, SystemClock, TrackKey,
-    TrackUpdate, Tracker,
+    AttributeFusion, Attributes, CameraId, Classifier, DropReason, Embedder, Embedding, Face, FaceChip,
+    Frame, FrameMeta, Identifier, Identity, Observation, Sighting, Sink, SinkError, StageError, SystemClock,
+    TrackKey, TrackUpdate, Tracker,
 };
-use support::{Apart, Camera, Last, Latch, OneFace, settled, until};
+use support::{Apart, Camera, Latch, OneFace, settled, until};
 
 const STUCK: Duration = Duration::from_millis(300);
 const RATE: f64 = 50.0;
@@ -55,7 +55,7 @@ impl<S: Classifier> Classifier for Trapped<S> {
         self.0.classify(chips, out)
     }
 }
-impl<S: Identify> Identify for Trapped<S> {
+impl<S: Identifier> Identifier for Trapped<S> {
     fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) {
         sightings.iter().for_each(|s| self.1.pass(s.track.camera, true));
         self.0.identify(sightings, visible);
@@ -67,10 +67,13 @@ impl<S: Identify> Identify for Trapped<S> {
         self.0.end(track);
     }
 }
-impl<S: Fuse> Fuse for Trapped<S> {
-    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) -> Option<Attributes> {
+impl<S: AttributeFusion> AttributeFusion for Trapped<S> {
+    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) {
         self.1.pass(track.camera, true);
-        self.0.fuse(track, estimate, quality)
+        self.0.fuse(track, estimate, quality);
+    }
+    fn attributes(&self, track: TrackKey) -> Option<Attributes> {
+        self.0.attributes(track)
     }
     fn end(&mut self, track: TrackKey) {
         self.0.end(track);
@@ -113,7 +116,7 @@ fn stages(stage: &str, trap: &Trap) -> Stages {
     )
     .classifying(
         move || Ok(Box::new(Trapped(FixedClassifier::default(), classify.clone()))),
-        move || Ok(Box::new(Trapped(Last, fuse.clone()))),
+        move || Ok(Box::new(Trapped(LatestEstimate::default(), fuse.clone()))),
     )
 }
 
@@ -125,7 +128,12 @@ fn sprung() -> Trap {
 }
 
 fn settings() -> PipelineSettings {
-    PipelineSettings { detectors: 2, stuck: STUCK, reorder: STUCK, ..PipelineSettings::default() }
+    PipelineSettings {
+        detect_workers: 2,
+        stuck_after: STUCK,
+        reorder_timeout: STUCK,
+        ..PipelineSettings::default()
+    }
 }
 
 /// Three live cameras with this stage behind the trap, which has snapped shut.
@@ -269,7 +277,7 @@ fn a_detector_that_hangs_on_every_frame_of_a_camera_leaves_the_others_their_work
 fn a_file_does_not_wait_for_one_whose_stage_is_stuck() {
     for stage in ["detect", "track", "embed", "classify"] {
         let trap = Trap::default();
-        let settings = PipelineSettings { detectors: 1, embedders: 1, classifiers: 1, ..settings() };
+        let settings = PipelineSettings { detect_workers: 1, embedders: 1, classifiers: 1, ..settings() };
         let handle = Pipeline::new(stages(stage, &trap), settings, Arc::new(SystemClock::new()))
             .camera(SICK, Camera::file(60))
             .camera(CameraId(1), Camera::file(60))
@@ -317,7 +325,7 @@ fn a_subscriber_that_blocks_and_does_not_take_holds_up_the_cameras_and_nothing_e
 fn a_stuck_camera_does_not_make_the_governor_thin_the_others() {
     let trap = Trap::default();
     // Late results would be the busy machine's.
-    let limits = Limits { workers: 2..=2, age: Duration::from_secs(10), ..Limits::default() };
+    let limits = GovernorLimits { workers: 2..=2, age: Duration::from_secs(10), ..GovernorLimits::default() };
     let settings = PipelineSettings { governor: Some(limits), ..settings() };
     let mut pipeline = Pipeline::new(stages("detect", &trap), settings, Arc::new(SystemClock::new()));
     for id in 0..3 {
@@ -344,7 +352,7 @@ fn others_stand_in_for_hanging_detectors_long_before_the_calls_are_told_of() {
             wait.wait();
         }
     };
-    let settings = PipelineSettings { detectors: 2, stuck: Duration::from_secs(60), ..settings() };
+    let settings = PipelineSettings { detect_workers: 2, stuck: Duration::from_secs(60), ..settings() };
     let mut pipeline = Pipeline::new(support::stages(before), settings, Arc::new(SystemClock::new()));
     for id in 0..3 {
         pipeline = pipeline.camera(CameraId(id), Camera::live(RATE));

@@ -8,7 +8,7 @@ use crate::STAGE;
 /// Why an embedder cannot be made. Trying again does not help: the file has to be another.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum LoadError {
+pub enum EmbedderError {
     /// The file cannot be read, is no network that can run here, takes pictures of another size, or gives embeddings of
     /// another length ([`ModelError::Output`]): check that it is a MobileFaceNet. Says which file.
     #[error(transparent)]
@@ -16,8 +16,8 @@ pub enum LoadError {
 }
 
 /// `Fatal`, since it does not help to try again; for [`StageFactory`](passerby_types::StageFactory) closures.
-impl From<LoadError> for StageError {
-    fn from(error: LoadError) -> Self {
+impl From<EmbedderError> for StageError {
+    fn from(error: EmbedderError) -> Self {
         Self::fatal(STAGE, error)
     }
 }

@@ -3,26 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use passerby_types::{Identify, Identity, PersonId, Sighting, Timestamp, TrackKey};
+use passerby_types::{Identifier, Identity, PersonId, Sighting, Timestamp, TrackKey};
 
-use crate::Policy;
+use crate::GalleryPolicy;
 use crate::index::Index;
 use crate::tracks::{Held, Tracks};
 use crate::views::View;
 
 /// How much nearer than its own person another one must be before a sighting speaks against the track's person: two
-/// rows of the table of [`Policy`], a hundred times fewer false accepts.
+/// rows of the table of [`GalleryPolicy`], a hundred times fewer false accepts.
 const NEARER: f32 = 0.1;
 
 /// An open-set gallery in memory: it tells persons it knows from persons it does not, and makes the latter known.
 ///
-/// **Who is used.** A view below [`Policy::min_size`] or [`Policy::min_quality`], or whose embedding has another
+/// **Who is used.** A view below [`GalleryPolicy::min_size`] or [`GalleryPolicy::min_quality`], or whose embedding has another
 /// length than the first one ever kept, decides nothing; a track of which nothing better was seen is
 /// [`Identity::Unidentified`].
 ///
 /// **Who a new track is.** Its best views that agree with one another, weighted by quality, make one direction. Two
-/// such views that lie at [`Policy::same`] to a template of a person, or one at [`Policy::sure`], are that person.
-/// [`Policy::founding`] of them, two by default, that lie at nobody are a new person. Of all tracks and persons of a frame the nearest pair is decided first,
+/// such views that lie at [`GalleryPolicy::same`] to a template of a person, or one at [`GalleryPolicy::sure`], are that person.
+/// [`GalleryPolicy::founding`] of them, two by default, that lie at nobody are a new person. Of all tracks and persons of a frame the nearest pair is decided first,
 /// and a person that any other track of the frame holds is not to be had: two tracks of one frame are never the same
 /// person, nor ever become it later.
 ///
@@ -32,26 +32,26 @@ const NEARER: f32 = 0.1;
 /// person meanwhile.
 ///
 /// **When a track changes its person.** It keeps it, whatever single sightings say, but for three cases:
-/// - Its sightings speak against the person: below [`Policy::differ`] to all its templates and to the track so far,
-///   or at [`Policy::sure`] to another person and nearer to it by 0.1. After [`Policy::patience`] of them that agree,
-///   with none for the person between (after two where they are at [`Policy::sure`] to somebody), the tracker has
+/// - Its sightings speak against the person: below [`GalleryPolicy::differ`] to all its templates and to the track so far,
+///   or at [`GalleryPolicy::sure`] to another person and nearer to it by 0.1. After [`GalleryPolicy::patience`] of them that agree,
+///   with none for the person between (after two where they are at [`GalleryPolicy::sure`] to somebody), the tracker has
 ///   moved the track to another face: it is decided anew by these sightings alone. Where two tracks of a frame are in
 ///   doubt and each looks like the other's person, they exchange persons. What the track taught the gallery before
 ///   stays: it was the person then.
 /// - The track founded its person and nobody else was ever recognised as it, and with better views the track is at
-///   [`Policy::sure`] to an older person: the younger gives way, its templates go to the older, its number is not
+///   [`GalleryPolicy::sure`] to an older person: the younger gives way, its templates go to the older, its number is not
 ///   used again.
 /// - Two tracks of one frame hold the same person after all (their sightings came late, say): the one nearer to it
 ///   keeps it, the other is decided anew.
 ///
-/// **What is kept.** Everything is bounded by [`Policy`]: views a track, templates a person, persons, live and ended
+/// **What is kept.** Everything is bounded by [`GalleryPolicy`]: views a track, templates a person, persons, live and ended
 /// tracks. Where every person is held by a live track and there is no room, new ones stay [`Identity::Pending`].
-/// A track at less than [`Policy::sure`] to a person it did not found teaches it nothing, so that a person does not
+/// A track at less than [`GalleryPolicy::sure`] to a person it did not found teaches it nothing, so that a person does not
 /// drift into another by small steps. Search is exact and takes one pass over all templates.
 ///
 /// The same calls give the same answers: no clock, no randomness, no order of a hash table.
 pub struct Gallery {
-    pub(crate) policy: Policy,
+    pub(crate) policy: GalleryPolicy,
     pub(crate) index: Index,
     pub(crate) persons: BTreeMap<PersonId, Person>,
     pub(crate) tracks: Tracks,
@@ -72,7 +72,7 @@ pub(crate) struct Person {
 
 /// One person of a [`Gallery`], without anything biometric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PersonSummary {
+pub struct GalleryPerson {
     /// Who.
     pub id: PersonId,
     /// When the first of the person's sightings was captured.
@@ -86,15 +86,15 @@ pub struct PersonSummary {
 }
 
 impl Gallery {
-    /// An empty gallery with the default [`Policy`].
+    /// An empty gallery with the default [`GalleryPolicy`].
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Policy::default())
+        Self::with(GalleryPolicy::default())
     }
 
     /// An empty gallery that goes by `policy`.
     #[must_use]
-    pub fn with(policy: Policy) -> Self {
+    pub fn with(policy: GalleryPolicy) -> Self {
         Self {
             policy: policy.checked(),
             index: Index::default(),
@@ -119,8 +119,8 @@ impl Gallery {
     }
 
     /// Every person known, by rising id.
-    pub fn persons(&self) -> impl Iterator<Item = PersonSummary> {
-        self.persons.iter().map(|(&id, person)| PersonSummary {
+    pub fn persons(&self) -> impl Iterator<Item = GalleryPerson> {
+        self.persons.iter().map(|(&id, person)| GalleryPerson {
             id,
             first_seen: person.first_seen,
             last_seen: person.last_seen,
@@ -248,7 +248,7 @@ impl Gallery {
     }
 }
 
-impl Identify for Gallery {
+impl Identifier for Gallery {
     fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) {
         let (mut frame, mut fresh) = std::mem::take(&mut self.keys);
         frame.clear();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use passerby_types::{Embedding, PersonId, Timestamp, TrackKey};
 
-use crate::Policy;
+use crate::GalleryPolicy;
 use crate::views::View;
 
 /// Two views of one person this alike show nothing that the better one does not. In the bundled network different
@@ -77,10 +77,10 @@ impl Index {
             .max_by(f32::total_cmp)
     }
 
-    /// Takes a view of a person, so that a person's templates are at most [`Policy::templates`], unlike one another,
+    /// Takes a view of a person, so that a person's templates are at most [`GalleryPolicy::templates`], unlike one another,
     /// good and not old: a view like one that is there replaces it where it is better; where there is no room a
     /// template that is stale goes, else the worse of the two most alike.
-    pub(crate) fn learn(&mut self, person: PersonId, track: TrackKey, view: &View, policy: &Policy) {
+    pub(crate) fn learn(&mut self, person: PersonId, track: TrackKey, view: &View, policy: &GalleryPolicy) {
         if !self.fits(&view.embedding) {
             return;
         }
@@ -107,7 +107,7 @@ impl Index {
     }
 
     /// Gives all templates of `from` to `to`.
-    pub(crate) fn merge(&mut self, from: PersonId, to: PersonId, policy: &Policy) {
+    pub(crate) fn merge(&mut self, from: PersonId, to: PersonId, policy: &GalleryPolicy) {
         let rows = self.of.remove(&from).unwrap_or_default();
         let mut now = Timestamp::default();
         for &i in &rows {
@@ -130,7 +130,7 @@ impl Index {
     }
 
     /// The template of this person to go first.
-    fn surplus(&self, person: PersonId, now: Timestamp, policy: &Policy) -> Option<usize> {
+    fn surplus(&self, person: PersonId, now: Timestamp, policy: &GalleryPolicy) -> Option<usize> {
         let rows = self.of.get(&person)?;
         let age = |i: usize| now.since(self.templates[i].seen);
         let oldest = rows.iter().copied().max_by_key(|&i| age(i))?;
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn templates_are_few_and_the_better_of_two_alike_stays() {
-        let policy = Policy { templates: 3, ..Policy::default() };
+        let policy = GalleryPolicy { templates: 3, ..GalleryPolicy::default() };
         let (mut index, person, track) = (Index::default(), PersonId(1), TrackKey::default());
         index.learn(person, track, &view(1, 0, 0.5), &policy);
         let again = View { captured: Timestamp(Duration::from_secs(9)), ..view(1, 0, 0.9) };
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_stale_template_goes_first_however_good() {
-        let policy = Policy { templates: 2, ..Policy::default() };
+        let policy = GalleryPolicy { templates: 2, ..GalleryPolicy::default() };
         let (mut index, person, track) = (Index::default(), PersonId(1), TrackKey::default());
         index.learn(person, track, &view(1, 0, 1.0), &policy);
         for (other, days) in [(2, 1), (3, 40)] {
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn an_embedding_of_another_length_matches_nobody() {
-        let (mut index, policy) = (Index::default(), Policy::default());
+        let (mut index, policy) = (Index::default(), GalleryPolicy::default());
         index.learn(PersonId(1), TrackKey::default(), &view(1, 0, 0.5), &policy);
         let short = Embedding::new(vec![1.0, 0.0]).unwrap();
         assert!(index.search(&short, -1.0).is_empty());
@@ -272,7 +272,7 @@ mod tests {
     proptest! {
         #[test]
         fn rows_and_persons_stay_in_step(steps in prop::collection::vec((0u64..6, 0u64..40, 0u8..8), 1..120)) {
-            let policy = Policy { templates: 3, ..Policy::default() };
+            let policy = GalleryPolicy { templates: 3, ..GalleryPolicy::default() };
             let mut index = Index::default();
             for (person, face, action) in steps {
                 match action {

@@ -1,12 +1,12 @@
 //! Tells persons apart: [`MobileFaceNet`], an [`Embedder`](passerby_types::Embedder) that turns faces into directions
-//! in which near means alike, and [`Gallery`], an [`Identify`](passerby_types::Identify) that says which person a
+//! in which near means alike, and [`Gallery`], an [`Identifier`](passerby_types::Identifier) that says which person a
 //! track is, also one it has never seen.
 //!
 //! ```
 //! use std::time::Duration;
 //!
 //! use passerby_reid::Gallery;
-//! use passerby_types::{CameraId, Embedding, Identify, Sighting, Timestamp, TrackId, TrackKey};
+//! use passerby_types::{CameraId, Embedding, Identifier, Sighting, Timestamp, TrackId, TrackKey};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut gallery = Gallery::new();
@@ -39,7 +39,7 @@
 //!
 //! # Networks of your own
 //! An embedder of another network uses [`picture_from_input`] if it was trained on the common 112x112 alignment, and
-//! its gallery needs a [`Policy`] measured on that network.
+//! its gallery needs a [`GalleryPolicy`] measured on that network.
 
 mod align;
 mod decide;
@@ -53,10 +53,10 @@ mod tracks;
 mod views;
 
 pub use align::{SIDE, TEMPLATE, picture_from_input};
-pub use error::LoadError;
-pub use gallery::{Gallery, PersonSummary};
+pub use error::EmbedderError;
+pub use gallery::{Gallery, GalleryPerson};
 pub use mobilefacenet::MobileFaceNet;
-pub use policy::Policy;
+pub use policy::GalleryPolicy;
 pub use shared::SharedGallery;
 
 /// What errors call this stage.

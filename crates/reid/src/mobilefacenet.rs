@@ -8,7 +8,7 @@ use passerby_inference::Bundled;
 use passerby_inference::{Border, ChannelOrder, Model, Normalize, Session, warp};
 use passerby_types::{Embedder, Embedding, EmbeddingPool, FaceChip, StageError};
 
-use crate::{LoadError, SIDE, STAGE, picture_from_input};
+use crate::{EmbedderError, SIDE, STAGE, picture_from_input};
 
 /// RGB, `(v - 127.5) / 128`: sirius-ai/MobileFaceNet_TF, `utils/data_process.py`.
 const NORMALIZE: Normalize =
@@ -25,7 +25,7 @@ const KEPT: usize = 512;
 /// 112x112 RGB, bilinear, black outside the picture. A batch runs face by face, so an answer never depends on the
 /// other faces.
 ///
-/// Measured on LFW's 6000 pairs: 99.4 % right. What a cosine means is in the table of [`Policy`](crate::Policy); a
+/// Measured on LFW's 6000 pairs: 99.4 % right. What a cosine means is in the table of [`GalleryPolicy`](crate::GalleryPolicy); a
 /// face below about 30 pixels is alike to every other such face.
 ///
 /// Instances made from one [`Model`] share its weights; an instance of its own has only buffers. One instance works
@@ -45,7 +45,7 @@ impl MobileFaceNet {
     /// # Errors
     /// As [`MobileFaceNet::bundled_model`].
     #[cfg(feature = "bundled")]
-    pub fn bundled() -> Result<Self, LoadError> {
+    pub fn bundled() -> Result<Self, EmbedderError> {
         Self::new(Self::bundled_model()?)
     }
 
@@ -53,9 +53,9 @@ impl MobileFaceNet {
     /// in single. Read at the first call; every later call gives the same shared one.
     ///
     /// # Errors
-    /// [`LoadError::Model`] where the engine does not take the network, which would be a fault of this build.
+    /// [`EmbedderError::Model`] where the engine does not take the network, which would be a fault of this build.
     #[cfg(feature = "bundled")]
-    pub fn bundled_model() -> Result<Model, LoadError> {
+    pub fn bundled_model() -> Result<Model, EmbedderError> {
         static NETWORK: Bundled =
             Bundled::new("mobilefacenet", include_bytes!("../models/mobilefacenet_fast_fp16.onnx"))
                 .with_ranges(include_str!("../models/mobilefacenet.ranges"));
@@ -66,18 +66,18 @@ impl MobileFaceNet {
     /// [`Model::from_path`] and use [`MobileFaceNet::new`].
     ///
     /// # Errors
-    /// [`LoadError`], which names the file.
-    pub fn from_path(path: impl AsRef<Path>) -> Result<Self, LoadError> {
+    /// [`EmbedderError`], which names the file.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Self, EmbedderError> {
         Self::new(Model::from_path(path)?)
     }
 
     /// MobileFaceNet with these weights: an input `[batch, 3, 112, 112]`, and `[batch, 192]` as the first output,
-    /// normalised or not. Another network of this form works too, but the defaults of [`Policy`](crate::Policy) do
+    /// normalised or not. Another network of this form works too, but the defaults of [`GalleryPolicy`](crate::GalleryPolicy) do
     /// not belong to it.
     ///
     /// # Errors
-    /// [`LoadError::Model`] for another input or output.
-    pub fn new(model: Model) -> Result<Self, LoadError> {
+    /// [`EmbedderError::Model`] for another input or output.
+    pub fn new(model: Model) -> Result<Self, EmbedderError> {
         let session = model.session_giving([3, SIDE, SIDE], Self::LENGTH)?;
         Ok(Self { model, session, pool: EmbeddingPool::new(KEPT) })
     }
@@ -116,7 +116,7 @@ impl MobileFaceNet {
         let answers = self.session.run_one();
         let answers = answers.map_err(|e| StageError::reset(STAGE, e).at(&chip.meta))?;
         // Numbers that are none come only from weights that are broken for this face.
-        let embedding = Embedding::lend(&self.pool, answers.data(0));
+        let embedding = Embedding::new_in(&self.pool, answers.data(0));
         embedding.map(Some).map_err(|e| StageError::skip(STAGE, e).at(&chip.meta))
     }
 }

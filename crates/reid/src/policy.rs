@@ -16,7 +16,7 @@ use std::time::Duration;
 ///
 /// A number that is not finite makes every comparison with it fail; a count of 0 is taken as 1.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
+pub struct GalleryPolicy {
     /// The cosine from which agreeing sightings of a track are a known person. Default 0.50: between 1 false accept
     /// in 1000 and 1 in 10 000, above the most alike different people (0.42) and below the least alike pictures of
     /// one person (0.567) of a separate set of 60 photographs. A gallery is asked once a track and not once a
@@ -60,7 +60,7 @@ pub struct Policy {
     pub ended: usize,
 }
 
-impl Default for Policy {
+impl Default for GalleryPolicy {
     fn default() -> Self {
         Self {
             same: 0.50,
@@ -81,7 +81,7 @@ impl Default for Policy {
     }
 }
 
-impl Policy {
+impl GalleryPolicy {
     /// The policy with every count at least 1.
     pub(crate) fn checked(mut self) -> Self {
         let counts = [

@@ -3,29 +3,29 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use passerby_types::{Identify, Identity, Sighting, TrackKey};
+use passerby_types::{Identifier, Identity, Sighting, TrackKey};
 
-use crate::{Gallery, Policy};
+use crate::{Gallery, GalleryPolicy};
 
 /// A handle to a [`Gallery`] that others hold, too: who is known to one is known to all. Each handle has a
-/// [`Policy::founding`] of its own, so that photographs and videos can be told apart in one gallery.
+/// [`GalleryPolicy::founding`] of its own, so that photographs and videos can be told apart in one gallery.
 ///
 /// Every call waits for the calls of the other handles. The cameras of all handles need different numbers. A call that
 /// panics leaves an empty gallery behind.
 #[derive(Clone)]
 pub struct SharedGallery {
     gallery: Arc<Mutex<Gallery>>,
-    policy: Policy,
+    policy: GalleryPolicy,
 }
 
 impl SharedGallery {
     /// The first handle to an empty gallery that goes by `policy`. Its clones are further handles.
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(policy: GalleryPolicy) -> Self {
         Self { gallery: Arc::new(Mutex::new(Gallery::with(policy.clone()))), policy }
     }
 
-    /// The same handle with this [`Policy::founding`].
+    /// The same handle with this [`GalleryPolicy::founding`].
     #[must_use]
     pub fn founding(mut self, founding: usize) -> Self {
         self.policy.founding = founding;
@@ -46,7 +46,7 @@ impl SharedGallery {
     }
 }
 
-impl Identify for SharedGallery {
+impl Identifier for SharedGallery {
     fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) {
         self.lock().identify(sightings, visible);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use passerby_types::{Identity, PersonId, Sighting, Timestamp, TrackKey};
 
-use crate::Policy;
+use crate::GalleryPolicy;
 use crate::views::{View, Views};
 
 /// How many persons a track remembers not to be. The ones with the lowest numbers go first.
@@ -66,7 +66,7 @@ impl Live {
     }
 
     /// A sighting speaks against the person held.
-    pub(crate) fn object(&mut self, view: View, policy: &Policy) {
+    pub(crate) fn object(&mut self, view: View, policy: &GalleryPolicy) {
         self.doubt.add_latest(view, 2 * policy.patience.max(2));
     }
 }
@@ -112,7 +112,7 @@ impl Tracks {
     }
 
     /// The live track of this sighting, made where it is new; `None` where it ended.
-    pub(crate) fn see(&mut self, sighting: &Sighting, policy: &Policy) -> Option<&mut Live> {
+    pub(crate) fn see(&mut self, sighting: &Sighting, policy: &GalleryPolicy) -> Option<&mut Live> {
         let Sighting { track, seq, captured, .. } = *sighting;
         if self.ended.contains_key(&track) {
             return None;
@@ -129,7 +129,7 @@ impl Tracks {
         Some(live)
     }
 
-    pub(crate) fn end(&mut self, key: TrackKey, policy: &Policy) {
+    pub(crate) fn end(&mut self, key: TrackKey, policy: &GalleryPolicy) {
         let Some(live) = self.live.remove(&key) else { return };
         self.ended.insert(key, live.identity());
         self.order.push_back(key);

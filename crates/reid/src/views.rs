@@ -2,7 +2,7 @@
 
 use passerby_types::{Embedding, Sighting, Timestamp};
 
-use crate::Policy;
+use crate::GalleryPolicy;
 
 /// One view of a track.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ pub(crate) struct Group {
 impl Views {
     /// Takes one more view; of more than `keep`, the one goes that agrees with the fewest, of these the one of the
     /// least quality, of these the oldest. A second view of one frame is not taken.
-    pub(crate) fn add(&mut self, view: View, keep: usize, policy: &Policy) {
+    pub(crate) fn add(&mut self, view: View, keep: usize, policy: &GalleryPolicy) {
         if self.0.iter().any(|v| v.seq == view.seq) {
             return;
         }
@@ -70,21 +70,21 @@ impl Views {
 
     /// The largest group of views that agree with one of them; of two as large, the one of more quality. `None`
     /// where there is no view.
-    pub(crate) fn group(&self, policy: &Policy) -> Option<Group> {
+    pub(crate) fn group(&self, policy: &GalleryPolicy) -> Option<Group> {
         let views = self.agreeing(self.middle(policy)?, policy).map(|j| self.0[j].clone()).collect();
         Some(Group { mean: self.mean(policy)?.0, views })
     }
 
     /// The direction of the quality-weighted mean of the largest group, and of how many views it is. `None` where there is
     /// no view, or they cancel out.
-    pub(crate) fn mean(&self, policy: &Policy) -> Option<(Embedding, usize)> {
+    pub(crate) fn mean(&self, policy: &GalleryPolicy) -> Option<(Embedding, usize)> {
         let middle = self.middle(policy)?;
         let group = || self.agreeing(middle, policy).map(|j| &self.0[j]);
         Some((Embedding::mean(group().map(|view| (&view.embedding, view.quality)))?, group().count()))
     }
 
     /// The view with which the largest group agrees.
-    fn middle(&self, policy: &Policy) -> Option<usize> {
+    fn middle(&self, policy: &GalleryPolicy) -> Option<usize> {
         let size = |i: usize| {
             let (mut count, mut quality) = (0, 0.0);
             for j in self.agreeing(i, policy) {
@@ -114,7 +114,7 @@ impl Views {
     }
 
     /// The views that agree with view `i`, itself among them.
-    fn agreeing(&self, i: usize, policy: &Policy) -> impl Iterator<Item = usize> {
+    fn agreeing(&self, i: usize, policy: &GalleryPolicy) -> impl Iterator<Item = usize> {
         let with = &self.0[i].embedding;
         let agree = policy.agree;
         (0..self.0.len()).filter(move |&j| j == i || with.cosine(&self.0[j].embedding) >= agree)
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_best_views_that_agree_are_kept() {
-        let (policy, mut views) = (Policy::default(), Views::default());
+        let (policy, mut views) = (GalleryPolicy::default(), Views::default());
         assert!(views.group(&policy).is_none() && views.is_empty());
         for (seq, person, quality) in [(0, 1, 0.3), (1, 2, 0.99), (2, 1, 0.5), (3, 1, 0.9), (4, 1, 0.4)] {
             views.add(view(seq, person, quality), 3, &policy);
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn one_frame_is_one_view() {
-        let (policy, mut views) = (Policy::default(), Views::default());
+        let (policy, mut views) = (GalleryPolicy::default(), Views::default());
         for _ in 0..4 {
             views.add(view(7, 1, 0.5), 5, &policy);
         }

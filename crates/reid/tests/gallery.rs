@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use passerby_reid::{Gallery, Policy, SharedGallery};
+use passerby_reid::{Gallery, GalleryPolicy, SharedGallery};
 use passerby_testkit::suite;
 use passerby_types::{
-    CameraId, Embedding, Identify, Identity, PersonId, Sighting, Timestamp, TrackId, TrackKey,
+    CameraId, Embedding, Identifier, Identity, PersonId, Sighting, Timestamp, TrackId, TrackKey,
 };
 
 /// Directions at right angles to one another: people who have nothing in common.
@@ -70,12 +70,12 @@ fn together(gallery: &mut Gallery, seq: u64, faces: &[(u64, Embedding)]) {
 #[test]
 fn it_is_a_gallery() {
     suite::identify(Gallery::new);
-    suite::identify(|| SharedGallery::new(Policy::default()));
+    suite::identify(|| SharedGallery::new(GalleryPolicy::default()));
 }
 
 #[test]
 fn handles_share_persons_and_found_them_each_in_its_own_way() {
-    let mut video = SharedGallery::new(Policy::default());
+    let mut video = SharedGallery::new(GalleryPolicy::default());
     let mut still = video.clone().founding(1);
     let show = |gallery: &mut SharedGallery, camera, seq, embedding| {
         let sighting = Sighting { track: at(camera, 1), ..sighting(1, seq, embedding) };
@@ -322,7 +322,7 @@ fn two_tracks_of_one_frame_that_hold_one_person_are_told_apart() {
 
 #[test]
 fn a_flood_of_strangers_keeps_memory_bounded() {
-    let policy = Policy { persons: 50, ended: 20, tracks: 30, ..Policy::default() };
+    let policy = GalleryPolicy { persons: 50, ended: 20, tracks: 30, ..GalleryPolicy::default() };
     let mut gallery = Gallery::with(policy);
     show(&mut gallery, 1_000_000, 0, 2, &stranger(9999));
     for n in 0..400 {
@@ -347,7 +347,7 @@ fn a_flood_of_strangers_keeps_memory_bounded() {
 
 #[test]
 fn without_room_strangers_wait() {
-    let policy = Policy { persons: 1, ..Policy::default() };
+    let policy = GalleryPolicy { persons: 1, ..GalleryPolicy::default() };
     let mut gallery = Gallery::with(policy);
     for seq in 0..5 {
         together(&mut gallery, seq, &[(1, face(1)), (2, face(2))]);
@@ -366,7 +366,7 @@ fn templates_are_bounded_and_cover_the_poses() {
         show(&mut gallery, 1, seq, 1, &toward(1, 2 + (seq / 20) as usize, turn));
     }
     let person = gallery.persons().next().unwrap();
-    assert_eq!((gallery.len(), person.templates), (1, Policy::default().templates));
+    assert_eq!((gallery.len(), person.templates), (1, GalleryPolicy::default().templates));
 }
 
 #[test]

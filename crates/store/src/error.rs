@@ -12,11 +12,11 @@ use rusqlite::ErrorCode;
 pub struct StoreError {
     path: PathBuf,
     #[source]
-    fault: Fault,
+    fault: StoreFault,
 }
 
 impl StoreError {
-    pub(crate) fn new(path: &Path, fault: impl Into<Fault>) -> Self {
+    pub(crate) fn new(path: &Path, fault: impl Into<StoreFault>) -> Self {
         Self { path: path.to_owned(), fault: fault.into() }
     }
 
@@ -28,11 +28,11 @@ impl StoreError {
 
     /// What is wrong.
     #[must_use]
-    pub fn fault(&self) -> &Fault {
+    pub fn fault(&self) -> &StoreFault {
         &self.fault
     }
 
-    /// What the caller does about it: see [`Fault::class`].
+    /// What the caller does about it: see [`StoreFault::class`].
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         self.fault.class()
@@ -48,7 +48,7 @@ impl From<StoreError> for SinkError {
 /// What is wrong with a store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum StoreFault {
     /// The system refuses to open, read or write the file.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -111,10 +111,10 @@ pub enum Fault {
     Other(BoxError),
 }
 
-impl Fault {
-    /// What the caller does about it. [`ErrorClass::Skip`]: the batch cannot be written ([`Fault::Range`],
-    /// [`Fault::Constraint`]). [`ErrorClass::Reset`]: nothing was written and the same call may succeed later
-    /// ([`Fault::Busy`], [`Fault::Full`], [`Fault::Disk`], and [`Fault::Io`] where the system says so).
+impl StoreFault {
+    /// What the caller does about it. [`ErrorClass::Skip`]: the batch cannot be written ([`StoreFault::Range`],
+    /// [`StoreFault::Constraint`]). [`ErrorClass::Reset`]: nothing was written and the same call may succeed later
+    /// ([`StoreFault::Busy`], [`StoreFault::Full`], [`StoreFault::Disk`], and [`StoreFault::Io`] where the system says so).
     /// [`ErrorClass::Fatal`]: all others.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
@@ -134,7 +134,7 @@ impl Fault {
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for StoreFault {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotDatabase,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use passerby_types::{Observation, Sink, SinkError};
 
 use crate::line::Line;
-use crate::{Fault, StoreError};
+use crate::{StoreError, StoreFault};
 
 /// How much waits in memory before it is written on, in bytes.
 const BUFFER: usize = 64 * 1024;
@@ -85,7 +85,7 @@ impl Jsonl {
     /// Writes to a new file; one that is there is emptied first.
     ///
     /// # Errors
-    /// [`Fault::Io`]: the file cannot be made; try another path.
+    /// [`StoreFault::Io`]: the file cannot be made; try another path.
     pub fn create(path: impl AsRef<Path>, settings: JsonlSettings) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let file = File::create(path).map_err(|e| StoreError::new(path, e))?;
@@ -96,7 +96,7 @@ impl Jsonl {
     /// is, on a line of its own.
     ///
     /// # Errors
-    /// [`Fault::Io`]: the file cannot be opened; try another path.
+    /// [`StoreFault::Io`]: the file cannot be opened; try another path.
     pub fn append(path: impl AsRef<Path>, settings: JsonlSettings) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let open = || {
@@ -140,7 +140,7 @@ impl Jsonl {
         result
     }
 
-    fn error(&self, fault: impl Into<Fault>) -> SinkError {
+    fn error(&self, fault: impl Into<StoreFault>) -> SinkError {
         StoreError::new(&self.name, fault).into()
     }
 }
@@ -171,7 +171,7 @@ impl Sink for Jsonl {
             let line = Line::new(observation, self.settings);
             if let Err(e) = serde_json::to_writer(&mut self.pending, &line) {
                 self.pending.truncate(before);
-                return Err(self.error(Fault::Other(e.into())));
+                return Err(self.error(StoreFault::Other(e.into())));
             }
             self.pending.push(b'\n');
         }

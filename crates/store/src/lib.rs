@@ -61,7 +61,7 @@ mod rows;
 mod sqlite;
 mod value;
 
-pub use error::{Fault, StoreError};
+pub use error::{StoreError, StoreFault};
 pub use jsonl::{Jsonl, JsonlSettings};
 pub use memory::Memory;
 pub use query::Reader;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Params, Row, params};
 
 use crate::rows::{CameraRow, Counts, PersonRow, RunId, RunRow, TrackRow};
 use crate::value::wall;
-use crate::{Fault, StoreError, sqlite};
+use crate::{StoreError, StoreFault, sqlite};
 
 /// Reads a database of [`crate::Sqlite`], also while another connection or process writes it: each call sees one
 /// state of the file, that of the last batch committed before it.
@@ -21,9 +21,9 @@ impl Reader {
     /// Opens a file to read. It is not changed; companions `-wal` and `-shm` may appear beside it.
     ///
     /// # Errors
-    /// [`Fault::Io`]: there is no such file, or it cannot be read. [`Fault::Blank`]: nothing was written yet; try
-    /// later. [`Fault::NotDatabase`], [`Fault::Foreign`], [`Fault::Newer`]: something else is there.
-    /// [`Fault::Older`]: [`crate::Sqlite::open`] upgrades it. [`Fault::Damaged`]: the file is broken.
+    /// [`StoreFault::Io`]: there is no such file, or it cannot be read. [`StoreFault::Blank`]: nothing was written yet; try
+    /// later. [`StoreFault::NotDatabase`], [`StoreFault::Foreign`], [`StoreFault::Newer`]: something else is there.
+    /// [`StoreFault::Older`]: [`crate::Sqlite::open`] upgrades it. [`StoreFault::Damaged`]: the file is broken.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let conn = sqlite::open_to_read(&path)?;
@@ -33,7 +33,7 @@ impl Reader {
     /// The runs, oldest first. Empty where the file was made but no run began.
     ///
     /// # Errors
-    /// [`Fault::Busy`], [`Fault::Disk`]: may succeed later. [`Fault::Damaged`]: the file is broken. So for all calls
+    /// [`StoreFault::Busy`], [`StoreFault::Disk`]: may succeed later. [`StoreFault::Damaged`]: the file is broken. So for all calls
     /// below.
     pub fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
         let sql = "SELECT id, started_us, flushed_us, ended_us, version FROM run ORDER BY id";
@@ -164,7 +164,7 @@ impl Reader {
     /// in `observation` as it counts. Takes time in proportion to the file.
     ///
     /// # Errors
-    /// [`Fault::Damaged`] with the first thing found wrong, and as for [`Reader::runs`].
+    /// [`StoreFault::Damaged`] with the first thing found wrong, and as for [`Reader::runs`].
     pub fn check(&self) -> Result<(), StoreError> {
         let said = self.all("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0))?;
         let wrong = said.into_iter().find(|line| line != "ok");
@@ -177,7 +177,7 @@ impl Reader {
             None => self.miscount()?,
         };
         match wrong {
-            Some(what) => Err(StoreError::new(&self.path, Fault::Damaged(what))),
+            Some(what) => Err(StoreError::new(&self.path, StoreFault::Damaged(what))),
             None => Ok(()),
         }
     }

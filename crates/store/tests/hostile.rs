@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use passerby_store::{Fault, Reader, Sqlite, SqliteSettings, StoreError};
+use passerby_store::{Reader, Sqlite, SqliteSettings, StoreError, StoreFault};
 use passerby_testkit::suite::observation;
 use passerby_types::{ErrorClass, Sink};
 use rusqlite::Connection;
@@ -14,7 +14,7 @@ fn open(path: &Path) -> Result<Sqlite, StoreError> {
 }
 
 /// Both ways to open refuse the file, name it, and leave it alone.
-fn refused(path: &Path, right: fn(&Fault) -> bool) {
+fn refused(path: &Path, right: fn(&StoreFault) -> bool) {
     let before = std::fs::read(path).ok();
     for error in [open(path).unwrap_err(), Reader::open(path).unwrap_err()] {
         assert!(right(error.fault()), "{error:?}");
@@ -38,12 +38,12 @@ fn good(path: &Path, batches: u64) {
 #[test]
 fn places_where_no_file_can_be() {
     let folder = tempfile::tempdir().unwrap();
-    refused(folder.path(), |f| matches!(f, Fault::Io(_)));
-    refused(&folder.path().join("missing/faces.db"), |f| matches!(f, Fault::Io(_)));
+    refused(folder.path(), |f| matches!(f, StoreFault::Io(_)));
+    refused(&folder.path().join("missing/faces.db"), |f| matches!(f, StoreFault::Io(_)));
     std::fs::write(folder.path().join("file"), "x").unwrap();
-    refused(&folder.path().join("file/faces.db"), |f| matches!(f, Fault::Io(_) | Fault::Other(_)));
-    refused(Path::new(""), |f| matches!(f, Fault::Io(_)));
-    refused(Path::new("nul\0byte"), |f| matches!(f, Fault::Other(_)));
+    refused(&folder.path().join("file/faces.db"), |f| matches!(f, StoreFault::Io(_) | StoreFault::Other(_)));
+    refused(Path::new(""), |f| matches!(f, StoreFault::Io(_)));
+    refused(Path::new("nul\0byte"), |f| matches!(f, StoreFault::Other(_)));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn files_of_another_kind() {
     for (name, bytes) in [("picture.jpg", &jpeg[..]), ("short.txt", b"hello"), ("one", b"\n")] {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        refused(&path, |f| matches!(f, Fault::NotDatabase));
+        refused(&path, |f| matches!(f, StoreFault::NotDatabase));
     }
 }
 
@@ -72,7 +72,7 @@ fn databases_of_others() {
     ] {
         let path = folder.path().join(name);
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        refused(&path, |f| matches!(f, Fault::Foreign));
+        refused(&path, |f| matches!(f, StoreFault::Foreign));
     }
 }
 
@@ -82,7 +82,7 @@ fn a_newer_file() {
     let path = folder.path().join("newer.db");
     good(&path, 1);
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 1000).unwrap();
-    refused(&path, |f| matches!(f, Fault::Newer { found: 1000, .. }));
+    refused(&path, |f| matches!(f, StoreFault::Newer { found: 1000, .. }));
 }
 
 #[test]
@@ -90,10 +90,10 @@ fn a_file_not_there_or_empty() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.db");
     let error = Reader::open(&path).unwrap_err();
-    assert!(matches!(error.fault(), Fault::Io(e) if e.kind() == std::io::ErrorKind::NotFound));
+    assert!(matches!(error.fault(), StoreFault::Io(e) if e.kind() == std::io::ErrorKind::NotFound));
     assert!(!path.exists(), "a reader makes no file");
     std::fs::write(&path, "").unwrap();
-    assert!(matches!(Reader::open(&path).unwrap_err().fault(), Fault::Blank));
+    assert!(matches!(Reader::open(&path).unwrap_err().fault(), StoreFault::Blank));
     good(&path, 1);
     Reader::open(&path).unwrap().check().unwrap();
 }
@@ -164,5 +164,5 @@ fn a_file_that_may_not_be_written() {
         return;
     }
     let error = open(&path).unwrap_err();
-    assert!(matches!(error.fault(), Fault::ReadOnly), "{error:?}");
+    assert!(matches!(error.fault(), StoreFault::ReadOnly), "{error:?}");
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use passerby_store::{Fault, Reader, RunId, Sqlite, SqliteSettings};
+use passerby_store::{Reader, RunId, Sqlite, SqliteSettings, StoreFault};
 use passerby_testkit::suite::{direction, observation};
 use passerby_testkit::{SimulatedClock, meta};
 use passerby_types::{
@@ -359,7 +359,7 @@ fn a_locked_file_asks_for_patience_and_then_takes_the_same_batch() {
         assert_eq!(sink.write(&batch).unwrap_err().class(), ErrorClass::Reset);
     }
     let second = Sqlite::open(&path, settings).unwrap_err();
-    assert!(matches!(second.fault(), Fault::Busy), "{second}");
+    assert!(matches!(second.fault(), StoreFault::Busy), "{second}");
     holder.execute_batch("COMMIT").unwrap();
     sink.write(&batch).unwrap();
     assert_eq!(Reader::open(&path).unwrap().counts(run).unwrap().observations, 2);

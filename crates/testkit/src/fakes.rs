@@ -1,12 +1,12 @@
 //! Stages that do as a script says.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use passerby_types::{
-    Age, Attributes, Classifier, Detector, Embedder, Embedding, EmbeddingPool, Face, FaceChip, Frame,
-    FrameMeta, FrameSource, Image, Picture, PixelLayout, SourceError, SourceInfo, StageError, TrackId,
-    TrackState, TrackUpdate, TrackedFace, Tracker,
+    Age, AttributeFusion, Attributes, Classifier, Detector, Embedder, Embedding, EmbeddingPool, Face,
+    FaceChip, Frame, FrameMeta, FrameSource, Image, Picture, PixelLayout, SourceError, SourceInfo,
+    StageError, TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace, Tracker,
 };
 
 use crate::fixtures::color_of;
@@ -120,7 +120,7 @@ impl Embedder for FixedEmbedder {
         for (chip, out) in chips.iter().zip(out) {
             let [r, ..] = chip.image.rgb_at(chip.image.width() / 2, chip.image.height() / 2);
             let angle = f32::from(r) / 255.0 * std::f32::consts::PI;
-            let embedding = Embedding::lend(&self.pool, &[angle.cos(), angle.sin()]);
+            let embedding = Embedding::new_in(&self.pool, &[angle.cos(), angle.sin()]);
             *out = chip.face.landmarks.and(embedding.ok());
         }
         Ok(())
@@ -184,5 +184,25 @@ impl Tracker for ByOrder {
             }
         }
         out.tracks.extend_from_slice(&self.live);
+    }
+}
+
+/// An [`AttributeFusion`] whose answer for a track is its latest estimate.
+#[derive(Default)]
+pub struct LatestEstimate {
+    tracks: BTreeMap<TrackKey, Attributes>,
+}
+
+impl AttributeFusion for LatestEstimate {
+    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, _quality: f32) {
+        self.tracks.insert(track, *estimate);
+    }
+
+    fn attributes(&self, track: TrackKey) -> Option<Attributes> {
+        self.tracks.get(&track).copied()
+    }
+
+    fn end(&mut self, track: TrackKey) {
+        self.tracks.remove(&track);
     }
 }

@@ -203,7 +203,7 @@ impl FrameSource for FaultySource {
             }
         }
         let (layout, width, height) = self.shape;
-        let mut image = Image::lend(&self.pool, layout, width, height, color_of(layout))
+        let mut image = Image::new_in(&self.pool, layout, width, height, color_of(layout))
             .map_err(|e| SourceError::Malformed { input: input(), what: e.to_string() })?;
         let look = if call <= self.frozen.1 { self.frozen.0.min(call) } else { call };
         let grey = 118 + u8::try_from(look % 20).unwrap_or(0);

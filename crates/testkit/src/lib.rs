@@ -12,6 +12,8 @@ pub mod suite;
 
 pub use call::{classify, detect, embed, track};
 pub use clock::SimulatedClock;
-pub use fakes::{ByOrder, FixedClassifier, FixedEmbedder, ScriptedDetector, ScriptedSource, Step};
+pub use fakes::{
+    ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate, ScriptedDetector, ScriptedSource, Step,
+};
 pub use faults::{Fault, FaultySource, Gate, SHAPES};
 pub use fixtures::{LAYOUTS, color_of, frame, meta, noise, shared, uniform};

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use passerby_types::{
-    Attributes, BBox, CameraId, ChipPool, Classifier, Detector, Embedder, Embedding, ErrorClass, Face,
-    FaceChip, FrameKind, FrameSource, Fuse, Identify, Identity, Landmarks, Observation, ObservedFace, Point,
-    Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState, Tracker,
+    AttributeFusion, Attributes, BBox, CameraId, ChipPool, Classifier, Detector, Embedder, Embedding,
+    ErrorClass, Face, FaceChip, FrameKind, FrameSource, Identifier, Identity, Landmarks, Observation,
+    ObservedFace, Point, Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState, Tracker,
 };
 
 use crate::call;
@@ -230,7 +230,7 @@ pub fn sighting(track: u64, seq: u64, person: u64) -> Sighting {
 
 /// A gallery: strangers become different persons, a person who returns is recognised, two tracks of one frame are
 /// never one person, small faces have no identity, and who is not known is pending.
-pub fn identify<I: Identify>(make: impl Fn() -> I) {
+pub fn identify<I: Identifier>(make: impl Fn() -> I) {
     let mut gallery = make();
     let key = |track: u64| TrackKey { camera: CameraId(0), track: TrackId(track) };
     assert_eq!(gallery.identity(key(77)), Identity::Pending);
@@ -271,7 +271,7 @@ pub fn identify<I: Identify>(make: impl Fn() -> I) {
 
 /// A fusion: estimates of nothing but one value give that value, tracks do not mix, good views count for more, an
 /// ended track forgets.
-pub fn fuse<F: Fuse>(make: impl Fn() -> F) {
+pub fn fuse<F: AttributeFusion>(make: impl Fn() -> F) {
     let mut fuse = make();
     let key = |track: u64| TrackKey { camera: CameraId(0), track: TrackId(track) };
     let estimate = |years: f32, p_male: f32| Attributes {
@@ -279,13 +279,12 @@ pub fn fuse<F: Fuse>(make: impl Fn() -> F) {
         p_male,
     };
     fuse.end(key(9));
-    let (mut old, mut young) = (None, None);
     for _ in 0..20 {
-        old = fuse.fuse(key(1), &estimate(60.0, 0.95), 0.8);
-        young = fuse.fuse(key(2), &estimate(20.0, 0.05), 0.8);
+        fuse.fuse(key(1), &estimate(60.0, 0.95), 0.8);
+        fuse.fuse(key(2), &estimate(20.0, 0.05), 0.8);
     }
-    let (old, young) =
-        (old.expect("twenty agreeing views are enough"), young.expect("twenty agreeing views are enough"));
+    let old = fuse.attributes(key(1)).expect("twenty agreeing views are enough");
+    let young = fuse.attributes(key(2)).expect("twenty agreeing views are enough");
     assert!((old.age.years - 60.0).abs() < 0.5 && (young.age.years - 20.0).abs() < 0.5, "{old:?} {young:?}");
     assert!(old.p_male > 0.9 && young.p_male < 0.1);
     assert!(old.age.low <= old.age.years && old.age.years <= old.age.high);
@@ -294,23 +293,23 @@ pub fn fuse<F: Fuse>(make: impl Fn() -> F) {
         fuse.fuse(key(3), &estimate(30.0, 0.9), 0.9);
         fuse.fuse(key(3), &estimate(70.0, 0.1), 0.05);
     }
-    let mixed = fuse.fuse(key(3), &estimate(30.0, 0.9), 0.9).expect("forty views are enough");
+    fuse.fuse(key(3), &estimate(30.0, 0.9), 0.9);
+    let mixed = fuse.attributes(key(3)).expect("forty views are enough");
     assert!(mixed.age.years < 40.0 && mixed.p_male > 0.5, "good views count for more: {mixed:?}");
 
     fuse.end(key(1));
-    let mut again = None;
     for _ in 0..20 {
-        again = fuse.fuse(key(1), &estimate(20.0, 0.05), 0.8);
+        fuse.fuse(key(1), &estimate(20.0, 0.05), 0.8);
     }
-    assert!(again.is_none_or(|a| a.age.years < 25.0), "an ended track is forgotten");
+    assert!(fuse.attributes(key(1)).is_none_or(|a| a.age.years < 25.0), "an ended track is forgotten");
     for broken in [estimate(f32::NAN, 0.5), estimate(40.0, f32::NAN)] {
         fuse.fuse(key(4), &broken, 0.5);
         fuse.fuse(key(4), &estimate(40.0, 0.9), f32::NAN);
     }
     for _ in 0..20 {
-        again = fuse.fuse(key(4), &estimate(40.0, 0.9), 0.8);
+        fuse.fuse(key(4), &estimate(40.0, 0.9), 0.8);
     }
-    let healed = again.expect("twenty good views are enough");
+    let healed = fuse.attributes(key(4)).expect("twenty good views are enough");
     assert!((healed.age.years - 40.0).abs() < 1.0, "numbers that are none do not count: {healed:?}");
 }
 

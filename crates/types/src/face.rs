@@ -92,7 +92,7 @@ impl Embedding {
     ///
     /// # Errors
     /// As for [`Embedding::new`].
-    pub fn lend(pool: &EmbeddingPool, values: &[f32]) -> Result<Self, EmbeddingError> {
+    pub fn new_in(pool: &EmbeddingPool, values: &[f32]) -> Result<Self, EmbeddingError> {
         let mut buffer = pool.take(values.len());
         buffer.copy_from_slice(values);
         Self::scaled(buffer)
@@ -211,14 +211,14 @@ mod tests {
         assert_eq!(e.cosine(&Embedding::new(vec![1.0]).unwrap()), -1.0);
         assert_eq!(format!("{e:?}"), "Embedding(2 numbers)");
         let pool = EmbeddingPool::default();
-        assert_eq!(Embedding::lend(&pool, &[3.0, 4.0]).unwrap().clone(), e);
+        assert_eq!(Embedding::new_in(&pool, &[3.0, 4.0]).unwrap().clone(), e);
         let across = Embedding::new(vec![-4.0, 3.0]).unwrap();
         let between = Embedding::new(vec![-0.28, 0.96]).unwrap();
         assert!(Embedding::mean([(&e, 3.0), (&across, 4.0)]).unwrap().cosine(&between) > 1.0 - 1e-6);
         assert_eq!(Embedding::mean([(&e, 0.5), (&e, -0.5)]), None);
         assert_eq!(Embedding::mean([]), None);
         for broken in [vec![], vec![0.0; 3], vec![f32::NAN, 1.0], vec![f32::INFINITY]] {
-            assert_eq!(Embedding::lend(&pool, &broken), Err(EmbeddingError));
+            assert_eq!(Embedding::new_in(&pool, &broken), Err(EmbeddingError));
             assert_eq!(Embedding::new(broken), Err(EmbeddingError));
         }
     }

@@ -218,7 +218,7 @@ impl Image {
     ///
     /// # Errors
     /// [`ImageError::Size`] for an impossible size.
-    pub fn lend(
+    pub fn new_in(
         pool: &FramePool,
         layout: PixelLayout,
         width: u32,
@@ -323,7 +323,7 @@ impl Image {
         let (x, y) = (region.x / grid_x * grid_x, region.y / grid_y * grid_y);
         let width = region.x.saturating_add(region.width).min(self.width).saturating_sub(x);
         let height = region.y.saturating_add(region.height).min(self.height).saturating_sub(y);
-        let mut copy = Self::lend(pool, self.layout, width, height, self.color)?;
+        let mut copy = Self::new_in(pool, self.layout, width, height, self.color)?;
         for index in 0..self.layout.planes() {
             let from = self.plane(index);
             let (row_len, rows) = self.layout.plane_size(index, width, height);

@@ -2,7 +2,7 @@
 //!
 //! A [`Picture`] comes out of a [`FrameSource`] and becomes a [`Frame`] of one camera. A [`Detector`] finds
 //! [`Face`]s in it, a [`Tracker`] follows them as tracks, an [`Embedder`] and a [`Classifier`] look at
-//! [`FaceChip`]s cut out of it, [`Identify`] and [`Fuse`] settle who and what a track is, and the frame's
+//! [`FaceChip`]s cut out of it, [`Identifier`] and [`AttributeFusion`] settle who and what a track is, and the frame's
 //! [`Observation`] goes to a [`Sink`]. A [`Ledger`] counts every frame.
 //!
 //! A stage of your own needs this crate alone:
@@ -29,6 +29,7 @@
 //! All boxes and landmarks are in pixels of the upright picture, origin at the top left, x to the right, y down,
 //! in pixel-index coordinates: an integer is the centre of a pixel, as in OpenCV.
 
+mod cancel;
 mod chip;
 mod clock;
 mod color;
@@ -38,7 +39,6 @@ mod frame;
 mod geometry;
 mod identity;
 mod image;
-mod interrupt;
 mod ledger;
 mod observation;
 mod pool;
@@ -46,6 +46,7 @@ mod shelf;
 mod stage;
 mod track;
 
+pub use cancel::CancelHandle;
 pub use chip::{ChipPool, FaceChip};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use color::{ColorSpace, Matrix, Range};
@@ -55,12 +56,12 @@ pub use frame::{CameraId, Frame, FrameMeta, Picture};
 pub use geometry::{BBox, Landmarks, Point, Similarity};
 pub use identity::{Identity, PersonId, Sighting};
 pub use image::{Image, ImageError, PixelLayout, Plane, Region};
-pub use interrupt::Interrupt;
 pub use ledger::{DropReason, Ledger};
 pub use observation::{FrameKind, Observation, ObservedFace};
-pub use pool::{Buffer, EmbeddingPool, FramePool, Pool, PoolStats};
+pub use pool::{Buffer, BufferPool, BufferPoolStats, EmbeddingPool, FramePool};
 pub use shelf::Shelf;
 pub use stage::{
-    Classifier, Detector, Embedder, FrameSource, Fuse, Identify, Sink, SourceInfo, StageFactory, Tracker,
+    AttributeFusion, Classifier, Detector, Embedder, FrameSource, Identifier, Sink, SourceInfo, StageFactory,
+    Tracker,
 };
 pub use track::{TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace};

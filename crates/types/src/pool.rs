@@ -9,19 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 ///
 /// A clone shares the same buffers. Dropping the pool while buffers are out is fine: they are then freed.
 #[derive(Clone, Debug)]
-pub struct Pool<T> {
+pub struct BufferPool<T> {
     shelf: Arc<Shelf<T>>,
 }
 
 /// Buffers for the bytes of pictures.
-pub type FramePool = Pool<u8>;
+pub type FramePool = BufferPool<u8>;
 
-/// Buffers for the numbers of embeddings: see [`Embedding::lend`](crate::Embedding::lend).
-pub type EmbeddingPool = Pool<f32>;
+/// Buffers for the numbers of embeddings: see [`Embedding::new_in`](crate::Embedding::new_in).
+pub type EmbeddingPool = BufferPool<f32>;
 
-/// What a [`Pool`] has done so far.
+/// What a [`BufferPool`] has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PoolStats {
+pub struct BufferPoolStats {
     /// Buffers that had to be allocated or grown.
     pub allocated: u64,
     /// Buffers that were lent a second time or more without an allocation.
@@ -41,7 +41,7 @@ impl<T> fmt::Debug for Shelf<T> {
     }
 }
 
-impl<T: Copy + Default> Pool<T> {
+impl<T: Copy + Default> BufferPool<T> {
     /// A pool that keeps at most `keep` idle buffers; what comes back beyond that is freed.
     #[must_use]
     pub fn new(keep: usize) -> Self {
@@ -70,15 +70,15 @@ impl<T: Copy + Default> Pool<T> {
 
     /// What the pool has done so far.
     #[must_use]
-    pub fn stats(&self) -> PoolStats {
-        PoolStats {
+    pub fn stats(&self) -> BufferPoolStats {
+        BufferPoolStats {
             allocated: self.shelf.allocated.load(Ordering::Relaxed),
             reused: self.shelf.reused.load(Ordering::Relaxed),
         }
     }
 }
 
-impl<T: Copy + Default> Default for Pool<T> {
+impl<T: Copy + Default> Default for BufferPool<T> {
     /// A pool that keeps eight idle buffers: one camera's queue, the frames being worked on, and two to spare.
     fn default() -> Self {
         Self::new(8)
@@ -92,7 +92,7 @@ impl<T> Shelf<T> {
     }
 }
 
-/// Bytes or numbers that go back to their [`Pool`] when dropped, or are simply freed where they came from a `Vec`.
+/// Bytes or numbers that go back to their [`BufferPool`] when dropped, or are simply freed where they came from a `Vec`.
 pub struct Buffer<T = u8> {
     items: Vec<T>,
     home: Weak<Shelf<T>>,
@@ -121,7 +121,7 @@ impl<T> DerefMut for Buffer<T> {
 impl<T: Copy + Default> Clone for Buffer<T> {
     fn clone(&self) -> Self {
         let Some(shelf) = self.home.upgrade() else { return self.items.clone().into() };
-        let mut copy = Pool { shelf }.take(self.items.len());
+        let mut copy = BufferPool { shelf }.take(self.items.len());
         copy.copy_from_slice(&self.items);
         copy
     }

@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn what_nobody_has_any_more_is_used_again_and_its_pixels_go_home() {
         let (shelf, pool) = (Shelf::new(1), FramePool::new(1));
-        let picture = || Image::lend(&pool, PixelLayout::Gray8, 4, 2, ColorSpace::JPEG).unwrap();
+        let picture = || Image::new_in(&pool, PixelLayout::Gray8, 4, 2, ColorSpace::JPEG).unwrap();
         let first = shelf.share(picture());
         let (place, other) = (Arc::as_ptr(&first), Arc::clone(&first));
         shelf.take_back(first);

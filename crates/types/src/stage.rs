@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Attributes, Embedding, ErrorClass, Face, FaceChip, Frame, FrameMeta, Identity, Interrupt, Observation,
+    Attributes, CancelHandle, Embedding, ErrorClass, Face, FaceChip, Frame, FrameMeta, Identity, Observation,
     Picture, Sighting, SinkError, SourceError, StageError, TrackKey, TrackUpdate,
 };
 
@@ -47,7 +47,7 @@ pub trait FrameSource: Send {
 
     /// What ends the source from another thread, for those that may wait for a picture for long. `None`: nothing does,
     /// and whoever stops it has to wait for the next picture or leave the thread behind.
-    fn interrupt(&self) -> Option<Interrupt> {
+    fn cancel_handle(&self) -> Option<CancelHandle> {
         None
     }
 }
@@ -61,8 +61,8 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
         (**self).info()
     }
 
-    fn interrupt(&self) -> Option<Interrupt> {
-        (**self).interrupt()
+    fn cancel_handle(&self) -> Option<CancelHandle> {
+        (**self).cancel_handle()
     }
 }
 
@@ -97,7 +97,7 @@ pub trait Embedder: Send {
     /// Writes the embedding of `chips[i]` to `out[i]`; `None` for a face that cannot be aligned (no landmarks, or landmarks
     /// that fit no face).
     ///
-    /// There are as many places as chips. Implementers: write every one. [`Embedding::lend`] makes embeddings whose memory
+    /// There are as many places as chips. Implementers: write every one. [`Embedding::new_in`] makes embeddings whose memory
     /// comes back.
     ///
     /// # Errors
@@ -117,9 +117,9 @@ pub trait Classifier: Send {
 }
 
 /// Says who a track is. One owner over all cameras.
-pub trait Identify: Send {
+pub trait Identifier: Send {
     /// Takes what was seen in one frame, at most one sighting a track, and decides who their tracks are; ask
-    /// [`Identify::identity`] for it. `visible` names every track in that frame: two of them are never the same person.
+    /// [`Identifier::identity`] for it. `visible` names every track in that frame: two of them are never the same person.
     fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]);
 
     /// Who a track is as far as is known. [`Identity::Pending`] for one never seen. May change between sightings,
@@ -131,10 +131,13 @@ pub trait Identify: Send {
 }
 
 /// Settles the attributes of a track from many single estimates. One owner over all cameras.
-pub trait Fuse: Send {
-    /// Takes one more estimate with the quality of its view (0 to 1), and gives the track's attributes over all of
-    /// them; `None` while too little is known.
-    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) -> Option<Attributes>;
+pub trait AttributeFusion: Send {
+    /// Adds one estimate of a track with the quality of its view, 0 to 1. Ask [`AttributeFusion::attributes`] for the
+    /// result.
+    fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32);
+
+    /// Returns the attributes of a track over all its estimates, or `None` while too little is known of it.
+    fn attributes(&self, track: TrackKey) -> Option<Attributes>;
 
     /// The track ended: its state may go. One never seen is fine.
     fn end(&mut self, track: TrackKey);

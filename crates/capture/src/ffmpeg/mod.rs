@@ -20,13 +20,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use passerby_types::{
-    Buffer, Clock, ColorSpace, DropReason, FramePool, FrameSource, Image, Interrupt, Picture, PixelLayout,
+    Buffer, CancelHandle, Clock, ColorSpace, DropReason, FramePool, FrameSource, Image, Picture, PixelLayout,
     SourceError, SourceInfo, SystemClock,
 };
 
 use crate::address::hide;
 use crate::inbox::{Inbox, Kind, Room, Taken};
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::rising::Rising;
 use crate::transport::RtspTransport;
 use child::Process;
@@ -66,7 +66,7 @@ pub struct FfmpegSettings {
     /// How long a picture is waited for before the program is ended. 30 s by default.
     pub stall: Duration,
     /// What keeps memory bounded: `video_pixels` counts.
-    pub limits: Limits,
+    pub limits: DecodeLimits,
     /// Who lends the buffers of the pictures.
     pub pool: FramePool,
     /// What tells the age.
@@ -85,7 +85,7 @@ impl Default for FfmpegSettings {
             connect: Duration::from_secs(8),
             age: Duration::from_millis(500),
             stall: Duration::from_secs(30),
-            limits: Limits::default(),
+            limits: DecodeLimits::default(),
             pool: FramePool::default(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -328,14 +328,14 @@ impl FrameSource for Ffmpeg {
         &self.info
     }
 
-    fn interrupt(&self) -> Option<Interrupt> {
+    fn cancel_handle(&self) -> Option<CancelHandle> {
         let process = Arc::downgrade(&self.running.process);
         let interrupted = Arc::clone(&self.running.interrupted);
         let inbox = match &self.running.pictures {
             Pictures::Live(inbox) => Some(Arc::downgrade(inbox)),
             Pictures::File(_) => None,
         };
-        Some(Interrupt::new(move || {
+        Some(CancelHandle::new(move || {
             interrupted.store(true, Ordering::Release);
             if let Some(process) = process.upgrade() {
                 process.kill();

@@ -91,7 +91,7 @@ pub(crate) fn copy_out(
             return None;
         }
     }
-    let mut image = Image::lend(pool, PixelLayout::I420, size.0, size.1, color).ok()?;
+    let mut image = Image::new_in(pool, PixelLayout::I420, size.0, size.1, color).ok()?;
     for (index, (data, stride)) in planes.into_iter().enumerate() {
         let (row, rows) = PixelLayout::I420.plane_size(index, size.0, size.1);
         let (x, y) = if index == 0 { origin } else { (origin.0 / 2, origin.1 / 2) };

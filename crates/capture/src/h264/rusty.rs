@@ -171,14 +171,15 @@ mod tests {
     use super::*;
     use crate::file::Places;
     use crate::h264::nal;
-    use crate::limits::Limits;
+    use crate::limits::DecodeLimits;
     use crate::units::{Next, Units};
 
     /// The first access units of a clip, their sets silent on reordering where `silent` is the place of the flag in them.
     fn units(path: &str, count: usize, silent: Option<usize>) -> Vec<Vec<u8>> {
         let file = File::open(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let len = file.metadata().unwrap().len();
-        let mut units = Units::mp4(Places::new(BufReader::new(file), len), &Limits::default(), path).unwrap();
+        let mut units =
+            Units::mp4(Places::new(BufReader::new(file), len), &DecodeLimits::default(), path).unwrap();
         let mut out = Vec::new();
         let mut unit = Vec::new();
         while let Ok(Next::Unit { .. }) = units.next(&mut unit)

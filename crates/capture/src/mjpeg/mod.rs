@@ -17,13 +17,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use passerby_types::{
-    Clock, FramePool, FrameSource, Interrupt, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
+    CancelHandle, Clock, FramePool, FrameSource, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
 };
 
 use crate::address::Address;
 use crate::inbox::{Inbox, Room, Taken};
 use crate::jpeg;
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::rising::Rising;
 use receive::{Coded, Receiver};
 use stop::Stop;
@@ -46,7 +46,7 @@ pub struct MjpegSettings {
     pub rate: f64,
     /// What keeps memory bounded. `bytes` is for one coded picture, 16 MiB by default; `picture_pixels` is for a decoded
     /// one.
-    pub limits: Limits,
+    pub limits: DecodeLimits,
     /// Who lends the buffers of the pictures.
     pub pool: FramePool,
     /// Tells when pictures arrive.
@@ -59,7 +59,7 @@ impl Default for MjpegSettings {
             connect: Duration::from_secs(5),
             age: Duration::from_millis(500),
             rate: 25.0,
-            limits: Limits { bytes: 16 << 20, ..Limits::default() },
+            limits: DecodeLimits { bytes: 16 << 20, ..DecodeLimits::default() },
             pool: FramePool::default(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -167,11 +167,11 @@ impl FrameSource for Mjpeg {
         &self.info
     }
 
-    fn interrupt(&self) -> Option<Interrupt> {
+    fn cancel_handle(&self) -> Option<CancelHandle> {
         let stop = Arc::downgrade(&self.stop);
-        Some(self.inbox.interrupter(move || {
+        Some(self.inbox.cancel_handle(move || {
             if let Some(stop) = stop.upgrade() {
-                stop.raise();
+                stop.cancel();
             }
         }))
     }
@@ -180,7 +180,7 @@ impl FrameSource for Mjpeg {
 impl Drop for Mjpeg {
     fn drop(&mut self) {
         self.inbox.interrupt();
-        self.stop.raise();
+        self.stop.cancel();
         if let Some(receiver) = self.receiver.take() {
             // It catches nothing, so that a panic in it has ended the inbox and was told.
             let _ = receiver.join();

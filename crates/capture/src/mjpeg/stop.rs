@@ -20,7 +20,7 @@ struct State {
 
 impl Stop {
     /// From now on every read and every sleep ends at once.
-    pub(super) fn raise(&self) {
+    pub(super) fn cancel(&self) {
         let mut state = self.lock();
         state.over = true;
         if let Some(socket) = state.socket.take() {

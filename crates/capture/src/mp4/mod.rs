@@ -12,7 +12,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::file::Places;
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::turn::Turn;
 use boxes::{Bytes, boxes, code, find};
 use fragment::{Defaults, Fragments};
@@ -57,7 +57,7 @@ fn malformed<T>(what: impl Into<String>) -> Result<T, MovieError> {
 
 impl Movie {
     /// Reads the index of a file.
-    pub(crate) fn read(file: &mut Places, limits: &Limits) -> Result<Self, MovieError> {
+    pub(crate) fn read(file: &mut Places, limits: &DecodeLimits) -> Result<Self, MovieError> {
         let mut movie: Option<(Self, Fragments)> = None;
         let mut at = 0;
         let mut truncated = false;
@@ -96,7 +96,7 @@ impl Movie {
     }
 
     /// Reads a movie box.
-    fn begin(moov: &[u8], limits: &Limits) -> Result<(Self, Fragments), MovieError> {
+    fn begin(moov: &[u8], limits: &DecodeLimits) -> Result<(Self, Fragments), MovieError> {
         let mut tracks: Vec<Track<'_>> = Vec::new();
         let mut others = Vec::new();
         for (_, trak) in boxes(moov).filter(|(kind, _)| kind == b"trak").take(1024) {
@@ -186,7 +186,7 @@ impl TopBox {
     }
 
     /// What the box holds.
-    fn load(&self, file: &mut Places, limits: &Limits) -> Result<Vec<u8>, MovieError> {
+    fn load(&self, file: &mut Places, limits: &DecodeLimits) -> Result<Vec<u8>, MovieError> {
         let size = self.end - self.body;
         if size > limits.bytes {
             return Err(MovieError::TooLarge {

@@ -151,7 +151,7 @@ impl Camera {
             }
             #[cfg(feature = "mjpeg")]
             Self::Mjpeg(address, settings) => {
-                let limits = crate::Limits { bytes: limits.bytes.min(settings.limits.bytes), ..limits };
+                let limits = crate::DecodeLimits { bytes: limits.bytes.min(settings.limits.bytes), ..limits };
                 let settings = MjpegSettings { limits, pool, clock, ..settings.clone() };
                 Ok(Box::new(Mjpeg::connect(address, settings)?))
             }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use passerby_types::{Clock, FramePool, FrameSource, SourceError, SystemClock};
 
 use crate::decode::Decoder;
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::reconnect::{Event, ReconnectSettings};
 pub use input::Input;
 
@@ -26,7 +26,7 @@ pub struct OpenSettings {
     /// Which decoder to use for H.264.
     pub decoder: Decoder,
     /// What keeps memory bounded. A picture of an HTTP camera may have 16 MiB at most all the same.
-    pub limits: Limits,
+    pub limits: DecodeLimits,
     /// Who lends the buffers of the pictures.
     pub pool: FramePool,
     /// What tells age and pace.
@@ -41,7 +41,7 @@ impl Default for OpenSettings {
     fn default() -> Self {
         Self {
             decoder: Decoder::default(),
-            limits: Limits::default(),
+            limits: DecodeLimits::default(),
             pool: FramePool::default(),
             clock: Arc::new(SystemClock::new()),
             reconnect: Some(ReconnectSettings::default()),
@@ -81,7 +81,7 @@ impl fmt::Debug for OpenSettings {
 ///
 /// | option | of | what it does |
 /// |---|---|---|
-/// | `live=FPS`, `live=own` | files, scenes | plays it as a live camera ([`Pace`](crate::Pace)), so many pictures a second, or at its own times |
+/// | `live=FPS`, `live=own` | files, scenes | plays it as a live camera ([`LivePlayback`](crate::LivePlayback)), so many pictures a second, or at its own times |
 /// | `loop` | files, scenes | plays it live, and again and again |
 /// | `offset=TIME` | files, scenes | plays it live, from so far into it on |
 /// | `decoder=auto`, `rusty`, `openh264` | videos, RTSP | who decodes H.264 ([`Decoder`]) |

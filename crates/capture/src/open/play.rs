@@ -9,7 +9,7 @@ use super::OpenSettings;
 use super::options::Options;
 use crate::decode::Decoder;
 use crate::images::{Images, ImagesSettings, sniffed};
-use crate::pace::Pace;
+use crate::live_playback::LivePlayback;
 use crate::scene::{Cast, Crowd, Scene, SceneSettings};
 use crate::sniff::Format;
 use crate::video::{Video, VideoSettings};
@@ -52,9 +52,9 @@ impl Play {
             return open();
         }
         let pace = if self.again {
-            Pace::looped(open, self.rate, settings.clock.clone())?
+            LivePlayback::looped(open, self.rate, settings.clock.clone())?
         } else {
-            Pace::new(open()?, self.rate, settings.clock.clone())
+            LivePlayback::new(open()?, self.rate, settings.clock.clone())
         };
         Ok(if self.offset.is_zero() { Box::new(pace) } else { Box::new(pace.offset_time(self.offset)) })
     }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use passerby_types::{
-    Clock, ErrorClass, FrameSource, Interrupt, Picture, SourceError, SourceInfo, Timestamp,
+    CancelHandle, Clock, ErrorClass, FrameSource, Picture, SourceError, SourceInfo, Timestamp,
 };
 
 /// Opens a source. Called by several threads at once where one of them hangs in it.
@@ -58,7 +58,7 @@ struct State {
     phase: Phase,
     opened: Option<SourceInfo>,
     given: Option<(Given, Timestamp)>,
-    interrupt: Option<Interrupt>,
+    interrupt: Option<CancelHandle>,
     interrupted: bool,
     /// Threads that have not come to their end, of whatever connection.
     threads: usize,
@@ -111,7 +111,7 @@ impl Desk {
             state.interrupt.take()
         };
         self.changed.notify_all();
-        interrupt.iter().for_each(Interrupt::raise);
+        interrupt.iter().for_each(CancelHandle::cancel);
     }
 
     /// Waits until the threads of all connections have ended, so long at most.
@@ -147,7 +147,7 @@ impl Desk {
             state.interrupt.take()
         };
         self.changed.notify_all();
-        interrupt.iter().for_each(Interrupt::raise);
+        interrupt.iter().for_each(CancelHandle::cancel);
     }
 
     /// Waits until that time.
@@ -215,7 +215,7 @@ impl Desk {
             if state.connection != connection || state.interrupted {
                 return;
             }
-            state.interrupt = source.interrupt();
+            state.interrupt = source.cancel_handle();
             state.opened = Some(source.info().clone());
             state.phase = Phase::Waiting(self.clock.now());
         }

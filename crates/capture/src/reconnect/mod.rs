@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{
-    Clock, ErrorClass, FrameSource, Interrupt, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
+    CancelHandle, Clock, ErrorClass, FrameSource, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
 };
 
 use crate::random::Random;
@@ -335,9 +335,9 @@ impl FrameSource for Reconnect {
         &self.info
     }
 
-    fn interrupt(&self) -> Option<Interrupt> {
+    fn cancel_handle(&self) -> Option<CancelHandle> {
         let desk = Arc::downgrade(&self.desk);
-        Some(Interrupt::new(move || {
+        Some(CancelHandle::new(move || {
             if let Some(desk) = desk.upgrade() {
                 desk.interrupt();
             }

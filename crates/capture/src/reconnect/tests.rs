@@ -222,7 +222,7 @@ fn it_stops_at_once_whatever_it_waits_for() {
             Ok(Box::new(source) as Box<dyn FrameSource>)
         };
         let (mut source, _) = play(vec![Box::new(open)], forever.clone(), &fast.clock);
-        let interrupt = source.interrupt().unwrap();
+        let cancel = source.cancel_handle().unwrap();
         let waiting = thread::Builder::new().name("reader".into()).spawn(move || {
             let first = source.next_picture();
             let next = source.next_picture();
@@ -231,7 +231,7 @@ fn it_stops_at_once_whatever_it_waits_for() {
         while gates.lock().unwrap().is_empty() {
             thread::sleep(MS);
         }
-        interrupt.raise();
+        cancel.cancel();
         let (first, next) = waiting.unwrap().join().unwrap();
         assert_eq!((first, next), (hangs != "between tries", true), "{hangs}");
         gates.lock().unwrap().clear();

@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use passerby_types::{
-    Clock, FramePool, FrameSource, Interrupt, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
+    CancelHandle, Clock, FramePool, FrameSource, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
 };
 use retina::client::SessionGroup;
 use tokio::sync::Notify;
@@ -26,7 +26,7 @@ use crate::decode::{Decoder, Decoding, fatal};
 use crate::h264::{AccessUnit, DecodeError};
 use crate::inbox::{Inbox, Room, Taken};
 use crate::jpeg;
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::rising::Rising;
 use crate::transport::RtspTransport;
 
@@ -54,7 +54,7 @@ pub struct RtspSettings {
     /// How old a frame may get before it is decoded. What is older is dropped and counted. 500 ms by default.
     pub age: Duration,
     /// What keeps memory bounded.
-    pub limits: Limits,
+    pub limits: DecodeLimits,
     /// Who lends the buffers of the pictures.
     pub pool: FramePool,
     /// What tells the age.
@@ -69,7 +69,7 @@ impl Default for RtspSettings {
             damage: false,
             connect: Duration::from_secs(5),
             age: Duration::from_millis(500),
-            limits: Limits::default(),
+            limits: DecodeLimits::default(),
             pool: FramePool::default(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -132,7 +132,7 @@ pub struct Rtsp {
     stop: Arc<Notify>,
     thread: Option<JoinHandle<()>>,
     pictures: Pictures,
-    limits: Limits,
+    limits: DecodeLimits,
     pool: FramePool,
     decoded: Vec<Picture>,
     ready: VecDeque<Picture>,
@@ -290,9 +290,9 @@ impl FrameSource for Rtsp {
         &self.info
     }
 
-    fn interrupt(&self) -> Option<Interrupt> {
+    fn cancel_handle(&self) -> Option<CancelHandle> {
         let stop = Arc::clone(&self.stop);
-        Some(self.inbox.interrupter(move || stop.notify_one()))
+        Some(self.inbox.cancel_handle(move || stop.notify_one()))
     }
 }
 

@@ -169,7 +169,7 @@ impl Scene {
         single("steps' heights", settings.bob, (0.0..=1.0).contains(&settings.bob))?;
         let courses = settings.cast.courses(width, height, settings.seed)?;
         // Its own pool: the hall stays for as long as the scene.
-        let mut hall = Image::lend(&FramePool::new(0), PixelLayout::I420, width, height, color)
+        let mut hall = Image::new_in(&FramePool::new(0), PixelLayout::I420, width, height, color)
             .map_err(|_| SceneError::Size { width, height })?;
         background::paint(&mut hall, settings.seed);
         let mut cutouts: Vec<Option<Cutout>> = Portrait::ALL.iter().map(|_| None).collect();
@@ -214,7 +214,7 @@ impl Scene {
     fn render(&mut self, frame: u64) -> Result<Image, SourceError> {
         let SceneSettings { width, height, color, seed, noise, .. } = self.settings;
         let floor = self.floor();
-        let mut image = Image::lend(&self.pool, PixelLayout::I420, width, height, color)
+        let mut image = Image::new_in(&self.pool, PixelLayout::I420, width, height, color)
             .map_err(|e| SourceError::Malformed { input: self.info.name.clone(), what: e.to_string() })?;
         for index in 0..PixelLayout::I420.planes() {
             let plane = self.hall.plane(index);

@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{
-    Clock, FramePool, FrameSource, Interrupt, Picture, SourceError, SourceInfo, SystemClock,
+    CancelHandle, Clock, FramePool, FrameSource, Picture, SourceError, SourceInfo, SystemClock,
 };
 
 use crate::inbox::{Arrived, Inbox, Room, Taken};
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 use crate::rising::Rising;
 use choice::Wanted;
 use device::{Backend, Raw, Stream};
@@ -50,7 +50,7 @@ pub struct WebcamSettings {
     /// How old a frame may get before it is dropped. 500 ms by default.
     pub age: Duration,
     /// What keeps memory bounded: `picture_pixels` is for a picture, `bytes` for the frames that wait.
-    pub limits: Limits,
+    pub limits: DecodeLimits,
     /// Who lends the buffers of the pictures.
     pub pool: FramePool,
     /// Tells when frames arrive.
@@ -68,7 +68,7 @@ impl Default for WebcamSettings {
             stall: Duration::from_secs(5),
             close: Duration::from_secs(1),
             age: Duration::from_millis(500),
-            limits: Limits::default(),
+            limits: DecodeLimits::default(),
             pool: FramePool::default(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -223,8 +223,8 @@ impl FrameSource for Webcam {
         &self.info
     }
 
-    fn interrupt(&self) -> Option<Interrupt> {
-        Some(self.inbox.interrupter(|| ()))
+    fn cancel_handle(&self) -> Option<CancelHandle> {
+        Some(self.inbox.cancel_handle(|| ()))
     }
 }
 

@@ -4,14 +4,14 @@ use passerby_types::{Buffer, FramePool, Image, PixelLayout};
 
 use super::device::{Pixels, Stream};
 use crate::jpeg;
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 
 /// The picture in a driver's bytes. They become the picture themselves, except JPEG, which is decoded. The error says
 /// what is wrong with them.
 pub(crate) fn picture(
     bytes: Buffer,
     stream: &Stream,
-    limits: &Limits,
+    limits: &DecodeLimits,
     pool: &FramePool,
 ) -> Result<Image, String> {
     let layout = match stream.format.pixels {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn read(bytes: Vec<u8>, stream: &Stream) -> Result<Image, String> {
-        picture(bytes.into(), stream, &Limits::default(), &FramePool::default())
+        picture(bytes.into(), stream, &DecodeLimits::default(), &FramePool::default())
     }
 
     /// The colour of a pixel as the formats' definitions have it, told from the bytes alone.

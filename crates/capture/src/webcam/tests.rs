@@ -11,7 +11,7 @@ use passerby_types::{ColorSpace, DropReason, ErrorClass, FramePool, FrameSource,
 
 use super::device::{Backend, Device, Fault, Pixels, Raw, Selector, Stream, WebcamFormat, WebcamInfo, named};
 use super::{Webcam, WebcamSettings, driver};
-use crate::limits::Limits;
+use crate::limits::DecodeLimits;
 
 /// A limit that is reached.
 const SHORT: Duration = Duration::from_millis(250);
@@ -422,12 +422,12 @@ fn an_interruption_ends_a_wait_at_once() {
     let (fake, _freedom) = Fake::new([frame(1, 0)], []);
     let mut webcam = fake.webcam("webcam:interrupt", patient()).unwrap();
     assert!(webcam.next_picture().unwrap().is_some());
-    let interrupt = webcam.interrupt().unwrap();
+    let cancel = webcam.cancel_handle().unwrap();
     let raiser = thread::Builder::new().name("raiser".into()).spawn({
         let fake = fake.clone();
         move || {
             until("the driver waits", || fake.0.asked.load(SeqCst) == 2);
-            interrupt.raise();
+            cancel.cancel();
         }
     });
     let start = Instant::now();
@@ -446,7 +446,7 @@ fn what_a_camera_gives_instead_is_read_within_the_limits() {
             steps: vec![Step::Frame(vec![9; bytes], 0), Step::Trouble(gone())],
             ..State::default()
         };
-        let limits = Limits { picture_pixels: limit, ..Limits::default() };
+        let limits = DecodeLimits { picture_pixels: limit, ..DecodeLimits::default() };
         Fake(Arc::new(state)).webcam("webcam:instead", WebcamSettings { limits, ..patient() })
     };
     let mut webcam = start(WebcamFormat { width: 8, ..small(Pixels::Nv12) }, 24, 16).unwrap();

@@ -1,7 +1,7 @@
 //! How much of the workers and of the machine a number of detections a second would take.
 
-use super::load::Load;
-use super::roster::sane;
+use super::camera_rates::sane;
+use super::load::GovernorLoad;
 
 /// What was measured, in seconds and shares, as far as it bears on what would be.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,7 @@ const FOLLOW: f64 = 1.02;
 
 impl Forecast {
     /// Takes the numbers of a tick.
-    pub(super) fn update(&mut self, load: &Load<'_>) {
+    pub(super) fn update(&mut self, load: &GovernorLoad<'_>) {
         self.cores = load.cores as f64;
         let known = load.idle.filter(|idle| idle.is_finite() && load.cores > 0);
         self.used = known.map(|idle| 1.0 - f64::from(idle).clamp(0.0, 1.0));

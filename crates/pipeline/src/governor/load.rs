@@ -10,7 +10,7 @@ use passerby_types::CameraId;
 ///
 /// A range of one value is a fixed setting: it is never changed. A range that is empty counts as its start alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct GovernorLimits {
     /// How many detection workers there may be. 0 counts as 1.
     pub workers: RangeInclusive<usize>,
     /// How thin detection may be: the detector runs on every `cadence`-th frame. 0 counts as 1.
@@ -19,7 +19,7 @@ pub struct Limits {
     pub age: Duration,
 }
 
-impl Default for Limits {
+impl Default for GovernorLimits {
     /// One worker or two, the detector on every frame down to every sixth (four times a second at 24 frames a second,
     /// about as long as a tracker coasts well), and 120 ms, three frames at that rate.
     fn default() -> Self {
@@ -48,7 +48,7 @@ pub struct CameraLoad {
 ///
 /// A number that is none, negative or infinite counts as 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Load<'a> {
+pub struct GovernorLoad<'a> {
     /// Detection workers running now.
     pub workers: usize,
     /// The share of their time that they spent in detections, 0 to 1.
@@ -66,7 +66,7 @@ pub struct Load<'a> {
 
 /// What is to be from now on. What each camera gets is [`Governor::cadence`](crate::Governor::cadence).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
+pub struct GovernorDecision {
     /// Detection workers.
     pub workers: usize,
     /// The greatest cadence of any camera; without cameras the least of the limits.
@@ -75,13 +75,13 @@ pub struct Decision {
     /// or has given its first frames.
     pub changed: bool,
     /// Why.
-    pub reason: Reason,
+    pub reason: GovernorReason,
 }
 
 /// Why a decision is as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum GovernorReason {
     /// Nothing is amiss and nothing is to be gained.
     Steady,
     /// Frames found the queue full: more workers or less detection.
@@ -103,7 +103,7 @@ pub enum Reason {
     Idle,
 }
 
-impl Reason {
+impl GovernorReason {
     /// The reason in one word, as it stands in summaries and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -121,7 +121,7 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for GovernorReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -5,10 +5,10 @@ use super::*;
 
 /// Two workers, and this many cameras of 24 frames a second.
 fn cameras(n: usize) -> Machine {
-    within(Limits { workers: 2..=2, ..Limits::default() }, n)
+    within(GovernorLimits { workers: 2..=2, ..GovernorLimits::default() }, n)
 }
 
-fn within(limits: Limits, n: usize) -> Machine {
+fn within(limits: GovernorLimits, n: usize) -> Machine {
     let mut machine = Machine::new(limits);
     machine.add(n, 24.0);
     machine
@@ -146,7 +146,7 @@ fn a_camera_that_stalls_and_catches_up_costs_the_others_nothing() {
         assert_eq!((dropped(log), changes(log)), (0, 0));
         machine.cameras[0].held_up = false;
         let log = machine.run(8);
-        assert_eq!((log[0].decision.reason, changes(log)), (Reason::Hiccup, 0));
+        assert_eq!((log[0].decision.reason, changes(log)), (GovernorReason::Hiccup, 0));
         assert_eq!(dropped(&log[1..]), 0);
     }
     assert!(all_at(1, &machine.log));
@@ -154,7 +154,7 @@ fn a_camera_that_stalls_and_catches_up_costs_the_others_nothing() {
 
 #[test]
 fn workers_come_before_thinner_detection_and_go_when_idle() {
-    let mut machine = within(Limits { workers: 1..=4, ..Limits::default() }, 2);
+    let mut machine = within(GovernorLimits { workers: 1..=4, ..GovernorLimits::default() }, 2);
     machine.cores = 8.0;
     let log = machine.run(60);
     assert_eq!((log[59].decision.workers, changes(log)), (1, 2), "the second goes after five seconds");
@@ -170,7 +170,7 @@ fn workers_come_before_thinner_detection_and_go_when_idle() {
 
 #[test]
 fn where_nothing_else_is_left_workers_are_added_without_an_idle_core() {
-    let mut machine = within(Limits { workers: 1..=4, ..Limits::default() }, 22);
+    let mut machine = within(GovernorLimits { workers: 1..=4, ..GovernorLimits::default() }, 22);
     (machine.cores, machine.detect) = (4.0, 0.017);
     machine.run(10);
     let log = machine.run(50);
@@ -188,14 +188,14 @@ fn it_needs_no_idle_time_to_settle() {
 
 #[test]
 fn it_carries_fourteen_cameras_where_every_frame_of_six_can_be_detected_on() {
-    let lasting = |limits: &Limits, n, staggered| {
+    let lasting = |limits: &GovernorLimits, n, staggered| {
         let mut machine = within(limits.clone(), n);
         machine.staggered = staggered;
         machine.run(10);
         dropped(machine.run(50))
     };
-    let governed = Limits { workers: 2..=2, ..Limits::default() };
-    let fixed = Limits { cadence: 1..=1, ..governed.clone() };
+    let governed = GovernorLimits { workers: 2..=2, ..GovernorLimits::default() };
+    let fixed = GovernorLimits { cadence: 1..=1, ..governed.clone() };
     for staggered in [false, true] {
         assert_eq!(lasting(&fixed, 6, staggered), 0);
         assert!(lasting(&fixed, 7, staggered) > 0);
@@ -213,17 +213,18 @@ fn sixteen_cameras_are_more_than_the_limits_can_carry_and_it_says_so() {
     machine.run(2);
     let log = machine.run(120);
     assert!(dropped(log) > 0 && all_at(6, log));
-    assert!(log.iter().all(|second| second.decision.reason == Reason::Overloaded));
+    assert!(log.iter().all(|second| second.decision.reason == GovernorReason::Overloaded));
 }
 
 #[test]
 fn fixed_limits_fix_everything() {
     for n in [0, 1, 4, 16] {
-        let mut machine = within(Limits { workers: 2..=2, cadence: 3..=3, ..Limits::default() }, n);
+        let mut machine =
+            within(GovernorLimits { workers: 2..=2, cadence: 3..=3, ..GovernorLimits::default() }, n);
         let log = machine.run(30);
         assert!(all_at(3, log), "{n}");
         assert!(log.iter().all(|second| second.decision.workers == 2 && second.decision.cadence == 3));
         assert_eq!(changes(&log[1..]), 0);
-        assert_eq!(log[29].decision.reason == Reason::Overloaded, n == 16);
+        assert_eq!(log[29].decision.reason == GovernorReason::Overloaded, n == 16);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use passerby_types::CameraId;
 
-use super::{CameraLoad, Decision, Governor, Limits, Load};
+use super::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad};
 
 const STEP: f64 = 0.0005;
 /// Frames of a camera that wait for its reader; beyond that the camera loses them.
@@ -43,7 +43,7 @@ pub(super) struct Second {
     pub(super) dropped: u64,
     /// The worst of all cameras.
     pub(super) p95: Duration,
-    pub(super) decision: Decision,
+    pub(super) decision: GovernorDecision,
     /// The cadence of each camera, in their order.
     pub(super) cadences: Vec<u64>,
 }
@@ -75,7 +75,7 @@ struct Worker {
 
 impl Machine {
     /// Two cores, 8.5 ms a detection and 4.3 ms a decoded frame, two workers, no cameras.
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: GovernorLimits) -> Self {
         Self {
             cores: 2.0,
             taken: 0.0,
@@ -158,7 +158,7 @@ impl Machine {
 
     fn tick(&mut self, busy: f32, idle: f32, call: f64) {
         let cameras: Vec<CameraLoad> = self.cameras.iter_mut().map(Camera::load).collect();
-        let decision = self.governor.decide(&Load {
+        let decision = self.governor.decide(&GovernorLoad {
             workers: self.workers.len(),
             busy,
             call: Duration::from_secs_f64(call),

@@ -12,18 +12,18 @@ const FAST: CameraLoad = CameraLoad {
 };
 
 /// Four workers that need 10 ms a detection, on a machine that is half idle.
-fn load(busy: f32, cameras: &[CameraLoad]) -> Load<'_> {
-    Load { workers: 4, busy, call: Duration::from_millis(10), cores: 8, idle: Some(0.5), cameras }
+fn load(busy: f32, cameras: &[CameraLoad]) -> GovernorLoad<'_> {
+    GovernorLoad { workers: 4, busy, call: Duration::from_millis(10), cores: 8, idle: Some(0.5), cameras }
 }
 
 fn governor() -> Governor {
-    Governor::new(Limits { workers: 4..=4, ..Limits::default() })
+    Governor::new(GovernorLimits { workers: 4..=4, ..GovernorLimits::default() })
 }
 
 /// Ticks until the governor takes a step back on a machine with room.
 fn ticks_to_return(governor: &mut Governor) -> usize {
     let calm = [FAST];
-    1 + (0..200).take_while(|_| governor.decide(&load(0.06, &calm)).reason != Reason::Spare).count()
+    1 + (0..200).take_while(|_| governor.decide(&load(0.06, &calm)).reason != GovernorReason::Spare).count()
 }
 
 #[test]
@@ -48,11 +48,11 @@ fn drops_are_a_hiccup_where_there_is_room_but_not_for_ever_and_not_from_a_new_ca
     let mut governor = governor();
     let drops = [CameraLoad { overrun: 3, ..FAST }];
     let mut reason = |cameras: &[CameraLoad]| governor.decide(&load(0.06, cameras)).reason;
-    assert_eq!(reason(&drops), Reason::Dropping);
-    (0..5).for_each(|_| assert_ne!(reason(&[FAST]), Reason::Dropping));
-    assert_eq!(reason(&drops), Reason::Hiccup);
-    assert_eq!(reason(&drops), Reason::Hiccup);
-    assert_eq!(reason(&drops), Reason::Dropping);
+    assert_eq!(reason(&drops), GovernorReason::Dropping);
+    (0..5).for_each(|_| assert_ne!(reason(&[FAST]), GovernorReason::Dropping));
+    assert_eq!(reason(&drops), GovernorReason::Hiccup);
+    assert_eq!(reason(&drops), GovernorReason::Hiccup);
+    assert_eq!(reason(&drops), GovernorReason::Dropping);
 }
 
 #[test]
@@ -60,15 +60,19 @@ fn cameras_behind_what_they_state_thin_detection_where_the_machine_is_full_and_o
     let behind = CameraLoad { rate: 20.0, ..FAST };
     let unstated = CameraLoad { stated: None, ..behind };
     for (cameras, idle, reason) in [
-        ([behind, behind], 0.02, Reason::Busy),
-        ([behind, behind], 0.2, Reason::Steady),
-        ([FAST, FAST], 0.02, Reason::Steady),
-        ([unstated, unstated], 0.02, Reason::Steady),
+        ([behind, behind], 0.02, GovernorReason::Busy),
+        ([behind, behind], 0.2, GovernorReason::Steady),
+        ([FAST, FAST], 0.02, GovernorReason::Steady),
+        ([unstated, unstated], 0.02, GovernorReason::Steady),
     ] {
         let cameras = [cameras[0], CameraLoad { camera: CameraId(1), ..cameras[1] }];
-        let load = Load { idle: Some(idle), busy: 0.2, ..load(0.2, &cameras) };
+        let load = GovernorLoad { idle: Some(idle), busy: 0.2, ..load(0.2, &cameras) };
         let decision = governor().decide(&load);
-        assert_eq!((decision.reason, decision.cadence > 1), (reason, reason == Reason::Busy), "{cameras:?}");
+        assert_eq!(
+            (decision.reason, decision.cadence > 1),
+            (reason, reason == GovernorReason::Busy),
+            "{cameras:?}"
+        );
     }
 }
 
@@ -77,7 +81,9 @@ fn late_and_waiting_frames_and_busy_workers_thin_detection() {
     let late = [CameraLoad { age_p95: Some(Duration::from_millis(121)), ..FAST }];
     let filling = [CameraLoad { fill: 0.7, ..FAST }];
     let fast = [CameraLoad { rate: 400.0, ..FAST }];
-    for (cameras, reason) in [(late, Reason::Late), (filling, Reason::Filling), (fast, Reason::Busy)] {
+    for (cameras, reason) in
+        [(late, GovernorReason::Late), (filling, GovernorReason::Filling), (fast, GovernorReason::Busy)]
+    {
         let decision = governor().decide(&load(0.9, &cameras));
         assert_eq!((decision.reason, decision.changed), (reason, true));
         assert!(decision.cadence > 1);
@@ -102,9 +108,9 @@ fn without_cameras_the_cadence_is_the_least_and_while_all_are_silent_it_stays() 
     let silent = [CameraLoad { rate: 0.0, age_p95: None, ..FAST }];
     (0..100).for_each(|_| assert_eq!(governor.decide(&load(0.0, &silent)).cadence, 2));
     let decision = governor.decide(&load(0.0, &[]));
-    assert_eq!((decision.workers, decision.cadence, decision.reason), (4, 1, Reason::Steady));
-    let decision = Governor::new(Limits::default()).decide(&Load::default());
-    assert_eq!((decision.workers, decision.cadence, decision.reason), (1, 1, Reason::Steady));
+    assert_eq!((decision.workers, decision.cadence, decision.reason), (4, 1, GovernorReason::Steady));
+    let decision = Governor::new(GovernorLimits::default()).decide(&GovernorLoad::default());
+    assert_eq!((decision.workers, decision.cadence, decision.reason), (1, 1, GovernorReason::Steady));
 }
 
 #[test]
@@ -119,7 +125,7 @@ fn a_camera_that_comes_after_the_thinned_ones_have_ended_is_not_thinned() {
 
 #[test]
 fn limits_that_hold_nothing_hold_their_start() {
-    let limits = |workers, cadence| Limits { workers, cadence, ..Limits::default() };
+    let limits = |workers, cadence| GovernorLimits { workers, cadence, ..GovernorLimits::default() };
     #[expect(clippy::reversed_empty_ranges)]
     let governor = Governor::new(limits(3..=0, 5..=2));
     assert_eq!(governor.limits(), &limits(3..=3, 5..=5));
@@ -134,7 +140,8 @@ fn numbers_beyond_reason_never_leave_the_limits() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) as usize % n
     };
-    let mut governor = Governor::new(Limits { workers: 2..=5, cadence: 2..=9, ..Limits::default() });
+    let mut governor =
+        Governor::new(GovernorLimits { workers: 2..=5, cadence: 2..=9, ..GovernorLimits::default() });
     for _ in 0..5_000 {
         let cameras: Vec<CameraLoad> = (0..pick(5))
             .map(|_| CameraLoad {
@@ -146,7 +153,7 @@ fn numbers_beyond_reason_never_leave_the_limits() {
                 fill: ODD[pick(9)],
             })
             .collect();
-        let load = Load {
+        let load = GovernorLoad {
             workers: [0, 1, 3, usize::MAX][pick(4)],
             busy: ODD[pick(9)],
             call: [Duration::ZERO, Duration::from_millis(9), Duration::MAX][pick(3)],
@@ -165,7 +172,7 @@ fn numbers_beyond_reason_never_leave_the_limits() {
 #[test]
 fn reasons_have_names() {
     assert_eq!(
-        (Reason::Dropping.name(), Reason::Overloaded.to_string().as_str()),
+        (GovernorReason::Dropping.name(), GovernorReason::Overloaded.to_string().as_str()),
         ("dropping", "overloaded")
     );
 }

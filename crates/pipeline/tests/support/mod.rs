@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use passerby_pipeline::{Finished, Stages};
+use passerby_pipeline::{PipelineReport, Stages};
 use passerby_testkit::suite::frontal;
-use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, uniform};
+use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate, uniform};
 use passerby_types::{
-    Attributes, BBox, Detector, Face, Frame, FrameSource, Fuse, Identify, Identity, PersonId, Picture,
-    PixelLayout, Sighting, SourceError, SourceInfo, StageError, TrackKey,
+    BBox, Detector, Face, Frame, FrameSource, Identifier, Identity, PersonId, Picture, PixelLayout, Sighting,
+    SourceError, SourceInfo, StageError, TrackKey,
 };
 
 /// Something to wait for: shut until it is opened, for good.
@@ -138,7 +138,7 @@ impl<F: Fn(&Frame) + Send> Detector for OneFace<F> {
 #[derive(Default)]
 pub(crate) struct Apart(HashMap<TrackKey, u64>);
 
-impl Identify for Apart {
+impl Identifier for Apart {
     fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) {
         for sighting in sightings {
             let next = self.0.len() as u64 + 1;
@@ -152,26 +152,15 @@ impl Identify for Apart {
     fn end(&mut self, _: TrackKey) {}
 }
 
-/// The last estimate counts.
-#[derive(Default)]
-pub(crate) struct Last;
-
-impl Fuse for Last {
-    fn fuse(&mut self, _: TrackKey, estimate: &Attributes, _: f32) -> Option<Attributes> {
-        Some(*estimate)
-    }
-    fn end(&mut self, _: TrackKey) {}
-}
-
 /// All stages, with a detector that lets `before` see each frame.
 pub(crate) fn stages(before: impl Fn(&Frame) + Clone + Send + Sync + 'static) -> Stages {
     Stages::new(move || Ok(Box::new(OneFace(before.clone()))), || Ok(Box::new(ByOrder::default())))
         .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(Apart::default())))
-        .classifying(|| Ok(Box::new(FixedClassifier::default())), || Ok(Box::new(Last)))
+        .classifying(|| Ok(Box::new(FixedClassifier::default())), || Ok(Box::new(LatestEstimate::default())))
 }
 
 /// The ledgers and the writes add up, and nothing is on its way.
-pub(crate) fn settled(finished: &Finished) {
+pub(crate) fn settled(finished: &PipelineReport) {
     for report in &finished.reports {
         assert!(report.ledger.balances() && report.ledger.in_flight == 0, "{:?}", report.ledger);
         assert_eq!(report.writes.offered, report.writes.written + report.writes.lost, "{:?}", report.writes);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::schema::{self, Content, STEPS};
-use crate::{Fault, StoreError};
+use crate::{StoreError, StoreFault};
 
 /// How long to wait between two tries to switch a file to its write-ahead log.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -22,7 +22,7 @@ pub(super) fn open_to_write(path: &Path, busy: Duration) -> Result<Connection, S
     let prepare = |conn: &mut Connection| {
         holds(conn)?;
         if conn.is_readonly(MAIN_DB)? {
-            return Err(Fault::ReadOnly);
+            return Err(StoreFault::ReadOnly);
         }
         log_ahead(conn, busy)?;
         conn.pragma_update(None, "synchronous", "NORMAL")?;
@@ -39,15 +39,15 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let known = STEPS.len() as i64;
     let fault = match holds(&conn) {
         Ok(Content::Version(found)) if found == known => return Ok(conn),
-        Ok(Content::Version(found)) => Fault::Older { found, known },
-        Ok(Content::Blank) => Fault::Blank,
+        Ok(Content::Version(found)) => StoreFault::Older { found, known },
+        Ok(Content::Blank) => StoreFault::Blank,
         Err(fault) => fault,
     };
     Err(StoreError::new(path, fault))
 }
 
 /// What the file holds, at one moment: another process may be making it.
-fn holds(conn: &Connection) -> Result<Content, Fault> {
+fn holds(conn: &Connection) -> Result<Content, StoreFault> {
     let tx = conn.unchecked_transaction()?;
     schema::content(&tx, STEPS.len() as i64)
 }
@@ -63,7 +63,7 @@ fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, 
         }
         // SQLite takes a file of one byte for an empty one, and would overwrite it.
         Ok(meta) if meta.is_file() && (1..PAGE).contains(&meta.len()) => {
-            return Err(StoreError::new(path, Fault::NotDatabase));
+            return Err(StoreError::new(path, StoreFault::NotDatabase));
         }
         _ => {}
     }
@@ -74,7 +74,7 @@ fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, 
 }
 
 /// SQLite says of every file it cannot open that it cannot open it; the system says why.
-fn refusal(path: &Path, error: rusqlite::Error) -> Fault {
+fn refusal(path: &Path, error: rusqlite::Error) -> StoreFault {
     if error.sqlite_error_code() != Some(ErrorCode::CannotOpen) {
         return error.into();
     }
@@ -90,15 +90,15 @@ fn refusal(path: &Path, error: rusqlite::Error) -> Fault {
 }
 
 /// Switches the file to a write-ahead log, so that readers and the writer do not wait for each other.
-fn log_ahead(conn: &Connection, busy: Duration) -> Result<(), Fault> {
+fn log_ahead(conn: &Connection, busy: Duration) -> Result<(), StoreFault> {
     let mut tries = busy.as_millis() / PAUSE.as_millis();
     loop {
         let mode = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
-        match mode.map_err(Fault::from) {
+        match mode.map_err(StoreFault::from) {
             Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
-            Ok(_) => return Err(Fault::NoWal),
+            Ok(_) => return Err(StoreFault::NoWal),
             // Two processes that make the same file at once: SQLite does not wait here, lest both wait for ever.
-            Err(Fault::Busy) if tries > 0 => {
+            Err(StoreFault::Busy) if tries > 0 => {
                 tries -= 1;
                 std::thread::sleep(PAUSE);
             }

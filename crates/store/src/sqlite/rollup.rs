@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use passerby_types::{Attributes, FrameKind, Identity, Observation, ObservedFace, TrackState};
 
-use crate::Fault;
+use crate::StoreFault;
 use crate::value::{finite, known, micros};
 
 /// From when to when.
@@ -83,19 +83,21 @@ impl Span {
 
 impl Moment {
     /// # Errors
-    /// [`Fault::Range`] for a number that SQLite's 64-bit integers cannot hold.
-    pub(super) fn of(observation: &Observation) -> Result<Self, Fault> {
+    /// [`StoreFault::Range`] for a number that SQLite's 64-bit integers cannot hold.
+    pub(super) fn of(observation: &Observation) -> Result<Self, StoreFault> {
         let meta = &observation.meta;
         let pts_us = meta.pts.map(|pts| {
             i64::try_from(pts.as_micros())
-                .map_err(|_| Fault::Range { what: "time stamp", value: format!("{pts:?}") })
+                .map_err(|_| StoreFault::Range { what: "time stamp", value: format!("{pts:?}") })
         });
         Ok(Self {
             camera: meta.camera.0,
             seq: integer("frame", meta.seq)?,
             pts_us: pts_us.transpose()?,
-            wall_us: micros(meta.wall)
-                .ok_or_else(|| Fault::Range { what: "time of day", value: format!("{:?}", meta.wall) })?,
+            wall_us: micros(meta.wall).ok_or_else(|| StoreFault::Range {
+                what: "time of day",
+                value: format!("{:?}", meta.wall),
+            })?,
         })
     }
 }
@@ -103,15 +105,15 @@ impl Moment {
 /// A number as SQLite holds it.
 ///
 /// # Errors
-/// [`Fault::Range`] beyond 2^63 - 1.
-pub(super) fn integer(what: &'static str, value: u64) -> Result<i64, Fault> {
-    i64::try_from(value).map_err(|_| Fault::Range { what, value: value.to_string() })
+/// [`StoreFault::Range`] beyond 2^63 - 1.
+pub(super) fn integer(what: &'static str, value: u64) -> Result<i64, StoreFault> {
+    i64::try_from(value).map_err(|_| StoreFault::Range { what, value: value.to_string() })
 }
 
 impl Rollup {
     /// # Errors
-    /// [`Fault::Range`] for a number that SQLite's 64-bit integers cannot hold.
-    pub(super) fn of(batch: &[Observation]) -> Result<Self, Fault> {
+    /// [`StoreFault::Range`] for a number that SQLite's 64-bit integers cannot hold.
+    pub(super) fn of(batch: &[Observation]) -> Result<Self, StoreFault> {
         let mut rollup = Self::default();
         for observation in batch {
             let moment = Moment::of(observation)?;
@@ -143,7 +145,7 @@ impl Rollup {
         }
     }
 
-    fn face(&mut self, face: &ObservedFace, moment: Moment) -> Result<(), Fault> {
+    fn face(&mut self, face: &ObservedFace, moment: Moment) -> Result<(), StoreFault> {
         let track = integer("track", face.track.0)?;
         let attributes = known(face.attributes);
         let key = (moment.camera, track);

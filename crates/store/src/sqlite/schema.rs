@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::Fault;
+use crate::StoreFault;
 
 /// What `PRAGMA application_id` holds in every file of passerby: "pass".
 pub(super) const APPLICATION: i64 = 0x7061_7373;
@@ -117,21 +117,21 @@ pub(super) enum Content {
 
 /// What the file holds. Changes nothing. It takes several reads, so `conn` must be in a transaction where others may
 /// write.
-pub(super) fn content(conn: &Connection, known: i64) -> Result<Content, Fault> {
+pub(super) fn content(conn: &Connection, known: i64) -> Result<Content, StoreFault> {
     let number = |pragma| conn.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, version) {
-        (APPLICATION, found) if found > known => Err(Fault::Newer { found, known }),
+        (APPLICATION, found) if found > known => Err(StoreFault::Newer { found, known }),
         (APPLICATION, found) if found > 0 => Ok(Content::Version(found)),
         (0, 0) if tables == 0 => Ok(Content::Blank),
-        _ => Err(Fault::Foreign),
+        _ => Err(StoreFault::Foreign),
     }
 }
 
 /// Brings the file to the version of the last step, each step in a transaction of its own: one that fails leaves the
 /// file at the step before.
-pub(super) fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), Fault> {
+pub(super) fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), StoreFault> {
     let known = steps.len() as i64;
     loop {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -175,8 +175,8 @@ mod tests {
         migrate(&mut conn, &steps).unwrap();
         // And the version before would not touch it now.
         let newer = content(&conn, STEPS.len() as i64).unwrap_err();
-        assert!(matches!(newer, Fault::Newer { found: 3, known: 1 }), "{newer}");
-        assert!(matches!(migrate(&mut conn, STEPS), Err(Fault::Newer { .. })));
+        assert!(matches!(newer, StoreFault::Newer { found: 3, known: 1 }), "{newer}");
+        assert!(matches!(migrate(&mut conn, STEPS), Err(StoreFault::Newer { .. })));
     }
 
     #[test]
@@ -198,6 +198,6 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         assert_eq!(content(&conn, 1).unwrap(), Content::Blank);
         conn.execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
-        assert!(matches!(content(&conn, 1), Err(Fault::Foreign)));
+        assert!(matches!(content(&conn, 1), Err(StoreFault::Foreign)));
     }
 }

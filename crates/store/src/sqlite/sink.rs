@@ -11,7 +11,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::rollup::Rollup;
 use super::{file, statements};
 use crate::value::micros;
-use crate::{Fault, RunId, StoreError};
+use crate::{RunId, StoreError, StoreFault};
 
 /// How a [`Sqlite`] works.
 #[derive(Clone)]
@@ -71,10 +71,10 @@ impl Sqlite {
     /// older version is upgraded.
     ///
     /// # Errors
-    /// [`Fault::Io`]: there is no such folder, or the path is one. [`Fault::NotDatabase`], [`Fault::Foreign`],
-    /// [`Fault::Newer`]: something else is there, which was not changed; use another path. [`Fault::Damaged`]: the
-    /// file is broken; restore it or use another. [`Fault::ReadOnly`], [`Fault::NoWal`]: use another place.
-    /// [`Fault::Busy`], [`Fault::Full`], [`Fault::Disk`]: may succeed later.
+    /// [`StoreFault::Io`]: there is no such folder, or the path is one. [`StoreFault::NotDatabase`], [`StoreFault::Foreign`],
+    /// [`StoreFault::Newer`]: something else is there, which was not changed; use another path. [`StoreFault::Damaged`]: the
+    /// file is broken; restore it or use another. [`StoreFault::ReadOnly`], [`StoreFault::NoWal`]: use another place.
+    /// [`StoreFault::Busy`], [`StoreFault::Full`], [`StoreFault::Disk`]: may succeed later.
     pub fn open(path: impl AsRef<Path>, settings: SqliteSettings) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let conn = file::open_to_write(&path, settings.busy_timeout)?;
@@ -148,9 +148,12 @@ impl Sqlite {
         Ok(())
     }
 
-    fn transaction(&mut self, work: impl FnOnce(&Connection) -> Result<(), Fault>) -> Result<(), StoreError> {
+    fn transaction(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<(), StoreFault>,
+    ) -> Result<(), StoreError> {
         let begun = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
-        let done = begun.map_err(Fault::from).and_then(|tx| {
+        let done = begun.map_err(StoreFault::from).and_then(|tx| {
             work(&tx)?; // Dropped on error, and so rolled back.
             Ok(tx.commit()?)
         });
@@ -159,7 +162,7 @@ impl Sqlite {
         Ok(())
     }
 
-    fn error(&self, fault: impl Into<Fault>) -> StoreError {
+    fn error(&self, fault: impl Into<StoreFault>) -> StoreError {
         StoreError::new(&self.path, fault)
     }
 

@@ -4,7 +4,7 @@ use passerby_types::{Attributes, Observation, TrackState};
 use rusqlite::{Connection, params};
 
 use super::rollup::{Moment, Rollup, integer};
-use crate::Fault;
+use crate::StoreFault;
 use crate::value::finite;
 
 const CAMERA: &str = "
@@ -63,7 +63,7 @@ const TEMPLATE: &str = "
 INSERT INTO template (run, camera, track, seq, quality, embedding) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 /// Writes what the batch adds to cameras, tracks and persons.
-pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), Fault> {
+pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), StoreFault> {
     let mut camera = conn.prepare_cached(CAMERA)?;
     for (id, sum) in &rollup.cameras {
         let span = sum.span;
@@ -132,7 +132,7 @@ pub(super) fn faces(
     run: i64,
     batch: &[Observation],
     embeddings: bool,
-) -> Result<(), Fault> {
+) -> Result<(), StoreFault> {
     let mut insert = conn.prepare_cached(OBSERVATION)?;
     for observation in batch {
         let at = Moment::of(observation)?;

@@ -1,0 +1,99 @@
+//! A camera's reader: pulls pictures, makes frames of them, and hands them on.
+
+use std::sync::Arc;
+
+use passerby_types::{DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture};
+
+use crate::camera::state::{CameraState, InFlightGuard, What};
+use crate::context::Context;
+use crate::detection::{Shot, Waiting};
+use crate::flow::{arrived, next_picture};
+use passerby_workers::Pushed;
+use passerby_workers::back_off;
+
+/// Reads the source to its end, or until the camera is to stop. This is the body of the camera's reader thread.
+pub(crate) fn read(
+    common: &Context,
+    waiting: &Waiting,
+    channel: &Arc<CameraState>,
+    mut source: Box<dyn FrameSource>,
+) {
+    let (mut seq, mut order, mut broken) = (0_u64, 0, 0);
+    loop {
+        common.gate.pass(channel);
+        if channel.is_stopping() {
+            break;
+        }
+        let next = common.timed("capture", channel, 1, || next_picture(&mut *source));
+        let picture = match next {
+            // One that comes when the camera has been told to end was never asked for.
+            Ok(_) if channel.is_stopping() => break,
+            Ok(Some(picture)) => picture,
+            Ok(None) => {
+                channel.meter.lock().report.source_ended();
+                break;
+            }
+            Err(e) => {
+                seq = seq.saturating_add(e.lost().0);
+                broken = if e.class() == ErrorClass::Reset { broken + 1 } else { 0 };
+                if channel.meter.lock().report.lose(e).is_break() {
+                    break;
+                }
+                channel.rest(back_off(broken));
+                continue;
+            }
+        };
+        broken = 0;
+        channel.meter.lock().captured();
+        match channel.enter() {
+            Some(passage) => {
+                hand_on(common, waiting, seq, order, picture, passage);
+                order += 1;
+            }
+            None => {
+                let over = channel.is_abandoned();
+                channel.meter.lock().lost(if over { DropReason::Stopped } else { DropReason::QueueFull });
+            }
+        }
+        seq += 1;
+    }
+    channel.send(order, What::End { seq });
+}
+
+/// Gives the frame its number and times, and sends it to the detectors or past them.
+fn hand_on(
+    common: &Context,
+    waiting: &Waiting,
+    seq: u64,
+    order: u64,
+    picture: Picture,
+    passage: InFlightGuard,
+) {
+    let channel = Arc::clone(passage.channel());
+    let Picture { image, pts, age } = picture;
+    let (captured, wall) = arrived(&*common.clock, age);
+    let meta = FrameMeta { camera: channel.id, seq, captured, pts, wall };
+    if !channel.detects(seq, order) {
+        let size = (image.width(), image.height());
+        channel.send(order, What::Coasted { meta, size, passage });
+        return;
+    }
+    let next = channel.next_look(seq);
+    let shot = Shot { frame: Frame { meta, image: channel.shelf.share(image) }, order, next, passage };
+    match waiting.lanes.push(channel.id.0, shot) {
+        Pushed::Queued => {}
+        Pushed::Displaced(shot) if may_yield(common, &shot) => shot.yields(),
+        Pushed::Displaced(shot) | Pushed::Refused(shot) | Pushed::TimedOut(shot) => {
+            shot.lost(DropReason::QueueFull);
+        }
+        Pushed::Closed(shot) => shot.lost(DropReason::Stopped),
+    }
+}
+
+/// True where the tracker may take this frame alone, since no worker came to it: there is a governor, and within its limits
+/// the detector may run on the camera's next such frame, by the cadence under which this one came, and on none between the
+/// latest that a worker took and that. Not where the detector fails: nothing would be followed.
+fn may_yield(common: &Context, shot: &Shot) -> bool {
+    let Some(limits) = &common.settings.governor else { return false };
+    shot.passage.channel().spares(shot.frame.meta.seq, shot.next, *limits.cadence.end())
+}

@@ -1,0 +1,417 @@
+//! A camera's own thread: puts frames back in order, follows its tracks, and says what is known of each frame.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerby_types::{
+    Attributes, DropReason, Embedding, ErrorClass, Face, Frame, FrameKind, FrameMeta, Observation,
+    ObservedFace, Sighting, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
+};
+
+use crate::camera::state::{CameraState, Event, InFlightGuard, What};
+use crate::camera::tracks::{Camera, View, Views, seen};
+use crate::context::{Context, is_set};
+use crate::face_jobs::{FaceJob, FaceJobs, FaceResult, Seen};
+use crate::spare::Copies;
+use passerby_workers::JobOutcome;
+use passerby_workers::Popped;
+use passerby_workers::{Late, Reorder};
+
+/// How often the thread looks whether it is to stop.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How many lists of visible tracks are looked after: those of the frames whose looks are outstanding.
+const VISIBLE: usize = 64;
+
+/// A camera's own thread.
+pub(crate) struct CameraWorker {
+    common: Arc<Context>,
+    channel: Arc<CameraState>,
+    camera: Camera,
+    /// The number of the frame that comes next.
+    next: u64,
+    /// `None` where there is no embedder.
+    embeds: Option<FaceJobs<Embedding>>,
+    /// `None` where there is no classifier.
+    classifies: Option<FaceJobs<Attributes>>,
+    /// What the frame's observation takes along. Empty between two frames.
+    answers: Answers,
+    /// What the tracker says of the frame.
+    update: TrackUpdate,
+    /// What is asked for, and what the gallery is told. Empty between two calls.
+    views: Views,
+    sightings: Vec<Sighting>,
+    keys: Vec<TrackKey>,
+    visible: Copies<Vec<TrackKey>>,
+}
+
+/// The answers that a frame's observation takes along.
+#[derive(Default)]
+struct Answers {
+    embeddings: Vec<FaceResult<Embedding>>,
+    estimates: Vec<FaceResult<Attributes>>,
+}
+
+impl CameraWorker {
+    pub(crate) fn new(
+        common: Arc<Context>,
+        channel: Arc<CameraState>,
+        camera: Camera,
+        embeds: Option<FaceJobs<Embedding>>,
+        classifies: Option<FaceJobs<Attributes>>,
+    ) -> Self {
+        Self {
+            common,
+            channel,
+            camera,
+            next: 0,
+            embeds,
+            classifies,
+            answers: Answers::default(),
+            update: TrackUpdate::default(),
+            views: Views::default(),
+            sightings: Vec::new(),
+            keys: Vec::new(),
+            visible: Copies::new(VISIBLE),
+        }
+    }
+
+    pub(crate) fn channel(&self) -> &Arc<CameraState> {
+        &self.channel
+    }
+
+    /// Takes the camera's frames in order until they end, or until the camera is to stop and none is inside. This is
+    /// the body of the camera's thread.
+    pub(crate) fn follow(mut self) {
+        let wait = if self.channel.lossless { Duration::MAX } else { self.common.settings.reorder_timeout };
+        let mut waiting = Reorder::new(self.common.settings.window(), wait);
+        loop {
+            loop {
+                waiting.go_past(self.channel.gone.past(waiting.next()));
+                let Some((_, what)) = waiting.pop(self.common.clock.now()) else { break };
+                match what {
+                    What::Detected { frame, faces, passage } => {
+                        let size = (frame.image.width(), frame.image.height());
+                        let meta = frame.meta;
+                        self.one_frame(&meta, size, Some((frame, faces)), passage);
+                    }
+                    What::Coasted { meta, size, passage } => self.one_frame(&meta, size, None, passage),
+                    What::Wake => {}
+                    What::End { seq } => {
+                        self.next = seq;
+                        return self.finish();
+                    }
+                }
+            }
+            if self.channel.is_abandoned() || (self.channel.is_stopping() && self.channel.is_empty()) {
+                return self.finish();
+            }
+            match self.channel.inbox.pop_timeout(TICK) {
+                Popped::Item(Event { what: What::Wake, .. }) => self.channel.awake(),
+                Popped::Item(event) => {
+                    let late = waiting.insert(event.order, event.what, self.common.clock.now());
+                    if let Err(Late(What::Detected { mut passage, .. } | What::Coasted { mut passage, .. })) =
+                        late
+                    {
+                        passage.lost(DropReason::Late);
+                    }
+                }
+                Popped::Empty => {}
+                Popped::Closed => return self.finish(),
+            }
+        }
+    }
+
+    /// One frame's way from its faces to its observation.
+    fn one_frame(
+        &mut self,
+        meta: &FrameMeta,
+        size: (u32, u32),
+        detected: Option<(Frame, Vec<Face>)>,
+        mut passage: InFlightGuard,
+    ) {
+        let common = Arc::clone(&self.common);
+        self.next = meta.seq.saturating_add(1);
+        let (frame, faces) = detected.unzip();
+        let mut update = std::mem::take(&mut self.update);
+        let tracked = common.timed("track", &self.channel, 1, || {
+            self.camera.track(meta, size, faces.as_deref(), &common.people, &mut update)
+        });
+        faces.into_iter().for_each(|list| common.faces.give_back(list));
+        if let Err(e) = tracked {
+            return self.failed(e, passage);
+        }
+        let mut observed = common.outlets.lists.take();
+        observed.extend(update.tracks.iter().map(seen));
+
+        let kind = if frame.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
+        let asked = frame.map_or(0, |frame| self.ask(frame, &update.tracks));
+        if self.channel.lossless {
+            self.wait_for(asked);
+        } else {
+            self.arrived();
+        }
+
+        // From here on lossless cameras come one after another, so that the gallery learns in one order.
+        self.take_turn(meta.seq);
+        self.take(meta.seq, &mut observed);
+        self.camera.describe(&mut observed);
+        self.forget(&update.ended);
+
+        passage.observed(kind, common.clock.now().since(meta.captured));
+        let ((width, height), ended) = (size, update.ended.clone());
+        self.update = update;
+        let observation = Observation { meta: *meta, width, height, kind, faces: observed, ended };
+        let running = common.calls.begin("publish", Some(self.channel.id));
+        common.outlets.publish(observation, self.channel.lossless);
+        drop(running);
+        common.turns.pass(self.channel.id, meta.seq);
+        self.tell_failures();
+    }
+
+    /// The tracker failed on the frame. One that goes on failing is rebuilt less and less often; meanwhile a live camera's
+    /// frames are dropped before it, and a file waits.
+    fn failed(&mut self, error: StageError, mut passage: InFlightGuard) {
+        passage.lost(DropReason::StageFailed);
+        self.channel.meter.lock().fail(&error);
+        self.tell_failures();
+        if error.class() == ErrorClass::Fatal {
+            return self.channel.fatal(error);
+        }
+        let back_off = self.camera.back_off();
+        // What is inside when the camera is to stop is not waited for frame by frame.
+        if !back_off.is_zero() && !self.channel.is_stopping() {
+            self.common.gate.sleep(back_off);
+        }
+    }
+
+    /// Asks for a look at the views of the frame that are worth one, after which its picture may go. Says how many.
+    fn ask(&mut self, frame: Frame, tracks: &[TrackedFace]) -> usize {
+        self.camera.can_embed = self.embeds.is_some() && !is_set(&self.common.embedding_stopped);
+        self.camera.can_classify = self.classifies.is_some() && !is_set(&self.common.classifying_stopped);
+        self.camera.views(&frame, tracks, &self.common.chips, &mut self.views);
+        self.channel.shelf.take_back(frame.image);
+        let asked = self.views.embed.len() + self.views.classify.len();
+        if asked == 0 {
+            return 0;
+        }
+        self.keys.clear();
+        self.keys.extend(tracks.iter().map(|t| self.camera.key(t.track)));
+        let visible = self.visible.copy(&self.keys);
+        let lossless = self.channel.lossless;
+        let ask = |view| FaceJob { channel: Arc::clone(&self.channel), view, visible: Arc::clone(&visible) };
+        if let Some(looks) = &self.embeds {
+            self.views.embed.drain(..).for_each(|view| offer(looks, ask(view), lossless));
+        }
+        if let Some(looks) = &self.classifies {
+            self.views.classify.drain(..).for_each(|view| offer(looks, ask(view), lossless));
+        }
+        asked
+    }
+
+    /// Waits for the answers to all looks of this frame: nothing depends on how long they take.
+    fn wait_for(&mut self, asked: usize) {
+        if asked > 0 {
+            while let Some(outcome) = self.embeds.as_ref().and_then(|looks| next(looks, &self.channel)) {
+                self.note_embedding(outcome);
+            }
+            while let Some(outcome) = self.classifies.as_ref().and_then(|looks| next(looks, &self.channel)) {
+                self.note_estimate(outcome);
+            }
+        }
+    }
+
+    /// Takes the answers there are by now, to looks of this frame or of earlier ones.
+    fn arrived(&mut self) {
+        while let Some(outcome) = self.embeds.as_ref().and_then(FaceJobs::try_get_result) {
+            self.note_embedding(outcome);
+        }
+        while let Some(outcome) = self.classifies.as_ref().and_then(FaceJobs::try_get_result) {
+            self.note_estimate(outcome);
+        }
+    }
+
+    fn note_embedding(&mut self, outcome: JobOutcome<FaceJob, FaceResult<Embedding>>) {
+        match settle(outcome, &self.channel) {
+            Settled::FaceResult(answer) => self.answers.embeddings.push(answer),
+            Settled::Nothing(Some(view)) => {
+                self.camera.not_embedded(&view);
+                self.common.chips.take_back(view.chip);
+            }
+            Settled::Nothing(None) => {}
+        }
+    }
+
+    fn note_estimate(&mut self, outcome: JobOutcome<FaceJob, FaceResult<Attributes>>) {
+        match settle(outcome, &self.channel) {
+            Settled::FaceResult(answer) => self.answers.estimates.push(answer),
+            Settled::Nothing(Some(view)) => {
+                self.camera.not_classified(&view);
+                self.common.chips.take_back(view.chip);
+            }
+            Settled::Nothing(None) => {}
+        }
+    }
+
+    /// Waits for the camera's turn.
+    fn take_turn(&self, seq: u64) {
+        let (id, common) = (self.channel.id, &self.common);
+        let in_turn = || common.turns.wait(id, seq, common.settings.stuck_after, || common.gate.resumed());
+        if self.channel.lossless && !in_turn() {
+            let note = format!("{id}, frame {seq}: went on before another camera's earlier frame");
+            self.channel.meter.lock().report.note(note);
+        }
+    }
+
+    /// Takes the answers into the camera's memory, the gallery and the frame's observation.
+    fn take(&mut self, seq: u64, observed: &mut [ObservedFace]) {
+        let common = Arc::clone(&self.common);
+        let Answers { mut embeddings, mut estimates } = std::mem::take(&mut self.answers);
+        let mut sightings = std::mem::take(&mut self.sightings);
+        // Workers finish in any order; the gallery learns in that of the frames and tracks.
+        embeddings.sort_unstable_by_key(|answer| answer.view.order());
+        estimates.sort_unstable_by_key(|answer| answer.view.order());
+        for FaceResult { view, seen, .. } in &mut embeddings {
+            let Seen::Value(Some(embedding)) = std::mem::replace(seen, Seen::Failed) else { continue };
+            place(observed, view, seq).into_iter().for_each(|face| face.embedding = Some(embedding.clone()));
+            if self.camera.is_live(view.track) {
+                sightings.push(self.camera.sighting(view, embedding));
+            }
+        }
+        if common.people.identifies() {
+            common.timed("identify", &self.channel, sightings.len(), || {
+                let (earlier, now) = sightings.split_at(sightings.partition_point(|s| s.seq < seq));
+                for frame in earlier.chunk_by(|a, b| a.seq == b.seq) {
+                    let answer = embeddings.iter().find(|answer| answer.view.chip.meta.seq == frame[0].seq);
+                    let visible = answer.map_or(&[][..], |answer| &**answer.visible);
+                    self.camera.recognise(&common.people, frame, visible);
+                }
+                self.camera.name(&common.people, now, observed);
+            });
+        }
+        for FaceResult { view, seen, .. } in &estimates {
+            let Seen::Value(Some(estimate)) = seen else { continue };
+            place(observed, view, seq).into_iter().for_each(|face| face.estimate = Some(*estimate));
+            common.timed("fuse", &self.channel, 1, || self.camera.learn(&common.people, view, estimate));
+        }
+        // What it was made of is for the next frame.
+        sightings.clear();
+        embeddings.drain(..).for_each(|answer| common.chips.take_back(answer.view.chip));
+        estimates.drain(..).for_each(|answer| common.chips.take_back(answer.view.chip));
+        (self.answers, self.sightings) = (Answers { embeddings, estimates }, sightings);
+    }
+
+    /// These tracks ended.
+    fn forget(&mut self, ended: &[TrackId]) {
+        if !ended.is_empty() {
+            let common = Arc::clone(&self.common);
+            let _running = common.calls.begin("end", Some(self.channel.id));
+            self.camera.end(ended, &common.people);
+        }
+    }
+
+    fn tell_failures(&mut self) {
+        let failures = self.camera.take_failures();
+        let trackers = self.camera.take_failed();
+        if failures.is_empty() && trackers == 0 {
+            return;
+        }
+        let mut meter = self.channel.meter.lock();
+        meter.report.rebuilt("track", trackers);
+        for (stage, failed) in self.common.people.take_failed() {
+            meter.report.rebuilt(stage, failed);
+        }
+        failures.iter().for_each(|e| meter.fail(e));
+    }
+
+    /// The camera is done: what still comes back is learnt, and its tracks end.
+    fn finish(mut self) {
+        let patience = self.common.settings.stuck_after;
+        let start = self.common.clock.now();
+        self.arrived();
+        while self.outstanding() > 0
+            && !self.channel.is_abandoned()
+            && self.common.clock.now().since(start) < patience
+        {
+            if let Some(outcome) = self.embeds.as_ref().and_then(|looks| looks.get_result(TICK)) {
+                self.note_embedding(outcome);
+            }
+            if let Some(outcome) = self.classifies.as_ref().and_then(|looks| looks.get_result(TICK)) {
+                self.note_estimate(outcome);
+            }
+        }
+        self.take_turn(self.next);
+        self.take(self.next, &mut []);
+        let common = Arc::clone(&self.common);
+        let running = common.calls.begin("end", Some(self.channel.id));
+        self.camera.end_all(&common.people);
+        drop(running);
+        common.turns.leave(self.channel.id);
+        self.tell_failures();
+    }
+
+    fn outstanding(&self) -> usize {
+        self.embeds.as_ref().map_or(0, FaceJobs::outstanding)
+            + self.classifies.as_ref().map_or(0, FaceJobs::outstanding)
+    }
+}
+
+/// Asks for a look. A live camera never waits: the pool gives up the least urgent look instead.
+fn offer<T>(looks: &FaceJobs<T>, ask: FaceJob, lossless: bool) {
+    let priority = ask.view.interest.priority(&ask.view.face);
+    if lossless { looks.offer_wait(priority, ask) } else { looks.offer(priority, ask) }
+}
+
+/// The next outcome of those that are outstanding; `None` where none is, or the camera's time is up.
+fn next<T>(looks: &FaceJobs<T>, channel: &CameraState) -> Option<JobOutcome<FaceJob, FaceResult<T>>> {
+    while looks.outstanding() > 0 && !channel.is_abandoned() {
+        if let Some(outcome) = looks.get_result(TICK) {
+            return Some(outcome);
+        }
+    }
+    None
+}
+
+/// What a look came to: an answer, or nothing, and then the view may be looked at again.
+enum Settled<T> {
+    FaceResult(FaceResult<T>),
+    Nothing(Option<View>),
+}
+
+/// What a look came to. What was evicted is counted.
+fn settle<T>(outcome: JobOutcome<FaceJob, FaceResult<T>>, channel: &CameraState) -> Settled<T> {
+    match outcome {
+        JobOutcome::Done(FaceResult { view, seen: Seen::Failed, .. }) => Settled::Nothing(Some(view)),
+        JobOutcome::Done(answer) => Settled::FaceResult(answer),
+        JobOutcome::Evicted(ask) => {
+            channel.meter.lock().evicted += 1;
+            Settled::Nothing(Some(ask.view))
+        }
+        JobOutcome::Panicked(e) => {
+            channel.meter.lock().fail(&e);
+            Settled::Nothing(None)
+        }
+    }
+}
+
+/// The track of the view in the frame's observation, where the view is of this very frame or of one whose observation
+/// left without it.
+fn place<'a>(observed: &'a mut [ObservedFace], view: &View, seq: u64) -> Option<&'a mut ObservedFace> {
+    if view.chip.meta.seq == seq {
+        return observed.get_mut(view.place);
+    }
+    observed.iter_mut().find(|face| face.track == view.track)
+}
+
+/// The camera counts as ended however its thread ends.
+impl Drop for CameraWorker {
+    fn drop(&mut self) {
+        self.common.turns.leave(self.channel.id);
+        // Nobody takes what would still be read.
+        self.channel.stop();
+        self.channel.inbox.close();
+        // What is left names the channel, which would keep itself alive.
+        drop(self.channel.inbox.drain());
+        self.channel.end();
+    }
+}

@@ -1,0 +1,190 @@
+//! The running pipeline: its pools, its cameras and its threads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use passerby_types::{Attributes, CameraId, Classifier, Embedder, Embedding, FrameSource, Sink};
+use passerby_workers::{Threads, WhenFull, WorkerPool, quietly};
+
+use crate::camera::reader;
+use crate::camera::state::CameraState;
+use crate::camera::tracks::Camera;
+use crate::camera::worker::CameraWorker;
+use crate::context::Context;
+use crate::detection::{self, Waiting};
+use crate::error::PipelineError;
+use crate::face_jobs::{self, FaceJobPool, Kind};
+use crate::figures::calls::StuckCall;
+use crate::figures::meter::Meter;
+use crate::figures::report::CameraReport;
+use crate::governor::{GovernorDecision, GovernorReason};
+use crate::guard::Guard;
+use crate::output::writer::WriteReport;
+use crate::output::writer_thread;
+use crate::stages::Stages;
+
+/// What a running pipeline consists of.
+pub(crate) struct PipelineEngine {
+    pub(crate) common: Arc<Context>,
+    stages: Stages,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) detection: WorkerPool,
+    pub(crate) embedding: Option<FaceJobPool<Embedding>>,
+    pub(crate) classifying: Option<FaceJobPool<Attributes>>,
+    pub(crate) channels: RwLock<Vec<Arc<CameraState>>>,
+    /// Two for each camera.
+    pub(crate) camera_threads: Threads,
+    pub(crate) writer_thread: Threads,
+    pub(crate) monitor_thread: Threads,
+    written: Arc<Mutex<WriteReport>>,
+    pub(crate) seen: Mutex<MonitorState>,
+}
+
+/// What the monitor saw and decided.
+#[derive(Default)]
+pub(crate) struct MonitorState {
+    /// Detection workers as decided, without those that stand in for stuck ones.
+    pub(crate) workers: usize,
+    pub(crate) spares: usize,
+    pub(crate) decision: Option<GovernorDecision>,
+    pub(crate) decisions: BTreeMap<GovernorReason, u64>,
+    pub(crate) stuck: Vec<StuckCall>,
+    pub(crate) stuck_total: u64,
+}
+
+impl PipelineEngine {
+    /// Starts the pools.
+    pub(crate) fn start(stages: Stages, common: Arc<Context>) -> Result<Arc<Self>, PipelineError> {
+        let settings = &common.settings;
+        let mut workers = settings.detect_workers.max(1);
+        if let Some(limits) = &settings.governor {
+            workers =
+                workers.clamp(*limits.workers.start(), (*limits.workers.end()).max(*limits.workers.start()));
+        }
+        let workers = workers.max(1);
+        let waiting = Arc::new(Waiting::new(settings.detect_batch, Arc::clone(&common.clock)));
+        let made: Result<Vec<_>, _> =
+            (0..workers).map(|_| Guard::new("detect", stages.detector.clone())).collect();
+        let detection = {
+            let made = Mutex::new(made?);
+            let (common, waiting) = (Arc::clone(&common), Arc::clone(&waiting));
+            let (clock, jobs) = (Arc::clone(&common.clock), Arc::clone(&waiting));
+            let factory = stages.detector.clone();
+            WorkerPool::start("detect", workers, jobs, clock, move |_| {
+                detection::worker(Arc::clone(&common), Arc::clone(&waiting), factory.clone(), &made)
+            })
+            .map_err(|cause| PipelineError::Thread { name: "detect".into(), cause })?
+        };
+        let embed =
+            Kind { stage: "embed", call: <dyn Embedder>::embed, stopped: |c: &Context| &c.embedding_stopped };
+        let embedding = stages.embedder.as_ref().map(|factory| {
+            face_jobs::start(&embed, factory, settings.embed_workers, settings.face_queue, &common)
+        });
+        let classify = Kind {
+            stage: "classify",
+            call: <dyn Classifier>::classify,
+            stopped: |c: &Context| &c.classifying_stopped,
+        };
+        let classifying = stages.classifier.as_ref().map(|factory| {
+            face_jobs::start(&classify, factory, settings.classify_workers, settings.face_queue, &common)
+        });
+        Ok(Arc::new(Self {
+            stages,
+            waiting,
+            detection,
+            embedding: embedding.transpose()?,
+            classifying: classifying.transpose()?,
+            channels: RwLock::default(),
+            camera_threads: Threads::new(),
+            writer_thread: Threads::new(),
+            monitor_thread: Threads::new(),
+            written: Arc::default(),
+            seen: Mutex::new(MonitorState { workers, ..MonitorState::default() }),
+            common,
+        }))
+    }
+
+    /// Makes a camera's place. Where the follower is dropped without having run, the camera has ended.
+    pub(crate) fn open(&self, id: CameraId, source: &dyn FrameSource) -> Result<CameraWorker, PipelineError> {
+        let (common, info) = (&self.common, source.info());
+        let settings = &common.settings;
+        let camera = Camera::new(id, &self.stages, settings.flow.embed, settings.flow.classify)?;
+        let mut channels = self.channels.write();
+        if channels.iter().any(|channel| channel.id == id) {
+            return Err(PipelineError::Taken(id));
+        }
+        let report = CameraReport { camera: id, name: info.name.clone(), ..CameraReport::default() };
+        let meter = Meter::new(report);
+        // Lossless cameras detect on the frames that a flow detects on.
+        let phase = if info.live { channels.len() as u64 } else { 0 };
+        let clock = Arc::clone(&common.clock);
+        let channel = CameraState::new(id, meter, source, phase, settings.window(), clock);
+        let decided = self.seen.lock().decision.map(|decision| decision.cadence);
+        channel.set_cadence(decided.filter(|_| info.live).unwrap_or(settings.flow.cadence));
+        let channel = Arc::new(channel);
+        if channel.lossless {
+            common.turns.join(id);
+        }
+        let when_full = if info.live { WhenFull::DropOldest } else { WhenFull::Block };
+        self.waiting.lanes.open(id.0, settings.frame_queue, when_full);
+        channels.push(Arc::clone(&channel));
+        let embeds = self.embedding.as_ref().map(FaceJobPool::client);
+        let classifies = self.classifying.as_ref().map(FaceJobPool::client);
+        Ok(CameraWorker::new(Arc::clone(common), channel, camera, embeds, classifies))
+    }
+
+    /// Starts a camera's two threads.
+    pub(crate) fn run(
+        &self,
+        follower: CameraWorker,
+        source: Box<dyn FrameSource>,
+    ) -> Result<(), PipelineError> {
+        let channel = Arc::clone(follower.channel());
+        let (id, unread) = (channel.id.0, Arc::clone(&channel));
+        self.thread(&self.camera_threads, &format!("track-{id}"), move || follower.follow())?;
+        let (common, waiting) = (Arc::clone(&self.common), Arc::clone(&self.waiting));
+        let read = move || {
+            if let Err(panic) = quietly("capture", || reader::read(&common, &waiting, &channel, source)) {
+                channel.fatal(panic);
+            }
+        };
+        self.thread(&self.camera_threads, &format!("capture-{id}"), read).inspect_err(|_| unread.stop())
+    }
+
+    /// Starts the writer's thread.
+    pub(crate) fn write_to(&self, sink: Box<dyn Sink>) -> Result<(), PipelineError> {
+        let (common, written) = (Arc::clone(&self.common), Arc::clone(&self.written));
+        self.thread(&self.writer_thread, "store", move || writer_thread::record(&common, sink, &written))
+    }
+
+    /// Starts a thread.
+    pub(crate) fn thread(
+        &self,
+        threads: &Threads,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), PipelineError> {
+        threads.spawn(name, work).map_err(|cause| PipelineError::Thread { name: name.into(), cause })
+    }
+
+    /// What the sink took, and what never reached it.
+    pub(crate) fn written(&self) -> WriteReport {
+        let mut written = self.written.lock().clone();
+        self.common.outlets.complete(&mut written);
+        written
+    }
+
+    /// Stops the pools: what waits for them is given up. Names the workers that do not come back in time.
+    pub(crate) fn stop_pools(&self, timeout: impl Fn() -> Duration) -> Vec<String> {
+        // All end side by side: one that is stuck costs the others none of their time.
+        self.detection.stop();
+        self.embedding.iter().for_each(FaceJobPool::stop);
+        self.classifying.iter().for_each(FaceJobPool::stop);
+        let mut stuck = self.detection.stop_and_wait(timeout());
+        stuck.extend(self.embedding.iter().flat_map(|pool| pool.stop_and_wait(timeout())));
+        stuck.extend(self.classifying.iter().flat_map(|pool| pool.stop_and_wait(timeout())));
+        stuck
+    }
+}

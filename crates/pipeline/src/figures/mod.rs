@@ -1,0 +1,17 @@
+//! What a pipeline measures: times, counts, running calls, and their export.
+
+pub(crate) mod calls;
+#[cfg(feature = "metrics")]
+pub(crate) mod export;
+pub(crate) mod meter;
+pub(crate) mod metrics;
+pub(crate) mod report;
+
+pub use calls::StuckCall;
+#[cfg(feature = "metrics")]
+pub use export::publish;
+#[cfg(feature = "prometheus")]
+pub use export::serve_prometheus;
+pub use meter::Quantiles;
+pub use metrics::{CameraSnapshot, Metrics, MetricsSnapshot, StageSnapshot};
+pub use report::{CameraReport, FlowError, StageTime};

@@ -1,0 +1,57 @@
+//! The writer's thread: one sink for all cameras.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use passerby_types::Sink;
+
+use crate::context::Context;
+use crate::output::writer::{WriteReport, Writer};
+use passerby_workers::Popped;
+
+/// How long the thread sleeps where nothing waits.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// How long a busy sink is left alone at the end.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Writes what the cameras observe until the queue is closed and empty. This is the body of the writer's thread.
+///
+/// Nobody waits for it but lossless cameras: a sink that takes its time, fails or never comes back holds this thread
+/// up and no other.
+pub(crate) fn record(common: &Context, mut sink: Box<dyn Sink>, told: &Mutex<WriteReport>) {
+    let (clock, lists) = (Arc::clone(&common.clock), Arc::clone(&common.outlets.lists));
+    let mut writer = Writer::giving_back(&mut *sink, common.settings.flow.writer, clock, lists);
+    loop {
+        let calls = (writer.written().batches, writer.written().failures);
+        match common.outlets.next(writer.due().unwrap_or(IDLE)) {
+            Popped::Item(observation) => {
+                let rows = observation.faces.len();
+                timed(common, rows, || writer.offer(observation));
+            }
+            Popped::Empty if writer.due() == Some(Duration::ZERO) => timed(common, 0, || writer.poll()),
+            Popped::Empty => {}
+            Popped::Closed => break,
+        }
+        if calls != (writer.written().batches, writer.written().failures) {
+            told.lock().follow(writer.written());
+        }
+    }
+    // A sink that is busy at the end is asked again while there is time.
+    while !timed(common, 0, || writer.settle()) && common.outlets.writer_has_time() {
+        told.lock().follow(writer.written());
+        thread::sleep(AGAIN);
+    }
+    *told.lock() = timed(common, 0, || writer.finish());
+}
+
+fn timed<T>(common: &Context, rows: usize, work: impl FnOnce() -> T) -> T {
+    let running = common.calls.begin("store", None);
+    let start = common.clock.now();
+    let result = work();
+    common.stages.spend("store", rows, start, common.clock.now());
+    drop(running);
+    result
+}
