@@ -187,11 +187,11 @@ fn from_lossless_sources_comes_exactly_what_the_flow_gives_whatever_the_threads_
         for workers in 1..=8 {
             let settings = PipelineSettings {
                 flow: flow_settings,
-                detectors: workers,
-                embedders: workers.div_ceil(2),
-                classifiers: workers.div_ceil(3),
-                batch: 1 + workers % 3,
-                looks: 2,
+                detect_workers: workers,
+                embed_workers: workers.div_ceil(2),
+                classify_workers: workers.div_ceil(3),
+                detect_batch: 1 + workers % 3,
+                face_queue: 2,
                 ..PipelineSettings::default()
             };
             let clock = Arc::new(SystemClock::new());
