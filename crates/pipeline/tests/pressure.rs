@@ -127,7 +127,8 @@ fn where_a_governor_may_thin_the_tracker_takes_what_no_worker_came_to() {
 #[test]
 fn live_cameras_take_turns_and_the_first_frame_of_each_is_detected_on() {
     let reorder = std::time::Duration::from_secs(60);
-    let mut settings = PipelineSettings { queue: 20, reorder, ..PipelineSettings::default() };
+    let mut settings =
+        PipelineSettings { frame_queue: 20, reorder_timeout: reorder, ..PipelineSettings::default() };
     settings.flow.cadence = 3;
     let mut pipeline = Pipeline::new(stages(|_| {}), settings, Arc::new(SystemClock::new()));
     for id in 0..4 {
@@ -252,7 +253,7 @@ fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
         move || Ok(Box::new(Slow(wait.clone(), Arc::clone(&count)))),
         || Ok(Box::new(Apart::default())),
     );
-    let mut settings = PipelineSettings { embedders: 1, looks: 2, ..one_detector() };
+    let mut settings = PipelineSettings { embed_workers: 1, face_queue: 2, ..one_detector() };
     settings.flow.embed = SamplingPolicy::ALWAYS;
     let (camera, ask) = OnDemand::new(true);
     let handle = Pipeline::new(stages, settings, Arc::new(SystemClock::new()))
