@@ -277,7 +277,8 @@ fn a_detector_that_hangs_on_every_frame_of_a_camera_leaves_the_others_their_work
 fn a_file_does_not_wait_for_one_whose_stage_is_stuck() {
     for stage in ["detect", "track", "embed", "classify"] {
         let trap = Trap::default();
-        let settings = PipelineSettings { detect_workers: 1, embedders: 1, classifiers: 1, ..settings() };
+        let settings =
+            PipelineSettings { detect_workers: 1, embed_workers: 1, classify_workers: 1, ..settings() };
         let handle = Pipeline::new(stages(stage, &trap), settings, Arc::new(SystemClock::new()))
             .camera(SICK, Camera::file(60))
             .camera(CameraId(1), Camera::file(60))
@@ -352,7 +353,7 @@ fn others_stand_in_for_hanging_detectors_long_before_the_calls_are_told_of() {
             wait.wait();
         }
     };
-    let settings = PipelineSettings { detect_workers: 2, stuck: Duration::from_secs(60), ..settings() };
+    let settings = PipelineSettings { detect_workers: 2, stuck_after: Duration::from_secs(60), ..settings() };
     let mut pipeline = Pipeline::new(support::stages(before), settings, Arc::new(SystemClock::new()));
     for id in 0..3 {
         pipeline = pipeline.camera(CameraId(id), Camera::live(RATE));
