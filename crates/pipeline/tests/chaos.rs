@@ -105,9 +105,9 @@ fn whatever_goes_wrong_the_sound_cameras_go_on_and_everything_is_counted() {
     }));
 
     let settings = PipelineSettings {
-        detectors: 2,
-        stuck: Duration::from_secs(1),
-        reorder: Duration::from_millis(500),
+        detect_workers: 2,
+        stuck_after: Duration::from_secs(1),
+        reorder_timeout: Duration::from_millis(500),
         ..PipelineSettings::default()
     };
     let before = |frame: &Frame| assert!(frame.meta.camera != CameraId(PANICS), "as told");

@@ -307,9 +307,9 @@ fn a_stage_that_writes_nothing_leaks_nothing_of_another_frame_and_a_dead_one_is_
         assert_eq!((report.failures.len(), report.failures["classify"]), (1, 1));
         let settings = PipelineSettings {
             flow: settings,
-            detectors: 1,
-            embedders: 1,
-            classifiers: 1,
+            detect_workers: 1,
+            embed_workers: 1,
+            classify_workers: 1,
             ..PipelineSettings::default()
         };
         let kept = Arc::new(Mutex::new(Kept::default()));

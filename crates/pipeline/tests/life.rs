@@ -123,7 +123,8 @@ fn a_pause_stops_the_readers_and_a_stop_ends_the_pause() {
 #[test]
 fn files_stay_in_step_over_a_long_pause() {
     let _alone = alone();
-    let settings = PipelineSettings { stuck: Duration::from_millis(100), ..PipelineSettings::default() };
+    let settings =
+        PipelineSettings { stuck_after: Duration::from_millis(100), ..PipelineSettings::default() };
     let mut pipeline = Pipeline::new(stages(|_| {}), settings, Arc::new(SystemClock::new()));
     for id in 0..3 {
         pipeline = pipeline.camera(CameraId(id), Camera::file(20_000));
