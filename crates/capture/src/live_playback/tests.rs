@@ -293,7 +293,7 @@ fn a_source_that_hangs_can_be_ended() {
     };
     let mut pace = LivePlayback::looped(open, Some(100.0), clock).unwrap();
     assert!(pace.next_picture().unwrap().is_some());
-    let (interrupt, start) = (pace.cancel_handle().unwrap(), std::time::Instant::now());
+    let (cancel, start) = (pace.cancel_handle().unwrap(), std::time::Instant::now());
     let waiting = std::thread::Builder::new().name("camera".into()).spawn(move || pace.next_picture());
     hanging.recv().unwrap();
     cancel.cancel();
