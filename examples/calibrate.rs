@@ -1,11 +1,11 @@
-//! Finds the ranges within which the bundled detector and embedder multiply bytes (`Precision::Int8`), from pictures and
-//! videos of people, and writes them where the crates include them.
+//! Finds the ranges that the bundled detector and embedder need to multiply bytes (`Precision::Int8`). It reads
+//! pictures and videos of people, and writes the files that the crates include.
 //!
 //! `cargo run --release --example calibrate -- [--from TEXT] DETECTOR.ranges EMBEDDER.ranges [--every N] INPUT...`
 //!
-//! Each N-th picture (default 1) of the inputs behind it is seen by the detector at long sides of 320, 480 and 640. The embedder
-//! sees each face as it is in the picture, and as it is in the picture made smaller to these sides. TEXT says where the
-//! pictures are from, for whoever reads the files.
+//! The detector sees each N-th picture (default 1) of the inputs after `--every` at long sides of 320, 480 and 640. The
+//! embedder sees each face as it is in the picture, and again after the picture was reduced to each of these sides.
+//! TEXT should name the source of the pictures: it becomes part of both files.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
@@ -25,7 +25,7 @@ use passerby::types::{
     Image, PixelLayout, SystemClock,
 };
 
-/// The longer sides that users choose among.
+/// The long sides that users choose among.
 const LONG_SIDES: [u32; 3] = [320, 480, 640];
 
 fn main() -> ExitCode {
@@ -73,9 +73,9 @@ fn run() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Both networks, watched.
+/// Both networks, with a calibration that observes them.
 struct Watch {
-    /// By input shape.
+    /// One calibration for each input shape.
     detector: BTreeMap<[usize; 3], Calibration>,
     embedder: Calibration,
     finder: CenterFace,
@@ -133,7 +133,7 @@ impl Watch {
         self.embed(frame)
     }
 
-    /// The faces of a picture.
+    /// Detects the faces of a picture and shows each to the embedder's calibration.
     fn embed(&mut self, frame: Frame) -> Result<(), BoxError> {
         let frames = [frame];
         let mut faces = [Vec::new()];
@@ -174,7 +174,7 @@ impl Watch {
     }
 }
 
-/// A picture of this longer side.
+/// Returns the picture, reduced to this longer side.
 fn smaller(image: &Image, long_side: u32, scratch: &mut Scratch) -> Result<Image, BoxError> {
     let place = Letterbox::new(image.width(), image.height(), long_side, 1);
     let (width, height) = (place.input_width, place.input_height);

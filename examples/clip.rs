@@ -1,5 +1,5 @@
-//! How are the bundled clip and its ground truth made? Draws a scripted scene, encodes it as H.264 and writes an MP4
-//! file, the truth in MOT's format, and a list of the persons. The same build writes the same bytes every time.
+//! Makes the bundled clip and its ground truth. It draws a scripted scene, encodes it as H.264, and writes an MP4 file,
+//! the truth in MOT format, and a list of the persons. The same build writes the same bytes each time.
 //!
 //! ```sh
 //! cargo run --release --example clip -- assets/passersby.mp4 assets/passersby.txt assets/passersby.json
@@ -26,15 +26,15 @@ use shiguredo_mp4::mux::{Mp4FileMuxer, Mp4FileMuxerOptions, Sample, estimate_max
 
 const FPS: u16 = 24;
 const FRAMES: u32 = 240;
-/// The quantiser: 25 keeps faces sharp in about a megabyte.
+/// The quantiser. At 25 faces stay sharp, and the file has about a megabyte.
 const QP: u8 = 25;
-/// Seconds, centre of the face (x, y) and width of its box, for each walk.
+/// The waypoints of a walk: time in seconds, centre of the face (x, y) and width of its box in pixels.
 type Path = &'static [(f64, f64, f64, f64)];
 
 const SCRIPT: [(Portrait, Path); 5] = [
     // Crosses from left to right, passes in front of Biden.
     (Portrait::Obama, &[(0.0, -215.0, 272.0, 112.0), (5.2, 1530.0, 262.0, 126.0)]),
-    // Crosses from right to left behind everybody.
+    // Crosses from right to left behind the others.
     (Portrait::Biden, &[(0.6, 1460.0, 226.0, 92.0), (7.0, -180.0, 232.0, 98.0)]),
     // Passes near the camera, hides the others, stands for a while, leaves to the right.
     (
@@ -114,13 +114,14 @@ struct Entry {
     id: usize,
     name: &'static str,
     gender: &'static str,
-    /// What age-v1 estimates from the original photograph, in years.
+    /// The estimate of age-v1 from the original photograph, in years.
     estimated_age: f32,
-    /// The first and the last frame of each visit with a part of the face to be seen, from 1.
+    /// The first and the last frame of each visit in which a part of the face is visible. Frames count from 1.
     visits: Vec<[u64; 2]>,
 }
 
-/// The MOT file (frame, id, x, y, width, height, 1, 1, visibility; frames and ids from 1) and the list of persons.
+/// Returns the MOT file (frame, id, x, y, width, height, 1, 1, visibility; frames and ids from 1) and the list of
+/// persons.
 fn truth(scene: &Scene) -> Result<(String, String), Box<dyn Error>> {
     let mut lines = String::new();
     let mut seen = SCRIPT.map(|_| None::<[u64; 2]>);
@@ -147,7 +148,7 @@ fn truth(scene: &Scene) -> Result<(String, String), Box<dyn Error>> {
     Ok((lines, serde_json::to_string_pretty(&entries)? + "\n"))
 }
 
-/// An MP4 file of these access units (Annex B, one a frame, in display order), index first.
+/// Returns an MP4 file of these access units (Annex B, one a frame, in display order), with the index first.
 fn mux(units: &[Vec<u8>]) -> Result<Vec<u8>, Box<dyn Error>> {
     let first = parse_annexb_nal_units(units.first().ok_or("no frames")?)?;
     let collect = |kind| collect_nal_units(first.iter().copied(), kind);
@@ -164,7 +165,7 @@ fn mux(units: &[Vec<u8>]) -> Result<Vec<u8>, Box<dyn Error>> {
     for unit in units {
         let nals = parse_annexb_nal_units(unit)?;
         let keyframe = nals.iter().any(|nal| nal.nal_unit_type == Kind::IdrSlice);
-        // Parameter sets are in the sample entry; repeated here they would undo its colour description.
+        // The sample entry holds the parameter sets. Repeated here they would undo its colour description.
         let offset = file.len();
         for nal in nals.iter().filter(|nal| !matches!(nal.nal_unit_type, Kind::Sps | Kind::Pps)) {
             file.extend_from_slice(&u32::try_from(nal.data.len())?.to_be_bytes());
@@ -189,10 +190,10 @@ fn mux(units: &[Vec<u8>]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(file)
 }
 
-/// The parameter set, whose last bit says that there is no VUI, with one: BT.601 (525 lines), limited range, no
-/// reordering (ITU-T H.264 annex E.1.1).
+/// Returns the parameter set with a VUI: BT.601 (525 lines), limited range, no reordering (ITU-T H.264 annex E.1.1).
+/// Its last bit must say that it has none yet.
 fn with_colour(sps: &[u8]) -> Vec<u8> {
-    // Emulation prevention: none of the sets written here has two zero bytes in a row.
+    // No emulation prevention is needed: none of the sets written here has two zero bytes in a row.
     let mut bits: Vec<bool> = sps.iter().flat_map(|b| (0..8).rev().map(move |i| (b >> i) & 1 == 1)).collect();
     while bits.pop() == Some(false) {}
     bits.pop();

@@ -1,5 +1,5 @@
-//! A detector of your own behind the trait: CenterFace on two overlapping halves of each frame, for faces that are
-//! too small in the whole one. Everything after it stays as it is.
+//! Adds a detector of your own: CenterFace on two overlapping halves of each frame, which finds faces that are too
+//! small in the whole frame. All later stages stay as they are.
 //!
 //! `cargo run --release --example custom_stage -- [VIDEO]`
 
@@ -15,7 +15,7 @@ use passerby::types::{
     BoxError, CameraId, Detector, Face, Frame, FramePool, Region, StageError, SystemClock,
 };
 
-/// Looks at the left and the right 60 % of a frame, each as large as the detector's input allows.
+/// Detects on the left and on the right 60 % of a frame, each as large as the detector's input allows.
 struct Halves {
     inner: CenterFace,
     pool: FramePool,
@@ -36,10 +36,10 @@ impl Halves {
     fn one(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), StageError> {
         let (width, height) = (frame.image.width(), frame.image.height());
         let part = (width * 3).div_ceil(5);
-        // Another frame's faces may stand in it.
+        // The list may still hold another frame's faces.
         faces.clear();
         for x in [0, width - part] {
-            // A crop may begin a pixel further left where the chroma samples ask for it: `at` says where.
+            // If the chroma samples require it, the crop begins a pixel further left: `at` is its real place.
             let (image, at) = frame
                 .image
                 .crop(Region { x, y: 0, width: part, height }, &self.pool)

@@ -1,12 +1,12 @@
-//! Network cameras: who passes them, when, how old, and an SQLite file with all of it.
+//! Shows who passes network cameras, when, and how old they are, and writes all of it to an SQLite file.
 //!
 //! ```text
 //! cargo run --release --example rtsp -- [--udp] [--db FILE] rtsp://NAME:PASSWORD@CAMERA/PATH...
 //! cargo run --release --example rtsp -- --probe [--udp] rtsp://NAME:PASSWORD@CAMERA/PATH...
 //! ```
-//! A camera that goes away is connected again when it is back; that is said where the lines are. `--probe` analyses nothing:
-//! it reads each camera for five seconds and says what comes of it. Ctrl-C ends it, with a summary and exit code 130. Exit
-//! code 2: bad arguments, or a camera that refuses us.
+//! If a camera goes away, the program connects again when it is back, and says so. With `--probe` the program reads
+//! each camera for five seconds and prints its picture size, rate and delay, without any analysis. Ctrl-C ends the
+//! program with a summary and exit code 130. Exit code 2 means bad arguments, or a camera that refused the connection.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
@@ -32,10 +32,10 @@ use news::News;
 use stop::{INTERRUPTED, Stop};
 
 const USAGE: &str = "usage: rtsp [--probe] [--udp] [--db FILE] rtsp://NAME:PASSWORD@CAMERA/PATH...";
-/// How long a probe reads.
+/// How long a probe reads a camera.
 const PROBE: Duration = Duration::from_secs(5);
 
-/// What the command line asks for.
+/// The command line.
 struct Arguments {
     probe: bool,
     settings: RtspSettings,
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `None` where help was asked for.
+/// Returns the command line, or `None` if the user asked for help.
 fn arguments() -> Result<Option<Arguments>, BoxError> {
     let mut arguments = Arguments {
         probe: false,
@@ -98,9 +98,10 @@ fn arguments() -> Result<Option<Arguments>, BoxError> {
     Ok(Some(arguments))
 }
 
-/// The camera, now, and again whenever it comes back. `Input::parse(address)?.open(..)` does the same for any camera.
+/// Returns a source that connects to the camera, and again each time the connection fails.
+/// `Input::parse(address)?.open(..)` does the same for any camera.
 fn keep(address: String, settings: RtspSettings, news: &News) -> Result<Reconnect, SourceError> {
-    // Checked at once, and shown without the password.
+    // The address is checked here, before the first connection. The name hides the password.
     let name = Input::parse(&address)?.to_string();
     let watch = news.watch();
     let open = move || Ok(Box::new(Rtsp::connect(&address, settings.clone())?) as Box<dyn FrameSource>);
@@ -108,7 +109,7 @@ fn keep(address: String, settings: RtspSettings, news: &News) -> Result<Reconnec
     Ok(camera.watch(move |event| watch(&name, event)))
 }
 
-/// Reads the camera for a while and prints what it gives.
+/// Reads the camera for `PROBE` and prints picture size, rate and delay.
 fn probe(address: &str, settings: RtspSettings, stop: &Stop) -> Result<(), BoxError> {
     let asked = Instant::now();
     let mut camera = Rtsp::connect(address, settings)?;

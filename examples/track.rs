@@ -1,4 +1,4 @@
-//! Follows the detections of a MOTChallenge file: `det.txt` in, tracks out.
+//! Follows the detections of a MOTChallenge file: reads `det.txt`, writes tracks.
 //!
 //! ```text
 //! cargo run --release --example track -- --tracker sort DET.txt OUT.txt
@@ -28,8 +28,8 @@ frame,id,x,y,w,h,score,-1,-1,-1.
   --min-hits N        from how many detections a track is believed
   --help              this text";
 
-/// The last frame number that is read: 111 hours at 25 frames a second. A longer file is more likely a broken one, and
-/// each frame up to the last takes its time.
+/// The largest frame number that is accepted: 111 hours at 25 frames a second. A larger number is more likely an error
+/// in the file, and each frame up to the last takes time.
 const LAST_FRAME: u64 = 10_000_000;
 
 #[derive(Default)]
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The command line; `None` where it asked for help, which is then given.
+/// Returns the command line, or `None` if the user asked for help, which is then printed.
 fn options() -> Result<Option<Options>, String> {
     use lexopt::Arg::{Long, Short, Value};
     let usage = |e: lexopt::Error| format!("{e} (see --help)");
@@ -108,7 +108,7 @@ fn run(options: &Options) -> Result<(), String> {
     fs::write(&options.out, follow(&mut *tracker, min_hits, &frames)).map_err(|e| at(&options.out, e))
 }
 
-/// The tracker asked for, and its `min_hits`.
+/// Returns the chosen tracker and its `min_hits`.
 fn tracker(options: &Options) -> (Box<dyn Tracker>, u64) {
     if options.greedy {
         let mut settings = IouSettings::default();
@@ -127,7 +127,7 @@ fn tracker(options: &Options) -> (Box<dyn Tracker>, u64) {
     }
 }
 
-/// The detections by frame, or the number of the line that is wrong and what is wrong with it.
+/// Returns the detections by frame, or the number of the first bad line and the reason.
 fn parse(text: &str) -> Result<BTreeMap<u64, Vec<Face>>, (usize, String)> {
     let mut frames: BTreeMap<u64, Vec<Face>> = BTreeMap::new();
     for (index, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
@@ -137,7 +137,7 @@ fn parse(text: &str) -> Result<BTreeMap<u64, Vec<Face>>, (usize, String)> {
     Ok(frames)
 }
 
-/// One line: frame,id,x,y,w,h,score and whatever follows.
+/// Reads one line: frame,id,x,y,w,h,score. Further fields are ignored.
 fn row(line: &str) -> Result<(u64, Face), String> {
     let mut numbers = [0.0_f64; 7];
     let mut fields = line.split(',').map(str::trim);
@@ -157,8 +157,8 @@ fn row(line: &str) -> Result<(u64, Face), String> {
     Ok((frame, Face::new(BBox::from_xywh(x, y, w, h), score)))
 }
 
-/// The tracks as MOTChallenge lines. As in SORT's reference implementation, tracks that are not confirmed count too in
-/// the first `min_hits` frames, in which none can be.
+/// Returns the tracks as MOTChallenge lines. No track can be confirmed in the first `min_hits` frames, so tentative
+/// tracks count there too, as in SORT's reference implementation.
 fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<Face>>) -> String {
     let (mut lines, mut update) = (String::new(), TrackUpdate::default());
     let last = frames.last_key_value().map_or(0, |(frame, _)| *frame);

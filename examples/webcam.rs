@@ -1,12 +1,13 @@
-//! A camera at this machine: who passes it, when, how old, and an SQLite file with all of it.
+//! Shows who passes a camera at this machine, when, and how old they are, and writes all of it to an SQLite file.
 //!
 //! ```text
 //! cargo run --release --example webcam --features webcam -- [--db FILE] [--size WxH] [--rate N] [CAMERA]
 //! cargo run --release --example webcam --features webcam -- --list
 //! ```
-//! `CAMERA` is `webcam:0` unless told otherwise: an index, a name or an id that `--list` shows, or on Linux
-//! `v4l:/dev/video0`. `--size WxH` and `--rate N` are wishes, 1280x720 and 30 by default. A camera that is plugged out is
-//! used again when it is plugged in. Ctrl-C ends it, with a summary and exit code 130; without a camera it ends with 2.
+//! `CAMERA` is an index, a name or an id that `--list` shows, or on Linux `v4l:/dev/video0`; the default is `webcam:0`.
+//! `--size WxH` and `--rate N` are wishes, 1280x720 and 30 by default. If a camera is unplugged, the program uses it
+//! again when it is plugged in. Ctrl-C ends the program with a summary and exit code 130. Without a camera it ends with
+//! exit code 2.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
@@ -33,7 +34,7 @@ use stop::{INTERRUPTED, Stop};
 
 const USAGE: &str = "usage: webcam [--db FILE] [--size WxH] [--rate N] [CAMERA], or webcam --list";
 
-/// What the command line asks for.
+/// The command line.
 struct Arguments {
     list: bool,
     camera: String,
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `None` where help was asked for.
+/// Returns the command line, or `None` if the user asked for help.
 fn arguments() -> Result<Option<Arguments>, BoxError> {
     let mut arguments = Arguments {
         list: false,
@@ -94,7 +95,7 @@ fn arguments() -> Result<Option<Arguments>, BoxError> {
     Ok(Some(arguments))
 }
 
-/// Prints the cameras and what they give.
+/// Prints each camera with its formats.
 fn list() -> Result<(), BoxError> {
     let cameras = Webcam::list()?;
     if cameras.is_empty() {
@@ -107,7 +108,7 @@ fn list() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The camera, now, and again whenever it comes back.
+/// Returns a source that opens the camera, and again each time it fails.
 fn open(camera: String, settings: WebcamSettings, news: &News) -> Result<Reconnect, SourceError> {
     let first = Webcam::open(camera.as_str(), settings.clone())?;
     eprintln!("webcam: {} gives {}", first.info().name, first.format());

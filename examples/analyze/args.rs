@@ -46,10 +46,10 @@ Ctrl-C ends as --seconds does: what was read is analysed and written. A second o
 Exit codes: 0 all well, 2 something failed and was said, 130 after Ctrl-C.
 ";
 
-/// The most detection workers there are where the user does not say.
+/// The largest number of detection workers if the user does not set one.
 const WORKERS: usize = 8;
 
-/// What the user asked for.
+/// The parsed command line.
 #[derive(Debug, Default)]
 pub(crate) struct Args {
     pub(crate) inputs: Vec<OsString>,
@@ -62,25 +62,25 @@ pub(crate) struct Args {
     pub(crate) faces: Option<PathBuf>,
     pub(crate) db: Option<PathBuf>,
     pub(crate) json: bool,
-    /// All inputs at once, as live cameras.
+    /// True if all inputs run at once, as live cameras.
     pub(crate) live: bool,
-    /// Frames a second of each file as a live camera. `None`: as many as its own times say.
+    /// Frames a second at which files are played as live cameras. `None` means their own rate.
     pub(crate) rate: Option<f64>,
     pub(crate) time: Option<Duration>,
-    /// `None`: as the governor decides.
+    /// The detector runs on every N-th frame. `None` lets the governor decide.
     pub(crate) cadence: Option<u64>,
     pub(crate) workers: Option<usize>,
 }
 
 impl Args {
-    /// Threads that detect.
+    /// Returns the number of detection workers.
     pub(crate) fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.workers.unwrap_or_else(|| cores().min(WORKERS))
     }
 }
 
-/// Reads the command line; `None` where help was asked for.
+/// Reads the command line. Returns `None` if the user asked for help.
 pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
     let (mut args, mut cadence) = (Args::default(), None);
     let mut parser = lexopt::Parser::from_env();
@@ -130,7 +130,7 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
     Ok(Some(args))
 }
 
-/// Refuses outputs that would overwrite an input or one another.
+/// Refuses outputs that would overwrite an input or each other.
 fn apart(args: &Args, inputs: &[Input]) -> Result<(), BoxError> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let mut taken: Vec<PathBuf> = inputs.iter().filter_map(Input::as_path).map(real).collect();
@@ -144,7 +144,7 @@ fn apart(args: &Args, inputs: &[Input]) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The longer side of `WxH`.
+/// Returns the longer side of `WxH`.
 fn long_side(text: &str) -> Result<u32, BoxError> {
     let side = |s: &str| s.parse::<u32>().ok().filter(|n| (32..=3840).contains(n));
     text.split_once('x').and_then(|(w, h)| Some(side(w)?.max(side(h)?))).ok_or_else(|| {
@@ -152,7 +152,7 @@ fn long_side(text: &str) -> Result<u32, BoxError> {
     })
 }
 
-/// What networks compute in.
+/// Reads the number format of the networks.
 fn precision(text: &str) -> Result<Precision, BoxError> {
     match text {
         "float" => Ok(Precision::Float),
@@ -161,7 +161,7 @@ fn precision(text: &str) -> Result<Precision, BoxError> {
     }
 }
 
-/// A number within `range`.
+/// Reads a number, which must be within `range`.
 fn number<T: FromStr + PartialOrd + Display>(
     option: &str,
     text: &str,

@@ -1,4 +1,4 @@
-//! Inputs one after another, each to its end: the same result in every run.
+//! Analyses inputs one after another, each to its end. Each run gives the same result.
 
 use passerby::pipeline::CameraReport;
 use passerby::types::BoxError;
@@ -8,7 +8,8 @@ use crate::output::Outputs;
 use crate::pipelines::Pipelines;
 use crate::stop::Stop;
 
-/// Analyses the inputs until `stop` asks. Gives a report for each that cannot be opened; those not begun are left out.
+/// Analyses the inputs until `stop` asks to stop. Returns a report for each input that cannot be opened. Inputs that
+/// were not begun have no report.
 pub(crate) fn analyze(
     inputs: &[Input],
     pipelines: &mut Pipelines,

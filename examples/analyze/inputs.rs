@@ -1,4 +1,4 @@
-//! What the user named.
+//! The inputs that the user named.
 
 use std::ffi::OsString;
 
@@ -8,27 +8,27 @@ use passerby::types::{CameraId, FrameSource, SourceError};
 /// One video, picture or camera.
 #[derive(Clone)]
 pub(crate) struct Input {
-    /// Its place among the inputs.
+    /// Its position among the inputs.
     pub(crate) camera: CameraId,
-    /// What to call it.
+    /// Its name in outputs and messages.
     pub(crate) name: String,
     source: capture::Input,
 }
 
 impl Input {
-    /// Opens it, whatever its name says it is. A camera is connected later.
+    /// Opens the input, whatever kind its name denotes. A camera connects later, when the first picture is asked for.
     pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
         self.source.open(&OpenSettings::default())
     }
 
-    /// True for what has its own pace.
+    /// Returns true if the input sets its own pace, as cameras do.
     pub(crate) fn is_live(&self) -> bool {
         self.source.is_live()
     }
 }
 
-/// The inputs in the order given, a folder or pattern as its files by name. `false` where one cannot be read, which is said
-/// here.
+/// Returns the inputs in the given order. A folder or pattern is replaced by its files, sorted by name. Prints an error
+/// for each input that cannot be read, and then returns `false` as well.
 pub(crate) fn expand(words: &[OsString]) -> (Vec<Input>, bool) {
     let (mut sources, mut sound) = (Vec::new(), true);
     for word in words {

@@ -1,4 +1,4 @@
-//! All inputs at once, each played as a live camera.
+//! Analyses all inputs at once, each played as a live camera.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::output::Outputs;
 use crate::pipelines::Pipelines;
 use crate::stop::Stop;
 
-/// Plays the files among the inputs at `rate` frames a second, or at their own pace, to their ends, or with `again` over and
-/// over, and the cameras, until `stop` asks. Gives a report for each that cannot be opened.
+/// Plays the inputs until `stop` asks to stop. Files are played at `rate` frames a second, or at their own rate, to
+/// their end, or over and over if `again` is set. Returns a report for each input that cannot be opened.
 pub(crate) fn analyze(
     inputs: &[Input],
     rate: Option<f64>,
@@ -36,7 +36,7 @@ pub(crate) fn analyze(
     for camera in &ids {
         outputs.begin(*camera, name(*camera))?;
     }
-    // None runs ahead while the others are being added.
+    // Paused, so that no input runs ahead while the others are being added.
     running.handle.pause(true);
     for (camera, source) in cameras {
         running.handle.add(camera, source)?;
@@ -49,7 +49,7 @@ pub(crate) fn analyze(
     Ok(failed)
 }
 
-/// Opens the input as a live camera, which it may be by itself.
+/// Opens the input as a live camera. A camera is live already; a file is played as one.
 fn play(input: &Input, rate: Option<f64>, again: bool) -> Result<Box<dyn FrameSource>, SourceError> {
     if input.is_live() {
         return input.open();

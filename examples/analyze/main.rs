@@ -1,11 +1,12 @@
-//! Videos, pictures, folders and cameras in, results out.
+//! Analyses videos, pictures, folders and cameras.
 //!
 //! ```text
 //! cargo run --release --example analyze -- [OPTIONS] INPUT...
 //! ```
-//! `--help` lists the options. Exit code 0: every input was read to its end, or to the end of its time. 2: bad arguments,
-//! or an input or output that failed; the other inputs are processed all the same, and each failure is one line on
-//! standard error. 130: Ctrl-C, and all that was read until then is in the outputs.
+//! `--help` lists the options. Exit code 0: the program read every input to its end, or to the end of its time. Exit
+//! code 2: an argument is wrong, or an input or output failed; the program still processes the other inputs, and prints
+//! one line to standard error for each failure. Exit code 130: the user pressed Ctrl-C, and the outputs hold everything
+//! up to then.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes to standard output. A reader that has gone away is no error.
+/// Writes to standard output. A reader that closed the pipe is not an error.
 fn say(text: &str) -> Result<(), BoxError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -58,7 +59,8 @@ fn say(text: &str) -> Result<(), BoxError> {
     }
 }
 
-/// Analyses every input. `false` where one failed, which was said already; an error where nothing more can be done.
+/// Analyses every input. Returns `false` if one failed, which has been printed already, and an error if the program
+/// cannot go on.
 fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
     let (inputs, mut sound) = inputs::expand(&args.inputs);
     let mut outputs = Outputs::create(args, args.inputs.len() > 1 || inputs.len() > 1)?;
@@ -77,7 +79,7 @@ fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
         report.name =
             inputs.iter().find(|i| i.camera == report.camera).map_or_else(String::new, |i| i.name.clone());
     }
-    // Of files one after another, the time ends before some begin; all that is live begins at once.
+    // Files run one after another, so the time may end before some begin. Live inputs all begin at once.
     let had_time = if args.live { !stop.interrupted() } else { !stop.asked() };
     sound &= report::complain(&ended, had_time);
     let summary = outputs.finish()?;

@@ -1,4 +1,4 @@
-//! A pipeline for videos and one for photographs, with one gallery, so that persons are recognised over both.
+//! Runs a pipeline for videos and one for photographs, with one gallery, so that persons are recognised over both.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::args::Args;
 use crate::output::Database;
 use crate::stop::{PATIENCE, Stop};
 
-/// Observations that wait for the outputs. They hold no pictures.
+/// The number of observations that may wait for the outputs. They hold no pictures.
 const WAITING: usize = 256;
-/// How soon and how seldom to look whether cameras have ended.
+/// The shortest and the longest interval between two checks whether cameras have ended.
 const TICKS: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
-/// Inputs after which a pipeline is started anew: it remembers every camera it ever had.
+/// The number of inputs after which a new pipeline is started: a pipeline remembers every camera that it ever had.
 const MANY: usize = 500;
 
-/// The pipelines, each started when the first input needs it.
+/// The pipelines. Each starts when the first input needs it.
 pub(crate) struct Pipelines {
     settings: Settings,
     pipeline: PipelineSettings,
@@ -35,16 +35,16 @@ pub(crate) struct Pipelines {
     ended: Ended,
 }
 
-/// What became of all pipelines.
+/// The results of all pipelines.
 #[derive(Default)]
 pub(crate) struct Ended {
     pub(crate) reports: Vec<CameraReport>,
     pub(crate) cameras: Vec<CameraSnapshot>,
-    /// The time in each stage.
+    /// The time spent in each stage.
     pub(crate) stages: Vec<(&'static str, Duration)>,
-    /// Threads that did not come back.
+    /// The names of threads that did not end in time.
     pub(crate) abandoned: Vec<String>,
-    /// What ran the networks, as it stood when the first pipeline started; none where no input came so far.
+    /// The engine of each network when the first pipeline started. Empty if no pipeline started.
     pub(crate) networks: Vec<NetworkReport>,
 }
 
@@ -65,12 +65,12 @@ impl Pipelines {
         Self { settings, pipeline, gallery, database, video: None, still: None, ended }
     }
 
-    /// The pipeline for this source: one of a single picture is a photograph.
+    /// Returns the pipeline for this source. A source with a single picture is a photograph.
     pub(crate) fn of(&mut self, source: &SourceInfo) -> Result<&Running, BoxError> {
         let is_still = !source.live && source.frames == Some(1);
         let mut settings = self.settings.clone();
         if is_still {
-            // A photograph is all there is of its track: one look has to do.
+            // A photograph is the only view of its track, so one view must be enough.
             (settings.tracker.strong, settings.tracker.min_hits, settings.gallery.founding) = (0.0, 1, 1);
             (settings.vote.views, settings.vote.quality) = (1, 0.0);
         }
@@ -96,7 +96,7 @@ impl Pipelines {
         Ok(slot.insert(Running { seen, handle, inputs: 1, overdue: Cell::new(false) }))
     }
 
-    /// Ends the pipelines, whose cameras have ended.
+    /// Ends the pipelines. All their cameras must have ended.
     pub(crate) fn finish(mut self) -> Ended {
         for running in [self.video, self.still].into_iter().flatten() {
             running.finish(&mut self.ended);
@@ -105,7 +105,7 @@ impl Pipelines {
     }
 }
 
-/// What runs the networks. One that is not on the device asked for is said.
+/// Returns the engine of each network, and warns of each that is not on the requested device.
 fn placed(settings: &Settings) -> Result<Vec<NetworkReport>, BoxError> {
     let networks = networks(settings)?;
     for NetworkReport { name, backend, fallback, .. } in &networks {
@@ -116,7 +116,7 @@ fn placed(settings: &Settings) -> Result<Vec<NetworkReport>, BoxError> {
     Ok(networks)
 }
 
-/// How many workers, and on which frames they detect.
+/// Returns the settings: how many workers run, and on which frames the detector runs.
 fn pipeline(args: &Args) -> PipelineSettings {
     let mut settings = PipelineSettings::default();
     if args.every_frame {
@@ -136,19 +136,19 @@ fn pipeline(args: &Args) -> PipelineSettings {
     settings
 }
 
-/// A pipeline and what it observes.
+/// A running pipeline and its observations.
 pub(crate) struct Running {
-    // Goes first: a pipeline that is dropped does not wait for outputs that failed.
+    // Dropped first, so that a pipeline does not wait for outputs that failed.
     seen: Subscription,
     pub(crate) handle: Handle,
-    /// How many it was asked to take.
+    /// The number of inputs added so far.
     inputs: usize,
-    /// A camera that was told to end has not.
+    /// True if a camera was asked to end and did not.
     overdue: Cell<bool>,
 }
 
 impl Running {
-    /// Hands every observation to `each` until these cameras have ended, which they are told to do when `stop` asks.
+    /// Passes every observation to `each` until these cameras have ended. When `stop` asks to stop, it removes them.
     pub(crate) fn take(
         &self,
         cameras: &[CameraId],
@@ -177,14 +177,14 @@ impl Running {
                 Popped::Closed => break,
             }
         }
-        // What came between the last look and the end.
+        // The observations that came between the last check and the end.
         while let Some(observation) = self.seen.try_recv() {
             each(&observation)?;
         }
         Ok(())
     }
 
-    /// Ends the pipeline, whose cameras have ended, or were told to and did not.
+    /// Ends the pipeline. Its cameras must have ended, or been asked to end.
     fn finish(self, ended: &mut Ended) {
         drop(self.seen);
         let done = if self.overdue.get() { self.handle.stop(PATIENCE) } else { self.handle.finish() };

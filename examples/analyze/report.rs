@@ -1,4 +1,4 @@
-//! The summary, for people and for programs, and what went wrong.
+//! Prints the summary, for people and for programs, and the problems of a run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 
 use crate::pipelines::Ended;
 
-/// Says what went wrong, input by input, one line a thing; `false` where something failed. Of an input that was not given
-/// its time nobody expects frames.
+/// Prints each problem as one line, input by input. Returns `false` if something failed. If the inputs were not given
+/// their time (`had_time`), an input without frames is not a problem.
 pub(crate) fn complain(ended: &Ended, had_time: bool) -> bool {
     let mut sound = ended.abandoned.is_empty();
     for report in &ended.reports {
         sound &= of_input(report, had_time);
     }
-    // A sink that ended stands in the report of every input; where no frame was lost by it nobody has said so yet.
+    // Each input's report repeats an error of the shared sink. If the sink lost frames, that input's line named the
+    // error already.
     let lost = ended.reports.iter().any(|report| report.writes.lost > 0);
     if let Some(e) = ended.reports.iter().find_map(|report| report.sink_error.as_ref()) {
         sound = false;
@@ -36,7 +37,7 @@ fn of_input(report: &CameraReport, had_time: bool) -> bool {
     for note in &report.notes {
         eprintln!("analyze: warning: {}", with_name(name, note));
     }
-    // Of what has a note the first ones are kept, all are counted.
+    // The report keeps the first notes only, but counts all.
     let lost = report.ledger.dropped.get(&DropReason::Undecodable).copied().unwrap_or(0);
     let counted = lost + report.failures.values().sum::<u64>();
     let more = counted.saturating_sub(report.notes.len() as u64);
@@ -63,14 +64,14 @@ fn of_input(report: &CameraReport, had_time: bool) -> bool {
     report.error.is_none() && report.writes.lost == 0 && !empty
 }
 
-/// The message, beginning with the input's name.
+/// Returns the message, beginning with the input's name.
 fn with_name(name: &str, message: &str) -> String {
     if message.starts_with(name) { message.to_string() } else { format!("{name}: {message}") }
 }
 
-/// The whole as one JSON object. Where inputs go one after another, all but `stages_ms` is the same for every run on the
-/// same inputs; of `live` ones it also says how old results were, on how many frames the detector ran in the end, and
-/// how many it was to run on but no worker came to.
+/// Returns the summary as one JSON object. If inputs run one after another, all but `stages_ms` is the same in every
+/// run on the same inputs. If they run live, it also holds the age of results, the final detection interval, and the
+/// number of frames that should have been detected on but found no free worker.
 pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
     let reports = &ended.reports;
     let mut total = Ledger::default();
@@ -108,7 +109,7 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The last figures of this camera.
+/// Returns the last figures of this camera.
 fn snapshot(ended: &Ended, camera: CameraId) -> Option<&CameraSnapshot> {
     ended.cameras.iter().find(|seen| seen.camera == camera)
 }
@@ -155,7 +156,7 @@ fn person(person: &PersonSummary, reports: &[CameraReport]) -> Value {
     })
 }
 
-/// The input that the frame is of: its time is one of that input.
+/// Returns the name of the input that the frame came from: times are relative to that input.
 fn input_of<'a>(meta: &FrameMeta, reports: &'a [CameraReport]) -> Option<&'a str> {
     reports.iter().find(|report| report.camera == meta.camera).map(|report| report.name.as_str())
 }
@@ -164,7 +165,7 @@ fn seconds(meta: &FrameMeta) -> Option<f64> {
     meta.pts.map(|p| p.as_secs_f64())
 }
 
-/// The whole as text.
+/// Returns the summary as text.
 pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
     let (mut out, reports) = (String::new(), &ended.reports);
     for report in reports.iter().filter(|report| report.ledger.captured > 0) {
@@ -173,7 +174,7 @@ pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
             let time = report.stages.iter().find(|(stage, _)| *stage == of);
             time.map_or(0.0, |(_, time)| ms(time.busy) / frames)
         };
-        // A live camera is waited for, which is no work.
+        // The time of a live camera's capture is waiting, not work.
         let capture = if live { String::new() } else { format!("capture {:.1}, ", time("capture")) };
         let work = report.stages.iter().filter(|(stage, _)| !live || *stage != "capture");
         let _ = writeln!(

@@ -1,4 +1,4 @@
-//! When a run ends before its inputs do: on Ctrl-C, or when its time is up.
+//! Ends a run before its inputs end: on Ctrl-C, or when its time is up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,34 +8,34 @@ use passerby::types::BoxError;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
-/// The exit code of what Ctrl-C ended: 128 and the signal's number, as shells have it.
+/// The exit code after Ctrl-C: 128 plus the signal's number, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// How long cameras that are told to end may take: a source or a stage that hangs is left behind then.
+/// How long cameras may take to end. After that a source or stage that hangs is left behind.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Says when to stop.
+/// Tells a run when to stop.
 pub(crate) struct Stop {
     interrupted: Arc<AtomicBool>,
     end: Option<Instant>,
 }
 
 impl Stop {
-    /// From now on Ctrl-C asks to stop, and a second one ends the process.
+    /// Makes Ctrl-C ask for a stop, and a second Ctrl-C end the process.
     pub(crate) fn new(time: Option<Duration>) -> Result<Self, BoxError> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        // In this order: the first one sets the flag that arms the end for the second.
+        // The order matters: the first call arms the second Ctrl-C with the flag that the second call sets.
         flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&interrupted))?;
         flag::register(SIGINT, Arc::clone(&interrupted))?;
         Ok(Self { interrupted, end: time.and_then(|time| Instant::now().checked_add(time)) })
     }
 
-    /// True where the run is to end.
+    /// Returns true if the run should end.
     pub(crate) fn asked(&self) -> bool {
         self.interrupted() || self.end.is_some_and(|end| Instant::now() >= end)
     }
 
-    /// True where the user pressed Ctrl-C.
+    /// Returns true if the user pressed Ctrl-C.
     pub(crate) fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }

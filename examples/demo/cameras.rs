@@ -1,4 +1,4 @@
-//! What the cameras see.
+//! Opens the demo's cameras.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,16 @@ use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
 use crate::news::News;
 
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
-/// The clip's pictures, how many there are of them a second, and how many cameras play it.
+/// The clip's number of pictures, its pictures a second, and the number of cameras that play it.
 const PICTURES: u64 = 240;
 const RATE: f64 = 24.0;
 const CAMERAS: u32 = 4;
 
-/// What a camera is called in the pipeline, and its source.
+/// A camera's id in the pipeline, and its source.
 pub(crate) type Camera = (CameraId, Box<dyn FrameSource>);
 
-/// Each input as a live camera, files at their own pace; without any, the bundled clip from four places in it, once round.
+/// Opens each input as a live camera; files play at their own rate. Without inputs four cameras play the bundled clip,
+/// each from another place, once round.
 pub(crate) fn open(inputs: &[String], news: &News) -> Result<Vec<Camera>, BoxError> {
     let clock = Arc::new(SystemClock::new());
     if inputs.is_empty() {

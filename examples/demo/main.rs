@@ -1,11 +1,12 @@
-//! Four live cameras at once: who passed which of them, when, how old, and an SQLite file with all of it.
+//! Runs four live cameras at once: shows who passed which of them, when, and how old they are, and writes all of it to
+//! an SQLite file.
 //!
 //! ```text
 //! cargo run --release --example demo -- [--db FILE.sqlite] [INPUT...]
 //! ```
-//! An input is anything that `passerby::capture::open` knows: a file, `rtsp://`, `http://`, `webcam:0`, `scene:people=5`.
-//! Without inputs the bundled clip is played from four places in it, for ten seconds. On a terminal a line for each camera
-//! shows how it goes. Ctrl-C ends it early, with the same summary, and exit code 130.
+//! An input is anything that `passerby::capture::open` accepts: a file, `rtsp://`, `http://`, `webcam:0`,
+//! `scene:people=5`. Without inputs the program plays the bundled clip from four places in it, for ten seconds. On a
+//! terminal it shows a line for each camera. Ctrl-C ends the run early, with the same summary and exit code 130.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The inputs, and the database's file; `None` where help was asked for.
+/// Returns the inputs and the database's file, or `None` if the user asked for help.
 fn arguments() -> Result<Option<(Vec<String>, String)>, BoxError> {
     let (mut inputs, mut database) = (Vec::new(), "passerby.sqlite".into());
     let mut parser = lexopt::Parser::from_env();

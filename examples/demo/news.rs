@@ -1,23 +1,23 @@
-//! What happens to the cameras' connections, for whoever looks on.
+//! Collects messages about the cameras' connections.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use passerby::capture::{Event, Watch};
 
-/// Lines that nobody has seen yet. Beyond so many of them, later ones are not kept.
+/// The number of unread messages that are kept. Later ones are discarded.
 const KEPT: usize = 100;
 
-/// What has happened and was not said yet.
+/// Messages that have not been printed yet.
 #[derive(Clone, Default)]
 pub(crate) struct News(Arc<Mutex<Vec<String>>>);
 
 impl News {
-    /// Who is told of the connections.
+    /// Returns the function that a source calls for each event of its connection.
     pub(crate) fn watch(&self) -> Watch {
         let news = self.clone();
         Arc::new(move |camera, event| {
             let line = match event {
-                // The first failure of an interruption; the tries that follow are like it.
+                // Only the first failure of an interruption is worth a line: later attempts fail in the same way.
                 Event::Failed(error, 0 | 1, _) => error.to_string(),
                 Event::Recovered(after) => format!("{camera}: pictures after {after:.1?}"),
                 _ => return,
@@ -29,7 +29,7 @@ impl News {
         })
     }
 
-    /// What was not said yet.
+    /// Removes and returns the messages that have not been printed yet.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

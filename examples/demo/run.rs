@@ -1,4 +1,4 @@
-//! Live cameras through the pipeline.
+//! Runs live cameras through the pipeline.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use crate::stop::{PATIENCE, Stop};
 use crate::table;
 use crate::view::View;
 
-/// Observations that wait to be counted. They hold no pictures.
+/// The number of observations that may wait to be counted. They hold no pictures.
 const WAITING: usize = 256;
-/// How often to look for Ctrl-C and for the end.
+/// The interval between two checks for Ctrl-C and for the end.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Runs them through the pipeline until they end or `stop` asks, shows how it goes, writes everything into the database,
-/// and prints who was seen. `program` is who warns and tells the `news`.
+/// Runs the cameras until they end or `stop` asks to stop. Shows progress, writes everything into the database, and
+/// prints the summary. `program` begins each warning and each line of `news`.
 pub(crate) fn run<S: FrameSource + 'static>(
     program: &str,
     cameras: Vec<(CameraId, S)>,
@@ -27,7 +27,7 @@ pub(crate) fn run<S: FrameSource + 'static>(
     stop: &Stop,
     news: &News,
 ) -> Result<(), BoxError> {
-    // Everything that the cameras share: the stages, the workers, the sink.
+    // The cameras share the stages, the workers and the sink.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let limits = GovernorLimits { workers: 1..=cores, ..GovernorLimits::default() };
     let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
@@ -43,7 +43,7 @@ pub(crate) fn run<S: FrameSource + 'static>(
         pipeline = pipeline.camera(camera, source);
     }
 
-    // Who looks on is there before the first frame.
+    // Subscribes before the first frame.
     let handle = pipeline.start_paused()?;
     let seen = handle.subscribe("view", WAITING, WhenFull::Block);
     let metrics = handle.metrics();
@@ -77,7 +77,7 @@ pub(crate) fn run<S: FrameSource + 'static>(
     drop(seen);
     let done = if stopping.is_some() { handle.stop(PATIENCE) } else { handle.finish() };
     view.clear();
-    // The pipeline has let go of it.
+    // The pipeline has released the sink.
     if let Some(sink) = Arc::into_inner(sink).and_then(|sink| sink.into_inner().ok()) {
         sink.finish()?;
     }

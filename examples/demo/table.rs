@@ -1,11 +1,11 @@
-//! The summary: who was seen by which camera, and what became of the frames.
+//! Prints the summary: who was seen by which camera, and how many frames were analysed, coasted and dropped.
 
 use std::time::Duration;
 
 use passerby::pipeline::{PersonSummary, PipelineReport, Summary};
 use passerby::types::Gender;
 
-/// Cells of the line that shows when a person was seen.
+/// The width of the line that shows when a person was seen, in characters.
 const CELLS: usize = 40;
 
 /// Prints the persons, the cameras, and the count of all frames.
@@ -69,12 +69,12 @@ pub(crate) fn print(summary: &Summary, done: &PipelineReport) {
     );
 }
 
-/// The cameras that saw the person.
+/// Returns the cameras that saw the person.
 fn cameras(person: &PersonSummary) -> String {
     person.cameras.iter().map(|camera| camera.0.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-/// When any camera saw the person, as a line from the start of the run to its end.
+/// Returns when any camera saw the person, as a line from the start of the run to its end.
 fn line(person: &PersonSummary, summary: &Summary, end: f64) -> String {
     let mut cells = ['.'; CELLS];
     let cell = |pts: Option<Duration>| {

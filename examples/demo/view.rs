@@ -1,4 +1,4 @@
-//! How it goes, a line a camera, where there is a terminal to show it on.
+//! Shows progress on a terminal, one line a camera.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use passerby::pipeline::{CameraSnapshot, Metrics, Summary};
 use passerby::types::{BoxError, CameraId, Observation, TrackState};
 
-/// How often the lines change.
+/// The interval between two updates of the lines.
 const REFRESH: Duration = Duration::from_millis(500);
 
 /// The lines.
@@ -15,10 +15,10 @@ pub(crate) struct View {
     all: MultiProgress,
     cameras: Vec<(CameraId, ProgressBar)>,
     total: ProgressBar,
-    /// Confirmed tracks in the last frame of each camera.
+    /// The number of confirmed tracks in the last frame of each camera.
     tracks: BTreeMap<CameraId, usize>,
     shown: Instant,
-    /// Frames of each camera that had left the pipeline by then.
+    /// The number of frames of each camera that had left the pipeline at the last update.
     frames: BTreeMap<CameraId, u64>,
 }
 
@@ -34,8 +34,8 @@ struct Figures {
 }
 
 impl View {
-    /// A line for each of these cameras, and one for all of them. They are drawn on standard error, and nothing is drawn
-    /// where that is no terminal.
+    /// Adds a line for each camera, and one for all of them, on standard error. Draws nothing if standard error is not
+    /// a terminal.
     pub(crate) fn new(names: &[(CameraId, &str)]) -> Result<Self, BoxError> {
         let all = MultiProgress::new();
         let style = ProgressStyle::with_template("{prefix:9} {wide_msg}")?;
@@ -49,13 +49,13 @@ impl View {
         Ok(Self { cameras, total, tracks, shown: Instant::now(), frames, all })
     }
 
-    /// Remembers who is in the picture now.
+    /// Remembers how many faces this camera sees now.
     pub(crate) fn add(&mut self, observation: &Observation) {
         let here = observation.faces.iter().filter(|f| f.state == TrackState::Confirmed).count();
         self.tracks.insert(observation.meta.camera, here);
     }
 
-    /// Draws the lines anew, where the time for it has come.
+    /// Draws the lines again if `REFRESH` has passed.
     pub(crate) fn show(&mut self, metrics: &Metrics, summary: &Summary) {
         let passed = self.shown.elapsed();
         if self.all.is_hidden() || passed < REFRESH {
@@ -79,19 +79,19 @@ impl View {
         self.total.set_message(text(&sum));
     }
 
-    /// Says this above the lines, or alone where there are none.
+    /// Prints a message above the lines, or alone if there are no lines.
     pub(crate) fn say(&self, line: &str) {
         if self.all.is_hidden() {
             eprintln!("{line}");
         } else {
-            // A terminal that is gone needs no news.
+            // If the terminal is gone, the message has no reader.
             let _ = self.all.println(line);
         }
     }
 
-    /// Takes the lines away.
+    /// Removes the lines.
     pub(crate) fn clear(&self) {
-        // A terminal that is gone needs no clearing.
+        // If the terminal is gone, nothing needs clearing.
         let _ = self.all.clear();
     }
 
@@ -109,7 +109,7 @@ impl View {
     }
 }
 
-/// How many persons each camera saw.
+/// Returns the number of persons that each camera saw.
 fn persons(summary: &Summary) -> BTreeMap<CameraId, usize> {
     let mut counts = BTreeMap::new();
     for person in summary.persons() {
