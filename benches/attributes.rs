@@ -1,4 +1,4 @@
-//! Age and gender: a face's estimate, and the settling of a track's.
+//! Measures age and gender: the estimate of one face, and the update of a track's attributes.
 
 use std::hint::black_box;
 
@@ -10,7 +10,7 @@ use passerby::types::{
 };
 use passerby_testkit::{frame, noise, suite};
 
-/// Faces of 90 pixels in 1280x720 pictures as a video gives them.
+/// Returns chips with faces of 90 pixels, from 1280x720 pictures in a video's layout.
 fn chips(n: u64) -> Vec<FaceChip> {
     let pool = ChipPool::default();
     let picture = frame(0, noise(PixelLayout::I420, 1280, 720, 1));

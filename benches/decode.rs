@@ -1,12 +1,13 @@
-//! What a frame of video costs by each way to decode it, next to ffmpeg by itself; and a JPEG picture.
+//! Measures the cost of a video frame for each decoder, next to ffmpeg alone; and of a JPEG picture.
 //!
 //!     cargo bench --bench decode --features openh264,ffmpeg -- [--rounds N] [--json FILE] [VIDEO]
 //!
-//! Each way reads the whole video, and they take turns round by round, so that whatever else the machine does meets all
-//! alike. Time is by the clock, from opening to the end. CPU time is that of all threads and of child processes together
-//! (Linux), which is what counts where many cameras share the cores: a process of its own looks fast because it uses another
-//! core. The ratios are to `ffmpeg -threads 1 -f null -`. Without VIDEO it is `data/clips/mosaic720.mp4` of the shared folder
-//! (`PASSERBY_SHARED`, else `../shared`), else the bundled clip. What is not there is SKIPPED.
+//! Each decoder reads the whole video. The decoders take turns round by round, so that other load on the machine
+//! affects all alike. The clock time runs from opening to the end. The CPU time is that of all threads and child
+//! processes together (Linux), which is the figure that matters if many cameras share the cores: a separate process
+//! looks fast because it uses another core. The ratios are to `ffmpeg -threads 1 -f null -`. Without VIDEO the bench
+//! reads `data/clips/mosaic720.mp4` of the shared folder (`PASSERBY_SHARED`, else `../shared`) if it exists, else the
+//! bundled clip. A decoder that is missing here is reported as SKIPPED.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints a table")]
 
@@ -21,13 +22,13 @@ use passerby::capture::{Decoder, Images, Video, VideoSettings};
 use passerby::types::{BoxError, FrameSource};
 use serde::Serialize;
 
-/// How often the JPEG picture is read in a turn: a few tenths of a second.
+/// The number of times that the JPEG picture is read in a turn, which takes a few tenths of a second.
 const PICTURES: u64 = 100;
 
-/// A way to decode. A turn gives the pictures it decoded.
+/// A way to decode. A turn returns the number of pictures that it decoded.
 struct Way<'a> {
     name: &'static str,
-    /// Decodes the video, as what it is compared with does.
+    /// True if this way decodes the video, as the reference does.
     video: bool,
     turn: Box<dyn Fn() -> Result<u64, BoxError> + 'a>,
 }
@@ -38,8 +39,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Medians; ratios where the way decodes the video and ffmpeg is there. More than 1 is better than ffmpeg for frames a
-/// second, and worse for CPU time.
+/// Medians, and ratios if this way decodes the video and ffmpeg is present. A ratio above 1 is better than ffmpeg for
+/// frames a second, and worse for CPU time.
 #[derive(Serialize)]
 struct Row {
     name: &'static str,
@@ -71,7 +72,7 @@ fn main() -> Result<(), BoxError> {
                 println!("usage: cargo bench --bench decode -- [--rounds N] [--json FILE] [VIDEO]");
                 return Ok(());
             }
-            // Cargo's.
+            // An argument that Cargo passes.
             Long("bench") => {}
             Value(path) => video = Some(PathBuf::from(path)),
             _ => return Err(arg.unexpected().into()),
@@ -93,7 +94,7 @@ fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The clip that the other figures are of, or the one that is always there.
+/// Returns the clip that the published figures are of, or else the bundled clip.
 fn usual_video() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     passerby_testkit::shared("decode's usual video, so the bundled clip")
@@ -102,7 +103,7 @@ fn usual_video() -> PathBuf {
         .unwrap_or_else(|| here.join("assets/passersby.mp4"))
 }
 
-/// Every way that is there.
+/// Returns every way that is present on this machine.
 fn ways(video: &Path) -> Vec<Way<'_>> {
     let decode = |decoder| move || count(Video::open_with(video, settings(decoder))?);
     let all = vec![
@@ -118,7 +119,7 @@ fn ways(video: &Path) -> Vec<Way<'_>> {
     if cfg!(not(feature = "ffmpeg")) {
         println!("SKIPPED Ffmpeg: built without the feature `ffmpeg`");
     }
-    // Once before it counts: what cannot run says so, and the file is in memory.
+    // Runs each way once before measuring: a way that cannot run reports it here, and the file is then in memory.
     all.into_iter()
         .filter(|way| (way.turn)().inspect_err(|e| println!("SKIPPED {}: {e}", way.name)).is_ok())
         .collect()
@@ -128,7 +129,7 @@ fn settings(decoder: Decoder) -> VideoSettings {
     VideoSettings { decoder, ..VideoSettings::default() }
 }
 
-/// Reads a source to its end and counts its pictures.
+/// Reads a source to its end and returns the number of its pictures.
 fn count(mut source: impl FrameSource) -> Result<u64, BoxError> {
     let mut pictures = 0;
     while let Some(picture) = source.next_picture()? {
@@ -144,7 +145,7 @@ fn by_source(video: &Path, threads: usize) -> Result<u64, BoxError> {
     count(Ffmpeg::open(video, FfmpegSettings { threads, ..FfmpegSettings::default() })?)
 }
 
-/// ffmpeg by itself, which decodes and throws away.
+/// Runs ffmpeg alone, which decodes and discards.
 fn by_program(video: &Path, threads: &[&str]) -> Result<u64, BoxError> {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1"]).args(threads);
@@ -154,7 +155,7 @@ fn by_program(video: &Path, threads: &[&str]) -> Result<u64, BoxError> {
         let said = String::from_utf8_lossy(&done.stderr);
         return Err(said.lines().last().unwrap_or("ffmpeg failed").to_owned().into());
     }
-    // It tells its progress some times, the last time at the end.
+    // The program prints its progress several times, the last time at the end.
     let told = String::from_utf8_lossy(&done.stdout);
     let frames = told.lines().rev().find_map(|line| line.strip_prefix("frame="));
     Ok(frames.ok_or("ffmpeg told no number of frames")?.trim().parse()?)
@@ -164,9 +165,9 @@ fn pictures(jpeg: &Path) -> Result<u64, BoxError> {
     (0..PICTURES).map(|_| count(Images::open(jpeg)?)).sum()
 }
 
-/// Medians of all, which take turns. Each round starts with another of them.
+/// Returns the medians of all ways, which take turns. Each round starts with another way.
 fn measure(ways: &[Way<'_>], rounds: usize) -> Result<Vec<Row>, BoxError> {
-    // Seconds by the clock and of CPU for a frame.
+    // Clock seconds and CPU seconds of one frame.
     let mut times = vec![(Vec::new(), Vec::new()); ways.len()];
     let mut frames = vec![0; ways.len()];
     for round in 0..rounds {
@@ -220,8 +221,8 @@ fn print(report: &Report) {
     }
 }
 
-/// The CPU time of this process and of the children that it waited for, in seconds (Linux's proc(5): `stat`, in hundredths).
-/// 0 where it is not told.
+/// Returns the CPU time of this process and of the children that it waited for, in seconds (Linux's proc(5): `stat`, in
+/// hundredths), or 0 if the system does not report it.
 fn cpu() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Re-identification: a face's embedding, and the search of a gallery.
+//! Measures re-identification: a face's embedding, and the search of a gallery.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use passerby::types::{
 };
 use passerby_testkit::{frame, noise, suite};
 
-/// Faces of 90 pixels in 1280x720 pictures as a video gives them.
+/// Returns chips with faces of 90 pixels, from 1280x720 pictures in a video's layout.
 fn chips(n: u64) -> Vec<FaceChip> {
     let pool = ChipPool::default();
     let picture = frame(0, noise(PixelLayout::I420, 1280, 720, 1));
@@ -41,7 +41,7 @@ fn embed(c: &mut Criterion) {
     group.finish();
 }
 
-/// Another direction for each number, nearly at right angles to the others.
+/// Returns a different direction for each number, nearly at right angles to all others.
 fn direction(n: u64) -> Embedding {
     // SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
     let number = |i: u64| {
@@ -64,7 +64,7 @@ fn sighting(track: u64, seq: u64, person: u64) -> Sighting {
     }
 }
 
-/// A gallery of this many persons of one template each, whose tracks have ended.
+/// Returns a gallery of this many persons of one template each, whose tracks have ended.
 fn gallery(persons: u64) -> Gallery {
     let mut gallery = Gallery::new();
     for person in 0..persons {

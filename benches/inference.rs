@@ -1,14 +1,13 @@
-//! Every bundled network on each engine: `cnn`, the same in int8 where the network has ranges and with AVX2 where the processor
-//! has AVX-512, `tract`, and ONNX Runtime
-//! where `ORT_DYLIB_PATH` names its shared library (of the wheel `onnxruntime`: `onnxruntime/capi/libonnxruntime.so.*`).
-//! One thread, one item at a time; the engines take turns round by round, so that whatever else the machine does meets all
-//! alike.
+//! Measures every bundled network on each engine: `cnn` in float, `cnn` in int8 if the network has ranges, `cnn` with
+//! AVX2 if the processor has AVX-512, `tract`, and ONNX Runtime if `ORT_DYLIB_PATH` names its shared library (of the
+//! wheel `onnxruntime`: `onnxruntime/capi/libonnxruntime.so.*`). Each runs on one thread, one item at a time. The
+//! engines take turns round by round, so that other load on the machine affects all alike.
 //!
 //!     cargo bench --bench inference -- [--rounds N] [--json FILE]
 //!     cargo bench --bench inference -- --steps avx512|avx2|neon|portable [--rounds N]
 //!
-//! With `--steps` it tells instead where the time goes: the median of each step of each network with these instructions, in f32
-//! and in int8.
+//! With `--steps` it prints the median time of each step of each network with these instructions instead, in f32 and in
+//! int8.
 
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
@@ -26,10 +25,10 @@ use serde::Serialize;
 
 type Failure = Box<dyn Error>;
 
-/// What one engine is timed for at a time: long enough for the clock, short enough to take turns often.
+/// The time for which one engine runs in a turn: long enough for the clock, short enough for frequent turns.
 const TURN: Duration = Duration::from_millis(8);
 
-/// A network, its item and, where it may compute in int8, its ranges.
+/// A network, its item and, if it may compute in int8, its ranges.
 struct Network {
     name: &'static str,
     file: &'static str,
@@ -61,11 +60,11 @@ const NETWORKS: [Network; 6] = [
     },
 ];
 
-/// Those of [`NETWORKS`] that are each of the four files once.
+/// Indices into [`NETWORKS`] that name each of the four files once.
 const FOUR: [usize; 4] = [1, 3, 4, 5];
 
-/// Medians in milliseconds; without `int8` where the network has no ranges, `avx2` where `cnn` has not AVX-512 to be compared
-/// with, and `ort` where ONNX Runtime is not there.
+/// Medians in milliseconds. `int8` is absent if the network has no ranges, `avx2` if the processor has no AVX-512 to
+/// compare with, and `ort` if ONNX Runtime is missing.
 #[derive(Serialize)]
 struct Row {
     network: &'static str,
@@ -97,7 +96,7 @@ fn main() -> Result<(), Failure> {
             Long("rounds") => rounds = args.value()?.parse::<usize>()?.max(1),
             Long("json") => json = Some(PathBuf::from(args.value()?)),
             Long("steps") => steps = Some(args.value()?.parse::<String>()?),
-            // Cargo's.
+            // An argument that Cargo passes.
             Long("bench") => {}
             _ => return Err(arg.unexpected().into()),
         }
@@ -127,12 +126,12 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// How long it takes from four files in memory to four sessions, the best of five times, in milliseconds.
+/// Returns the time from four files in memory to four sessions, the best of five, in milliseconds.
 fn load_all() -> Result<f64, Failure> {
     let four = FOUR.map(|at| &NETWORKS[at]);
     let files =
         four.iter().map(|network| std::fs::read(path(network.file))).collect::<Result<Vec<_>, _>>()?;
-    // As the bundled ones are: part of the program.
+    // Static bytes, as the bundled networks have.
     let files: Vec<&'static [u8]> = files.into_iter().map(|bytes| &*bytes.leak()).collect();
     let mut best = Duration::MAX;
     for _ in 0..5 {
@@ -147,7 +146,7 @@ fn load_all() -> Result<f64, Failure> {
     Ok(millis(best))
 }
 
-/// One network on every engine.
+/// Measures one network on every engine.
 fn row(network: &Network, rounds: usize, ort: bool) -> Result<Row, Failure> {
     let bytes = std::fs::read(path(network.file))?;
     let model = Model::from_bytes(network.name, bytes.clone())?;
@@ -186,7 +185,7 @@ fn row(network: &Network, rounds: usize, ort: bool) -> Result<Row, Failure> {
 /// One run on one engine.
 type Contender<'a> = Box<dyn FnMut() -> Result<(), Failure> + 'a>;
 
-/// Adds a contender; its place.
+/// Adds a contender and returns its index.
 fn place<'a>(contenders: &mut Vec<Contender<'a>>, contender: Contender<'a>) -> usize {
     contenders.push(contender);
     contenders.len() - 1
@@ -210,7 +209,7 @@ fn on_onnx_runtime<'a>(bytes: &[u8], item: [usize; 3], input: &'a [f32]) -> Resu
     }))
 }
 
-/// ONNX Runtime as fast as it is on one thread.
+/// Returns an ONNX Runtime session with its fastest settings for one thread.
 fn onnx_runtime(bytes: &[u8]) -> Result<OrtSession, Failure> {
     let builder = OrtSession::builder()?
         .with_intra_threads(1)
@@ -222,7 +221,7 @@ fn onnx_runtime(bytes: &[u8]) -> Result<OrtSession, Failure> {
     Ok(builder.commit_from_memory(bytes)?)
 }
 
-/// The median time of each, in milliseconds. Each round starts with another of them.
+/// Returns the median time of each contender, in milliseconds. Each round starts with another contender.
 fn medians(contenders: &mut [Contender<'_>], rounds: usize) -> Result<Vec<f64>, Failure> {
     let mut repeats = Vec::new();
     for run in contenders.iter_mut() {
@@ -250,7 +249,7 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Where the time of a network goes.
+/// Prints the time of each step of a network.
 fn print_steps(network: &Network, isa: &str, rounds: usize) -> Result<(), Failure> {
     let model = Model::from_path(path(network.file))?;
     let model = model.with_isa(isa).ok_or_else(|| format!("this processor has no {isa}"))?;

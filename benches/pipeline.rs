@@ -1,22 +1,23 @@
-//! The whole pipeline, end to end: what becomes of the frames of some cameras, and what it costs.
+//! Measures the whole pipeline, end to end: its throughput, its delay, and its cost.
 //!
 //! ```text
 //! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-size WxH] [--cadence N|auto]
 //!                                 [--workers N] [--precision float|int8] [--device NAME] [--decoder rusty|openh264]
 //!                                 [--soak S] [--rtsp VIDEO] [--restart S] [--flow] [--json FILE] [INPUT...]
 //! ```
-//! An input is anything that `passerby::capture::open` knows; `ffmpeg:VIDEO` decodes by ffmpeg. Without `--live` every video
-//! is read as fast as it can be and again and again, and nothing is dropped; with it each is a camera of that many frames a
-//! second. The inputs are dealt out to the cameras in turn; without any it is the bundled clip. `--soak S` prints a line with
-//! the memory every S seconds. `--rtsp VIDEO` is for the endurance of network cameras: a server of GStreamer at this machine
-//! plays the video in real time, and every camera connects to it; `--restart S` kills the server every S seconds and starts
-//! it a second later. `--flow` runs the single-threaded reference instead, as fast as it can be: the pipeline's frames a
-//! second over that many times the cores are what its threads cost.
+//! An input is anything that `passerby::capture::open` accepts; `ffmpeg:VIDEO` decodes by ffmpeg. Without `--live`
+//! every video is read over and over, as fast as possible, and nothing is dropped. With `--live` each is a camera of
+//! that many frames a second. The inputs are dealt out to the cameras in turn; without any input the bench plays the
+//! bundled clip. `--soak S` prints a line with the memory every S seconds. `--rtsp VIDEO` measures the endurance of
+//! network cameras: a GStreamer server on this machine plays the video in real time, and every camera connects to it.
+//! `--restart S` kills the server every S seconds and starts it again a second later. `--flow` runs the single-threaded
+//! reference instead, as fast as possible: the pipeline's frames a second, divided by the reference's times the number
+//! of cores, show the cost of the threads.
 //!
-//! `--device NAME` has all networks on that device by ONNX Runtime (built with `--features ort`), or fails.
+//! `--device NAME` runs all networks on that device by ONNX Runtime (built with `--features ort`), or fails.
 //!
-//! Prints one JSON object, of the same fields as the Python system's (`scripts/compare_baseline.sh`). The memory is this
-//! process's alone, without those that `ffmpeg:` starts.
+//! It prints one JSON object with the same fields as the Python system's (`scripts/compare_baseline.sh`). The memory is
+//! this process's alone, without the processes that `ffmpeg:` starts.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its user")]
 
@@ -43,7 +44,7 @@ use passerby::types::{
 };
 use serde_json::{Value, json};
 
-/// How long the pipeline gets to come to its end.
+/// How long the pipeline may take to end.
 const CLOSING: Duration = Duration::from_secs(5);
 /// How long a killed server stays away.
 const AWAY: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ struct Args {
     live: Option<f64>,
     seconds: f64,
     long_side: u32,
-    /// `None`: the governor decides.
+    /// The detector runs on every N-th frame. `None` lets the governor decide.
     cadence: Option<u64>,
     workers: usize,
     precision: Precision,
@@ -140,7 +141,7 @@ fn parse() -> Result<Args, BoxError> {
             Long("restart") => args.restart = Some(parser.value()?.parse()?),
             Long("flow") => args.flow = true,
             Long("json") => args.json = Some(parser.value()?.into()),
-            // What cargo hands to every bench.
+            // An argument that Cargo passes to every bench.
             Long("bench") => {}
             Value(input) => args.inputs.extend(Input::expand(input)?),
             _ => return Err(arg.unexpected().into()),
@@ -152,7 +153,7 @@ fn parse() -> Result<Args, BoxError> {
     Ok(args)
 }
 
-/// The default stages, as asked for.
+/// Returns the default stages with the requested settings.
 fn stages(args: &Args) -> Result<Stages, BoxError> {
     let mut settings = passerby::Settings::default();
     settings.detector.long_side = args.long_side;
@@ -161,7 +162,7 @@ fn stages(args: &Args) -> Result<Stages, BoxError> {
     passerby::stages(&settings)
 }
 
-/// Opens the input as often as it is asked to. What happens to a camera's connection is told.
+/// Returns a function that opens the input each time it is called, and prints the events of a camera's connection.
 fn opener(
     args: &Args,
     input: &Input,
@@ -176,7 +177,7 @@ fn opener(
     move || input.open(&settings)
 }
 
-/// The same on one thread.
+/// Measures the same on one thread.
 fn flow(args: &Args) -> Result<Value, BoxError> {
     let settings = FlowSettings { cadence: args.cadence.unwrap_or(1), ..FlowSettings::default() };
     let mut flow = Flow::new(stages(args)?, settings, Arc::new(SystemClock::new()))?;
@@ -229,7 +230,7 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
         };
     }
 
-    // Loaded, but not begun: the Python system's time begins there, too.
+    // The networks are loaded and no frame has begun: the Python system's time starts at the same point.
     let handle = pipeline.start_paused()?;
     let start = Instant::now();
     handle.pause(false);
@@ -266,7 +267,7 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
     }
     let (figures, took) = (handle.metrics().snapshot(), start.elapsed().as_secs_f64());
     let finished = handle.stop(CLOSING);
-    // What a process used is told when it has ended.
+    // Linux reports the usage of a process only after it has ended.
     let used = cpu();
     for report in &finished.reports {
         report.notes.iter().for_each(|note| eprintln!("pipeline: {note}"));
@@ -277,7 +278,7 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
     Ok(summary(args, &figures, took, used, &finished.abandoned))
 }
 
-/// The figures under the names that the Python system gives them, and more.
+/// Returns the figures under the names of the Python system, and more.
 fn summary(args: &Args, figures: &MetricsSnapshot, took: f64, used: f64, abandoned: &[String]) -> Value {
     let round = |x: f64, digits: i32| (x * 10f64.powi(digits)).round() / 10f64.powi(digits);
     let ledger = figures.ledger();
@@ -302,7 +303,8 @@ fn summary(args: &Args, figures: &MetricsSnapshot, took: f64, used: f64, abandon
         "precision": if args.precision == Precision::Int8 && args.device.is_none() { "int8" } else { "float" },
         "device": args.device.map(|device| device.to_string()),
         "workers": args.workers,
-        // A played file falls behind where its reader does not get to decode; a camera would lose these frames.
+        // If the reader of a played file cannot decode in time, the file falls behind. A camera would lose these
+        // frames.
         "due": args.live.map(|rate| (rate * took).round() as u64 * u64::from(args.cameras)),
         "captured": ledger.captured,
         "analysed": ledger.analysed,
@@ -325,7 +327,7 @@ fn summary(args: &Args, figures: &MetricsSnapshot, took: f64, used: f64, abandon
     })
 }
 
-/// A file from its beginning again and again, as fast as it is asked for.
+/// A file that starts again at each end, as fast as it is read.
 struct Again {
     open: Box<dyn FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send>,
     source: Box<dyn FrameSource>,
@@ -356,8 +358,8 @@ impl FrameSource for Again {
     }
 }
 
-/// The CPU time so far of this process and of those it started that have ended, in seconds (Linux's proc(5): `stat`, in
-/// hundredths). 0 where it is not told.
+/// Returns the CPU time so far of this process and of its ended children, in seconds (Linux's proc(5): `stat`, in
+/// hundredths), or 0 if the system does not report it.
 fn cpu() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -365,7 +367,7 @@ fn cpu() -> f64 {
     (ticks(11) + ticks(12) + ticks(13) + ticks(14)) / 100.0
 }
 
-/// A line of `/proc/self/status`: KiB for memory. 0 where it is not told.
+/// Returns a line of `/proc/self/status`, in KiB for memory, or 0 if the system does not report it.
 fn status(name: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name));

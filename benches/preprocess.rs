@@ -1,5 +1,5 @@
-//! From pixels to network inputs, one core: scaling a picture for a detector and cutting out an aligned face, for
-//! every layout.
+//! Measures sampling from pixels to network inputs, on one core: scaling a picture for a detector and cutting out an
+//! aligned face, for every layout.
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
-//! Rows a second into each sink, in batches of 200 rows as the writer thread makes them: one row is one face of one
-//! frame.
+//! Measures rows a second into each sink, in batches of 200 rows, as the writer thread makes them. One row is one face
+//! of one frame.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use passerby::types::{BBox, CameraId, Face, Observation, Sink, SystemClock};
 use passerby_testkit::suite::observation;
 use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
 
-/// Rows a batch, at two faces a frame.
+/// The number of rows in a batch, at two faces a frame.
 const ROWS: u64 = 200;
 
-/// Batches of consecutive frames of two cameras; each track lives 10 s at 25 frames a second.
+/// Returns batches of consecutive frames of two cameras. Each track lives 10 s at 25 frames a second.
 fn batches() -> impl FnMut() -> Vec<Observation> {
     let mut seq = 0;
     move || {
@@ -45,7 +45,7 @@ fn write(c: &mut Criterion) {
         sinks.push((name, Box::new(Sqlite::open(path, settings).expect("a file"))));
     }
     for (name, mut sink) in sinks {
-        // Frames go on from where the last measurement stopped: none may be written twice.
+        // The frames continue after the last measurement, because no frame may be written twice.
         let mut next = batches();
         group.bench_function(name, |b| {
             b.iter_batched_ref(
@@ -58,7 +58,8 @@ fn write(c: &mut Criterion) {
     group.finish();
 }
 
-/// Rows a second from cameras through the pipeline's writer thread into SQLite, from the first frame to the last flush.
+/// Measures rows a second from cameras through the pipeline's writer thread into SQLite, from the first frame to the
+/// last flush.
 fn through_the_writer(c: &mut Criterion) {
     const CAMERAS: u32 = 4;
     const FRAMES: u64 = 500;

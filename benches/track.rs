@@ -1,4 +1,4 @@
-//! One update of each tracker with 10, 100 and 500 faces in the picture.
+//! Measures one update of each tracker with 10, 100 and 500 faces in the picture.
 
 use std::hint::black_box;
 use std::time::SystemTime;
@@ -7,12 +7,13 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use passerby::track::{Iou, Sort};
 use passerby::types::{BBox, CameraId, Face, FrameMeta, Timestamp, TrackUpdate, Tracker};
 
-/// How many frames go round before the walk begins again, backwards.
+/// The number of frames after which the walk begins again, backwards.
 const FRAMES: usize = 64;
 
-/// Faces of about 40x50 in a 1920x1080 picture that walk to and fro, each at its own pace, some through each other.
+/// Returns faces of about 40x50 pixels in a 1920x1080 picture that walk to and fro, each at its own speed, some through
+/// each other.
 fn walk(count: usize) -> Vec<Vec<Face>> {
-    // A fixed scatter: the fractional parts of multiples of the golden ratio and of the square root of two.
+    // The scatter is fixed: fractional parts of multiples of the golden ratio and of the square root of two.
     let spread = |i: usize, step: f32, span: f32| (i as f32 * step).fract() * span;
     (0..2 * FRAMES)
         .map(|frame| {

@@ -1,7 +1,7 @@
-//! What a frame allocates with the bundled stages in the steady state: nothing, whether its faces are looked at or not.
+//! A frame with the bundled stages allocates nothing in the steady state, whether its faces are sampled or not.
 //!
-//! It is the frame's way that is counted, from the picture to the sink. A decoder is not part of it: the pictures were decoded
-//! beforehand.
+//! The test counts from the picture to the sink. It decodes the pictures beforehand: a decoder is not part of the
+//! count.
 #![cfg(feature = "bundled")]
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
@@ -21,18 +21,18 @@ use passerby::types::{
 use passerby::{Settings, capture, stages};
 
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
-/// A stretch of the clip in which nobody comes or goes, played forwards and backwards.
+/// A stretch of the clip in which no person comes or goes, played forwards and backwards.
 const STRETCH: std::ops::Range<usize> = 75..85;
-/// Not counted: everything has its size after them.
+/// Frames that are not counted. After them every buffer has its final size.
 const WARM: u64 = 60;
-/// Counted.
+/// Frames that are counted.
 const FRAMES: u64 = 60;
-/// How long the sink and the subscriber each hold everything up once before the count begins. What comes before them is
-/// full then, so that never again more frames are there.
+/// How long the sink and the subscriber each block once before the count begins. The queues before them are full then,
+/// so the count can never see more frames in flight.
 const HALT: Duration = Duration::from_millis(1000);
 
-/// The stretch to and fro, in lent buffers. It waits until all frames are written before the count begins, and before it
-/// ends.
+/// The stretch to and fro, in pooled buffers. The source waits until all frames are written before the count begins,
+/// and again before it ends.
 struct ToAndFro {
     info: SourceInfo,
     pictures: Vec<Image>,
@@ -104,8 +104,8 @@ impl Sink for Tally {
     }
 }
 
-/// What was allocated over [`FRAMES`] frames: how often, and how many bytes. Holds the run to so many faces, embeddings and
-/// estimates a frame.
+/// Returns the number of allocations and of bytes over [`FRAMES`] frames. Asserts that the run gave at least `least`
+/// faces, embeddings and estimates.
 fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u64) {
     // Each observation is written at once, so that the source can wait for the last.
     flow.writer.batch_rows = 1;
@@ -118,7 +118,7 @@ fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u6
         let pipeline = Pipeline::new(stages, settings, clock).camera(CameraId(0), source).sink(tally.clone());
         let handle = pipeline.start_paused().unwrap();
         let all = handle.subscribe("all", 1, WhenFull::Block);
-        // A subscription ends with its pipeline: somebody else has to take what comes until then.
+        // A subscription ends with its pipeline, so a thread must read it until then.
         let take = move || {
             for seen in 0.. {
                 let Some(_observation) = all.recv() else { break };

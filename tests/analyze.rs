@@ -1,4 +1,4 @@
-//! The `analyze` example as its users call it: files, exit codes, what goes to which stream.
+//! Runs the `analyze` example as its users do: files, exit codes, and the text on each stream.
 
 #![cfg(feature = "bundled")]
 #![allow(
@@ -18,10 +18,10 @@ use passerby::store::{Reader, RunId};
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// How long to wait for what takes a second or two.
+/// The longest wait for work that takes a second or two.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The example beside the test: cargo builds examples with the tests.
+/// Returns the example beside the test: cargo builds examples with the tests.
 fn example() -> Option<PathBuf> {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
@@ -43,7 +43,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// The portraits and a file that is none, in a folder of their own.
+/// Returns a folder with the portraits and a file that is not a picture.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["obama", "obama2", "biden", "astronaut"] {
@@ -76,7 +76,7 @@ fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fai
     ];
     let first = analyze(&example, &args);
 
-    // One file failed: exit code 2 and one line that names it; the others were processed.
+    // One file failed: exit code 2 and one line that names it. The others were processed.
     assert_eq!(first.status.code(), Some(2));
     let complaints = text(&first.stderr);
     assert_eq!(complaints.lines().count(), 1, "{complaints}");
@@ -89,7 +89,7 @@ fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fai
     );
     assert_eq!(summary["persons"], 3, "two of the four photographs show one person: {summary}");
     assert_eq!(summary["ledger"]["captured"], 4);
-    // A person of several inputs is said to be of the first and of the last.
+    // A person of several inputs has a first and a last input.
     let seen_in = |person: &Value, which: &str| {
         Path::new(person[which].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
     };
@@ -120,7 +120,7 @@ fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fai
     assert_eq!(lines.lines().count(), 4);
     Reader::open(out.path().join("db.sqlite")).unwrap().check().unwrap();
 
-    // Twice the same, apart from times.
+    // A second run gives the same, apart from times.
     let again = analyze(&example, &args);
     let mut again: Value = serde_json::from_slice(&again.stdout).unwrap();
     let mut summary = summary;
@@ -145,7 +145,7 @@ fn photographs_beside_a_video_are_taken_as_photographs() {
     assert!(person["age"].is_number(), "one look is all there is of a photograph: {person}");
 }
 
-/// Fails where the ledger does not add up, or something is still on its way; gives the frames that were observed.
+/// Returns the number of observed frames. Fails if the ledger does not balance, or a frame is still in flight.
 fn observed(ledger: &Value) -> u64 {
     let count = |name: &str| ledger[name].as_u64().unwrap();
     let dropped: u64 = ledger["dropped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
@@ -154,7 +154,7 @@ fn observed(ledger: &Value) -> u64 {
     observed
 }
 
-/// The frames in the database's first run, after its check.
+/// Checks the database and returns the number of frames in its first run.
 fn stored(database: &Path) -> u64 {
     let reader = Reader::open(database).unwrap();
     reader.check().unwrap();
@@ -217,7 +217,7 @@ fn live_cameras_play_at_once_for_as_long_as_asked_and_say_how_it_went() {
     assert_eq!(frames, stored(&database));
 }
 
-/// A camera at this machine that gives this picture 25 times a second to whoever asks, until the test has ended.
+/// Starts a camera at this machine that sends this picture 25 times a second to each client, until the test has ended.
 fn camera(picture: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://me:secret@{}/video?fps=25#age=2s", listener.local_addr().unwrap());
@@ -246,7 +246,7 @@ fn cameras_scenes_and_files_by_a_pattern_run_at_once() {
     let inputs =
         [address.as_str(), "scene:people=2,seed=3,size=640x360,frames=24,live=own", pattern.as_str()];
     let done = analyze(&example, &[&["--json", "--seconds", "10", "--mot", &mot], &inputs[..]].concat());
-    // Where the machine is busy a camera's pictures get too old, which is said.
+    // If the machine is busy, a camera's pictures get too old, and the program warns of it.
     let complaints = text(&done.stderr);
     assert!(
         complaints.lines().all(|line| line.ends_with("lost: too old when their turn came")),
@@ -358,7 +358,7 @@ fn bad_files_are_worked_off_together_in_a_gibibyte_of_address_space() {
     assert_eq!(done.status.code(), Some(2), "{complaints}");
     assert!(!complaints.contains("panicked"), "{complaints}");
 
-    // Of each file exactly what is in it, whatever is wrong with the others.
+    // Each file must give exactly its own frames, whatever is wrong with the others.
     let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
     let inputs = summary["inputs"].as_array().unwrap();
     assert_eq!(inputs.len(), files.len());

@@ -1,4 +1,5 @@
-//! The bundled clip from file to persons: found, followed, told apart, recognised on return, described.
+//! Runs the bundled clip from file to persons: faces are found, tracked, told apart, recognised on return and
+//! described.
 
 #![cfg(feature = "bundled")]
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
@@ -21,7 +22,7 @@ struct True {
     visible: f32,
 }
 
-/// The truth by frame, from 0.
+/// Returns the truth by frame, from 0.
 fn truth() -> BTreeMap<u64, Vec<True>> {
     let mut frames: BTreeMap<u64, Vec<True>> = BTreeMap::new();
     for line in TRUTH.lines() {
@@ -52,7 +53,7 @@ fn three_people_are_found_told_apart_recognised_and_described() {
     assert_eq!((report.ledger.captured, report.ledger.analysed), (240, 240));
     assert!(report.ledger.balances() && seen.iter().all(|o| o.kind == FrameKind::Analysed));
 
-    // Every face that can be seen is found, nothing else is, and each has one person for good.
+    // Each visible face is found, nothing else is, and each face keeps one person.
     let truth = truth();
     let (mut visible, mut found, mut wrong) = (0, 0, 0);
     let mut persons: BTreeMap<u32, BTreeMap<PersonId, u32>> = BTreeMap::new();
@@ -64,7 +65,7 @@ fn three_people_are_found_told_apart_recognised_and_described() {
             found += u32::from(faces.iter().any(|f| f.bbox.iou(&person.bbox) > 0.4));
         }
         for face in faces.iter().filter(|f| f.state == TrackState::Confirmed) {
-            // Where a face is half outside, the detector sees the half inside.
+            // If a face is half outside, the detector sees the half inside.
             let overlap = |p: &True| face.face.map_or(0.0, |f| f.bbox.iou(&p.bbox.clamped(1280, 720)));
             let nearest =
                 people.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b))).filter(|p| overlap(p) > 0.3);
@@ -81,13 +82,13 @@ fn three_people_are_found_told_apart_recognised_and_described() {
     assert!(persons.values().all(|ids| ids.len() == 1), "nobody is two persons: {persons:?}");
     assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "no two are one person: {persons:?}");
 
-    // Two of them leave and come back: five tracks, three persons.
+    // Two persons leave and come back: five tracks, three persons.
     let summaries = summary.persons();
     assert_eq!(summaries.len(), 3);
     let tracks = |person: usize| summaries.iter().find(|p| p.id == ids[person]).unwrap().tracks.len();
     assert_eq!([tracks(0), tracks(1), tracks(2)], [2, 2, 1]);
 
-    // Ages against the estimates from the photographs.
+    // The ages are compared with the estimates from the photographs.
     for (person, age, male) in [(0, 42.4, true), (1, 70.1, true), (2, 44.7, false)] {
         let attributes = summaries.iter().find(|p| p.id == ids[person]).unwrap().attributes.unwrap();
         assert!((attributes.age.years - age).abs() <= 8.0, "person {person}: {:?}", attributes.age);

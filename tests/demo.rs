@@ -1,4 +1,5 @@
-//! The `demo` example where nobody looks on: the summary alone, an SQLite file, exit code 0.
+//! Runs the `demo` example without a terminal: it prints the summary alone, writes an SQLite file, and exits with code
+//! 0.
 
 #![cfg(feature = "bundled")]
 #![allow(
@@ -12,7 +13,7 @@ use std::process::Command;
 
 use passerby::store::{Reader, RunId};
 
-/// The example beside the test: cargo builds examples with the tests.
+/// Returns the example beside the test: cargo builds examples with the tests.
 fn example() -> Option<PathBuf> {
     let me = std::env::current_exe().unwrap();
     let name = format!("demo{}", std::env::consts::EXE_SUFFIX);

@@ -1,5 +1,5 @@
-//! The whole chain on photographs - detect, align, embed, age, gender - against what the reference chain says of them
-//! (`models/tools/golden.py`: onnxruntime and OpenCV). The bars are those of `models/README.md`.
+//! Compares the whole chain on photographs - detect, align, embed, age, gender - with the reference chain's answers
+//! (`models/tools/golden.py`: onnxruntime and OpenCV). The limits are those of `models/README.md`.
 #![cfg(feature = "bundled")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed expectation is a failed test")]
 
@@ -13,7 +13,7 @@ use passerby::types::{BBox, ChipPool, Embedding, Face, FaceChip, Frame, Image, L
 use passerby_testkit::{classify, detect, embed};
 use serde::Deserialize;
 
-/// What the reference chain says of one photograph.
+/// The reference chain's answer for one photograph.
 #[derive(Deserialize)]
 struct Golden {
     image: String,
@@ -33,11 +33,11 @@ struct GoldenFace {
     embedding: Vec<f32>,
 }
 
-/// How far an answer is from the reference's.
+/// The difference between an answer and the reference's.
 #[derive(Debug)]
 struct Distance {
     iou: f32,
-    /// The farthest landmark, over the width of the box.
+    /// The distance of the farthest landmark, divided by the width of the box.
     landmark: f32,
     cosine: f32,
     years: f32,
@@ -62,7 +62,7 @@ struct Chain {
 
 impl Chain {
     fn new() -> Self {
-        // As the reference ran: photographs are larger than a camera's faces.
+        // The settings of the reference run: photographs are larger than a camera's faces.
         let settings = CenterFaceSettings { long_side: 640, threshold: 0.5, ..CenterFaceSettings::default() };
         Self {
             detector: CenterFace::bundled(&settings).unwrap(),
@@ -88,7 +88,7 @@ impl Chain {
         }
     }
 
-    /// Holds the chain to every photograph of a golden file.
+    /// Compares the chain with every photograph of a golden file.
     fn hold(&mut self, golden: &Path, photographs: &Path) {
         let entries: Vec<Golden> = serde_json::from_str(&std::fs::read_to_string(golden).unwrap()).unwrap();
         assert!(entries.len() >= 5, "{} photographs in {}", entries.len(), golden.display());

@@ -1,5 +1,5 @@
-//! The `analyze` example is killed at random moments: the database it writes stays sound, and what a reader had seen
-//! committed is still there.
+//! Kills the `analyze` example at random moments. Its database must stay sound, and must keep every frame that a reader
+//! saw committed.
 
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use passerby::store::{CameraRow, Reader, RunId, Sqlite, SqliteSettings, StoreError};
 
-/// How often it is killed.
+/// The number of kills.
 const KILLS: u64 = 20;
-/// How long to wait for the first frame in the database, and for the end.
+/// The longest wait for the first frame in the database, and for the end.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The built example: beside the folder of this test's own program. Cargo builds it for `cargo test`, but not for
+/// Returns the built example, in the folder beside this test program's. Cargo builds it for `cargo test`, but not for
 /// `cargo test --test kill`.
 fn analyze() -> Option<PathBuf> {
     let me = std::env::current_exe().ok()?;
@@ -23,19 +23,19 @@ fn analyze() -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// What a run's database holds: its cameras, which count every frame.
+/// Returns the cameras of the database's first run, with their frame counts.
 fn cameras(path: &Path) -> Result<Vec<CameraRow>, StoreError> {
     let reader = Reader::open(path)?;
     reader.cameras(RunId(1))
 }
 
-/// How many frames a reader sees committed now; 0 while there is no database yet, or none to be read.
+/// Returns the number of committed frames that a reader sees, or 0 if the database cannot be read yet.
 fn committed(path: &Path) -> u64 {
     let cameras = cameras(path).unwrap_or_default();
     cameras.iter().map(|c| c.analysed + c.coasted).sum()
 }
 
-/// A process that is killed when the test lets go of it, whatever happens.
+/// A process that is killed when the test drops it, however the test ends.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -45,10 +45,10 @@ impl Drop for Killed {
     }
 }
 
-/// Lets the example run on a fresh database, kills it, and gives the frames that were seen committed before.
+/// Runs the example on a fresh database and kills it. Returns the number of frames that a reader saw committed before.
 ///
-/// Every other time it is killed so long after its first commit; else so long after its start, which may be before
-/// there is a database.
+/// If `from_first_commit` is set, the kill comes `after` the first commit; else it comes `after` the start, which may
+/// be before the database exists.
 fn run(analyze: &Path, input: &Path, database: &Path, from_first_commit: bool, after: Duration) -> u64 {
     let child = Command::new(analyze)
         .arg("--every-frame")
@@ -75,9 +75,9 @@ fn run(analyze: &Path, input: &Path, database: &Path, from_first_commit: bool, a
     committed(database)
 }
 
-/// What must hold of a database, whenever its writer was killed.
+/// Checks a database whose writer was killed.
 fn check(database: &Path, seen: u64) {
-    // As a restart would.
+    // Opens it as a restarted program would.
     let restarted = Sqlite::open(database, SqliteSettings::default()).expect("the database opens");
     restarted.finish().expect("and can be written");
     let reader = Reader::open(database).expect("and read");

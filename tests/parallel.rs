@@ -1,5 +1,5 @@
-//! Real clips through the pipeline give exactly what they give through the flow, whatever the number of workers: the
-//! same tracks, embeddings, persons and attributes in every frame.
+//! Real clips give exactly the same through the pipeline as through the flow, with any number of workers: the same
+//! tracks, embeddings, persons and attributes in every frame.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ impl FrameSource for Stretch {
     }
 }
 
-/// All that is said of a frame, without times.
+/// Returns an observation as text, without times.
 fn shown(o: &Observation) -> String {
     let faces: Vec<String> = o
         .faces
@@ -56,7 +56,7 @@ fn shown(o: &Observation) -> String {
     format!("{} {} {:?} {faces:?} {:?}", o.meta.camera, o.meta.seq, o.kind, o.ended)
 }
 
-/// Holds both to the same for these stretches as cameras at once.
+/// Asserts that both give the same for these stretches, run as cameras at once.
 fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
     let mut settings = Settings::default();
     (settings.detector.precision, settings.embedder) = (Precision::Int8, Precision::Int8);
@@ -95,7 +95,7 @@ fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
         let seen = taker.join().expect("it only takes");
         assert_eq!(seen.len(), expected.len());
         for (seen, expected) in seen.iter().zip(&expected) {
-            // The lines hold embeddings: they are not printed.
+            // The lines hold embeddings, so a failure does not print them.
             let frame = expected.split(" [").next();
             assert!(seen == expected, "{workers} workers: {frame:?} differs");
         }

@@ -1,5 +1,5 @@
-//! `Precision::Int8` sees what `Precision::Float` sees: the same faces, found as surely, and embeddings that are as good to
-//! tell people apart by.
+//! `Precision::Int8` gives the same as `Precision::Float`: the same faces, with scores as high, and embeddings that
+//! tell people apart as well.
 #![cfg(feature = "bundled")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed expectation is a failed test")]
 
@@ -14,15 +14,15 @@ use passerby::track::Sort;
 use passerby::types::{ChipPool, Embedding, Face, FaceChip, Frame, TrackId};
 use passerby_testkit::{detect, embed, track};
 
-/// Faces below this are not embedded by the pipeline.
+/// The smallest width at which the pipeline embeds a face.
 const SMALLEST: f32 = 30.0;
-/// From which cosine on two faces are one person: for one look at each, and the table of `models/README.md` for a false
-/// answer in a thousand pairs and in ten thousand.
+/// Cosines from which two faces count as one person: the gallery's for one view each, and those of the table in
+/// `models/README.md` for one false answer in a thousand pairs and in ten thousand.
 const SAME: [f32; 3] = [0.375, 0.45, 0.53];
-/// Looks that a track must have to count.
+/// The number of views that a track must have to count.
 const LOOKS: usize = 3;
 
-/// Of `shared/data/clips`, those with faces.
+/// The clips of `shared/data/clips` that have faces.
 const CLIPS: [&str; 4] = ["classroom4", "headpose_fm", "walk2", "walkpause3"];
 
 /// Both precisions of both networks.
@@ -31,15 +31,16 @@ struct Pair {
     embedders: [MobileFaceNet; 2],
 }
 
-/// What became of some pictures.
+/// The results of both precisions on some pictures.
 #[derive(Default)]
 struct Seen {
-    /// Faces in float with a score above the threshold, those of them that int8 found, and its others.
+    /// The faces in float with a score above the threshold, the number of them that int8 found, and the number of its
+    /// other faces.
     faces: usize,
     found: usize,
     others: usize,
     ious: Vec<f32>,
-    /// The embeddings of one face in both, of the same pixels.
+    /// The embeddings of one face in both precisions, from the same pixels.
     embeddings: Vec<[Embedding; 2]>,
 }
 
@@ -61,12 +62,12 @@ impl Pair {
         Self { detectors: both.map(detector), embedders: both.map(embedder) }
     }
 
-    /// Every `every`-th picture of a file or folder.
+    /// Observes every `every`-th picture of a file or folder.
     fn look(&mut self, path: &Path, every: u64, seen: &mut Seen) {
         frames(path, every, |frame| self.frame(frame, seen));
     }
 
-    /// The embedding of one face in both precisions, of the same pixels.
+    /// Returns the embedding of one face in both precisions, from the same pixels.
     fn embed(&mut self, frame: &Frame, face: &Face) -> Option<[Embedding; 2]> {
         let chip = [FaceChip::cut(frame, face, &ChipPool::default()).unwrap()];
         let [float, int8] =
@@ -74,7 +75,8 @@ impl Pair {
         Some([float?, int8?])
     }
 
-    /// The tracks of a file, found in float: the width of its smallest face, and the embeddings in both precisions.
+    /// Returns the tracks of a file, detected in float: the width of the smallest face, and the embeddings in both
+    /// precisions.
     fn tracks(&mut self, path: &Path) -> Vec<(f32, Vec<[Embedding; 2]>)> {
         let mut tracker = Sort::default();
         let mut tracks: BTreeMap<TrackId, (f32, Vec<[Embedding; 2]>)> = BTreeMap::new();
@@ -126,7 +128,7 @@ impl Seen {
             cosines.len(),
         );
         assert!(self.faces > 4 && cosines.len() > 4, "{what}: too few faces to say anything");
-        // Half a point of recall and as many false faces.
+        // The limits are half a point of recall and as many false faces.
         assert!(self.found as f32 >= 0.995 * self.faces as f32, "{what}: faces are missed");
         assert!(self.others as f32 <= 0.005 * self.faces as f32, "{what}: faces are made up");
         assert!(iou >= 0.97, "{what}: boxes of IoU {iou}");
@@ -134,24 +136,24 @@ impl Seen {
     }
 }
 
-/// Each pair's cosine in float and in int8.
+/// Returns each pair's cosine in float and in int8.
 fn pairs(embeddings: &[[Embedding; 2]]) -> impl Iterator<Item = (f32, f32)> {
     let pairs =
         embeddings.iter().enumerate().flat_map(move |(i, a)| embeddings[..i].iter().map(move |b| (a, b)));
     pairs.map(|([a, int8_a], [b, int8_b])| (a.cosine(b), int8_a.cosine(int8_b)))
 }
 
-/// How many pairs are one person in one precision and two in the other, from this cosine on.
+/// Returns the number of pairs that are one person in one precision and two in the other, at this threshold.
 fn changed(embeddings: &[[Embedding; 2]], same: f32) -> usize {
     pairs(embeddings).filter(|(float, int8)| (*float >= same) != (*int8 >= same)).count()
 }
 
-/// By how much the cosine of each pair is larger in int8.
+/// Returns how much larger the cosine of each pair is in int8.
 fn moves(embeddings: &[[Embedding; 2]]) -> Vec<f32> {
     pairs(embeddings).map(|(float, int8)| int8 - float).collect()
 }
 
-/// Every `every`-th picture of a file or folder.
+/// Calls `each` for every `every`-th picture of a file or folder.
 fn frames(path: &Path, every: u64, mut each: impl FnMut(&Frame)) {
     let mut source = passerby::capture::open(path).unwrap();
     let mut seq = 0;
@@ -163,7 +165,7 @@ fn frames(path: &Path, every: u64, mut each: impl FnMut(&Frame)) {
     }
 }
 
-/// Of several looks at one face the direction between them, in both precisions.
+/// Returns the mean direction of several views of one face, in both precisions.
 fn mean(looks: &[[Embedding; 2]]) -> [Embedding; 2] {
     [0, 1].map(|precision| {
         let mut sum = vec![0.0; MobileFaceNet::LENGTH];
@@ -202,8 +204,8 @@ fn bytes_see_the_same_people_in_real_clips() {
     seen.hold("four real clips");
 }
 
-/// The photographs, and the tracks of the clips at each size of the detector's input. The detector finds faces in float, so that
-/// both embedders see the same ones.
+/// Compares pairs of photographs, and of the clips' tracks at each size of the detector's input. The detector runs in
+/// float, so that both embedders see the same faces.
 #[test]
 fn bytes_tell_the_same_people_apart() {
     let Some(shared) = passerby_testkit::shared("precision of pairs") else {
@@ -243,7 +245,7 @@ fn bytes_tell_the_same_people_apart() {
     for (pairs, changed, cosine) in figures {
         assert!(pairs >= 100, "too few pairs to say anything");
         assert_eq!(changed, [0; 3], "pairs change sides");
-        // 0.9993 and more with a range for each channel, 0.9953 and less with one for all.
+        // The cosine is at least 0.9993 with a range for each channel, and at most 0.9953 with one range for all.
         assert!(cosine >= 0.998, "a cosine of {cosine}");
     }
 }
@@ -255,7 +257,7 @@ fn a_network_without_ranges_is_refused_in_bytes() {
     let error = CenterFace::from_path(weights, &settings).unwrap_err().to_string();
     assert!(error.contains("centerface_fp16.onnx") && error.contains("calibrate"), "{error}");
 
-    // Ranges of another network show when a session is made.
+    // Ranges of another network cause an error when a session is made.
     let other =
         std::fs::read_to_string(repository().join("crates/reid/models/mobilefacenet.ranges")).unwrap();
     let model = CenterFace::bundled_model().unwrap().with_ranges(&other).unwrap();

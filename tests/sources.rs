@@ -1,5 +1,4 @@
-//! Whatever a source does, its camera is the only one that feels it, every frame is counted, and `stop` comes back by its
-//! deadline.
+//! Whatever a source does, it affects only its own camera, every frame is counted, and `stop` returns by its deadline.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use passerby_testkit::{ByOrder, Fault, FaultySource, Gate, ScriptedDetector};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Each fault, from the fifth picture on; the camera goes on after it, if it can.
+/// Returns each fault, which begins at the fifth picture; the camera continues after it, if it can.
 fn faults() -> Vec<(&'static str, Vec<(u64, Fault)>)> {
     let from = |fault: Fault| (5..1_000_000).step_by(7).take(1000).map(move |call| (call, fault)).collect();
     vec![
@@ -40,10 +39,10 @@ fn faults() -> Vec<(&'static str, Vec<(u64, Fault)>)> {
     ]
 }
 
-/// What a camera is called, and what became of it.
+/// A camera's name and its report.
 type Named = (&'static str, CameraReport);
 
-/// All of them as cameras at once, run for so long, then stopped with this deadline.
+/// Runs all sources as cameras at once for this time, then stops them within `deadline`.
 fn run(
     wrap: impl Fn(&'static str, Vec<(u64, Fault)>) -> Box<dyn FrameSource>,
     time: Duration,
@@ -72,7 +71,7 @@ fn of<'a>(reports: &'a [Named], name: &str) -> &'a CameraReport {
     &reports.iter().find(|(n, _)| *n == name).expect("a camera of that name").1
 }
 
-/// Frames a sound camera gives in this time, with room for a slow machine.
+/// Returns the number of frames that a sound camera gives in this time, with room for a slow machine.
 fn full(time: Duration) -> u64 {
     u64::try_from(time.as_millis() / FaultySource::PERIOD.as_millis()).unwrap_or(0) * 8 / 10
 }
@@ -117,7 +116,7 @@ fn with_reconnect_every_camera_comes_back_and_the_stop_too() {
     let time = 3000 * MS;
     let wrap = |name: &'static str, faults: Vec<(u64, Fault)>| -> Box<dyn FrameSource> {
         let (clock, kept) = (Arc::clone(&clock), Arc::clone(&gates));
-        // What hangs does so in the first two connections only: four threads left behind are all it may have.
+        // Only the first two connections hang: a camera may leave at most four threads behind.
         let connections = std::sync::atomic::AtomicU64::new(0);
         let open = move || {
             let call = connections.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

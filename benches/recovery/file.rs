@@ -1,4 +1,4 @@
-//! A file that is played as a live camera, again and again.
+//! A file that is played as a live camera, over and over.
 
 use std::fs;
 use std::sync::Arc;

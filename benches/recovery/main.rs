@@ -1,16 +1,17 @@
-//! How long a camera takes to come back: from the end of a fault to the first good picture, for each fault and source.
+//! Measures how long a camera takes to recover: from the end of a fault to the first good picture, for each fault and
+//! source.
 //!
 //! ```text
 //! cargo bench --bench recovery [--features ffmpeg] -- [--times N] [--json FILE]
 //! ```
-//! Every source is under `Reconnect` with its default settings, but for the limit for frozen pictures, which is 3 s here and
-//! 30 s by default. `noticed` is the time from a fault's beginning to the word that the connection is gone; a dash stands
-//! for a connection that outlived the fault. `back` is the time from the fault's end to the first good picture. A fault that
-//! nothing but a new connection ends has its end where it is noticed. Medians of N (3), and the slowest. The sources are
-//! measured side by side.
+//! Every source runs under `Reconnect` with its default settings, except for the limit for frozen pictures: it is 3 s
+//! here and 30 s by default. `noticed` is the time from a fault's beginning to the message that the connection is gone;
+//! a dash means that the connection outlived the fault. `back` is the time from the fault's end to the first good
+//! picture. If only a new connection can end a fault, the fault ends when it is noticed. The table has the medians of N
+//! (3), and the slowest. The sources are measured side by side.
 //!
-//! What a peer cannot be told to do is left out: GStreamer's server sends no garbage, does not freeze and keeps its clock;
-//! a file neither hangs nor stalls.
+//! Faults that a peer cannot produce are left out: GStreamer's server sends no garbage, does not freeze and keeps its
+//! clock; a file neither hangs nor stalls.
 
 #![allow(clippy::print_stdout, reason = "a bench talks to its user")]
 
@@ -32,12 +33,12 @@ use passerby::types::BoxError;
 use serde_json::{Value, json};
 use watch::Timing;
 
-/// A file of the capture crate's tests.
+/// Returns the path of a file of the capture crate's tests.
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/capture/tests/data").join(name)
 }
 
-/// A fault of a source, and what came of it each time.
+/// A fault of a source, with its measurements.
 struct Row {
     source: &'static str,
     fault: &'static str,
@@ -45,14 +46,14 @@ struct Row {
 }
 
 impl Row {
-    /// The median time until it was noticed, where it was.
+    /// Returns the median time until the fault was noticed, or `None` if it never was.
     fn noticed(&self) -> Option<Duration> {
         let mut times: Vec<_> = self.timings.iter().filter_map(|timing| timing.noticed).collect();
         times.sort();
         times.get(times.len() / 2).copied()
     }
 
-    /// The median and the longest time until it was back.
+    /// Returns the median and the longest time until the first good picture.
     fn back(&self) -> (Duration, Duration) {
         let mut times: Vec<_> = self.timings.iter().map(|timing| timing.back).collect();
         times.sort();
@@ -88,12 +89,12 @@ fn main() -> Result<(), BoxError> {
                 );
                 return Ok(());
             }
-            // What cargo hands to every bench.
+            // An argument that Cargo passes to every bench.
             Long("bench") => {}
             _ => return Err(arg.unexpected().into()),
         }
     }
-    // A source that panics as it was told is no news.
+    // The sources of this bench panic on purpose, so the messages would only disturb.
     let tell = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if thread::current().name() != Some("capture-feed") {

@@ -1,4 +1,4 @@
-//! A camera that gives JPEG over HTTP.
+//! A camera that sends JPEG over HTTP.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ pub(crate) fn rows(times: usize) -> Rows {
         row(fault, repeat(times, || camera.suffer(lasts, || peer.borrow().go(way), well))?);
     }
     let resize = || {
-        // Well for a while, and then smaller, until it has been seen.
+        // Sends pictures for a while, and then smaller ones until one was received.
         camera.suffer(Duration::ZERO, || (), || ())?;
         let from = Instant::now() - 2 * PERIOD;
         peer.borrow().go(Way::Small);

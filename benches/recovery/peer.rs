@@ -1,4 +1,4 @@
-//! A camera that speaks HTTP and does what it is told.
+//! An HTTP camera that fails in a scripted way.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -10,27 +10,27 @@ use std::time::Duration;
 
 use passerby::types::BoxError;
 
-/// The time between two pictures.
+/// The interval between two pictures.
 pub(crate) const PERIOD: Duration = Duration::from_millis(40);
-/// How often it looks for a new connection.
+/// The interval between two checks for a new connection.
 const TICK: Duration = Duration::from_millis(2);
 
-/// What it sends.
+/// The content that it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// Pictures, each a little brighter or darker than the one before.
     Well,
-    /// Smaller ones.
+    /// Smaller pictures.
     Small,
-    /// The same picture again and again.
+    /// The same picture over and over.
     Frozen,
-    /// Parts that are no pictures.
+    /// Parts that are not pictures.
     Garbage,
-    /// Nothing, over connections that it takes and keeps.
+    /// Nothing, over connections that it accepts and keeps.
     Silent,
 }
 
-/// The camera. Its connections end with it.
+/// The camera. Dropping it ends its connections.
 pub(crate) struct Peer {
     port: u16,
     play: Arc<Play>,
@@ -39,7 +39,7 @@ pub(crate) struct Peer {
 
 struct Play {
     way: Mutex<Way>,
-    /// Connections of an earlier number end.
+    /// Connections with an older number end.
     cut: AtomicU64,
     large: Vec<u8>,
     small: Vec<u8>,
@@ -58,17 +58,17 @@ impl Peer {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    /// Goes on in this way, also on the connections that there are.
+    /// Sends this from now on, also over the present connections.
     pub(crate) fn go(&self, way: Way) {
         *self.play.way() = way;
     }
 
-    /// Ends all connections. New ones are welcome.
+    /// Ends all connections and accepts new ones.
     pub(crate) fn cut(&self) {
         self.play.cut.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Listens, at the same port as before.
+    /// Listens again, at the same port as before.
     pub(crate) fn listen(&mut self) -> Result<(), BoxError> {
         let listener = TcpListener::bind(("127.0.0.1", self.port))?;
         self.port = listener.local_addr()?.port();
@@ -82,7 +82,7 @@ impl Peer {
                     Ok((stream, _)) => {
                         let (play, cut) = (Arc::clone(&play), play.cut.load(Ordering::Acquire));
                         let connection = thread::Builder::new().name("peer-connection".into());
-                        // A client that goes is no fault of the peer's.
+                        // An error here means that the client has gone, which is not the camera's fault.
                         connections.extend(connection.spawn(move || drop(play.run(stream, cut))));
                     }
                     Err(e) if e.kind() == ErrorKind::WouldBlock => thread::sleep(TICK),
@@ -96,7 +96,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Is gone: ends all connections and refuses new ones.
+    /// Ends all connections and refuses new ones.
     pub(crate) fn refuse(&mut self) {
         if let Some((over, thread)) = self.server.take() {
             over.store(true, Ordering::Release);
@@ -116,7 +116,7 @@ impl Play {
         self.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One connection.
+    /// Serves one connection.
     fn run(&self, mut stream: TcpStream, cut: u64) -> std::io::Result<()> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
@@ -153,8 +153,8 @@ impl Play {
     }
 }
 
-/// The picture with another brightness: the first step of its first quantisation table (ITU-T T.81 B.2.4.1) is of the means of
-/// the blocks.
+/// Returns the picture with another brightness. The first step of its first quantisation table (ITU-T T.81 B.2.4.1)
+/// scales the means of the blocks.
 fn shade(picture: &[u8], number: u8) -> Vec<u8> {
     let mut picture = picture.to_vec();
     if let Some(table) = picture.windows(2).position(|two| two == [0xFF, 0xDB])

@@ -1,4 +1,4 @@
-//! A camera that speaks RTSP, which GStreamer plays: read by our own client, and through an ffmpeg program.
+//! An RTSP camera that GStreamer plays, read by our own client and through an ffmpeg program.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use crate::watch::{Camera, Timing, repeat};
 use crate::{Row, Rows, data};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// The bundled clip's.
+/// The picture rate of the bundled clip.
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
-/// The small clips' of the tests.
+/// The picture rate of the small test clips.
 const PERIOD: Duration = Duration::from_millis(100);
 
 pub(crate) fn ours(times: usize) -> Rows {
@@ -49,7 +49,7 @@ pub(crate) fn ffmpeg(_: usize) -> Rows {
     Ok(Vec::new())
 }
 
-/// What a server can be made to do.
+/// Measures the faults that a GStreamer server can produce.
 fn server(
     source: &'static str,
     times: usize,
@@ -79,7 +79,7 @@ fn server(
     Ok(rows)
 }
 
-/// A clip of another size follows.
+/// Measures a change to a clip of another size.
 fn resized(
     connect: impl Fn(&str) -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync + 'static,
 ) -> Result<Timing, BoxError> {

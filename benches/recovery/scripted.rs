@@ -1,4 +1,4 @@
-//! A camera that goes wrong when told.
+//! A camera that fails in a scripted way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use passerby_testkit::{Fault, FaultySource};
 use crate::watch::{Camera, Seen, Timing, What, is_good, repeat};
 use crate::{Row, Rows};
 
-/// The call that goes wrong: its connection has held long enough to be a good one.
+/// The call that fails. By then the connection has lasted long enough to count as good.
 const CALL: u64 = 60;
 
 pub(crate) fn rows(times: usize) -> Rows {
@@ -37,7 +37,7 @@ pub(crate) fn rows(times: usize) -> Rows {
     faults.into_iter().map(row).collect()
 }
 
-/// The first connection goes wrong, and those after it do not.
+/// Measures a fault of the first connection; later connections are sound.
 fn once(fault: Fault) -> Result<Timing, BoxError> {
     let first = AtomicBool::new(true);
     let camera = Camera::new(noise, move || {
@@ -47,7 +47,7 @@ fn once(fault: Fault) -> Result<Timing, BoxError> {
     camera.wait(timing)
 }
 
-/// What came of it, once it is over.
+/// Returns the measurement once the fault is over.
 fn timing(seen: &[Seen]) -> Option<Timing> {
     let (before, after) = seen.split_at_checked(CALL as usize)?;
     let due = before.last()?.0 + FaultySource::PERIOD;
@@ -60,7 +60,7 @@ fn timing(seen: &[Seen]) -> Option<Timing> {
     })
 }
 
-/// Its pictures have one grey, unless they are garbage.
+/// Returns true for garbage: the camera's good pictures have one grey.
 fn noise(image: &Image) -> bool {
     let row = image.plane(0).row(0);
     row.iter().any(|byte| Some(byte) != row.first())

@@ -1,4 +1,4 @@
-//! A camera that is read all the time, and when what came of it.
+//! Reads a camera all the time and records each event with its time.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -7,35 +7,35 @@ use std::time::{Duration, Instant};
 use passerby::capture::{Reconnect, ReconnectSettings};
 use passerby::types::{BoxError, CancelHandle, ErrorClass, FrameSource, Image, SourceError};
 
-/// Something that does not come within this time does not come.
+/// The longest time to wait for an event.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a connection has to hold before it is broken: after that, `Reconnect` takes it for a good one.
+/// How long a connection must last before it is broken: after that, `Reconnect` takes it for a good one.
 const STEADY: Duration = Duration::from_millis(2200);
 
-/// What a camera gave.
+/// An event of a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// A good picture of this size.
     Good(u32, u32),
-    /// A picture that is none, or the word that one is lost.
+    /// A bad picture, or the message that one is lost.
     Bad,
-    /// The word that the connection is gone.
+    /// The message that the connection is gone.
     Interrupted,
 }
 
-/// What it gave, and when.
+/// An event and its time.
 pub(crate) type Seen = (Instant, What);
 
-/// How long it took.
+/// The measured times of one fault.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// From the fault's beginning to the word that the connection is gone.
+    /// The time from the fault's beginning to the message that the connection is gone.
     pub(crate) noticed: Option<Duration>,
-    /// From the fault's end to the first good picture.
+    /// The time from the fault's end to the first good picture.
     pub(crate) back: Duration,
 }
 
-/// What `open` opens, kept going and read on a thread of its own until it is dropped.
+/// A source under `Reconnect`, read on a thread of its own until it is dropped.
 pub(crate) struct Camera {
     log: Arc<Log>,
     interrupt: Option<CancelHandle>,
@@ -55,7 +55,7 @@ impl Log {
 }
 
 impl Camera {
-    /// Begins to read. A picture is good that differs from the one before and is none of `garbage`.
+    /// Begins to read. A picture is good if it differs from the previous one and `garbage` returns false for it.
     pub(crate) fn new(
         garbage: fn(&Image) -> bool,
         open: impl Fn() -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync + 'static,
@@ -93,7 +93,7 @@ impl Camera {
         Ok(Self { log, interrupt, thread })
     }
 
-    /// Waits until `find` finds something in all that it gave.
+    /// Waits until `find` finds a value in the events so far.
     pub(crate) fn wait<T>(&self, find: impl Fn(&[Seen]) -> Option<T>) -> Result<T, BoxError> {
         let end = Instant::now() + PATIENCE;
         let mut seen = self.log.lock();
@@ -113,7 +113,7 @@ impl Camera {
         }
     }
 
-    /// Breaks something for so long, once the camera is well.
+    /// Breaks the camera for this time, once it runs well.
     pub(crate) fn suffer(
         &self,
         lasts: Duration,
@@ -140,7 +140,8 @@ impl Camera {
         Ok(Timing { noticed, back })
     }
 
-    /// The first change of the size from then on: how much longer than a period it is until the next picture.
+    /// Waits for the first change of the picture size from `from` on. `back` is the time from the last old picture to
+    /// the first new one, less the period.
     pub(crate) fn resized(&self, from: Instant, period: Duration) -> Result<Timing, BoxError> {
         let back = self.wait(|seen| {
             let good = |(at, what): &Seen| match *what {
@@ -159,13 +160,13 @@ impl Drop for Camera {
     fn drop(&mut self) {
         self.interrupt.iter().for_each(CancelHandle::cancel);
         if let Some(thread) = self.thread.take() {
-            // A panic in it has been seen as pictures that do not come.
+            // A panic of the thread shows as missing pictures, so its result is not needed.
             let _ = thread.join();
         }
     }
 }
 
-/// The same fault so many times.
+/// Repeats the same fault this many times.
 pub(crate) fn repeat(
     times: usize,
     mut once: impl FnMut() -> Result<Timing, BoxError>,
@@ -183,7 +184,7 @@ fn rows(image: &Image) -> impl Iterator<Item = &[u8]> {
         .flat_map(|plane| (0..plane.rows).map(move |y| plane.row(y)))
 }
 
-/// Of every byte of the picture: multiply and fold.
+/// Returns a hash of every byte of the picture (multiply and fold).
 fn print(image: &Image) -> u64 {
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     rows(image).flatten().fold(u64::from(image.width()), |hash, &byte| mix(hash, byte))
