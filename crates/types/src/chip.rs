@@ -3,7 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Face, Frame, FrameMeta, FramePool, Image, ImageError, Region, Shelf};
+use crate::face::Face;
+use crate::frame::{Frame, FrameMeta};
+use crate::image::{Image, ImageError, Region};
+use crate::pool::FramePool;
+use crate::shelf::Shelf;
 
 /// The part of a frame around one face, in the frame's own layout, and the face in the chip's pixels.
 ///

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{CameraId, DropReason, FrameMeta};
+use crate::frame::{CameraId, FrameMeta};
+use crate::ledger::DropReason;
 
 /// Any cause of an error.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;

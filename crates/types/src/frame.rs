@@ -1,12 +1,22 @@
-//! A frame: one picture of one camera, with its number and its times.
+//! One picture of one camera, with its number and its times.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::{Image, Timestamp};
+use crate::clock::Timestamp;
+use crate::image::Image;
 
-/// One camera of a run. The caller gives the numbers; names are in [`crate::SourceInfo`].
+/// The number of a camera in one run. The caller chooses it; the camera's name is in
+/// [`SourceInfo`](crate::SourceInfo).
+///
+/// ```
+/// use passerby_types::CameraId;
+///
+/// let camera = CameraId::from(2);
+/// assert_eq!(camera.to_string(), "camera 2");
+/// assert_eq!(u32::from(camera), 2);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CameraId(pub u32);
 
@@ -16,47 +26,148 @@ impl fmt::Display for CameraId {
     }
 }
 
-/// What a [`crate::FrameSource`] gives: an upright picture and its place in the stream.
-#[derive(Debug)]
+impl From<u32> for CameraId {
+    fn from(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+impl From<CameraId> for u32 {
+    fn from(camera: CameraId) -> Self {
+        camera.0
+    }
+}
+
+/// An upright picture that a [`FrameSource`](crate::FrameSource) returned, and its place in the stream.
+#[derive(Clone, Debug)]
 pub struct Picture {
-    /// The picture.
+    /// The pixels.
     pub image: Image,
-    /// The presentation time since the start of the stream, where the stream has one. Rises from picture to picture.
+    /// The presentation time since the start of the stream, if the stream has one. It rises from picture to picture.
     pub pts: Option<Duration>,
-    /// How old the picture is when it is given: the time since the last byte of it arrived at this machine. Zero where
-    /// nobody waited for anything, as with files.
+    /// The time between the arrival of the picture's last byte at this machine and the moment the source returned the
+    /// picture. Zero if the picture waited for nothing, as with files.
     pub age: Duration,
 }
 
 impl Picture {
-    /// A picture that is as new as can be.
+    /// Creates a picture of age zero.
     #[must_use]
     pub fn new(image: Image, pts: Option<Duration>) -> Self {
         Self { image, pts, age: Duration::ZERO }
     }
 }
 
-/// Which frame it is, and its times.
+/// The number and the times of a frame.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use passerby_types::FrameMeta;
+///
+/// let meta = FrameMeta::new(0, 7).with_pts(Duration::from_millis(280));
+/// assert_eq!((meta.camera.0, meta.seq), (0, 7));
+/// assert_eq!(meta.pts, Some(Duration::from_millis(280)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FrameMeta {
     /// The camera.
     pub camera: CameraId,
-    /// The frame's number at its camera: 0 for the first, in display order, one more for each frame the source
-    /// gave or lost. A gap means that frames were dropped on the way.
+    /// The frame's number at its camera, in display order. The first frame has 0, and every frame that the source
+    /// returned or lost adds 1. A gap means that frames were dropped on the way.
     pub seq: u64,
-    /// When the frame arrived: before it was decoded, at sources that know.
+    /// The moment when the frame arrived. If the source knows it, this is before decoding.
     pub captured: Timestamp,
-    /// The presentation time since the start of the stream, where the stream has one.
+    /// The presentation time since the start of the stream, if the stream has one.
     pub pts: Option<Duration>,
     /// The time of day when the frame arrived.
     pub wall: SystemTime,
 }
 
+impl FrameMeta {
+    /// Creates the metadata of frame `seq` of a camera, for callers without a clock or a stream.
+    ///
+    /// `captured` is zero, `pts` is `None` and `wall` is 1970-01-01 00:00 UTC. Set them with [`FrameMeta::with_captured`],
+    /// [`FrameMeta::with_pts`] and [`FrameMeta::with_wall`].
+    #[must_use]
+    pub fn new(camera: impl Into<CameraId>, seq: u64) -> Self {
+        let captured = Timestamp::default();
+        Self { camera: camera.into(), seq, captured, pts: None, wall: SystemTime::UNIX_EPOCH }
+    }
+
+    /// Returns the metadata with this moment of arrival.
+    #[must_use]
+    pub const fn with_captured(mut self, captured: Timestamp) -> Self {
+        self.captured = captured;
+        self
+    }
+
+    /// Returns the metadata with this presentation time.
+    #[must_use]
+    pub const fn with_pts(mut self, pts: Duration) -> Self {
+        self.pts = Some(pts);
+        self
+    }
+
+    /// Returns the metadata with this time of day.
+    #[must_use]
+    pub const fn with_wall(mut self, wall: SystemTime) -> Self {
+        self.wall = wall;
+        self
+    }
+}
+
 /// One picture of one camera. A clone shares the picture.
+///
+/// ```
+/// use passerby_types::{ColorSpace, Frame, FrameMeta, Image, PixelLayout};
+///
+/// let image = Image::from_vec(PixelLayout::Gray8, 4, 2, ColorSpace::JPEG, vec![0; 8])?;
+/// let frame = Frame::new(FrameMeta::new(0, 0), image);
+/// assert_eq!(frame.image.width(), 4);
+/// # Ok::<(), passerby_types::ImageError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Which frame it is.
+    /// The frame's number and times.
     pub meta: FrameMeta,
-    /// The picture, upright, in the layout its source gave.
+    /// The picture, upright, in the layout that its source returned.
     pub image: Arc<Image>,
+}
+
+impl Frame {
+    /// Creates a frame of an [`Image`] or of an image that is shared already.
+    #[must_use]
+    pub fn new(meta: FrameMeta, image: impl Into<Arc<Image>>) -> Self {
+        Self { meta, image: image.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_metadata_has_no_times() {
+        let meta = FrameMeta::new(CameraId(3), 9);
+        let at_zero = FrameMeta {
+            camera: CameraId(3),
+            seq: 9,
+            captured: Timestamp::default(),
+            pts: None,
+            wall: SystemTime::UNIX_EPOCH,
+        };
+        assert_eq!(meta, at_zero);
+    }
+
+    #[test]
+    fn setters_change_one_time_each() {
+        let meta = FrameMeta::new(0, 0)
+            .with_captured(Timestamp(Duration::from_secs(1)))
+            .with_pts(Duration::from_secs(2))
+            .with_wall(SystemTime::UNIX_EPOCH + Duration::from_secs(3));
+        assert_eq!(meta.captured.0, Duration::from_secs(1));
+        assert_eq!(meta.pts, Some(Duration::from_secs(2)));
+        assert_eq!(meta.wall, SystemTime::UNIX_EPOCH + Duration::from_secs(3));
+    }
 }

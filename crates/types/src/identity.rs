@@ -2,15 +2,36 @@
 
 use std::fmt;
 
-use crate::{Embedding, Timestamp, TrackKey};
+use crate::clock::Timestamp;
+use crate::face::Embedding;
+use crate::track::TrackKey;
 
-/// One person of a gallery. Given in order from 1, never twice.
+/// The number of a person in a gallery. A gallery counts from 1 and never uses a number twice.
+///
+/// ```
+/// use passerby_types::PersonId;
+///
+/// assert_eq!(PersonId::from(7), PersonId(7));
+/// assert_eq!(u64::from(PersonId(7)), 7);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonId(pub u64);
 
 impl fmt::Display for PersonId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "person {}", self.0)
+    }
+}
+
+impl From<u64> for PersonId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<PersonId> for u64 {
+    fn from(person: PersonId) -> Self {
+        person.0
     }
 }
 

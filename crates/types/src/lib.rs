@@ -32,7 +32,6 @@
 mod cancel;
 mod chip;
 mod clock;
-mod color;
 mod error;
 mod face;
 mod frame;
@@ -49,19 +48,18 @@ mod track;
 pub use cancel::CancelHandle;
 pub use chip::{ChipPool, FaceChip};
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use color::{ColorSpace, Matrix, Range};
 pub use error::{BoxError, ErrorClass, SinkError, SourceError, StageError};
 pub use face::{Age, Attributes, Embedding, EmbeddingError, Face, Gender};
 pub use frame::{CameraId, Frame, FrameMeta, Picture};
 pub use geometry::{BBox, Landmarks, Point, Similarity};
 pub use identity::{Identity, PersonId, Sighting};
-pub use image::{Image, ImageError, PixelLayout, Plane, Region};
+pub use image::{ColorSpace, Image, ImageError, Matrix, PixelLayout, Plane, Range, Region};
 pub use ledger::{DropReason, Ledger};
 pub use observation::{FrameKind, Observation, ObservedFace};
 pub use pool::{Buffer, BufferPool, BufferPoolStats, EmbeddingPool, FramePool};
 pub use shelf::Shelf;
 pub use stage::{
-    AttributeFusion, Classifier, Detector, Embedder, FrameSource, Identifier, Sink, SourceInfo, StageFactory,
-    Tracker,
+    AttributeFusion, Classifier, Detector, Embedder, FrameSource, Identifier, Pictures, Sink, SourceInfo,
+    StageFactory, Tracker,
 };
 pub use track::{TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::Image;
+use crate::image::Image;
 
 /// Shares pictures and takes what they were shared by back, so that a steady stream of frames allocates nothing.
 ///

@@ -2,15 +2,36 @@
 
 use std::fmt;
 
-use crate::{BBox, CameraId, Face};
+use crate::face::Face;
+use crate::frame::CameraId;
+use crate::geometry::BBox;
 
-/// One track of one camera. Never used twice by a tracker.
+/// The number of a track at its camera. A tracker never uses a number twice.
+///
+/// ```
+/// use passerby_types::TrackId;
+///
+/// assert_eq!(TrackId::from(7), TrackId(7));
+/// assert_eq!(u64::from(TrackId(7)), 7);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackId(pub u64);
 
 impl fmt::Display for TrackId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "track {}", self.0)
+    }
+}
+
+impl From<u64> for TrackId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<TrackId> for u64 {
+    fn from(track: TrackId) -> Self {
+        track.0
     }
 }
 

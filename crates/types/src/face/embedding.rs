@@ -1,72 +1,8 @@
-//! A face, and what the networks say about one.
+//! A face as a direction.
 
 use std::fmt;
 
-use crate::{BBox, Buffer, EmbeddingPool, Landmarks};
-
-/// One detection in one frame.
-#[derive(Clone, Copy, PartialEq)]
-pub struct Face {
-    /// Where, in pixels of the upright picture.
-    pub bbox: BBox,
-    /// How sure the detector is, 0 to 1.
-    pub score: f32,
-    /// The five landmarks, where the detector gives them. Without them a face is tracked but never identified.
-    pub landmarks: Option<Landmarks>,
-}
-
-impl Face {
-    /// A face without landmarks.
-    #[must_use]
-    pub const fn new(bbox: BBox, score: f32) -> Self {
-        Self { bbox, score, landmarks: None }
-    }
-
-    /// The face with these landmarks.
-    #[must_use]
-    pub const fn with_landmarks(mut self, landmarks: Landmarks) -> Self {
-        self.landmarks = Some(landmarks);
-        self
-    }
-
-    /// The shorter side of the box in pixels; 0 for an empty box.
-    #[must_use]
-    pub fn size(&self) -> f32 {
-        if self.bbox.is_empty() { 0.0 } else { self.bbox.width().min(self.bbox.height()) }
-    }
-
-    /// How much a view of this face is worth for identity and attributes, 0 to 1: the product of the score, of
-    /// the size (linear up to the 112 pixels that the embedder samples at the most) and of
-    /// [`Landmarks::frontality`] (from a half at a full profile to one). 0 without landmarks.
-    ///
-    /// The size counts since an embedding of a face below about 30 pixels drifts towards every other's.
-    #[must_use]
-    pub fn quality(&self) -> f32 {
-        let Some(landmarks) = &self.landmarks else {
-            return 0.0;
-        };
-        let size = (self.size() / 112.0).min(1.0);
-        let quality = self.score * size * (0.5 + 0.5 * landmarks.frontality());
-        if quality.is_finite() { quality.clamp(0.0, 1.0) } else { 0.0 }
-    }
-
-    /// The face moved by (dx, dy) pixels.
-    #[must_use]
-    pub fn shifted(&self, dx: f32, dy: f32) -> Self {
-        Self {
-            bbox: self.bbox.shifted(dx, dy),
-            score: self.score,
-            landmarks: self.landmarks.map(|l| l.shifted(dx, dy)),
-        }
-    }
-}
-
-/// Box and score only: landmarks are biometric.
-impl fmt::Debug for Face {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Face").field("bbox", &self.bbox).field("score", &self.score).finish_non_exhaustive()
-    }
-}
+use crate::pool::{Buffer, EmbeddingPool};
 
 /// Why numbers are not an [`Embedding`].
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
@@ -75,6 +11,16 @@ pub struct EmbeddingError;
 
 /// A face as a direction: a vector of unit length in which near means alike. Only embeddings of the same network
 /// compare. Never printed.
+///
+/// ```
+/// use passerby_types::Embedding;
+///
+/// let a = Embedding::try_from(vec![3.0, 4.0])?;
+/// let b = Embedding::try_from([4.0, 3.0].as_slice())?;
+/// assert_eq!(a.as_ref(), [0.6, 0.8]);
+/// assert!((a.cosine(&b) - 0.96).abs() < 1e-6);
+/// # Ok::<(), passerby_types::EmbeddingError>(())
+/// ```
 #[derive(Clone)]
 pub struct Embedding(Buffer<f32>);
 
@@ -142,6 +88,30 @@ impl Embedding {
     }
 }
 
+/// Copies the numbers and scales them to unit length, like [`Embedding::new`].
+impl TryFrom<&[f32]> for Embedding {
+    type Error = EmbeddingError;
+
+    fn try_from(values: &[f32]) -> Result<Self, EmbeddingError> {
+        Self::new(values.to_vec())
+    }
+}
+
+/// Scales the numbers to unit length, like [`Embedding::new`].
+impl TryFrom<Vec<f32>> for Embedding {
+    type Error = EmbeddingError;
+
+    fn try_from(values: Vec<f32>) -> Result<Self, EmbeddingError> {
+        Self::new(values)
+    }
+}
+
+impl AsRef<[f32]> for Embedding {
+    fn as_ref(&self) -> &[f32] {
+        self.as_slice()
+    }
+}
+
 /// The numbers are the same.
 impl PartialEq for Embedding {
     fn eq(&self, other: &Self) -> bool {
@@ -153,49 +123,6 @@ impl PartialEq for Embedding {
 impl fmt::Debug for Embedding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Embedding({} numbers)", self.0.len())
-    }
-}
-
-/// An age in years with the interval it lies in about nine times out of ten.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Age {
-    /// The best guess.
-    pub years: f32,
-    /// The low end of the interval.
-    pub low: f32,
-    /// The high end of the interval.
-    pub high: f32,
-}
-
-/// What the gender network calls a face.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Gender {
-    /// Female.
-    Female,
-    /// Male.
-    Male,
-}
-
-/// Age and gender of a face, or of a track over many of its faces.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Attributes {
-    /// The age.
-    pub age: Age,
-    /// The probability that the gender network would call this face male, 0 to 1.
-    pub p_male: f32,
-}
-
-impl Attributes {
-    /// The gender where the network is at least `confidence` sure of one (0.5 to 1), else `None`: unknown.
-    #[must_use]
-    pub fn gender(&self, confidence: f32) -> Option<Gender> {
-        if self.p_male >= confidence {
-            Some(Gender::Male)
-        } else if 1.0 - self.p_male >= confidence {
-            Some(Gender::Female)
-        } else {
-            None
-        }
     }
 }
 
@@ -221,15 +148,5 @@ mod tests {
             assert_eq!(Embedding::new_in(&pool, &broken), Err(EmbeddingError));
             assert_eq!(Embedding::new(broken), Err(EmbeddingError));
         }
-    }
-
-    #[test]
-    fn a_gender_is_unknown_until_sure_enough() {
-        let age = Age { years: 30.0, low: 20.0, high: 40.0 };
-        let gender = |p_male| Attributes { age, p_male }.gender(0.8);
-        assert_eq!(gender(0.9), Some(Gender::Male));
-        assert_eq!(gender(0.1), Some(Gender::Female));
-        assert_eq!(gender(0.7), None);
-        assert_eq!(gender(f32::NAN), None);
     }
 }

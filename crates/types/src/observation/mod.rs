@@ -1,6 +1,10 @@
 //! What is known of one frame when it leaves the pipeline.
 
-use crate::{Attributes, BBox, Embedding, Face, FrameMeta, Identity, TrackId, TrackState};
+use crate::face::{Attributes, Embedding, Face};
+use crate::frame::FrameMeta;
+use crate::geometry::BBox;
+use crate::identity::Identity;
+use crate::track::{TrackId, TrackState};
 
 /// What was done with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,66 +2,14 @@
 
 use std::fmt;
 
-use crate::{Buffer, ColorSpace, FramePool};
+mod color;
+mod layout;
+mod rgb;
 
-/// How the pixels of an [`Image`] lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PixelLayout {
-    /// Three planes: Y', Cb, Cr; Cb and Cr at half the width and height, rounded up (4:2:0).
-    I420,
-    /// Two planes: Y', and Cb and Cr interleaved at half the width and height, rounded up (4:2:0).
-    Nv12,
-    /// One plane: Y'0 Cb Y'1 Cr for each two pixels of a row, the last pixel of an odd row padded (4:2:2).
-    Yuyv,
-    /// One plane: R, G, B for each pixel.
-    Rgb8,
-    /// One plane: one number for each pixel.
-    Gray8,
-}
+pub use color::{ColorSpace, Matrix, Range};
+pub use layout::PixelLayout;
 
-impl PixelLayout {
-    /// How many planes an image of this layout has.
-    #[must_use]
-    pub const fn planes(self) -> usize {
-        match self {
-            Self::I420 => 3,
-            Self::Nv12 => 2,
-            Self::Yuyv | Self::Rgb8 | Self::Gray8 => 1,
-        }
-    }
-
-    /// The bytes of one row and the number of rows of a plane, for a picture of this size.
-    #[must_use]
-    pub const fn plane_size(self, plane: usize, width: u32, height: u32) -> (usize, usize) {
-        let (w, h) = (width as usize, height as usize);
-        match (self, plane) {
-            (Self::I420, 1 | 2) => (w.div_ceil(2), h.div_ceil(2)),
-            (Self::Nv12, 1) => (w.div_ceil(2) * 2, h.div_ceil(2)),
-            (Self::I420 | Self::Nv12 | Self::Gray8, _) => (w, h),
-            (Self::Yuyv, _) => (w.div_ceil(2) * 4, h),
-            (Self::Rgb8, _) => (w * 3, h),
-        }
-    }
-
-    /// The bytes of a whole picture of this size without padding.
-    #[must_use]
-    pub const fn tight_len(self, width: u32, height: u32) -> usize {
-        self.tight(width, height).2
-    }
-
-    /// Where the planes of a picture without padding start, the bytes of their rows, and the bytes in all.
-    const fn tight(self, width: u32, height: u32) -> ([usize; 3], [usize; 3], usize) {
-        let (mut offsets, mut strides) = ([0; 3], [0; 3]);
-        let (mut len, mut plane) = (0, 0);
-        while plane < self.planes() {
-            let (row, rows) = self.plane_size(plane, width, height);
-            (offsets[plane], strides[plane]) = (len, row);
-            len += row * rows;
-            plane += 1;
-        }
-        (offsets, strides, len)
-    }
-}
+use crate::pool::{Buffer, FramePool};
 
 /// Why bytes are not an [`Image`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -100,6 +48,7 @@ pub enum ImageError {
 /// An upright picture: its layout, size, colour space and bytes.
 ///
 /// Always upright: sources turn pictures that carry a rotation before they hand them on.
+#[derive(Clone)]
 pub struct Image {
     layout: PixelLayout,
     width: u32,
@@ -388,6 +337,33 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn to_rgb_equals_rgb_at(
+            layout in prop::sample::select(&LAYOUTS[..]), w in 1u32..200, h in 1u32..8, bt709: bool, full: bool, pad in 0usize..9,
+        ) {
+            let color = ColorSpace {
+                matrix: if bt709 { Matrix::Bt709 } else { Matrix::Bt601 },
+                range: if full { Range::Full } else { Range::Limited },
+            };
+            let mut offsets = [0; 3];
+            let mut strides = [0; 3];
+            let mut len = 0;
+            for plane in 0..layout.planes() {
+                let (row, rows) = layout.plane_size(plane, w, h);
+                offsets[plane] = len + pad;
+                strides[plane] = row + pad;
+                len += pad + (row + pad) * rows;
+            }
+            let bytes: Vec<u8> = (0..len).map(|i| (i * 7919 % 251) as u8).collect();
+            let image = Image::from_planes(layout, w, h, color, offsets, strides, bytes.into()).unwrap();
+            let rgb = image.to_rgb();
+            prop_assert_eq!(rgb.len(), (3 * w * h) as usize);
+            for (i, pixel) in rgb.chunks_exact(3).enumerate() {
+                let i = i as u32;
+                prop_assert_eq!(pixel, image.rgb_at(i % w, i / w));
+            }
+        }
+
         #[test]
         fn a_crop_keeps_every_pixel(
             layout in prop::sample::select(&LAYOUTS[..]), w in 1u32..40, h in 1u32..40,
