@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use passerby_types::{ChipPool, Clock, Face};
+use passerby_types::{ChipPool, Clock, Face, Recycler};
 
 use crate::camera::state::CameraState;
 use crate::figures::calls::Calls;
@@ -13,7 +13,6 @@ use crate::figures::meter::StageMeters;
 use crate::identities::Identities;
 use crate::output::fanout::Fanout;
 use crate::settings::PipelineSettings;
-use crate::spare::Spares;
 use passerby_workers::Sequencer;
 
 /// What every thread of a pipeline has at hand.
@@ -25,7 +24,7 @@ pub(crate) struct Context {
     pub(crate) outlets: Fanout,
     pub(crate) chips: ChipPool,
     /// Lists of the faces of a frame.
-    pub(crate) faces: Spares<Face>,
+    pub(crate) faces: Recycler<Vec<Face>>,
     pub(crate) calls: Calls,
     pub(crate) stages: StageMeters,
     pub(crate) embedding_stopped: AtomicBool,

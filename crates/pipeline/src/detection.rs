@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use passerby_types::{Clock, Detector, DropReason, ErrorClass, Face, Frame, StageFactory};
+use passerby_types::{Clock, Detector, DropReason, ErrorClass, Face, Frame, Recycler, StageFactory};
 
 use crate::camera::state::{InFlightGuard, What};
 use crate::context::Context;
 use crate::guard::Guard;
-use crate::spare::Spares;
 use passerby_workers::FairQueue;
 use passerby_workers::Jobs;
 
@@ -33,7 +32,7 @@ impl Shot {
         let Self { frame: Frame { meta, image }, order, mut passage, .. } = self;
         let channel = Arc::clone(passage.channel());
         let size = (image.width(), image.height());
-        channel.shelf.take_back(image);
+        channel.images.give_back_image(image);
         passage.yields();
         channel.send(order, What::Coasted { meta, size, passage });
     }
@@ -56,12 +55,12 @@ pub(crate) struct Waiting {
     pub(crate) lanes: FairQueue<Shot>,
     /// How many a worker takes at once.
     batch: usize,
-    spare: Spares<(u32, Shot)>,
+    spare: Recycler<Batch>,
 }
 
 impl Waiting {
     pub(crate) fn new(batch: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { lanes: FairQueue::new("detect", clock), batch: batch.max(1), spare: Spares::new(BATCHES) }
+        Self { lanes: FairQueue::new("detect", clock), batch: batch.max(1), spare: Recycler::new(BATCHES) }
     }
 }
 
@@ -69,7 +68,7 @@ impl Jobs for Waiting {
     type Job = Batch;
 
     fn take(&self) -> Option<Batch> {
-        let mut batch = self.spare.take();
+        let mut batch = self.spare.take_list();
         batch.reserve(self.batch);
         let taken = self.lanes.take(self.batch, &mut batch);
         for (_, shot) in &batch {
@@ -96,7 +95,7 @@ pub(crate) fn worker(
     let mut worker = Worker { common, waiting, guard, frames, lists };
     move |mut batch| {
         worker.detect(&mut batch);
-        worker.waiting.spare.give_back(batch);
+        worker.waiting.spare.give_back_list(batch);
         // A detector that fails every time is not rebuilt without a break; the other workers go on meanwhile.
         let back_off = worker.guard.back_off();
         if !back_off.is_zero() {
@@ -124,7 +123,7 @@ impl Worker {
         let Self { common, guard, frames, lists, waiting } = self;
         let (channel, meta) = (Arc::clone(first.passage.channel()), first.frame.meta);
         frames.extend(batch.iter().map(|(_, shot)| shot.frame.clone()));
-        lists.extend(frames.iter().map(|_| common.faces.take()));
+        lists.extend(frames.iter().map(|_| common.faces.take_list()));
         let (done, busy) =
             common.seen("detect", &channel, frames.len(), || guard.call(|d| d.detect(frames, lists)));
         frames.clear();
@@ -134,7 +133,7 @@ impl Worker {
             shot.passage.channel().meter.lock().report.spend("detect", 1, share);
         }
         if done.is_err() {
-            lists.drain(..).for_each(|list| common.faces.give_back(list));
+            lists.drain(..).for_each(|list| common.faces.give_back_list(list));
         }
         match done {
             Ok(()) => {

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use passerby_types::{
     Attributes, CameraId, ChipPool, Classifier, Clock, Detector, DropReason, Embedder, Embedding, ErrorClass,
-    Face, FaceChip, Frame, FrameKind, FrameMeta, FrameSource, Observation, ObservedFace, Picture, Shelf,
-    Sighting, Sink, SourceError, StageError, Timestamp, TrackUpdate,
+    Face, FaceChip, Frame, FrameKind, FrameMeta, FrameSource, Image, Observation, ObservedFace, Picture,
+    Recycler, Sighting, Sink, SourceError, StageError, Timestamp, TrackUpdate,
 };
 
 use crate::camera::tracks::{Camera, Views, seen};
@@ -17,7 +17,6 @@ use crate::guard::Guard;
 use crate::identities::Identities;
 use crate::output::fanout::LISTS;
 use crate::output::writer::{Writer, WriterSettings};
-use crate::spare::Spares;
 use crate::stages::Stages;
 use passerby_workers::quietly;
 
@@ -61,9 +60,9 @@ pub struct Flow {
     clock: Arc<dyn Clock>,
     chips: ChipPool,
     /// What frames share their pictures by.
-    shelf: Shelf,
+    images: Recycler<Arc<Image>>,
     /// For the faces of observations.
-    lists: Arc<Spares<ObservedFace>>,
+    lists: Arc<Recycler<Vec<ObservedFace>>>,
     stages: Stages,
     detector: Guard<dyn Detector>,
     embedder: Option<Guard<dyn Embedder>>,
@@ -107,8 +106,8 @@ impl Flow {
             settings,
             clock,
             chips: ChipPool::new(64),
-            shelf: Shelf::new(1),
-            lists: Arc::new(Spares::new(LISTS)),
+            images: Recycler::new(1),
+            lists: Arc::new(Recycler::new(LISTS)),
             detector: Guard::new("detect", stages.detector.clone())?,
             embedder: stages.embedder.clone().map(|f| Guard::new("embed", f)).transpose()?,
             classifier: stages.classifier.clone().map(|f| Guard::new("classify", f)).transpose()?,
@@ -200,7 +199,7 @@ impl Flow {
                         let rows = observation.faces.len();
                         self.timed(report, "store", rows, |_| writer.offer(observation));
                     } else {
-                        self.lists.give_back(observation.faces);
+                        self.lists.give_back_list(observation.faces);
                     }
                     go_on
                 }
@@ -245,12 +244,12 @@ impl Flow {
         self.timed(report, "track", 1, |flow| {
             camera.track(&frame.meta, size, faces, &flow.people, &mut work.update)
         })?;
-        let mut observed = self.lists.take();
+        let mut observed = self.lists.take_list();
         observed.extend(work.update.tracks.iter().map(seen));
 
         camera.views(&frame, &work.update.tracks, &self.chips, &mut work.views);
         let meta = frame.meta;
-        self.shelf.take_back(frame.image);
+        self.images.give_back_image(frame.image);
         self.embed(camera, work, report, &mut observed);
         if self.stages.identify.is_some() {
             let start = self.clock.now();
@@ -261,7 +260,7 @@ impl Flow {
         camera.describe(&mut observed);
         work.sightings.clear();
         let looked = work.views.embed.drain(..).chain(work.views.classify.drain(..));
-        looked.for_each(|view| self.chips.take_back(view.chip));
+        looked.for_each(|view| self.chips.give_back(view.chip));
 
         camera.end(&work.update.ended, &self.people);
         let kind = if detected { FrameKind::Analysed } else { FrameKind::Coasted };
@@ -281,7 +280,7 @@ impl Flow {
         report.capture();
         let (captured, wall) = arrived(&*self.clock, age);
         let meta = FrameMeta { camera: report.camera, seq, captured, pts, wall };
-        Ok(Some(Frame { meta, image: self.shelf.share(image) }))
+        Ok(Some(Frame { meta, image: self.images.share(image) }))
     }
 
     /// Finds the faces of the frame; false where the cadence leaves it to the tracker.

@@ -45,7 +45,6 @@ mod identities;
 mod output;
 mod pipeline;
 mod settings;
-mod spare;
 mod stages;
 
 pub use camera::{SampleReason, SamplingPolicy, ViewHistory, ViewSelector};

@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use passerby_types::{CameraId, ChipPool, Clock, FrameSource, Sink};
+use passerby_types::{CameraId, ChipPool, Clock, FrameSource, Recycler, Sink};
 use passerby_workers::Sequencer;
 
 use crate::context::{Context, Gate};
@@ -33,7 +33,6 @@ use crate::handle::{Handle, PipelineReport};
 use crate::identities::Identities;
 use crate::output::fanout::Fanout;
 use crate::settings::PipelineSettings;
-use crate::spare::Spares;
 use crate::stages::Stages;
 
 /// How many lists of faces wait to be filled again: those of the frames between detectors and trackers.
@@ -118,7 +117,7 @@ impl Pipeline {
             turns: Sequencer::default(),
             outlets: Fanout::new(Arc::clone(&clock), room),
             chips: ChipPool::new(64),
-            faces: Spares::new(IDLE_FACE_LISTS),
+            faces: Recycler::new(IDLE_FACE_LISTS),
             calls: Calls::new(Arc::clone(&clock)),
             stages: StageMeters::default(),
             embedding_stopped: AtomicBool::new(false),

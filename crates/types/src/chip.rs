@@ -7,7 +7,7 @@ use crate::face::Face;
 use crate::frame::{Frame, FrameMeta};
 use crate::image::{Image, ImageError, Region};
 use crate::pool::FramePool;
-use crate::shelf::Shelf;
+use crate::recycler::Recycler;
 
 /// The part of a frame around one face, in the frame's own layout, and the face in the chip's pixels.
 ///
@@ -52,33 +52,33 @@ impl FaceChip {
         }
         let (image, at) = frame.image.crop(Region { x, y, width, height }, &pool.pixels)?;
         let face = face.shifted(-(at.x as f32), -(at.y as f32));
-        Ok(Self { meta: frame.meta, image: pool.places.share(image), face })
+        Ok(Self { meta: frame.meta, image: pool.images.share(image), face })
     }
 }
 
-/// What chips are made of, used again and again: their pixels come back when a chip is dropped, and the places by which
-/// they are shared where it is given to [`ChipPool::take_back`]. Then a steady stream of chips allocates nothing.
+/// The memory of chips, used again: a chip's pixels come back when the chip is dropped, and its `Arc` when it is given
+/// to [`ChipPool::give_back`]. A steady stream of chips then allocates nothing.
 #[derive(Debug)]
 pub struct ChipPool {
     pixels: FramePool,
-    places: Shelf,
+    images: Recycler<Arc<Image>>,
 }
 
 impl ChipPool {
-    /// A pool that keeps what at most `keep` idle chips are made of.
+    /// Creates a pool that keeps the memory of at most `keep` idle chips.
     #[must_use]
     pub fn new(keep: usize) -> Self {
-        Self { pixels: FramePool::new(keep), places: Shelf::new(keep) }
+        Self { pixels: FramePool::new(keep), images: Recycler::new(keep) }
     }
 
-    /// Takes a chip back. Where somebody has a clone of it, this only drops it.
-    pub fn take_back(&self, chip: FaceChip) {
-        self.places.take_back(chip.image);
+    /// Takes a chip back. If a clone of the chip exists, this only drops the chip.
+    pub fn give_back(&self, chip: FaceChip) {
+        self.images.give_back_image(chip.image);
     }
 }
 
 impl Default for ChipPool {
-    /// A pool that keeps what eight chips are made of.
+    /// Creates a pool that keeps the memory of eight idle chips.
     fn default() -> Self {
         Self::new(8)
     }
@@ -127,9 +127,9 @@ mod tests {
 
         let place = Arc::as_ptr(&chip.image);
         let clone = chip.clone();
-        pool.take_back(chip);
+        pool.give_back(chip);
         assert_eq!(clone.image.rgb_at(10, 10), frame.image.rgb_at(100, 40), "somebody has it still");
-        pool.take_back(clone);
+        pool.give_back(clone);
         assert_eq!(Arc::as_ptr(&cut(100.0, 40.0, 120.0, 60.0).unwrap().image), place);
     }
 }

@@ -41,7 +41,7 @@ mod image;
 mod ledger;
 mod observation;
 mod pool;
-mod shelf;
+mod recycler;
 mod stage;
 mod track;
 
@@ -57,7 +57,7 @@ pub use image::{ColorSpace, Image, ImageError, Matrix, PixelLayout, Plane, Range
 pub use ledger::{DropReason, Ledger};
 pub use observation::{FrameKind, Observation, ObservedFace};
 pub use pool::{Buffer, BufferPool, BufferPoolStats, EmbeddingPool, FramePool};
-pub use shelf::Shelf;
+pub use recycler::Recycler;
 pub use stage::{
     AttributeFusion, Classifier, Detector, Embedder, FrameSource, Identifier, Pictures, Sink, SourceInfo,
     StageFactory, Tracker,

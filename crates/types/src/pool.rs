@@ -1,16 +1,18 @@
-//! Buffers for pictures and embeddings, used again and again.
+//! Pools of buffers for pictures and embeddings.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use crate::recycler::Recycler;
 
 /// Lends buffers and takes them back when they are dropped, so that a steady stream of frames allocates nothing.
 ///
-/// A clone shares the same buffers. Dropping the pool while buffers are out is fine: they are then freed.
+/// A clone shares the same buffers. The pool may be dropped while buffers are lent: they are then freed.
 #[derive(Clone, Debug)]
 pub struct BufferPool<T> {
-    shelf: Arc<Shelf<T>>,
+    store: Arc<BufferStore<T>>,
 }
 
 /// Buffers for the bytes of pictures.
@@ -19,7 +21,7 @@ pub type FramePool = BufferPool<u8>;
 /// Buffers for the numbers of embeddings: see [`Embedding::new_in`](crate::Embedding::new_in).
 pub type EmbeddingPool = BufferPool<f32>;
 
-/// What a [`BufferPool`] has done so far.
+/// The counts of a [`BufferPool`] since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BufferPoolStats {
     /// Buffers that had to be allocated or grown.
@@ -28,74 +30,61 @@ pub struct BufferPoolStats {
     pub reused: u64,
 }
 
-struct Shelf<T> {
-    idle: Mutex<Vec<Vec<T>>>,
-    keep: usize,
+/// The idle buffers of a pool, and its counts.
+#[derive(Debug)]
+struct BufferStore<T> {
+    buffers: Recycler<Vec<T>>,
     allocated: AtomicU64,
     reused: AtomicU64,
 }
 
-impl<T> fmt::Debug for Shelf<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelf").field("keep", &self.keep).finish_non_exhaustive()
-    }
-}
-
 impl<T: Copy + Default> BufferPool<T> {
-    /// A pool that keeps at most `keep` idle buffers; what comes back beyond that is freed.
+    /// Creates a pool that keeps at most `keep` idle buffers and frees the others.
     #[must_use]
     pub fn new(keep: usize) -> Self {
-        let shelf = Shelf {
-            idle: Mutex::new(Vec::with_capacity(keep)),
-            keep,
+        let store = BufferStore {
+            buffers: Recycler::new(keep),
             allocated: AtomicU64::new(0),
             reused: AtomicU64::new(0),
         };
-        Self { shelf: Arc::new(shelf) }
+        Self { store: Arc::new(store) }
     }
 
-    /// A buffer of `len` bytes or numbers. What stands in it is left over from its last use.
+    /// Returns a buffer of `len` bytes or numbers. Its content is left over from its last use.
     #[must_use]
     pub fn take(&self, len: usize) -> Buffer<T> {
-        let idle = self.shelf.lock().pop();
+        let idle = self.store.buffers.take();
         let counter = match &idle {
-            Some(items) if items.capacity() >= len => &self.shelf.reused,
-            _ => &self.shelf.allocated,
+            Some(items) if items.capacity() >= len => &self.store.reused,
+            _ => &self.store.allocated,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         let mut items = idle.unwrap_or_default();
         items.resize(len, T::default());
-        Buffer { items, home: Arc::downgrade(&self.shelf) }
+        Buffer { items, home: Arc::downgrade(&self.store) }
     }
 
-    /// What the pool has done so far.
+    /// Returns the counts since the pool was made.
     #[must_use]
     pub fn stats(&self) -> BufferPoolStats {
         BufferPoolStats {
-            allocated: self.shelf.allocated.load(Ordering::Relaxed),
-            reused: self.shelf.reused.load(Ordering::Relaxed),
+            allocated: self.store.allocated.load(Ordering::Relaxed),
+            reused: self.store.reused.load(Ordering::Relaxed),
         }
     }
 }
 
 impl<T: Copy + Default> Default for BufferPool<T> {
-    /// A pool that keeps eight idle buffers: one camera's queue, the frames being worked on, and two to spare.
+    /// Creates a pool that keeps eight idle buffers: one camera's queue, the frames being worked on, and two to spare.
     fn default() -> Self {
         Self::new(8)
     }
 }
 
-impl<T> Shelf<T> {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<T>>> {
-        // A panic while the lock is held leaves a valid list of buffers behind.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Bytes or numbers that go back to their [`BufferPool`] when dropped, or are simply freed where they came from a `Vec`.
+/// Bytes or numbers that go back to their [`BufferPool`] when dropped. Those that were made from a `Vec` are freed.
 pub struct Buffer<T = u8> {
     items: Vec<T>,
-    home: Weak<Shelf<T>>,
+    home: Weak<BufferStore<T>>,
 }
 
 impl<T> From<Vec<T>> for Buffer<T> {
@@ -117,17 +106,17 @@ impl<T> DerefMut for Buffer<T> {
     }
 }
 
-/// A copy in another buffer of the same pool.
+/// Copies into another buffer of the same pool.
 impl<T: Copy + Default> Clone for Buffer<T> {
     fn clone(&self) -> Self {
-        let Some(shelf) = self.home.upgrade() else { return self.items.clone().into() };
-        let mut copy = BufferPool { shelf }.take(self.items.len());
+        let Some(store) = self.home.upgrade() else { return self.items.clone().into() };
+        let mut copy = BufferPool { store }.take(self.items.len());
         copy.copy_from_slice(&self.items);
         copy
     }
 }
 
-/// The length only: it may be a face.
+/// Prints the length only: the content may be a face.
 impl<T> fmt::Debug for Buffer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Buffer({} bytes)", size_of_val(self.items.as_slice()))
@@ -136,11 +125,8 @@ impl<T> fmt::Debug for Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if let Some(shelf) = self.home.upgrade() {
-            let mut idle = shelf.lock();
-            if idle.len() < shelf.keep {
-                idle.push(std::mem::take(&mut self.items));
-            }
+        if let Some(store) = self.home.upgrade() {
+            store.buffers.give_back(std::mem::take(&mut self.items));
         }
     }
 }
@@ -163,11 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_keeps_no_more_than_told_and_may_go_first() {
+    fn a_pool_keeps_a_bounded_number_of_buffers() {
         let pool = FramePool::new(1);
         let out = [pool.take(10), pool.take(10), pool.take(10)];
         drop(out);
-        assert_eq!(pool.shelf.lock().len(), 1);
+        assert_eq!(pool.store.buffers.idle(), 1);
+    }
+
+    #[test]
+    fn a_buffer_may_outlive_its_pool() {
+        let pool = FramePool::new(1);
         let late = pool.take(10);
         drop(pool);
         assert_eq!(late.clone().len(), 10);

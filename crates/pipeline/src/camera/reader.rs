@@ -79,7 +79,7 @@ fn hand_on(
         return;
     }
     let next = channel.next_look(seq);
-    let shot = Shot { frame: Frame { meta, image: channel.shelf.share(image) }, order, next, passage };
+    let shot = Shot { frame: Frame { meta, image: channel.images.share(image) }, order, next, passage };
     match waiting.lanes.push(channel.id.0, shot) {
         Pushed::Queued => {}
         Pushed::Displaced(shot) if may_yield(common, &shot) => shot.yields(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use passerby_types::{
-    CameraId, CancelHandle, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, FrameSource, Shelf,
-    StageError,
+    CameraId, CancelHandle, Clock, DropReason, Face, Frame, FrameKind, FrameMeta, FrameSource, Image,
+    Recycler, StageError,
 };
 
 use crate::camera::skipped_seqs::SkippedSeqs;
@@ -50,7 +50,7 @@ pub(crate) struct CameraState {
     blind: AtomicBool,
     pub(crate) inbox: BoundedQueue<Event>,
     /// What its frames share their pictures by.
-    pub(crate) shelf: Shelf,
+    pub(crate) images: Recycler<Arc<Image>>,
     /// The places in the order that stay empty.
     pub(crate) gone: SkippedSeqs,
     /// A `Wake` is in the inbox.
@@ -92,7 +92,7 @@ impl CameraState {
             blind: AtomicBool::new(false),
             inbox,
             // Reader and follower are a step apart: more than that is never idle for long.
-            shelf: Shelf::new(window.min(16)),
+            images: Recycler::new(window.min(16)),
             gone: SkippedSeqs::default(),
             woken: AtomicBool::new(false),
             meter: Mutex::new(meter),

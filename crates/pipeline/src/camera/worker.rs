@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use passerby_types::{
     Attributes, DropReason, Embedding, ErrorClass, Face, Frame, FrameKind, FrameMeta, Observation,
-    ObservedFace, Sighting, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
+    ObservedFace, Recycler, Sighting, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
 };
 
 use crate::camera::state::{CameraState, Event, InFlightGuard, What};
 use crate::camera::tracks::{Camera, View, Views, seen};
 use crate::context::{Context, is_set};
 use crate::face_jobs::{FaceJob, FaceJobs, FaceResult, Seen};
-use crate::spare::Copies;
 use passerby_workers::JobOutcome;
 use passerby_workers::Popped;
 use passerby_workers::{Late, Reorder};
@@ -42,7 +41,7 @@ pub(crate) struct CameraWorker {
     views: Views,
     sightings: Vec<Sighting>,
     keys: Vec<TrackKey>,
-    visible: Copies<Vec<TrackKey>>,
+    visible: Recycler<Arc<Vec<TrackKey>>>,
 }
 
 /// The answers that a frame's observation takes along.
@@ -72,7 +71,7 @@ impl CameraWorker {
             views: Views::default(),
             sightings: Vec::new(),
             keys: Vec::new(),
-            visible: Copies::new(VISIBLE),
+            visible: Recycler::new(VISIBLE),
         }
     }
 
@@ -137,11 +136,11 @@ impl CameraWorker {
         let tracked = common.timed("track", &self.channel, 1, || {
             self.camera.track(meta, size, faces.as_deref(), &common.people, &mut update)
         });
-        faces.into_iter().for_each(|list| common.faces.give_back(list));
+        faces.into_iter().for_each(|list| common.faces.give_back_list(list));
         if let Err(e) = tracked {
             return self.failed(e, passage);
         }
-        let mut observed = common.outlets.lists.take();
+        let mut observed = common.outlets.lists.take_list();
         observed.extend(update.tracks.iter().map(seen));
 
         let kind = if frame.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
@@ -190,14 +189,14 @@ impl CameraWorker {
         self.camera.can_embed = self.embeds.is_some() && !is_set(&self.common.embedding_stopped);
         self.camera.can_classify = self.classifies.is_some() && !is_set(&self.common.classifying_stopped);
         self.camera.views(&frame, tracks, &self.common.chips, &mut self.views);
-        self.channel.shelf.take_back(frame.image);
+        self.channel.images.give_back_image(frame.image);
         let asked = self.views.embed.len() + self.views.classify.len();
         if asked == 0 {
             return 0;
         }
         self.keys.clear();
         self.keys.extend(tracks.iter().map(|t| self.camera.key(t.track)));
-        let visible = self.visible.copy(&self.keys);
+        let visible = self.visible.share_copy(&self.keys);
         let lossless = self.channel.lossless;
         let ask = |view| FaceJob { channel: Arc::clone(&self.channel), view, visible: Arc::clone(&visible) };
         if let Some(looks) = &self.embeds {
@@ -236,7 +235,7 @@ impl CameraWorker {
             Settled::FaceResult(answer) => self.answers.embeddings.push(answer),
             Settled::Nothing(Some(view)) => {
                 self.camera.not_embedded(&view);
-                self.common.chips.take_back(view.chip);
+                self.common.chips.give_back(view.chip);
             }
             Settled::Nothing(None) => {}
         }
@@ -247,7 +246,7 @@ impl CameraWorker {
             Settled::FaceResult(answer) => self.answers.estimates.push(answer),
             Settled::Nothing(Some(view)) => {
                 self.camera.not_classified(&view);
-                self.common.chips.take_back(view.chip);
+                self.common.chips.give_back(view.chip);
             }
             Settled::Nothing(None) => {}
         }
@@ -296,8 +295,8 @@ impl CameraWorker {
         }
         // What it was made of is for the next frame.
         sightings.clear();
-        embeddings.drain(..).for_each(|answer| common.chips.take_back(answer.view.chip));
-        estimates.drain(..).for_each(|answer| common.chips.take_back(answer.view.chip));
+        embeddings.drain(..).for_each(|answer| common.chips.give_back(answer.view.chip));
+        estimates.drain(..).for_each(|answer| common.chips.give_back(answer.view.chip));
         (self.answers, self.sightings) = (Answers { embeddings, estimates }, sightings);
     }
 

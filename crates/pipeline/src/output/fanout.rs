@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use passerby_types::{Clock, Observation, ObservedFace};
+use passerby_types::{Clock, Observation, ObservedFace, Recycler};
 
 use crate::output::writer::WriteReport;
-use crate::spare::{Copies, Spares};
 use passerby_workers::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
 
 type Queue = BoundedQueue<Arc<Observation>>;
@@ -59,9 +58,9 @@ const COPIES: usize = 256;
 pub(crate) struct Fanout {
     clock: Arc<dyn Clock>,
     /// For the faces of observations; those that left the pipeline give theirs back.
-    pub(crate) lists: Arc<Spares<ObservedFace>>,
+    pub(crate) lists: Arc<Recycler<Vec<ObservedFace>>>,
     /// What subscribers get.
-    copies: Mutex<Copies<Observation>>,
+    copies: Recycler<Arc<Observation>>,
     /// A list that is replaced, never changed: a push that waits for its subscriber holds no lock.
     subscribers: Mutex<Arc<[Arc<Queue>]>>,
     /// `None` where there is no sink.
@@ -77,7 +76,7 @@ impl Fanout {
         let queue = |room| BoundedQueue::new("store", room, WhenFull::Block, Arc::clone(&clock));
         let writer = writer.map(queue);
         let (subscribers, meant) = (Mutex::default(), Mutex::default());
-        let (lists, copies) = (Arc::new(Spares::new(LISTS)), Mutex::new(Copies::new(COPIES)));
+        let (lists, copies) = (Arc::new(Recycler::new(LISTS)), Recycler::new(COPIES));
         Self { clock, lists, copies, subscribers, writer, writer_end: Mutex::default(), meant }
     }
 
@@ -95,7 +94,7 @@ impl Fanout {
         let mut gone = false;
         let subscribers = self.subscribers();
         if !subscribers.is_empty() {
-            let shared = self.copies.lock().copy(&observation);
+            let shared = self.copies.share_copy(&observation);
             for queue in subscribers.iter() {
                 gone |= matches!(queue.push(Arc::clone(&shared)), Pushed::Closed(_));
             }
@@ -104,7 +103,7 @@ impl Fanout {
             let mut subscribers = self.subscribers.lock();
             *subscribers = subscribers.iter().filter(|queue| !queue.is_closed()).cloned().collect();
         }
-        let Some(writer) = &self.writer else { return self.lists.give_back(observation.faces) };
+        let Some(writer) = &self.writer else { return self.lists.give_back_list(observation.faces) };
         self.meant.lock().of(camera).offered += 1;
         let pushed = if lossless {
             writer.push(observation)
@@ -113,7 +112,7 @@ impl Fanout {
         };
         if let Some(lost) = pushed.lost() {
             self.meant.lock().of(camera).lost += 1;
-            self.lists.give_back(lost.faces);
+            self.lists.give_back_list(lost.faces);
         }
     }
 
@@ -156,7 +155,7 @@ impl Fanout {
     pub(crate) fn close(&self) {
         self.writer.iter().for_each(BoundedQueue::close);
         self.subscribers().iter().for_each(|queue| queue.close());
-        self.copies.lock().clear();
+        self.copies.clear();
     }
 
     pub(crate) fn writer_stats(&self) -> Option<QueueStats> {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CameraId, Clock, ErrorClass, Observation, ObservedFace, Sink, SinkError, Timestamp};
+use passerby_types::{
+    CameraId, Clock, ErrorClass, Observation, ObservedFace, Recycler, Sink, SinkError, Timestamp,
+};
 
-use crate::spare::Spares;
 use passerby_workers::quietly;
 
 /// When a [`Writer`] writes, and how much it keeps for a sink that does not take it.
@@ -90,7 +91,7 @@ pub struct Writer<'a> {
     retry_at: usize,
     done: WriteReport,
     /// Where the lists of observations go that are written or lost.
-    lists: Arc<Spares<ObservedFace>>,
+    lists: Arc<Recycler<Vec<ObservedFace>>>,
 }
 
 /// The rows of an observation.
@@ -101,7 +102,7 @@ fn rows(observation: &Observation) -> usize {
 impl<'a> Writer<'a> {
     /// A writer for this sink.
     pub fn new(sink: &'a mut dyn Sink, settings: WriterSettings, clock: Arc<dyn Clock>) -> Self {
-        Self::giving_back(sink, settings, clock, Arc::new(Spares::new(0)))
+        Self::giving_back(sink, settings, clock, Arc::new(Recycler::new(0)))
     }
 
     /// As [`Writer::new`], but the lists of observations that are done with go there.
@@ -109,7 +110,7 @@ impl<'a> Writer<'a> {
         sink: &'a mut dyn Sink,
         settings: WriterSettings,
         clock: Arc<dyn Clock>,
-        lists: Arc<Spares<ObservedFace>>,
+        lists: Arc<Recycler<Vec<ObservedFace>>>,
     ) -> Self {
         let oldest = clock.now();
         let retry_at = settings.batch_rows;
@@ -133,7 +134,7 @@ impl<'a> Writer<'a> {
         counts.offered += 1;
         if dead {
             counts.lost += 1;
-            self.lists.give_back(observation.faces);
+            self.lists.give_back_list(observation.faces);
             return;
         }
         if self.waiting.is_empty() {
@@ -197,7 +198,7 @@ impl<'a> Writer<'a> {
             Ok(()) => {
                 for observation in self.waiting.drain(..) {
                     self.done.of(observation.meta.camera).written += 1;
-                    self.lists.give_back(observation.faces);
+                    self.lists.give_back_list(observation.faces);
                 }
                 self.done.batches += 1;
                 self.begin();
@@ -238,7 +239,7 @@ impl<'a> Writer<'a> {
     fn give_up(&mut self, n: usize) {
         for observation in self.waiting.drain(..n) {
             self.done.of(observation.meta.camera).lost += 1;
-            self.lists.give_back(observation.faces);
+            self.lists.give_back_list(observation.faces);
         }
     }
 

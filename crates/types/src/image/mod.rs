@@ -1,6 +1,7 @@
 //! A picture in the layout its source gave it.
 
 use std::fmt;
+use std::sync::Arc;
 
 mod color;
 mod layout;
@@ -10,6 +11,7 @@ pub use color::{ColorSpace, Matrix, Range};
 pub use layout::PixelLayout;
 
 use crate::pool::{Buffer, FramePool};
+use crate::recycler::Recycler;
 
 /// Why bytes are not an [`Image`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -182,7 +184,7 @@ impl Image {
         Self::from_planes(layout, width, height, color, offsets, strides, pool.take(len))
     }
 
-    /// Gives the buffer back. No picture is left: for one that nobody sees again.
+    /// Gives the pixels back to their pool. The image must not be used any more.
     pub(crate) fn clear(&mut self) {
         self.data = Vec::new().into();
     }
@@ -289,6 +291,14 @@ impl Image {
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Image({:?} {}x{} {:?})", self.layout, self.width, self.height, self.color)
+    }
+}
+
+impl Recycler<Arc<Image>> {
+    /// Gives the image's pixels back to their pool, and keeps its `Arc` for [`Recycler::share`]. If another handle to
+    /// the image exists, this only drops `image`.
+    pub fn give_back_image(&self, image: Arc<Image>) {
+        self.give_back_shared(image, Image::clear);
     }
 }
 
