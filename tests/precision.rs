@@ -16,7 +16,7 @@ use passerby_testkit::{detect, embed, track};
 
 /// The smallest width at which the pipeline embeds a face.
 const SMALLEST: f32 = 30.0;
-/// Cosines from which two faces count as one person: the gallery's for one view each, and those of the table in
+/// Cosines from which two faces count as one person: for one view of each, and those of the table in
 /// `models/README.md` for one false answer in a thousand pairs and in ten thousand.
 const SAME: [f32; 3] = [0.375, 0.45, 0.53];
 /// The number of views that a track must have to count.

@@ -1,0 +1,189 @@
+//! The default stages. Only this file names their concrete types.
+
+use passerby_demographics::{AttributeVote, DlibAgeGender};
+use passerby_detect::{CenterFace, CenterFaceSettings};
+use passerby_inference::{Backend, Engine, Model, Precision, Session};
+use passerby_pipeline::Stages;
+use passerby_reid::{EmbedderError, Gallery, MobileFaceNet};
+use passerby_track::{Sort, SortSettings};
+use passerby_types::{EmbeddingPool, Identifier, StageError};
+
+use crate::error::Error;
+
+/// The number of idle embeddings that all embedders together keep, 768 bytes each: as many as may return at once from a batch
+/// of the writer and from subscribers.
+const IDLE_EMBEDDINGS: usize = 512;
+
+/// The settings of the default stages.
+///
+/// ```
+/// use passerby::Settings;
+///
+/// let mut settings = Settings::default();
+/// settings.detector.long_side = 640; // also finds small faces
+/// settings.gallery.same = 0.55; // fewer false matches
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The detector's input size, threshold and precision.
+    pub detector: CenterFaceSettings,
+    /// The number format of the embedder. Embeddings of different precisions should not be compared with each other.
+    pub embedder: Precision,
+    /// The engine of all networks, for example a GPU with [`Engine::Prefer`]. On a device they compute in float. [`networks`]
+    /// returns the engine that each network gets.
+    pub engine: Engine,
+    /// The settings of the tracker.
+    pub tracker: SortSettings,
+    /// The gallery's thresholds.
+    pub gallery: passerby_reid::GalleryPolicy,
+    /// The settings of the vote that settles a track's age and gender.
+    pub vote: passerby_demographics::VoteSettings,
+}
+
+/// The engine that runs one of the default networks.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NetworkReport {
+    /// The network's name, as in errors.
+    pub name: String,
+    /// The engine.
+    pub backend: Backend,
+    /// The reason if the network does not run on the device that [`Settings::engine`] prefers.
+    pub fallback: Option<String>,
+}
+
+impl NetworkReport {
+    fn of(session: &Session) -> Self {
+        Self {
+            name: session.model().to_owned(),
+            backend: session.backend().clone(),
+            fallback: session.fallback().map(str::to_owned),
+        }
+    }
+}
+
+/// Returns the engine of each network with these settings on this machine: detector (for pictures of 16:9), embedder, age,
+/// gender.
+///
+/// Call it before the start if you prefer a device: the pipeline does not report a fallback. Sessions that are made later, for
+/// other shapes or more workers, or after a device was lost, may fall back too.
+///
+/// ```
+/// let networks = passerby::networks(&passerby::Settings::default())?;
+/// assert_eq!(networks.len(), 4);
+/// assert!(networks.iter().all(|network| network.fallback.is_none()));
+/// # Ok::<(), passerby::Error>(())
+/// ```
+///
+/// # Errors
+/// As for [`stages`], and if a required device is missing.
+pub fn networks(settings: &Settings) -> Result<Vec<NetworkReport>, Error> {
+    let Models { detector, embedder, age, gender } = Models::new(settings)?;
+    let detector = CenterFace::new(detector, &settings.detector)?;
+    let embedder = MobileFaceNet::new(embedder)?;
+    let classifier = DlibAgeGender::new(age, gender)?;
+    let sessions = detector.sessions().chain([embedder.session()]).chain(classifier.sessions());
+    Ok(sessions.map(NetworkReport::of).collect())
+}
+
+/// The networks of the default stages.
+struct Models {
+    detector: Model,
+    embedder: Model,
+    age: Model,
+    gender: Model,
+}
+
+impl Models {
+    fn new(settings: &Settings) -> Result<Self, Error> {
+        let embedder =
+            MobileFaceNet::bundled_model()?.with_precision(settings.embedder).map_err(EmbedderError::from)?;
+        let (age, gender) = DlibAgeGender::bundled_models()?;
+        let on = |model: Model| model.with_engine(settings.engine);
+        Ok(Self {
+            detector: on(CenterFace::bundled_model()?),
+            embedder: on(embedder),
+            age: on(age),
+            gender: on(gender),
+        })
+    }
+}
+
+/// Returns the default stages: CenterFace, SORT, MobileFaceNet with a gallery, and the dlib age and gender networks with a vote
+/// per track. All instances share the bundled weights.
+///
+/// # Errors
+/// An [`Error`] if a network does not load: this build is broken. If a required device is missing, the pipeline's start fails
+/// instead.
+pub fn stages(settings: &Settings) -> Result<Stages, Error> {
+    let gallery = settings.gallery.clone();
+    stages_with(settings, move || Ok(Box::new(Gallery::with(gallery.clone()))))
+}
+
+/// Returns the default stages with another identifier in place of their own gallery, for example a
+/// [`passerby_reid::SharedGallery`]. [`Settings::gallery`] is ignored.
+///
+/// # Errors
+/// As for [`stages`].
+pub fn stages_with(
+    settings: &Settings,
+    identify: impl Fn() -> Result<Box<dyn Identifier>, StageError> + Send + Sync + 'static,
+) -> Result<Stages, Error> {
+    let detector = settings.detector.clone();
+    let tracker = settings.tracker.clone();
+    let vote = settings.vote;
+    let Models { detector: centerface, embedder: mobilefacenet, age, gender } = Models::new(settings)?;
+    let embeddings = EmbeddingPool::new(IDLE_EMBEDDINGS);
+    Ok(Stages::new(
+        move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector)?)),
+        move || Ok(Box::new(Sort::new(tracker.clone()))),
+    )
+    .identifying(
+        move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone())?.with_pool(embeddings.clone()))),
+        identify,
+    )
+    .classifying(
+        move || {
+            let network = DlibAgeGender::new(age.clone(), gender.clone());
+            Ok(Box::new(network.map_err(|e| StageError::fatal("classify", e))?))
+        },
+        move || Ok(Box::new(AttributeVote::with(vote))),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use passerby_inference::Device;
+    use passerby_pipeline::{Flow, FlowSettings};
+    use passerby_types::SystemClock;
+
+    use super::*;
+
+    fn on(engine: Engine) -> Settings {
+        Settings { engine, ..Settings::default() }
+    }
+
+    #[test]
+    fn a_missing_device_that_is_preferred_falls_back_for_every_network() {
+        let usual = networks(&on(Engine::Auto)).unwrap();
+        let preferred = networks(&on(Engine::Prefer(Device::Cuda(99)))).unwrap();
+        let names = ["centerface", "mobilefacenet", "age", "gender"];
+        assert_eq!((usual.len(), preferred.len()), (4, 4));
+        for ((name, usual), preferred) in names.iter().zip(&usual).zip(&preferred) {
+            assert!(usual.name.starts_with(name) && preferred.name == usual.name, "{}", usual.name);
+            assert_eq!((&usual.fallback, &usual.backend), (&None, &preferred.backend));
+            assert!(preferred.fallback.as_ref().is_some_and(|why| why.contains("cuda:99")));
+        }
+    }
+
+    #[test]
+    fn a_missing_device_that_is_required_fails_the_start() {
+        let required = on(Engine::Require(Device::Cuda(99)));
+        assert!(networks(&required).is_err());
+        let stages = stages(&required).unwrap();
+        let flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()));
+        assert!(flow.is_err_and(|e| e.to_string().contains("cuda:99")));
+    }
+}
