@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use passerby::inference::Engine;
 use passerby::pipeline::{
-    CameraReport, CameraSnapshot, FlowSettings, GovernorLimits, Handle, Pipeline, PipelineSettings, Popped,
-    Subscription, WhenFull,
+    CameraReport, CameraSnapshot, FlowSettings, GovernorLimits, Handle, Pipeline, PipelineSettings,
+    RecvOutcome, Subscription, WhenFull,
 };
 use passerby::reid::SharedGallery;
 use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
@@ -164,17 +164,19 @@ impl Running {
                 }
             }
             match self.seen.recv_timeout(tick) {
-                Popped::Item(observation) => {
+                RecvOutcome::Item(observation) => {
                     tick = TICKS.0;
                     each(&observation)?;
                 }
-                Popped::Empty if cameras.iter().all(|c| self.handle.wait(*c, Some(Duration::ZERO))) => break,
-                Popped::Empty if stopping.is_some_and(|since| since.elapsed() > PATIENCE) => {
+                RecvOutcome::Empty if cameras.iter().all(|c| self.handle.wait(*c, Some(Duration::ZERO))) => {
+                    break;
+                }
+                RecvOutcome::Empty if stopping.is_some_and(|since| since.elapsed() > PATIENCE) => {
                     self.overdue.set(true);
                     break;
                 }
-                Popped::Empty => tick = (tick * 2).min(TICKS.1),
-                Popped::Closed => break,
+                RecvOutcome::Empty => tick = (tick * 2).min(TICKS.1),
+                RecvOutcome::Closed => break,
             }
         }
         // The observations that came between the last check and the end.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use passerby::Settings;
-use passerby::pipeline::{GovernorLimits, Pipeline, PipelineSettings, Popped, Summary, WhenFull};
+use passerby::pipeline::{GovernorLimits, Pipeline, PipelineSettings, RecvOutcome, Summary, WhenFull};
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
 
@@ -51,14 +51,14 @@ pub(crate) fn run<S: FrameSource + 'static>(
     let (mut summary, mut stopping) = (Summary::default(), None);
     loop {
         match seen.recv_timeout(TICK) {
-            Popped::Item(observation) => {
+            RecvOutcome::Item(observation) => {
                 summary.add(&observation);
                 view.add(&observation);
             }
-            Popped::Empty if handle.cameras().is_empty() => break,
-            Popped::Empty if stopping.is_some_and(|since: Instant| since.elapsed() > PATIENCE) => break,
-            Popped::Empty => {}
-            Popped::Closed => break,
+            RecvOutcome::Empty if handle.cameras().is_empty() => break,
+            RecvOutcome::Empty if stopping.is_some_and(|since: Instant| since.elapsed() > PATIENCE) => break,
+            RecvOutcome::Empty => {}
+            RecvOutcome::Closed => break,
         }
         if stop.asked() && stopping.is_none() {
             stopping = Some(Instant::now());

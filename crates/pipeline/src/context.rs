@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use passerby_types::{ChipPool, Clock, Face, Recycler};
+use passerby_types::{CameraId, ChipPool, Clock, Face, Recycler};
 
 use crate::camera::state::CameraState;
 use crate::figures::calls::Calls;
@@ -20,7 +20,7 @@ pub(crate) struct Context {
     pub(crate) settings: PipelineSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) people: Identities,
-    pub(crate) turns: Sequencer,
+    pub(crate) turns: Sequencer<CameraId>,
     pub(crate) outlets: Fanout,
     pub(crate) chips: ChipPool,
     /// Lists of the faces of a frame.

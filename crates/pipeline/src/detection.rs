@@ -9,7 +9,7 @@ use crate::camera::state::{InFlightGuard, What};
 use crate::context::Context;
 use crate::guard::Guard;
 use passerby_workers::FairQueue;
-use passerby_workers::Jobs;
+use passerby_workers::JobSource;
 
 /// A frame that waits for the detector.
 pub(crate) struct Shot {
@@ -64,13 +64,13 @@ impl Waiting {
     }
 }
 
-impl Jobs for Waiting {
+impl JobSource for Waiting {
     type Job = Batch;
 
-    fn take(&self) -> Option<Batch> {
+    fn recv(&self) -> Option<Batch> {
         let mut batch = self.spare.take_list();
         batch.reserve(self.batch);
-        let taken = self.lanes.take(self.batch, &mut batch);
+        let taken = self.lanes.recv_batch(self.batch, &mut batch);
         for (_, shot) in &batch {
             shot.passage.channel().taken(shot.frame.meta.seq);
         }

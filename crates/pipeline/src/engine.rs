@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use passerby_types::{Attributes, CameraId, Classifier, Embedder, Embedding, FrameSource, Sink};
-use passerby_workers::{Threads, WhenFull, WorkerPool, quietly};
+use passerby_workers::{ThreadGroup, WhenFull, WorkerPool};
 
 use crate::camera::reader;
 use crate::camera::state::CameraState;
@@ -20,7 +20,7 @@ use crate::figures::calls::StuckCall;
 use crate::figures::meter::Meter;
 use crate::figures::report::CameraReport;
 use crate::governor::{GovernorDecision, GovernorReason};
-use crate::guard::Guard;
+use crate::guard::{Guard, guarded};
 use crate::output::writer::WriteReport;
 use crate::output::writer_thread;
 use crate::stages::Stages;
@@ -35,9 +35,9 @@ pub(crate) struct PipelineEngine {
     pub(crate) classifying: Option<FaceJobPool<Attributes>>,
     pub(crate) channels: RwLock<Vec<Arc<CameraState>>>,
     /// Two for each camera.
-    pub(crate) camera_threads: Threads,
-    pub(crate) writer_thread: Threads,
-    pub(crate) monitor_thread: Threads,
+    pub(crate) camera_threads: ThreadGroup,
+    pub(crate) writer_thread: ThreadGroup,
+    pub(crate) monitor_thread: ThreadGroup,
     written: Arc<Mutex<WriteReport>>,
     pub(crate) seen: Mutex<MonitorState>,
 }
@@ -97,9 +97,9 @@ impl PipelineEngine {
             embedding: embedding.transpose()?,
             classifying: classifying.transpose()?,
             channels: RwLock::default(),
-            camera_threads: Threads::new(),
-            writer_thread: Threads::new(),
-            monitor_thread: Threads::new(),
+            camera_threads: ThreadGroup::new(),
+            writer_thread: ThreadGroup::new(),
+            monitor_thread: ThreadGroup::new(),
             written: Arc::default(),
             seen: Mutex::new(MonitorState { workers, ..MonitorState::default() }),
             common,
@@ -146,7 +146,7 @@ impl PipelineEngine {
         self.thread(&self.camera_threads, &format!("track-{id}"), move || follower.follow())?;
         let (common, waiting) = (Arc::clone(&self.common), Arc::clone(&self.waiting));
         let read = move || {
-            if let Err(panic) = quietly("capture", || reader::read(&common, &waiting, &channel, source)) {
+            if let Err(panic) = guarded("capture", || reader::read(&common, &waiting, &channel, source)) {
                 channel.fatal(panic);
             }
         };
@@ -162,7 +162,7 @@ impl PipelineEngine {
     /// Starts a thread.
     pub(crate) fn thread(
         &self,
-        threads: &Threads,
+        threads: &ThreadGroup,
         name: &str,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), PipelineError> {

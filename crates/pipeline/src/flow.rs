@@ -18,7 +18,7 @@ use crate::identities::Identities;
 use crate::output::fanout::LISTS;
 use crate::output::writer::{Writer, WriterSettings};
 use crate::stages::Stages;
-use passerby_workers::quietly;
+use passerby_workers::catch_panic;
 
 /// How a [`Flow`] works.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -380,8 +380,8 @@ pub(crate) fn arrived(clock: &dyn Clock, age: Duration) -> (Timestamp, SystemTim
 
 /// The source's next picture; a panic in it is an error that ends it.
 pub(crate) fn next_picture(source: &mut dyn FrameSource) -> Result<Option<Picture>, SourceError> {
-    quietly("capture", || source.next_picture()).unwrap_or_else(|panic| {
-        Err(SourceError::Malformed { input: source.info().name.clone(), what: panic.to_string() })
+    catch_panic(|| source.next_picture()).unwrap_or_else(|panic| {
+        Err(SourceError::Malformed { input: source.info().name.clone(), what: format!("capture: {panic}") })
     })
 }
 

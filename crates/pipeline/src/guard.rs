@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use passerby_types::{ErrorClass, StageError, StageFactory};
-use passerby_workers::{back_off, quietly};
+use passerby_workers::{back_off, catch_panic};
 
 /// One instance of a stage with the factory that replaces it.
 pub(crate) struct Guard<S: ?Sized> {
@@ -38,7 +38,7 @@ impl<S: ?Sized> Guard<S> {
     ) -> Result<T, StageError> {
         let name = self.name;
         let result = match self.fill() {
-            Ok(instance) => quietly(name, || work(instance)).and_then(|result| result),
+            Ok(instance) => guarded(name, || work(instance)).and_then(|result| result),
             Err(e) => Err(e),
         };
         match &result {
@@ -63,7 +63,7 @@ impl<S: ?Sized> Guard<S> {
     pub(crate) fn discard(&mut self) {
         if let Some(instance) = self.instance.take() {
             // A panic while a broken instance is dropped changes nothing: it is gone either way.
-            let _ = quietly(self.name, || drop(instance));
+            let _ = catch_panic(|| drop(instance));
         }
     }
 
@@ -76,10 +76,15 @@ impl<S: ?Sized> Guard<S> {
     fn fill(&mut self) -> Result<&mut S, StageError> {
         let instance = match self.instance.take() {
             Some(instance) => instance,
-            None => quietly(self.name, || (self.factory)())??,
+            None => guarded(self.name, || (self.factory)())??,
         };
         Ok(self.instance.insert(instance))
     }
+}
+
+/// Calls `work` of a stage. A panic becomes an error of the class `Reset` with the panic's message.
+pub(crate) fn guarded<T>(stage: &'static str, work: impl FnOnce() -> T) -> Result<T, StageError> {
+    catch_panic(work).map_err(|panic| StageError::reset(stage, panic))
 }
 
 #[cfg(test)]

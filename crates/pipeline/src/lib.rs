@@ -63,7 +63,7 @@ pub use handle::{Handle, PipelineReport};
 pub use output::{
     PersonSummary, Subscription, Summary, TrackSummary, WriteCounts, WriteReport, Writer, WriterSettings,
 };
-pub use passerby_workers::{Popped, Pushed, QueueStats, WhenFull, WorkerPoolStats};
+pub use passerby_workers::{QueueStats, RecvOutcome, SendOutcome, WhenFull, WorkerPoolStats};
 pub use pipeline::Pipeline;
 pub use settings::PipelineSettings;
 pub use stages::Stages;

@@ -114,7 +114,7 @@ impl Pipeline {
         let room = sink.is_some().then_some(settings.flow.writer.max_pending_rows.max(1));
         let common = Arc::new(Context {
             people: Identities::new(&stages)?,
-            turns: Sequencer::default(),
+            turns: Sequencer::new(),
             outlets: Fanout::new(Arc::clone(&clock), room),
             chips: ChipPool::new(64),
             faces: Recycler::new(IDLE_FACE_LISTS),

@@ -64,8 +64,8 @@ fn watch(metrics: &Metrics, over: &AtomicBool) -> Vec<Sample> {
         let written = snapshot.written.total();
         assert!(written.offered >= written.written + written.lost, "{written:?}");
         for (name, queue) in &snapshot.queues {
-            let out = queue.popped + queue.dropped + queue.drained + queue.depth as u64;
-            assert_eq!(queue.pushed, out, "{name} {queue:?}");
+            let out = queue.received + queue.dropped + queue.drained + queue.depth as u64;
+            assert_eq!(queue.sent, out, "{name} {queue:?}");
         }
         let analysed = [0, 1].map(|i| snapshot.cameras[i].ledger.analysed);
         samples.push(Sample { at: start.elapsed(), held_up, analysed });

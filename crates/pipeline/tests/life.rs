@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use passerby_pipeline::{Pipeline, PipelineError, PipelineSettings, Popped, Stages, WhenFull};
+use passerby_pipeline::{Pipeline, PipelineError, PipelineSettings, RecvOutcome, Stages, WhenFull};
 use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate};
 use passerby_types::{CameraId, Observation, Sink, SinkError, StageError, SystemClock};
 use support::{Apart, Camera, Latch, OneFace, Then, settled, stages, until};
@@ -86,7 +86,7 @@ fn cameras_and_subscribers_come_and_go_while_it_runs() {
     assert_eq!(cameras, [0, 7, 3], "in the order in which they came");
     assert_eq!(finished.reports[2].ledger.analysed, 50);
     while late.recv().is_some() {}
-    assert!(matches!(late.recv_timeout(LONG), Popped::Closed));
+    assert!(matches!(late.recv_timeout(LONG), RecvOutcome::Closed));
     let observed: u64 = finished.reports.iter().map(|r| r.ledger.analysed).sum();
     assert_eq!(finished.written.total().written, observed);
     assert_eq!((tally.rows.load(Ordering::Relaxed), tally.flushes.load(Ordering::Relaxed)), (observed, 1));

@@ -268,17 +268,17 @@ fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
         let queues = metrics.snapshot().queues;
         queues.into_iter().find(|(n, _)| n == name).map(|(_, stats)| stats).unwrap()
     };
-    assert_eq!((queue("embed").pushed, queue("embed").depth), (1, 0));
+    assert_eq!((queue("embed").sent, queue("embed").depth), (1, 0));
     // Of three more looks those at the two new tracks are more urgent than another one at the first.
     ask.send(()).unwrap();
     until("the second frame is through", || metrics.snapshot().ledger().analysed == 2);
     let stats = queue("embed");
-    assert_eq!((stats.pushed, stats.depth, stats.dropped), (4, 2, 1));
+    assert_eq!((stats.sent, stats.depth, stats.dropped), (4, 2, 1));
     // Now no track is new: none of three looks takes another's place.
     ask.send(()).unwrap();
     until("the third frame is through", || metrics.snapshot().ledger().analysed == 3);
     let stats = queue("embed");
-    assert_eq!((stats.pushed, stats.depth, stats.dropped), (7, 2, 4));
+    assert_eq!((stats.sent, stats.depth, stats.dropped), (7, 2, 4));
     assert_eq!(metrics.snapshot().cameras[0].evicted, 4);
     latch.open();
     drop(ask);
@@ -311,7 +311,7 @@ fn a_subscriber_that_is_behind_loses_what_its_rule_says_and_counts_it() {
     assert_eq!((seen(&old), seen(&new), seen(&all).len()), (vec![17, 18, 19], vec![0, 1, 2], 20));
     for (subscription, dropped) in [(&old, 17), (&new, 17), (&all, 0)] {
         let stats = subscription.stats();
-        assert_eq!((stats.pushed, stats.dropped, stats.depth), (20, dropped, 0));
+        assert_eq!((stats.sent, stats.dropped, stats.depth), (20, dropped, 0));
     }
     let told = finished.figures.queues.iter().filter(|(name, _)| name.starts_with("keeps"));
     assert_eq!(told.map(|(_, stats)| stats.dropped).collect::<Vec<_>>(), [17, 17, 0]);

@@ -310,7 +310,7 @@ fn a_subscriber_that_blocks_and_does_not_take_holds_up_the_cameras_and_nothing_e
     let third = handle.subscribe("third", 4, WhenFull::DropOldest);
     assert!(blocks.recv().is_some());
     until("both cameras wait again", || blocks.stats().depth == 4 && held(0) && held(1));
-    assert!(third.stats().pushed <= 2);
+    assert!(third.stats().sent <= 2);
     let dropped = |m: &Metrics| m.snapshot().ledger().dropped_total();
     let before = dropped(&metrics);
     until("frames are dropped and counted", || dropped(&metrics) > before + 10);

@@ -1,102 +1,53 @@
-//! A bounded queue between threads that counts what it drops.
+//! A bounded first-in, first-out queue between threads.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::Clock;
 
+use crate::counts::{QueueStats, RecvOutcome, SendOutcome, WhenFull};
 use crate::ring::Ring;
-use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
+use crate::sync::{Condvar, Deadline, Fill, Mutex, MutexGuard, wait_until_filled};
 
-/// What a full queue does with one more item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The pusher waits for room: nothing is lost. For files.
-    Block,
-    /// The oldest item makes room: what waits is fresh. For live cameras.
-    DropOldest,
-    /// The new item is refused.
-    DropNewest,
-}
-
-/// What became of an item that was pushed, and of the one that had to go for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "an item that was not queued comes back in it"]
-pub enum Pushed<T> {
-    /// It is in the queue.
-    Queued,
-    /// It is in the queue, and this one made room for it.
-    Displaced(T),
-    /// It is not: the queue is full.
-    Refused(T),
-    /// It is not: the queue is closed.
-    Closed(T),
-    /// It is not: there was no room in time.
-    TimedOut(T),
-}
-
-impl<T> Pushed<T> {
-    /// The item that came out instead of staying in: the pushed one or the one that made room. `None` where the
-    /// queue has both.
-    pub fn lost(self) -> Option<T> {
-        match self {
-            Self::Queued => None,
-            Self::Displaced(item) | Self::Refused(item) | Self::Closed(item) | Self::TimedOut(item) => {
-                Some(item)
-            }
-        }
-    }
-}
-
-/// What a timed pop gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Popped<T> {
-    /// The next item.
-    Item(T),
-    /// Nothing came in time.
-    Empty,
-    /// The queue is closed and empty: nothing will ever come.
-    Closed,
-}
-
-/// What became of a queue's items since it was made. At every moment
-/// `pushed = popped + dropped + drained + depth`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QueueStats {
-    /// Items that wait.
-    pub depth: usize,
-    /// Items that can wait.
-    pub capacity: usize,
-    /// Items the queue was given, those it refused included. One that came back `Closed` or `TimedOut` does not count.
-    pub pushed: u64,
-    /// Items taken out one by one.
-    pub popped: u64,
-    /// Items that there was no room for: displaced and refused. They went back to the pusher.
-    pub dropped: u64,
-    /// Items taken out all at once.
-    pub drained: u64,
-    /// How long the popped items waited, added up.
-    pub waited: Duration,
-    /// The longest time that one of them waited.
-    pub longest: Duration,
-}
-
-/// First in, first out, with a bound. Shared by reference or in an `Arc`: any number of threads push and pop.
+/// A bounded first-in, first-out queue. Any number of threads send and receive; share it by reference or in an `Arc`.
 ///
-/// Items never leave in another order than they came, and none is lost but by [`WhenFull`], which says so to the
-/// pusher and in the counts. Dropping the queue drops what waits.
+/// Items leave in the order in which they came. An item is lost only by the [`WhenFull`] rule, and then the sender gets
+/// it back and the queue counts it. Dropping the queue drops its items.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::thread;
+///
+/// use passerby_types::SystemClock;
+/// use passerby_workers::{BoundedQueue, WhenFull};
+///
+/// let queue = BoundedQueue::new("numbers", 2, WhenFull::Block, Arc::new(SystemClock::new()));
+/// thread::scope(|scope| {
+///     scope.spawn(|| {
+///         for number in 1..=10 {
+///             assert!(queue.send(number).is_queued(), "waits while two numbers are in the queue");
+///         }
+///         queue.close();
+///     });
+///     let sum: u32 = std::iter::from_fn(|| queue.recv()).sum();
+///     assert_eq!(sum, 55);
+/// });
+/// assert_eq!(queue.stats().dropped, 0);
+/// ```
 pub struct BoundedQueue<T> {
     name: String,
     clock: Arc<dyn Clock>,
     ring: Mutex<Ring<T>>,
-    /// Something waits, or the queue is closed.
+    /// Notified if an item came or the queue was closed.
     filled: Condvar,
-    /// There is room, or the queue is closed.
+    /// Notified if there is room or the queue was closed.
     room: Condvar,
 }
 
 impl<T> BoundedQueue<T> {
-    /// An empty queue for `capacity` items; 0 counts as 1. `clock` is only for measuring how long items wait.
+    /// Creates an empty queue for `capacity` items; 0 counts as 1. The queue uses `clock` only to measure how long items
+    /// wait.
     pub fn new(name: &str, capacity: usize, when_full: WhenFull, clock: Arc<dyn Clock>) -> Self {
         Self {
             name: name.to_owned(),
@@ -107,64 +58,66 @@ impl<T> BoundedQueue<T> {
         }
     }
 
-    /// What it was called.
+    /// Returns the name that the queue was created with.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Puts an item at the end. Under [`WhenFull::Block`] this waits until there is room or the queue is closed;
-    /// otherwise it never waits. Never `TimedOut`.
-    pub fn push(&self, item: T) -> Pushed<T> {
-        self.push_until(item, Deadline::NEVER)
+    /// Adds an item at the end. Under [`WhenFull::Block`] this waits until there is room or the queue is closed.
+    /// Otherwise it never waits. Never returns `TimedOut`.
+    pub fn send(&self, item: T) -> SendOutcome<T> {
+        self.send_until(item, Deadline::NEVER)
     }
 
-    /// [`BoundedQueue::push`], but waits no longer than `timeout`. A timeout of zero never waits.
-    pub fn push_timeout(&self, item: T, timeout: Duration) -> Pushed<T> {
-        self.push_until(item, Deadline::after(timeout))
+    /// Adds an item at the end like [`BoundedQueue::send`], but waits at most `timeout` for room. If `timeout` is zero,
+    /// it never waits.
+    pub fn send_timeout(&self, item: T, timeout: Duration) -> SendOutcome<T> {
+        self.send_until(item, Deadline::after(timeout))
     }
 
-    fn push_until(&self, mut item: T, deadline: Deadline) -> Pushed<T> {
+    fn send_until(&self, mut item: T, deadline: Deadline) -> SendOutcome<T> {
         let mut ring = self.ring.lock();
         let mut in_time = true;
         loop {
             match ring.offer(item, 0, self.clock.now()) {
-                Ok(pushed) => {
+                Ok(outcome) => {
                     drop(ring);
-                    if matches!(pushed, Pushed::Queued | Pushed::Displaced(_)) {
+                    if outcome.is_queued() {
                         self.filled.notify_one();
                     }
-                    return pushed;
+                    return outcome;
                 }
-                Err(back) if !in_time => return Pushed::TimedOut(back),
+                Err(back) if !in_time => return SendOutcome::TimedOut(back),
                 Err(back) => item = back,
             }
             in_time = deadline.wait(&self.room, &mut ring);
         }
     }
 
-    /// The oldest item. Waits for one; `None` once the queue is closed and empty.
-    pub fn pop(&self) -> Option<T> {
-        match self.pop_until(Deadline::NEVER) {
-            Popped::Item(item) => Some(item),
-            Popped::Empty | Popped::Closed => None,
+    /// Waits for an item and returns the oldest. Returns `None` if the queue is closed and empty.
+    pub fn recv(&self) -> Option<T> {
+        match self.recv_until(Deadline::NEVER) {
+            RecvOutcome::Item(item) => Some(item),
+            RecvOutcome::Empty | RecvOutcome::Closed => None,
         }
     }
 
-    /// [`BoundedQueue::pop`], but waits no longer than `timeout`.
-    pub fn pop_timeout(&self, timeout: Duration) -> Popped<T> {
-        self.pop_until(Deadline::after(timeout))
+    /// Waits at most `timeout` for an item and returns the oldest.
+    pub fn recv_timeout(&self, timeout: Duration) -> RecvOutcome<T> {
+        self.recv_until(Deadline::after(timeout))
     }
 
-    fn pop_until(&self, deadline: Deadline) -> Popped<T> {
+    fn recv_until(&self, deadline: Deadline) -> RecvOutcome<T> {
         let mut ring = self.ring.lock();
-        match until_filled(&mut ring, &self.filled, deadline, |ring| (ring.is_empty(), ring.is_closed())) {
+        let fill = |ring: &Ring<T>| Fill { empty: ring.is_empty(), closed: ring.is_closed() };
+        match wait_until_filled(&mut ring, &self.filled, deadline, fill) {
             Some(nothing) => nothing,
-            None => self.take(ring).map_or(Popped::Empty, Popped::Item),
+            None => self.take(ring).map_or(RecvOutcome::Empty, RecvOutcome::Item),
         }
     }
 
-    /// The oldest item, where one waits.
-    pub fn try_pop(&self) -> Option<T> {
+    /// Returns the oldest item without waiting, or `None` if the queue is empty.
+    pub fn try_recv(&self) -> Option<T> {
         self.take(self.ring.lock())
     }
 
@@ -177,46 +130,38 @@ impl<T> BoundedQueue<T> {
         item
     }
 
-    /// Takes nothing in from now on and wakes everybody who waits. What is in the queue can still be popped.
+    /// Refuses all further items and wakes every thread that waits in the queue. Items in the queue can still be
+    /// received.
     pub fn close(&self) {
         self.ring.lock().close();
         self.filled.notify_all();
         self.room.notify_all();
     }
 
-    /// True once [`BoundedQueue::close`] was called.
+    /// Returns true if [`BoundedQueue::close`] was called.
     pub fn is_closed(&self) -> bool {
         self.ring.lock().is_closed()
     }
 
-    /// Takes out all that waits, oldest first.
+    /// Removes and returns all items, oldest first.
     pub fn drain(&self) -> Vec<T> {
         let items = self.ring.lock().drain();
         self.room.notify_all();
         items
     }
 
-    /// What became of the items so far.
+    /// Returns the counts of the queue.
     pub fn stats(&self) -> QueueStats {
         self.ring.lock().stats()
     }
 }
 
-/// Waits until a line of items holds one: `None`. Else what its taker is told. `look` says whether the line is empty, and
-/// whether it is closed.
-pub(crate) fn until_filled<L, T>(
-    line: &mut MutexGuard<'_, L>,
-    filled: &Condvar,
-    deadline: Deadline,
-    look: impl Fn(&L) -> (bool, bool),
-) -> Option<Popped<T>> {
-    let mut in_time = true;
-    loop {
-        match look(line) {
-            (false, _) => return None,
-            (true, true) => return Some(Popped::Closed),
-            (true, false) if !in_time => return Some(Popped::Empty),
-            (true, false) => in_time = deadline.wait(filled, line),
-        }
+impl<T> fmt::Debug for BoundedQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = self.stats();
+        f.debug_struct("BoundedQueue")
+            .field("name", &self.name)
+            .field("stats", &stats)
+            .finish_non_exhaustive()
     }
 }

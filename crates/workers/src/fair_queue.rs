@@ -1,57 +1,77 @@
-//! One bounded lane a camera, and one take over all of them.
+//! A queue with one bounded lane a camera, and fair reception over all lanes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use passerby_types::Clock;
 
-use crate::bounded_queue::{Pushed, QueueStats, WhenFull};
+use crate::counts::{QueueStats, SendOutcome, WhenFull};
 use crate::ring::Ring;
 use crate::sync::{Condvar, Deadline, Mutex};
 
-/// Items of many cameras that wait for the same workers: each camera pushes into a lane of its own, so none can fill
-/// another's room, and a take is fair over all lanes.
+/// A queue of several lanes, for example one a camera, whose items wait for the same workers. Each lane has its own
+/// capacity, so no camera can fill another's room. Reception is fair over all lanes.
 ///
-/// A take prefers the lanes with the fewest items being worked on, and among those the one whose head has waited
-/// longest. Items of one lane leave in the order they came. Who takes an item says [`FairQueue::done`] when it is
-/// finished, whatever became of it.
+/// A worker gets items from the lanes with the fewest items in work, and among those from the lane whose head has waited
+/// longest. Items of one lane leave in the order in which they came. The worker must call [`FairQueue::done`] once for
+/// each item, even if its work failed.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use passerby_types::SystemClock;
+/// use passerby_workers::{FairQueue, WhenFull};
+///
+/// let queue = FairQueue::new("detect", Arc::new(SystemClock::new()));
+/// for camera in [0, 1] {
+///     queue.open(camera, 2, WhenFull::DropOldest);
+/// }
+/// for (camera, frame) in [(0, "a"), (0, "b"), (1, "c")] {
+///     assert!(queue.send(camera, frame).is_queued());
+/// }
+/// let mut batch = Vec::new();
+/// assert!(queue.recv_batch(2, &mut batch));
+/// assert_eq!(batch, [(0, "a"), (1, "c")], "one of each camera, although both of camera 0 came first");
+/// batch.iter().for_each(|(camera, _)| queue.done(*camera));
+/// ```
 pub struct FairQueue<T> {
     name: String,
     clock: Arc<dyn Clock>,
     state: Mutex<State<T>>,
-    /// Something may be taken, or all is closed.
+    /// Notified if an item may be received or the queue was closed.
     filled: Condvar,
 }
 
 struct State<T> {
     lanes: BTreeMap<u32, Lane<T>>,
     closed: bool,
-    /// Counts pushes over all lanes: the smaller the number, the longer an item has waited.
+    /// Counts the items sent to all lanes. A smaller number has waited longer.
     order: u64,
 }
 
 struct Lane<T> {
     ring: Ring<T>,
-    working: usize,
+    in_work: usize,
     held: bool,
-    /// There is room in this lane, or it is closed.
+    /// Notified if the lane has room or was closed.
     room: Arc<Condvar>,
 }
 
 impl<T> State<T> {
-    /// The lane that the next item is taken from.
+    /// Returns the lane that gives the next item, or `None` if no lane has one.
     fn next(&mut self) -> Option<(u32, &mut Lane<T>)> {
         self.lanes
             .iter_mut()
             .filter(|(_, lane)| !lane.held)
-            .filter_map(|(id, lane)| Some(((lane.working, lane.ring.head()?), *id, lane)))
+            .filter_map(|(id, lane)| Some(((lane.in_work, lane.ring.head()?), *id, lane)))
             .min_by_key(|(rank, ..)| *rank)
             .map(|(_, id, lane)| (id, lane))
     }
 }
 
 impl<T> FairQueue<T> {
-    /// No lanes. `clock` is only for measuring how long items wait.
+    /// Creates a queue without lanes. It uses `clock` only to measure how long items wait.
     pub fn new(name: &str, clock: Arc<dyn Clock>) -> Self {
         Self {
             name: name.to_owned(),
@@ -61,19 +81,21 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// What they were called.
+    /// Returns the name that the queue was created with.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Opens a lane for `capacity` items; 0 counts as 1. One that is there already, closed or not, keeps what waits
-    /// and its counts, and goes by the new rule from now on. After [`FairQueue::close`] the lane is closed at once.
+    /// Opens a lane for `capacity` items; 0 counts as 1.
+    ///
+    /// If the lane exists already, open or closed, it keeps its items and counts and follows the new rule. After
+    /// [`FairQueue::close`] the new lane is closed.
     pub fn open(&self, lane: u32, capacity: usize, when_full: WhenFull) {
         let mut state = self.state.lock();
         let closed = state.closed;
         let lane = state.lanes.entry(lane).or_insert_with(|| Lane {
             ring: Ring::new(capacity, when_full),
-            working: 0,
+            in_work: 0,
             held: false,
             room: Arc::new(Condvar::new()),
         });
@@ -84,8 +106,8 @@ impl<T> FairQueue<T> {
         lane.room.notify_all();
     }
 
-    /// Closes a lane: pushes to it give `Closed`, those that wait for room too. What waits can still be taken. One
-    /// that is not there stays so.
+    /// Closes a lane: its senders get `Closed`, including those that wait for room. Its items can still be received. Does
+    /// nothing if there is no such lane.
     pub fn close_lane(&self, lane: u32) {
         if let Some(lane) = self.state.lock().lanes.get_mut(&lane) {
             lane.ring.close();
@@ -93,8 +115,8 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Closes a lane and takes it away with its counts. Returns what waited in it, oldest first; nothing for a lane
-    /// that is not there. Items being worked on stay with their takers.
+    /// Closes and removes a lane together with its counts. Returns the items in it, oldest first, or an empty list if
+    /// there is no such lane. Items in work stay with their workers.
     pub fn remove(&self, lane: u32) -> Vec<T> {
         let removed = self.state.lock().lanes.remove(&lane);
         removed.map_or_else(Vec::new, |mut lane| {
@@ -103,28 +125,28 @@ impl<T> FairQueue<T> {
         })
     }
 
-    /// Puts an item at the end of a lane. Under [`WhenFull::Block`] this waits until the lane has room or is closed;
-    /// otherwise it never waits. A lane that is not there is a closed one. Never `TimedOut`.
-    pub fn push(&self, lane: u32, mut item: T) -> Pushed<T> {
+    /// Adds an item at the end of a lane. Under [`WhenFull::Block`] this waits until the lane has room or is closed.
+    /// Otherwise it never waits. Returns `Closed` if there is no such lane. Never returns `TimedOut`.
+    pub fn send(&self, lane: u32, mut item: T) -> SendOutcome<T> {
         let mut state = self.state.lock();
         let mut waited_for: Option<Arc<Condvar>> = None;
         loop {
             let order = state.order;
             let Some(found) = state.lanes.get_mut(&lane) else {
-                return Pushed::Closed(item);
+                return SendOutcome::Closed(item);
             };
-            // A lane that was removed and opened again while this waited is another one.
+            // If the lane was removed and opened again during the wait, it is another lane.
             if waited_for.as_ref().is_some_and(|room| !Arc::ptr_eq(room, &found.room)) {
-                return Pushed::Closed(item);
+                return SendOutcome::Closed(item);
             }
             match found.ring.offer(item, order, self.clock.now()) {
-                Ok(pushed) => {
+                Ok(outcome) => {
                     state.order += 1;
                     drop(state);
-                    if matches!(pushed, Pushed::Queued | Pushed::Displaced(_)) {
+                    if outcome.is_queued() {
                         self.filled.notify_one();
                     }
-                    return pushed;
+                    return outcome;
                 }
                 Err(back) => item = back,
             }
@@ -133,12 +155,12 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Empties `out` and fills it with the items to work on next, each with its lane: at least one, at most `max` (0
-    /// counts as 1). Waits until something may be taken.
+    /// Waits until an item may be received, then empties `out` and fills it with the next items, each with its lane: at
+    /// least one, at most `max` (0 counts as 1).
     ///
-    /// False, with `out` empty, once all is closed and nothing is left to take. What waits in a held lane is not
-    /// waited for then; [`FairQueue::remove`] gives it.
-    pub fn take(&self, max: usize, out: &mut Vec<(u32, T)>) -> bool {
+    /// Returns false, with `out` empty, if the queue is closed and no item is left. Items of a held lane do not count
+    /// then; [`FairQueue::remove`] returns them.
+    pub fn recv_batch(&self, max: usize, out: &mut Vec<(u32, T)>) -> bool {
         out.clear();
         let mut state = self.state.lock();
         loop {
@@ -146,7 +168,7 @@ impl<T> FairQueue<T> {
                 && let Some((id, lane)) = state.next()
                 && let Some(item) = lane.ring.take(self.clock.now())
             {
-                lane.working += 1;
+                lane.in_work += 1;
                 lane.room.notify_one();
                 out.push((id, item));
             }
@@ -157,23 +179,32 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// One item taken from this lane is finished. Nothing happens where the lane is gone, or none is being worked on.
+    /// Notes that the work on one item of the lane is over. Does nothing if there is no such lane, or none of its items is
+    /// in work.
     pub fn done(&self, lane: u32) {
         if let Some(lane) = self.state.lock().lanes.get_mut(&lane) {
-            lane.working = lane.working.saturating_sub(1);
+            lane.in_work = lane.in_work.saturating_sub(1);
         }
     }
 
-    /// Says whether a lane is held: nothing is taken from it then, because its camera has a call that is stuck, say.
-    /// Pushes go on as they would. A lane that is not there is left alone.
-    pub fn hold(&self, lane: u32, held: bool) {
+    /// Holds a lane: no item is received from it until [`FairQueue::release`]. For example, the pipeline holds the lane
+    /// of a camera whose detection is stuck. Senders are not affected. Does nothing if there is no such lane.
+    pub fn hold(&self, lane: u32) {
         if let Some(lane) = self.state.lock().lanes.get_mut(&lane) {
-            lane.held = held;
+            lane.held = true;
+        }
+    }
+
+    /// Ends [`FairQueue::hold`]. Does nothing if there is no such lane, or it is not held.
+    pub fn release(&self, lane: u32) {
+        if let Some(lane) = self.state.lock().lanes.get_mut(&lane) {
+            lane.held = false;
         }
         self.filled.notify_all();
     }
 
-    /// Closes all lanes and those to come, and wakes everybody who waits. What waits can still be taken.
+    /// Closes all lanes, including those that are opened later, and wakes every thread that waits in the queue. Items in
+    /// the queue can still be received.
     pub fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
@@ -185,26 +216,27 @@ impl<T> FairQueue<T> {
         self.filled.notify_all();
     }
 
-    /// True once [`FairQueue::close`] was called.
+    /// Returns true if [`FairQueue::close`] was called.
     pub fn is_closed(&self) -> bool {
         self.state.lock().closed
     }
 
-    /// What became of a lane's items so far; `None` for a lane that is not there.
+    /// Returns the counts of a lane, or `None` if there is no such lane.
     pub fn stats(&self, lane: u32) -> Option<QueueStats> {
         self.state.lock().lanes.get(&lane).map(|lane| lane.ring.stats())
     }
 
-    /// How many items of a lane were taken and are not done; 0 for a lane that is not there.
-    pub fn working(&self, lane: u32) -> usize {
-        self.state.lock().lanes.get(&lane).map_or(0, |lane| lane.working)
+    /// Returns how many items of a lane were received and are not done; 0 if there is no such lane.
+    pub fn in_work(&self, lane: u32) -> usize {
+        self.state.lock().lanes.get(&lane).map_or(0, |lane| lane.in_work)
     }
 
-    /// How full the lanes are: the mean over them of what waits to what can wait, 0 to 1; 0 where there are none. A
-    /// lane that is closed and empty does not count.
+    /// Returns how full the lanes are, 0 to 1: the mean of depth over capacity. Returns 0 if there are no lanes. A lane
+    /// that is closed and empty does not count.
     pub fn fill(&self) -> f32 {
         let state = self.state.lock();
-        let (mut sum, mut lanes) = (0.0, 0.0);
+        let mut sum = 0.0;
+        let mut lanes = 0.0;
         for lane in state.lanes.values() {
             if !(lane.ring.is_closed() && lane.ring.is_empty()) {
                 let stats = lane.ring.stats();
@@ -213,5 +245,14 @@ impl<T> FairQueue<T> {
             }
         }
         if lanes > 0.0 { sum / lanes } else { 0.0 }
+    }
+}
+
+impl<T> fmt::Debug for FairQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        let lanes: Vec<_> = state.lanes.iter().map(|(id, lane)| (*id, lane.ring.stats())).collect();
+        drop(state);
+        f.debug_struct("FairQueue").field("name", &self.name).field("lanes", &lanes).finish_non_exhaustive()
     }
 }

@@ -1,173 +1,200 @@
-//! A bounded queue that keeps what matters most.
+//! A bounded queue that keeps the items with the highest priority.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{Clock, Timestamp};
 
-use crate::bounded_queue::{Popped, Pushed, QueueStats, until_filled};
-use crate::ring::{Counts, preallocated};
-use crate::sync::{Condvar, Deadline, Mutex, MutexGuard};
+use crate::counts::{Counts, QueueStats, RecvOutcome, SendOutcome};
+use crate::ring::preallocated;
+use crate::sync::{Condvar, Deadline, Fill, Mutex, MutexGuard, wait_until_filled};
 
-/// Highest priority first, oldest first among equals, with a bound. When it is full the lowest priority goes, the
-/// newest of equals first, which may be the item just pushed.
+/// A bounded queue that returns the highest priority first, and the oldest first among equals. If it is full, it gives
+/// up the lowest priority, the newest of equals first. That may be the item that was just sent.
 ///
-/// A priority that is not a number counts as the lowest there is. Any number of threads push and pop. Dropping the
-/// queue drops what waits.
+/// A priority of NaN counts as the lowest. Any number of threads send and receive. Dropping the queue drops its items.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use passerby_types::SystemClock;
+/// use passerby_workers::{PriorityQueue, SendOutcome};
+///
+/// let queue = PriorityQueue::new("faces", 2, Arc::new(SystemClock::new()));
+/// assert_eq!(queue.send(0.2, "blurred"), SendOutcome::Queued);
+/// assert_eq!(queue.send(0.9, "sharp"), SendOutcome::Queued);
+/// assert_eq!(queue.send(0.5, "small"), SendOutcome::Displaced("blurred"));
+/// assert_eq!(queue.recv(), Some("sharp"));
+/// ```
 pub struct PriorityQueue<T> {
     name: String,
     clock: Arc<dyn Clock>,
-    line: Mutex<Line<T>>,
-    /// Something waits, or the queue is closed.
+    entries: Mutex<Entries<T>>,
+    /// Notified if an item came or the queue was closed.
     filled: Condvar,
-    /// There is room, or the queue is closed.
+    /// Notified if there is room or the queue was closed.
     room: Condvar,
 }
 
 struct Entry<T> {
     priority: f32,
-    since: Timestamp,
+    queued_at: Timestamp,
     item: T,
 }
 
-/// Lowest priority in front; among equals the newest in front.
-struct Line<T> {
-    entries: VecDeque<Entry<T>>,
+/// The items, lowest priority in front and the newest of equals in front.
+struct Entries<T> {
+    list: VecDeque<Entry<T>>,
     capacity: usize,
     closed: bool,
     counts: Counts,
 }
 
-impl<T> Line<T> {
+impl<T> Entries<T> {
     fn is_full(&self) -> bool {
-        self.entries.len() >= self.capacity
+        self.list.len() >= self.capacity
     }
 
-    /// Takes an item in and, where it is full, one out.
-    fn offer(&mut self, priority: f32, item: T, now: Timestamp) -> Pushed<T> {
+    /// Adds an item. If the queue is full, gives up the lowest.
+    fn offer(&mut self, priority: f32, item: T, now: Timestamp) -> SendOutcome<T> {
         if self.closed {
-            return Pushed::Closed(item);
+            return SendOutcome::Closed(item);
         }
         let priority = if priority.is_nan() { f32::NEG_INFINITY } else { priority };
-        self.counts.pushed += 1;
-        let place = self.entries.partition_point(|entry| entry.priority < priority);
-        let entry = Entry { priority, since: now, item };
+        self.counts.sent += 1;
+        let place = self.list.partition_point(|entry| entry.priority < priority);
+        let entry = Entry { priority, queued_at: now, item };
         if !self.is_full() {
-            self.entries.insert(place, entry);
-            return Pushed::Queued;
+            self.list.insert(place, entry);
+            return SendOutcome::Queued;
         }
         self.counts.dropped += 1;
         if place == 0 {
-            return Pushed::Refused(entry.item);
+            return SendOutcome::Refused(entry.item);
         }
-        let lowest = self.entries.pop_front();
-        self.entries.insert(place - 1, entry);
-        lowest.map_or(Pushed::Queued, |lowest| Pushed::Displaced(lowest.item))
+        let lowest = self.list.pop_front();
+        self.list.insert(place - 1, entry);
+        lowest.map_or(SendOutcome::Queued, |lowest| SendOutcome::Displaced(lowest.item))
     }
 }
 
 impl<T> PriorityQueue<T> {
-    /// An empty queue for `capacity` items; 0 counts as 1. `clock` is only for measuring how long items wait.
+    /// Creates an empty queue for `capacity` items; 0 counts as 1. The queue uses `clock` only to measure how long items
+    /// wait.
     pub fn new(name: &str, capacity: usize, clock: Arc<dyn Clock>) -> Self {
         let capacity = capacity.max(1);
-        let entries = preallocated(capacity);
+        let list = preallocated(capacity);
         Self {
             name: name.to_owned(),
             clock,
-            line: Mutex::new(Line { entries, capacity, closed: false, counts: Counts::default() }),
+            entries: Mutex::new(Entries { list, capacity, closed: false, counts: Counts::default() }),
             filled: Condvar::new(),
             room: Condvar::new(),
         }
     }
 
-    /// What it was called.
+    /// Returns the name that the queue was created with.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Puts an item in. Never waits: where the queue is full, the lowest priority comes back, `Displaced` or, where
-    /// that is this item, `Refused`.
-    pub fn push(&self, priority: f32, item: T) -> Pushed<T> {
-        let pushed = self.line.lock().offer(priority, item, self.clock.now());
-        if matches!(pushed, Pushed::Queued | Pushed::Displaced(_)) {
+    /// Adds an item without waiting. If the queue is full, returns the item with the lowest priority: `Displaced`, or
+    /// `Refused` if it is the one that was sent.
+    pub fn send(&self, priority: f32, item: T) -> SendOutcome<T> {
+        let outcome = self.entries.lock().offer(priority, item, self.clock.now());
+        if outcome.is_queued() {
             self.filled.notify_one();
         }
-        pushed
+        outcome
     }
 
-    /// Puts an item in once there is room for it: `Queued`, or `Closed` where the queue was closed first. Where all
-    /// use this, nothing is lost; a later [`PriorityQueue::push`] may still displace it.
-    pub fn push_wait(&self, priority: f32, item: T) -> Pushed<T> {
-        let mut line = self.line.lock();
-        while line.is_full() && !line.closed {
-            Deadline::NEVER.wait(&self.room, &mut line);
+    /// Waits until there is room and adds an item. Returns `Queued`, or `Closed` if the queue was closed first.
+    ///
+    /// If all senders use this, nothing is lost. A later [`PriorityQueue::send`] may still displace the item.
+    pub fn send_wait(&self, priority: f32, item: T) -> SendOutcome<T> {
+        let mut entries = self.entries.lock();
+        while entries.is_full() && !entries.closed {
+            Deadline::NEVER.wait(&self.room, &mut entries);
         }
-        let pushed = line.offer(priority, item, self.clock.now());
-        drop(line);
+        let outcome = entries.offer(priority, item, self.clock.now());
+        drop(entries);
         self.filled.notify_one();
-        pushed
+        outcome
     }
 
-    /// The highest priority. Waits for an item; `None` once the queue is closed and empty.
-    pub fn pop(&self) -> Option<T> {
-        match self.pop_until(Deadline::NEVER) {
-            Popped::Item(item) => Some(item),
-            Popped::Empty | Popped::Closed => None,
+    /// Waits for an item and returns the one with the highest priority. Returns `None` if the queue is closed and empty.
+    pub fn recv(&self) -> Option<T> {
+        match self.recv_until(Deadline::NEVER) {
+            RecvOutcome::Item(item) => Some(item),
+            RecvOutcome::Empty | RecvOutcome::Closed => None,
         }
     }
 
-    /// [`PriorityQueue::pop`], but waits no longer than `timeout`.
-    pub fn pop_timeout(&self, timeout: Duration) -> Popped<T> {
-        self.pop_until(Deadline::after(timeout))
+    /// Waits at most `timeout` for an item and returns the one with the highest priority.
+    pub fn recv_timeout(&self, timeout: Duration) -> RecvOutcome<T> {
+        self.recv_until(Deadline::after(timeout))
     }
 
-    fn pop_until(&self, deadline: Deadline) -> Popped<T> {
-        let mut line = self.line.lock();
-        match until_filled(&mut line, &self.filled, deadline, |line| (line.entries.is_empty(), line.closed)) {
+    fn recv_until(&self, deadline: Deadline) -> RecvOutcome<T> {
+        let mut entries = self.entries.lock();
+        let fill = |entries: &Entries<T>| Fill { empty: entries.list.is_empty(), closed: entries.closed };
+        match wait_until_filled(&mut entries, &self.filled, deadline, fill) {
             Some(nothing) => nothing,
-            None => self.take(line).map_or(Popped::Empty, Popped::Item),
+            None => self.take(entries).map_or(RecvOutcome::Empty, RecvOutcome::Item),
         }
     }
 
-    /// The highest priority, where anything waits.
-    pub fn try_pop(&self) -> Option<T> {
-        self.take(self.line.lock())
+    /// Returns the item with the highest priority without waiting, or `None` if the queue is empty.
+    pub fn try_recv(&self) -> Option<T> {
+        self.take(self.entries.lock())
     }
 
-    fn take(&self, mut line: MutexGuard<'_, Line<T>>) -> Option<T> {
-        let entry = line.entries.pop_back()?;
-        line.counts.pop(entry.since, self.clock.now());
-        drop(line);
+    fn take(&self, mut entries: MutexGuard<'_, Entries<T>>) -> Option<T> {
+        let entry = entries.list.pop_back()?;
+        entries.counts.receive(entry.queued_at, self.clock.now());
+        drop(entries);
         self.room.notify_one();
         Some(entry.item)
     }
 
-    /// Takes nothing in from now on and wakes everybody who waits. What is in the queue can still be popped.
+    /// Refuses all further items and wakes every thread that waits in the queue. Items in the queue can still be
+    /// received.
     pub fn close(&self) {
-        self.line.lock().closed = true;
+        self.entries.lock().closed = true;
         self.filled.notify_all();
         self.room.notify_all();
     }
 
-    /// True once [`PriorityQueue::close`] was called.
+    /// Returns true if [`PriorityQueue::close`] was called.
     pub fn is_closed(&self) -> bool {
-        self.line.lock().closed
+        self.entries.lock().closed
     }
 
-    /// Takes out all that waits, highest priority first.
+    /// Removes and returns all items, highest priority first.
     pub fn drain(&self) -> Vec<T> {
-        let mut line = self.line.lock();
-        line.counts.drained += line.entries.len() as u64;
-        let items = line.entries.drain(..).rev().map(|entry| entry.item).collect();
-        drop(line);
+        let mut entries = self.entries.lock();
+        entries.counts.drained += entries.list.len() as u64;
+        let items = entries.list.drain(..).rev().map(|entry| entry.item).collect();
+        drop(entries);
         self.room.notify_all();
         items
     }
 
-    /// What became of the items so far. `dropped` are those that went because the queue was full.
+    /// Returns the counts of the queue.
     pub fn stats(&self) -> QueueStats {
-        let line = self.line.lock();
-        line.counts.stats(line.entries.len(), line.capacity)
+        let entries = self.entries.lock();
+        entries.counts.stats(entries.list.len(), entries.capacity)
+    }
+}
+
+impl<T> fmt::Debug for PriorityQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = self.stats();
+        f.debug_struct("PriorityQueue")
+            .field("name", &self.name)
+            .field("stats", &stats)
+            .finish_non_exhaustive()
     }
 }

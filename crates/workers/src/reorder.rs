@@ -1,4 +1,4 @@
-//! Puts items back in order.
+//! Puts numbered items back in order.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,129 +8,156 @@ use passerby_types::Timestamp;
 
 use crate::ring::preallocated;
 
-/// Takes numbered items in any order and gives them in the order of their numbers, the first of which is 0.
+/// A buffer that accepts numbered items in any order and returns them by rising number, from 0.
 ///
-/// A number that does not come is gone past after a while: when any later item has waited `wait`, or more than
-/// `window` of them wait. With `wait` [`Duration::MAX`] nothing is ever gone past, however many wait. Who knows that a
-/// number will not come inserts an item that says so and saves the wait.
-pub struct Reorder<T> {
+/// It skips a missing number if any later item has waited for the timeout, or if more than `window` items wait. If the
+/// timeout is [`Duration::MAX`], it never skips a number, however many items wait. A caller that knows that a number will
+/// not come should insert an item that says so, or call [`ReorderBuffer::skip_to`]: then nothing waits for it.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use passerby_types::Timestamp;
+/// use passerby_workers::ReorderBuffer;
+///
+/// let now = Timestamp(Duration::ZERO);
+/// let mut buffer = ReorderBuffer::new(8, Duration::from_millis(50));
+/// buffer.insert(1, "second", now)?;
+/// assert_eq!(buffer.pop(now), None, "the first is missing");
+/// buffer.insert(0, "first", now)?;
+/// assert_eq!(buffer.pop(now), Some((0, "first")));
+/// assert_eq!(buffer.pop(now), Some((1, "second")));
+/// # Ok::<(), passerby_workers::LateItem<&str>>(())
+/// ```
+pub struct ReorderBuffer<T> {
     window: usize,
-    wait: Duration,
+    timeout: Duration,
     next: u64,
     skipped: u64,
-    /// Rising numbers.
+    /// By rising number.
     waiting: VecDeque<Waiting<T>>,
 }
 
 struct Waiting<T> {
     seq: u64,
-    since: Timestamp,
+    inserted_at: Timestamp,
     item: T,
 }
 
-/// An item that came after its place was gone past or taken.
+/// The error of [`ReorderBuffer::insert`]: the item came after its number was returned or skipped, or twice.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Late<T>(pub T);
+pub struct LateItem<T>(pub T);
 
-impl<T> fmt::Debug for Late<T> {
+impl<T> fmt::Debug for LateItem<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Late")
+        f.write_str("LateItem")
     }
 }
 
-impl<T> fmt::Display for Late<T> {
+impl<T> fmt::Display for LateItem<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("its place was gone past or taken")
+        f.write_str("the item's number was returned, skipped or inserted before")
     }
 }
 
-impl<T> std::error::Error for Late<T> {}
+impl<T> std::error::Error for LateItem<T> {}
 
-impl<T> Reorder<T> {
-    /// Empty. `window` items can wait for one before them; beyond that memory grows only under a `wait` without end,
-    /// or where nobody pops.
+impl<T> ReorderBuffer<T> {
+    /// Creates an empty buffer in which `window` items can wait for an earlier one. It needs more memory only if `timeout`
+    /// is [`Duration::MAX`] or the caller does not call [`ReorderBuffer::pop`].
     #[must_use]
-    pub fn new(window: usize, wait: Duration) -> Self {
+    pub fn new(window: usize, timeout: Duration) -> Self {
         let waiting = preallocated(window.saturating_add(1));
-        Self { window, wait, next: 0, skipped: 0, waiting }
+        Self { window, timeout, next: 0, skipped: 0, waiting }
     }
 
-    /// Takes an item in. Any number that is neither gone past nor there is fine, however far ahead.
+    /// Adds an item. Any number is accepted that was not returned, skipped or inserted before, however far ahead.
     ///
     /// # Errors
-    /// The item, where its number was given or gone past, or one with that number waits.
-    pub fn insert(&mut self, seq: u64, item: T, now: Timestamp) -> Result<(), Late<T>> {
+    /// [`LateItem`] with the item otherwise. The caller should count it as lost.
+    pub fn insert(&mut self, seq: u64, item: T, now: Timestamp) -> Result<(), LateItem<T>> {
         let place = self.waiting.partition_point(|waiting| waiting.seq < seq);
         if seq < self.next || self.waiting.get(place).is_some_and(|waiting| waiting.seq == seq) {
-            return Err(Late(item));
+            return Err(LateItem(item));
         }
-        self.waiting.insert(place, Waiting { seq, since: now, item });
+        self.waiting.insert(place, Waiting { seq, inserted_at: now, item });
         Ok(())
     }
 
-    /// The next item in order with its number, where it is there or its predecessors are not waited for any longer.
-    /// Call it until it gives none.
+    /// Removes and returns the next item and its number. Returns `None` if no item waits, or if an earlier one is missing
+    /// and need not be skipped yet. Call it until it returns `None`.
     pub fn pop(&mut self, now: Timestamp) -> Option<(u64, T)> {
         let next = self.waiting.front()?.seq;
         if next != self.next && self.due().is_none_or(|due| now < due) {
             return None;
         }
-        self.waiting.pop_front().map(|first| self.give(first))
+        self.waiting.pop_front().map(|first| self.release(first))
     }
 
-    /// When [`Reorder::pop`] would go past the numbers that are missing; a moment in the past where it would now.
-    /// `None` where nothing waits, the next item is there, or nothing is ever gone past.
+    /// Returns when [`ReorderBuffer::pop`] will skip the missing numbers, which may be in the past. Returns `None` if no
+    /// item waits, if the next item is there, or if the timeout is [`Duration::MAX`].
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
-        if self.wait == Duration::MAX || self.waiting.front()?.seq == self.next {
+        if self.timeout == Duration::MAX || self.waiting.front()?.seq == self.next {
             return None;
         }
-        let oldest = self.waiting.iter().map(|waiting| waiting.since).min()?;
+        let oldest = self.waiting.iter().map(|waiting| waiting.inserted_at).min()?;
         if self.waiting.len() > self.window {
             return Some(oldest);
         }
-        Some(Timestamp(oldest.0.saturating_add(self.wait)))
+        Some(Timestamp(oldest.0.saturating_add(self.timeout)))
     }
 
-    /// How many numbers were gone past.
+    /// Returns how many numbers were skipped because they did not come. Those of [`ReorderBuffer::skip_to`] do not count.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// How many items wait.
+    /// Returns how many items wait.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// True where nothing waits.
+    /// Returns true if no item waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// The number that comes next.
-    pub fn next(&self) -> u64 {
+    /// Returns the number of the item that comes next.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
         self.next
     }
 
-    /// Nothing comes before this number any more, unless it waits already.
-    pub fn go_past(&mut self, number: u64) {
-        let first = self.waiting.front().map_or(number, |waiting| waiting.seq.min(number));
+    /// Skips all numbers below `seq` that are missing before the first item that waits.
+    pub fn skip_to(&mut self, seq: u64) {
+        let first = self.waiting.front().map_or(seq, |waiting| waiting.seq.min(seq));
         self.next = self.next.max(first);
     }
 
-    /// All that waits, in order, with its numbers; what is missing in between is gone past. What the caller leaves in
-    /// the iterator stays here.
+    /// Returns an iterator that removes all items by rising number and skips the missing numbers. Items that the caller
+    /// does not take from the iterator stay in the buffer.
     pub fn flush(&mut self) -> impl Iterator<Item = (u64, T)> + '_ {
-        std::iter::from_fn(|| self.waiting.pop_front().map(|first| self.give(first)))
+        std::iter::from_fn(|| self.waiting.pop_front().map(|first| self.release(first)))
     }
 
-    fn give(&mut self, first: Waiting<T>) -> (u64, T) {
+    fn release(&mut self, first: Waiting<T>) -> (u64, T) {
         self.skipped += first.seq - self.next;
         self.next = first.seq.saturating_add(1);
         (first.seq, first.item)
+    }
+}
+
+impl<T> fmt::Debug for ReorderBuffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<u64> = self.waiting.iter().map(|waiting| waiting.seq).collect();
+        f.debug_struct("ReorderBuffer")
+            .field("next", &self.next)
+            .field("waiting", &numbers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,13 +171,13 @@ mod tests {
         Timestamp(Duration::from_millis(ms))
     }
 
-    fn all<T>(reorder: &mut Reorder<T>, now: Timestamp) -> Vec<u64> {
+    fn all<T>(reorder: &mut ReorderBuffer<T>, now: Timestamp) -> Vec<u64> {
         std::iter::from_fn(|| reorder.pop(now)).map(|(seq, _)| seq).collect()
     }
 
     #[test]
-    fn a_gap_is_waited_for_and_then_gone_past() {
-        let mut reorder = Reorder::new(4, Duration::from_millis(50));
+    fn a_gap_is_skipped_after_the_timeout() {
+        let mut reorder = ReorderBuffer::new(4, Duration::from_millis(50));
         reorder.insert(1, "b", ms(0)).unwrap();
         reorder.insert(4, "e", ms(10)).unwrap();
         assert_eq!((reorder.due(), reorder.pop(ms(49))), (Some(ms(50)), None));
@@ -159,37 +186,42 @@ mod tests {
         assert_eq!((reorder.due(), reorder.skipped()), (Some(ms(60)), 0));
         reorder.insert(3, "d", ms(55)).unwrap();
         assert_eq!(all(&mut reorder, ms(59)), [0; 0]);
-        assert_eq!(all(&mut reorder, ms(60)), [3, 4], "the one that waits longest decides");
+        assert_eq!(all(&mut reorder, ms(60)), [3, 4], "the item that has waited longest decides");
         assert_eq!((reorder.skipped(), reorder.due(), reorder.is_empty()), (1, None, true));
-        assert_eq!(reorder.insert(2, "c", ms(61)), Err(Late("c")));
-        assert_eq!(reorder.insert(4, "e", ms(61)), Err(Late("e")));
+        assert_eq!(reorder.insert(2, "c", ms(61)), Err(LateItem("c")));
+        assert_eq!(reorder.insert(4, "e", ms(61)), Err(LateItem("e")));
     }
 
     #[test]
-    fn more_than_the_window_is_not_waited_for() {
-        let mut reorder = Reorder::new(2, Duration::from_secs(9));
+    fn a_gap_is_skipped_when_the_window_is_full() {
+        let mut reorder = ReorderBuffer::new(2, Duration::from_secs(9));
         for seq in [9, 7, 8] {
             assert_eq!(all(&mut reorder, ms(0)), [0; 0]);
             reorder.insert(seq, (), ms(0)).unwrap();
         }
-        assert_eq!(reorder.insert(8, (), ms(0)), Err(Late(())), "it waits already");
+        assert_eq!(reorder.insert(8, (), ms(0)), Err(LateItem(())), "it waits already");
         assert_eq!(all(&mut reorder, ms(0)), [7, 8, 9]);
         assert_eq!(reorder.skipped(), 7);
+    }
+
+    #[test]
+    fn any_number_ahead_is_accepted() {
+        let mut reorder = ReorderBuffer::new(2, Duration::from_secs(9));
         reorder.insert(u64::MAX, (), ms(0)).unwrap();
         reorder.insert(u64::MAX - 1, (), ms(0)).unwrap();
-        assert_eq!((reorder.len(), reorder.pop(ms(1))), (2, None), "however far ahead");
+        assert_eq!((reorder.len(), reorder.pop(ms(1))), (2, None));
         assert_eq!(reorder.flush().map(|(seq, ())| seq).collect::<Vec<_>>(), [u64::MAX - 1, u64::MAX]);
-        assert_eq!(reorder.skipped(), u64::MAX - 4);
+        assert_eq!(reorder.skipped(), u64::MAX - 1);
     }
 
     proptest! {
-        /// Any order with anything missing: with time without end all comes in order, and nothing is lost.
+        /// Without a timeout, any order with any gaps comes out sorted, and no item is lost.
         #[test]
-        fn it_is_as_if_sorted(
+        fn without_a_timeout_it_sorts(
             seqs in Just((0..60u64).collect::<Vec<_>>()).prop_shuffle(),
             missing in prop::collection::btree_set(0..60u64, 0..20),
         ) {
-            let mut reorder = Reorder::new(4, Duration::MAX);
+            let mut reorder = ReorderBuffer::new(4, Duration::MAX);
             let mut given = Vec::new();
             let mut there = std::collections::BTreeSet::new();
             for seq in seqs.into_iter().filter(|seq| !missing.contains(seq)) {
@@ -209,17 +241,19 @@ mod tests {
             prop_assert_eq!(reorder.skipped(), last - there.len() as u64);
         }
 
-        /// With an end to the wait: rising numbers, each item given once or told to be late, none kept beyond the
-        /// wait or the window.
+        /// With a timeout, numbers rise, each item is returned once or is late, and none is kept beyond the timeout or the
+        /// window.
         #[test]
-        fn nothing_waits_too_long_and_nothing_is_lost(
+        fn each_item_is_returned_in_time_or_late(
             window in 0..6usize,
             wait in 0..40u64,
             arrivals in prop::collection::vec((0..50u64, 0..10u64), 0..80),
         ) {
-            let mut reorder = Reorder::new(window, Duration::from_millis(wait));
-            let (mut now, mut next) = (0, 0);
-            let (mut given, mut waiting) = (0, std::collections::BTreeMap::new());
+            let mut reorder = ReorderBuffer::new(window, Duration::from_millis(wait));
+            let mut now = 0;
+            let mut next = 0;
+            let mut given = 0;
+            let mut waiting = std::collections::BTreeMap::new();
             for (seq, later) in arrivals {
                 now += later;
                 let late = seq < next || waiting.contains_key(&seq);

@@ -1,55 +1,28 @@
-//! A bounded line of items and its counts: what every queue here is made of. It has no lock of its own.
+//! A bounded first-in, first-out list with counts. [`BoundedQueue`](crate::BoundedQueue) and each lane of a
+//! [`FairQueue`](crate::FairQueue) put it behind their lock.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use passerby_types::Timestamp;
 
-use crate::bounded_queue::{Pushed, QueueStats, WhenFull};
+use crate::counts::{Counts, QueueStats, SendOutcome, WhenFull};
 
-/// Room for so many items is made at the start; a larger queue gets the rest when it needs it first.
-const PREALLOCATED: usize = 1024;
+/// The most items for which memory is allocated at the start. A larger queue grows when it first needs to.
+const MAX_PREALLOCATED: usize = 1024;
 
-/// An empty store for up to `capacity` items that needs no memory later, unless it is very large.
+/// Returns an empty list that holds `capacity` items without another allocation, unless `capacity` is very large.
 pub(crate) fn preallocated<T>(capacity: usize) -> VecDeque<T> {
-    VecDeque::with_capacity(capacity.min(PREALLOCATED))
+    VecDeque::with_capacity(capacity.min(MAX_PREALLOCATED))
 }
 
-/// What became of a queue's items: `pushed = popped + dropped + drained + depth`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) pushed: u64,
-    pub(crate) dropped: u64,
-    pub(crate) drained: u64,
-    popped: u64,
-    waited: Duration,
-    longest: Duration,
-}
-
-impl Counts {
-    /// An item that came in at `since` goes to its taker.
-    pub(crate) fn pop(&mut self, since: Timestamp, now: Timestamp) {
-        let waited = now.since(since);
-        self.popped += 1;
-        self.waited = self.waited.saturating_add(waited);
-        self.longest = self.longest.max(waited);
-    }
-
-    /// The counts with how full the queue is.
-    pub(crate) fn stats(&self, depth: usize, capacity: usize) -> QueueStats {
-        let Self { pushed, dropped, drained, popped, waited, longest } = *self;
-        QueueStats { depth, capacity, pushed, popped, dropped, drained, waited, longest }
-    }
-}
-
-/// An item that waits.
+/// An item in the queue.
 struct Entry<T> {
-    since: Timestamp,
+    queued_at: Timestamp,
     order: u64,
     item: T,
 }
 
-/// Items in the order in which they came, at most `capacity` of them.
+/// Items in the order in which they were sent, at most `capacity` of them.
 pub(crate) struct Ring<T> {
     entries: VecDeque<Entry<T>>,
     capacity: usize,
@@ -59,57 +32,57 @@ pub(crate) struct Ring<T> {
 }
 
 impl<T> Ring<T> {
-    /// An open, empty ring. A capacity of 0 counts as 1.
+    /// Creates an open, empty ring. A capacity of 0 counts as 1.
     pub(crate) fn new(capacity: usize, when_full: WhenFull) -> Self {
         let capacity = capacity.max(1);
         let entries = preallocated(capacity);
         Self { entries, capacity, when_full, closed: false, counts: Counts::default() }
     }
 
-    /// Takes an item in. `order` says which of several rings' heads came first. Never `TimedOut`.
+    /// Adds an item. `order` decides which of several rings has the older head. Never returns `TimedOut`.
     ///
     /// # Errors
-    /// The item, where there is no room and the pusher has to wait for some.
-    pub(crate) fn offer(&mut self, item: T, order: u64, now: Timestamp) -> Result<Pushed<T>, T> {
+    /// The item, if the ring is full and the sender must wait for room.
+    pub(crate) fn offer(&mut self, item: T, order: u64, now: Timestamp) -> Result<SendOutcome<T>, T> {
         if self.closed {
-            return Ok(Pushed::Closed(item));
+            return Ok(SendOutcome::Closed(item));
         }
         let full = self.entries.len() >= self.capacity;
         let displaced = match self.when_full {
             WhenFull::Block if full => return Err(item),
             WhenFull::DropNewest if full => {
-                self.counts.pushed += 1;
+                self.counts.sent += 1;
                 self.counts.dropped += 1;
-                return Ok(Pushed::Refused(item));
+                return Ok(SendOutcome::Refused(item));
             }
             WhenFull::DropOldest if full => self.entries.pop_front(),
             _ => None,
         };
-        self.counts.pushed += 1;
-        self.entries.push_back(Entry { since: now, order, item });
+        self.counts.sent += 1;
+        self.entries.push_back(Entry { queued_at: now, order, item });
         Ok(match displaced {
             Some(oldest) => {
                 self.counts.dropped += 1;
-                Pushed::Displaced(oldest.item)
+                SendOutcome::Displaced(oldest.item)
             }
-            None => Pushed::Queued,
+            None => SendOutcome::Queued,
         })
     }
 
-    /// The oldest item.
+    /// Removes and returns the oldest item, or `None` if the ring is empty.
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<T> {
         let entry = self.entries.pop_front()?;
-        self.counts.pop(entry.since, now);
+        self.counts.receive(entry.queued_at, now);
         Some(entry.item)
     }
 
-    /// All that waits, oldest first.
+    /// Removes and returns all items, oldest first.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         self.counts.drained += self.entries.len() as u64;
         self.entries.drain(..).map(|entry| entry.item).collect()
     }
 
-    /// The `order` that the oldest item came with.
+    /// Returns the `order` of the oldest item, or `None` if the ring is empty.
     pub(crate) fn head(&self) -> Option<u64> {
         self.entries.front().map(|entry| entry.order)
     }
@@ -118,14 +91,16 @@ impl<T> Ring<T> {
         self.entries.is_empty()
     }
 
-    /// Takes nothing in from now on.
+    /// Refuses all further items.
     pub(crate) fn close(&mut self) {
         self.closed = true;
     }
 
-    /// Takes items in again, by another rule. What waits stays, even where it is more than the new capacity.
+    /// Accepts items again, under another rule. Items in the ring stay, even if they exceed the new capacity.
     pub(crate) fn reopen(&mut self, capacity: usize, when_full: WhenFull) {
-        (self.capacity, self.when_full, self.closed) = (capacity.max(1), when_full, false);
+        self.capacity = capacity.max(1);
+        self.when_full = when_full;
+        self.closed = false;
     }
 
     pub(crate) fn is_closed(&self) -> bool {

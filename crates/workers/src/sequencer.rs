@@ -1,92 +1,132 @@
-//! Takes cameras by turns, frame by frame, so that what they tell the gallery comes in one order whatever the threads do.
+//! Lets threads work in one order, whichever of them is faster.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use passerby_types::CameraId;
 
-/// Lets lossless cameras in by rising (frame, camera). A camera that joins while others run starts at their frame; one
-/// that was waited for in vain is not waited for again before it comes.
-#[derive(Default)]
-pub struct Sequencer {
-    state: Mutex<BTreeMap<CameraId, Place>>,
+/// Gives members their turns by rising number, and by rising key among equal numbers. For example, the pipeline's lossless
+/// cameras update the gallery by (frame, camera), so that its contents do not depend on thread timing.
+///
+/// Each member must call [`wait_turn`](Sequencer::wait_turn) and then [`end_turn`](Sequencer::end_turn) with its own
+/// rising numbers from 0, and [`leave`](Sequencer::leave) at its end. A number that a member leaves out is no turn. A
+/// member that joins later starts at the number at which the others are.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use passerby_workers::Sequencer;
+///
+/// let turns = Sequencer::new();
+/// turns.join("a");
+/// turns.join("b");
+/// let start = Instant::now();
+/// let wait = |member, timeout| turns.wait_turn(member, 0, timeout, || Some(start));
+/// assert!(wait("a", Duration::MAX));
+/// turns.end_turn("a", 0);
+/// assert!(wait("b", Duration::MAX), "a is past its turn 0");
+/// ```
+pub struct Sequencer<K> {
+    members: Mutex<BTreeMap<K, Place>>,
     changed: Condvar,
 }
 
 #[derive(Clone, Copy)]
 struct Place {
+    /// The number at which the others were when the member joined.
     first: u64,
     at: u64,
-    /// It was waited for in vain.
-    away: bool,
+    /// True if another member's wait for this one timed out. No member waits for it until it comes.
+    absent: bool,
 }
 
 impl Place {
-    fn move_to(&mut self, seq: u64) {
-        (self.at, self.away) = (self.first.saturating_add(seq), false);
+    fn move_to(&mut self, number: u64) {
+        self.at = self.first.saturating_add(number);
+        self.absent = false;
     }
 }
 
-impl Sequencer {
-    /// The camera takes part from now on.
-    pub fn join(&self, camera: CameraId) {
-        let mut state = self.state.lock();
-        let first = state.values().filter(|p| !p.away).map(|p| p.at).min().unwrap_or(0);
-        state.insert(camera, Place { first, at: first, away: false });
+impl<K: Ord + Copy> Sequencer<K> {
+    /// Creates a sequencer without members.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { members: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Waits until no other camera that takes part has an earlier frame to come, at most so long; then it is this
-    /// one's turn all the same, and the answer is false. The time counts from when the pipeline was last
-    /// `resumed`, and not while it is paused (`None`). A camera that does not take part, or no more, has its turn at
-    /// once.
-    pub fn wait(
+    /// Adds a member, which starts at the smallest number at which the present members are.
+    pub fn join(&self, key: K) {
+        let mut members = self.members.lock();
+        let first = members.values().filter(|p| !p.absent).map(|p| p.at).min().unwrap_or(0);
+        members.insert(key, Place { first, at: first, absent: false });
+    }
+
+    /// Waits until no other member can have an earlier turn. Returns true if so, or at once if `key` is no member.
+    ///
+    /// Returns false after `timeout`: the caller takes its turn anyway, and nobody waits again for the members that are
+    /// behind until they come. `resumed` returns the moment from which the timeout counts if that is later than the
+    /// call, or `None` while the time must not count, for example while a pipeline is paused.
+    pub fn wait_turn(
         &self,
-        camera: CameraId,
-        seq: u64,
-        patience: Duration,
+        key: K,
+        number: u64,
+        timeout: Duration,
         resumed: impl Fn() -> Option<Instant>,
     ) -> bool {
-        let mut state = self.state.lock();
-        let Some(place) = state.get_mut(&camera) else { return true };
-        place.move_to(seq);
-        let mine = (place.at, camera);
+        let mut members = self.members.lock();
+        let Some(place) = members.get_mut(&key) else { return true };
+        place.move_to(number);
+        let mine = (place.at, key);
         self.changed.notify_all();
-        let mut end = Instant::now().checked_add(patience);
-        let earlier = |(id, place): (&CameraId, &Place)| (place.at, *id) < mine && !place.away;
-        while state.contains_key(&camera) && state.iter().any(earlier) {
+        let mut end = Instant::now().checked_add(timeout);
+        let earlier = |(id, place): (&K, &Place)| (place.at, *id) < mine && !place.absent;
+        while members.contains_key(&key) && members.iter().any(earlier) {
             match end {
                 Some(time) => {
-                    if self.changed.wait_until(&mut state, time).timed_out() {
-                        let later = resumed().unwrap_or_else(Instant::now).checked_add(patience);
+                    if self.changed.wait_until(&mut members, time).timed_out() {
+                        let later = resumed().unwrap_or_else(Instant::now).checked_add(timeout);
                         if later.is_none_or(|later| later > time) {
                             end = later;
                             continue;
                         }
-                        let late = state.iter_mut().filter(|(id, place)| (place.at, **id) < mine);
-                        late.for_each(|(_, place)| place.away = true);
+                        let late = members.iter_mut().filter(|(id, place)| (place.at, **id) < mine);
+                        late.for_each(|(_, place)| place.absent = true);
                         self.changed.notify_all();
                         return false;
                     }
                 }
-                None => self.changed.wait(&mut state),
+                None => self.changed.wait(&mut members),
             }
         }
         true
     }
 
-    /// The camera is done with this frame.
-    pub fn pass(&self, camera: CameraId, seq: u64) {
-        if let Some(place) = self.state.lock().get_mut(&camera) {
-            place.move_to(seq.saturating_add(1));
+    /// Ends the member's turn. Does nothing if `key` is no member.
+    pub fn end_turn(&self, key: K, number: u64) {
+        if let Some(place) = self.members.lock().get_mut(&key) {
+            place.move_to(number.saturating_add(1));
             self.changed.notify_all();
         }
     }
 
-    /// The camera takes no part any more.
-    pub fn leave(&self, camera: CameraId) {
-        self.state.lock().remove(&camera);
+    /// Removes a member. The others do not wait for it any more. Does nothing if `key` is no member.
+    pub fn leave(&self, key: K) {
+        self.members.lock().remove(&key);
         self.changed.notify_all();
+    }
+}
+
+impl<K: Ord + Copy> Default for Sequencer<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: fmt::Debug> fmt::Debug for Sequencer<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let members = self.members.lock();
+        f.debug_map().entries(members.iter().map(|(key, place)| (key, place.at))).finish()
     }
 }
 
@@ -97,24 +137,28 @@ mod tests {
 
     use super::*;
 
+    const SHORT: Duration = Duration::from_millis(1);
+
     #[test]
-    fn threads_come_by_rising_frame_and_camera_whoever_is_faster() {
-        let (turns, start) = (Arc::new(Sequencer::default()), Some(Instant::now()));
+    fn turns_come_by_number_then_key() {
+        let turns = Arc::new(Sequencer::new());
+        let start = Some(Instant::now());
         let order = Arc::new(Mutex::new(Vec::new()));
-        // Camera 1 loses frame 3, camera 2 ends early.
-        let frames = [vec![0, 1, 2, 3, 4, 5], vec![0, 1, 2, 4, 5], vec![0, 1]];
-        (0..3).for_each(|c| turns.join(CameraId(c)));
+        // Member 1 leaves out turn 3, and member 2 ends early.
+        let numbers = [vec![0, 1, 2, 3, 4, 5], vec![0, 1, 2, 4, 5], vec![0, 1]];
+        (0..3).for_each(|key| turns.join(key));
         let threads: Vec<_> = (0..3)
-            .map(|c| {
-                let (turns, order, frames) = (Arc::clone(&turns), Arc::clone(&order), frames[c].clone());
-                let camera = CameraId(u32::try_from(c).unwrap());
+            .zip(numbers)
+            .map(|(key, numbers)| {
+                let turns = Arc::clone(&turns);
+                let order = Arc::clone(&order);
                 let take = move || {
-                    for seq in frames {
-                        assert!(turns.wait(camera, seq, Duration::MAX, || start));
-                        order.lock().push((seq, camera.0));
-                        turns.pass(camera, seq);
+                    for number in numbers {
+                        assert!(turns.wait_turn(key, number, Duration::MAX, || start));
+                        order.lock().push((number, key));
+                        turns.end_turn(key, number);
                     }
-                    turns.leave(camera);
+                    turns.leave(key);
                 };
                 thread::Builder::new().spawn(take).unwrap()
             })
@@ -126,23 +170,33 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_that_never_comes_is_not_waited_for_for_ever() {
-        let (turns, start) = (Sequencer::default(), Some(Instant::now()));
-        turns.join(CameraId(0));
-        turns.join(CameraId(1));
-        assert!(!turns.wait(CameraId(1), 0, Duration::from_millis(1), || start));
-        assert!(turns.wait(CameraId(1), 1, Duration::MAX, || start), "nor a second time");
-        assert!(turns.wait(CameraId(0), 0, Duration::MAX, || start));
-        assert!(turns.wait(CameraId(7), 0, Duration::MAX, || start), "takes no part");
-        assert!(
-            !turns.wait(CameraId(1), 2, Duration::from_millis(1), || start),
-            "it came, and is waited for again"
-        );
-        turns.pass(CameraId(0), 9);
-        turns.join(CameraId(2));
-        assert!(
-            turns.wait(CameraId(1), 2, Duration::MAX, || start),
-            "one that joins late starts at the others' frame"
-        );
+    fn an_absent_member_is_waited_for_once() {
+        let turns = Sequencer::new();
+        let start = Some(Instant::now());
+        turns.join(0);
+        turns.join(1);
+        assert!(!turns.wait_turn(1, 0, SHORT, || start));
+        assert!(turns.wait_turn(1, 1, Duration::MAX, || start), "not a second time");
+        assert!(turns.wait_turn(0, 0, Duration::MAX, || start));
+        assert!(!turns.wait_turn(1, 2, SHORT, || start), "it came, so it is waited for again");
+    }
+
+    #[test]
+    fn a_key_that_did_not_join_has_its_turn_at_once() {
+        let turns = Sequencer::new();
+        turns.join(0);
+        assert!(turns.wait_turn(7, 0, Duration::MAX, || None));
+    }
+
+    #[test]
+    fn a_late_member_starts_where_the_others_are() {
+        let turns = Sequencer::new();
+        let start = Some(Instant::now());
+        turns.join(0);
+        turns.join(1);
+        turns.end_turn(0, 9);
+        turns.end_turn(1, 1);
+        turns.join(2);
+        assert!(turns.wait_turn(1, 2, Duration::MAX, || start));
     }
 }

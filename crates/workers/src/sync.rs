@@ -1,6 +1,9 @@
-//! The locks and threads of the queues and pools; under `--cfg loom` those of the model checker, with the same face.
+//! The locks and threads of the queues and pools. Under `--cfg loom` they are those of the model checker, behind the same
+//! interface.
 
 use std::time::Duration;
+
+use crate::counts::RecvOutcome;
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -12,22 +15,22 @@ pub(crate) use checked::{Condvar, Mutex, MutexGuard};
 #[cfg(loom)]
 pub(crate) use loom::thread;
 
-/// How long a blocking call may wait at most.
+/// The moment until which a blocking call may wait.
 #[cfg(not(loom))]
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline(Option<std::time::Instant>);
 
 #[cfg(not(loom))]
 impl Deadline {
-    /// No end.
+    /// Waits without a limit.
     pub(crate) const NEVER: Self = Self(None);
 
-    /// From now on so long; for ever where that is beyond what the system's clock counts.
+    /// Returns the moment that is `timeout` from now. If the system's clock cannot represent it, waits without a limit.
     pub(crate) fn after(timeout: Duration) -> Self {
         Self(std::time::Instant::now().checked_add(timeout))
     }
 
-    /// Waits until woken (true) or until the time is up (false). May wake without a reason.
+    /// Waits for `condvar`. Returns true if it was woken, possibly without a reason, and false if the time is up.
     pub(crate) fn wait<T>(self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>) -> bool {
         match self.0 {
             None => {
@@ -39,7 +42,8 @@ impl Deadline {
     }
 }
 
-/// How long a blocking call may wait at most. The model checker knows no time: no time at all, or no end.
+/// The moment until which a blocking call may wait. The model checker has no time: a call waits not at all or without a
+/// limit.
 #[cfg(loom)]
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline {
@@ -62,7 +66,34 @@ impl Deadline {
     }
 }
 
-/// The model checker's locks with the calls of `parking_lot`'s.
+/// How full a queue is, as [`wait_until_filled`] needs to know it.
+pub(crate) struct Fill {
+    /// True if there is no item.
+    pub(crate) empty: bool,
+    /// True if no item will be added.
+    pub(crate) closed: bool,
+}
+
+/// Waits until a queue has an item, and returns `None` then. Otherwise returns the outcome for its receiver: `Closed`, or
+/// `Empty` after the deadline. `fill` reads the state of the queue from behind its lock.
+pub(crate) fn wait_until_filled<Q, T>(
+    queue: &mut MutexGuard<'_, Q>,
+    filled: &Condvar,
+    deadline: Deadline,
+    fill: impl Fn(&Q) -> Fill,
+) -> Option<RecvOutcome<T>> {
+    let mut in_time = true;
+    loop {
+        match fill(queue) {
+            Fill { empty: false, .. } => return None,
+            Fill { closed: true, .. } => return Some(RecvOutcome::Closed),
+            Fill { .. } if !in_time => return Some(RecvOutcome::Empty),
+            Fill { .. } => in_time = deadline.wait(filled, queue),
+        }
+    }
+}
+
+/// The model checker's locks with the interface of `parking_lot`'s.
 #[cfg(loom)]
 mod checked {
     use std::ops::{Deref, DerefMut};
@@ -86,7 +117,7 @@ mod checked {
         }
     }
 
-    /// Empty only while it waits.
+    /// Holds `None` only during a wait.
     pub(crate) struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
 
     impl<T> Deref for MutexGuard<'_, T> {

@@ -1,24 +1,39 @@
-//! Named threads that are waited for with an end.
+//! Named threads that can be joined with a timeout.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catch_panic::quietly;
+use crate::catch_panic::catch_panic;
 use crate::sync::{Condvar, Deadline, Mutex, thread};
 
-/// Threads that can be waited for with a timeout, which those of the standard library cannot.
+/// A group of named threads that can be joined with a timeout, which those of the standard library cannot.
 ///
-/// A panic in a thread ends that thread alone and is remembered. Dropping this waits for nobody: threads that still
-/// run are left to themselves.
+/// If a thread panics, it ends alone and its message is kept. Dropping the group does not wait: threads that still run
+/// are detached.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use passerby_workers::ThreadGroup;
+///
+/// let threads = ThreadGroup::new();
+/// threads.spawn("quick", || {})?;
+/// threads.spawn("broken", || panic!("out of memory"))?;
+/// let still_running = threads.join(Duration::from_secs(60));
+/// assert!(still_running.is_empty());
+/// assert_eq!(threads.panics(), ["broken: panicked: out of memory"]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Default)]
-pub struct Threads {
-    roll: Arc<Roll>,
+pub struct ThreadGroup {
+    registry: Arc<Registry>,
     handles: Mutex<Vec<(u64, thread::JoinHandle<()>)>>,
 }
 
-/// Who runs.
-struct Roll {
+/// The threads that run.
+struct Registry {
     state: Mutex<State>,
     ended: Condvar,
 }
@@ -30,21 +45,21 @@ struct State {
     panics: Vec<String>,
 }
 
-impl Default for Roll {
+impl Default for Registry {
     fn default() -> Self {
         Self { state: Mutex::new(State::default()), ended: Condvar::new() }
     }
 }
 
-impl Roll {
-    fn strike(&self, id: u64) {
+impl Registry {
+    fn remove(&self, id: u64) {
         self.state.lock().running.retain(|(other, _)| *other != id);
         self.ended.notify_all();
     }
 }
 
-impl Threads {
-    /// No threads.
+impl ThreadGroup {
+    /// Creates an empty group.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -53,26 +68,26 @@ impl Threads {
     /// Starts a thread. Linux shows the first 15 bytes of its name. Names may repeat.
     ///
     /// # Errors
-    /// What the system says where it has no more threads to give: `work` is dropped.
+    /// The system's error if it has no more threads. `work` is dropped then.
     pub fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        // A zero byte ends a name early; the standard library would rather panic.
+        // The standard library panics on a name with a zero byte.
         let name = name.replace('\0', "");
-        let mut state = self.roll.state.lock();
+        let mut state = self.registry.state.lock();
         state.started += 1;
         let id = state.started;
-        // An ended thread keeps its stack until it is joined.
+        // A thread that has ended keeps its stack until it is joined.
         let running = state.running.clone();
         state.running.push((id, name.clone()));
         drop(state);
-        self.reap(id, &running);
+        self.join_ended(id, &running);
 
-        let roll = Arc::clone(&self.roll);
+        let registry = Arc::clone(&self.registry);
         let shown = name.clone();
         let started = thread::Builder::new().name(name).spawn(move || {
-            if let Err(panic) = quietly("thread", work) {
-                roll.state.lock().panics.push(format!("{shown}: {panic}"));
+            if let Err(panic) = catch_panic(work) {
+                registry.state.lock().panics.push(format!("{shown}: {panic}"));
             }
-            roll.strike(id);
+            registry.remove(id);
         });
         match started {
             Ok(handle) => {
@@ -80,26 +95,27 @@ impl Threads {
                 Ok(())
             }
             Err(e) => {
-                self.roll.strike(id);
+                self.registry.remove(id);
                 Err(e)
             }
         }
     }
 
-    /// Waits until every thread has ended or the time is up. Returns the names of those that still run, in the order
-    /// they were started; empty where none does. They are left to themselves, and a later call waits for them again.
+    /// Waits until all threads have ended, but at most `timeout`. Returns the names of the threads that still run, in the
+    /// order in which they were started. They run on, and a later call waits for them again.
     pub fn join(&self, timeout: Duration) -> Vec<String> {
         let deadline = Deadline::after(timeout);
-        let mut state = self.roll.state.lock();
-        while !state.running.is_empty() && deadline.wait(&self.roll.ended, &mut state) {}
-        let (started, running) = (state.started, state.running.clone());
+        let mut state = self.registry.state.lock();
+        while !state.running.is_empty() && deadline.wait(&self.registry.ended, &mut state) {}
+        let started = state.started;
+        let running = state.running.clone();
         drop(state);
-        self.reap(started + 1, &running);
+        self.join_ended(started + 1, &running);
         running.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// Joins the threads that were started before this one, all but these.
-    fn reap(&self, before: u64, running: &[(u64, String)]) {
+    /// Joins the threads with ids below `before` that are not in `running`.
+    fn join_ended(&self, before: u64, running: &[(u64, String)]) {
         let mut handles = self.handles.lock();
         let (ended, left): (Vec<_>, Vec<_>) = handles
             .drain(..)
@@ -107,20 +123,26 @@ impl Threads {
         *handles = left;
         drop(handles);
         for (_, handle) in ended {
-            // It has nothing left to do but to return, and its panic was told already.
+            // The thread only has to return. Its panic is in the list already.
             let _ = handle.join();
         }
     }
 
-    /// The names of the threads that run, in the order they were started.
+    /// Returns the names of the threads that run, in the order in which they were started.
     #[must_use]
     pub fn running(&self) -> Vec<String> {
-        self.roll.state.lock().running.iter().map(|(_, name)| name.clone()).collect()
+        self.registry.state.lock().running.iter().map(|(_, name)| name.clone()).collect()
     }
 
-    /// The threads that a panic ended, each with its message, in the order they ended.
+    /// Returns the name and message of each thread that a panic ended, in the order in which they ended.
     #[must_use]
     pub fn panics(&self) -> Vec<String> {
-        self.roll.state.lock().panics.clone()
+        self.registry.state.lock().panics.clone()
+    }
+}
+
+impl fmt::Debug for ThreadGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadGroup").field("running", &self.running()).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
-//! Named threads that take jobs and never die silently.
+//! Named worker threads that survive the panics of their work.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,28 +8,50 @@ use std::time::Duration;
 use passerby_types::{Clock, Timestamp};
 
 use crate::bounded_queue::BoundedQueue;
-use crate::catch_panic::{back_off, quietly};
+use crate::catch_panic::{back_off, catch_panic};
 use crate::priority_queue::PriorityQueue;
 use crate::sync::{Condvar, Deadline, Mutex};
-use crate::threads::Threads;
+use crate::threads::ThreadGroup;
 
-/// Where the workers of a [`WorkerPool`] get their jobs.
-pub trait Jobs: Send + Sync + 'static {
-    /// What one call of a worker is for.
+/// The queue from which the workers of a [`WorkerPool`] receive their jobs. Implement it to change how jobs are grouped,
+/// for example into batches.
+///
+/// ```
+/// use passerby_workers::{FairQueue, JobSource};
+///
+/// /// Gives each worker up to four items at once.
+/// struct Batches(FairQueue<u64>);
+///
+/// impl JobSource for Batches {
+///     type Job = Vec<(u32, u64)>;
+///
+///     fn recv(&self) -> Option<Self::Job> {
+///         let mut batch = Vec::new();
+///         self.0.recv_batch(4, &mut batch).then_some(batch)
+///     }
+///
+///     fn close(&self) {
+///         self.0.close();
+///     }
+/// }
+/// ```
+pub trait JobSource: Send + Sync + 'static {
+    /// The work of one call.
     type Job: Send;
 
-    /// The next job. Waits for one; `None` once this is closed and empty.
-    fn take(&self) -> Option<Self::Job>;
+    /// Waits for the next job and returns it. Returns `None` if the source is closed and empty.
+    fn recv(&self) -> Option<Self::Job>;
 
-    /// Takes no more jobs in, and wakes every [`Jobs::take`]. What waits can still be taken. A second call is fine.
+    /// Refuses further jobs and wakes every thread in [`JobSource::recv`]. Jobs in the source must still be received. It
+    /// may be called more than once.
     fn close(&self);
 }
 
-impl<T: Send + 'static> Jobs for BoundedQueue<T> {
+impl<T: Send + 'static> JobSource for BoundedQueue<T> {
     type Job = T;
 
-    fn take(&self) -> Option<T> {
-        self.pop()
+    fn recv(&self) -> Option<T> {
+        Self::recv(self)
     }
 
     fn close(&self) {
@@ -36,11 +59,11 @@ impl<T: Send + 'static> Jobs for BoundedQueue<T> {
     }
 }
 
-impl<T: Send + 'static> Jobs for PriorityQueue<T> {
+impl<T: Send + 'static> JobSource for PriorityQueue<T> {
     type Job = T;
 
-    fn take(&self) -> Option<T> {
-        self.pop()
+    fn recv(&self) -> Option<T> {
+        Self::recv(self)
     }
 
     fn close(&self) {
@@ -48,38 +71,65 @@ impl<T: Send + 'static> Jobs for PriorityQueue<T> {
     }
 }
 
-/// A worker whose call does not come back.
+/// A worker whose call takes too long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StuckWorker {
-    /// The thread's name.
+    /// The name of its thread.
     pub worker: String,
-    /// How long the call has run by now.
-    pub since: Duration,
+    /// How long the call has been running.
+    pub elapsed: Duration,
 }
 
-/// What a pool has done since it started.
+/// The counts of a pool since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerPoolStats {
-    /// Workers that may take jobs.
+    /// Workers that may receive jobs.
     pub workers: usize,
-    /// Calls that ended, those that panicked included.
+    /// Calls that ended, including those that panicked.
     pub jobs: u64,
-    /// How long the calls took, added up over all workers; those that run now count up to now.
+    /// The time that all workers spent in calls, added up. Calls that still run count up to now.
     pub busy: Duration,
-    /// Panics: in calls, in making a worker, in taking a job.
+    /// Panics in calls, in the making of a worker, and in the reception of a job.
     pub panics: u64,
 }
 
-/// Threads `{name}-{index}` that take jobs and call a worker of their own with each.
+/// Threads that receive jobs and call a worker of their own with each. They are named `{name}-{index}`.
 ///
-/// A panic in a worker is caught and counted, its job is gone, and the thread gets a new worker: at once after the
-/// first panic, after 10, 20, 40 ms and so on up to 1 s after further ones in a row.
+/// If a worker panics, the pool counts the panic, drops the job, and makes a new worker for the thread, after the pause of
+/// [`back_off`].
 ///
-/// Dropping the pool closes the jobs and waits for nobody.
+/// Dropping the pool closes the jobs and does not wait.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// use passerby_types::SystemClock;
+/// use passerby_workers::{BoundedQueue, WhenFull, WorkerPool};
+///
+/// let clock = Arc::new(SystemClock::new());
+/// let jobs = Arc::new(BoundedQueue::new("add", 8, WhenFull::Block, clock.clone()));
+/// let sum = Arc::new(AtomicU64::new(0));
+/// let total = Arc::clone(&sum);
+/// let pool = WorkerPool::start("add", 2, Arc::clone(&jobs), clock, move |_index| {
+///     let sum = Arc::clone(&sum);
+///     move |number| {
+///         sum.fetch_add(number, Ordering::Relaxed);
+///     }
+/// })?;
+/// for number in 1..=10 {
+///     assert!(jobs.send(number).is_queued());
+/// }
+/// let still_running = pool.join(Duration::from_secs(60));
+/// assert!(still_running.is_empty());
+/// assert_eq!(total.load(Ordering::Relaxed), 55);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct WorkerPool {
     shared: Arc<Shared>,
-    threads: Threads,
-    /// Makes what the thread of this index runs.
+    threads: ThreadGroup,
+    /// Makes the body of the thread with this index.
     body: Box<dyn Fn(usize) -> Box<dyn FnOnce() + Send> + Send + Sync>,
     close: Box<dyn Fn() + Send + Sync>,
 }
@@ -88,36 +138,36 @@ struct Shared {
     name: String,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// The pool was resized or stops.
+    /// Notified if the pool was resized or stops.
     changed: Condvar,
 }
 
 struct State {
-    /// Workers below this index may take jobs.
+    /// Workers below this index may receive jobs.
     active: usize,
     stopped: bool,
     slots: Vec<Slot>,
 }
 
-/// The account of one thread.
+/// The counts of one thread.
 #[derive(Clone, Copy, Default)]
 struct Slot {
-    /// Since when it is in a call.
-    since: Option<Timestamp>,
+    /// When the present call began, or `None` outside a call.
+    call_began: Option<Timestamp>,
     jobs: u64,
     busy: Duration,
     panics: u64,
 }
 
 impl WorkerPool {
-    /// Starts `workers` threads that take from `jobs`. Each calls `make` with its index for a worker of its own, at
-    /// the start and after a panic. `clock` is for [`WorkerPool::stuck`] and [`WorkerPool::stats`].
+    /// Starts `workers` threads that receive from `jobs`. Each calls `make` with its index to make its worker, at the start
+    /// and after a panic. `clock` measures times for [`WorkerPool::stuck`] and [`WorkerPool::stats`].
     ///
-    /// With 0 workers nothing is worked on until [`WorkerPool::resize`].
+    /// If `workers` is 0, jobs wait until [`WorkerPool::resize`].
     ///
     /// # Errors
-    /// What the system says where it has no more threads to give: the jobs are closed then.
-    pub fn start<J: Jobs, W: FnMut(J::Job) + 'static>(
+    /// The system's error if it has no more threads. The jobs are closed then.
+    pub fn start<J: JobSource, W: FnMut(J::Job) + 'static>(
         name: &str,
         workers: usize,
         jobs: Arc<J>,
@@ -133,12 +183,14 @@ impl WorkerPool {
         });
         let make = Arc::new(make);
         let source = Arc::clone(&jobs);
-        let account = Arc::clone(&shared);
+        let counts = Arc::clone(&shared);
         let pool = Self {
             shared,
-            threads: Threads::new(),
+            threads: ThreadGroup::new(),
             body: Box::new(move |index| {
-                let (jobs, shared, make) = (Arc::clone(&source), Arc::clone(&account), Arc::clone(&make));
+                let jobs = Arc::clone(&source);
+                let shared = Arc::clone(&counts);
+                let make = Arc::clone(&make);
                 Box::new(move || run(index, &*jobs, &shared, &*make))
             }),
             close: Box::new(move || jobs.close()),
@@ -147,11 +199,12 @@ impl WorkerPool {
         Ok(pool)
     }
 
-    /// Lets `workers` threads take jobs: more are started where there are too few, and those beyond it finish what
-    /// they have, take at most the one job they wait for, and rest. Nothing happens once the pool stops.
+    /// Changes how many threads receive jobs. If there are too few, starts more. If there are too many, the last ones
+    /// finish their job, receive at most the one job that they wait for, and then rest. Does nothing after the pool has
+    /// stopped.
     ///
     /// # Errors
-    /// What the system says where it has no more threads to give: all there are take jobs then.
+    /// The system's error if it has no more threads. All existing threads receive jobs then.
     pub fn resize(&self, workers: usize) -> io::Result<()> {
         let mut state = self.shared.state.lock();
         if state.stopped {
@@ -160,7 +213,7 @@ impl WorkerPool {
         let mut result = Ok(());
         while state.slots.len() < workers && result.is_ok() {
             let index = state.slots.len();
-            // The new thread asks for its slot only after this lock is given up.
+            // The new thread needs the lock for its slot, so the slot is there before the thread looks.
             result = self.threads.spawn(&self.shared.worker(index), (self.body)(index));
             if result.is_ok() {
                 state.slots.push(Slot::default());
@@ -172,33 +225,35 @@ impl WorkerPool {
         result
     }
 
-    /// How many workers may take jobs.
+    /// Returns how many workers may receive jobs.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.shared.state.lock().active
     }
 
-    /// The workers that are in a call for longer than this, by index.
+    /// Returns the workers whose present call has been running for longer than `longer_than`, by index.
     #[must_use]
     pub fn stuck(&self, longer_than: Duration) -> Vec<StuckWorker> {
         let state = self.shared.state.lock();
         let now = self.shared.clock.now();
-        let running = |slot: &Slot| slot.since.map(|since| now.since(since));
+        let elapsed = |slot: &Slot| slot.call_began.map(|began| now.since(began));
         (0..)
             .zip(&state.slots)
-            .filter_map(|(index, slot)| Some((index, running(slot).filter(|since| *since > longer_than)?)))
-            .map(|(index, since)| StuckWorker { worker: self.shared.worker(index), since })
+            .filter_map(|(index, slot)| {
+                Some((index, elapsed(slot).filter(|elapsed| *elapsed > longer_than)?))
+            })
+            .map(|(index, elapsed)| StuckWorker { worker: self.shared.worker(index), elapsed })
             .collect()
     }
 
-    /// What the pool has done so far.
+    /// Returns the counts of the pool.
     #[must_use]
     pub fn stats(&self) -> WorkerPoolStats {
         let state = self.shared.state.lock();
         let now = self.shared.clock.now();
         let mut stats = WorkerPoolStats { workers: state.active, ..WorkerPoolStats::default() };
         for slot in &state.slots {
-            let running = slot.since.map_or(Duration::ZERO, |since| now.since(since));
+            let running = slot.call_began.map_or(Duration::ZERO, |began| now.since(began));
             stats.jobs += slot.jobs;
             stats.busy = stats.busy.saturating_add(slot.busy).saturating_add(running);
             stats.panics += slot.panics;
@@ -206,24 +261,33 @@ impl WorkerPool {
         stats
     }
 
-    /// Closes the jobs and waits until the workers, the resting ones too, have done what waits and ended, or the time
-    /// is up. Returns the names of the threads that still run, by age; they are left to themselves and end when their
-    /// calls come back.
+    /// Closes the jobs and waits until the workers have done the jobs that wait and ended, but at most `timeout`. Returns the
+    /// names of the threads that still run, oldest first. They end when their calls return.
     pub fn join(self, timeout: Duration) -> Vec<String> {
         self.stop_and_wait(timeout)
     }
 
-    /// [`WorkerPool::join`] for who owns the pool in a place it cannot be moved out of.
+    /// Does the same as [`WorkerPool::join`], for an owner that cannot move the pool.
     pub fn stop_and_wait(&self, timeout: Duration) -> Vec<String> {
         self.stop();
         self.threads.join(timeout)
     }
 
-    /// Takes no more jobs; waits for nobody.
+    /// Closes the jobs and does not wait. Workers still do the jobs that wait.
     pub fn stop(&self) {
         self.shared.state.lock().stopped = true;
         self.shared.changed.notify_all();
         (self.close)();
+    }
+}
+
+impl fmt::Debug for WorkerPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = self.stats();
+        f.debug_struct("WorkerPool")
+            .field("name", &self.shared.name)
+            .field("stats", &stats)
+            .finish_non_exhaustive()
     }
 }
 
@@ -238,13 +302,13 @@ impl Shared {
         format!("{}-{index}", self.name)
     }
 
-    /// Waits until the worker may take a job, and no shorter than the back-off after its last panic. True where the
-    /// pool goes on, false where it stops.
+    /// Waits for the back-off after `panics` panics in a row, and then until the worker may receive a job. Returns false if
+    /// the pool stops.
     fn admit(&self, index: usize, panics: u32) -> bool {
         let mut state = self.state.lock();
-        let rest = back_off(panics);
-        if !rest.is_zero() {
-            let deadline = Deadline::after(rest);
+        let pause = back_off(panics);
+        if !pause.is_zero() {
+            let deadline = Deadline::after(pause);
             while !state.stopped && deadline.wait(&self.changed, &mut state) {}
         }
         while !state.stopped && index >= state.active {
@@ -256,14 +320,14 @@ impl Shared {
     fn begin(&self, index: usize) {
         let now = self.clock.now();
         if let Some(slot) = self.state.lock().slots.get_mut(index) {
-            slot.since = Some(now);
+            slot.call_began = Some(now);
         }
     }
 
     fn end(&self, index: usize, panicked: bool) {
         let now = self.clock.now();
         if let Some(slot) = self.state.lock().slots.get_mut(index) {
-            let ran = slot.since.take().map_or(Duration::ZERO, |since| now.since(since));
+            let ran = slot.call_began.take().map_or(Duration::ZERO, |began| now.since(began));
             slot.jobs += 1;
             slot.busy = slot.busy.saturating_add(ran);
             slot.panics += u64::from(panicked);
@@ -277,15 +341,15 @@ impl Shared {
     }
 }
 
-/// What a thread does: takes jobs until there will be no more.
-fn run<J: Jobs, W: FnMut(J::Job)>(index: usize, jobs: &J, shared: &Shared, make: &dyn Fn(usize) -> W) {
+/// The body of a thread: does jobs until the source is closed and empty.
+fn run<J: JobSource, W: FnMut(J::Job)>(index: usize, jobs: &J, shared: &Shared, make: &dyn Fn(usize) -> W) {
     let mut worker = None;
     let mut panics = 0u32;
     loop {
         let goes_on = shared.admit(index, panics);
-        let next = quietly("pool", || {
+        let next = catch_panic(|| {
             let work = worker.take().unwrap_or_else(|| make(index));
-            jobs.take().map(|job| (work, job))
+            jobs.recv().map(|job| (work, job))
         });
         let (mut work, job) = match next {
             Ok(Some(next)) => next,
@@ -296,20 +360,20 @@ fn run<J: Jobs, W: FnMut(J::Job)>(index: usize, jobs: &J, shared: &Shared, make:
                 if goes_on {
                     continue;
                 }
-                // Nobody is left to wait for a worker that cannot be made.
+                // The pool stops, so this thread does not try again to make a worker.
                 return;
             }
         };
         shared.begin(index);
-        let result = quietly("pool", || work(job));
+        let result = catch_panic(|| work(job));
         shared.end(index, result.is_err());
         if result.is_ok() {
             panics = 0;
             worker = Some(work);
         } else {
             panics = panics.saturating_add(1);
-            // A panic while a broken worker is dropped changes nothing: it is gone either way.
-            let _ = quietly("pool", || drop(work));
+            // If the broken worker panics again while it is dropped, it is gone all the same.
+            let _ = catch_panic(|| drop(work));
         }
     }
 }

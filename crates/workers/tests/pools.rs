@@ -1,4 +1,4 @@
-//! The pools: no job without its outcome, no panic that ends a thread, no stuck call that holds anybody up.
+//! The pools: every job has an outcome, a panic ends no thread, and a stuck call holds up no other.
 #![cfg(not(loom))]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,15 +11,15 @@ use std::time::Duration;
 use passerby_testkit::SimulatedClock;
 use passerby_types::{Clock, SystemClock};
 use passerby_workers::{
-    BoundedQueue, JobOutcome, PoolClient, PriorityPool, Pushed, StuckWorker, Threads, WhenFull, WorkerPool,
-    WorkerPoolStats,
+    BoundedQueue, JobOutcome, PoolClient, PriorityPool, SendOutcome, StuckWorker, ThreadGroup, WhenFull,
+    WorkerPool, WorkerPoolStats,
 };
 use proptest::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);
-/// Longer than any test takes that does not hang.
+/// Longer than any test takes unless it hangs.
 const LONG: Duration = Duration::from_secs(60);
-const NOBODY: [String; 0] = [];
+const NONE: [String; 0] = [];
 
 fn system() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
@@ -29,14 +29,14 @@ fn queue<T>(capacity: usize) -> Arc<BoundedQueue<T>> {
     Arc::new(BoundedQueue::new("test", capacity, WhenFull::Block, system()))
 }
 
-/// Lets other threads run until it is so.
-fn until(is_so: impl Fn() -> bool) {
-    while !is_so() {
+/// Lets other threads run until `holds` returns true.
+fn until(holds: impl Fn() -> bool) {
+    while !holds() {
         thread::yield_now();
     }
 }
 
-/// A call that says it has begun and comes back when it is let go.
+/// Signals that a call has begun, and lets it return when the test says so.
 #[derive(Clone)]
 struct Gate {
     begun: SyncSender<()>,
@@ -45,41 +45,46 @@ struct Gate {
 
 impl Gate {
     fn new() -> (Self, Receiver<()>, SyncSender<()>) {
-        let ((begun, has_begun), (let_go, go)) = (sync_channel(99), sync_channel(99));
+        let (begun, has_begun) = sync_channel(99);
+        let (let_go, go) = sync_channel(99);
         (Self { begun, go: Arc::new(Mutex::new(go)) }, has_begun, let_go)
     }
 
     fn pass(&self) {
-        // An error: the test is over.
+        // An error means that the test is over.
         let _ = self.begun.send(());
         let _ = self.go.lock().unwrap_or_else(PoisonError::into_inner).recv();
     }
 }
 
 #[test]
-fn threads_are_named_and_waited_for_with_an_end() {
-    let threads = Threads::new();
+fn threads_are_joined_with_a_timeout() {
+    let threads = ThreadGroup::new();
     let (gate, begun, go) = Gate::new();
     threads.spawn("stuck", move || gate.pass()).unwrap();
-    threads.spawn("br\0ken", || panic!("as told")).unwrap();
-    let (tell, told) = sync_channel(1);
-    threads.spawn("named", move || tell.send(thread::current().name().map(str::to_owned)).unwrap()).unwrap();
-    assert_eq!(told.recv().unwrap().as_deref(), Some("named"));
+    threads.spawn("br\0ken", || panic!("scripted")).unwrap();
+    let (send_name, names) = sync_channel(1);
+    threads
+        .spawn("named", move || send_name.send(thread::current().name().map(str::to_owned)).unwrap())
+        .unwrap();
+    assert_eq!(names.recv().unwrap().as_deref(), Some("named"));
     begun.recv().unwrap();
     until(|| threads.running().len() == 1);
     assert_eq!(threads.join(MS), ["stuck"]);
     assert_eq!(threads.join(Duration::ZERO), ["stuck"]);
-    assert_eq!(threads.panics(), ["brken: thread: panicked: as told"]);
+    assert_eq!(threads.panics(), ["brken: panicked: scripted"]);
     go.send(()).unwrap();
     assert_eq!((threads.join(LONG), threads.running()), (vec![], vec![]));
-    assert_eq!(Threads::default().join(LONG), NOBODY);
+    assert_eq!(ThreadGroup::default().join(LONG), NONE);
 }
 
 #[test]
-fn every_job_is_worked_on_once_and_the_end_waits_for_all() {
+fn the_end_waits_for_every_job() {
     let jobs = queue(8);
-    let (sum, names) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(BTreeMap::new())));
-    let (add, note) = (Arc::clone(&sum), Arc::clone(&names));
+    let sum = Arc::new(AtomicUsize::new(0));
+    let names = Arc::new(Mutex::new(BTreeMap::new()));
+    let add = Arc::clone(&sum);
+    let note = Arc::clone(&names);
     let pool = WorkerPool::start("test", 3, Arc::clone(&jobs), system(), move |index| {
         note.lock().unwrap().insert(index, thread::current().name().map(str::to_owned));
         let add = Arc::clone(&add);
@@ -89,10 +94,10 @@ fn every_job_is_worked_on_once_and_the_end_waits_for_all() {
     })
     .unwrap();
     for job in 1..=1000 {
-        assert_eq!(jobs.push(job), Pushed::Queued);
+        assert_eq!(jobs.send(job), SendOutcome::Queued);
     }
     assert_eq!(pool.workers(), 3);
-    assert_eq!(pool.join(LONG), NOBODY);
+    assert_eq!(pool.join(LONG), NONE);
     assert_eq!(sum.load(Ordering::Relaxed), 500_500);
     assert!(jobs.is_closed());
     let names: Vec<_> = names.lock().unwrap().values().flatten().cloned().collect();
@@ -100,52 +105,59 @@ fn every_job_is_worked_on_once_and_the_end_waits_for_all() {
 }
 
 #[test]
-fn a_panic_costs_a_job_and_a_worker_and_no_thread() {
+fn a_panic_ends_no_thread() {
     let jobs = queue(99);
     let made = Arc::new(AtomicUsize::new(0));
-    let (count, done) = (Arc::clone(&made), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&made);
+    let done = Arc::new(AtomicUsize::new(0));
     let finished = Arc::clone(&done);
     let pool = WorkerPool::start("test", 1, Arc::clone(&jobs), system(), move |_| {
-        let (nth, done) = (count.fetch_add(1, Ordering::Relaxed), Arc::clone(&finished));
+        let nth = count.fetch_add(1, Ordering::Relaxed);
+        let done = Arc::clone(&finished);
         assert!(nth != 2, "the third cannot be made");
         move |job: usize| {
-            assert!(job % 4 != 1, "as told");
+            assert!(job % 4 != 1, "scripted");
             done.fetch_add(1, Ordering::Relaxed);
         }
     })
     .unwrap();
     for job in 0..12 {
-        assert_eq!(jobs.push(job), Pushed::Queued);
+        assert_eq!(jobs.send(job), SendOutcome::Queued);
     }
     until(|| pool.stats().jobs == 12);
     let stats = pool.stats();
     assert_eq!((stats.jobs, stats.panics, done.load(Ordering::Relaxed)), (12, 4, 9));
-    assert_eq!(pool.join(LONG), NOBODY);
-    assert_eq!(made.load(Ordering::Relaxed), 5, "the first, one a panic, and one more for the one not made");
+    assert_eq!(pool.join(LONG), NONE);
+    assert_eq!(
+        made.load(Ordering::Relaxed),
+        5,
+        "the first, one for each of three panics, and one for the worker that could not be made"
+    );
 }
 
 #[test]
-fn the_end_cuts_the_back_off_short() {
+fn the_end_interrupts_the_back_off() {
     let jobs = queue::<u32>(9);
     let pool = WorkerPool::start("test", 1, Arc::clone(&jobs), system(), |_| -> fn(u32) {
-        panic!("never can be made")
+        panic!("it can never be made")
     })
     .unwrap();
-    assert_eq!(jobs.push(0), Pushed::Queued);
+    assert_eq!(jobs.send(0), SendOutcome::Queued);
     until(|| pool.stats().panics >= 3);
-    assert_eq!(pool.join(LONG), NOBODY, "not for ever trying");
+    assert_eq!(pool.join(LONG), NONE, "the pool stops trying");
     assert_eq!(jobs.drain(), [0]);
 }
 
 #[test]
-fn a_stuck_worker_is_named_and_does_not_hold_up_the_end() {
+fn a_stuck_worker_does_not_hold_up_the_end() {
     let clock = SimulatedClock::new();
     let jobs = queue(9);
     let (gate, begun, go) = Gate::new();
     let done = Arc::new(AtomicUsize::new(0));
     let finished = Arc::clone(&done);
     let pool = WorkerPool::start("test", 2, Arc::clone(&jobs), Arc::new(clock.clone()), move |_| {
-        let (gate, done) = (gate.clone(), Arc::clone(&finished));
+        let gate = gate.clone();
+        let done = Arc::clone(&finished);
         move |job: u32| {
             if job == 0 {
                 gate.pass();
@@ -154,16 +166,16 @@ fn a_stuck_worker_is_named_and_does_not_hold_up_the_end() {
         }
     })
     .unwrap();
-    assert_eq!(jobs.push(0), Pushed::Queued);
+    assert_eq!(jobs.send(0), SendOutcome::Queued);
     begun.recv().unwrap();
     assert_eq!(pool.stuck(Duration::ZERO), [], "no time has passed");
     clock.advance(7 * MS);
     for job in 1..5 {
-        assert_eq!(jobs.push(job), Pushed::Queued);
+        assert_eq!(jobs.send(job), SendOutcome::Queued);
     }
     until(|| done.load(Ordering::Relaxed) == 4 && pool.stats().jobs == 4);
-    let [StuckWorker { worker, since }] = &pool.stuck(6 * MS)[..] else { panic!("one is stuck") };
-    assert_eq!((*since, pool.stuck(7 * MS)), (7 * MS, vec![]));
+    let [StuckWorker { worker, elapsed }] = &pool.stuck(6 * MS)[..] else { panic!("one is stuck") };
+    assert_eq!((*elapsed, pool.stuck(7 * MS)), (7 * MS, vec![]));
     assert_eq!(pool.stats(), WorkerPoolStats { workers: 2, jobs: 4, busy: 7 * MS, panics: 0 });
     let worker = worker.clone();
     assert_eq!(pool.join(20 * MS), [worker]);
@@ -172,7 +184,7 @@ fn a_stuck_worker_is_named_and_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_pool_grows_and_shrinks() {
+fn a_pool_can_be_resized() {
     let jobs = queue(99);
     let (begun, has_begun) = sync_channel(99);
     let pool = WorkerPool::start("test", 0, Arc::clone(&jobs), system(), move |index| {
@@ -183,10 +195,10 @@ fn a_pool_grows_and_shrinks() {
         }
     })
     .unwrap();
-    // Each job comes back when it is let go.
+    // Each job returns when its sender says so.
     let push = || {
         let (let_go, go) = sync_channel(1);
-        assert!(matches!(jobs.push(go), Pushed::Queued));
+        assert!(matches!(jobs.send(go), SendOutcome::Queued));
         let_go
     };
     let calls: Vec<_> = (0..6).map(|_| push()).collect();
@@ -195,28 +207,28 @@ fn a_pool_grows_and_shrinks() {
     let first = BTreeSet::from([(); 3].map(|()| has_begun.recv().unwrap()));
     assert_eq!((first, pool.workers(), jobs.stats().depth), (BTreeSet::from([0, 1, 2]), 3, 3));
 
-    // All three are in a call; two of them rest after it.
+    // All three are in a call, and two of them rest after it.
     pool.resize(1).unwrap();
     for (i, let_go) in (1..).zip(&calls) {
         let_go.send(()).unwrap();
         until(|| pool.stats().jobs == i);
         if (3..6).contains(&i) {
-            assert_eq!(has_begun.recv().unwrap(), 0, "the one that may");
+            assert_eq!(has_begun.recv().unwrap(), 0, "the only active worker");
         }
     }
     assert_eq!((pool.workers(), jobs.stats().depth), (1, 0));
 
-    // Both take one at the same time.
+    // Both receive a job at the same time.
     pool.resize(0).unwrap();
     pool.resize(2).unwrap();
     let calls = [push(), push()];
     let both = BTreeSet::from([(); 2].map(|()| has_begun.recv().unwrap()));
     assert_eq!(both, BTreeSet::from([0, 1]));
     calls.iter().for_each(|let_go| let_go.send(()).unwrap());
-    assert_eq!(pool.join(LONG), NOBODY);
+    assert_eq!(pool.join(LONG), NONE);
 }
 
-/// A pool whose worker says a job again, panics where it is odd, and waits at the gate where it is 0.
+/// Returns a pool whose workers return each job, panic if it is odd, and wait at the gate if it is 0.
 fn echo(workers: usize, capacity: usize, gate: Gate) -> PriorityPool<u32, u32> {
     PriorityPool::start("test", workers, capacity, system(), move |_| {
         let gate = gate.clone();
@@ -224,7 +236,7 @@ fn echo(workers: usize, capacity: usize, gate: Gate) -> PriorityPool<u32, u32> {
             if job == 0 {
                 gate.pass();
             }
-            assert!(job % 2 == 0, "as told");
+            assert!(job % 2 == 0, "scripted");
             job
         }
     })
@@ -232,70 +244,82 @@ fn echo(workers: usize, capacity: usize, gate: Gate) -> PriorityPool<u32, u32> {
 }
 
 #[test]
-fn outcomes_go_to_who_asked() {
+fn each_client_receives_its_own_outcomes() {
     let (gate, begun, go) = Gate::new();
     let pool = echo(1, 2, gate);
-    let (one, other) = (pool.client(), pool.client());
-    one.offer(0.0, 0);
+    let one = pool.client();
+    let other = pool.client();
+    one.send(0.0, 0);
     begun.recv().unwrap();
-    assert_eq!((one.outstanding(), one.try_get_result().is_none()), (1, true));
-    // The only worker is busy and two can wait: the third evicts the lowest, the fourth is the lowest itself.
-    one.offer(0.1, 2);
-    one.offer(0.5, 4);
-    other.offer(0.9, 6);
-    other.offer(0.1, 8);
-    assert!(matches!(one.get_result(LONG), Some(JobOutcome::Evicted(2))));
-    assert!(matches!(other.get_result(LONG), Some(JobOutcome::Evicted(8))));
-    assert!(other.get_result(Duration::ZERO).is_none());
+    assert_eq!((one.outstanding(), one.try_recv().is_none()), (1, true));
+    // The only worker is busy and two jobs can wait. The third evicts the lowest, and the fourth is the lowest itself.
+    one.send(0.1, 2);
+    one.send(0.5, 4);
+    other.send(0.9, 6);
+    other.send(0.1, 8);
+    assert!(matches!(one.recv_timeout(LONG), Some(JobOutcome::Evicted(2))));
+    assert!(matches!(other.recv_timeout(LONG), Some(JobOutcome::Evicted(8))));
+    assert!(other.recv_timeout(Duration::ZERO).is_none());
     go.send(()).unwrap();
-    assert!(matches!(other.get_result(LONG), Some(JobOutcome::Done(6))));
-    assert!(matches!(one.get_result(LONG), Some(JobOutcome::Done(0))));
-    assert!(matches!(one.get_result(LONG), Some(JobOutcome::Done(4))));
-    other.offer_wait(0.0, 7);
-    let Some(JobOutcome::Panicked(error)) = other.get_result(LONG) else { panic!("it panics") };
-    assert_eq!(error.to_string(), "pool: panicked: as told");
+    assert!(matches!(other.recv_timeout(LONG), Some(JobOutcome::Done(6))));
+    assert!(matches!(one.recv_timeout(LONG), Some(JobOutcome::Done(0))));
+    assert!(matches!(one.recv_timeout(LONG), Some(JobOutcome::Done(4))));
+    other.send_wait(0.0, 7);
+    let Some(JobOutcome::Panicked(error)) = other.recv_timeout(LONG) else { panic!("it panics") };
+    assert_eq!(error.to_string(), "panicked: scripted");
     assert_eq!((one.outstanding(), other.outstanding()), (0, 0));
-    assert!(one.get_result(LONG).is_none(), "nothing to wait for");
-    assert_eq!((pool.queue().dropped, pool.workers()), (2, 1));
+    assert!(one.recv_timeout(LONG).is_none(), "nothing to wait for");
+    assert_eq!((pool.queue_stats().dropped, pool.workers()), (2, 1));
     until(|| pool.stats().jobs == 4);
     assert_eq!(pool.stats().panics, 1);
-    assert_eq!(pool.join(LONG), NOBODY);
-    one.offer(1.0, 2);
-    other.offer_wait(1.0, 4);
-    assert!(matches!(one.try_get_result(), Some(JobOutcome::Evicted(2))));
-    assert!(matches!(other.try_get_result(), Some(JobOutcome::Evicted(4))));
+    assert_eq!(pool.join(LONG), NONE);
 }
 
 #[test]
-fn the_end_evicts_what_no_worker_got_to() {
+fn a_closed_pool_evicts_new_jobs() {
+    let pool = echo(1, 2, Gate::new().0);
+    let one = pool.client();
+    let other = pool.client();
+    assert_eq!(pool.join(LONG), NONE);
+    one.send(1.0, 2);
+    other.send_wait(1.0, 4);
+    assert!(matches!(one.try_recv(), Some(JobOutcome::Evicted(2))));
+    assert!(matches!(other.try_recv(), Some(JobOutcome::Evicted(4))));
+}
+
+#[test]
+fn the_end_evicts_waiting_jobs() {
     let (gate, begun, go) = Gate::new();
     let pool = echo(1, 9, gate);
     let client = pool.client();
-    client.offer(0.0, 0);
+    client.send(0.0, 0);
     begun.recv().unwrap();
-    client.offer(0.0, 2);
+    client.send(0.0, 2);
     assert_eq!(pool.stuck(LONG), []);
     assert_eq!(pool.join(MS), ["test-0"]);
-    assert!(matches!(client.get_result(LONG), Some(JobOutcome::Evicted(2))));
-    assert_eq!(client.outstanding(), 1, "the stuck one's outcome comes when it does");
+    assert!(matches!(client.recv_timeout(LONG), Some(JobOutcome::Evicted(2))));
+    assert_eq!(client.outstanding(), 1, "the outcome of the stuck job comes when its call returns");
     go.send(()).unwrap();
-    assert!(matches!(client.get_result(LONG), Some(JobOutcome::Done(0))));
-
-    let (gate, ..) = Gate::new();
-    let pool = echo(0, 9, gate);
-    let client = pool.client();
-    client.offer(0.0, 2);
-    drop(pool);
-    assert!(matches!(client.get_result(LONG), Some(JobOutcome::Evicted(2))));
+    assert!(matches!(client.recv_timeout(LONG), Some(JobOutcome::Done(0))));
 }
 
 #[test]
-fn a_client_that_is_gone_is_not_worked_for() {
+fn a_dropped_pool_evicts_waiting_jobs() {
+    let pool = echo(0, 9, Gate::new().0);
+    let client = pool.client();
+    client.send(0.0, 2);
+    drop(pool);
+    assert!(matches!(client.recv_timeout(LONG), Some(JobOutcome::Evicted(2))));
+}
+
+#[test]
+fn jobs_of_a_dropped_client_are_skipped() {
     let (gate, begun, go) = Gate::new();
     let worked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&worked);
     let pool = PriorityPool::start("test", 1, 9, system(), move |_| {
-        let (gate, count) = (gate.clone(), Arc::clone(&count));
+        let gate = gate.clone();
+        let count = Arc::clone(&count);
         move |()| {
             count.fetch_add(1, Ordering::Relaxed);
             gate.pass();
@@ -303,19 +327,19 @@ fn a_client_that_is_gone_is_not_worked_for() {
     })
     .unwrap();
     let client: PoolClient<(), ()> = pool.client();
-    client.offer(0.0, ());
+    client.send(0.0, ());
     begun.recv().unwrap();
-    client.offer(0.0, ());
+    client.send(0.0, ());
     drop(client);
     go.send(()).unwrap();
-    assert_eq!(pool.join(LONG), NOBODY);
+    assert_eq!(pool.join(LONG), NONE);
     assert_eq!(worked.load(Ordering::Relaxed), 1);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// Several clients at once, a queue too small for them, workers that panic, and an end in the middle of it.
+    /// Several clients at once, a queue that is too small for them, workers that panic, and an end at any moment.
     #[test]
     fn every_job_has_exactly_one_outcome(
         workers in 0..4usize,
@@ -332,11 +356,11 @@ proptest! {
                 .map(|(client, jobs)| {
                     scope.spawn(move || {
                         for (job, priority) in jobs {
-                            client.offer(f32::from(*priority), *job);
+                            client.send(f32::from(*priority), *job);
                         }
                         let mut fetched = Vec::new();
                         while client.outstanding() > 0 {
-                            fetched.push(match client.get_result(LONG).expect("an outcome") {
+                            fetched.push(match client.recv_timeout(LONG).expect("an outcome") {
                                 JobOutcome::Done(job) => {
                                     assert!(job % 2 == 0);
                                     job
@@ -359,14 +383,14 @@ proptest! {
             let mut left: Vec<u32> = jobs.iter().map(|(job, _)| *job).collect();
             for job in fetched.iter().filter(|job| **job != 0) {
                 let place = left.iter().position(|other| other == job);
-                prop_assert!(place.is_some(), "one that was offered");
+                prop_assert!(place.is_some(), "the client sent it");
                 left.remove(place.unwrap());
             }
             prop_assert!(left.iter().all(|job| job % 2 == 1), "the others panicked");
-            prop_assert!(client.try_get_result().is_none());
+            prop_assert!(client.try_recv().is_none());
         }
         if let Some(pool) = pool {
-            prop_assert_eq!(pool.join(LONG), NOBODY);
+            prop_assert_eq!(pool.join(LONG), NONE);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::camera::state::{CameraState, InFlightGuard, What};
 use crate::context::Context;
 use crate::detection::{Shot, Waiting};
 use crate::flow::{arrived, next_picture};
-use passerby_workers::Pushed;
+use passerby_workers::SendOutcome;
 use passerby_workers::back_off;
 
 /// Reads the source to its end, or until the camera is to stop. This is the body of the camera's reader thread.
@@ -80,13 +80,13 @@ fn hand_on(
     }
     let next = channel.next_look(seq);
     let shot = Shot { frame: Frame { meta, image: channel.images.share(image) }, order, next, passage };
-    match waiting.lanes.push(channel.id.0, shot) {
-        Pushed::Queued => {}
-        Pushed::Displaced(shot) if may_yield(common, &shot) => shot.yields(),
-        Pushed::Displaced(shot) | Pushed::Refused(shot) | Pushed::TimedOut(shot) => {
+    match waiting.lanes.send(channel.id.0, shot) {
+        SendOutcome::Queued => {}
+        SendOutcome::Displaced(shot) if may_yield(common, &shot) => shot.yields(),
+        SendOutcome::Displaced(shot) | SendOutcome::Refused(shot) | SendOutcome::TimedOut(shot) => {
             shot.lost(DropReason::QueueFull);
         }
-        Pushed::Closed(shot) => shot.lost(DropReason::Stopped),
+        SendOutcome::Closed(shot) => shot.lost(DropReason::Stopped),
     }
 }
 

@@ -161,7 +161,7 @@ impl CameraState {
     /// Hands an event to the camera's own thread. Never waits.
     pub(crate) fn send(&self, order: u64, what: What) {
         // Closed only where the camera's thread is gone; then the frame's passage counts it as stopped.
-        drop(self.inbox.push(Event { order, what }));
+        drop(self.inbox.send(Event { order, what }));
     }
 
     /// Nothing will come of this place in the order. Never waits.

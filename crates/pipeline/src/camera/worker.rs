@@ -13,8 +13,8 @@ use crate::camera::tracks::{Camera, View, Views, seen};
 use crate::context::{Context, is_set};
 use crate::face_jobs::{FaceJob, FaceJobs, FaceResult, Seen};
 use passerby_workers::JobOutcome;
-use passerby_workers::Popped;
-use passerby_workers::{Late, Reorder};
+use passerby_workers::RecvOutcome;
+use passerby_workers::{LateItem, ReorderBuffer};
 
 /// How often the thread looks whether it is to stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -83,10 +83,10 @@ impl CameraWorker {
     /// the body of the camera's thread.
     pub(crate) fn follow(mut self) {
         let wait = if self.channel.lossless { Duration::MAX } else { self.common.settings.reorder_timeout };
-        let mut waiting = Reorder::new(self.common.settings.window(), wait);
+        let mut waiting = ReorderBuffer::new(self.common.settings.window(), wait);
         loop {
             loop {
-                waiting.go_past(self.channel.gone.past(waiting.next()));
+                waiting.skip_to(self.channel.gone.past(waiting.next_seq()));
                 let Some((_, what)) = waiting.pop(self.common.clock.now()) else { break };
                 match what {
                     What::Detected { frame, faces, passage } => {
@@ -105,18 +105,19 @@ impl CameraWorker {
             if self.channel.is_abandoned() || (self.channel.is_stopping() && self.channel.is_empty()) {
                 return self.finish();
             }
-            match self.channel.inbox.pop_timeout(TICK) {
-                Popped::Item(Event { what: What::Wake, .. }) => self.channel.awake(),
-                Popped::Item(event) => {
+            match self.channel.inbox.recv_timeout(TICK) {
+                RecvOutcome::Item(Event { what: What::Wake, .. }) => self.channel.awake(),
+                RecvOutcome::Item(event) => {
                     let late = waiting.insert(event.order, event.what, self.common.clock.now());
-                    if let Err(Late(What::Detected { mut passage, .. } | What::Coasted { mut passage, .. })) =
-                        late
+                    if let Err(LateItem(
+                        What::Detected { mut passage, .. } | What::Coasted { mut passage, .. },
+                    )) = late
                     {
                         passage.lost(DropReason::Late);
                     }
                 }
-                Popped::Empty => {}
-                Popped::Closed => return self.finish(),
+                RecvOutcome::Empty => {}
+                RecvOutcome::Closed => return self.finish(),
             }
         }
     }
@@ -164,7 +165,7 @@ impl CameraWorker {
         let running = common.calls.begin("publish", Some(self.channel.id));
         common.outlets.publish(observation, self.channel.lossless);
         drop(running);
-        common.turns.pass(self.channel.id, meta.seq);
+        common.turns.end_turn(self.channel.id, meta.seq);
         self.tell_failures();
     }
 
@@ -222,16 +223,16 @@ impl CameraWorker {
 
     /// Takes the answers there are by now, to looks of this frame or of earlier ones.
     fn arrived(&mut self) {
-        while let Some(outcome) = self.embeds.as_ref().and_then(FaceJobs::try_get_result) {
+        while let Some(outcome) = self.embeds.as_ref().and_then(FaceJobs::try_recv) {
             self.note_embedding(outcome);
         }
-        while let Some(outcome) = self.classifies.as_ref().and_then(FaceJobs::try_get_result) {
+        while let Some(outcome) = self.classifies.as_ref().and_then(FaceJobs::try_recv) {
             self.note_estimate(outcome);
         }
     }
 
     fn note_embedding(&mut self, outcome: JobOutcome<FaceJob, FaceResult<Embedding>>) {
-        match settle(outcome, &self.channel) {
+        match settle(outcome, "embed", &self.channel) {
             Settled::FaceResult(answer) => self.answers.embeddings.push(answer),
             Settled::Nothing(Some(view)) => {
                 self.camera.not_embedded(&view);
@@ -242,7 +243,7 @@ impl CameraWorker {
     }
 
     fn note_estimate(&mut self, outcome: JobOutcome<FaceJob, FaceResult<Attributes>>) {
-        match settle(outcome, &self.channel) {
+        match settle(outcome, "classify", &self.channel) {
             Settled::FaceResult(answer) => self.answers.estimates.push(answer),
             Settled::Nothing(Some(view)) => {
                 self.camera.not_classified(&view);
@@ -255,7 +256,8 @@ impl CameraWorker {
     /// Waits for the camera's turn.
     fn take_turn(&self, seq: u64) {
         let (id, common) = (self.channel.id, &self.common);
-        let in_turn = || common.turns.wait(id, seq, common.settings.stuck_after, || common.gate.resumed());
+        let in_turn =
+            || common.turns.wait_turn(id, seq, common.settings.stuck_after, || common.gate.resumed());
         if self.channel.lossless && !in_turn() {
             let note = format!("{id}, frame {seq}: went on before another camera's earlier frame");
             self.channel.meter.lock().report.note(note);
@@ -332,10 +334,10 @@ impl CameraWorker {
             && !self.channel.is_abandoned()
             && self.common.clock.now().since(start) < patience
         {
-            if let Some(outcome) = self.embeds.as_ref().and_then(|looks| looks.get_result(TICK)) {
+            if let Some(outcome) = self.embeds.as_ref().and_then(|looks| looks.recv_timeout(TICK)) {
                 self.note_embedding(outcome);
             }
-            if let Some(outcome) = self.classifies.as_ref().and_then(|looks| looks.get_result(TICK)) {
+            if let Some(outcome) = self.classifies.as_ref().and_then(|looks| looks.recv_timeout(TICK)) {
                 self.note_estimate(outcome);
             }
         }
@@ -358,13 +360,13 @@ impl CameraWorker {
 /// Asks for a look. A live camera never waits: the pool gives up the least urgent look instead.
 fn offer<T>(looks: &FaceJobs<T>, ask: FaceJob, lossless: bool) {
     let priority = ask.view.interest.priority(&ask.view.face);
-    if lossless { looks.offer_wait(priority, ask) } else { looks.offer(priority, ask) }
+    if lossless { looks.send_wait(priority, ask) } else { looks.send(priority, ask) }
 }
 
 /// The next outcome of those that are outstanding; `None` where none is, or the camera's time is up.
 fn next<T>(looks: &FaceJobs<T>, channel: &CameraState) -> Option<JobOutcome<FaceJob, FaceResult<T>>> {
     while looks.outstanding() > 0 && !channel.is_abandoned() {
-        if let Some(outcome) = looks.get_result(TICK) {
+        if let Some(outcome) = looks.recv_timeout(TICK) {
             return Some(outcome);
         }
     }
@@ -378,7 +380,11 @@ enum Settled<T> {
 }
 
 /// What a look came to. What was evicted is counted.
-fn settle<T>(outcome: JobOutcome<FaceJob, FaceResult<T>>, channel: &CameraState) -> Settled<T> {
+fn settle<T>(
+    outcome: JobOutcome<FaceJob, FaceResult<T>>,
+    stage: &'static str,
+    channel: &CameraState,
+) -> Settled<T> {
     match outcome {
         JobOutcome::Done(FaceResult { view, seen: Seen::Failed, .. }) => Settled::Nothing(Some(view)),
         JobOutcome::Done(answer) => Settled::FaceResult(answer),
@@ -386,8 +392,8 @@ fn settle<T>(outcome: JobOutcome<FaceJob, FaceResult<T>>, channel: &CameraState)
             channel.meter.lock().evicted += 1;
             Settled::Nothing(Some(ask.view))
         }
-        JobOutcome::Panicked(e) => {
-            channel.meter.lock().fail(&e);
+        JobOutcome::Panicked(panic) => {
+            channel.meter.lock().fail(&StageError::reset(stage, panic));
             Settled::Nothing(None)
         }
     }

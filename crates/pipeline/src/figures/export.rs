@@ -79,11 +79,11 @@ fn quantiles(metric: &'static str, of: &Label, values: &Quantiles) {
 fn queue(name: &str, stats: &QueueStats) {
     let of = || Label::new("queue", name.to_owned());
     gauge!("passerby_queue_depth", vec![of()]).set(stats.depth as f64);
-    for (direction, n) in [("in", stats.pushed), ("out", stats.popped), ("dropped", stats.dropped)] {
+    for (direction, n) in [("in", stats.sent), ("out", stats.received), ("dropped", stats.dropped)] {
         counter!("passerby_queue_items_total", vec![of(), Label::new("direction", direction)]).absolute(n);
     }
     counter!("passerby_queue_wait_milliseconds_total", vec![of()])
-        .absolute(u64::try_from(stats.waited.as_millis()).unwrap_or(u64::MAX));
+        .absolute(u64::try_from(stats.total_wait.as_millis()).unwrap_or(u64::MAX));
 }
 
 /// Installs a recorder for the whole program that serves `http://ADDRESS/metrics` for Prometheus, from a thread of its

@@ -129,11 +129,11 @@ impl Metrics {
         }
         snapshot.pools.push(("detect", shared.detection.stats()));
         if let Some(pool) = &shared.embedding {
-            snapshot.queues.push(("embed".into(), pool.queue()));
+            snapshot.queues.push(("embed".into(), pool.queue_stats()));
             snapshot.pools.push(("embed", pool.stats()));
         }
         if let Some(pool) = &shared.classifying {
-            snapshot.queues.push(("classify".into(), pool.queue()));
+            snapshot.queues.push(("classify".into(), pool.queue_stats()));
             snapshot.pools.push(("classify", pool.stats()));
         }
         snapshot.queues.extend(common.outlets.writer_stats().map(|stats| ("store".into(), stats)));

@@ -94,7 +94,11 @@ impl Monitor<'_> {
         let slow = common.calls.slow("detect", patience);
         let in_detector: BTreeSet<CameraId> = slow.iter().copied().collect();
         for camera in self.held.symmetric_difference(&in_detector) {
-            self.shared.waiting.lanes.hold(camera.0, in_detector.contains(camera));
+            if in_detector.contains(camera) {
+                self.shared.waiting.lanes.hold(camera.0);
+            } else {
+                self.shared.waiting.lanes.release(camera.0);
+            }
         }
         let inside = |stage| stuck.iter().filter(|(call, _)| call.stage == stage).count();
         stand_in(self.shared.embedding.as_ref(), common.settings.embed_workers, inside("embed"));
@@ -215,7 +219,7 @@ fn fill(waited: &mut Vec<(CameraId, Duration)>, camera: CameraId, queue: &QueueS
         waited.push((camera, Duration::ZERO));
         waited.len() - 1
     });
-    let before = std::mem::replace(&mut waited[place].1, queue.waited);
-    let waited = queue.waited.saturating_sub(before).as_secs_f32();
+    let before = std::mem::replace(&mut waited[place].1, queue.total_wait);
+    let waited = queue.total_wait.saturating_sub(before).as_secs_f32();
     waited / (wall.as_secs_f32().max(1e-3) * queue.capacity.max(1) as f32)
 }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use passerby_types::{Clock, Observation, ObservedFace, Recycler};
 
 use crate::output::writer::WriteReport;
-use passerby_workers::{BoundedQueue, Popped, Pushed, QueueStats, WhenFull};
+use passerby_workers::{BoundedQueue, QueueStats, RecvOutcome, SendOutcome, WhenFull};
 
 type Queue = BoundedQueue<Arc<Observation>>;
 
@@ -20,19 +20,19 @@ impl Subscription {
     /// Waits for the next observation; `None` once the pipeline has ended and everything was taken.
     #[must_use]
     pub fn recv(&self) -> Option<Arc<Observation>> {
-        self.queue.pop()
+        self.queue.recv()
     }
 
     /// Waits so long at most.
     #[must_use]
-    pub fn recv_timeout(&self, timeout: Duration) -> Popped<Arc<Observation>> {
-        self.queue.pop_timeout(timeout)
+    pub fn recv_timeout(&self, timeout: Duration) -> RecvOutcome<Arc<Observation>> {
+        self.queue.recv_timeout(timeout)
     }
 
     /// The next observation where one waits.
     #[must_use]
     pub fn try_recv(&self) -> Option<Arc<Observation>> {
-        self.queue.try_pop()
+        self.queue.try_recv()
     }
 
     /// What went through, what waits, and what was dropped for want of room.
@@ -96,7 +96,7 @@ impl Fanout {
         if !subscribers.is_empty() {
             let shared = self.copies.share_copy(&observation);
             for queue in subscribers.iter() {
-                gone |= matches!(queue.push(Arc::clone(&shared)), Pushed::Closed(_));
+                gone |= matches!(queue.send(Arc::clone(&shared)), SendOutcome::Closed(_));
             }
         }
         if gone {
@@ -106,9 +106,9 @@ impl Fanout {
         let Some(writer) = &self.writer else { return self.lists.give_back_list(observation.faces) };
         self.meant.lock().of(camera).offered += 1;
         let pushed = if lossless {
-            writer.push(observation)
+            writer.send(observation)
         } else {
-            writer.push_timeout(observation, Duration::ZERO)
+            writer.send_timeout(observation, Duration::ZERO)
         };
         if let Some(lost) = pushed.lost() {
             self.meant.lock().of(camera).lost += 1;
@@ -121,8 +121,8 @@ impl Fanout {
     }
 
     /// The next observation for the writer.
-    pub(crate) fn next(&self, timeout: Duration) -> Popped<Observation> {
-        self.writer.as_ref().map_or(Popped::Closed, |queue| queue.pop_timeout(timeout))
+    pub(crate) fn next(&self, timeout: Duration) -> RecvOutcome<Observation> {
+        self.writer.as_ref().map_or(RecvOutcome::Closed, |queue| queue.recv_timeout(timeout))
     }
 
     /// Adds what the writer never got, or has not told of yet.

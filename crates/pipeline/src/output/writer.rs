@@ -8,7 +8,7 @@ use passerby_types::{
     CameraId, Clock, ErrorClass, Observation, ObservedFace, Recycler, Sink, SinkError, Timestamp,
 };
 
-use passerby_workers::quietly;
+use passerby_workers::catch_panic;
 
 /// When a [`Writer`] writes, and how much it keeps for a sink that does not take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl<'a> Writer<'a> {
     pub fn finish(mut self) -> WriteReport {
         self.write();
         if self.done.error.is_none() {
-            match quietly("store", || self.sink.flush()) {
+            match catch_panic(|| self.sink.flush()) {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => self.fail(Some(e)),
                 Err(panic) => self.fail(Some(SinkError::new(ErrorClass::Fatal, "sink", panic))),
@@ -192,7 +192,7 @@ impl<'a> Writer<'a> {
             return;
         }
         // A sink that panicked is in an unknown state: it is not asked again.
-        let result = quietly("store", || self.sink.write(&self.waiting))
+        let result = catch_panic(|| self.sink.write(&self.waiting))
             .unwrap_or_else(|panic| Err(SinkError::new(ErrorClass::Fatal, "sink", panic)));
         match result {
             Ok(()) => {

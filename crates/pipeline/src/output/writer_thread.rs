@@ -9,7 +9,7 @@ use passerby_types::Sink;
 
 use crate::context::Context;
 use crate::output::writer::{WriteReport, Writer};
-use passerby_workers::Popped;
+use passerby_workers::RecvOutcome;
 
 /// How long the thread sleeps where nothing waits.
 const IDLE: Duration = Duration::from_millis(500);
@@ -27,13 +27,13 @@ pub(crate) fn record(common: &Context, mut sink: Box<dyn Sink>, told: &Mutex<Wri
     loop {
         let calls = (writer.written().batches, writer.written().failures);
         match common.outlets.next(writer.due().unwrap_or(IDLE)) {
-            Popped::Item(observation) => {
+            RecvOutcome::Item(observation) => {
                 let rows = observation.faces.len();
                 timed(common, rows, || writer.offer(observation));
             }
-            Popped::Empty if writer.due() == Some(Duration::ZERO) => timed(common, 0, || writer.poll()),
-            Popped::Empty => {}
-            Popped::Closed => break,
+            RecvOutcome::Empty if writer.due() == Some(Duration::ZERO) => timed(common, 0, || writer.poll()),
+            RecvOutcome::Empty => {}
+            RecvOutcome::Closed => break,
         }
         if calls != (writer.written().batches, writer.written().failures) {
             told.lock().follow(writer.written());
