@@ -19,12 +19,12 @@ use passerby_workers::Sequencer;
 pub(crate) struct Context {
     pub(crate) settings: PipelineSettings,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) people: Identities,
-    pub(crate) turns: Sequencer<CameraId>,
-    pub(crate) outlets: Fanout,
+    pub(crate) identities: Identities,
+    pub(crate) sequencer: Sequencer<CameraId>,
+    pub(crate) fanout: Fanout,
     pub(crate) chips: ChipPool,
     /// Lists of the faces of a frame.
-    pub(crate) faces: Recycler<Vec<Face>>,
+    pub(crate) face_lists: Recycler<Vec<Face>>,
     pub(crate) calls: Calls,
     pub(crate) stages: StageMeters,
     pub(crate) embedding_stopped: AtomicBool,
@@ -37,12 +37,12 @@ impl Context {
     pub(crate) fn timed<T>(
         &self,
         stage: &'static str,
-        channel: &CameraState,
+        camera: &CameraState,
         items: usize,
         work: impl FnOnce() -> T,
     ) -> T {
-        let (result, busy) = self.seen(stage, channel, items, work);
-        channel.meter.lock().report.spend(stage, items, busy);
+        let (result, busy) = self.seen(stage, camera, items, work);
+        camera.meter.lock().report.spend(stage, items, busy);
         result
     }
 
@@ -50,13 +50,13 @@ impl Context {
     pub(crate) fn seen<T>(
         &self,
         stage: &'static str,
-        channel: &CameraState,
+        camera: &CameraState,
         items: usize,
         work: impl FnOnce() -> T,
     ) -> (T, Duration) {
-        let span = tracing::trace_span!("stage", name = stage, camera = channel.id.0, items);
+        let span = tracing::trace_span!("stage", name = stage, camera = camera.id.0, items);
         let _inside = span.enter();
-        let running = self.calls.begin(stage, Some(channel.id));
+        let running = self.calls.begin(stage, Some(camera.id));
         let start = self.clock.now();
         let result = work();
         let busy = self.stages.spend(stage, items, start, self.clock.now());
@@ -96,9 +96,9 @@ impl Gate {
     }
 
     /// Waits while the pipeline is paused and the camera is not to stop.
-    pub(crate) fn pass(&self, channel: &CameraState) {
+    pub(crate) fn pass(&self, camera: &CameraState) {
         let mut state = self.state.lock();
-        while state.resumed.is_none() && !state.stopped && !channel.is_stopping() {
+        while state.resumed.is_none() && !state.stopped && !camera.is_stopping() {
             // A camera that is told to stop while all are paused is looked at now and then.
             self.changed.wait_for(&mut state, Duration::from_millis(50));
         }

@@ -10,10 +10,10 @@ use passerby_workers::{ThreadGroup, WhenFull, WorkerPool};
 
 use crate::camera::reader;
 use crate::camera::state::CameraState;
-use crate::camera::tracks::Camera;
+use crate::camera::tracks::CameraTracks;
 use crate::camera::worker::CameraWorker;
 use crate::context::Context;
-use crate::detection::{self, Waiting};
+use crate::detection::{self, DetectQueue};
 use crate::error::PipelineError;
 use crate::face_jobs::{self, FaceJobPool, Kind};
 use crate::figures::calls::StuckCall;
@@ -27,19 +27,19 @@ use crate::stages::Stages;
 
 /// What a running pipeline consists of.
 pub(crate) struct PipelineEngine {
-    pub(crate) common: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     stages: Stages,
-    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) detect_queue: Arc<DetectQueue>,
     pub(crate) detection: WorkerPool,
     pub(crate) embedding: Option<FaceJobPool<Embedding>>,
     pub(crate) classifying: Option<FaceJobPool<Attributes>>,
-    pub(crate) channels: RwLock<Vec<Arc<CameraState>>>,
+    pub(crate) cameras: RwLock<Vec<Arc<CameraState>>>,
     /// Two for each camera.
     pub(crate) camera_threads: ThreadGroup,
     pub(crate) writer_thread: ThreadGroup,
     pub(crate) monitor_thread: ThreadGroup,
     written: Arc<Mutex<WriteReport>>,
-    pub(crate) seen: Mutex<MonitorState>,
+    pub(crate) monitor: Mutex<MonitorState>,
 }
 
 /// What the monitor saw and decided.
@@ -56,31 +56,31 @@ pub(crate) struct MonitorState {
 
 impl PipelineEngine {
     /// Starts the pools.
-    pub(crate) fn start(stages: Stages, common: Arc<Context>) -> Result<Arc<Self>, PipelineError> {
-        let settings = &common.settings;
+    pub(crate) fn start(stages: Stages, context: Arc<Context>) -> Result<Arc<Self>, PipelineError> {
+        let settings = &context.settings;
         let mut workers = settings.detect_workers.max(1);
         if let Some(limits) = &settings.governor {
             workers =
                 workers.clamp(*limits.workers.start(), (*limits.workers.end()).max(*limits.workers.start()));
         }
         let workers = workers.max(1);
-        let waiting = Arc::new(Waiting::new(settings.detect_batch, Arc::clone(&common.clock)));
+        let detect_queue = Arc::new(DetectQueue::new(settings.detect_batch, Arc::clone(&context.clock)));
         let made: Result<Vec<_>, _> =
             (0..workers).map(|_| Guard::new("detect", stages.detector.clone())).collect();
         let detection = {
             let made = Mutex::new(made?);
-            let (common, waiting) = (Arc::clone(&common), Arc::clone(&waiting));
-            let (clock, jobs) = (Arc::clone(&common.clock), Arc::clone(&waiting));
+            let (context, detect_queue) = (Arc::clone(&context), Arc::clone(&detect_queue));
+            let (clock, jobs) = (Arc::clone(&context.clock), Arc::clone(&detect_queue));
             let factory = stages.detector.clone();
             WorkerPool::start("detect", workers, jobs, clock, move |_| {
-                detection::worker(Arc::clone(&common), Arc::clone(&waiting), factory.clone(), &made)
+                detection::worker(Arc::clone(&context), Arc::clone(&detect_queue), factory.clone(), &made)
             })
             .map_err(|cause| PipelineError::Thread { name: "detect".into(), cause })?
         };
         let embed =
             Kind { stage: "embed", call: <dyn Embedder>::embed, stopped: |c: &Context| &c.embedding_stopped };
         let embedding = stages.embedder.as_ref().map(|factory| {
-            face_jobs::start(&embed, factory, settings.embed_workers, settings.face_queue, &common)
+            face_jobs::start(&embed, factory, settings.embed_workers, settings.face_queue, &context)
         });
         let classify = Kind {
             stage: "classify",
@@ -88,66 +88,67 @@ impl PipelineEngine {
             stopped: |c: &Context| &c.classifying_stopped,
         };
         let classifying = stages.classifier.as_ref().map(|factory| {
-            face_jobs::start(&classify, factory, settings.classify_workers, settings.face_queue, &common)
+            face_jobs::start(&classify, factory, settings.classify_workers, settings.face_queue, &context)
         });
         Ok(Arc::new(Self {
             stages,
-            waiting,
+            detect_queue,
             detection,
             embedding: embedding.transpose()?,
             classifying: classifying.transpose()?,
-            channels: RwLock::default(),
+            cameras: RwLock::default(),
             camera_threads: ThreadGroup::new(),
             writer_thread: ThreadGroup::new(),
             monitor_thread: ThreadGroup::new(),
             written: Arc::default(),
-            seen: Mutex::new(MonitorState { workers, ..MonitorState::default() }),
-            common,
+            monitor: Mutex::new(MonitorState { workers, ..MonitorState::default() }),
+            context,
         }))
     }
 
-    /// Makes a camera's place. Where the follower is dropped without having run, the camera has ended.
+    /// Makes a camera's place. Where the worker is dropped without having run, the camera has ended.
     pub(crate) fn open(&self, id: CameraId, source: &dyn FrameSource) -> Result<CameraWorker, PipelineError> {
-        let (common, info) = (&self.common, source.info());
-        let settings = &common.settings;
-        let camera = Camera::new(id, &self.stages, settings.flow.embed, settings.flow.classify)?;
-        let mut channels = self.channels.write();
-        if channels.iter().any(|channel| channel.id == id) {
+        let (context, info) = (&self.context, source.info());
+        let settings = &context.settings;
+        let tracks = CameraTracks::new(id, &self.stages, settings.flow.embed, settings.flow.classify)?;
+        let mut cameras = self.cameras.write();
+        if cameras.iter().any(|camera| camera.id == id) {
             return Err(PipelineError::Taken(id));
         }
         let report = CameraReport { camera: id, name: info.name.clone(), ..CameraReport::default() };
         let meter = Meter::new(report);
         // Lossless cameras detect on the frames that a flow detects on.
-        let phase = if info.live { channels.len() as u64 } else { 0 };
-        let clock = Arc::clone(&common.clock);
-        let channel = CameraState::new(id, meter, source, phase, settings.window(), clock);
-        let decided = self.seen.lock().decision.map(|decision| decision.cadence);
-        channel.set_cadence(decided.filter(|_| info.live).unwrap_or(settings.flow.cadence));
-        let channel = Arc::new(channel);
-        if channel.lossless {
-            common.turns.join(id);
+        let phase = if info.live { cameras.len() as u64 } else { 0 };
+        let clock = Arc::clone(&context.clock);
+        let camera = CameraState::new(id, meter, source, phase, settings.window(), clock);
+        let decided = self.monitor.lock().decision.map(|decision| decision.cadence);
+        camera.set_cadence(decided.filter(|_| info.live).unwrap_or(settings.flow.cadence));
+        let camera = Arc::new(camera);
+        if camera.lossless {
+            context.sequencer.join(id);
         }
         let when_full = if info.live { WhenFull::DropOldest } else { WhenFull::Block };
-        self.waiting.lanes.open(id.0, settings.frame_queue, when_full);
-        channels.push(Arc::clone(&channel));
+        self.detect_queue.lanes.open(id.0, settings.frame_queue, when_full);
+        cameras.push(Arc::clone(&camera));
         let embeds = self.embedding.as_ref().map(FaceJobPool::client);
         let classifies = self.classifying.as_ref().map(FaceJobPool::client);
-        Ok(CameraWorker::new(Arc::clone(common), channel, camera, embeds, classifies))
+        Ok(CameraWorker::new(Arc::clone(context), camera, tracks, embeds, classifies))
     }
 
     /// Starts a camera's two threads.
     pub(crate) fn run(
         &self,
-        follower: CameraWorker,
+        worker: CameraWorker,
         source: Box<dyn FrameSource>,
     ) -> Result<(), PipelineError> {
-        let channel = Arc::clone(follower.channel());
-        let (id, unread) = (channel.id.0, Arc::clone(&channel));
-        self.thread(&self.camera_threads, &format!("track-{id}"), move || follower.follow())?;
-        let (common, waiting) = (Arc::clone(&self.common), Arc::clone(&self.waiting));
+        let camera = Arc::clone(worker.camera());
+        let (id, unread) = (camera.id.0, Arc::clone(&camera));
+        self.thread(&self.camera_threads, &format!("track-{id}"), move || worker.follow())?;
+        let (context, detect_queue) = (Arc::clone(&self.context), Arc::clone(&self.detect_queue));
         let read = move || {
-            if let Err(panic) = guarded("capture", || reader::read(&common, &waiting, &channel, source)) {
-                channel.fatal(panic);
+            if let Err(panic) = guarded("capture", || reader::read(&context, &detect_queue, &camera, source))
+            {
+                camera.fatal(panic);
             }
         };
         self.thread(&self.camera_threads, &format!("capture-{id}"), read).inspect_err(|_| unread.stop())
@@ -155,8 +156,8 @@ impl PipelineEngine {
 
     /// Starts the writer's thread.
     pub(crate) fn write_to(&self, sink: Box<dyn Sink>) -> Result<(), PipelineError> {
-        let (common, written) = (Arc::clone(&self.common), Arc::clone(&self.written));
-        self.thread(&self.writer_thread, "store", move || writer_thread::record(&common, sink, &written))
+        let (context, written) = (Arc::clone(&self.context), Arc::clone(&self.written));
+        self.thread(&self.writer_thread, "store", move || writer_thread::record(&context, sink, &written))
     }
 
     /// Starts a thread.
@@ -172,7 +173,7 @@ impl PipelineEngine {
     /// What the sink took, and what never reached it.
     pub(crate) fn written(&self) -> WriteReport {
         let mut written = self.written.lock().clone();
-        self.common.outlets.complete(&mut written);
+        self.context.fanout.complete(&mut written);
         written
     }
 

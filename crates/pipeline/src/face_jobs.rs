@@ -15,7 +15,7 @@ use passerby_workers::{PoolClient, PriorityPool};
 
 /// A view to look at.
 pub(crate) struct FaceJob {
-    pub(crate) channel: Arc<CameraState>,
+    pub(crate) camera: Arc<CameraState>,
     pub(crate) view: View,
     /// Every track of the view's frame.
     pub(crate) visible: Arc<Vec<TrackKey>>,
@@ -61,21 +61,21 @@ pub(crate) fn start<S: ?Sized + Send + 'static, T: Send + 'static>(
     factory: &StageFactory<S>,
     workers: usize,
     capacity: usize,
-    common: &Arc<Context>,
+    context: &Arc<Context>,
 ) -> Result<FaceJobPool<T>, StageError> {
     let workers = workers.max(1);
     let (stage, call, stopped) = (kind.stage, kind.call, kind.stopped);
     let made: Result<Vec<_>, _> = (0..workers).map(|_| Guard::new(stage, factory.clone())).collect();
-    let (made, factory, common) = (Mutex::new(made?), factory.clone(), Arc::clone(common));
-    let clock: Arc<dyn Clock> = Arc::clone(&common.clock);
+    let (made, factory, context) = (Mutex::new(made?), factory.clone(), Arc::clone(context));
+    let clock: Arc<dyn Clock> = Arc::clone(&context.clock);
     let pool = PriorityPool::start(stage, workers, capacity, clock, move |_| {
         let mut guard = made.lock().pop().unwrap_or_else(|| Guard::empty(stage, factory.clone()));
-        let common = Arc::clone(&common);
+        let context = Arc::clone(&context);
         move |ask: FaceJob| {
-            let seen = look(&common, &mut guard, stage, call, stopped(&common), &ask);
+            let seen = look(&context, &mut guard, stage, call, stopped(&context), &ask);
             let back_off = guard.back_off();
             if !back_off.is_zero() {
-                common.gate.sleep(back_off);
+                context.gate.sleep(back_off);
             }
             FaceResult { view: ask.view, visible: ask.visible, seen }
         }
@@ -84,7 +84,7 @@ pub(crate) fn start<S: ?Sized + Send + 'static, T: Send + 'static>(
 }
 
 fn look<S: ?Sized, T>(
-    common: &Context,
+    context: &Context,
     guard: &mut Guard<S>,
     stage: &'static str,
     call: Call<S, T>,
@@ -95,7 +95,7 @@ fn look<S: ?Sized, T>(
         return Seen::Failed;
     }
     let (chips, mut answer) = (std::slice::from_ref(&ask.view.chip), [None]);
-    let done = common.timed(stage, &ask.channel, 1, || guard.call(|s| call(s, chips, &mut answer)));
+    let done = context.timed(stage, &ask.camera, 1, || guard.call(|s| call(s, chips, &mut answer)));
     let Err(e) = done else {
         let [answer] = answer;
         return Seen::Value(answer);
@@ -103,7 +103,7 @@ fn look<S: ?Sized, T>(
     if e.class() == ErrorClass::Fatal {
         stopped.store(true, Ordering::Relaxed);
     }
-    let mut meter = ask.channel.meter.lock();
+    let mut meter = ask.camera.meter.lock();
     meter.report.rebuilt(stage, guard.take_failed());
     meter.fail(&e.at(&ask.view.chip.meta));
     Seen::Failed

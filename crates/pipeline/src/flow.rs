@@ -10,7 +10,7 @@ use passerby_types::{
     Recycler, Sighting, Sink, SourceError, StageError, Timestamp, TrackUpdate,
 };
 
-use crate::camera::tracks::{Camera, Views, seen};
+use crate::camera::tracks::{CameraTracks, Views, seen};
 use crate::camera::view_selector::SamplingPolicy;
 use crate::figures::report::CameraReport;
 use crate::guard::Guard;
@@ -67,14 +67,14 @@ pub struct Flow {
     detector: Guard<dyn Detector>,
     embedder: Option<Guard<dyn Embedder>>,
     classifier: Option<Guard<dyn Classifier>>,
-    people: Identities,
+    identities: Identities,
 }
 
 /// One camera of a run.
 struct Lane<'a> {
     source: &'a mut dyn FrameSource,
     /// `None` where its tracker could not be made.
-    camera: Option<Camera>,
+    camera: Option<CameraTracks>,
     report: CameraReport,
     running: bool,
     work: Work,
@@ -111,7 +111,7 @@ impl Flow {
             detector: Guard::new("detect", stages.detector.clone())?,
             embedder: stages.embedder.clone().map(|f| Guard::new("embed", f)).transpose()?,
             classifier: stages.classifier.clone().map(|f| Guard::new("classify", f)).transpose()?,
-            people: Identities::new(&stages)?,
+            identities: Identities::new(&stages)?,
             stages,
         })
     }
@@ -170,7 +170,7 @@ impl Flow {
     fn open<'a>(&self, id: CameraId, source: &'a mut dyn FrameSource) -> Lane<'a> {
         let mut report =
             CameraReport { camera: id, name: source.info().name.clone(), ..CameraReport::default() };
-        let camera = Camera::new(id, &self.stages, self.settings.embed, self.settings.classify);
+        let camera = CameraTracks::new(id, &self.stages, self.settings.embed, self.settings.classify);
         let camera = camera.map_err(|e| report.error = Some(e.into())).ok();
         Lane { source, running: camera.is_some(), camera, report, work: Work::default() }
     }
@@ -218,7 +218,7 @@ impl Flow {
             Err(e) => report.lose(e),
         };
         if go_on.is_break() {
-            camera.end_all(&self.people);
+            camera.end_all(&self.identities);
         }
         camera.take_failures().iter().for_each(|e| report.fail(e));
         self.count_rebuilds(camera, report);
@@ -233,7 +233,7 @@ impl Flow {
     fn one_frame(
         &mut self,
         frame: Frame,
-        camera: &mut Camera,
+        camera: &mut CameraTracks,
         work: &mut Work,
         report: &mut CameraReport,
     ) -> Result<Observation, StageError> {
@@ -242,7 +242,7 @@ impl Flow {
         let [faces] = &work.faces;
         let faces = detected.then_some(faces.as_slice());
         self.timed(report, "track", 1, |flow| {
-            camera.track(&frame.meta, size, faces, &flow.people, &mut work.update)
+            camera.track(&frame.meta, size, faces, &flow.identities, &mut work.update)
         })?;
         let mut observed = self.lists.take_list();
         observed.extend(work.update.tracks.iter().map(seen));
@@ -253,7 +253,7 @@ impl Flow {
         self.embed(camera, work, report, &mut observed);
         if self.stages.identify.is_some() {
             let start = self.clock.now();
-            camera.name(&self.people, &work.sightings, &mut observed);
+            camera.name(&self.identities, &work.sightings, &mut observed);
             report.spend("identify", work.sightings.len(), self.clock.now().since(start));
         }
         self.classify(camera, work, report, &mut observed);
@@ -262,7 +262,7 @@ impl Flow {
         let looked = work.views.embed.drain(..).chain(work.views.classify.drain(..));
         looked.for_each(|view| self.chips.give_back(view.chip));
 
-        camera.end(&work.update.ended, &self.people);
+        camera.end(&work.update.ended, &self.identities);
         let kind = if detected { FrameKind::Analysed } else { FrameKind::Coasted };
         let ended = work.update.ended.clone();
         Ok(Observation { meta, width: size.0, height: size.1, kind, faces: observed, ended })
@@ -304,7 +304,7 @@ impl Flow {
     /// Takes the embeddings of the views, and notes what a gallery is to be told of them.
     fn embed(
         &mut self,
-        camera: &mut Camera,
+        camera: &mut CameraTracks,
         work: &mut Work,
         report: &mut CameraReport,
         observed: &mut [ObservedFace],
@@ -326,7 +326,7 @@ impl Flow {
     /// Takes the attribute estimates of the views.
     fn classify(
         &mut self,
-        camera: &mut Camera,
+        camera: &mut CameraTracks,
         work: &mut Work,
         report: &mut CameraReport,
         observed: &mut [ObservedFace],
@@ -339,7 +339,7 @@ impl Flow {
                 observed[view.place].estimate = estimate;
                 if let Some(estimate) = &estimate {
                     let start = self.clock.now();
-                    camera.learn(&self.people, view, estimate);
+                    camera.learn(&self.identities, view, estimate);
                     report.spend("fuse", 1, self.clock.now().since(start));
                 }
             }
@@ -363,12 +363,12 @@ impl Flow {
         result
     }
 
-    fn count_rebuilds(&mut self, camera: &mut Camera, report: &mut CameraReport) {
+    fn count_rebuilds(&mut self, camera: &mut CameraTracks, report: &mut CameraReport) {
         report.rebuilt("detect", self.detector.take_failed());
         report.rebuilt("track", camera.take_failed());
         report.rebuilt("embed", self.embedder.as_mut().map_or(0, Guard::take_failed));
         report.rebuilt("classify", self.classifier.as_mut().map_or(0, Guard::take_failed));
-        self.people.take_failed().into_iter().for_each(|(stage, failed)| report.rebuilt(stage, failed));
+        self.identities.take_failed().into_iter().for_each(|(stage, failed)| report.rebuilt(stage, failed));
     }
 }
 

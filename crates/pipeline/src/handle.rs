@@ -38,7 +38,7 @@ pub struct PipelineReport {
 
 /// A running pipeline. Dropping it stops it as [`Handle::stop`] with two seconds.
 pub struct Handle {
-    pub(crate) shared: Arc<PipelineEngine>,
+    pub(crate) engine: Arc<PipelineEngine>,
     stopped: bool,
 }
 
@@ -49,27 +49,27 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(shared: Arc<PipelineEngine>) -> Self {
-        Self { shared, stopped: false }
+    pub(crate) fn new(engine: Arc<PipelineEngine>) -> Self {
+        Self { engine, stopped: false }
     }
 
     /// Gets every observation from now on. Where `capacity` of them wait, `when_full` says what happens; a subscriber
     /// with `Block` that does not take them holds the cameras up.
     #[must_use]
     pub fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
-        self.shared.common.outlets.subscribe(name, capacity, when_full)
+        self.engine.context.fanout.subscribe(name, capacity, when_full)
     }
 
     /// The pipeline's figures, also when it has ended.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        Metrics { shared: Arc::clone(&self.shared) }
+        Metrics { engine: Arc::clone(&self.engine) }
     }
 
     /// The cameras that have not ended.
     #[must_use]
     pub fn cameras(&self) -> Vec<CameraId> {
-        self.shared.channels.read().iter().filter(|c| !c.has_ended()).map(|c| c.id).collect()
+        self.engine.cameras.read().iter().filter(|c| !c.has_ended()).map(|c| c.id).collect()
     }
 
     /// Adds a camera. Its figures, some 25 kB, are kept until the pipeline ends, also when the camera has ended.
@@ -79,42 +79,42 @@ impl Handle {
     /// more threads.
     pub fn add(&self, camera: CameraId, source: impl FrameSource + 'static) -> Result<(), PipelineError> {
         let source: Box<dyn FrameSource> = Box::new(source);
-        let follower = self.shared.open(camera, &*source)?;
-        self.shared.run(follower, source)
+        let worker = self.engine.open(camera, &*source)?;
+        self.engine.run(worker, source)
     }
 
     /// Lets a camera end after the frames that are inside, and waits so long at most. True where it has ended; false
     /// where it has not yet, or there is none of this number.
     pub fn remove(&self, camera: CameraId, deadline: Duration) -> bool {
-        let channel = self.channel(camera);
-        channel.iter().for_each(|channel| channel.stop());
-        channel.is_some_and(|channel| channel.wait(Some(deadline)))
+        let camera = self.camera(camera);
+        camera.iter().for_each(|camera| camera.stop());
+        camera.is_some_and(|camera| camera.wait(Some(deadline)))
     }
 
     /// Waits until a camera has ended by itself, so long at most (`None`: for ever). True where it has; false where it
     /// has not yet, or there is none of this number.
     pub fn wait(&self, camera: CameraId, timeout: Option<Duration>) -> bool {
-        self.channel(camera).is_some_and(|channel| channel.wait(timeout))
+        self.camera(camera).is_some_and(|camera| camera.wait(timeout))
     }
 
     /// Readers pull no pictures until told otherwise. What is inside goes on. A camera's own buffers are its own
     /// affair: a live one may lose frames meanwhile, which are not counted since they were never captured.
     pub fn pause(&self, paused: bool) {
-        self.shared.common.gate.pause(paused);
+        self.engine.context.gate.pause(paused);
     }
 
     /// Waits until every source has ended and the sink has taken everything, as long as that takes; a sink that takes
     /// nothing for a minute is left behind, and what waits for it is counted as lost.
     #[must_use]
     pub fn finish(mut self) -> PipelineReport {
-        let channels = self.shared.channels.read().clone();
-        channels.iter().for_each(|channel| {
-            channel.wait(None);
+        let cameras = self.engine.cameras.read().clone();
+        cameras.iter().for_each(|camera| {
+            camera.wait(None);
         });
-        self.shared.common.outlets.close_writer(None);
-        let mut taken = self.shared.written().total().written;
-        while !self.shared.writer_thread.join(CLOSING).is_empty() {
-            let before = std::mem::replace(&mut taken, self.shared.written().total().written);
+        self.engine.context.fanout.close_writer(None);
+        let mut taken = self.engine.written().total().written;
+        while !self.engine.writer_thread.join(CLOSING).is_empty() {
+            let before = std::mem::replace(&mut taken, self.engine.written().total().written);
             if taken == before {
                 // It has had its minute.
                 return self.end(DROPPED);
@@ -133,44 +133,44 @@ impl Handle {
         self.end(deadline)
     }
 
-    fn channel(&self, camera: CameraId) -> Option<Arc<crate::camera::state::CameraState>> {
-        self.shared.channels.read().iter().find(|channel| channel.id == camera).cloned()
+    fn camera(&self, camera: CameraId) -> Option<Arc<crate::camera::state::CameraState>> {
+        self.engine.cameras.read().iter().find(|state| state.id == camera).cloned()
     }
 
     fn end(&mut self, deadline: Duration) -> PipelineReport {
         self.stopped = true;
-        let (shared, common) = (&*self.shared, &self.shared.common);
+        let (engine, context) = (&*self.engine, &self.engine.context);
         let start = Instant::now();
         let left = |share: u32| (deadline / 100).saturating_mul(share).saturating_sub(start.elapsed());
-        let channels = shared.channels.read().clone();
+        let cameras = engine.cameras.read().clone();
 
-        channels.iter().for_each(|channel| channel.stop());
-        common.gate.pause(false);
-        for channel in &channels {
-            if !channel.wait(Some(left(DRAIN))) {
-                channel.abandon();
-                common.turns.leave(channel.id);
+        cameras.iter().for_each(|camera| camera.stop());
+        context.gate.pause(false);
+        for camera in &cameras {
+            if !camera.wait(Some(left(DRAIN))) {
+                camera.abandon();
+                context.sequencer.leave(camera.id);
             }
         }
-        common.gate.stop();
-        for channel in &channels {
-            drop(shared.waiting.lanes.remove(channel.id.0));
+        context.gate.stop();
+        for camera in &cameras {
+            drop(engine.detect_queue.lanes.remove(camera.id.0));
         }
-        let mut abandoned = shared.stop_pools(|| left(80));
-        common.outlets.close_writer(start.checked_add(deadline / 100 * 90));
-        let writers = shared.writer_thread.join(left(95));
+        let mut abandoned = engine.stop_pools(|| left(80));
+        context.fanout.close_writer(start.checked_add(deadline / 100 * 90));
+        let writers = engine.writer_thread.join(left(95));
         if !writers.is_empty() {
-            common.outlets.abandon_writer();
+            context.fanout.abandon_writer();
         }
         abandoned.extend(writers);
-        common.outlets.close();
-        abandoned.extend(shared.camera_threads.join(left(100)));
-        abandoned.extend(shared.monitor_thread.join(left(100)));
+        context.fanout.close();
+        abandoned.extend(engine.camera_threads.join(left(100)));
+        abandoned.extend(engine.monitor_thread.join(left(100)));
         // A frame that a reader captured while its camera was being stopped is settled like the others.
-        channels.iter().for_each(|channel| channel.abandon());
+        cameras.iter().for_each(|camera| camera.abandon());
 
         let mut figures = self.metrics().snapshot();
-        let mut written = shared.written();
+        let mut written = engine.written();
         // A writer that was left behind with observations in its hands: they are as good as lost.
         for counts in written.cameras.values_mut() {
             counts.lost = counts.offered.saturating_sub(counts.written);
@@ -178,8 +178,8 @@ impl Handle {
         figures.written.clone_from(&written);
         #[cfg(feature = "metrics")]
         crate::figures::export::publish(&figures);
-        let reports = channels.iter().map(|channel| {
-            let mut meter = channel.meter.lock();
+        let reports = cameras.iter().map(|camera| {
+            let mut meter = camera.meter.lock();
             // The figures outlive the pipeline.
             let figures = meter.report.figures();
             let mut report = std::mem::replace(&mut meter.report, figures);

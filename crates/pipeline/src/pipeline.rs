@@ -112,12 +112,12 @@ impl Pipeline {
     pub fn start_paused(self) -> Result<Handle, PipelineError> {
         let Self { stages, settings, clock, cameras, sink } = self;
         let room = sink.is_some().then_some(settings.flow.writer.max_pending_rows.max(1));
-        let common = Arc::new(Context {
-            people: Identities::new(&stages)?,
-            turns: Sequencer::new(),
-            outlets: Fanout::new(Arc::clone(&clock), room),
+        let context = Arc::new(Context {
+            identities: Identities::new(&stages)?,
+            sequencer: Sequencer::new(),
+            fanout: Fanout::new(Arc::clone(&clock), room),
             chips: ChipPool::new(64),
-            faces: Recycler::new(IDLE_FACE_LISTS),
+            face_lists: Recycler::new(IDLE_FACE_LISTS),
             calls: Calls::new(Arc::clone(&clock)),
             stages: StageMeters::default(),
             embedding_stopped: AtomicBool::new(false),
@@ -126,20 +126,20 @@ impl Pipeline {
             clock,
             settings,
         });
-        let handle = Handle::new(PipelineEngine::start(stages, common)?);
+        let handle = Handle::new(PipelineEngine::start(stages, context)?);
         // All take part before the first one reads, so that they start at the same turn.
         let mut opened = Vec::with_capacity(cameras.len());
         for (id, source) in cameras {
-            opened.push((handle.shared.open(id, &*source)?, source));
+            opened.push((handle.engine.open(id, &*source)?, source));
         }
-        for (follower, source) in opened {
-            handle.shared.run(follower, source)?;
+        for (worker, source) in opened {
+            handle.engine.run(worker, source)?;
         }
         if let Some(sink) = sink {
-            handle.shared.write_to(sink)?;
+            handle.engine.write_to(sink)?;
         }
-        let engine = Arc::clone(&handle.shared);
-        handle.shared.thread(&handle.shared.monitor_thread, "monitor", move || monitor::watch(&engine))?;
+        let engine = Arc::clone(&handle.engine);
+        handle.engine.thread(&handle.engine.monitor_thread, "monitor", move || monitor::watch(&engine))?;
         Ok(handle)
     }
 }

@@ -6,83 +6,83 @@ use passerby_types::{DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Pict
 
 use crate::camera::state::{CameraState, InFlightGuard, What};
 use crate::context::Context;
-use crate::detection::{Shot, Waiting};
+use crate::detection::{DetectQueue, Shot};
 use crate::flow::{arrived, next_picture};
 use passerby_workers::SendOutcome;
 use passerby_workers::back_off;
 
 /// Reads the source to its end, or until the camera is to stop. This is the body of the camera's reader thread.
 pub(crate) fn read(
-    common: &Context,
-    waiting: &Waiting,
-    channel: &Arc<CameraState>,
+    context: &Context,
+    detect_queue: &DetectQueue,
+    camera: &Arc<CameraState>,
     mut source: Box<dyn FrameSource>,
 ) {
     let (mut seq, mut order, mut broken) = (0_u64, 0, 0);
     loop {
-        common.gate.pass(channel);
-        if channel.is_stopping() {
+        context.gate.pass(camera);
+        if camera.is_stopping() {
             break;
         }
-        let next = common.timed("capture", channel, 1, || next_picture(&mut *source));
+        let next = context.timed("capture", camera, 1, || next_picture(&mut *source));
         let picture = match next {
             // One that comes when the camera has been told to end was never asked for.
-            Ok(_) if channel.is_stopping() => break,
+            Ok(_) if camera.is_stopping() => break,
             Ok(Some(picture)) => picture,
             Ok(None) => {
-                channel.meter.lock().report.source_ended();
+                camera.meter.lock().report.source_ended();
                 break;
             }
             Err(e) => {
                 seq = seq.saturating_add(e.lost().0);
                 broken = if e.class() == ErrorClass::Reset { broken + 1 } else { 0 };
-                if channel.meter.lock().report.lose(e).is_break() {
+                if camera.meter.lock().report.lose(e).is_break() {
                     break;
                 }
-                channel.rest(back_off(broken));
+                camera.rest(back_off(broken));
                 continue;
             }
         };
         broken = 0;
-        channel.meter.lock().captured();
-        match channel.enter() {
+        camera.meter.lock().captured();
+        match camera.enter() {
             Some(passage) => {
-                hand_on(common, waiting, seq, order, picture, passage);
+                hand_on(context, detect_queue, seq, order, picture, passage);
                 order += 1;
             }
             None => {
-                let over = channel.is_abandoned();
-                channel.meter.lock().lost(if over { DropReason::Stopped } else { DropReason::QueueFull });
+                let over = camera.is_abandoned();
+                camera.meter.lock().lost(if over { DropReason::Stopped } else { DropReason::QueueFull });
             }
         }
         seq += 1;
     }
-    channel.send(order, What::End { seq });
+    camera.send(order, What::End { seq });
 }
 
 /// Gives the frame its number and times, and sends it to the detectors or past them.
 fn hand_on(
-    common: &Context,
-    waiting: &Waiting,
+    context: &Context,
+    detect_queue: &DetectQueue,
     seq: u64,
     order: u64,
     picture: Picture,
     passage: InFlightGuard,
 ) {
-    let channel = Arc::clone(passage.channel());
+    let camera = Arc::clone(passage.camera());
     let Picture { image, pts, age } = picture;
-    let (captured, wall) = arrived(&*common.clock, age);
-    let meta = FrameMeta { camera: channel.id, seq, captured, pts, wall };
-    if !channel.detects(seq, order) {
+    let (captured, wall) = arrived(&*context.clock, age);
+    let meta = FrameMeta { camera: camera.id, seq, captured, pts, wall };
+    if !camera.detects(seq, order) {
         let size = (image.width(), image.height());
-        channel.send(order, What::Coasted { meta, size, passage });
+        camera.send(order, What::Coasted { meta, size, passage });
         return;
     }
-    let next = channel.next_look(seq);
-    let shot = Shot { frame: Frame { meta, image: channel.images.share(image) }, order, next, passage };
-    match waiting.lanes.send(channel.id.0, shot) {
+    let next = camera.next_look(seq);
+    let shot = Shot { frame: Frame { meta, image: camera.images.share(image) }, order, next, passage };
+    match detect_queue.lanes.send(camera.id.0, shot) {
         SendOutcome::Queued => {}
-        SendOutcome::Displaced(shot) if may_yield(common, &shot) => shot.yields(),
+        SendOutcome::Displaced(shot) if may_yield(context, &shot) => shot.yields(),
         SendOutcome::Displaced(shot) | SendOutcome::Refused(shot) | SendOutcome::TimedOut(shot) => {
             shot.lost(DropReason::QueueFull);
         }
@@ -93,7 +93,7 @@ fn hand_on(
 /// True where the tracker may take this frame alone, since no worker came to it: there is a governor, and within its limits
 /// the detector may run on the camera's next such frame, by the cadence under which this one came, and on none between the
 /// latest that a worker took and that. Not where the detector fails: nothing would be followed.
-fn may_yield(common: &Context, shot: &Shot) -> bool {
-    let Some(limits) = &common.settings.governor else { return false };
-    shot.passage.channel().spares(shot.frame.meta.seq, shot.next, *limits.cadence.end())
+fn may_yield(context: &Context, shot: &Shot) -> bool {
+    let Some(limits) = &context.settings.governor else { return false };
+    shot.passage.camera().spares(shot.frame.meta.seq, shot.next, *limits.cadence.end())
 }

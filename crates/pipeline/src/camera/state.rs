@@ -91,7 +91,7 @@ impl CameraState {
             unseen: AtomicU64::new(0),
             blind: AtomicBool::new(false),
             inbox,
-            // Reader and follower are a step apart: more than that is never idle for long.
+            // Reader and worker are a step apart: more than that is never idle for long.
             images: Recycler::new(window.min(16)),
             gone: SkippedSeqs::default(),
             woken: AtomicBool::new(false),
@@ -115,7 +115,7 @@ impl CameraState {
             self.changed.wait(&mut state);
         }
         state.inside += 1;
-        Some(InFlightGuard { channel: Arc::clone(self), settled: false, yielded: false })
+        Some(InFlightGuard { camera: Arc::clone(self), settled: false, yielded: false })
     }
 
     /// The detector runs on every so many frames.
@@ -259,34 +259,34 @@ impl CameraState {
 /// A frame's place inside the pipeline and in the ledger. One that is dropped unsettled counts as stopped, so that no
 /// frame is ever lost silently.
 pub(crate) struct InFlightGuard {
-    channel: Arc<CameraState>,
+    camera: Arc<CameraState>,
     settled: bool,
     /// No worker came to the frame.
     yielded: bool,
 }
 
 impl InFlightGuard {
-    pub(crate) fn channel(&self) -> &Arc<CameraState> {
-        &self.channel
+    pub(crate) fn camera(&self) -> &Arc<CameraState> {
+        &self.camera
     }
 
     /// The frame left the tracker.
     pub(crate) fn observed(&mut self, kind: FrameKind, age: Duration) {
         if !std::mem::replace(&mut self.settled, true) {
-            self.channel.meter.lock().observed(kind, age, self.yielded);
+            self.camera.meter.lock().observed(kind, age, self.yielded);
         }
     }
 
     /// The frame made room for a newer one, and goes on without the detector.
     pub(crate) fn yields(&mut self) {
         self.yielded = true;
-        self.channel.meter.lock().recent.overrun += 1;
+        self.camera.meter.lock().recent.overrun += 1;
     }
 
     /// The frame is dropped. Its place is taken until the passage goes.
     pub(crate) fn lost(&mut self, reason: DropReason) {
         if !std::mem::replace(&mut self.settled, true) {
-            self.channel.meter.lock().lost(reason);
+            self.camera.meter.lock().lost(reason);
         }
     }
 }
@@ -294,6 +294,6 @@ impl InFlightGuard {
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.lost(DropReason::Stopped);
-        self.channel.leave();
+        self.camera.leave();
     }
 }

@@ -14,7 +14,7 @@ use crate::identities::Identities;
 use crate::stages::Stages;
 
 /// One camera's memory. Works on one thread at a time.
-pub(crate) struct Camera {
+pub(crate) struct CameraTracks {
     id: CameraId,
     tracker: Guard<dyn Tracker>,
     size: Option<(u32, u32)>,
@@ -62,7 +62,7 @@ impl View {
     }
 }
 
-impl Camera {
+impl CameraTracks {
     /// A camera of which nothing was seen yet.
     ///
     /// # Errors
@@ -99,13 +99,13 @@ impl Camera {
     /// size starts its tracks anew.
     ///
     /// # Errors
-    /// What the tracker failed with: its tracks are gone, and `people` has forgotten them.
+    /// What the tracker failed with: its tracks are gone, and `identities` has forgotten them.
     pub(crate) fn track(
         &mut self,
         meta: &FrameMeta,
         size: (u32, u32),
         faces: Option<&[Face]>,
-        people: &Identities,
+        identities: &Identities,
         out: &mut TrackUpdate,
     ) -> Result<(), StageError> {
         let mut ended = Vec::new();
@@ -120,7 +120,7 @@ impl Camera {
         });
         if let Err(e) = told {
             ended.extend(self.restart());
-            self.end(&ended, people);
+            self.end(&ended, identities);
             return Err(e.at(meta));
         }
         let global = |id: TrackId| TrackId(self.first_id.saturating_add(id.0));
@@ -141,7 +141,7 @@ impl Camera {
     }
 
     /// Adds the tracks of this frame that are worth a look to `out`, with their pixels, which are cut out once. From here on
-    /// they count as looked at; [`Camera::not_embedded`] and [`Camera::not_classified`] take that back.
+    /// they count as looked at; [`CameraTracks::not_embedded`] and [`CameraTracks::not_classified`] take that back.
     pub(crate) fn views(&mut self, frame: &Frame, tracks: &[TrackedFace], pool: &ChipPool, out: &mut Views) {
         let seq = frame.meta.seq;
         for (place, tracked) in tracks.iter().enumerate() {
@@ -182,16 +182,16 @@ impl Camera {
         Sighting { track: self.key(view.track), seq, captured, embedding, quality, size }
     }
 
-    /// Tells `people` of the frame's sightings and writes down who every track of the frame is.
+    /// Tells `identities` of the frame's sightings and writes down who every track of the frame is.
     pub(crate) fn name(
         &mut self,
-        people: &Identities,
+        identities: &Identities,
         sightings: &[Sighting],
         observed: &mut [ObservedFace],
     ) {
         self.keys.clear();
         self.keys.extend(observed.iter().map(|o| TrackKey { camera: self.id, track: o.track }));
-        if let Err(e) = people.identify(sightings, &self.keys, &mut self.identities) {
+        if let Err(e) = identities.identify(sightings, &self.keys, &mut self.identities) {
             self.failures.push(e);
         }
         for (face, &identity) in observed.iter_mut().zip(&self.identities) {
@@ -202,17 +202,22 @@ impl Camera {
         }
     }
 
-    /// Tells `people` of sightings of an earlier frame, in which these tracks were visible.
-    pub(crate) fn recognise(&mut self, people: &Identities, sightings: &[Sighting], visible: &[TrackKey]) {
-        self.failures.extend(people.identify(sightings, visible, &mut self.identities).err());
+    /// Tells `identities` of sightings of an earlier frame, in which these tracks were visible.
+    pub(crate) fn recognise(
+        &mut self,
+        identities: &Identities,
+        sightings: &[Sighting],
+        visible: &[TrackKey],
+    ) {
+        self.failures.extend(identities.identify(sightings, visible, &mut self.identities).err());
     }
 
     /// Adds one estimate to what is known of its track, unless that ended meanwhile.
-    pub(crate) fn learn(&mut self, people: &Identities, view: &View, estimate: &Attributes) {
+    pub(crate) fn learn(&mut self, identities: &Identities, view: &View, estimate: &Attributes) {
         if !self.is_live(view.track) {
             return;
         }
-        match people.fuse(self.key(view.track), estimate, view.face.quality()) {
+        match identities.fuse(self.key(view.track), estimate, view.face.quality()) {
             Ok(Some(attributes)) => {
                 self.classifies.settle(view.track, true);
                 self.attributes.insert(view.track, attributes);
@@ -235,19 +240,19 @@ impl Camera {
     }
 
     /// Lets everybody forget these tracks.
-    pub(crate) fn end(&mut self, tracks: &[TrackId], people: &Identities) {
+    pub(crate) fn end(&mut self, tracks: &[TrackId], identities: &Identities) {
         for &track in tracks {
             self.embeds.end(track);
             self.classifies.end(track);
             self.attributes.remove(&track);
-            self.failures.extend(people.end(self.key(track)));
+            self.failures.extend(identities.end(self.key(track)));
         }
     }
 
     /// Ends every live track: the camera is done.
-    pub(crate) fn end_all(&mut self, people: &Identities) {
+    pub(crate) fn end_all(&mut self, identities: &Identities) {
         let live: Vec<TrackId> = std::mem::take(&mut self.live).into_iter().collect();
-        self.end(&live, people);
+        self.end(&live, identities);
     }
 
     /// What failed since this was asked last, to be told in the camera's report.

@@ -9,7 +9,7 @@ use passerby_types::{
 };
 
 use crate::camera::state::{CameraState, Event, InFlightGuard, What};
-use crate::camera::tracks::{Camera, View, Views, seen};
+use crate::camera::tracks::{CameraTracks, View, Views, seen};
 use crate::context::{Context, is_set};
 use crate::face_jobs::{FaceJob, FaceJobs, FaceResult, Seen};
 use passerby_workers::JobOutcome;
@@ -24,9 +24,9 @@ const VISIBLE: usize = 64;
 
 /// A camera's own thread.
 pub(crate) struct CameraWorker {
-    common: Arc<Context>,
-    channel: Arc<CameraState>,
-    camera: Camera,
+    context: Arc<Context>,
+    camera: Arc<CameraState>,
+    tracks: CameraTracks,
     /// The number of the frame that comes next.
     next: u64,
     /// `None` where there is no embedder.
@@ -53,16 +53,16 @@ struct Answers {
 
 impl CameraWorker {
     pub(crate) fn new(
-        common: Arc<Context>,
-        channel: Arc<CameraState>,
-        camera: Camera,
+        context: Arc<Context>,
+        camera: Arc<CameraState>,
+        tracks: CameraTracks,
         embeds: Option<FaceJobs<Embedding>>,
         classifies: Option<FaceJobs<Attributes>>,
     ) -> Self {
         Self {
-            common,
-            channel,
+            context,
             camera,
+            tracks,
             next: 0,
             embeds,
             classifies,
@@ -75,19 +75,19 @@ impl CameraWorker {
         }
     }
 
-    pub(crate) fn channel(&self) -> &Arc<CameraState> {
-        &self.channel
+    pub(crate) fn camera(&self) -> &Arc<CameraState> {
+        &self.camera
     }
 
     /// Takes the camera's frames in order until they end, or until the camera is to stop and none is inside. This is
     /// the body of the camera's thread.
     pub(crate) fn follow(mut self) {
-        let wait = if self.channel.lossless { Duration::MAX } else { self.common.settings.reorder_timeout };
-        let mut waiting = ReorderBuffer::new(self.common.settings.window(), wait);
+        let wait = if self.camera.lossless { Duration::MAX } else { self.context.settings.reorder_timeout };
+        let mut waiting = ReorderBuffer::new(self.context.settings.window(), wait);
         loop {
             loop {
-                waiting.skip_to(self.channel.gone.past(waiting.next_seq()));
-                let Some((_, what)) = waiting.pop(self.common.clock.now()) else { break };
+                waiting.skip_to(self.camera.gone.past(waiting.next_seq()));
+                let Some((_, what)) = waiting.pop(self.context.clock.now()) else { break };
                 match what {
                     What::Detected { frame, faces, passage } => {
                         let size = (frame.image.width(), frame.image.height());
@@ -102,13 +102,13 @@ impl CameraWorker {
                     }
                 }
             }
-            if self.channel.is_abandoned() || (self.channel.is_stopping() && self.channel.is_empty()) {
+            if self.camera.is_abandoned() || (self.camera.is_stopping() && self.camera.is_empty()) {
                 return self.finish();
             }
-            match self.channel.inbox.recv_timeout(TICK) {
-                RecvOutcome::Item(Event { what: What::Wake, .. }) => self.channel.awake(),
+            match self.camera.inbox.recv_timeout(TICK) {
+                RecvOutcome::Item(Event { what: What::Wake, .. }) => self.camera.awake(),
                 RecvOutcome::Item(event) => {
-                    let late = waiting.insert(event.order, event.what, self.common.clock.now());
+                    let late = waiting.insert(event.order, event.what, self.context.clock.now());
                     if let Err(LateItem(
                         What::Detected { mut passage, .. } | What::Coasted { mut passage, .. },
                     )) = late
@@ -130,23 +130,23 @@ impl CameraWorker {
         detected: Option<(Frame, Vec<Face>)>,
         mut passage: InFlightGuard,
     ) {
-        let common = Arc::clone(&self.common);
+        let context = Arc::clone(&self.context);
         self.next = meta.seq.saturating_add(1);
         let (frame, faces) = detected.unzip();
         let mut update = std::mem::take(&mut self.update);
-        let tracked = common.timed("track", &self.channel, 1, || {
-            self.camera.track(meta, size, faces.as_deref(), &common.people, &mut update)
+        let tracked = context.timed("track", &self.camera, 1, || {
+            self.tracks.track(meta, size, faces.as_deref(), &context.identities, &mut update)
         });
-        faces.into_iter().for_each(|list| common.faces.give_back_list(list));
+        faces.into_iter().for_each(|list| context.face_lists.give_back_list(list));
         if let Err(e) = tracked {
             return self.failed(e, passage);
         }
-        let mut observed = common.outlets.lists.take_list();
+        let mut observed = context.fanout.lists.take_list();
         observed.extend(update.tracks.iter().map(seen));
 
         let kind = if frame.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
         let asked = frame.map_or(0, |frame| self.ask(frame, &update.tracks));
-        if self.channel.lossless {
+        if self.camera.lossless {
             self.wait_for(asked);
         } else {
             self.arrived();
@@ -155,17 +155,17 @@ impl CameraWorker {
         // From here on lossless cameras come one after another, so that the gallery learns in one order.
         self.take_turn(meta.seq);
         self.take(meta.seq, &mut observed);
-        self.camera.describe(&mut observed);
+        self.tracks.describe(&mut observed);
         self.forget(&update.ended);
 
-        passage.observed(kind, common.clock.now().since(meta.captured));
+        passage.observed(kind, context.clock.now().since(meta.captured));
         let ((width, height), ended) = (size, update.ended.clone());
         self.update = update;
         let observation = Observation { meta: *meta, width, height, kind, faces: observed, ended };
-        let running = common.calls.begin("publish", Some(self.channel.id));
-        common.outlets.publish(observation, self.channel.lossless);
+        let running = context.calls.begin("publish", Some(self.camera.id));
+        context.fanout.publish(observation, self.camera.lossless);
         drop(running);
-        common.turns.end_turn(self.channel.id, meta.seq);
+        context.sequencer.end_turn(self.camera.id, meta.seq);
         self.tell_failures();
     }
 
@@ -173,33 +173,33 @@ impl CameraWorker {
     /// frames are dropped before it, and a file waits.
     fn failed(&mut self, error: StageError, mut passage: InFlightGuard) {
         passage.lost(DropReason::StageFailed);
-        self.channel.meter.lock().fail(&error);
+        self.camera.meter.lock().fail(&error);
         self.tell_failures();
         if error.class() == ErrorClass::Fatal {
-            return self.channel.fatal(error);
+            return self.camera.fatal(error);
         }
-        let back_off = self.camera.back_off();
+        let back_off = self.tracks.back_off();
         // What is inside when the camera is to stop is not waited for frame by frame.
-        if !back_off.is_zero() && !self.channel.is_stopping() {
-            self.common.gate.sleep(back_off);
+        if !back_off.is_zero() && !self.camera.is_stopping() {
+            self.context.gate.sleep(back_off);
         }
     }
 
     /// Asks for a look at the views of the frame that are worth one, after which its picture may go. Says how many.
     fn ask(&mut self, frame: Frame, tracks: &[TrackedFace]) -> usize {
-        self.camera.can_embed = self.embeds.is_some() && !is_set(&self.common.embedding_stopped);
-        self.camera.can_classify = self.classifies.is_some() && !is_set(&self.common.classifying_stopped);
-        self.camera.views(&frame, tracks, &self.common.chips, &mut self.views);
-        self.channel.images.give_back_image(frame.image);
+        self.tracks.can_embed = self.embeds.is_some() && !is_set(&self.context.embedding_stopped);
+        self.tracks.can_classify = self.classifies.is_some() && !is_set(&self.context.classifying_stopped);
+        self.tracks.views(&frame, tracks, &self.context.chips, &mut self.views);
+        self.camera.images.give_back_image(frame.image);
         let asked = self.views.embed.len() + self.views.classify.len();
         if asked == 0 {
             return 0;
         }
         self.keys.clear();
-        self.keys.extend(tracks.iter().map(|t| self.camera.key(t.track)));
+        self.keys.extend(tracks.iter().map(|t| self.tracks.key(t.track)));
         let visible = self.visible.share_copy(&self.keys);
-        let lossless = self.channel.lossless;
-        let ask = |view| FaceJob { channel: Arc::clone(&self.channel), view, visible: Arc::clone(&visible) };
+        let lossless = self.camera.lossless;
+        let ask = |view| FaceJob { camera: Arc::clone(&self.camera), view, visible: Arc::clone(&visible) };
         if let Some(looks) = &self.embeds {
             self.views.embed.drain(..).for_each(|view| offer(looks, ask(view), lossless));
         }
@@ -212,10 +212,10 @@ impl CameraWorker {
     /// Waits for the answers to all looks of this frame: nothing depends on how long they take.
     fn wait_for(&mut self, asked: usize) {
         if asked > 0 {
-            while let Some(outcome) = self.embeds.as_ref().and_then(|looks| next(looks, &self.channel)) {
+            while let Some(outcome) = self.embeds.as_ref().and_then(|looks| next(looks, &self.camera)) {
                 self.note_embedding(outcome);
             }
-            while let Some(outcome) = self.classifies.as_ref().and_then(|looks| next(looks, &self.channel)) {
+            while let Some(outcome) = self.classifies.as_ref().and_then(|looks| next(looks, &self.camera)) {
                 self.note_estimate(outcome);
             }
         }
@@ -232,22 +232,22 @@ impl CameraWorker {
     }
 
     fn note_embedding(&mut self, outcome: JobOutcome<FaceJob, FaceResult<Embedding>>) {
-        match settle(outcome, "embed", &self.channel) {
+        match settle(outcome, "embed", &self.camera) {
             Settled::FaceResult(answer) => self.answers.embeddings.push(answer),
             Settled::Nothing(Some(view)) => {
-                self.camera.not_embedded(&view);
-                self.common.chips.give_back(view.chip);
+                self.tracks.not_embedded(&view);
+                self.context.chips.give_back(view.chip);
             }
             Settled::Nothing(None) => {}
         }
     }
 
     fn note_estimate(&mut self, outcome: JobOutcome<FaceJob, FaceResult<Attributes>>) {
-        match settle(outcome, "classify", &self.channel) {
+        match settle(outcome, "classify", &self.camera) {
             Settled::FaceResult(answer) => self.answers.estimates.push(answer),
             Settled::Nothing(Some(view)) => {
-                self.camera.not_classified(&view);
-                self.common.chips.give_back(view.chip);
+                self.tracks.not_classified(&view);
+                self.context.chips.give_back(view.chip);
             }
             Settled::Nothing(None) => {}
         }
@@ -255,18 +255,18 @@ impl CameraWorker {
 
     /// Waits for the camera's turn.
     fn take_turn(&self, seq: u64) {
-        let (id, common) = (self.channel.id, &self.common);
+        let (id, context) = (self.camera.id, &self.context);
         let in_turn =
-            || common.turns.wait_turn(id, seq, common.settings.stuck_after, || common.gate.resumed());
-        if self.channel.lossless && !in_turn() {
+            || context.sequencer.wait_turn(id, seq, context.settings.stuck_after, || context.gate.resumed());
+        if self.camera.lossless && !in_turn() {
             let note = format!("{id}, frame {seq}: went on before another camera's earlier frame");
-            self.channel.meter.lock().report.note(note);
+            self.camera.meter.lock().report.note(note);
         }
     }
 
     /// Takes the answers into the camera's memory, the gallery and the frame's observation.
     fn take(&mut self, seq: u64, observed: &mut [ObservedFace]) {
-        let common = Arc::clone(&self.common);
+        let context = Arc::clone(&self.context);
         let Answers { mut embeddings, mut estimates } = std::mem::take(&mut self.answers);
         let mut sightings = std::mem::take(&mut self.sightings);
         // Workers finish in any order; the gallery learns in that of the frames and tracks.
@@ -275,51 +275,51 @@ impl CameraWorker {
         for FaceResult { view, seen, .. } in &mut embeddings {
             let Seen::Value(Some(embedding)) = std::mem::replace(seen, Seen::Failed) else { continue };
             place(observed, view, seq).into_iter().for_each(|face| face.embedding = Some(embedding.clone()));
-            if self.camera.is_live(view.track) {
-                sightings.push(self.camera.sighting(view, embedding));
+            if self.tracks.is_live(view.track) {
+                sightings.push(self.tracks.sighting(view, embedding));
             }
         }
-        if common.people.identifies() {
-            common.timed("identify", &self.channel, sightings.len(), || {
+        if context.identities.identifies() {
+            context.timed("identify", &self.camera, sightings.len(), || {
                 let (earlier, now) = sightings.split_at(sightings.partition_point(|s| s.seq < seq));
                 for frame in earlier.chunk_by(|a, b| a.seq == b.seq) {
                     let answer = embeddings.iter().find(|answer| answer.view.chip.meta.seq == frame[0].seq);
                     let visible = answer.map_or(&[][..], |answer| &**answer.visible);
-                    self.camera.recognise(&common.people, frame, visible);
+                    self.tracks.recognise(&context.identities, frame, visible);
                 }
-                self.camera.name(&common.people, now, observed);
+                self.tracks.name(&context.identities, now, observed);
             });
         }
         for FaceResult { view, seen, .. } in &estimates {
             let Seen::Value(Some(estimate)) = seen else { continue };
             place(observed, view, seq).into_iter().for_each(|face| face.estimate = Some(*estimate));
-            common.timed("fuse", &self.channel, 1, || self.camera.learn(&common.people, view, estimate));
+            context.timed("fuse", &self.camera, 1, || self.tracks.learn(&context.identities, view, estimate));
         }
         // What it was made of is for the next frame.
         sightings.clear();
-        embeddings.drain(..).for_each(|answer| common.chips.give_back(answer.view.chip));
-        estimates.drain(..).for_each(|answer| common.chips.give_back(answer.view.chip));
+        embeddings.drain(..).for_each(|answer| context.chips.give_back(answer.view.chip));
+        estimates.drain(..).for_each(|answer| context.chips.give_back(answer.view.chip));
         (self.answers, self.sightings) = (Answers { embeddings, estimates }, sightings);
     }
 
     /// These tracks ended.
     fn forget(&mut self, ended: &[TrackId]) {
         if !ended.is_empty() {
-            let common = Arc::clone(&self.common);
-            let _running = common.calls.begin("end", Some(self.channel.id));
-            self.camera.end(ended, &common.people);
+            let context = Arc::clone(&self.context);
+            let _running = context.calls.begin("end", Some(self.camera.id));
+            self.tracks.end(ended, &context.identities);
         }
     }
 
     fn tell_failures(&mut self) {
-        let failures = self.camera.take_failures();
-        let trackers = self.camera.take_failed();
+        let failures = self.tracks.take_failures();
+        let trackers = self.tracks.take_failed();
         if failures.is_empty() && trackers == 0 {
             return;
         }
-        let mut meter = self.channel.meter.lock();
+        let mut meter = self.camera.meter.lock();
         meter.report.rebuilt("track", trackers);
-        for (stage, failed) in self.common.people.take_failed() {
+        for (stage, failed) in self.context.identities.take_failed() {
             meter.report.rebuilt(stage, failed);
         }
         failures.iter().for_each(|e| meter.fail(e));
@@ -327,12 +327,12 @@ impl CameraWorker {
 
     /// The camera is done: what still comes back is learnt, and its tracks end.
     fn finish(mut self) {
-        let patience = self.common.settings.stuck_after;
-        let start = self.common.clock.now();
+        let patience = self.context.settings.stuck_after;
+        let start = self.context.clock.now();
         self.arrived();
         while self.outstanding() > 0
-            && !self.channel.is_abandoned()
-            && self.common.clock.now().since(start) < patience
+            && !self.camera.is_abandoned()
+            && self.context.clock.now().since(start) < patience
         {
             if let Some(outcome) = self.embeds.as_ref().and_then(|looks| looks.recv_timeout(TICK)) {
                 self.note_embedding(outcome);
@@ -343,11 +343,11 @@ impl CameraWorker {
         }
         self.take_turn(self.next);
         self.take(self.next, &mut []);
-        let common = Arc::clone(&self.common);
-        let running = common.calls.begin("end", Some(self.channel.id));
-        self.camera.end_all(&common.people);
+        let context = Arc::clone(&self.context);
+        let running = context.calls.begin("end", Some(self.camera.id));
+        self.tracks.end_all(&context.identities);
         drop(running);
-        common.turns.leave(self.channel.id);
+        context.sequencer.leave(self.camera.id);
         self.tell_failures();
     }
 
@@ -364,8 +364,8 @@ fn offer<T>(looks: &FaceJobs<T>, ask: FaceJob, lossless: bool) {
 }
 
 /// The next outcome of those that are outstanding; `None` where none is, or the camera's time is up.
-fn next<T>(looks: &FaceJobs<T>, channel: &CameraState) -> Option<JobOutcome<FaceJob, FaceResult<T>>> {
-    while looks.outstanding() > 0 && !channel.is_abandoned() {
+fn next<T>(looks: &FaceJobs<T>, camera: &CameraState) -> Option<JobOutcome<FaceJob, FaceResult<T>>> {
+    while looks.outstanding() > 0 && !camera.is_abandoned() {
         if let Some(outcome) = looks.recv_timeout(TICK) {
             return Some(outcome);
         }
@@ -383,17 +383,17 @@ enum Settled<T> {
 fn settle<T>(
     outcome: JobOutcome<FaceJob, FaceResult<T>>,
     stage: &'static str,
-    channel: &CameraState,
+    camera: &CameraState,
 ) -> Settled<T> {
     match outcome {
         JobOutcome::Done(FaceResult { view, seen: Seen::Failed, .. }) => Settled::Nothing(Some(view)),
         JobOutcome::Done(answer) => Settled::FaceResult(answer),
         JobOutcome::Evicted(ask) => {
-            channel.meter.lock().evicted += 1;
+            camera.meter.lock().evicted += 1;
             Settled::Nothing(Some(ask.view))
         }
         JobOutcome::Panicked(panic) => {
-            channel.meter.lock().fail(&StageError::reset(stage, panic));
+            camera.meter.lock().fail(&StageError::reset(stage, panic));
             Settled::Nothing(None)
         }
     }
@@ -411,12 +411,12 @@ fn place<'a>(observed: &'a mut [ObservedFace], view: &View, seq: u64) -> Option<
 /// The camera counts as ended however its thread ends.
 impl Drop for CameraWorker {
     fn drop(&mut self) {
-        self.common.turns.leave(self.channel.id);
+        self.context.sequencer.leave(self.camera.id);
         // Nobody takes what would still be read.
-        self.channel.stop();
-        self.channel.inbox.close();
-        // What is left names the channel, which would keep itself alive.
-        drop(self.channel.inbox.drain());
-        self.channel.end();
+        self.camera.stop();
+        self.camera.inbox.close();
+        // What is left names the camera, which would keep itself alive.
+        drop(self.camera.inbox.drain());
+        self.camera.end();
     }
 }

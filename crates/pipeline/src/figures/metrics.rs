@@ -15,7 +15,7 @@ use crate::{
 /// Reads a pipeline's figures, while it runs and afterwards. A clone reads the same.
 #[derive(Clone)]
 pub struct Metrics {
-    pub(crate) shared: Arc<PipelineEngine>,
+    pub(crate) engine: Arc<PipelineEngine>,
 }
 
 impl fmt::Debug for Metrics {
@@ -97,20 +97,20 @@ impl Metrics {
     /// The figures of this moment.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
-        let shared = &*self.shared;
-        let channels = shared.channels.read();
+        let engine = &*self.engine;
+        let cameras = engine.cameras.read();
         let mut age = Durations::default();
-        let cameras = channels.iter().map(|channel| {
-            let ended = channel.has_ended();
-            let meter = channel.meter.lock();
+        let snapshots = cameras.iter().map(|camera| {
+            let ended = camera.has_ended();
+            let meter = camera.meter.lock();
             age.merge(&meter.age);
             CameraSnapshot {
-                camera: channel.id,
+                camera: camera.id,
                 name: meter.report.name.clone(),
                 ledger: meter.report.ledger.clone(),
                 faces: meter.report.faces,
                 age: meter.age.quantiles(),
-                cadence: channel.cadence(),
+                cadence: camera.cadence(),
                 yielded: meter.yielded,
                 evicted: meter.evicted,
                 failures: meter.report.failures.clone(),
@@ -119,33 +119,33 @@ impl Metrics {
                 ended,
             }
         });
-        let common = &shared.common;
-        let cameras = cameras.collect();
-        let (at, age) = (common.clock.now(), age.quantiles());
-        let mut snapshot = MetricsSnapshot { at, age, cameras, ..MetricsSnapshot::default() };
-        for channel in channels.iter() {
-            let stats = shared.waiting.lanes.stats(channel.id.0);
-            snapshot.queues.extend(stats.map(|stats| (format!("detect {}", channel.id), stats)));
+        let context = &engine.context;
+        let snapshots = snapshots.collect();
+        let (at, age) = (context.clock.now(), age.quantiles());
+        let mut snapshot = MetricsSnapshot { at, age, cameras: snapshots, ..MetricsSnapshot::default() };
+        for camera in cameras.iter() {
+            let stats = engine.detect_queue.lanes.stats(camera.id.0);
+            snapshot.queues.extend(stats.map(|stats| (format!("detect {}", camera.id), stats)));
         }
-        snapshot.pools.push(("detect", shared.detection.stats()));
-        if let Some(pool) = &shared.embedding {
+        snapshot.pools.push(("detect", engine.detection.stats()));
+        if let Some(pool) = &engine.embedding {
             snapshot.queues.push(("embed".into(), pool.queue_stats()));
             snapshot.pools.push(("embed", pool.stats()));
         }
-        if let Some(pool) = &shared.classifying {
+        if let Some(pool) = &engine.classifying {
             snapshot.queues.push(("classify".into(), pool.queue_stats()));
             snapshot.pools.push(("classify", pool.stats()));
         }
-        snapshot.queues.extend(common.outlets.writer_stats().map(|stats| ("store".into(), stats)));
-        snapshot.queues.extend(common.outlets.subscriber_stats());
-        let stages = common.stages.each();
+        snapshot.queues.extend(context.fanout.writer_stats().map(|stats| ("store".into(), stats)));
+        snapshot.queues.extend(context.fanout.subscriber_stats());
+        let stages = context.stages.each();
         snapshot.stages.extend(stages.map(|(stage, time, latency)| StageSnapshot { stage, time, latency }));
-        snapshot.written = shared.written();
-        let seen = shared.seen.lock();
-        snapshot.governor = seen.decision;
-        snapshot.decisions.clone_from(&seen.decisions);
-        snapshot.stuck.clone_from(&seen.stuck);
-        snapshot.stuck_total = seen.stuck_total;
+        snapshot.written = engine.written();
+        let state = engine.monitor.lock();
+        snapshot.governor = state.decision;
+        snapshot.decisions.clone_from(&state.decisions);
+        snapshot.stuck.clone_from(&state.stuck);
+        snapshot.stuck_total = state.stuck_total;
         snapshot
     }
 }

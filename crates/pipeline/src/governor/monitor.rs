@@ -31,7 +31,7 @@ const TELLING: f64 = 0.9;
 
 /// What the monitor remembers from one look to the next.
 struct Monitor<'a> {
-    shared: &'a PipelineEngine,
+    engine: &'a PipelineEngine,
     governor: Option<Governor>,
     idle: Idle,
     last: Timestamp,
@@ -42,27 +42,27 @@ struct Monitor<'a> {
 }
 
 /// Watches until the pipeline stops. This is the body of the monitor's thread.
-pub(crate) fn watch(shared: &Arc<PipelineEngine>) {
+pub(crate) fn watch(engine: &Arc<PipelineEngine>) {
     let mut monitor = Monitor {
-        shared,
-        governor: shared.common.settings.governor.clone().map(Governor::new),
+        engine,
+        governor: engine.context.settings.governor.clone().map(Governor::new),
         idle: Idle::default(),
-        last: shared.common.clock.now(),
+        last: engine.context.clock.now(),
         busy: Duration::ZERO,
         waited: Vec::new(),
         held: BTreeSet::new(),
         loads: Vec::new(),
     };
     // A camera's first second is the hardest: nothing is known yet. The times between two decisions grow from the first.
-    let (began, mut tick) = (shared.common.clock.now(), FIRST);
-    while shared.common.gate.sleep(LOOK.min(tick)) {
-        let now = shared.common.clock.now();
+    let (began, mut tick) = (engine.context.clock.now(), FIRST);
+    while engine.context.gate.sleep(LOOK.min(tick)) {
+        let now = engine.context.clock.now();
         monitor.find_stuck();
         if now.since(monitor.last) >= tick {
             monitor.decide(now);
             tick = (now.since(began) / 2).clamp(FIRST, TICK);
             #[cfg(feature = "metrics")]
-            crate::figures::export::publish(&crate::Metrics { shared: Arc::clone(shared) }.snapshot());
+            crate::figures::export::publish(&crate::Metrics { engine: Arc::clone(engine) }.snapshot());
         }
     }
 }
@@ -71,46 +71,46 @@ impl Monitor<'_> {
     /// Tells of calls that do not come back, and takes the lanes of cameras that ended away. A camera whose frame is
     /// stuck in a detector gets no other one, and another worker stands in for that one.
     fn find_stuck(&mut self) {
-        let common = &self.shared.common;
-        let stuck = common.calls.stuck(common.settings.stuck_after);
-        let channels = self.shared.channels.read();
-        for channel in channels.iter().filter(|channel| channel.has_ended()) {
-            drop(self.shared.waiting.lanes.remove(channel.id.0));
+        let context = &self.engine.context;
+        let stuck = context.calls.stuck(context.settings.stuck_after);
+        let cameras = self.engine.cameras.read();
+        for camera in cameras.iter().filter(|camera| camera.has_ended()) {
+            drop(self.engine.detect_queue.lanes.remove(camera.id.0));
         }
         for (StuckCall { stage, camera, since }, first) in &stuck {
-            let Some(channel) = channels.iter().find(|c| Some(c.id) == *camera) else { continue };
+            let Some(camera) = cameras.iter().find(|c| Some(c.id) == *camera) else { continue };
             if *first {
                 let note = format!(
                     "{stage} ({}): a call has not come back for {:.1} s",
-                    channel.id,
+                    camera.id,
                     since.as_secs_f32()
                 );
-                tracing::warn!(stage, camera = channel.id.0, "a call does not come back");
-                channel.meter.lock().report.note(note);
+                tracing::warn!(stage, camera = camera.id.0, "a call does not come back");
+                camera.meter.lock().report.note(note);
             }
         }
         // A second frame of that camera would take the next worker: it is held back long before the call counts as stuck.
-        let patience = patience(&common.stages.latency("detect")).min(common.settings.stuck_after);
-        let slow = common.calls.slow("detect", patience);
+        let patience = patience(&context.stages.latency("detect")).min(context.settings.stuck_after);
+        let slow = context.calls.slow("detect", patience);
         let in_detector: BTreeSet<CameraId> = slow.iter().copied().collect();
         for camera in self.held.symmetric_difference(&in_detector) {
             if in_detector.contains(camera) {
-                self.shared.waiting.lanes.hold(camera.0);
+                self.engine.detect_queue.lanes.hold(camera.0);
             } else {
-                self.shared.waiting.lanes.release(camera.0);
+                self.engine.detect_queue.lanes.release(camera.0);
             }
         }
         let inside = |stage| stuck.iter().filter(|(call, _)| call.stage == stage).count();
-        stand_in(self.shared.embedding.as_ref(), common.settings.embed_workers, inside("embed"));
-        stand_in(self.shared.classifying.as_ref(), common.settings.classify_workers, inside("classify"));
+        stand_in(self.engine.embedding.as_ref(), context.settings.embed_workers, inside("embed"));
+        stand_in(self.engine.classifying.as_ref(), context.settings.classify_workers, inside("classify"));
         let spares = slow.len();
         self.held = in_detector;
-        let mut seen = self.shared.seen.lock();
-        seen.stuck_total += stuck.iter().filter(|(_, first)| *first).count() as u64;
-        seen.stuck = stuck.into_iter().map(|(call, _)| call).collect();
-        if std::mem::replace(&mut seen.spares, spares) != spares {
-            let workers = seen.workers + spares;
-            drop(seen);
+        let mut state = self.engine.monitor.lock();
+        state.stuck_total += stuck.iter().filter(|(_, first)| *first).count() as u64;
+        state.stuck = stuck.into_iter().map(|(call, _)| call).collect();
+        if std::mem::replace(&mut state.spares, spares) != spares {
+            let workers = state.workers + spares;
+            drop(state);
             self.resize(workers);
         }
     }
@@ -119,18 +119,18 @@ impl Monitor<'_> {
     fn decide(&mut self, now: Timestamp) {
         let wall = now.since(std::mem::replace(&mut self.last, now));
         let Some(mut governor) = self.governor.take() else { return };
-        let workers = self.shared.seen.lock().workers;
+        let workers = self.engine.monitor.lock().workers;
         let load = self.load(wall, workers);
         let decision = governor.decide(&load);
-        for channel in self.shared.channels.read().iter().filter(|channel| !channel.lossless) {
-            channel.set_cadence(governor.cadence(channel.id));
+        for camera in self.engine.cameras.read().iter().filter(|camera| !camera.lossless) {
+            camera.set_cadence(governor.cadence(camera.id));
         }
-        let mut seen = self.shared.seen.lock();
-        seen.decision = Some(decision);
-        *seen.decisions.entry(decision.reason).or_default() += 1;
-        let wanted = decision.workers + seen.spares;
-        let resize = decision.workers != std::mem::replace(&mut seen.workers, decision.workers);
-        drop(seen);
+        let mut state = self.engine.monitor.lock();
+        state.decision = Some(decision);
+        *state.decisions.entry(decision.reason).or_default() += 1;
+        let wanted = decision.workers + state.spares;
+        let resize = decision.workers != std::mem::replace(&mut state.workers, decision.workers);
+        drop(state);
         if decision.changed {
             tracing::info!(
                 workers = decision.workers,
@@ -146,7 +146,7 @@ impl Monitor<'_> {
     }
 
     fn resize(&self, workers: usize) {
-        if let Err(e) = self.shared.detection.resize(workers) {
+        if let Err(e) = self.engine.detection.resize(workers) {
             tracing::warn!(error = %e, workers, "no more threads for detection");
         }
     }
@@ -154,23 +154,24 @@ impl Monitor<'_> {
     /// What was measured since the last tick.
     fn load(&mut self, wall: Duration, workers: usize) -> GovernorLoad<'_> {
         let seconds = wall.as_secs_f64().max(1e-3);
-        let busy = self.shared.detection.stats().busy;
+        let busy = self.engine.detection.stats().busy;
         let spent = busy.saturating_sub(std::mem::replace(&mut self.busy, busy));
-        let call = self.shared.common.stages.take_recent("detect");
+        let call = self.engine.context.stages.take_recent("detect");
         // What a camera with a stuck call drops says nothing of what the machine can carry.
-        let stuck: Vec<Option<CameraId>> = self.shared.seen.lock().stuck.iter().map(|c| c.camera).collect();
+        let stuck: Vec<Option<CameraId>> =
+            self.engine.monitor.lock().stuck.iter().map(|c| c.camera).collect();
 
         self.loads.clear();
-        for channel in self.shared.channels.read().iter().filter(|c| !c.lossless && !c.has_ended()) {
-            let queue = self.shared.waiting.lanes.stats(channel.id.0).unwrap_or_default();
-            let fill = fill(&mut self.waited, channel.id, &queue, wall);
-            let sound = !stuck.contains(&Some(channel.id)) && !self.held.contains(&channel.id);
-            let mut meter = channel.meter.lock();
+        for camera in self.engine.cameras.read().iter().filter(|c| !c.lossless && !c.has_ended()) {
+            let queue = self.engine.detect_queue.lanes.stats(camera.id.0).unwrap_or_default();
+            let fill = fill(&mut self.waited, camera.id, &queue, wall);
+            let sound = !stuck.contains(&Some(camera.id)) && !self.held.contains(&camera.id);
+            let mut meter = camera.meter.lock();
             let age = meter.recent.age.quantiles();
             self.loads.push(CameraLoad {
-                camera: channel.id,
-                rate: rate(meter.recent.captured, seconds, channel.stated),
-                stated: channel.stated,
+                camera: camera.id,
+                rate: rate(meter.recent.captured, seconds, camera.stated),
+                stated: camera.stated,
                 age_p95: (sound && age.count > 0).then_some(age.p95),
                 overrun: if sound { meter.recent.overrun } else { 0 },
                 fill: if sound { fill } else { 0.0 },

@@ -21,17 +21,17 @@ const AGAIN: Duration = Duration::from_millis(50);
 ///
 /// Nobody waits for it but lossless cameras: a sink that takes its time, fails or never comes back holds this thread
 /// up and no other.
-pub(crate) fn record(common: &Context, mut sink: Box<dyn Sink>, told: &Mutex<WriteReport>) {
-    let (clock, lists) = (Arc::clone(&common.clock), Arc::clone(&common.outlets.lists));
-    let mut writer = Writer::giving_back(&mut *sink, common.settings.flow.writer, clock, lists);
+pub(crate) fn record(context: &Context, mut sink: Box<dyn Sink>, told: &Mutex<WriteReport>) {
+    let (clock, lists) = (Arc::clone(&context.clock), Arc::clone(&context.fanout.lists));
+    let mut writer = Writer::giving_back(&mut *sink, context.settings.flow.writer, clock, lists);
     loop {
         let calls = (writer.written().batches, writer.written().failures);
-        match common.outlets.next(writer.due().unwrap_or(IDLE)) {
+        match context.fanout.next(writer.due().unwrap_or(IDLE)) {
             RecvOutcome::Item(observation) => {
                 let rows = observation.faces.len();
-                timed(common, rows, || writer.offer(observation));
+                timed(context, rows, || writer.offer(observation));
             }
-            RecvOutcome::Empty if writer.due() == Some(Duration::ZERO) => timed(common, 0, || writer.poll()),
+            RecvOutcome::Empty if writer.due() == Some(Duration::ZERO) => timed(context, 0, || writer.poll()),
             RecvOutcome::Empty => {}
             RecvOutcome::Closed => break,
         }
@@ -40,18 +40,18 @@ pub(crate) fn record(common: &Context, mut sink: Box<dyn Sink>, told: &Mutex<Wri
         }
     }
     // A sink that is busy at the end is asked again while there is time.
-    while !timed(common, 0, || writer.settle()) && common.outlets.writer_has_time() {
+    while !timed(context, 0, || writer.settle()) && context.fanout.writer_has_time() {
         told.lock().follow(writer.written());
         thread::sleep(AGAIN);
     }
-    *told.lock() = timed(common, 0, || writer.finish());
+    *told.lock() = timed(context, 0, || writer.finish());
 }
 
-fn timed<T>(common: &Context, rows: usize, work: impl FnOnce() -> T) -> T {
-    let running = common.calls.begin("store", None);
-    let start = common.clock.now();
+fn timed<T>(context: &Context, rows: usize, work: impl FnOnce() -> T) -> T {
+    let running = context.calls.begin("store", None);
+    let start = context.clock.now();
     let result = work();
-    common.stages.spend("store", rows, start, common.clock.now());
+    context.stages.spend("store", rows, start, context.clock.now());
     drop(running);
     result
 }
