@@ -17,6 +17,7 @@ use crate::image::Image;
 /// assert_eq!(camera.to_string(), "camera 2");
 /// assert_eq!(u32::from(camera), 2);
 /// ```
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CameraId(pub u32);
 

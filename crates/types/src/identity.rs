@@ -14,6 +14,7 @@ use crate::track::TrackKey;
 /// assert_eq!(PersonId::from(7), PersonId(7));
 /// assert_eq!(u64::from(PersonId(7)), 7);
 /// ```
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonId(pub u64);
 
@@ -53,6 +54,8 @@ pub struct Sighting {
 }
 
 /// Who a track is, as far as is known.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Identity {
     /// Not enough good sightings yet.

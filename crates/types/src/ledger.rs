@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Why a frame was dropped.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -47,6 +49,7 @@ impl fmt::Display for DropReason {
 
 /// The frames of one camera, or of several added up. At every moment
 /// `captured = analysed + coasted + dropped + in_flight`.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Frames the source gave or lost.

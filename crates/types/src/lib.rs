@@ -41,6 +41,8 @@ mod image;
 mod ledger;
 mod observation;
 mod pool;
+#[cfg(feature = "serde")]
+mod record;
 mod recycler;
 mod stage;
 mod track;
@@ -57,6 +59,8 @@ pub use image::{ColorSpace, Image, ImageError, Matrix, PixelLayout, Plane, Range
 pub use ledger::{DropReason, Ledger};
 pub use observation::{FrameKind, Observation, ObservedFace};
 pub use pool::{Buffer, BufferPool, BufferPoolStats, EmbeddingPool, FramePool};
+#[cfg(feature = "serde")]
+pub use record::ObservationRecord;
 pub use recycler::Recycler;
 pub use stage::{
     AttributeFusion, Classifier, Detector, Embedder, FrameSource, Identifier, Pictures, Sink, SourceInfo,

@@ -14,6 +14,7 @@ use crate::geometry::BBox;
 /// assert_eq!(TrackId::from(7), TrackId(7));
 /// assert_eq!(u64::from(TrackId(7)), 7);
 /// ```
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackId(pub u64);
 
@@ -36,6 +37,7 @@ impl From<TrackId> for u64 {
 }
 
 /// One track over all cameras of a run.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackKey {
     /// The camera.
@@ -51,6 +53,8 @@ impl fmt::Display for TrackKey {
 }
 
 /// Where a track stands in its life.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackState {
     /// Seen too few times to be believed: may be a false detection.
@@ -62,6 +66,7 @@ pub enum TrackState {
 }
 
 /// One track in one frame.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrackedFace {
     /// Which track.
@@ -69,6 +74,7 @@ pub struct TrackedFace {
     /// Where it stands in its life after this frame.
     pub state: TrackState,
     /// Where the face is: the tracker's estimate, in pixels of the upright picture. May reach outside it.
+    #[cfg_attr(feature = "serde", serde(rename = "box"))]
     pub bbox: BBox,
     /// The detection that was matched to the track; `None` where the box is a prediction.
     pub face: Option<Face>,

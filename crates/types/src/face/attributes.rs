@@ -1,6 +1,7 @@
 //! Age and gender.
 
 /// An age in years with the interval it lies in about nine times out of ten.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Age {
     /// The best guess.
@@ -12,6 +13,8 @@ pub struct Age {
 }
 
 /// What the gender network calls a face.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Gender {
     /// Female.
@@ -40,6 +43,12 @@ impl Attributes {
         } else {
             None
         }
+    }
+
+    /// Returns true if all four numbers are finite.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        [self.age.years, self.age.low, self.age.high, self.p_male].iter().all(|v| v.is_finite())
     }
 }
 

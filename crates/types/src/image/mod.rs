@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "image")]
+mod bridge;
 mod color;
 mod layout;
 mod rgb;

@@ -7,6 +7,8 @@ use crate::identity::Identity;
 use crate::track::{TrackId, TrackState};
 
 /// What was done with a frame.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrameKind {
     /// The detector ran on it.
