@@ -33,7 +33,7 @@ pub struct BufferPoolStats {
 /// The idle buffers of a pool, and its counts.
 #[derive(Debug)]
 struct BufferStore<T> {
-    buffers: Recycler<Vec<T>>,
+    buffers: Recycler<Arc<Vec<T>>>,
     allocated: AtomicU64,
     reused: AtomicU64,
 }
@@ -53,15 +53,20 @@ impl<T: Copy + Default> BufferPool<T> {
     /// Returns a buffer of `len` bytes or numbers. Its content is left over from its last use.
     #[must_use]
     pub fn take(&self, len: usize) -> Buffer<T> {
-        let idle = self.store.buffers.take();
-        let counter = match &idle {
-            Some(items) if items.capacity() >= len => &self.store.reused,
-            _ => &self.store.allocated,
-        };
+        let mut shared = self.store.buffers.take().unwrap_or_default();
+        let mut counter = &self.store.allocated;
+        match Arc::get_mut(&mut shared) {
+            Some(items) => {
+                if items.capacity() >= len {
+                    counter = &self.store.reused;
+                }
+                items.resize(len, T::default());
+            }
+            // Only buffers without another owner are given back.
+            None => shared = Arc::new(vec![T::default(); len]),
+        }
         counter.fetch_add(1, Ordering::Relaxed);
-        let mut items = idle.unwrap_or_default();
-        items.resize(len, T::default());
-        Buffer { items, home: Arc::downgrade(&self.store) }
+        Buffer { items: Some(shared), home: Arc::downgrade(&self.store) }
     }
 
     /// Returns the counts since the pool was made.
@@ -82,51 +87,88 @@ impl<T: Copy + Default> Default for BufferPool<T> {
 }
 
 /// Bytes or numbers that go back to their [`BufferPool`] when dropped. Those that were made from a `Vec` are freed.
-pub struct Buffer<T = u8> {
-    items: Vec<T>,
+///
+/// A clone shares the content. If a buffer is written while a clone exists, it first copies the content to another buffer of
+/// its pool, so that the clone keeps its content.
+///
+/// ```
+/// use passerby_types::FramePool;
+///
+/// let pool = FramePool::new(2);
+/// let mut bytes = pool.take(3);
+/// bytes.fill(7);
+/// let clone = bytes.clone();
+/// assert_eq!(clone.as_ptr(), bytes.as_ptr());
+///
+/// bytes.fill(9);
+/// assert_eq!((clone[0], bytes[0]), (7, 9));
+/// ```
+pub struct Buffer<T: Copy + Default = u8> {
+    /// The content, or `None` if it is empty.
+    items: Option<Arc<Vec<T>>>,
     home: Weak<BufferStore<T>>,
 }
 
-impl<T> From<Vec<T>> for Buffer<T> {
-    fn from(items: Vec<T>) -> Self {
-        Self { items, home: Weak::new() }
+impl<T: Copy + Default> Buffer<T> {
+    /// Copies the content if a clone shares it.
+    fn unshare(&mut self) {
+        let Some(shared) = self.items.as_ref().filter(|items| Arc::strong_count(items) > 1) else { return };
+        let mut copy = match self.home.upgrade() {
+            Some(store) => BufferPool { store }.take(shared.len()),
+            None => vec![T::default(); shared.len()].into(),
+        };
+        copy.copy_from_slice(shared);
+        *self = copy;
     }
 }
 
-impl<T> Deref for Buffer<T> {
+impl<T: Copy + Default> Default for Buffer<T> {
+    /// Creates an empty buffer of no pool. Does not allocate.
+    fn default() -> Self {
+        Self { items: None, home: Weak::new() }
+    }
+}
+
+impl<T: Copy + Default> From<Vec<T>> for Buffer<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self { items: Some(Arc::new(items)), home: Weak::new() }
+    }
+}
+
+impl<T: Copy + Default> Deref for Buffer<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        &self.items
+        self.items.as_ref().map_or(&[], |items| items)
     }
 }
 
-impl<T> DerefMut for Buffer<T> {
+impl<T: Copy + Default> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.items
+        self.unshare();
+        self.items.as_mut().and_then(Arc::get_mut).map_or(&mut [], |items| items)
     }
 }
 
-/// Copies into another buffer of the same pool.
+/// Shares the content. Neither copies nor allocates.
 impl<T: Copy + Default> Clone for Buffer<T> {
     fn clone(&self) -> Self {
-        let Some(store) = self.home.upgrade() else { return self.items.clone().into() };
-        let mut copy = BufferPool { store }.take(self.items.len());
-        copy.copy_from_slice(&self.items);
-        copy
+        Self { items: self.items.clone(), home: Weak::clone(&self.home) }
     }
 }
 
 /// Prints the length only: the content may be a face.
-impl<T> fmt::Debug for Buffer<T> {
+impl<T: Copy + Default> fmt::Debug for Buffer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Buffer({} bytes)", size_of_val(self.items.as_slice()))
+        write!(f, "Buffer({} bytes)", size_of_val::<[T]>(self))
     }
 }
 
-impl<T> Drop for Buffer<T> {
+impl<T: Copy + Default> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if let Some(store) = self.home.upgrade() {
-            store.buffers.give_back(std::mem::take(&mut self.items));
+        let Some(mut items) = self.items.take() else { return };
+        // If two clones are dropped at the same moment, each may see the other, and the pool loses the buffer.
+        if let (Some(store), Some(_)) = (self.home.upgrade(), Arc::get_mut(&mut items)) {
+            store.buffers.give_back(items);
         }
     }
 }
@@ -165,15 +207,41 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_lies_in_the_same_pool() {
+    fn a_clone_keeps_its_content_if_the_buffer_is_written() {
         let pool = EmbeddingPool::new(2);
         for n in 0..100u8 {
             let mut first = pool.take(3);
             first.fill(f32::from(n));
-            let copy = first.clone();
+            let clone = first.clone();
             first.fill(-1.0);
-            assert_eq!(*copy, [f32::from(n); 3]);
+            assert_eq!(*clone, [f32::from(n); 3]);
         }
         assert_eq!((pool.stats().allocated, pool.stats().reused), (2, 198));
+    }
+
+    #[test]
+    fn a_clone_shares_the_buffer() {
+        let pool = FramePool::new(2);
+        let first = pool.take(3);
+        let clone = first.clone();
+        assert_eq!(first.as_ptr(), clone.as_ptr());
+        drop(first);
+        assert_eq!(pool.store.buffers.idle(), 0, "the clone still has it");
+        drop(clone);
+        assert_eq!((pool.store.buffers.idle(), pool.stats().allocated), (1, 1));
+    }
+
+    #[test]
+    fn a_clone_of_a_buffer_without_a_pool_keeps_its_content() {
+        let mut first = Buffer::from(vec![1, 2, 3]);
+        let clone = first.clone();
+        first.fill(9);
+        assert_eq!((&*first, &*clone), (&[9; 3][..], &[1, 2, 3][..]));
+    }
+
+    #[test]
+    fn an_empty_buffer_can_be_read_and_written() {
+        let mut empty = Buffer::<u8>::default();
+        assert!(empty.is_empty() && empty.iter_mut().next().is_none());
     }
 }

@@ -1,44 +1,45 @@
-//! How the numbers of a Y'CbCr picture stand for colours.
+//! Colour spaces of Y'CbCr pictures.
 
 /// The luma coefficients of a Y'CbCr picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Matrix {
-    /// ITU-R BT.601: Kr = 0.299, Kb = 0.114. Standard definition, JPEG, and every stream that says nothing
-    /// (ffmpeg's rule too).
+    /// ITU-R BT.601: Kr = 0.299, Kb = 0.114. For standard definition, JPEG, and every stream that does not name its
+    /// coefficients (ffmpeg has the same rule).
     #[default]
     Bt601,
-    /// ITU-R BT.709: Kr = 0.2126, Kb = 0.0722. High definition.
+    /// ITU-R BT.709: Kr = 0.2126, Kb = 0.0722. For high definition.
     Bt709,
 }
 
-/// The range of the numbers of a Y'CbCr picture.
+/// The range of the samples of a Y'CbCr picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Range {
-    /// Y' 16 to 235, Cb and Cr 16 to 240: video.
+    /// Y' from 16 to 235, Cb and Cr from 16 to 240. For video.
     #[default]
     Limited,
-    /// 0 to 255 in all three: JPEG, most webcams.
+    /// All three from 0 to 255. For JPEG and most webcams.
     Full,
 }
 
-/// The colour space of a Y'CbCr picture. Means nothing for `Rgb8`; for `Gray8` the range alone counts.
+/// The colour space of a Y'CbCr picture. It has no meaning for [`PixelLayout::Rgb8`](crate::PixelLayout::Rgb8); for
+/// [`PixelLayout::Gray8`](crate::PixelLayout::Gray8) only the range counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ColorSpace {
     /// The luma coefficients.
     pub matrix: Matrix,
-    /// The range of the numbers.
+    /// The range of the samples.
     pub range: Range,
 }
 
 impl ColorSpace {
-    /// BT.601, full range: JPEG (JFIF), and grey pictures whose 0 is black and 255 white.
+    /// BT.601 with full range: the colour space of JPEG (JFIF) and of grey pictures in which 0 is black and 255 white.
     pub const JPEG: Self = Self { matrix: Matrix::Bt601, range: Range::Full };
 
-    /// The numbers `[y_offset, y_gain, r_v, g_u, g_v, b_u]` with which, for Y', Cb and Cr from 0 to 255,
+    /// Returns `[y_offset, y_gain, r_v, g_u, g_v, b_u]`. For Y', Cb and Cr from 0 to 255, the colour is then
     /// `y = (Y' - y_offset) * y_gain`, `R = y + r_v (Cr-128)`, `G = y + g_u (Cb-128) + g_v (Cr-128)` and
     /// `B = y + b_u (Cb-128)`, each then clamped to 0..=255.
     ///
-    /// Derived from Kr and Kb as ITU-R BT.601-7 section 2.5 and BT.709-6 section 3 define them.
+    /// They follow from Kr and Kb as ITU-R BT.601-7 section 2.5 and BT.709-6 section 3 define them.
     #[must_use]
     pub fn coefficients(self) -> [f32; 6] {
         let (kr, kb) = match self.matrix {
@@ -50,15 +51,23 @@ impl ColorSpace {
             Range::Limited => (16.0, 255.0 / 219.0, 255.0 / 224.0),
             Range::Full => (0.0, 1.0, 1.0),
         };
-        let (r_v, b_u) = (2.0 * (1.0 - kr) * c_gain, 2.0 * (1.0 - kb) * c_gain);
+        let r_v = 2.0 * (1.0 - kr) * c_gain;
+        let b_u = 2.0 * (1.0 - kb) * c_gain;
         [offset, y_gain, r_v, -b_u * kb / kg, -r_v * kr / kg, b_u]
     }
 
-    /// One pixel as RGB, rounded: the plain definition that every fast kernel is tested against.
+    /// Returns one pixel as RGB, rounded. This is the plain definition that tests compare every fast kernel with.
+    ///
+    /// ```
+    /// use passerby_types::ColorSpace;
+    ///
+    /// assert_eq!(ColorSpace::JPEG.rgb(255, 128, 128), [255, 255, 255]);
+    /// ```
     #[must_use]
     pub fn rgb(self, y: u8, cb: u8, cr: u8) -> [u8; 3] {
         let [offset, y_gain, r_v, g_u, g_v, b_u] = self.coefficients();
-        let (u, v) = (f32::from(cb) - 128.0, f32::from(cr) - 128.0);
+        let u = f32::from(cb) - 128.0;
+        let v = f32::from(cr) - 128.0;
         let y = (f32::from(y) - offset) * y_gain;
         [y + r_v * v, y + g_u * u + g_v * v, y + b_u * u].map(|c| (c + 0.5).clamp(0.0, 255.0) as u8)
     }
@@ -69,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn black_white_and_the_primaries_come_out_right() {
+    fn black_and_white_are_exact() {
         for matrix in [Matrix::Bt601, Matrix::Bt709] {
             let limited = ColorSpace { matrix, range: Range::Limited };
             let full = ColorSpace { matrix, range: Range::Full };
@@ -78,6 +87,10 @@ mod tests {
             assert_eq!(full.rgb(0, 128, 128), [0; 3]);
             assert_eq!(full.rgb(255, 128, 128), [255; 3]);
         }
+    }
+
+    #[test]
+    fn the_primaries_are_within_two_steps() {
         // Red, green and blue of 8-bit limited-range BT.601 and BT.709 (ITU-R BT.601-7, BT.709-6, tables of digital values).
         let bt601 = ColorSpace::default();
         let bt709 = ColorSpace { matrix: Matrix::Bt709, range: Range::Limited };

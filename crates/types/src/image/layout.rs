@@ -1,6 +1,6 @@
-//! How the pixels of a picture lie in memory.
+//! The layouts of pixels in memory.
 
-/// How the pixels of an [`Image`] lie in memory.
+/// The layout of the pixels of an [`Image`](crate::Image) in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PixelLayout {
     /// Three planes: Y', Cb, Cr; Cb and Cr at half the width and height, rounded up (4:2:0).
@@ -11,12 +11,12 @@ pub enum PixelLayout {
     Yuyv,
     /// One plane: R, G, B for each pixel.
     Rgb8,
-    /// One plane: one number for each pixel.
+    /// One plane: one grey value for each pixel.
     Gray8,
 }
 
 impl PixelLayout {
-    /// How many planes an image of this layout has.
+    /// Returns the number of planes of a picture.
     #[must_use]
     pub const fn planes(self) -> usize {
         match self {
@@ -26,7 +26,7 @@ impl PixelLayout {
         }
     }
 
-    /// The bytes of one row and the number of rows of a plane, for a picture of this size.
+    /// Returns the bytes of one row, and the number of rows, of a plane of a picture of this size.
     #[must_use]
     pub const fn plane_size(self, plane: usize, width: u32, height: u32) -> (usize, usize) {
         let (w, h) = (width as usize, height as usize);
@@ -39,19 +39,29 @@ impl PixelLayout {
         }
     }
 
-    /// The bytes of a whole picture of this size without padding.
+    /// Returns the bytes of a whole picture of this size without padding.
+    ///
+    /// ```
+    /// use passerby_types::PixelLayout;
+    ///
+    /// assert_eq!(PixelLayout::Rgb8.tight_len(640, 480), 640 * 480 * 3);
+    /// assert_eq!(PixelLayout::I420.tight_len(640, 480), 640 * 480 * 3 / 2);
+    /// ```
     #[must_use]
     pub const fn tight_len(self, width: u32, height: u32) -> usize {
         self.tight(width, height).2
     }
 
-    /// Where the planes of a picture without padding start, the bytes of their rows, and the bytes in all.
+    /// Returns the offsets of the planes of a picture without padding, the bytes of their rows, and the bytes in all.
     pub(super) const fn tight(self, width: u32, height: u32) -> ([usize; 3], [usize; 3], usize) {
-        let (mut offsets, mut strides) = ([0; 3], [0; 3]);
-        let (mut len, mut plane) = (0, 0);
+        let mut offsets = [0; 3];
+        let mut strides = [0; 3];
+        let mut len = 0;
+        let mut plane = 0;
         while plane < self.planes() {
             let (row, rows) = self.plane_size(plane, width, height);
-            (offsets[plane], strides[plane]) = (len, row);
+            offsets[plane] = len;
+            strides[plane] = row;
             len += row * rows;
             plane += 1;
         }

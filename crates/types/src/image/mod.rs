@@ -1,4 +1,4 @@
-//! A picture in the layout its source gave it.
+//! Pictures in the layout that their source returned.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,43 +15,57 @@ pub use layout::PixelLayout;
 use crate::pool::{Buffer, FramePool};
 use crate::recycler::Recycler;
 
-/// Why bytes are not an [`Image`].
+/// The error of a picture that cannot be made.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// A side is 0, or larger than [`Image::MAX_SIDE`]. Do not hand such a picture on.
-    #[error("a picture of {width}x{height} is not possible (sides of 1 to {} pixels)", Image::MAX_SIDE)]
+    /// A side is 0 or larger than [`Image::MAX_SIDE`]. The caller should drop the picture.
+    #[error("a picture of {width}x{height} pixels is impossible: a side has 1 to {} pixels", Image::MAX_SIDE)]
     Size {
-        /// The width asked for.
+        /// The width of the picture in pixels.
         width: u32,
-        /// The height asked for.
+        /// The height of the picture in pixels.
         height: u32,
     },
-    /// The rows of a plane reach outside the buffer, or are shorter than the picture. Check offsets and strides.
+    /// The rows of a plane reach outside the buffer, or are shorter than the picture. The caller should check the offsets
+    /// and strides.
     #[error(
         "plane {plane} of a {layout:?} picture of {width}x{height} does not fit: offset {offset}, stride {stride}, {len} bytes"
     )]
     Plane {
-        /// Which plane.
+        /// The number of the plane, from 0.
         plane: usize,
-        /// The layout asked for.
+        /// The layout of the picture.
         layout: PixelLayout,
-        /// The width asked for.
+        /// The width of the picture in pixels.
         width: u32,
-        /// The height asked for.
+        /// The height of the picture in pixels.
         height: u32,
-        /// Where the plane starts.
+        /// The offset of the plane in the buffer, in bytes.
         offset: usize,
         /// The bytes from one row to the next.
         stride: usize,
-        /// The length of the buffer.
+        /// The length of the buffer in bytes.
         len: usize,
     },
 }
 
 /// An upright picture: its layout, size, colour space and bytes.
 ///
-/// Always upright: sources turn pictures that carry a rotation before they hand them on.
+/// A source must turn a picture that carries a rotation before it returns the picture.
+///
+/// A clone shares the bytes, so it is cheap and allocates nothing. If a picture is written while a clone exists, it copies its
+/// bytes first, and the clone keeps its own.
+///
+/// ```
+/// use passerby_types::{ColorSpace, Image, PixelLayout};
+///
+/// let mut image = Image::from_vec(PixelLayout::Gray8, 2, 1, ColorSpace::JPEG, vec![10, 20])?;
+/// let clone = image.clone();
+/// image.row_mut(0, 0).fill(99);
+/// assert_eq!((image.rgb_at(1, 0), clone.rgb_at(1, 0)), ([99; 3], [20; 3]));
+/// # Ok::<(), passerby_types::ImageError>(())
+/// ```
 #[derive(Clone)]
 pub struct Image {
     layout: PixelLayout,
@@ -63,10 +77,10 @@ pub struct Image {
     data: Buffer,
 }
 
-/// One plane of an [`Image`], to read.
+/// One plane of an [`Image`].
 #[derive(Clone, Copy)]
 pub struct Plane<'a> {
-    /// The bytes from the plane's first row on. The last row may end without padding.
+    /// The bytes from the first row on. The last row may end without padding.
     pub data: &'a [u8],
     /// The bytes from one row to the next.
     pub stride: usize,
@@ -77,7 +91,7 @@ pub struct Plane<'a> {
 }
 
 impl<'a> Plane<'a> {
-    /// Row `y`, without padding.
+    /// Returns row `y`, without padding.
     ///
     /// # Panics
     /// If `y` is not below `rows`.
@@ -111,10 +125,10 @@ impl Image {
     /// The longest side a picture may have, in pixels.
     pub const MAX_SIDE: u32 = 32_768;
 
-    /// A picture from bytes without padding, planes one after another.
+    /// Creates a picture from bytes without padding, one plane after another.
     ///
     /// # Errors
-    /// [`ImageError::Size`] for an impossible size, [`ImageError::Plane`] where the bytes are too few.
+    /// [`ImageError::Size`] for an impossible size, [`ImageError::Plane`] if there are too few bytes.
     pub fn from_vec(
         layout: PixelLayout,
         width: u32,
@@ -126,8 +140,8 @@ impl Image {
         Self::from_planes(layout, width, height, color, offsets, strides, data.into())
     }
 
-    /// A picture whose planes start at `offsets` and whose rows are `strides` bytes apart. Entries beyond the
-    /// layout's planes are ignored.
+    /// Creates a picture whose planes start at `offsets` and whose rows are `strides` bytes apart. Ignores the entries beyond
+    /// the layout's planes.
     ///
     /// # Errors
     /// [`ImageError::Size`] for an impossible size, [`ImageError::Plane`] for a plane that does not fit its buffer.
@@ -146,7 +160,8 @@ impl Image {
         }
         for plane in 0..layout.planes() {
             let (row, rows) = layout.plane_size(plane, width, height);
-            let (offset, stride) = (offsets[plane], strides[plane]);
+            let offset = offsets[plane];
+            let stride = strides[plane];
             let end = stride
                 .checked_mul(rows - 1)
                 .and_then(|n| n.checked_add(offset))
@@ -166,8 +181,8 @@ impl Image {
         Ok(Self { layout, width, height, color, offsets, strides, data })
     }
 
-    /// A picture without padding in a buffer lent by `pool`. Its pixels are left over from the buffer's last use:
-    /// write every row of every plane.
+    /// Creates a picture without padding in a buffer of `pool`. Its pixels are left over from the buffer's last use: the
+    /// caller must write every row of every plane.
     ///
     /// # Errors
     /// [`ImageError::Size`] for an impossible size.
@@ -188,34 +203,34 @@ impl Image {
 
     /// Gives the pixels back to their pool. The image must not be used any more.
     pub(crate) fn clear(&mut self) {
-        self.data = Vec::new().into();
+        self.data = Buffer::default();
     }
 
-    /// How the pixels lie in memory.
+    /// Returns the layout of the pixels in memory.
     #[must_use]
     pub fn layout(&self) -> PixelLayout {
         self.layout
     }
 
-    /// Columns, at least 1.
+    /// Returns the number of columns, at least 1.
     #[must_use]
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Rows, at least 1.
+    /// Returns the number of rows, at least 1.
     #[must_use]
     pub fn height(&self) -> u32 {
         self.height
     }
 
-    /// How its numbers stand for colours.
+    /// Returns the colour space.
     #[must_use]
     pub fn color(&self) -> ColorSpace {
         self.color
     }
 
-    /// Plane `index`, to read.
+    /// Returns plane `index`.
     ///
     /// # Panics
     /// If the layout has no such plane.
@@ -226,7 +241,7 @@ impl Image {
         Plane { data: &self.data[self.offsets[index]..], stride: self.strides[index], row_len, rows }
     }
 
-    /// Row `y` of plane `index`, to write.
+    /// Returns row `y` of plane `index` to write to. Copies the bytes of the picture first if a clone shares them.
     ///
     /// # Panics
     /// If the layout has no such plane or the plane no such row.
@@ -238,8 +253,11 @@ impl Image {
         &mut self.data[self.offsets[index] + y * self.strides[index]..][..row_len]
     }
 
-    /// The colour of one pixel as RGB; of a subsampled picture with its own chroma sample, not an interpolated one.
-    /// Plain and slow: the definition that fast kernels are tested against.
+    /// Returns the colour of one pixel as RGB. If the chroma is subsampled, it takes the chroma sample of the pixel and does
+    /// not interpolate.
+    ///
+    /// This is the plain and slow definition that tests compare fast kernels with. Use [`Image::to_rgb`] for a whole
+    /// picture.
     ///
     /// # Panics
     /// If (x, y) lies outside the picture.
@@ -265,15 +283,17 @@ impl Image {
         }
     }
 
-    /// A copy of `region` in the same layout. The region is first widened to the left and top until the chroma
-    /// samples allow it, and cut to the picture; what was copied is returned with it.
+    /// Returns a copy of `region` in the same layout, and the region that was copied.
+    ///
+    /// First widens the region to the left and top until it begins with a whole chroma sample, and cuts it to the picture.
     ///
     /// # Errors
-    /// [`ImageError::Size`] where the region shares no pixel with the picture.
+    /// [`ImageError::Size`] if the region and the picture have no pixel in common.
     pub fn crop(&self, region: Region, pool: &FramePool) -> Result<(Self, Region), ImageError> {
         let grid_y = if matches!(self.layout, PixelLayout::I420 | PixelLayout::Nv12) { 2 } else { 1 };
         let grid_x = if matches!(self.layout, PixelLayout::Rgb8 | PixelLayout::Gray8) { 1 } else { 2 };
-        let (x, y) = (region.x / grid_x * grid_x, region.y / grid_y * grid_y);
+        let x = region.x / grid_x * grid_x;
+        let y = region.y / grid_y * grid_y;
         let width = region.x.saturating_add(region.width).min(self.width).saturating_sub(x);
         let height = region.y.saturating_add(region.height).min(self.height).saturating_sub(y);
         let mut copy = Self::new_in(pool, self.layout, width, height, self.color)?;
@@ -289,7 +309,7 @@ impl Image {
     }
 }
 
-/// Size and layout only: the pixels may be a face.
+/// Prints size and layout only: the pixels may be a face.
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Image({:?} {}x{} {:?})", self.layout, self.width, self.height, self.color)
