@@ -1,123 +1,88 @@
-//! What every thread of a pipeline has at hand.
+//! The parts that the threads of a pipeline share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-use passerby_types::{CameraId, ChipPool, Clock, Face, Recycler};
-
-use crate::camera::state::CameraState;
-use crate::figures::calls::Calls;
-use crate::figures::meter::StageMeters;
-use crate::identities::Identities;
-use crate::output::fanout::Fanout;
-use crate::settings::PipelineSettings;
+use passerby_types::{CameraId, ChipPool, Clock, Face, ObservedFace, Recycler, StageError};
 use passerby_workers::Sequencer;
 
-/// What every thread of a pipeline has at hand.
+use crate::figures::stage_timer::StageTimer;
+use crate::identities::Identities;
+use crate::output::fanout::Fanout;
+use crate::pause_gate::PauseGate;
+use crate::settings::PipelineSettings;
+use crate::stages::Stages;
+
+/// How many chips keep their memory while they are idle.
+const MAX_IDLE_CHIPS: usize = 64;
+/// How many lists of detected faces are kept for the frames between the detectors and the trackers.
+const MAX_IDLE_DETECTIONS: usize = 256;
+
+/// The parts that observe the frames of all cameras, in a [`Flow`](crate::Flow) and in a pipeline alike.
+pub(crate) struct AnalysisContext {
+    pub(crate) timer: Arc<StageTimer>,
+    pub(crate) identities: Identities,
+    pub(crate) chips: ChipPool,
+    /// Empty lists for the faces of observations. An observation that was written or lost gives its list back.
+    pub(crate) observed_lists: Arc<Recycler<Vec<ObservedFace>>>,
+}
+
+impl AnalysisContext {
+    /// Makes the shared stages.
+    ///
+    /// # Errors
+    /// The error of the identifier's or the fusion's factory.
+    pub(crate) fn new(
+        stages: &Stages,
+        clock: Arc<dyn Clock>,
+        observed_lists: Arc<Recycler<Vec<ObservedFace>>>,
+    ) -> Result<Self, StageError> {
+        let timer = Arc::new(StageTimer::new(clock));
+        Ok(Self {
+            identities: Identities::new(stages, &timer.stages)?,
+            chips: ChipPool::new(MAX_IDLE_CHIPS),
+            observed_lists,
+            timer,
+        })
+    }
+}
+
+/// The parts that the threads of a pipeline share.
 pub(crate) struct Context {
     pub(crate) settings: PipelineSettings,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) identities: Identities,
+    pub(crate) timer: Arc<StageTimer>,
+    pub(crate) analysis: Arc<AnalysisContext>,
+    /// Puts the frames of lossless cameras into one order.
     pub(crate) sequencer: Sequencer<CameraId>,
     pub(crate) fanout: Fanout,
-    pub(crate) chips: ChipPool,
-    /// Lists of the faces of a frame.
+    /// Empty lists for the faces that a detector finds.
     pub(crate) face_lists: Recycler<Vec<Face>>,
-    pub(crate) calls: Calls,
-    pub(crate) stages: StageMeters,
-    pub(crate) embedding_stopped: AtomicBool,
-    pub(crate) classifying_stopped: AtomicBool,
-    pub(crate) gate: Gate,
+    pub(crate) gate: PauseGate,
 }
 
 impl Context {
-    /// Runs a call of a stage for a camera: it is seen while it runs, and its time is counted.
-    pub(crate) fn timed<T>(
-        &self,
-        stage: &'static str,
-        camera: &CameraState,
-        items: usize,
-        work: impl FnOnce() -> T,
-    ) -> T {
-        let (result, busy) = self.seen(stage, camera, items, work);
-        camera.meter.lock().report.spend(stage, items, busy);
-        result
+    /// Makes the shared stages. `writer_capacity` is the length of the writer's queue, or `None` without a sink.
+    ///
+    /// # Errors
+    /// The error of the identifier's or the fusion's factory.
+    pub(crate) fn new(
+        stages: &Stages,
+        settings: PipelineSettings,
+        clock: Arc<dyn Clock>,
+        writer_capacity: Option<usize>,
+    ) -> Result<Self, StageError> {
+        let fanout = Fanout::new(Arc::clone(&clock), writer_capacity);
+        let analysis = AnalysisContext::new(stages, Arc::clone(&clock), Arc::clone(&fanout.lists))?;
+        let analysis = Arc::new(analysis);
+        Ok(Self {
+            settings,
+            timer: Arc::clone(&analysis.timer),
+            sequencer: Sequencer::default(),
+            fanout,
+            face_lists: Recycler::new(MAX_IDLE_DETECTIONS),
+            gate: PauseGate::default(),
+            analysis,
+            clock,
+        })
     }
-
-    /// As [`Context::timed`], but the time is for the caller to count.
-    pub(crate) fn seen<T>(
-        &self,
-        stage: &'static str,
-        camera: &CameraState,
-        items: usize,
-        work: impl FnOnce() -> T,
-    ) -> (T, Duration) {
-        let span = tracing::trace_span!("stage", name = stage, camera = camera.id.0, items);
-        let _inside = span.enter();
-        let running = self.calls.begin(stage, Some(camera.id));
-        let start = self.clock.now();
-        let result = work();
-        let busy = self.stages.spend(stage, items, start, self.clock.now());
-        drop(running);
-        (result, busy)
-    }
-}
-
-/// Pauses readers, and wakes whoever waits when the pipeline stops.
-#[derive(Default)]
-pub(crate) struct Gate {
-    state: Mutex<GateState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct GateState {
-    /// Since when it is not paused. At first it is.
-    resumed: Option<Instant>,
-    stopped: bool,
-}
-
-impl Gate {
-    pub(crate) fn pause(&self, paused: bool) {
-        self.state.lock().resumed = (!paused).then(Instant::now);
-        self.changed.notify_all();
-    }
-
-    /// Since when the pipeline is not paused; `None` while it is.
-    pub(crate) fn resumed(&self) -> Option<Instant> {
-        self.state.lock().resumed
-    }
-
-    pub(crate) fn stop(&self) {
-        self.state.lock().stopped = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits while the pipeline is paused and the camera is not to stop.
-    pub(crate) fn pass(&self, camera: &CameraState) {
-        let mut state = self.state.lock();
-        while state.resumed.is_none() && !state.stopped && !camera.is_stopping() {
-            // A camera that is told to stop while all are paused is looked at now and then.
-            self.changed.wait_for(&mut state, Duration::from_millis(50));
-        }
-    }
-
-    /// Waits so long, or until the pipeline stops: then the answer is false.
-    pub(crate) fn sleep(&self, time: Duration) -> bool {
-        let end = Instant::now() + time;
-        let mut state = self.state.lock();
-        while !state.stopped {
-            if self.changed.wait_until(&mut state, end).timed_out() {
-                return !state.stopped;
-            }
-        }
-        false
-    }
-}
-
-/// True where the flag was set meanwhile.
-pub(crate) fn is_set(flag: &AtomicBool) -> bool {
-    flag.load(Ordering::Relaxed)
 }

@@ -4,63 +4,68 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use passerby_types::{Clock, Detector, DropReason, ErrorClass, Face, Frame, Recycler, StageFactory};
+use passerby_workers::{FairQueue, JobSource};
 
-use crate::camera::state::{InFlightGuard, What};
+use crate::camera::state::{CameraEvent, InFlightGuard};
 use crate::context::Context;
 use crate::guard::Guard;
-use passerby_workers::FairQueue;
-use passerby_workers::JobSource;
-
-/// A frame that waits for the detector.
-pub(crate) struct Shot {
-    pub(crate) frame: Frame,
-    pub(crate) order: u64,
-    /// The next frame of its camera that the detector is to run on, as it stood when this one came.
-    pub(crate) next: u64,
-    pub(crate) passage: InFlightGuard,
-}
-
-impl Shot {
-    /// Drops the frame, and tells its camera not to wait for it.
-    pub(crate) fn lost(mut self, reason: DropReason) {
-        self.passage.lost(reason);
-        self.passage.camera().skip(self.order);
-    }
-
-    /// Leaves the frame to the tracker alone.
-    pub(crate) fn yields(self) {
-        let Self { frame: Frame { meta, image }, order, mut passage, .. } = self;
-        let camera = Arc::clone(passage.camera());
-        let size = (image.width(), image.height());
-        camera.images.give_back_image(image);
-        passage.yields();
-        camera.send(order, What::Coasted { meta, size, passage });
-    }
-
-    fn found(self, faces: Vec<Face>) {
-        let camera = Arc::clone(self.passage.camera());
-        let what = What::Detected { frame: self.frame, faces, passage: self.passage };
-        camera.send(self.order, what);
-    }
-}
 
 /// How many empty batches are kept: one for each worker of a large machine.
-const BATCHES: usize = 64;
+const MAX_IDLE_BATCHES: usize = 64;
 
-/// Frames that a worker takes at once, each with its lane.
-type Batch = Vec<(u32, Shot)>;
+/// A frame that waits for the detector.
+pub(crate) struct QueuedFrame {
+    pub(crate) frame: Frame,
+    /// The place among the camera's frames that entered the pipeline.
+    pub(crate) order: u64,
+    /// The camera's next frame that the detector runs on, by the schedule under which this one came.
+    pub(crate) next_detection: u64,
+    pub(crate) in_flight: InFlightGuard,
+}
 
-/// The frames of all cameras that wait for the detector.
+impl QueuedFrame {
+    /// Drops the frame, and tells its camera not to wait for it.
+    pub(crate) fn lose(mut self, reason: DropReason) {
+        self.in_flight.lose(reason);
+        self.in_flight.camera().inbox.skip(self.order);
+    }
+
+    /// Sends the frame to its camera without detection.
+    pub(crate) fn skip_detection(self) {
+        let Self { frame: Frame { meta, image }, order, mut in_flight, .. } = self;
+        let camera = Arc::clone(in_flight.camera());
+        let size = (image.width(), image.height());
+        camera.images.give_back_image(image);
+        in_flight.skip_detection();
+        camera.inbox.send(order, CameraEvent::Coasted { meta, size, in_flight });
+    }
+
+    /// Sends the frame to its camera with the faces that the detector found.
+    fn send_faces(self, faces: Vec<Face>) {
+        let Self { frame, order, in_flight, .. } = self;
+        let camera = Arc::clone(in_flight.camera());
+        camera.inbox.send(order, CameraEvent::Detected { frame, faces, in_flight });
+    }
+}
+
+/// The frames that a worker takes at once, each with its lane.
+type Batch = Vec<(u32, QueuedFrame)>;
+
+/// The frames of all cameras that wait for the detector, in one lane for each camera.
 pub(crate) struct DetectQueue {
-    pub(crate) lanes: FairQueue<Shot>,
-    /// How many a worker takes at once.
-    batch: usize,
-    spare: Recycler<Batch>,
+    pub(crate) lanes: FairQueue<QueuedFrame>,
+    /// The most frames that a worker takes at once.
+    batch_size: usize,
+    batches: Recycler<Batch>,
 }
 
 impl DetectQueue {
-    pub(crate) fn new(batch: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { lanes: FairQueue::new("detect", clock), batch: batch.max(1), spare: Recycler::new(BATCHES) }
+    pub(crate) fn new(batch_size: usize, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            lanes: FairQueue::new("detect", clock),
+            batch_size: batch_size.max(1),
+            batches: Recycler::new(MAX_IDLE_BATCHES),
+        }
     }
 }
 
@@ -68,13 +73,13 @@ impl JobSource for DetectQueue {
     type Job = Batch;
 
     fn recv(&self) -> Option<Batch> {
-        let mut batch = self.spare.take_list();
-        batch.reserve(self.batch);
-        let taken = self.lanes.recv_batch(self.batch, &mut batch);
-        for (_, shot) in &batch {
-            shot.passage.camera().taken(shot.frame.meta.seq);
+        let mut batch = self.batches.take_list();
+        batch.reserve(self.batch_size);
+        let received = self.lanes.recv_batch(self.batch_size, &mut batch);
+        for (_, queued) in &batch {
+            queued.in_flight.camera().detections.take(queued.frame.meta.seq);
         }
-        taken.then_some(batch)
+        received.then_some(batch)
     }
 
     fn close(&self) {
@@ -82,20 +87,22 @@ impl JobSource for DetectQueue {
     }
 }
 
-/// One worker of the pool: what it does with a batch. The first workers get the detectors in `made`, which showed at
-/// the start that the factory works; later ones make their own.
+/// Returns the work of one worker of the pool. The first workers get the detectors in `made`, which showed at the start
+/// that the factory works; later ones make their own.
 pub(crate) fn worker(
     context: Arc<Context>,
     queue: Arc<DetectQueue>,
     factory: StageFactory<dyn Detector>,
     made: &Mutex<Vec<Guard<dyn Detector>>>,
 ) -> impl FnMut(Batch) + use<> {
-    let guard = made.lock().pop().unwrap_or_else(|| Guard::empty("detect", factory));
-    let (frames, lists) = (Vec::with_capacity(queue.batch), Vec::with_capacity(queue.batch));
-    let mut worker = Worker { context, queue, guard, frames, lists };
+    let made = made.lock().pop();
+    let guard = made.unwrap_or_else(|| Guard::empty("detect", factory, &context.timer.stages));
+    let frames = Vec::with_capacity(queue.batch_size);
+    let face_lists = Vec::with_capacity(queue.batch_size);
+    let mut worker = DetectionWorker { context, queue, guard, frames, face_lists };
     move |mut batch| {
         worker.detect(&mut batch);
-        worker.queue.spare.give_back_list(batch);
+        worker.queue.batches.give_back_list(batch);
         // A detector that fails every time is not rebuilt without a break; the other workers go on meanwhile.
         let back_off = worker.guard.back_off();
         if !back_off.is_zero() {
@@ -104,61 +111,64 @@ pub(crate) fn worker(
     }
 }
 
-/// What a worker has at hand.
-struct Worker {
+/// A detector with its memory for the next batch.
+struct DetectionWorker {
     context: Arc<Context>,
     queue: Arc<DetectQueue>,
     guard: Guard<dyn Detector>,
-    /// The frames that the detector is given. Empty between two calls.
+    /// The frames of the batch. Empty between two calls.
     frames: Vec<Frame>,
-    /// What it is to write their faces to. Empty between two calls.
-    lists: Vec<Vec<Face>>,
+    /// The lists that the detector writes the faces to. Empty between two calls.
+    face_lists: Vec<Vec<Face>>,
 }
 
-impl Worker {
-    /// Runs the detector on the frames, and leaves the batch empty. A detector that fails on several looks at each
-    /// alone, so that one camera's frame does not cost another's.
+impl DetectionWorker {
+    /// Runs the detector on the frames, and leaves the batch empty. If the detector fails on several frames, it runs on each
+    /// alone, so that one camera's frame does not cost another camera's.
     fn detect(&mut self, batch: &mut Batch) {
         let Some((_, first)) = batch.first() else { return };
-        let Self { context, guard, frames, lists, queue } = self;
-        let (camera, meta) = (Arc::clone(first.passage.camera()), first.frame.meta);
-        frames.extend(batch.iter().map(|(_, shot)| shot.frame.clone()));
-        lists.extend(frames.iter().map(|_| context.face_lists.take_list()));
-        let (done, busy) =
-            context.seen("detect", &camera, frames.len(), || guard.call(|d| d.detect(frames, lists)));
+        let Self { context, guard, frames, face_lists, .. } = self;
+        let camera = Arc::clone(first.in_flight.camera());
+        let meta = first.frame.meta;
+        let alone = batch.len() == 1;
+        frames.extend(batch.iter().map(|(_, queued)| queued.frame.clone()));
+        face_lists.extend(frames.iter().map(|_| context.face_lists.take_list()));
+        let (done, elapsed) = context.timer.measured("detect", Some(camera.id), frames.len(), || {
+            let call = |detector: &mut (dyn Detector + 'static)| detector.detect(frames, face_lists);
+            if alone {
+                guard.call(&camera.meter, Some(&meta), call)
+            } else {
+                guard.attempt(&camera.meter, call)
+            }
+        });
         frames.clear();
-        camera.meter.lock().report.rebuilt("detect", guard.take_failed());
-        let share = busy / u32::try_from(batch.len()).unwrap_or(u32::MAX);
-        for (_, shot) in batch.iter() {
-            shot.passage.camera().meter.lock().report.spend("detect", 1, share);
+        let share = elapsed / u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        for (_, queued) in batch.iter() {
+            queued.in_flight.camera().meter.lock().report.spend("detect", 1, share);
         }
-        if done.is_err() {
-            lists.drain(..).for_each(|list| context.face_lists.give_back_list(list));
+        let Err(error) = done else { return self.send_faces(batch) };
+        self.face_lists.drain(..).for_each(|list| self.context.face_lists.give_back_list(list));
+        if !alone {
+            return std::mem::take(batch).into_iter().for_each(|queued| self.detect(&mut vec![queued]));
         }
-        match done {
-            Ok(()) => {
-                for ((lane, shot), faces) in batch.drain(..).zip(lists.drain(..)) {
-                    let camera = shot.passage.camera();
-                    camera.looked(true);
-                    camera.meter.lock().report.faces += faces.len() as u64;
-                    queue.lanes.done(lane);
-                    shot.found(faces);
-                }
-            }
-            Err(e) if batch.len() == 1 => {
-                let fatal = e.class() == ErrorClass::Fatal;
-                let e = e.at(&meta);
-                camera.meter.lock().fail(&e);
-                camera.looked(false);
-                for (lane, shot) in batch.drain(..) {
-                    queue.lanes.done(lane);
-                    shot.lost(DropReason::StageFailed);
-                }
-                if fatal {
-                    camera.fatal(e);
-                }
-            }
-            Err(_) => std::mem::take(batch).into_iter().for_each(|shot| self.detect(&mut vec![shot])),
+        camera.detections.finish(true);
+        for (lane, queued) in batch.drain(..) {
+            self.queue.lanes.done(lane);
+            queued.lose(DropReason::StageFailed);
+        }
+        if error.class() == ErrorClass::Fatal {
+            camera.fail(error);
+        }
+    }
+
+    /// Sends the frames with their faces to the cameras.
+    fn send_faces(&mut self, batch: &mut Batch) {
+        for ((lane, queued), faces) in batch.drain(..).zip(self.face_lists.drain(..)) {
+            let camera = queued.in_flight.camera();
+            camera.detections.finish(false);
+            camera.meter.lock().report.faces += faces.len() as u64;
+            self.queue.lanes.done(lane);
+            queued.send_faces(faces);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why a pipeline does not start, or does not take a camera.
+//! The error of a pipeline that does not start, or does not take a camera.
 
 use std::io;
 
@@ -8,19 +8,20 @@ use passerby_types::{CameraId, StageError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
-    /// A stage's factory failed: nothing can run without the stage.
+    /// The factory of a stage failed. The pipeline cannot run without the stage.
     #[error(transparent)]
     Stage(#[from] StageError),
-    /// The system has no more threads to give.
-    #[error("no thread for {name}: {cause}")]
+    /// The system has no more threads.
+    #[error("cannot start the thread {name}: {cause}")]
     Thread {
-        /// Whose.
+        /// The name of the thread.
         name: String,
-        /// What the system says.
+        /// The system's error.
         #[source]
         cause: io::Error,
     },
-    /// There is or was a camera of this number. Observations name cameras by it, so it is not used twice.
-    #[error("{0} is there already")]
-    Taken(CameraId),
+    /// A camera has this number already, or had it before it ended. Observations name cameras by number, so a number is
+    /// never used twice.
+    #[error("{0} is in use already")]
+    CameraInUse(CameraId),
 }

@@ -75,7 +75,7 @@ impl Handle {
     /// Adds a camera. Its figures, some 25 kB, are kept until the pipeline ends, also when the camera has ended.
     ///
     /// # Errors
-    /// [`PipelineError::Taken`] where its number was used before; what the tracker's factory says; that there are no
+    /// [`PipelineError::CameraInUse`] where its number was used before; what the tracker's factory says; that there are no
     /// more threads.
     pub fn add(&self, camera: CameraId, source: impl FrameSource + 'static) -> Result<(), PipelineError> {
         let source: Box<dyn FrameSource> = Box::new(source);
@@ -100,7 +100,8 @@ impl Handle {
     /// Readers pull no pictures until told otherwise. What is inside goes on. A camera's own buffers are its own
     /// affair: a live one may lose frames meanwhile, which are not counted since they were never captured.
     pub fn pause(&self, paused: bool) {
-        self.engine.context.gate.pause(paused);
+        let gate = &self.engine.context.gate;
+        if paused { gate.pause() } else { gate.resume() }
     }
 
     /// Waits until every source has ended and the sink has taken everything, as long as that takes; a sink that takes
@@ -113,7 +114,7 @@ impl Handle {
         });
         self.engine.context.fanout.close_writer(None);
         let mut taken = self.engine.written().total().written;
-        while !self.engine.writer_thread.join(CLOSING).is_empty() {
+        while !self.engine.threads.writer.join(CLOSING).is_empty() {
             let before = std::mem::replace(&mut taken, self.engine.written().total().written);
             if taken == before {
                 // It has had its minute.
@@ -145,7 +146,7 @@ impl Handle {
         let cameras = engine.cameras.read().clone();
 
         cameras.iter().for_each(|camera| camera.stop());
-        context.gate.pause(false);
+        context.gate.resume();
         for camera in &cameras {
             if !camera.wait(Some(left(DRAIN))) {
                 camera.abandon();
@@ -158,14 +159,14 @@ impl Handle {
         }
         let mut abandoned = engine.stop_pools(|| left(80));
         context.fanout.close_writer(start.checked_add(deadline / 100 * 90));
-        let writers = engine.writer_thread.join(left(95));
+        let writers = engine.threads.writer.join(left(95));
         if !writers.is_empty() {
             context.fanout.abandon_writer();
         }
         abandoned.extend(writers);
         context.fanout.close();
-        abandoned.extend(engine.camera_threads.join(left(100)));
-        abandoned.extend(engine.monitor_thread.join(left(100)));
+        abandoned.extend(engine.threads.cameras.join(left(100)));
+        abandoned.extend(engine.threads.monitor.join(left(100)));
         // A frame that a reader captured while its camera was being stopped is settled like the others.
         cameras.iter().for_each(|camera| camera.abandon());
 

@@ -1,135 +1,164 @@
-//! The two owners of meaning over all cameras: who a track is, and what is known of its age and gender.
+//! The two stages that all cameras share: who a track is, and which age and gender it has.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use passerby_types::{AttributeFusion, Attributes, Identifier, Identity, Sighting, StageError, TrackKey};
+use passerby_types::{
+    AttributeFusion, Attributes, FrameMeta, Identifier, Identity, Sighting, StageError, StageFactory,
+    TrackKey,
+};
 
+use crate::figures::meter::{CameraMeter, StageMeters};
 use crate::guard::Guard;
 use crate::stages::Stages;
 
-/// How long a camera waits for an owner that another camera's call is in. A sound call takes microseconds. After that
-/// nobody waits for the owner until it is back.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a camera waits for a shared stage while a call of another camera is inside. A sound call takes microseconds.
+/// After one wait in vain no camera waits until that call comes back.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Who is who and how old, over all cameras. Every camera's thread asks here; one is let in at a time.
+/// The identifier and the attribute fusion, over all cameras. Each lets one camera in at a time.
+///
+/// A failed call is counted at its stage and at the camera that made it. The camera then goes on without the answer.
 pub(crate) struct Identities {
-    identify: Option<SharedStage<dyn Identifier>>,
-    fuse: Option<SharedStage<dyn AttributeFusion>>,
+    identifier: Option<SharedStage<dyn Identifier>>,
+    fusion: Option<SharedStage<dyn AttributeFusion>>,
 }
 
-/// One owner, and whether it was waited for in vain.
+/// A stage that the cameras use one after another.
 struct SharedStage<S: ?Sized> {
+    stage: &'static str,
     state: Mutex<State<S>>,
-    away: AtomicBool,
+    /// True if a camera waited in vain, and the call inside has not come back since.
+    busy: AtomicBool,
+    stages: Arc<StageMeters>,
 }
 
 struct State<S: ?Sized> {
     guard: Guard<S>,
-    /// One that goes on failing is asked again only from then on.
+    /// The moment before which a stage that keeps failing is not called again.
     rests_until: Option<Instant>,
 }
 
 impl Identities {
-    /// Makes the owners there are.
-    pub(crate) fn new(stages: &Stages) -> Result<Self, StageError> {
-        let identify = stages.identify.clone().map(|f| Guard::new("identify", f)).transpose()?;
-        let fuse = stages.fuse.clone().map(|f| Guard::new("fuse", f)).transpose()?;
-        Ok(Self { identify: identify.map(SharedStage::new), fuse: fuse.map(SharedStage::new) })
+    /// Makes the stages that `stages` has a factory for.
+    ///
+    /// # Errors
+    /// The factory's error.
+    pub(crate) fn new(stages: &Stages, meters: &Arc<StageMeters>) -> Result<Self, StageError> {
+        let identifier = stages.identify.clone().map(|f| SharedStage::new("identify", f, meters));
+        let fusion = stages.fuse.clone().map(|f| SharedStage::new("fuse", f, meters));
+        Ok(Self { identifier: identifier.transpose()?, fusion: fusion.transpose()? })
     }
 
-    /// True where somebody is identified.
+    /// Returns true if there is an identifier.
     pub(crate) fn identifies(&self) -> bool {
-        self.identify.is_some()
+        self.identifier.is_some()
     }
 
-    /// Takes the sightings of one frame and says in `out` who each of its visible tracks is: nothing where nobody is
-    /// identified, and after a failure.
+    /// Gives the sightings of one frame to the identifier, and writes the identity of each visible track to `out`. Without
+    /// an identifier, and after a failure, `out` is empty.
     pub(crate) fn identify(
         &self,
+        meter: &CameraMeter,
         sightings: &[Sighting],
         visible: &[TrackKey],
         out: &mut Vec<Identity>,
-    ) -> Result<(), StageError> {
+    ) {
         out.clear();
-        let Some(identify) = &self.identify else { return Ok(()) };
-        let done = identify.call("identify", |i| {
+        let Some(identifier) = &self.identifier else { return };
+        let done = identifier.call(meter, None, |identifier| {
             if !sightings.is_empty() {
-                i.identify(sightings, visible);
+                identifier.identify(sightings, visible);
             }
-            out.extend(visible.iter().map(|&key| i.identity(key)));
-            Ok(())
+            out.extend(visible.iter().map(|&key| identifier.identity(key)));
         });
-        done.inspect_err(|_| out.clear())
+        if done.is_none() {
+            out.clear();
+        }
     }
 
-    /// Adds one estimate to what is known of its track, and gives all that is.
+    /// Adds one estimate of a track, from a view in frame `meta`. Returns the attributes of the track over all its
+    /// estimates, or `None` if too little is known, if there is no fusion, or if the call failed.
     pub(crate) fn fuse(
         &self,
+        meter: &CameraMeter,
+        meta: &FrameMeta,
         track: TrackKey,
         estimate: &Attributes,
         quality: f32,
-    ) -> Result<Option<Attributes>, StageError> {
-        let Some(fuse) = &self.fuse else { return Ok(None) };
-        fuse.call("fuse", |f| {
-            f.fuse(track, estimate, quality);
-            Ok(f.attributes(track))
-        })
+    ) -> Option<Attributes> {
+        let fusion = self.fusion.as_ref()?;
+        let attributes = fusion.call(meter, Some(meta), |fusion| {
+            fusion.fuse(track, estimate, quality);
+            fusion.attributes(track)
+        });
+        attributes.flatten()
     }
 
-    /// Lets both forget a track that ended. Gives what failed.
-    pub(crate) fn end(&self, track: TrackKey) -> impl Iterator<Item = StageError> + use<> {
-        let identify = self.identify.as_ref().map(|i| {
-            i.call("identify", |i| {
-                i.end(track);
-                Ok(())
-            })
-        });
-        let fuse = self.fuse.as_ref().map(|f| {
-            f.call("fuse", |f| {
-                f.end(track);
-                Ok(())
-            })
-        });
-        [identify, fuse].into_iter().flatten().filter_map(Result::err)
-    }
-
-    /// The instances that failed since this was asked last, by stage.
-    pub(crate) fn take_failed(&self) -> [(&'static str, u64); 2] {
-        let identify = self.identify.as_ref().and_then(|i| Some(i.state.try_lock()?.guard.take_failed()));
-        let fuse = self.fuse.as_ref().and_then(|f| Some(f.state.try_lock()?.guard.take_failed()));
-        [("identify", identify.unwrap_or(0)), ("fuse", fuse.unwrap_or(0))]
+    /// Lets both stages forget a track that ended.
+    pub(crate) fn end(&self, meter: &CameraMeter, track: TrackKey) {
+        if let Some(identifier) = &self.identifier {
+            identifier.call(meter, None, |identifier| identifier.end(track));
+        }
+        if let Some(fusion) = &self.fusion {
+            fusion.call(meter, None, |fusion| fusion.end(track));
+        }
     }
 }
 
 impl<S: ?Sized> SharedStage<S> {
-    fn new(guard: Guard<S>) -> Self {
-        Self { state: Mutex::new(State { guard, rests_until: None }), away: AtomicBool::new(false) }
+    fn new(
+        stage: &'static str,
+        factory: StageFactory<S>,
+        stages: &Arc<StageMeters>,
+    ) -> Result<Self, StageError> {
+        let guard = Guard::new(stage, factory, stages)?;
+        let state = Mutex::new(State { guard, rests_until: None });
+        Ok(Self { stage, state, busy: AtomicBool::new(false), stages: Arc::clone(stages) })
     }
 
+    /// Calls the stage for a camera. Returns `None` if the call failed, which is counted.
     fn call<T>(
         &self,
-        stage: &'static str,
-        work: impl FnOnce(&mut S) -> Result<T, StageError>,
-    ) -> Result<T, StageError> {
-        let mut state = self.enter(stage)?;
+        meter: &CameraMeter,
+        frame: Option<&FrameMeta>,
+        call: impl FnOnce(&mut S) -> T,
+    ) -> Option<T> {
+        let Some(mut state) = self.enter() else {
+            self.skip(meter, frame, "a call for another camera has not come back");
+            return None;
+        };
         if state.rests_until.is_some_and(|until| Instant::now() < until) {
-            return Err(StageError::skip(stage, "failed again and again, and is not asked for a moment"));
+            self.skip(meter, frame, "the stage failed several times in a row and rests for a moment");
+            return None;
         }
-        let result = state.guard.call(work);
+        let result = state.guard.call(meter, frame, |stage| Ok(call(stage)));
         let back_off = state.guard.back_off();
         state.rests_until = (!back_off.is_zero()).then(|| Instant::now() + back_off);
-        result
+        result.ok()
     }
 
-    /// Waits for the owner. A call of another camera that does not come back costs this one the answer, not the frame.
-    fn enter(&self, stage: &'static str) -> Result<MutexGuard<'_, State<S>>, StageError> {
-        let away = self.away.load(Ordering::Relaxed);
-        let state = self.state.try_lock_for(if away { Duration::ZERO } else { PATIENCE });
-        if state.is_some() == away {
-            self.away.store(!away, Ordering::Relaxed);
+    /// Waits until no other camera is inside. Returns `None` if that takes too long: a call that does not come back costs
+    /// the other cameras an answer, but no frame.
+    fn enter(&self) -> Option<MutexGuard<'_, State<S>>> {
+        let busy = self.busy.load(Ordering::Relaxed);
+        let state = self.state.try_lock_for(if busy { Duration::ZERO } else { BUSY_TIMEOUT });
+        if state.is_some() == busy {
+            self.busy.store(!busy, Ordering::Relaxed);
         }
-        state.ok_or_else(|| StageError::skip(stage, "a call for another camera has not come back"))
+        state
+    }
+
+    /// Counts a call that was not made.
+    fn skip(&self, meter: &CameraMeter, frame: Option<&FrameMeta>, reason: &'static str) {
+        let error = StageError::skip(self.stage, reason);
+        let error = match frame {
+            Some(meta) => error.at(meta),
+            None => error,
+        };
+        self.stages.fail(self.stage);
+        meter.lock().fail(self.stage, &error);
     }
 }

@@ -43,6 +43,7 @@ mod guard;
 mod handle;
 mod identities;
 mod output;
+mod pause_gate;
 mod pipeline;
 mod settings;
 mod stages;
@@ -57,7 +58,7 @@ pub use figures::{
     CameraReport, CameraSnapshot, FlowError, Metrics, MetricsSnapshot, Quantiles, StageSnapshot, StageTime,
     StuckCall,
 };
-pub use flow::{Flow, FlowSettings};
+pub use flow::Flow;
 pub use governor::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad, GovernorReason};
 pub use handle::{Handle, PipelineReport};
 pub use output::{
@@ -65,5 +66,5 @@ pub use output::{
 };
 pub use passerby_workers::{QueueStats, RecvOutcome, SendOutcome, WhenFull, WorkerPoolStats};
 pub use pipeline::Pipeline;
-pub use settings::PipelineSettings;
+pub use settings::{FlowSettings, PipelineSettings};
 pub use stages::Stages;

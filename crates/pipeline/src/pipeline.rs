@@ -18,25 +18,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use passerby_types::{CameraId, ChipPool, Clock, FrameSource, Recycler, Sink};
-use passerby_workers::Sequencer;
+use passerby_types::{CameraId, Clock, FrameSource, Sink};
 
-use crate::context::{Context, Gate};
+use crate::context::Context;
 use crate::engine::PipelineEngine;
 use crate::error::PipelineError;
-use crate::figures::calls::Calls;
-use crate::figures::meter::StageMeters;
 use crate::governor::monitor;
 use crate::handle::{Handle, PipelineReport};
-use crate::identities::Identities;
-use crate::output::fanout::Fanout;
 use crate::settings::PipelineSettings;
 use crate::stages::Stages;
-
-/// How many lists of faces wait to be filled again: those of the frames between detectors and trackers.
-const IDLE_FACE_LISTS: usize = 256;
 
 /// Many cameras through shared stages. Build it, then [`run`](Pipeline::run) it to the end of its sources or
 /// [`start`](Pipeline::start) it and keep the [`Handle`].
@@ -111,21 +102,8 @@ impl Pipeline {
     /// As for [`Pipeline::start`].
     pub fn start_paused(self) -> Result<Handle, PipelineError> {
         let Self { stages, settings, clock, cameras, sink } = self;
-        let room = sink.is_some().then_some(settings.flow.writer.max_pending_rows.max(1));
-        let context = Arc::new(Context {
-            identities: Identities::new(&stages)?,
-            sequencer: Sequencer::new(),
-            fanout: Fanout::new(Arc::clone(&clock), room),
-            chips: ChipPool::new(64),
-            face_lists: Recycler::new(IDLE_FACE_LISTS),
-            calls: Calls::new(Arc::clone(&clock)),
-            stages: StageMeters::default(),
-            embedding_stopped: AtomicBool::new(false),
-            classifying_stopped: AtomicBool::new(false),
-            gate: Gate::default(),
-            clock,
-            settings,
-        });
+        let capacity = sink.is_some().then_some(settings.flow.writer.max_pending_rows.max(1));
+        let context = Arc::new(Context::new(&stages, settings, clock, capacity)?);
         let handle = Handle::new(PipelineEngine::start(stages, context)?);
         // All take part before the first one reads, so that they start at the same turn.
         let mut opened = Vec::with_capacity(cameras.len());
@@ -139,7 +117,7 @@ impl Pipeline {
             handle.engine.write_to(sink)?;
         }
         let engine = Arc::clone(&handle.engine);
-        handle.engine.thread(&handle.engine.monitor_thread, "monitor", move || monitor::watch(&engine))?;
+        handle.engine.thread(&handle.engine.threads.monitor, "monitor", move || monitor::watch(&engine))?;
         Ok(handle)
     }
 }

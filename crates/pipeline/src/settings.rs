@@ -3,8 +3,45 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::flow::FlowSettings;
+use crate::camera::view_selector::SamplingPolicy;
 use crate::governor::GovernorLimits;
+use crate::output::writer::WriterSettings;
+
+/// How a [`Flow`](crate::Flow) works, and what a [`Pipeline`](crate::Pipeline) does with each frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FlowSettings {
+    /// The detector runs on one of every `cadence` frames; the tracker coasts over those between. With 1 it runs on every
+    /// frame; 0 counts as 1.
+    pub cadence: u64,
+    /// Which views of a track get an embedding.
+    pub embed: SamplingPolicy,
+    /// Which views of a track get an attribute estimate.
+    pub classify: SamplingPolicy,
+    /// When observations are written.
+    pub writer: WriterSettings,
+}
+
+impl Default for FlowSettings {
+    fn default() -> Self {
+        Self {
+            cadence: 1,
+            embed: SamplingPolicy::EMBED,
+            classify: SamplingPolicy::CLASSIFY,
+            writer: WriterSettings::default(),
+        }
+    }
+}
+
+impl FlowSettings {
+    /// Gives every face of every frame an embedding and an attribute estimate of its own: for evaluation.
+    #[must_use]
+    pub fn every_frame(mut self) -> Self {
+        self.cadence = 1;
+        self.embed = SamplingPolicy::ALWAYS;
+        self.classify = SamplingPolicy::ALWAYS;
+        self
+    }
+}
 
 /// How a [`Pipeline`](crate::Pipeline) works: how many workers, how long queues, when somebody is given up.
 #[derive(Clone, Debug, PartialEq)]

@@ -145,11 +145,11 @@ fn in_the_steady_state_a_frame_allocates_nothing() {
     // No track is looked at after its first look.
     let seldom = SamplingPolicy {
         min_size: 0.0,
-        first: 1,
-        gap: 0,
-        better: f32::INFINITY,
-        stale: u64::MAX,
-        recheck: u64::MAX,
+        initial_views: 1,
+        min_gap: Duration::ZERO,
+        min_quality_gain: f32::INFINITY,
+        stale_after: Duration::MAX,
+        recheck_after: Duration::MAX,
     };
     for way in [Way::Flow, Way::Pipeline, Way::Subscribed] {
         for (what, cameras, policy, cadence) in [

@@ -63,11 +63,14 @@ fn cameras_and_subscribers_come_and_go_while_it_runs() {
 
     handle.add(CameraId(7), Camera::live(100.0)).unwrap();
     handle.add(CameraId(3), Camera::file(50)).unwrap();
-    assert!(matches!(handle.add(CameraId(7), Camera::file(1)), Err(PipelineError::Taken(CameraId(7)))));
+    assert!(matches!(handle.add(CameraId(7), Camera::file(1)), Err(PipelineError::CameraInUse(CameraId(7)))));
     until("the new camera is observed", || first.recv().unwrap().meta.camera == CameraId(7));
     let late = handle.subscribe("late", 1000, WhenFull::DropOldest);
     assert!(handle.wait(CameraId(3), Some(LONG)), "a file ends by itself");
-    assert!(matches!(handle.add(CameraId(3), Camera::file(1)), Err(PipelineError::Taken(_))), "for good");
+    assert!(
+        matches!(handle.add(CameraId(3), Camera::file(1)), Err(PipelineError::CameraInUse(_))),
+        "for good"
+    );
     assert_eq!(handle.cameras(), [CameraId(0), CameraId(7)]);
 
     assert!(handle.remove(CameraId(7), LONG));
@@ -260,7 +263,7 @@ fn a_start_that_fails_leaves_nothing_behind() {
         .camera(CameraId(4), Camera::live(9.0))
         .camera(CameraId(5), Camera::file(9))
         .camera(CameraId(4), Camera::live(9.0));
-    assert!(matches!(twice.start(), Err(PipelineError::Taken(CameraId(4)))));
+    assert!(matches!(twice.start(), Err(PipelineError::CameraInUse(CameraId(4)))));
     assert!(start.elapsed() < LONG / 4, "nobody waits for cameras that never ran");
     none_left();
 

@@ -1,9 +1,21 @@
-//! What one camera has of its own: its state, its threads and its tracks.
+//! The parts of one camera: its state, its two threads, and the way from its frames to their observations.
+//!
+//! - `reader.rs` is the thread that pulls pictures from the source; `state.rs` is what the camera's threads share with the
+//!   detection workers, with `lifecycle.rs`, `schedule.rs` and `inbox.rs` as its parts.
+//! - `worker.rs` is the thread that puts the frames back in order; `open_jobs.rs` holds the face jobs that it waits for.
+//! - `observer.rs` turns a frame's faces into its observation, in a [`Flow`](crate::Flow) as in a pipeline, with
+//!   `tracker.rs` and `sampler.rs` as its parts.
 
+pub(crate) mod inbox;
+pub(crate) mod lifecycle;
+pub(crate) mod observer;
+pub(crate) mod open_jobs;
 pub(crate) mod reader;
+pub(crate) mod sampler;
+pub(crate) mod schedule;
 pub(crate) mod skipped_seqs;
 pub(crate) mod state;
-pub(crate) mod tracks;
+pub(crate) mod tracker;
 pub(crate) mod view_selector;
 pub(crate) mod worker;
 

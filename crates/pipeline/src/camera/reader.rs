@@ -1,99 +1,120 @@
-//! A camera's reader: pulls pictures, makes frames of them, and hands them on.
+//! A camera's reader thread: pulls pictures, makes frames of them, and sends them to the detectors or past them.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use passerby_types::{DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture};
+use passerby_types::{
+    Clock, DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture, SourceError, Timestamp,
+};
+use passerby_workers::{SendOutcome, back_off, catch_panic};
 
-use crate::camera::state::{CameraState, InFlightGuard, What};
+use crate::camera::state::{CameraEvent, CameraState, InFlightGuard};
 use crate::context::Context;
-use crate::detection::{DetectQueue, Shot};
-use crate::flow::{arrived, next_picture};
-use passerby_workers::SendOutcome;
-use passerby_workers::back_off;
+use crate::detection::{DetectQueue, QueuedFrame};
 
-/// Reads the source to its end, or until the camera is to stop. This is the body of the camera's reader thread.
+/// Reads the source to its end, or until the camera must stop. This is the body of the reader thread.
 pub(crate) fn read(
     context: &Context,
     detect_queue: &DetectQueue,
     camera: &Arc<CameraState>,
     mut source: Box<dyn FrameSource>,
 ) {
-    let (mut seq, mut order, mut broken) = (0_u64, 0, 0);
+    let mut seq = 0_u64;
+    let mut order = 0;
+    let mut resets_in_a_row = 0;
     loop {
-        context.gate.pass(camera);
+        context.gate.wait_while_paused(|| camera.is_stopping());
         if camera.is_stopping() {
             break;
         }
-        let next = context.timed("capture", camera, 1, || next_picture(&mut *source));
+        let next = context.timer.timed("capture", &camera.meter, 1, || next_picture(&mut *source));
         let picture = match next {
-            // One that comes when the camera has been told to end was never asked for.
+            // The camera was stopped during the call, so this picture is not captured.
             Ok(_) if camera.is_stopping() => break,
             Ok(Some(picture)) => picture,
             Ok(None) => {
                 camera.meter.lock().report.source_ended();
                 break;
             }
-            Err(e) => {
-                seq = seq.saturating_add(e.lost().0);
-                broken = if e.class() == ErrorClass::Reset { broken + 1 } else { 0 };
-                if camera.meter.lock().report.lose(e).is_break() {
+            Err(error) => {
+                seq = seq.saturating_add(error.lost().0);
+                resets_in_a_row = if error.class() == ErrorClass::Reset { resets_in_a_row + 1 } else { 0 };
+                if camera.meter.lock().report.lose(error).is_break() {
                     break;
                 }
-                camera.rest(back_off(broken));
+                camera.rest(back_off(resets_in_a_row));
                 continue;
             }
         };
-        broken = 0;
-        camera.meter.lock().captured();
+        resets_in_a_row = 0;
+        camera.meter.lock().capture();
         match camera.enter() {
-            Some(passage) => {
-                hand_on(context, detect_queue, seq, order, picture, passage);
+            Some(in_flight) => {
+                send_frame(context, detect_queue, seq, order, picture, in_flight);
                 order += 1;
             }
             None => {
-                let over = camera.is_abandoned();
-                camera.meter.lock().lost(if over { DropReason::Stopped } else { DropReason::QueueFull });
+                let reason = if camera.is_abandoned() { DropReason::Stopped } else { DropReason::QueueFull };
+                camera.meter.lock().lose(reason);
             }
         }
         seq += 1;
     }
-    camera.send(order, What::End { seq });
+    camera.inbox.send(order, CameraEvent::End { seq });
 }
 
-/// Gives the frame its number and times, and sends it to the detectors or past them.
-fn hand_on(
+/// Makes a frame of the picture, and sends it to the detectors or past them.
+fn send_frame(
     context: &Context,
     detect_queue: &DetectQueue,
     seq: u64,
     order: u64,
     picture: Picture,
-    passage: InFlightGuard,
+    in_flight: InFlightGuard,
 ) {
-    let camera = Arc::clone(passage.camera());
+    let camera = Arc::clone(in_flight.camera());
     let Picture { image, pts, age } = picture;
-    let (captured, wall) = arrived(&*context.clock, age);
+    let (captured, wall) = arrival(&*context.clock, age);
     let meta = FrameMeta { camera: camera.id, seq, captured, pts, wall };
     if !camera.detects(seq, order) {
         let size = (image.width(), image.height());
-        camera.send(order, What::Coasted { meta, size, passage });
+        camera.inbox.send(order, CameraEvent::Coasted { meta, size, in_flight });
         return;
     }
-    let next = camera.next_look(seq);
-    let shot = Shot { frame: Frame { meta, image: camera.images.share(image) }, order, next, passage };
-    match detect_queue.lanes.send(camera.id.0, shot) {
+    let next_detection = camera.detections.schedule().next_after(seq);
+    let frame = Frame { meta, image: camera.images.share(image) };
+    let queued = QueuedFrame { frame, order, next_detection, in_flight };
+    match detect_queue.lanes.send(camera.id.0, queued) {
         SendOutcome::Queued => {}
-        SendOutcome::Displaced(shot) if may_yield(context, &shot) => shot.yields(),
-        SendOutcome::Displaced(shot) | SendOutcome::Refused(shot) | SendOutcome::TimedOut(shot) => {
-            shot.lost(DropReason::QueueFull);
+        SendOutcome::Displaced(frame) if may_skip_detection(context, &frame) => frame.skip_detection(),
+        SendOutcome::Displaced(frame) | SendOutcome::Refused(frame) | SendOutcome::TimedOut(frame) => {
+            frame.lose(DropReason::QueueFull);
         }
-        SendOutcome::Closed(shot) => shot.lost(DropReason::Stopped),
+        SendOutcome::Closed(frame) => frame.lose(DropReason::Stopped),
     }
 }
 
-/// True where the tracker may take this frame alone, since no worker came to it: there is a governor, and within its limits
-/// the detector may run on the camera's next such frame, by the cadence under which this one came, and on none between the
-/// latest that a worker took and that. Not where the detector fails: nothing would be followed.
-fn may_yield(context: &Context, shot: &Shot) -> bool {
+/// Returns true if a frame that no worker took may go to the tracker alone: if there is a governor, and the time between
+/// two detections stays within the greatest cadence that it may choose. Returns false if the last detection failed,
+/// because then the tracker has nothing to follow.
+fn may_skip_detection(context: &Context, queued: &QueuedFrame) -> bool {
     let Some(limits) = &context.settings.governor else { return false };
-    shot.passage.camera().spares(shot.frame.meta.seq, shot.next, *limits.cadence.end())
+    let detections = &queued.in_flight.camera().detections;
+    detections.can_skip(queued.frame.meta.seq, queued.next_detection, *limits.cadence.end())
+}
+
+/// Returns when a picture of this age arrived: on the clock, and as the time of day.
+pub(crate) fn arrival(clock: &dyn Clock, age: Duration) -> (Timestamp, SystemTime) {
+    let wall = clock.wall();
+    (Timestamp(clock.now().0.saturating_sub(age)), wall.checked_sub(age).unwrap_or(wall))
+}
+
+/// Returns the source's next picture, or `None` if the source has ended.
+///
+/// # Errors
+/// The source's error. If the source panics, an error of the class `Fatal`.
+pub(crate) fn next_picture(source: &mut dyn FrameSource) -> Result<Option<Picture>, SourceError> {
+    catch_panic(|| source.next_picture()).unwrap_or_else(|panic| {
+        Err(SourceError::Malformed { input: source.info().name.clone(), what: format!("capture: {panic}") })
+    })
 }

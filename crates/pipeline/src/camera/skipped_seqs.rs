@@ -1,16 +1,16 @@
-//! Numbers of which nothing will come.
+//! The numbers that were skipped.
 
 use parking_lot::Mutex;
 
-/// Numbers of which nothing will come, as runs `from..to` that do not touch, by rising number. Told by any thread, and
-/// taken out by the one that counts past them.
+/// The numbers of which no item will come. Any thread adds to them; the thread that counts past them takes them out.
 ///
-/// Takes little memory however many are gone: between two runs lies a number of which something may still come.
+/// They are kept as runs `from..to` that do not touch, by rising number, so memory stays small however many are skipped:
+/// between two runs lies a number of which an item may still come.
 #[derive(Default)]
 pub(crate) struct SkippedSeqs(Mutex<Vec<(u64, u64)>>);
 
 impl SkippedSeqs {
-    /// Nothing will come of this number.
+    /// Adds a number.
     pub(crate) fn add(&self, number: u64) {
         let mut runs = self.0.lock();
         let place = runs.partition_point(|(from, _)| *from <= number);
@@ -24,8 +24,8 @@ impl SkippedSeqs {
         }
     }
 
-    /// The first number from this one on that is not gone. What is gone before it is forgotten.
-    pub(crate) fn past(&self, number: u64) -> u64 {
+    /// Returns the first number from `number` on that was not skipped, and forgets the skipped ones before it.
+    pub(crate) fn first_from(&self, number: u64) -> u64 {
         let mut runs = self.0.lock();
         let done = runs.partition_point(|(from, _)| *from <= number);
         runs.drain(..done).map(|(_, to)| to).next_back().unwrap_or(0).max(number)
@@ -34,21 +34,27 @@ impl SkippedSeqs {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
 
     proptest! {
         #[test]
-        fn it_is_as_a_set(gone in Just((0..30u64).collect::<Vec<_>>()).prop_shuffle(), n in 0..30usize, from in 0..31u64) {
+        fn the_runs_hold_the_same_numbers_as_a_set(
+            numbers in Just((0..30u64).collect::<Vec<_>>()).prop_shuffle(),
+            n in 0..30usize,
+            from in 0..31u64,
+        ) {
             let runs = SkippedSeqs::default();
-            gone[..n].iter().for_each(|number| runs.add(*number));
-            let set: std::collections::BTreeSet<u64> = gone[..n].iter().copied().collect();
+            numbers[..n].iter().for_each(|number| runs.add(*number));
+            let set: BTreeSet<u64> = numbers[..n].iter().copied().collect();
             let first = |from: u64| (from..).find(|number| !set.contains(number)).unwrap();
             let held = (0..30).filter(|i| set.contains(i) && !(*i > 0 && set.contains(&(i - 1)))).count();
             prop_assert_eq!(runs.0.lock().len(), held);
-            prop_assert_eq!(runs.past(from), first(from));
-            prop_assert_eq!(runs.past(first(from)), first(from));
+            prop_assert_eq!(runs.first_from(from), first(from));
+            prop_assert_eq!(runs.first_from(first(from)), first(from));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, MutexGuard};
-use passerby_types::{DropReason, FrameKind, StageError, Timestamp};
+use passerby_types::{CameraId, DropReason, FrameKind, StageError, Timestamp};
 
 use crate::figures::report::{CameraReport, StageTime};
 
@@ -73,6 +73,24 @@ impl Durations {
     }
 }
 
+/// One camera's counts, behind a lock that its threads and the stages share.
+#[derive(Debug)]
+pub(crate) struct CameraMeter {
+    pub(crate) camera: CameraId,
+    meter: Mutex<Meter>,
+}
+
+impl CameraMeter {
+    /// Creates a meter for the camera that `report` names.
+    pub(crate) fn new(report: CameraReport) -> Self {
+        Self { camera: report.camera, meter: Mutex::new(Meter { report, ..Meter::default() }) }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Meter> {
+        self.meter.lock()
+    }
+}
+
 /// One camera's counts. The ledger in it adds up at every moment, since it only changes under the camera's lock.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
@@ -99,18 +117,14 @@ pub(crate) struct Recent {
 }
 
 impl Meter {
-    pub(crate) fn new(report: CameraReport) -> Self {
-        Self { report, ..Self::default() }
-    }
-
-    pub(crate) fn captured(&mut self) {
+    pub(crate) fn capture(&mut self) {
         if !self.closed {
             self.report.capture();
             self.recent.captured += 1;
         }
     }
 
-    pub(crate) fn observed(&mut self, kind: FrameKind, age: Duration, yielded: bool) {
+    pub(crate) fn observe(&mut self, kind: FrameKind, age: Duration, yielded: bool) {
         if self.closed {
             return;
         }
@@ -123,16 +137,24 @@ impl Meter {
         self.recent.age.add(age);
     }
 
-    pub(crate) fn lost(&mut self, reason: DropReason) {
+    pub(crate) fn lose(&mut self, reason: DropReason) {
         if !self.closed {
             self.report.ledger.drop_frame(reason);
             self.recent.overrun += u64::from(reason == DropReason::QueueFull);
         }
     }
 
-    pub(crate) fn fail(&mut self, error: &StageError) {
+    /// Counts a failed call of the stage.
+    pub(crate) fn fail(&mut self, stage: &'static str, error: &StageError) {
         if !self.closed {
-            self.report.fail(error);
+            self.report.fail(stage, error);
+        }
+    }
+
+    /// Counts an instance of the stage that was given up for a new one.
+    pub(crate) fn rebuild(&mut self, stage: &'static str) {
+        if !self.closed {
+            self.report.rebuild(stage);
         }
     }
 
@@ -150,11 +172,21 @@ impl Meter {
     }
 }
 
+/// What went wrong in one stage, over all cameras.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StageFaults {
+    /// Failed calls.
+    pub(crate) failures: u64,
+    /// Instances that were given up for a new one.
+    pub(crate) rebuilds: u64,
+}
+
 /// The time spent in one stage, over all cameras.
 #[derive(Debug, Default)]
 pub(crate) struct StageMeter {
     pub(crate) time: StageTime,
     pub(crate) latency: Durations,
+    faults: StageFaults,
     /// The time of an item, since the governor looked last.
     recent: Durations,
 }
@@ -183,6 +215,20 @@ impl StageMeters {
         busy
     }
 
+    /// Counts a failed call of the stage.
+    pub(crate) fn fail(&self, stage: &str) {
+        if let Some(mut meter) = self.of(stage) {
+            meter.faults.failures += 1;
+        }
+    }
+
+    /// Counts an instance of the stage that was given up for a new one.
+    pub(crate) fn rebuild(&self, stage: &str) {
+        if let Some(mut meter) = self.of(stage) {
+            meter.faults.rebuilds += 1;
+        }
+    }
+
     fn of(&self, stage: &str) -> Option<MutexGuard<'_, StageMeter>> {
         let place = STAGES.iter().position(|name| *name == stage)?;
         Some(self.0[place].lock())
@@ -201,11 +247,17 @@ impl StageMeters {
         item
     }
 
-    /// Name, time and latency of every stage that was called.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, StageTime, Quantiles)> {
+    /// Returns the failed calls and the rebuilds of one stage.
+    #[cfg(test)]
+    pub(crate) fn faults(&self, stage: &str) -> StageFaults {
+        self.of(stage).map(|meter| meter.faults).unwrap_or_default()
+    }
+
+    /// Returns the name, time, latency and failures of every stage that was called, in the order of [`STAGES`].
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, StageTime, Quantiles, StageFaults)> {
         STAGES.into_iter().zip(&self.0).filter_map(|(name, meter)| {
             let meter = meter.lock();
-            (meter.time.calls > 0).then(|| (name, meter.time, meter.latency.quantiles()))
+            (meter.time.calls > 0).then(|| (name, meter.time, meter.latency.quantiles(), meter.faults))
         })
     }
 }

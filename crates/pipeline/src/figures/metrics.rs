@@ -91,6 +91,10 @@ pub struct StageSnapshot {
     pub time: StageTime,
     /// How long a call took.
     pub latency: Quantiles,
+    /// Failed calls.
+    pub failures: u64,
+    /// Instances that were given up for a new one after a failed call.
+    pub rebuilds: u64,
 }
 
 impl Metrics {
@@ -129,17 +133,23 @@ impl Metrics {
         }
         snapshot.pools.push(("detect", engine.detection.stats()));
         if let Some(pool) = &engine.embedding {
-            snapshot.queues.push(("embed".into(), pool.queue_stats()));
-            snapshot.pools.push(("embed", pool.stats()));
+            snapshot.queues.push(("embed".into(), pool.workers.queue_stats()));
+            snapshot.pools.push(("embed", pool.workers.stats()));
         }
         if let Some(pool) = &engine.classifying {
-            snapshot.queues.push(("classify".into(), pool.queue_stats()));
-            snapshot.pools.push(("classify", pool.stats()));
+            snapshot.queues.push(("classify".into(), pool.workers.queue_stats()));
+            snapshot.pools.push(("classify", pool.workers.stats()));
         }
         snapshot.queues.extend(context.fanout.writer_stats().map(|stats| ("store".into(), stats)));
         snapshot.queues.extend(context.fanout.subscriber_stats());
-        let stages = context.stages.each();
-        snapshot.stages.extend(stages.map(|(stage, time, latency)| StageSnapshot { stage, time, latency }));
+        let stages = context.timer.stages.each().map(|(stage, time, latency, faults)| StageSnapshot {
+            stage,
+            time,
+            latency,
+            failures: faults.failures,
+            rebuilds: faults.rebuilds,
+        });
+        snapshot.stages.extend(stages);
         snapshot.written = engine.written();
         let state = engine.monitor.lock();
         snapshot.governor = state.decision;

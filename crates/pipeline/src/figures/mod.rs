@@ -6,6 +6,7 @@ pub(crate) mod export;
 pub(crate) mod meter;
 pub(crate) mod metrics;
 pub(crate) mod report;
+pub(crate) mod stage_timer;
 
 pub use calls::StuckCall;
 #[cfg(feature = "metrics")]

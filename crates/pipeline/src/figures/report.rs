@@ -46,10 +46,12 @@ pub struct CameraReport {
     /// The first messages of what was skipped: undecodable frames, failed stages. At most [`CameraReport::NOTES`]; the
     /// ledger and `failures` count all of them.
     pub notes: Vec<String>,
-    /// Failed calls by stage.
+    /// The camera's failed calls, by the stage's name in the pipeline: `detect`, `track`, `embed`, `identify`,
+    /// `classify` or `fuse`. The notes keep the names that the stages give themselves.
     pub failures: BTreeMap<&'static str, u64>,
-    /// Instances given up for a new one after a failure in this run, by stage; a stage without any is not in it. That
-    /// the tracker starts anew with each run, and where the picture's size changes, does not count.
+    /// Instances that were given up for a new one after a failed call of this camera in this run, by the same names. A
+    /// stage without any is not in it. A tracker that starts anew with a run, or because the picture's size changed, does
+    /// not count.
     pub rebuilds: BTreeMap<&'static str, u64>,
     /// How often the source lost its connection, stalled or froze, and asked to be asked again.
     pub interruptions: u64,
@@ -133,15 +135,15 @@ impl CameraReport {
         }
     }
 
-    pub(crate) fn fail(&mut self, error: &StageError) {
-        *self.failures.entry(error.stage()).or_default() += 1;
+    /// Counts a failed call of the stage, and keeps the error's own words as a note.
+    pub(crate) fn fail(&mut self, stage: &'static str, error: &StageError) {
+        *self.failures.entry(stage).or_default() += 1;
         self.note(error.to_string());
     }
 
-    pub(crate) fn rebuilt(&mut self, stage: &'static str, instances: u64) {
-        if instances > 0 {
-            *self.rebuilds.entry(stage).or_default() += instances;
-        }
+    /// Counts an instance of the stage that was given up for a new one.
+    pub(crate) fn rebuild(&mut self, stage: &'static str) {
+        *self.rebuilds.entry(stage).or_default() += 1;
     }
 
     pub(crate) fn spend(&mut self, stage: &'static str, items: usize, busy: Duration) {

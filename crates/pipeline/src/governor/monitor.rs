@@ -72,7 +72,7 @@ impl Monitor<'_> {
     /// stuck in a detector gets no other one, and another worker stands in for that one.
     fn find_stuck(&mut self) {
         let context = &self.engine.context;
-        let stuck = context.calls.stuck(context.settings.stuck_after);
+        let stuck = context.timer.calls.stuck(context.settings.stuck_after);
         let cameras = self.engine.cameras.read();
         for camera in cameras.iter().filter(|camera| camera.has_ended()) {
             drop(self.engine.detect_queue.lanes.remove(camera.id.0));
@@ -90,8 +90,8 @@ impl Monitor<'_> {
             }
         }
         // A second frame of that camera would take the next worker: it is held back long before the call counts as stuck.
-        let patience = patience(&context.stages.latency("detect")).min(context.settings.stuck_after);
-        let slow = context.calls.slow("detect", patience);
+        let patience = patience(&context.timer.stages.latency("detect")).min(context.settings.stuck_after);
+        let slow = context.timer.calls.slow("detect", patience);
         let in_detector: BTreeSet<CameraId> = slow.iter().copied().collect();
         for camera in self.held.symmetric_difference(&in_detector) {
             if in_detector.contains(camera) {
@@ -156,7 +156,7 @@ impl Monitor<'_> {
         let seconds = wall.as_secs_f64().max(1e-3);
         let busy = self.engine.detection.stats().busy;
         let spent = busy.saturating_sub(std::mem::replace(&mut self.busy, busy));
-        let call = self.engine.context.stages.take_recent("detect");
+        let call = self.engine.context.timer.stages.take_recent("detect");
         // What a camera with a stuck call drops says nothing of what the machine can carry.
         let stuck: Vec<Option<CameraId>> =
             self.engine.monitor.lock().stuck.iter().map(|c| c.camera).collect();
@@ -170,8 +170,8 @@ impl Monitor<'_> {
             let age = meter.recent.age.quantiles();
             self.loads.push(CameraLoad {
                 camera: camera.id,
-                rate: rate(meter.recent.captured, seconds, camera.stated),
-                stated: camera.stated,
+                rate: rate(meter.recent.captured, seconds, camera.stated_rate),
+                stated: camera.stated_rate,
                 age_p95: (sound && age.count > 0).then_some(age.p95),
                 overrun: if sound { meter.recent.overrun } else { 0 },
                 fill: if sound { fill } else { 0.0 },
@@ -201,8 +201,8 @@ fn patience(usual: &Quantiles) -> Duration {
 fn stand_in<T: Send + 'static>(pool: Option<&FaceJobPool<T>>, workers: usize, stuck: usize) {
     let workers = workers.max(1);
     let wanted = workers + stuck.min(workers);
-    if let Some(pool) = pool.filter(|pool| pool.workers() != wanted)
-        && let Err(e) = pool.resize(wanted)
+    if let Some(pool) = pool.filter(|pool| pool.workers.workers() != wanted)
+        && let Err(e) = pool.workers.resize(wanted)
     {
         tracing::warn!(error = %e, workers = wanted, "no more threads for looks");
     }

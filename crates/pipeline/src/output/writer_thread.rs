@@ -47,11 +47,7 @@ pub(crate) fn record(context: &Context, mut sink: Box<dyn Sink>, told: &Mutex<Wr
     *told.lock() = timed(context, 0, || writer.finish());
 }
 
-fn timed<T>(context: &Context, rows: usize, work: impl FnOnce() -> T) -> T {
-    let running = context.calls.begin("store", None);
-    let start = context.clock.now();
-    let result = work();
-    context.stages.spend("store", rows, start, context.clock.now());
-    drop(running);
-    result
+/// Runs a call of the writer as one of the stage `store`.
+fn timed<T>(context: &Context, rows: usize, call: impl FnOnce() -> T) -> T {
+    context.timer.measured("store", None, rows, call).0
 }

@@ -1,0 +1,258 @@
+//! The way of a frame from its faces to its observation: in a [`Flow`](crate::Flow) and in a pipeline alike.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerby_types::{
+    Attributes, Embedding, Face, Frame, FrameKind, FrameMeta, Identity, Observation, ObservedFace, Sighting,
+    SourceInfo, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
+};
+
+use crate::camera::sampler::{ActiveStages, Sampler};
+use crate::camera::tracker::CameraTracker;
+use crate::context::AnalysisContext;
+use crate::face_jobs::{FaceJob, FaceJobs, FaceResult};
+use crate::figures::meter::CameraMeter;
+use crate::settings::FlowSettings;
+use crate::stages::Stages;
+
+/// Observes the frames of one camera: remembers its tracks and what is known of each. Works on one thread at a time.
+///
+/// The caller runs the detector before and the face stages in between, and calls for each frame, in order:
+/// [`track`](Self::track), [`sample`](Self::sample), [`identify`](Self::identify), [`fuse`](Self::fuse) and
+/// [`observe`](Self::observe). If `track` fails, the frame has no observation. When the camera is done, it calls
+/// [`end`](Self::end).
+pub(crate) struct CameraObserver {
+    context: Arc<AnalysisContext>,
+    meter: Arc<CameraMeter>,
+    tracker: CameraTracker,
+    sampler: Sampler,
+    /// The age and gender of live tracks.
+    attributes: HashMap<TrackId, Attributes>,
+    /// The tracks of the frame.
+    update: TrackUpdate,
+    /// The faces of the frame's observation, by the same order as the tracks.
+    observed: Vec<ObservedFace>,
+    /// Memory for the calls of the identifier.
+    sightings: Vec<Sighting>,
+    visible: Vec<TrackKey>,
+    identities: Vec<Identity>,
+}
+
+impl CameraObserver {
+    /// Makes the camera's tracker.
+    ///
+    /// # Errors
+    /// The error of the tracker's factory.
+    pub(crate) fn new(
+        context: &Arc<AnalysisContext>,
+        meter: &Arc<CameraMeter>,
+        info: &SourceInfo,
+        stages: &Stages,
+        settings: &FlowSettings,
+    ) -> Result<Self, StageError> {
+        Ok(Self {
+            context: Arc::clone(context),
+            meter: Arc::clone(meter),
+            tracker: CameraTracker::new(stages, &context.timer.stages)?,
+            sampler: Sampler::new(info, settings.embed, settings.classify),
+            attributes: HashMap::new(),
+            update: TrackUpdate::default(),
+            observed: Vec::new(),
+            sightings: Vec::new(),
+            visible: Vec::new(),
+            identities: Vec::new(),
+        })
+    }
+
+    /// Gives the faces of the next frame to the tracker, or `None` for a frame without detection. `size` is that of the
+    /// frame in pixels; if it changes, all tracks start anew.
+    ///
+    /// # Errors
+    /// The tracker's error, which is counted. All tracks have ended with it.
+    pub(crate) fn track(
+        &mut self,
+        meta: &FrameMeta,
+        size: (u32, u32),
+        faces: Option<&[Face]>,
+    ) -> Result<(), StageError> {
+        let Self { context, meter, tracker, update, .. } = self;
+        let tracked =
+            context.timer.timed("track", meter, 1, || tracker.update(meter, meta, size, faces, update));
+        if let Err(error) = tracked {
+            let ended = std::mem::take(&mut self.update.ended);
+            self.end_tracks(&ended);
+            return Err(error);
+        }
+        self.observed = self.context.observed_lists.take_list();
+        self.observed.extend(self.update.tracks.iter().map(observed_track));
+        Ok(())
+    }
+
+    /// Adds a job to `jobs` for each face of the frame that is worth an embedding or an attribute estimate, if there is a
+    /// stage for it.
+    pub(crate) fn sample(&mut self, frame: &Frame, stages: ActiveStages, jobs: &mut FaceJobs) {
+        let Self { context, meter, sampler, update, .. } = self;
+        sampler.select(frame, &update.tracks, stages, &context.chips, meter, jobs);
+    }
+
+    /// Takes embeddings into the frame `seq` and the identifier, and writes down who each track of the frame is. The
+    /// results may be of this frame or of earlier ones. Leaves `results` empty.
+    pub(crate) fn identify(&mut self, seq: u64, results: &mut Vec<FaceResult<Embedding>>) {
+        // Workers finish in any order; the identifier learns in that of the frames and tracks.
+        results.sort_unstable_by_key(|result| result.job().order());
+        for result in results.iter_mut() {
+            match result {
+                FaceResult::Answered(job, embedding) => {
+                    let Some(embedding) = embedding.take() else { continue };
+                    if let Some(face) = observed_face(&mut self.observed, job, seq) {
+                        face.embedding = Some(embedding.clone());
+                    }
+                    if self.tracker.is_live(job.track) {
+                        self.sightings.push(sighting(job, embedding));
+                    }
+                }
+                FaceResult::Unanswered(job) => {
+                    self.sampler.embed.retract(job.track, job.sampled_at, job.history);
+                }
+            }
+        }
+        let context = Arc::clone(&self.context);
+        if context.identities.identifies() {
+            let meter = Arc::clone(&self.meter);
+            context.timer.timed("identify", &meter, self.sightings.len(), || self.name_tracks(seq, results));
+        }
+        self.sightings.clear();
+        results.drain(..).for_each(|result| context.chips.give_back(result.into_job().chip));
+    }
+
+    /// Gives the sightings to the identifier, frame by frame, and writes down who each track of the frame is.
+    fn name_tracks(&mut self, seq: u64, results: &[FaceResult<Embedding>]) {
+        let Self { context, meter, sampler, observed, sightings, visible, identities, .. } = self;
+        let (earlier, of_frame) =
+            sightings.split_at(sightings.partition_point(|sighting| sighting.seq < seq));
+        for sightings in earlier.chunk_by(|a, b| a.seq == b.seq) {
+            let result = results.iter().find(|result| result.job().seq() == sightings[0].seq);
+            let visible = result.map_or(&[][..], |result| &**result.job().visible);
+            context.identities.identify(meter, sightings, visible, identities);
+        }
+        visible.clear();
+        visible.extend(observed.iter().map(|face| TrackKey { camera: meter.camera, track: face.track }));
+        context.identities.identify(meter, of_frame, visible, identities);
+        for (observed, &identity) in observed.iter_mut().zip(&*identities) {
+            let too_small = observed.face.is_some_and(|face| sampler.embed.too_small(observed.track, &face));
+            sampler.embed.settle(observed.track, identity.person().is_some());
+            let unidentified = identity == Identity::Pending && too_small;
+            observed.identity = if unidentified { Identity::Unidentified } else { identity };
+        }
+    }
+
+    /// Takes attribute estimates into the frame `seq` and the fusion. The results may be of this frame or of earlier ones.
+    /// Leaves `results` empty.
+    pub(crate) fn fuse(&mut self, seq: u64, results: &mut Vec<FaceResult<Attributes>>) {
+        results.sort_unstable_by_key(|result| result.job().order());
+        let context = Arc::clone(&self.context);
+        let meter = Arc::clone(&self.meter);
+        for result in results.drain(..) {
+            match &result {
+                FaceResult::Answered(job, Some(estimate)) => {
+                    if let Some(face) = observed_face(&mut self.observed, job, seq) {
+                        face.estimate = Some(*estimate);
+                    }
+                    context.timer.timed("fuse", &meter, 1, || self.fuse_estimate(job, estimate));
+                }
+                FaceResult::Answered(_, None) => {}
+                FaceResult::Unanswered(job) => {
+                    self.sampler.classify.retract(job.track, job.sampled_at, job.history);
+                }
+            }
+            context.chips.give_back(result.into_job().chip);
+        }
+    }
+
+    /// Adds one estimate to what is known of its track. If the track has ended meanwhile, this does nothing.
+    fn fuse_estimate(&mut self, job: &FaceJob, estimate: &Attributes) {
+        if !self.tracker.is_live(job.track) {
+            return;
+        }
+        let key = TrackKey { camera: self.meter.camera, track: job.track };
+        let quality = job.face.quality();
+        let fused = self.context.identities.fuse(&self.meter, &job.chip.meta, key, estimate, quality);
+        if let Some(attributes) = fused {
+            self.sampler.classify.settle(job.track, true);
+            self.attributes.insert(job.track, attributes);
+        }
+    }
+
+    /// Returns the frame's observation, and forgets the tracks that ended with the frame.
+    pub(crate) fn observe(&mut self, meta: &FrameMeta, size: (u32, u32), kind: FrameKind) -> Observation {
+        let mut faces = std::mem::take(&mut self.observed);
+        for face in &mut faces {
+            face.attributes = self.attributes.get(&face.track).copied();
+        }
+        let ended = self.update.ended.clone();
+        self.end_tracks(&ended);
+        let (width, height) = size;
+        Observation { meta: *meta, width, height, kind, faces, ended }
+    }
+
+    /// Ends every live track: the camera is done.
+    pub(crate) fn end(&mut self) {
+        let live = self.tracker.restart();
+        self.end_tracks(&live);
+    }
+
+    /// Returns how long to wait before the next frame, if the tracker failed several times in a row.
+    pub(crate) fn back_off(&self) -> Duration {
+        self.tracker.back_off()
+    }
+
+    /// Lets the sampler and the shared stages forget these tracks.
+    fn end_tracks(&mut self, tracks: &[TrackId]) {
+        if tracks.is_empty() {
+            return;
+        }
+        let _running = self.context.timer.calls.begin("end", Some(self.meter.camera));
+        for &track in tracks {
+            self.sampler.end(track);
+            self.attributes.remove(&track);
+            let key = TrackKey { camera: self.meter.camera, track };
+            self.context.identities.end(&self.meter, key);
+        }
+    }
+}
+
+/// Returns a track as the tracker left it. Its identity and attributes are not known yet.
+fn observed_track(tracked: &TrackedFace) -> ObservedFace {
+    ObservedFace {
+        track: tracked.track,
+        state: tracked.state,
+        bbox: tracked.bbox,
+        face: tracked.face,
+        embedding: None,
+        estimate: None,
+        identity: Identity::Pending,
+        attributes: None,
+    }
+}
+
+/// Returns the track of the job in the observation of frame `seq`, or `None` if the track is not in it. The job may be of
+/// an earlier frame, whose observation left without the result.
+fn observed_face<'a>(
+    observed: &'a mut [ObservedFace],
+    job: &FaceJob,
+    seq: u64,
+) -> Option<&'a mut ObservedFace> {
+    if job.seq() == seq {
+        return observed.get_mut(job.index);
+    }
+    observed.iter_mut().find(|face| face.track == job.track)
+}
+
+/// Returns what the identifier gets of a view and its embedding.
+fn sighting(job: &FaceJob, embedding: Embedding) -> Sighting {
+    let FrameMeta { camera, seq, captured, .. } = job.chip.meta;
+    let track = TrackKey { camera, track: job.track };
+    Sighting { track, seq, captured, embedding, quality: job.face.quality(), size: job.face.size() }
+}
