@@ -74,7 +74,7 @@ fn through_the_writer(c: &mut Criterion) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sink = Sqlite::open(folder.path().join("faces.db"), SqliteSettings::default()).expect("a file");
         let detector = detector.clone();
-        let stages = Stages::new(move || Ok(Box::new(detector.clone())), || Ok(Box::new(ByOrder::default())));
+        let stages = Stages::new(move || detector.clone(), ByOrder::default);
         let clock = Arc::new(SystemClock::new());
         let mut pipeline = Pipeline::new(stages, PipelineSettings::default(), clock).sink(sink);
         for camera in 0..CAMERAS {

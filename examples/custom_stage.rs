@@ -71,7 +71,7 @@ fn run() -> Result<(), BoxError> {
     let stages = passerby::stages(&passerby::Settings::default())?.with_detector(move || {
         let inner = CenterFace::new(model.clone(), &CenterFaceSettings::default());
         let inner = inner.map_err(|e| StageError::fatal("halves", e))?;
-        Ok(Box::new(Halves { inner, pool: FramePool::default(), found: Vec::new() }))
+        Ok::<_, StageError>(Halves { inner, pool: FramePool::default(), found: Vec::new() })
     });
 
     let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;

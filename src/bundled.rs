@@ -3,10 +3,10 @@
 use passerby_demographics::{AttributeVote, DlibAgeGender};
 use passerby_detect::{CenterFace, CenterFaceSettings};
 use passerby_inference::{Backend, Engine, Model, Precision, Session};
-use passerby_pipeline::Stages;
+use passerby_pipeline::{IntoStageFactory, Stages};
 use passerby_reid::{Gallery, MobileFaceNet};
 use passerby_track::{Sort, SortSettings};
-use passerby_types::{BoxError, EmbeddingPool, Identifier, StageError};
+use passerby_types::{BoxError, EmbeddingPool, Identifier};
 
 /// How many idle embeddings all embedders together keep, 768 bytes each: as many as may come back at once from a batch of the
 /// writer and from subscribers.
@@ -93,7 +93,7 @@ impl Models {
 /// cannot be had.
 pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
     let gallery = settings.gallery.clone();
-    stages_with(settings, move || Ok(Box::new(Gallery::with(gallery.clone()))))
+    stages_with(settings, move || Gallery::with(gallery.clone()))
 }
 
 /// As [`stages`], with persons told apart by what `identify` makes in the place of a gallery of their own: a
@@ -101,29 +101,25 @@ pub fn stages(settings: &Settings) -> Result<Stages, BoxError> {
 ///
 /// # Errors
 /// As for [`stages`].
-pub fn stages_with(
+pub fn stages_with<Kind>(
     settings: &Settings,
-    identify: impl Fn() -> Result<Box<dyn Identifier>, StageError> + Send + Sync + 'static,
+    identify: impl IntoStageFactory<dyn Identifier, Kind>,
 ) -> Result<Stages, BoxError> {
     let (detector, tracker) = (settings.detector.clone(), settings.tracker.clone());
     let vote = settings.vote;
     let Models { detector: centerface, embedder: mobilefacenet, age, gender } = Models::new(settings)?;
     let embeddings = EmbeddingPool::new(EMBEDDINGS);
     Ok(Stages::new(
-        move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector)?)),
-        move || Ok(Box::new(Sort::new(tracker.clone()))),
+        move || CenterFace::new(centerface.clone(), &detector),
+        move || Sort::new(tracker.clone()),
     )
     .identifying(
-        move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone())?.with_pool(embeddings.clone()))),
+        move || {
+            MobileFaceNet::new(mobilefacenet.clone()).map(|network| network.with_pool(embeddings.clone()))
+        },
         identify,
     )
-    .classifying(
-        move || {
-            let network = DlibAgeGender::new(age.clone(), gender.clone());
-            Ok(Box::new(network.map_err(|e| StageError::fatal("classify", e))?))
-        },
-        move || Ok(Box::new(AttributeVote::with(vote))),
-    ))
+    .classifying(move || DlibAgeGender::new(age.clone(), gender.clone()), move || AttributeVote::with(vote)))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use passerby_demographics::{AttributeVote, DlibAgeGender};
 use passerby_detect::{CenterFace, CenterFaceSettings};
 use passerby_inference::{Backend, Engine, Model, Precision, Session};
-use passerby_pipeline::Stages;
+use passerby_pipeline::{IntoStageFactory, Stages};
 use passerby_reid::{EmbedderError, Gallery, MobileFaceNet};
 use passerby_track::{Sort, SortSettings};
-use passerby_types::{EmbeddingPool, Identifier, StageError};
+use passerby_types::{EmbeddingPool, Identifier};
 
 use crate::error::Error;
 
@@ -117,7 +117,7 @@ impl Models {
 /// instead.
 pub fn stages(settings: &Settings) -> Result<Stages, Error> {
     let gallery = settings.gallery.clone();
-    stages_with(settings, move || Ok(Box::new(Gallery::with(gallery.clone()))))
+    stages_with(settings, move || Gallery::with(gallery.clone()))
 }
 
 /// Returns the default stages with another identifier in place of their own gallery, for example a
@@ -125,9 +125,9 @@ pub fn stages(settings: &Settings) -> Result<Stages, Error> {
 ///
 /// # Errors
 /// As for [`stages`].
-pub fn stages_with(
+pub fn stages_with<Kind>(
     settings: &Settings,
-    identify: impl Fn() -> Result<Box<dyn Identifier>, StageError> + Send + Sync + 'static,
+    identify: impl IntoStageFactory<dyn Identifier, Kind>,
 ) -> Result<Stages, Error> {
     let detector = settings.detector.clone();
     let tracker = settings.tracker.clone();
@@ -135,19 +135,16 @@ pub fn stages_with(
     let Models { detector: centerface, embedder: mobilefacenet, age, gender } = Models::new(settings)?;
     let embeddings = EmbeddingPool::new(IDLE_EMBEDDINGS);
     Ok(Stages::new(
-        move || Ok(Box::new(CenterFace::new(centerface.clone(), &detector)?)),
-        move || Ok(Box::new(Sort::new(tracker.clone()))),
+        move || CenterFace::new(centerface.clone(), &detector),
+        move || Sort::new(tracker.clone()),
     )
     .identifying(
-        move || Ok(Box::new(MobileFaceNet::new(mobilefacenet.clone())?.with_pool(embeddings.clone()))),
+        move || MobileFaceNet::new(mobilefacenet.clone()).map(|network| network.with_pool(embeddings.clone())),
         identify,
     )
     .classifying(
-        move || {
-            let network = DlibAgeGender::new(age.clone(), gender.clone());
-            Ok(Box::new(network.map_err(|e| StageError::fatal("classify", e))?))
-        },
-        move || Ok(Box::new(AttributeVote::with(vote))),
+        move || DlibAgeGender::new(age.clone(), gender.clone()),
+        move || AttributeVote::with(vote),
     ))
 }
 

@@ -47,8 +47,7 @@ fn run(
     wrap: impl Fn(&'static str, Vec<(u64, Fault)>) -> Box<dyn FrameSource>,
     time: Duration,
 ) -> (Vec<Named>, Vec<String>) {
-    let stages =
-        Stages::new(|| Ok(Box::new(ScriptedDetector::default())), || Ok(Box::new(ByOrder::default())));
+    let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
     let mut pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
     for (id, (name, faults)) in faults().into_iter().enumerate() {
         pipeline = pipeline.camera(CameraId(id as u32), wrap(name, faults));

@@ -86,7 +86,7 @@ impl Pipelines {
             self.ended.networks = placed(&settings)?;
         }
         let gallery = self.gallery.clone().founding(settings.gallery.founding);
-        let stages = stages_with(&settings, move || Ok(Box::new(gallery.clone())))?;
+        let stages = stages_with(&settings, move || gallery.clone())?;
         let mut pipeline = Pipeline::new(stages, self.pipeline.clone(), Arc::new(SystemClock::new()));
         if let Some(database) = &self.database {
             pipeline = pipeline.sink(database.sink());

@@ -47,8 +47,8 @@ impl Identities {
     /// # Errors
     /// The factory's error.
     pub(crate) fn new(stages: &Stages, meters: &Arc<StageMeters>) -> Result<Self, StageError> {
-        let identifier = stages.identify.clone().map(|f| SharedStage::new("identify", f, meters));
-        let fusion = stages.fuse.clone().map(|f| SharedStage::new("fuse", f, meters));
+        let identifier = stages.identifier.clone().map(|f| SharedStage::new("identify", f, meters));
+        let fusion = stages.fusion.clone().map(|f| SharedStage::new("fuse", f, meters));
         Ok(Self { identifier: identifier.transpose()?, fusion: fusion.transpose()? })
     }
 

@@ -19,10 +19,7 @@
 //! use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
 //! use passerby_types::{CameraId, SystemClock};
 //!
-//! let stages = Stages::new(
-//!     || Ok(Box::new(ScriptedDetector::default())),
-//!     || Ok(Box::new(ByOrder::default())),
-//! );
+//! let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
 //! let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;
 //! let mut camera = ScriptedSource::new([Step::Picture(64, 48), Step::Picture(64, 48)]);
 //! let report = flow.run(CameraId(0), &mut camera, None, &mut |_observation| ControlFlow::Continue(()));
@@ -67,4 +64,6 @@ pub use output::{
 pub use passerby_workers::{QueueStats, RecvOutcome, SendOutcome, WhenFull, WorkerPoolStats};
 pub use pipeline::Pipeline;
 pub use settings::{FlowSettings, PipelineSettings};
-pub use stages::Stages;
+#[doc(hidden)]
+pub use stages::kind;
+pub use stages::{IntoStageFactory, Stages};

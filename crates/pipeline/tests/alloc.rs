@@ -107,9 +107,8 @@ fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u
         written: Arc::clone(&written),
     };
     let embedder = FixedEmbedder::default();
-    let stages = stages(|_| {})
-        .with_tracker(|| Ok(Box::new(Hesitant::default())))
-        .identifying(move || Ok(Box::new(embedder.clone())), || Ok(Box::new(Apart::default())));
+    let stages =
+        stages(|_| {}).with_tracker(Hesitant::default).identifying(move || embedder.clone(), Apart::default);
     let clock = Arc::new(SystemClock::new());
     let mut sink = Tally(Arc::clone(&written));
     counted::reset();

@@ -72,12 +72,9 @@ fn detector() -> ScriptedDetector {
 fn stages(detector: ScriptedDetector, tracker: ByOrder) -> (Stages, Arc<AtomicU64>) {
     let ended = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&ended);
-    let stages = Stages::new(move || Ok(Box::new(detector.clone())), move || Ok(Box::new(tracker.clone())))
-        .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(One)))
-        .classifying(
-            || Ok(Box::new(FixedClassifier::default())),
-            move || Ok(Box::new(Last(Arc::clone(&count), LatestEstimate::default()))),
-        );
+    let stages = Stages::new(move || detector.clone(), move || tracker.clone())
+        .identifying(FixedEmbedder::default, || One)
+        .classifying(FixedClassifier::default, move || Last(Arc::clone(&count), LatestEstimate::default()));
     (stages, ended)
 }
 
@@ -151,8 +148,8 @@ fn small_faces_are_unidentified_and_cost_nothing() {
         }
         fn end(&mut self, _: TrackKey) {}
     }
-    let stages = Stages::new(move || Ok(Box::new(detector.clone())), || Ok(Box::new(ByOrder::default())))
-        .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(Nobody)));
+    let stages = Stages::new(move || detector.clone(), ByOrder::default)
+        .identifying(FixedEmbedder::default, || Nobody);
     let (report, seen) = run(stages, FlowSettings::default(), pictures(9));
     assert!(report.failures.is_empty());
     assert!(
@@ -230,10 +227,9 @@ fn a_face_that_two_stages_want_is_cut_out_once() {
     let (ok, count) = stages(detector(), ByOrder::default());
     let shown = Shown::default();
     let (embedder, classifier) = (shown.clone(), shown.clone());
-    let ok = ok.identifying(move || Ok(Box::new(embedder.clone())), || Ok(Box::new(One))).classifying(
-        move || Ok(Box::new(classifier.clone())),
-        move || Ok(Box::new(Last(Arc::clone(&count), LatestEstimate::default()))),
-    );
+    let ok = ok
+        .identifying(move || embedder.clone(), || One)
+        .classifying(move || classifier.clone(), move || Last(Arc::clone(&count), LatestEstimate::default()));
     run(ok, FlowSettings::default().every_frame(), pictures(5));
     let [embedded, classified] = &*shown.0.lock().unwrap();
     assert_eq!((embedded.len(), classified.len()), (5, 5));
@@ -296,11 +292,10 @@ fn a_stage_that_writes_nothing_leaks_nothing_of_another_frame_and_a_dead_one_is_
         }
     }
     let (ok, count) = stages(detector(), ByOrder::default());
-    let broken = ok.identifying(|| Ok(Box::new(Once::default())), || Ok(Box::new(One))).classifying(
-        || Ok(Box::new(Dead)),
-        move || Ok(Box::new(Last(Arc::clone(&count), LatestEstimate::default()))),
-    );
-    let blind = broken.clone().with_detector(|| Ok(Box::new(Once::default())));
+    let broken = ok
+        .identifying(Once::default, || One)
+        .classifying(|| Dead, move || Last(Arc::clone(&count), LatestEstimate::default()));
+    let blind = broken.clone().with_detector(Once::default);
     let settings = FlowSettings { embed: SamplingPolicy::ALWAYS, ..Default::default() };
     for (stages, faces) in [(broken, 4), (blind, 1)] {
         let (report, by_flow) = run(stages.clone(), settings, pictures(4));

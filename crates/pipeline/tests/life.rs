@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use passerby_pipeline::{Pipeline, PipelineError, PipelineSettings, RecvOutcome, Stages, WhenFull};
 use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate};
-use passerby_types::{CameraId, Observation, Sink, SinkError, StageError, SystemClock};
+use passerby_types::{
+    AttributeFusion, CameraId, Classifier, Detector, Embedder, Identifier, Observation, Sink, SinkError,
+    StageError, SystemClock, Tracker,
+};
 use support::{Apart, Camera, Latch, OneFace, Then, settled, stages, until};
 
 /// The tests count the threads of the process: one at a time.
@@ -235,20 +238,20 @@ fn any_deadline_is_fine() {
 #[test]
 fn a_start_that_fails_leaves_nothing_behind() {
     let _alone = alone();
-    fn fails<T>() -> Result<T, StageError> {
+    fn fails<T: ?Sized>() -> Result<Box<T>, StageError> {
         Err(StageError::fatal("test", "as told"))
     }
-    let detector = || stages(|_| {}).with_detector(fails);
-    let tracker = || stages(|_| {}).with_tracker(fails);
-    let plain = || Stages::new(|| Ok(Box::new(OneFace(|_: &_| {}))), || Ok(Box::new(ByOrder::default())));
-    let embedder = || plain().identifying(fails, || Ok(Box::new(Apart::default())));
-    let identify = || plain().identifying(|| Ok(Box::new(FixedEmbedder::default())), fails);
+    let detector = || stages(|_| {}).with_detector(fails::<dyn Detector>);
+    let tracker = || stages(|_| {}).with_tracker(fails::<dyn Tracker>);
+    let plain = || Stages::new(|| OneFace(|_: &_| {}), ByOrder::default);
+    let embedder = || plain().identifying(fails::<dyn Embedder>, Apart::default);
+    let identify = || plain().identifying(FixedEmbedder::default, fails::<dyn Identifier>);
     let classifier = || {
         plain()
-            .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(Apart::default())))
-            .classifying(fails, || Ok(Box::new(LatestEstimate::default())))
+            .identifying(FixedEmbedder::default, Apart::default)
+            .classifying(fails::<dyn Classifier>, LatestEstimate::default)
     };
-    let fuse = || plain().classifying(|| Ok(Box::new(FixedClassifier::default())), fails);
+    let fuse = || plain().classifying(FixedClassifier::default, fails::<dyn AttributeFusion>);
     for stages in [detector(), tracker(), embedder(), identify(), classifier(), fuse()] {
         let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
         let start = Instant::now();
@@ -270,7 +273,7 @@ fn a_start_that_fails_leaves_nothing_behind() {
     // A camera that cannot be added leaves the others alone.
     let made = Arc::new(AtomicU64::new(0));
     let first_two = move || match made.fetch_add(1, Ordering::Relaxed) {
-        0 | 1 => Ok(Box::new(ByOrder::default()) as _),
+        0 | 1 => Ok(Box::new(ByOrder::default()) as Box<dyn Tracker>),
         _ => fails(),
     };
     let stages = stages(|_| {}).with_tracker(first_two);

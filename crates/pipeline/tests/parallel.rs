@@ -14,7 +14,7 @@ use passerby_testkit::{
 use passerby_types::{
     AttributeFusion, Attributes, BBox, CameraId, Classifier, Detector, Embedder, Embedding, Face, FaceChip,
     Frame, FrameSource, Identifier, Identity, Observation, PersonId, Sighting, StageError, SystemClock,
-    TrackKey, Tracker,
+    TrackKey,
 };
 
 /// Numbers persons by the order in which their tracks are first sighted, so that any change of order shows.
@@ -112,24 +112,18 @@ fn stages(seed: Option<u64>) -> Stages {
             let (state, detector) = (Arc::clone(&state), detector());
             move || {
                 let detector = detector.clone();
-                Ok(match slow {
+                match slow {
                     true => Box::new(Delayed(detector, Arc::clone(&state))) as Box<dyn Detector>,
                     false => Box::new(detector),
-                })
+                }
             }
         },
-        || Ok(Box::new(ByOrder::default())),
+        ByOrder::default,
     );
     let other = Arc::clone(&state);
     stages
-        .identifying(
-            move || Ok(Box::new(Delayed(FixedEmbedder::default(), Arc::clone(&state)))),
-            || Ok(Box::new(InOrder::default())),
-        )
-        .classifying(
-            move || Ok(Box::new(Delayed(FixedClassifier::default(), Arc::clone(&other)))),
-            || Ok(Box::new(Count::default())),
-        )
+        .identifying(move || Delayed(FixedEmbedder::default(), Arc::clone(&state)), InOrder::default)
+        .classifying(move || Delayed(FixedClassifier::default(), Arc::clone(&other)), Count::default)
 }
 
 /// Three cameras of different length, one with damaged frames, one that changes its size.
@@ -232,7 +226,7 @@ fn a_tracker_that_fails_is_made_again_with_breaks_and_one_that_cannot_be_ends_th
     for (panics, trackers) in [(vec![5], 1), ((0..1000).collect(), 9)] {
         let made = Arc::new(AtomicU64::new(0));
         let tracker = move || match made.fetch_add(1, Ordering::Relaxed) {
-            n if n < trackers => Ok(Box::new(ByOrder::panicking(panics.clone())) as Box<dyn Tracker>),
+            n if n < trackers => Ok(ByOrder::panicking(panics.clone())),
             _ => Err(StageError::fatal("track", "as told")),
         };
         let start = Instant::now();

@@ -249,10 +249,8 @@ impl Embedder for Slow {
 fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
     let (latch, begun) = (Latch::default(), Arc::new(AtomicU64::new(0)));
     let (wait, count) = (latch.clone(), Arc::clone(&begun));
-    let stages = Stages::new(|| Ok(Box::new(Three)), || Ok(Box::new(ByOrder::default()))).identifying(
-        move || Ok(Box::new(Slow(wait.clone(), Arc::clone(&count)))),
-        || Ok(Box::new(Apart::default())),
-    );
+    let stages = Stages::new(|| Three, ByOrder::default)
+        .identifying(move || Slow(wait.clone(), Arc::clone(&count)), Apart::default);
     let mut settings = PipelineSettings { embed_workers: 1, face_queue: 2, ..one_detector() };
     settings.flow.embed = SamplingPolicy::ALWAYS;
     let (camera, ask) = OnDemand::new(true);
@@ -292,7 +290,7 @@ fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
 fn a_subscriber_that_is_behind_loses_what_its_rule_says_and_counts_it() {
     let (camera, ask) = OnDemand::new(false);
     let handle = Pipeline::new(
-        Stages::new(|| Ok(Box::new(OneFace(|_: &Frame| {}))), || Ok(Box::new(ByOrder::default()))),
+        Stages::new(|| OneFace(|_: &Frame| {}), ByOrder::default),
         PipelineSettings::default(),
         Arc::new(SystemClock::new()),
     )

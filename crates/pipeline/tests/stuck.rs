@@ -106,18 +106,15 @@ fn stages(stage: &str, trap: &Trap) -> Stages {
     let (detect, track, embed) = (of("detect"), of("track"), of("embed"));
     let (identify, classify, fuse) = (of("identify"), of("classify"), of("fuse"));
     let before = move |frame: &Frame| detect.pass(frame.meta.camera, frame.meta.seq >= 10);
-    Stages::new(
-        move || Ok(Box::new(OneFace(before.clone()))),
-        move || Ok(Box::new(Trapped(ByOrder::default(), track.clone()))),
-    )
-    .identifying(
-        move || Ok(Box::new(Trapped(FixedEmbedder::default(), embed.clone()))),
-        move || Ok(Box::new(Trapped(Apart::default(), identify.clone()))),
-    )
-    .classifying(
-        move || Ok(Box::new(Trapped(FixedClassifier::default(), classify.clone()))),
-        move || Ok(Box::new(Trapped(LatestEstimate::default(), fuse.clone()))),
-    )
+    Stages::new(move || OneFace(before.clone()), move || Trapped(ByOrder::default(), track.clone()))
+        .identifying(
+            move || Trapped(FixedEmbedder::default(), embed.clone()),
+            move || Trapped(Apart::default(), identify.clone()),
+        )
+        .classifying(
+            move || Trapped(FixedClassifier::default(), classify.clone()),
+            move || Trapped(LatestEstimate::default(), fuse.clone()),
+        )
 }
 
 /// A trap that catches nothing.

@@ -113,8 +113,7 @@ mod tests {
 
     #[test]
     fn every_frame_of_the_ledger_is_in_the_counters() {
-        let stages =
-            Stages::new(|| Ok(Box::new(ScriptedDetector::default())), || Ok(Box::new(ByOrder::default())));
+        let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
         let mut steps = vec![Step::Picture(64, 48); 9];
         steps[4] = Step::Damaged;
         let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))

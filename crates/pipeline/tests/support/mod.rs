@@ -154,9 +154,9 @@ impl Identifier for Apart {
 
 /// All stages, with a detector that lets `before` see each frame.
 pub(crate) fn stages(before: impl Fn(&Frame) + Clone + Send + Sync + 'static) -> Stages {
-    Stages::new(move || Ok(Box::new(OneFace(before.clone()))), || Ok(Box::new(ByOrder::default())))
-        .identifying(|| Ok(Box::new(FixedEmbedder::default())), || Ok(Box::new(Apart::default())))
-        .classifying(|| Ok(Box::new(FixedClassifier::default())), || Ok(Box::new(LatestEstimate::default())))
+    Stages::new(move || OneFace(before.clone()), ByOrder::default)
+        .identifying(FixedEmbedder::default, Apart::default)
+        .classifying(FixedClassifier::default, LatestEstimate::default)
 }
 
 /// The ledgers and the writes add up, and nothing is on its way.
