@@ -233,7 +233,7 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
     // The networks are loaded and no frame has begun: the Python system's time starts at the same point.
     let handle = pipeline.start_paused()?;
     let start = Instant::now();
-    handle.pause(false);
+    handle.resume();
     let every = |period: Option<f64>| period.map_or(f64::INFINITY, |s| s.max(0.1));
     let (mut report, mut restart) = (every(args.soak), every(args.restart));
     loop {

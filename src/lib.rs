@@ -25,21 +25,20 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! let stages = passerby::stages(&Settings::default())?;
-//! let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
+//! let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
 //!     .camera(CameraId(0), passerby::capture::open("door.mp4")?)
-//!     .camera(CameraId(1), passerby::capture::open("hall.mp4")?)
-//!     .start_paused()?;
-//! let seen = handle.subscribe("summary", 64, WhenFull::Block);
-//! handle.pause(false);
-//! let looker = std::thread::spawn(move || {
+//!     .camera(CameraId(1), passerby::capture::open("hall.mp4")?);
+//! let observations = pipeline.subscribe("summary", 64, WhenFull::Block);
+//! let handle = pipeline.start()?;
+//! let summarize = std::thread::spawn(move || {
 //!     let mut summary = Summary::default();
-//!     while let Some(observation) = seen.recv() {
+//!     for observation in observations {
 //!         summary.add(&observation);
 //!     }
 //!     summary
 //! });
 //! let done = handle.finish();
-//! let summary = looker.join().expect("adding up does not panic");
+//! let summary = summarize.join().expect("the summary does not panic");
 //! println!("{} frames, {} persons", done.figures.ledger().analysed, summary.persons().len());
 //! # Ok(())
 //! # }

@@ -128,7 +128,7 @@ fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u6
             }
         };
         let taker = std::thread::Builder::new().name("take".into()).spawn(take).unwrap();
-        handle.pause(false);
+        handle.resume();
         assert!(handle.finish().abandoned.is_empty());
         taker.join().unwrap();
     } else {

@@ -88,7 +88,7 @@ fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
         }
         let handle = pipeline.start_paused().expect("stages");
         let all = handle.subscribe("test", 16, WhenFull::Block);
-        handle.pause(false);
+        handle.resume();
         let take = move || std::iter::from_fn(|| all.recv()).map(|o| shown(&o)).collect::<Vec<_>>();
         let taker = std::thread::Builder::new().name("take".into()).spawn(take).expect("a thread");
         let finished = handle.finish();

@@ -37,11 +37,11 @@ pub(crate) fn analyze(
         outputs.begin(*camera, name(*camera))?;
     }
     // Paused, so that no input runs ahead while the others are being added.
-    running.handle.pause(true);
+    running.handle.pause();
     for (camera, source) in cameras {
         running.handle.add(camera, source)?;
     }
-    running.handle.pause(false);
+    running.handle.resume();
     running.take(&ids, stop, &mut |observation| outputs.take(name(observation.meta.camera), observation))?;
     for camera in &ids {
         outputs.end(*camera, name(*camera))?;

@@ -168,7 +168,7 @@ impl Running {
                     tick = TICKS.0;
                     each(&observation)?;
                 }
-                RecvOutcome::Empty if cameras.iter().all(|c| self.handle.wait(*c, Some(Duration::ZERO))) => {
+                RecvOutcome::Empty if cameras.iter().all(|c| self.handle.wait(*c, Duration::ZERO)) => {
                     break;
                 }
                 RecvOutcome::Empty if stopping.is_some_and(|since| since.elapsed() > PATIENCE) => {

@@ -43,11 +43,9 @@ pub(crate) fn run<S: FrameSource + 'static>(
         pipeline = pipeline.camera(camera, source);
     }
 
-    // Subscribes before the first frame.
-    let handle = pipeline.start_paused()?;
-    let seen = handle.subscribe("view", WAITING, WhenFull::Block);
+    let seen = pipeline.subscribe("view", WAITING, WhenFull::Block);
+    let handle = pipeline.start()?;
     let metrics = handle.metrics();
-    handle.pause(false);
     let (mut summary, mut stopping) = (Summary::default(), None);
     loop {
         match seen.recv_timeout(TICK) {

@@ -7,7 +7,8 @@ use passerby_workers::Sequencer;
 
 use crate::figures::stage_timer::StageTimer;
 use crate::identities::Identities;
-use crate::output::fanout::Fanout;
+use crate::output::fanout::{Fanout, Listeners};
+use crate::output::writer_queue::WriterQueue;
 use crate::pause_gate::PauseGate;
 use crate::settings::PipelineSettings;
 use crate::stages::Stages;
@@ -61,7 +62,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Makes the shared stages. `writer_capacity` is the length of the writer's queue, or `None` without a sink.
+    /// Makes the shared stages. `writer` is the writer's queue, or `None` without a sink.
     ///
     /// # Errors
     /// The error of the identifier's or the fusion's factory.
@@ -69,9 +70,10 @@ impl Context {
         stages: &Stages,
         settings: PipelineSettings,
         clock: Arc<dyn Clock>,
-        writer_capacity: Option<usize>,
+        listeners: Listeners,
+        writer: Option<WriterQueue>,
     ) -> Result<Self, StageError> {
-        let fanout = Fanout::new(Arc::clone(&clock), writer_capacity);
+        let fanout = Fanout::new(listeners, writer);
         let analysis = AnalysisContext::new(stages, Arc::clone(&clock), Arc::clone(&fanout.lists))?;
         let analysis = Arc::new(analysis);
         Ok(Self {

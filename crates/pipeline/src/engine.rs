@@ -20,10 +20,10 @@ use crate::error::PipelineError;
 use crate::face_jobs::{self, FaceJobPool};
 use crate::figures::calls::StuckCall;
 use crate::figures::meter::CameraMeter;
-use crate::figures::report::CameraReport;
-use crate::governor::{GovernorDecision, GovernorReason};
+use crate::governor::load::{GovernorDecision, GovernorReason};
 use crate::guard::{Guard, guarded};
 use crate::output::writer::WriteReport;
+use crate::output::writer_queue::WriterQueue;
 use crate::output::writer_thread;
 use crate::settings::PipelineSettings;
 use crate::stages::Stages;
@@ -64,6 +64,8 @@ pub(crate) struct MonitorState {
     pub(crate) decisions: BTreeMap<GovernorReason, u64>,
     pub(crate) stuck: Vec<StuckCall>,
     pub(crate) stuck_total: u64,
+    /// The lost observations of each camera that were reported as events.
+    pub(crate) reported_losses: BTreeMap<CameraId, u64>,
 }
 
 impl PipelineEngine {
@@ -112,8 +114,8 @@ impl PipelineEngine {
         let context = &self.context;
         let settings = &context.settings;
         let info = source.info();
-        let report = CameraReport { camera: id, name: info.name.clone(), ..CameraReport::default() };
-        let meter = Arc::new(CameraMeter::new(report));
+        let events = Arc::clone(&context.fanout.listeners.events);
+        let meter = Arc::new(CameraMeter::with_events(id, &info.name, Some(events)));
         let observer = CameraObserver::new(&context.analysis, &meter, info, &self.stages, &settings.flow)?;
         let mut cameras = self.cameras.write();
         if cameras.iter().any(|camera| camera.id == id) {
@@ -171,7 +173,12 @@ impl PipelineEngine {
     pub(crate) fn write_to(&self, sink: Box<dyn Sink>) -> Result<(), PipelineError> {
         let context = Arc::clone(&self.context);
         let written = Arc::clone(&self.written);
-        self.thread(&self.threads.writer, "store", move || writer_thread::record(&context, sink, &written))
+        let write = move || {
+            if let Some(queue) = &context.fanout.writer {
+                writer_thread::record(&context, queue, sink, &written);
+            }
+        };
+        self.thread(&self.threads.writer, "store", write)
     }
 
     /// Starts a thread of one of the groups in [`EngineThreads`].
@@ -192,6 +199,12 @@ impl PipelineEngine {
         let mut written = self.written.lock().clone();
         self.context.fanout.complete(&mut written);
         written
+    }
+
+    /// Returns how many observations never reached the sink.
+    pub(crate) fn lost_rows(&self) -> u64 {
+        let by_writer: u64 = self.written.lock().cameras.values().map(|counts| counts.lost).sum();
+        by_writer + self.context.fanout.writer.as_ref().map_or(0, WriterQueue::lost)
     }
 
     /// Stops the pools and drops their waiting jobs. Returns the names of the workers that do not end within the time that

@@ -1,17 +1,17 @@
-//! The error of a pipeline that does not start, or does not take a camera.
+//! The errors of a pipeline's start.
 
 use std::io;
 
 use passerby_types::{CameraId, StageError};
 
-/// Why a pipeline does not start, or does not take a camera.
+/// The reason why a pipeline does not start, or does not accept a camera.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
-    /// The factory of a stage failed. The pipeline cannot run without the stage.
+    /// A stage's factory failed. Fix its cause, for example a missing weights file, and start again.
     #[error(transparent)]
     Stage(#[from] StageError),
-    /// The system has no more threads.
+    /// The system has no more threads. Use fewer cameras or workers.
     #[error("cannot start the thread {name}: {cause}")]
     Thread {
         /// The name of the thread.
@@ -20,8 +20,7 @@ pub enum PipelineError {
         #[source]
         cause: io::Error,
     },
-    /// A camera has this number already, or had it before it ended. Observations name cameras by number, so a number is
-    /// never used twice.
-    #[error("{0} is in use already")]
+    /// The pipeline has or had a camera with this number. Observations name cameras by number, so each can be used once.
+    #[error("{0} is already in use")]
     CameraInUse(CameraId),
 }

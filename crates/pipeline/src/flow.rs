@@ -20,7 +20,7 @@ use crate::face_jobs::{self, FaceJobs, FaceResult, FaceStage};
 use crate::figures::meter::CameraMeter;
 use crate::figures::report::CameraReport;
 use crate::guard::Guard;
-use crate::output::fanout::LISTS;
+use crate::output::fanout::MAX_IDLE_LISTS;
 use crate::output::writer::Writer;
 use crate::settings::FlowSettings;
 use crate::stages::Stages;
@@ -67,7 +67,8 @@ impl Flow {
     /// # Errors
     /// The error of a factory. If a factory panics, an error of the class `Reset`.
     pub fn new(stages: Stages, settings: FlowSettings, clock: Arc<dyn Clock>) -> Result<Self, StageError> {
-        let context = Arc::new(AnalysisContext::new(&stages, clock, Arc::new(Recycler::new(LISTS)))?);
+        let context =
+            Arc::new(AnalysisContext::new(&stages, clock, Arc::new(Recycler::new(MAX_IDLE_LISTS)))?);
         let meters = &context.timer.stages;
         let embedder = stages.embedder.clone().map(|f| FaceStage::new(face_jobs::embedding(), f, meters));
         let classifier =
@@ -113,7 +114,7 @@ impl Flow {
         let clock = Arc::clone(&self.context.timer.clock);
         let mut writer = sink.map(|sink| {
             let lists = Arc::clone(&self.context.observed_lists);
-            Writer::giving_back(sink, self.settings.writer, Arc::clone(&clock), lists)
+            Writer::recycling(sink, self.settings.writer, Arc::clone(&clock), lists)
         });
         let mut meters = Vec::new();
         let mut running = Vec::new();
@@ -129,11 +130,13 @@ impl Flow {
         let start = clock.now();
         let written = writer.map(Writer::finish);
         let elapsed = clock.now().since(start);
-        let take_report = |meter: &Arc<CameraMeter>| std::mem::take(&mut meter.lock().report);
+        if written.is_some() {
+            meters.iter().take(1).for_each(|meter| meter.lock().report.spend("store", 0, elapsed));
+        }
+        let take_report = |meter: &Arc<CameraMeter>| meter.lock().report.take_report();
         let mut reports: Vec<CameraReport> = meters.iter().map(take_report).collect();
         if let Some(written) = written {
-            reports.iter_mut().for_each(|report| report.wrote(&written));
-            reports.iter_mut().take(1).for_each(|report| report.spend("store", 0, elapsed));
+            reports.iter_mut().for_each(|report| report.add_writes(&written));
         }
         reports
     }
@@ -145,8 +148,7 @@ impl Flow {
         source: &'a mut dyn FrameSource,
     ) -> (Arc<CameraMeter>, Option<FlowCamera<'a>>) {
         let info = source.info();
-        let report = CameraReport { camera: id, name: info.name.clone(), ..CameraReport::default() };
-        let meter = Arc::new(CameraMeter::new(report));
+        let meter = Arc::new(CameraMeter::new(id, &info.name));
         let observer = CameraObserver::new(&self.context, &meter, info, &self.stages, &self.settings);
         let observer = observer.map_err(|error| meter.lock().end(error)).ok();
         let camera = observer.map(|observer| FlowCamera {

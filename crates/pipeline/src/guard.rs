@@ -133,15 +133,13 @@ mod tests {
     use passerby_types::CameraId;
 
     use super::*;
-    use crate::figures::report::CameraReport;
 
     /// A guard under the name `detect` whose instances are 0, 1, 2 and so on, and a camera to count at.
     fn counted() -> (Guard<u64>, CameraMeter) {
         let made = AtomicU64::new(0);
         let factory: StageFactory<u64> = Arc::new(move || Ok(Box::new(made.fetch_add(1, Ordering::Relaxed))));
         let guard = Guard::new("detect", factory, &Arc::default()).unwrap();
-        let report = CameraReport { camera: CameraId(3), ..CameraReport::default() };
-        (guard, CameraMeter::new(report))
+        (guard, CameraMeter::new(CameraId(3), "test"))
     }
 
     fn fails(guard: &mut Guard<u64>, meter: &CameraMeter, error: StageError) -> StageError {

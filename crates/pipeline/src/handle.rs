@@ -1,42 +1,69 @@
-//! A running pipeline: look at it, change it, stop it.
+//! The handle of a running pipeline.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use passerby_types::{CameraId, FrameSource};
+use passerby_workers::WhenFull;
 
+use crate::camera::state::CameraState;
 use crate::engine::PipelineEngine;
 use crate::error::PipelineError;
 use crate::figures::metrics::{Metrics, MetricsSnapshot};
 use crate::figures::report::CameraReport;
-use crate::output::fanout::Subscription;
+use crate::governor::monitor;
+use crate::output::events::EventReceiver;
+use crate::output::frame_tap::FrameTap;
+use crate::output::subscription::Subscription;
 use crate::output::writer::WriteReport;
-use passerby_workers::WhenFull;
+use crate::output::writer_queue::WriterQueue;
 
-/// How long a pipeline whose sources have ended gets to come to its end.
-const CLOSING: Duration = Duration::from_secs(60);
-/// How long one whose handle is dropped without a stop, or whose sink has been waited for in vain.
-const DROPPED: Duration = Duration::from_secs(2);
-/// The percentage of a stop's time after which a camera that still has frames inside is given up, so that the writer gets
-/// its part.
-const DRAIN: u32 = 70;
+/// How long [`Handle::finish`] waits for the pipeline's end after all sources have ended, and for a sink that takes no
+/// observation.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(60);
+/// The timeout of the stop if the handle is dropped, or the sink took no observation for [`FINISH_TIMEOUT`].
+const DROP_TIMEOUT: Duration = Duration::from_secs(2);
+/// The percentage of a stop's time after which cameras that still have frames inside are abandoned. The rest is for the
+/// pools, the writer and the threads, each until its own percentage.
+const CAMERAS_PERCENT: u32 = 70;
+const POOLS_PERCENT: u32 = 80;
+const SINK_PERCENT: u32 = 90;
+const WRITER_PERCENT: u32 = 95;
 
-/// What became of a pipeline.
+/// The results of a pipeline that has ended.
 #[derive(Debug)]
 pub struct PipelineReport {
-    /// One for each camera, in the order in which they were added. All frames are settled: nothing is in flight.
+    /// One report for each camera, in the order in which they were added. All frames are settled: none is in flight.
     pub reports: Vec<CameraReport>,
-    /// What the sink took.
+    /// The counts of the sink.
     pub written: WriteReport,
-    /// The threads that did not come back in time, which are left behind: inside a stage, a source or a sink. Empty
-    /// where all ended.
+    /// The names of the threads that did not return in time, because they are inside a call of a stage, a source or a
+    /// sink. Empty if all threads ended.
     pub abandoned: Vec<String>,
     /// The last figures.
     pub figures: MetricsSnapshot,
 }
 
-/// A running pipeline. Dropping it stops it as [`Handle::stop`] with two seconds.
+/// A running pipeline: observe it, change it, stop it. Dropping the handle stops the pipeline like [`Handle::stop`] with a
+/// timeout of two seconds.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use passerby_pipeline::{Pipeline, PipelineSettings, Stages};
+/// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+/// use passerby_types::{CameraId, SystemClock};
+///
+/// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+/// let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new())).start()?;
+/// handle.add(CameraId(3), ScriptedSource::new(vec![Step::Picture(64, 48); 5]))?;
+/// assert!(handle.wait(CameraId(3), Duration::from_secs(60)), "a file ends by itself");
+/// let report = handle.stop(Duration::from_secs(60));
+/// assert_eq!(report.reports[0].ledger.analysed, 5);
+/// # Ok::<(), passerby_pipeline::PipelineError>(())
+/// ```
 pub struct Handle {
     pub(crate) engine: Arc<PipelineEngine>,
     stopped: bool,
@@ -53,142 +80,215 @@ impl Handle {
         Self { engine, stopped: false }
     }
 
-    /// Gets every observation from now on. Where `capacity` of them wait, `when_full` says what happens; a subscriber
-    /// with `Block` that does not take them holds the cameras up.
+    /// Returns a subscription to all observations from now on. To get those of the first frames as well, use
+    /// [`Pipeline::subscribe`](crate::Pipeline::subscribe).
+    ///
+    /// If `capacity` observations wait in it, `when_full` decides. With [`WhenFull::Block`] a subscriber that does not
+    /// receive holds up all cameras.
     #[must_use]
     pub fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
-        self.engine.context.fanout.subscribe(name, capacity, when_full)
+        self.engine.context.fanout.listeners.subscribers.subscribe(name, capacity, when_full)
     }
 
-    /// The pipeline's figures, also when it has ended.
+    /// Returns a receiver of all events from now on. To get the first ones as well, use
+    /// [`Pipeline::events`](crate::Pipeline::events). A receiver that is not read holds up nothing.
+    #[must_use]
+    pub fn events(&self) -> EventReceiver {
+        self.engine.context.fanout.listeners.events.subscribe()
+    }
+
+    /// Returns a tap on the newest frame of each camera together with its observation.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use passerby_pipeline::{Pipeline, PipelineSettings, Stages, WhenFull};
+    /// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+    /// use passerby_types::{CameraId, SystemClock};
+    ///
+    /// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+    /// let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new())).start()?;
+    /// let frames = handle.frames();
+    /// handle.add(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 5]))?;
+    /// assert!(handle.wait(CameraId(0), Duration::from_secs(60)));
+    ///
+    /// let newest = frames.take(CameraId(0)).expect("a frame came");
+    /// assert_eq!((newest.frame.image.width(), newest.observation.meta.seq), (64, 4));
+    /// assert!(frames.take(CameraId(0)).is_none(), "no other frame has come since");
+    /// # Ok::<(), passerby_pipeline::PipelineError>(())
+    /// ```
+    #[must_use]
+    pub fn frames(&self) -> FrameTap {
+        self.engine.context.fanout.listeners.taps.open()
+    }
+
+    /// Returns the reader of the pipeline's figures. It can be used after the pipeline has ended.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         Metrics { engine: Arc::clone(&self.engine) }
     }
 
-    /// The cameras that have not ended.
+    /// Returns the cameras that have not ended, in the order in which they were added.
     #[must_use]
     pub fn cameras(&self) -> Vec<CameraId> {
         self.engine.cameras.read().iter().filter(|c| !c.has_ended()).map(|c| c.id).collect()
     }
 
-    /// Adds a camera. Its figures, some 25 kB, are kept until the pipeline ends, also when the camera has ended.
+    /// Adds a camera. Its figures, about 25 kB, stay in memory until the pipeline ends, even if the camera ends earlier.
     ///
     /// # Errors
-    /// [`PipelineError::CameraInUse`] where its number was used before; what the tracker's factory says; that there are no
-    /// more threads.
+    /// [`PipelineError::CameraInUse`] if the number was used before, [`PipelineError::Stage`] if the tracker's factory fails,
+    /// and [`PipelineError::Thread`] if the system has no more threads. The other cameras run on.
     pub fn add(&self, camera: CameraId, source: impl FrameSource + 'static) -> Result<(), PipelineError> {
         let source: Box<dyn FrameSource> = Box::new(source);
         let worker = self.engine.open(camera, &*source)?;
         self.engine.run(worker, source)
     }
 
-    /// Lets a camera end after the frames that are inside, and waits so long at most. True where it has ended; false
-    /// where it has not yet, or there is none of this number.
-    pub fn remove(&self, camera: CameraId, deadline: Duration) -> bool {
+    /// Ends a camera after the frames that are inside, and waits for that at most `timeout`. Returns true if the camera has
+    /// ended, and false if it has not ended yet or there is no such camera.
+    pub fn remove(&self, camera: CameraId, timeout: Duration) -> bool {
         let camera = self.camera(camera);
         camera.iter().for_each(|camera| camera.stop());
-        camera.is_some_and(|camera| camera.wait(Some(deadline)))
+        camera.is_some_and(|camera| camera.wait(Some(timeout)))
     }
 
-    /// Waits until a camera has ended by itself, so long at most (`None`: for ever). True where it has; false where it
-    /// has not yet, or there is none of this number.
-    pub fn wait(&self, camera: CameraId, timeout: Option<Duration>) -> bool {
-        self.camera(camera).is_some_and(|camera| camera.wait(timeout))
+    /// Waits at most `timeout` until a camera has ended by itself; [`Duration::MAX`] waits without a limit. Returns true if
+    /// the camera has ended, and false if it has not ended yet or there is no such camera.
+    pub fn wait(&self, camera: CameraId, timeout: Duration) -> bool {
+        self.camera(camera).is_some_and(|camera| camera.wait(Some(timeout)))
     }
 
-    /// Readers pull no pictures until told otherwise. What is inside goes on. A camera's own buffers are its own
-    /// affair: a live one may lose frames meanwhile, which are not counted since they were never captured.
-    pub fn pause(&self, paused: bool) {
-        let gate = &self.engine.context.gate;
-        if paused { gate.pause() } else { gate.resume() }
+    /// Stops to ask the sources for pictures until [`Handle::resume`]. Frames that are inside go on. A live camera may lose
+    /// pictures in the meantime, depending on its own buffers. They do not count, because they were never captured.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use passerby_pipeline::{Pipeline, PipelineSettings, Stages};
+    /// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+    /// use passerby_types::{CameraId, SystemClock};
+    ///
+    /// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+    /// let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new())).start()?;
+    /// handle.pause();
+    /// handle.add(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 5]))?;
+    /// assert_eq!(handle.metrics().snapshot().ledger().captured, 0);
+    /// handle.resume();
+    /// assert!(handle.wait(CameraId(0), Duration::from_secs(60)));
+    /// assert_eq!(handle.metrics().snapshot().ledger().captured, 5);
+    /// # Ok::<(), passerby_pipeline::PipelineError>(())
+    /// ```
+    pub fn pause(&self) {
+        self.engine.context.gate.pause();
     }
 
-    /// Waits until every source has ended and the sink has taken everything, as long as that takes; a sink that takes
-    /// nothing for a minute is left behind, and what waits for it is counted as lost.
+    /// Ends [`Handle::pause`]. Does nothing if the pipeline is not paused.
+    pub fn resume(&self) {
+        self.engine.context.gate.resume();
+    }
+
+    /// Waits without a limit until every source has ended and the sink has taken every observation.
+    ///
+    /// If the sink takes no observation for a minute, the pipeline abandons it and counts the observations that wait for it
+    /// as lost.
     #[must_use]
     pub fn finish(mut self) -> PipelineReport {
         let cameras = self.engine.cameras.read().clone();
         cameras.iter().for_each(|camera| {
             camera.wait(None);
         });
-        self.engine.context.fanout.close_writer(None);
+        self.engine.context.fanout.writer.iter().for_each(|writer| writer.close_until(None));
         let mut taken = self.engine.written().total().written;
-        while !self.engine.threads.writer.join(CLOSING).is_empty() {
+        while !self.engine.threads.writer.join(FINISH_TIMEOUT).is_empty() {
             let before = std::mem::replace(&mut taken, self.engine.written().total().written);
             if taken == before {
-                // It has had its minute.
-                return self.end(DROPPED);
+                return self.end(DROP_TIMEOUT);
             }
         }
-        self.end(CLOSING)
+        self.end(FINISH_TIMEOUT)
     }
 
-    /// Stops: no camera is read any more, what is inside goes its way, the sink gets and flushes everything, all
-    /// threads are joined. What has not come to its end by the deadline is left behind: its frames count as dropped
-    /// because stopped, its observations as lost, its threads are named.
+    /// Stops the pipeline: reads no more pictures, lets the frames that are inside finish, lets the sink take and flush
+    /// every observation, and joins all threads.
     ///
-    /// Comes back at the deadline at the latest, whatever a source, a stage or a sink does.
+    /// Returns after `timeout` at the latest, even if a source, a stage or a sink does not return. The pipeline then
+    /// abandons the rest: it counts frames as dropped (`stopped`) and observations as lost, and the report names the threads.
     #[must_use]
-    pub fn stop(mut self, deadline: Duration) -> PipelineReport {
-        self.end(deadline)
+    pub fn stop(mut self, timeout: Duration) -> PipelineReport {
+        self.end(timeout)
     }
 
-    fn camera(&self, camera: CameraId) -> Option<Arc<crate::camera::state::CameraState>> {
+    fn camera(&self, camera: CameraId) -> Option<Arc<CameraState>> {
         self.engine.cameras.read().iter().find(|state| state.id == camera).cloned()
     }
 
-    fn end(&mut self, deadline: Duration) -> PipelineReport {
+    fn end(&mut self, timeout: Duration) -> PipelineReport {
         self.stopped = true;
-        let (engine, context) = (&*self.engine, &self.engine.context);
-        let start = Instant::now();
-        let left = |share: u32| (deadline / 100).saturating_mul(share).saturating_sub(start.elapsed());
-        let cameras = engine.cameras.read().clone();
+        let cameras = self.engine.cameras.read().clone();
+        let countdown = Countdown { start: Instant::now(), timeout };
+        self.end_cameras(&cameras, &countdown);
+        let abandoned = self.end_threads(&countdown);
+        // Settles a frame that a reader captured while its camera was being stopped.
+        cameras.iter().for_each(|camera| camera.abandon());
+        self.report(&cameras, abandoned)
+    }
 
+    /// Lets the frames that are inside finish, and abandons the cameras that need too long.
+    fn end_cameras(&self, cameras: &[Arc<CameraState>], countdown: &Countdown) {
+        let context = &self.engine.context;
         cameras.iter().for_each(|camera| camera.stop());
         context.gate.resume();
-        for camera in &cameras {
-            if !camera.wait(Some(left(DRAIN))) {
+        for camera in cameras {
+            if !camera.wait(Some(countdown.left(CAMERAS_PERCENT))) {
                 camera.abandon();
                 context.sequencer.leave(camera.id);
             }
         }
         context.gate.stop();
-        for camera in &cameras {
-            drop(engine.detect_queue.lanes.remove(camera.id.0));
+        for camera in cameras {
+            drop(self.engine.detect_queue.lanes.remove(camera.id.0));
         }
-        let mut abandoned = engine.stop_pools(|| left(80));
-        context.fanout.close_writer(start.checked_add(deadline / 100 * 90));
-        let writers = engine.threads.writer.join(left(95));
+    }
+
+    /// Joins the threads, those of the pools first. Returns the names of the threads that still run.
+    fn end_threads(&self, countdown: &Countdown) -> Vec<String> {
+        let engine = &*self.engine;
+        let fanout = &engine.context.fanout;
+        let mut abandoned = engine.stop_pools(|| countdown.left(POOLS_PERCENT));
+        let sink_deadline = countdown.at(SINK_PERCENT);
+        fanout.writer.iter().for_each(|writer| writer.close_until(sink_deadline));
+        let writers = engine.threads.writer.join(countdown.left(WRITER_PERCENT));
         if !writers.is_empty() {
-            context.fanout.abandon_writer();
+            fanout.writer.iter().for_each(WriterQueue::abandon);
         }
         abandoned.extend(writers);
-        context.fanout.close();
-        abandoned.extend(engine.threads.cameras.join(left(100)));
-        abandoned.extend(engine.threads.monitor.join(left(100)));
-        // A frame that a reader captured while its camera was being stopped is settled like the others.
-        cameras.iter().for_each(|camera| camera.abandon());
+        fanout.close();
+        abandoned.extend(engine.threads.cameras.join(countdown.left(100)));
+        abandoned.extend(engine.threads.monitor.join(countdown.left(100)));
+        abandoned
+    }
 
+    fn report(&self, cameras: &[Arc<CameraState>], abandoned: Vec<String>) -> PipelineReport {
         let mut figures = self.metrics().snapshot();
-        let mut written = engine.written();
-        // A writer that was left behind with observations in its hands: they are as good as lost.
+        let mut written = self.engine.written();
+        // The observations that an abandoned writer still holds are lost.
         for counts in written.cameras.values_mut() {
             counts.lost = counts.offered.saturating_sub(counts.written);
         }
         figures.written.clone_from(&written);
+        monitor::report_lost_rows(&self.engine, &written);
         #[cfg(feature = "metrics")]
         crate::figures::export::publish(&figures);
         let reports = cameras.iter().map(|camera| {
-            let mut meter = camera.meter.lock();
-            // The figures outlive the pipeline.
-            let figures = meter.report.figures();
-            let mut report = std::mem::replace(&mut meter.report, figures);
-            drop(meter);
-            report.wrote(&written);
+            let mut report = camera.meter.lock().report.take_report();
+            report.add_writes(&written);
             report
         });
         let reports = reports.collect();
+        self.engine.context.fanout.listeners.events.close();
         PipelineReport { reports, written, abandoned, figures }
     }
 }
@@ -196,7 +296,29 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         if !self.stopped {
-            drop(self.end(DROPPED));
+            drop(self.end(DROP_TIMEOUT));
         }
+    }
+}
+
+/// The time that a stop may take.
+struct Countdown {
+    start: Instant,
+    timeout: Duration,
+}
+
+impl Countdown {
+    /// Returns the time left until `percent` of the timeout.
+    fn left(&self, percent: u32) -> Duration {
+        self.share(percent).saturating_sub(self.start.elapsed())
+    }
+
+    /// Returns the moment at `percent` of the timeout, or `None` if the system's clock cannot represent it.
+    fn at(&self, percent: u32) -> Option<Instant> {
+        self.start.checked_add(self.share(percent))
+    }
+
+    fn share(&self, percent: u32) -> Duration {
+        (self.timeout / 100).saturating_mul(percent)
     }
 }

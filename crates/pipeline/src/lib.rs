@@ -59,9 +59,12 @@ pub use flow::Flow;
 pub use governor::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad, GovernorReason};
 pub use handle::{Handle, PipelineReport};
 pub use output::{
-    PersonSummary, Subscription, Summary, TrackSummary, WriteCounts, WriteReport, Writer, WriterSettings,
+    EventReceiver, FrameTap, PersonSummary, PipelineEvent, Subscription, Summary, TappedFrame, TrackSummary,
+    WriteCounts, WriteReport, Writer, WriterSettings,
 };
-pub use passerby_workers::{QueueStats, RecvOutcome, SendOutcome, WhenFull, WorkerPoolStats};
+pub use passerby_workers::{
+    CountedReceiver, QueueStats, RecvOutcome, SendOutcome, WhenFull, WorkerPoolStats,
+};
 pub use pipeline::Pipeline;
 pub use settings::{FlowSettings, PipelineSettings};
 #[doc(hidden)]

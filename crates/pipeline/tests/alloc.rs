@@ -131,7 +131,7 @@ fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u
             }
         };
         let looker = std::thread::Builder::new().name("look".into()).spawn(look).expect("a thread");
-        handle.pause(false);
+        handle.resume();
         support::settled(&handle.finish());
         looker.join().expect("it only takes");
     }

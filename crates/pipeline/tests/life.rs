@@ -69,7 +69,7 @@ fn cameras_and_subscribers_come_and_go_while_it_runs() {
     assert!(matches!(handle.add(CameraId(7), Camera::file(1)), Err(PipelineError::CameraInUse(CameraId(7)))));
     until("the new camera is observed", || first.recv().unwrap().meta.camera == CameraId(7));
     let late = handle.subscribe("late", 1000, WhenFull::DropOldest);
-    assert!(handle.wait(CameraId(3), Some(LONG)), "a file ends by itself");
+    assert!(handle.wait(CameraId(3), LONG), "a file ends by itself");
     assert!(
         matches!(handle.add(CameraId(3), Camera::file(1)), Err(PipelineError::CameraInUse(_))),
         "for good"
@@ -78,7 +78,7 @@ fn cameras_and_subscribers_come_and_go_while_it_runs() {
 
     assert!(handle.remove(CameraId(7), LONG));
     assert!(!handle.remove(CameraId(8), LONG), "there is none");
-    assert!(!handle.wait(CameraId(8), Some(LONG)));
+    assert!(!handle.wait(CameraId(8), LONG));
     assert!(handle.remove(CameraId(7), Duration::ZERO), "it has ended already");
     assert_eq!(handle.cameras(), [CameraId(0)]);
     drop(first);
@@ -106,9 +106,9 @@ fn a_pause_stops_the_readers_and_a_stop_ends_the_pause() {
     let metrics = handle.metrics();
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(metrics.snapshot().ledger().captured, 0);
-    handle.pause(false);
+    handle.resume();
     until("frames come", || metrics.snapshot().ledger().captured > 3);
-    handle.pause(true);
+    handle.pause();
     // One picture may be on its way.
     let stands = || {
         let captured = metrics.snapshot().ledger().captured;
@@ -139,9 +139,9 @@ fn files_stay_in_step_over_a_long_pause() {
     let all = handle.subscribe("test", 100_000, WhenFull::Block);
     for _ in 0..5 {
         std::thread::sleep(Duration::from_millis(20));
-        handle.pause(true);
+        handle.pause();
         std::thread::sleep(Duration::from_millis(250));
-        handle.pause(false);
+        handle.resume();
     }
     let finished = handle.stop(LONG);
     settled(&finished);
@@ -335,7 +335,7 @@ fn five_hundred_lives_leave_neither_threads_nor_memory_behind() {
             .start()
             .unwrap();
         let all = handle.subscribe("test", 4, WhenFull::DropOldest);
-        assert!(handle.wait(CameraId(1), Some(LONG)));
+        assert!(handle.wait(CameraId(1), LONG));
         handle.add(CameraId(2), Camera::file(1)).unwrap();
         let finished = handle.stop(deadline);
         settled(&finished);
@@ -363,7 +363,7 @@ fn three_hundred_cameras_in_one_life_leave_no_threads_behind() {
     let (mut mapped, mut held) = (0, 0);
     for id in 1..=300 {
         handle.add(CameraId(id), Camera::file(2)).unwrap();
-        assert!(handle.wait(CameraId(id), Some(LONG)));
+        assert!(handle.wait(CameraId(id), LONG));
         if id == 30 {
             (mapped, held) = (size(), resident());
         }

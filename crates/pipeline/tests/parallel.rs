@@ -196,7 +196,7 @@ fn from_lossless_sources_comes_exactly_what_the_flow_gives_whatever_the_threads_
             // The subscriber takes part from the first frame on: the readers wait until it is there.
             let handle = pipeline.start_paused().unwrap();
             let all = handle.subscribe("test", 4, WhenFull::Block);
-            handle.pause(false);
+            handle.resume();
             let take = move || std::iter::from_fn(|| all.recv()).map(|o| shown(&o)).collect::<Vec<_>>();
             let taker = std::thread::Builder::new().spawn(take).unwrap();
             let finished = handle.finish();

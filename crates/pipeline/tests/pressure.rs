@@ -77,7 +77,7 @@ fn a_live_camera_keeps_the_newest_frames_however_long_the_detector_takes() {
             .start_paused()
             .unwrap();
         let (all, metrics) = (handle.subscribe("test", 1000, WhenFull::Block), handle.metrics());
-        handle.pause(false);
+        handle.resume();
         all_are_read(ask, &begun, &metrics, pictures);
         assert_eq!(metrics.snapshot().ledger().in_flight, 3);
         latch.open();
@@ -104,7 +104,7 @@ fn where_a_governor_may_thin_the_tracker_takes_what_no_worker_came_to() {
             .start_paused()
             .unwrap();
         let (all, metrics) = (handle.subscribe("test", 1000, WhenFull::Block), handle.metrics());
-        handle.pause(false);
+        handle.resume();
         // The last two wait. Of the others, five are no more than the limits allow between two looks.
         let yielded = 5.min(pictures - 3);
         all_are_read(ask, &begun, &metrics, pictures);
@@ -138,7 +138,7 @@ fn live_cameras_take_turns_and_the_first_frame_of_each_is_detected_on() {
     }
     let handle = pipeline.start_paused().unwrap();
     let all = handle.subscribe("test", 100, WhenFull::Block);
-    handle.pause(false);
+    handle.resume();
     let finished = handle.finish();
     settled(&finished);
     let seen: Vec<_> = std::iter::from_fn(|| all.recv()).collect();

@@ -281,7 +281,7 @@ fn a_file_does_not_wait_for_one_whose_stage_is_stuck() {
             .camera(CameraId(1), Camera::file(60))
             .start()
             .unwrap();
-        assert!(handle.wait(CameraId(1), Some(Duration::from_secs(5))), "{stage}");
+        assert!(handle.wait(CameraId(1), Duration::from_secs(5)), "{stage}");
         trap.latch.open();
         let finished = handle.finish();
         settled(&finished);

@@ -39,7 +39,7 @@ pub(crate) fn read(
             Err(error) => {
                 seq = seq.saturating_add(error.lost().0);
                 resets_in_a_row = if error.class() == ErrorClass::Reset { resets_in_a_row + 1 } else { 0 };
-                if camera.meter.lock().report.lose(error).is_break() {
+                if camera.meter.lock().source_failed(error).is_break() {
                     break;
                 }
                 camera.rest(back_off(resets_in_a_row));

@@ -111,6 +111,7 @@ impl CameraState {
 
     /// Notes that the camera's own thread has ended.
     pub(crate) fn end(&self) {
+        self.meter.lock().log_end();
         self.lifecycle.advance(Life::Ended);
     }
 

@@ -110,6 +110,7 @@ impl CameraWorker {
         }
 
         let kind = if frame.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
+        let tapped = self.context.fanout.tap(frame.as_ref());
         let sent = frame.map_or(0, |frame| self.send_jobs(frame));
         if !self.camera.lossless {
             self.open_jobs.collect_ready();
@@ -126,7 +127,7 @@ impl CameraWorker {
         in_flight.observe(kind, self.context.clock.now().since(meta.captured));
 
         let running = self.context.timer.calls.begin("publish", Some(self.camera.id));
-        self.context.fanout.publish(observation, self.camera.lossless);
+        self.context.fanout.publish(observation, tapped.as_ref(), self.camera.lossless);
         drop(running);
         self.context.sequencer.end_turn(self.camera.id, meta.seq);
     }

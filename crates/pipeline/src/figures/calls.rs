@@ -15,8 +15,8 @@ pub struct StuckCall {
     pub stage: &'static str,
     /// For which camera; of a batch, that of its first frame. `None` for the sink.
     pub camera: Option<CameraId>,
-    /// For how long.
-    pub since: Duration,
+    /// The time that the call has been running.
+    pub elapsed: Duration,
 }
 
 /// Room for so many calls is made at the start: those of the threads of eight cameras and as many workers.
@@ -32,8 +32,8 @@ pub(crate) struct Calls {
 struct Call {
     stage: &'static str,
     camera: Option<CameraId>,
-    since: Timestamp,
-    told: bool,
+    began: Timestamp,
+    reported: bool,
 }
 
 /// A call that is running until this is dropped.
@@ -49,7 +49,7 @@ impl Calls {
 
     /// A call begins.
     pub(crate) fn begin(&self, stage: &'static str, camera: Option<CameraId>) -> Running<'_> {
-        let call = Some(Call { stage, camera, since: self.clock.now(), told: false });
+        let call = Some(Call { stage, camera, began: self.clock.now(), reported: false });
         let mut running = self.running.lock();
         let place = running.iter().position(Option::is_none).unwrap_or_else(|| {
             running.push(None);
@@ -63,7 +63,7 @@ impl Calls {
     pub(crate) fn slow(&self, stage: &str, limit: Duration) -> Vec<CameraId> {
         let now = self.clock.now();
         let running = self.running.lock();
-        let slow = running.iter().flatten().filter(|c| c.stage == stage && now.since(c.since) > limit);
+        let slow = running.iter().flatten().filter(|c| c.stage == stage && now.since(c.began) > limit);
         slow.filter_map(|call| call.camera).collect()
     }
 
@@ -71,11 +71,11 @@ impl Calls {
     pub(crate) fn stuck(&self, limit: Duration) -> Vec<(StuckCall, bool)> {
         let now = self.clock.now();
         let mut running = self.running.lock();
-        let long = running.iter_mut().flatten().filter(|call| now.since(call.since) > limit);
+        let long = running.iter_mut().flatten().filter(|call| now.since(call.began) > limit);
         long.map(|call| {
-            let first = !std::mem::replace(&mut call.told, true);
-            let since = now.since(call.since);
-            (StuckCall { stage: call.stage, camera: call.camera, since }, first)
+            let first = !std::mem::replace(&mut call.reported, true);
+            let elapsed = now.since(call.began);
+            (StuckCall { stage: call.stage, camera: call.camera, elapsed }, first)
         })
         .collect()
     }

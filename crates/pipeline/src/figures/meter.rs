@@ -1,13 +1,17 @@
 //! What is counted and timed while the pipeline runs.
 
 use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, MutexGuard};
-use passerby_types::{CameraId, DropReason, FrameKind, StageError, Timestamp};
+use passerby_types::{CameraId, DropReason, ErrorClass, FrameKind, SourceError, StageError, Timestamp};
 
-use crate::figures::report::{CameraReport, StageTime};
+use crate::figures::recorder::CameraRecorder;
+use crate::figures::report::StageTime;
+use crate::output::events::{EventSenders, PipelineEvent};
 
 /// The stages by the names under which they are timed, in the order in which a frame meets them.
 pub(crate) const STAGES: [&str; 8] =
@@ -73,7 +77,7 @@ impl Durations {
     }
 }
 
-/// One camera's counts, behind a lock that its threads and the stages share.
+/// The counts and times of one camera, behind a lock that its threads and the stages share.
 #[derive(Debug)]
 pub(crate) struct CameraMeter {
     pub(crate) camera: CameraId,
@@ -81,9 +85,24 @@ pub(crate) struct CameraMeter {
 }
 
 impl CameraMeter {
-    /// Creates a meter for the camera that `report` names.
-    pub(crate) fn new(report: CameraReport) -> Self {
-        Self { camera: report.camera, meter: Mutex::new(Meter { report, ..Meter::default() }) }
+    /// Creates a meter that only counts.
+    pub(crate) fn new(camera: CameraId, name: &str) -> Self {
+        Self::with_events(camera, name, None)
+    }
+
+    /// Creates a meter that also logs the camera's troubles and sends events of them.
+    pub(crate) fn with_events(camera: CameraId, name: &str, events: Option<Arc<EventSenders>>) -> Self {
+        let meter = Meter {
+            report: CameraRecorder::new(camera, name),
+            age: Durations::default(),
+            recent: RecentCounts::default(),
+            yielded: 0,
+            evicted: 0,
+            outage_began: None,
+            events,
+            closed: false,
+        };
+        Self { camera, meter: Mutex::new(meter) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Meter> {
@@ -91,39 +110,77 @@ impl CameraMeter {
     }
 }
 
-/// One camera's counts. The ledger in it adds up at every moment, since it only changes under the camera's lock.
-#[derive(Debug, Default)]
+/// The counts and times of one camera. The ledger adds up at every moment, because it changes only under the camera's
+/// lock.
+#[derive(Debug)]
 pub(crate) struct Meter {
-    pub(crate) report: CameraReport,
-    /// From capture until the observation left, of all frames.
+    pub(crate) report: CameraRecorder,
+    /// The age of all observations: from the frame's capture until the observation left.
     pub(crate) age: Durations,
-    /// The same since the governor looked last.
-    pub(crate) recent: Recent,
-    /// Coasted frames that the detector was to run on, and no worker came to.
+    /// The counts since the governor's last decision.
+    pub(crate) recent: RecentCounts,
+    /// Coasted frames that were due for detection, but for which no worker was free in time.
     pub(crate) yielded: u64,
-    /// FaceJobs that were given up for more urgent ones.
+    /// Face jobs that were given up for more urgent ones.
     pub(crate) evicted: u64,
-    /// True where time was up: what comes later is not counted any more.
+    /// When the present outage began, or `None` if the source works.
+    outage_began: Option<Timestamp>,
+    /// `None` if nothing is logged.
+    events: Option<Arc<EventSenders>>,
+    /// True after the stop's timeout. Nothing is counted any more.
     closed: bool,
 }
 
-/// What the governor wants to know of a camera: what happened since it looked last.
+/// The counts of a camera since the governor's last decision.
 #[derive(Debug, Default)]
-pub(crate) struct Recent {
+pub(crate) struct RecentCounts {
     pub(crate) captured: u64,
-    /// Frames that found no place, or made room for newer ones before a detection worker came to them, dropped or not.
+    /// Frames that found the queue full, or were displaced from it before a detection worker took them. They were dropped
+    /// or left to the tracker.
     pub(crate) overrun: u64,
     pub(crate) age: Durations,
 }
 
 impl Meter {
+    /// Counts a frame that the source gave.
     pub(crate) fn capture(&mut self) {
-        if !self.closed {
-            self.report.capture();
-            self.recent.captured += 1;
+        if self.closed {
+            return;
+        }
+        self.log_capture();
+        self.report.capture();
+        self.recent.captured += 1;
+    }
+
+    /// Reports the first picture of the camera, and the first one after an outage.
+    fn log_capture(&mut self) {
+        let Some(events) = &self.events else { return };
+        let camera = self.report.camera;
+        if self.report.ledger.captured == 0 {
+            let name = &self.report.name;
+            tracing::info!(camera = camera.0, name, "camera connected");
+            events.send(|| PipelineEvent::CameraConnected { camera, name: name.clone() });
+        }
+        if let Some(began) = self.outage_began.take() {
+            let outage = events.now().since(began);
+            tracing::warn!(camera = camera.0, ?outage, "camera recovered");
+            events.send(|| PipelineEvent::CameraRecovered { camera, outage });
         }
     }
 
+    /// Counts the frames that the source lost, or an interruption. Breaks if the error ends the camera.
+    pub(crate) fn source_failed(&mut self, error: SourceError) -> ControlFlow<()> {
+        let class = error.class();
+        if let Some(events) = self.events.as_ref().filter(|_| class == ErrorClass::Reset) {
+            let camera = self.report.camera;
+            tracing::warn!(camera = camera.0, %error, "camera lost");
+            self.outage_began.get_or_insert_with(|| events.now());
+            events.send(|| PipelineEvent::CameraLost { camera, error: error.to_string(), class });
+        }
+        self.report.lose(error)
+    }
+
+    /// Counts an observation that left the pipeline.
     pub(crate) fn observe(&mut self, kind: FrameKind, age: Duration, yielded: bool) {
         if self.closed {
             return;
@@ -137,6 +194,7 @@ impl Meter {
         self.recent.age.add(age);
     }
 
+    /// Counts a frame that was dropped.
     pub(crate) fn lose(&mut self, reason: DropReason) {
         if !self.closed {
             self.report.ledger.drop_frame(reason);
@@ -146,24 +204,46 @@ impl Meter {
 
     /// Counts a failed call of the stage.
     pub(crate) fn fail(&mut self, stage: &'static str, error: &StageError) {
-        if !self.closed {
-            self.report.fail(stage, error);
+        if self.closed {
+            return;
         }
+        self.report.fail(stage, error);
+        let Some(events) = &self.events else { return };
+        let camera = self.report.camera;
+        // A stage that fails on every frame logs its 1st, 2nd, 4th, 8th failure, and so on. The events have all of them.
+        let failures = self.report.failures.get(stage).copied().unwrap_or(0);
+        if failures.is_power_of_two() {
+            tracing::warn!(camera = camera.0, stage, failures, %error, "stage failed");
+        }
+        let class = error.class();
+        events.send(|| PipelineEvent::StageFailed { camera, stage, error: error.to_string(), class });
     }
 
-    /// Counts an instance of the stage that was given up for a new one.
+    /// Counts an instance of the stage that was replaced.
     pub(crate) fn rebuild(&mut self, stage: &'static str) {
         if !self.closed {
             self.report.rebuild(stage);
         }
     }
 
-    /// The first of the errors that end the camera.
+    /// Notes the error that ends the camera. The first one counts.
     pub(crate) fn end(&mut self, error: StageError) {
         self.report.error.get_or_insert_with(|| error.into());
     }
 
-    /// What is still inside was stopped.
+    /// Reports that the camera has ended.
+    pub(crate) fn log_end(&self) {
+        let Some(events) = &self.events else { return };
+        let camera = self.report.camera;
+        let error = self.report.error.as_ref();
+        match error {
+            Some(error) => tracing::warn!(camera = camera.0, %error, "camera ended"),
+            None => tracing::info!(camera = camera.0, "camera ended"),
+        }
+        events.send(|| PipelineEvent::CameraEnded { camera, error: error.map(ToString::to_string) });
+    }
+
+    /// Counts the frames that are still inside as stopped, and counts nothing afterwards.
     pub(crate) fn close(&mut self) {
         while self.report.ledger.in_flight > 0 {
             self.report.ledger.drop_frame(DropReason::Stopped);

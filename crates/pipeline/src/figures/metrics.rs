@@ -140,8 +140,8 @@ impl Metrics {
             snapshot.queues.push(("classify".into(), pool.workers.queue_stats()));
             snapshot.pools.push(("classify", pool.workers.stats()));
         }
-        snapshot.queues.extend(context.fanout.writer_stats().map(|stats| ("store".into(), stats)));
-        snapshot.queues.extend(context.fanout.subscriber_stats());
+        snapshot.queues.extend(context.fanout.writer.iter().map(|writer| ("store".into(), writer.stats())));
+        snapshot.queues.extend(context.fanout.listeners.subscribers.stats());
         let stages = context.timer.stages.each().map(|(stage, time, latency, faults)| StageSnapshot {
             stage,
             time,

@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod export;
 pub(crate) mod meter;
 pub(crate) mod metrics;
+pub(crate) mod recorder;
 pub(crate) mod report;
 pub(crate) mod stage_timer;
 

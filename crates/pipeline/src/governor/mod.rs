@@ -8,15 +8,17 @@
 //! It has no clock and no thread, so the same measurements always give the same decisions.
 
 mod camera_rates;
+mod control;
 mod forecast;
 mod idle;
-mod load;
+pub(crate) mod load;
 pub(crate) mod monitor;
 mod quota;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod simulation;
+mod stuck_calls;
 #[cfg(test)]
 mod tests;
 

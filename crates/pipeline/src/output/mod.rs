@@ -1,10 +1,16 @@
-//! Where observations go: to subscribers, to the writer and its sink, and into a summary.
+//! The outputs of a pipeline: observations to subscribers, viewers and the sink, events, and a summary.
 
+pub(crate) mod events;
 pub(crate) mod fanout;
+pub(crate) mod frame_tap;
+pub(crate) mod subscription;
 pub(crate) mod summary;
 pub(crate) mod writer;
+pub(crate) mod writer_queue;
 pub(crate) mod writer_thread;
 
-pub use fanout::Subscription;
+pub use events::{EventReceiver, PipelineEvent};
+pub use frame_tap::{FrameTap, TappedFrame};
+pub use subscription::Subscription;
 pub use summary::{PersonSummary, Summary, TrackSummary};
 pub use writer::{WriteCounts, WriteReport, Writer, WriterSettings};

@@ -67,7 +67,7 @@ impl WriteReport {
     }
 
     /// Takes over what another says, which has the same cameras or more.
-    pub(crate) fn follow(&mut self, other: &Self) {
+    pub(crate) fn copy_from(&mut self, other: &Self) {
         for (camera, counts) in &other.cameras {
             *self.of(*camera) = *counts;
         }
@@ -102,11 +102,11 @@ fn rows(observation: &Observation) -> usize {
 impl<'a> Writer<'a> {
     /// A writer for this sink.
     pub fn new(sink: &'a mut dyn Sink, settings: WriterSettings, clock: Arc<dyn Clock>) -> Self {
-        Self::giving_back(sink, settings, clock, Arc::new(Recycler::new(0)))
+        Self::recycling(sink, settings, clock, Arc::new(Recycler::new(0)))
     }
 
     /// As [`Writer::new`], but the lists of observations that are done with go there.
-    pub(crate) fn giving_back(
+    pub(crate) fn recycling(
         sink: &'a mut dyn Sink,
         settings: WriterSettings,
         clock: Arc<dyn Clock>,
@@ -183,7 +183,7 @@ impl<'a> Writer<'a> {
 
     /// What was done so far.
     #[must_use]
-    pub fn written(&self) -> &WriteReport {
+    pub fn report(&self) -> &WriteReport {
         &self.done
     }
 

@@ -6,27 +6,34 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use passerby_types::Sink;
+use passerby_workers::RecvOutcome;
 
 use crate::context::Context;
 use crate::output::writer::{WriteReport, Writer};
-use passerby_workers::RecvOutcome;
+use crate::output::writer_queue::WriterQueue;
 
-/// How long the thread sleeps where nothing waits.
-const IDLE: Duration = Duration::from_millis(500);
+/// How long the thread waits for an observation if the writer has nothing to do.
+const IDLE_WAIT: Duration = Duration::from_millis(500);
 
-/// How long a busy sink is left alone at the end.
-const AGAIN: Duration = Duration::from_millis(50);
+/// The pause before a busy sink is called again at the end.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Writes what the cameras observe until the queue is closed and empty. This is the body of the writer's thread.
+/// Writes the observations until the queue is closed and empty. This is the body of the writer's thread.
 ///
-/// Nobody waits for it but lossless cameras: a sink that takes its time, fails or never comes back holds this thread
-/// up and no other.
-pub(crate) fn record(context: &Context, mut sink: Box<dyn Sink>, told: &Mutex<WriteReport>) {
-    let (clock, lists) = (Arc::clone(&context.clock), Arc::clone(&context.fanout.lists));
-    let mut writer = Writer::giving_back(&mut *sink, context.settings.flow.writer, clock, lists);
+/// Only lossless cameras wait for this thread. A sink that is slow, fails or never returns holds up no other thread.
+/// `report` receives the counts while the thread runs.
+pub(crate) fn record(
+    context: &Context,
+    queue: &WriterQueue,
+    mut sink: Box<dyn Sink>,
+    report: &Mutex<WriteReport>,
+) {
+    let clock = Arc::clone(&context.clock);
+    let lists = Arc::clone(&context.fanout.lists);
+    let mut writer = Writer::recycling(&mut *sink, context.settings.flow.writer, clock, lists);
     loop {
-        let calls = (writer.written().batches, writer.written().failures);
-        match context.fanout.next(writer.due().unwrap_or(IDLE)) {
+        let calls = (writer.report().batches, writer.report().failures);
+        match queue.recv_timeout(writer.due().unwrap_or(IDLE_WAIT)) {
             RecvOutcome::Item(observation) => {
                 let rows = observation.faces.len();
                 timed(context, rows, || writer.offer(observation));
@@ -35,19 +42,19 @@ pub(crate) fn record(context: &Context, mut sink: Box<dyn Sink>, told: &Mutex<Wr
             RecvOutcome::Empty => {}
             RecvOutcome::Closed => break,
         }
-        if calls != (writer.written().batches, writer.written().failures) {
-            told.lock().follow(writer.written());
+        if calls != (writer.report().batches, writer.report().failures) {
+            report.lock().copy_from(writer.report());
         }
     }
-    // A sink that is busy at the end is asked again while there is time.
-    while !timed(context, 0, || writer.settle()) && context.fanout.writer_has_time() {
-        told.lock().follow(writer.written());
-        thread::sleep(AGAIN);
+    // A sink that is busy at the end is called again while there is time.
+    while !timed(context, 0, || writer.settle()) && queue.has_time() {
+        report.lock().copy_from(writer.report());
+        thread::sleep(RETRY_PAUSE);
     }
-    *told.lock() = timed(context, 0, || writer.finish());
+    *report.lock() = timed(context, 0, || writer.finish());
 }
 
-/// Runs a call of the writer as one of the stage `store`.
+/// Runs `call` as a call of the stage `store`.
 fn timed<T>(context: &Context, rows: usize, call: impl FnOnce() -> T) -> T {
     context.timer.measured("store", None, rows, call).0
 }

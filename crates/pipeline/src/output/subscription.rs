@@ -1,0 +1,80 @@
+//! Observations for subscribers while the pipeline runs.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use passerby_types::{Clock, Observation, Recycler};
+use passerby_workers::{CountedReceiver, CountedSender, QueueStats, SendOutcome, WhenFull, counted_channel};
+
+/// The observations of a pipeline as they leave it, in order for each camera.
+///
+/// Receive them with [`recv`](CountedReceiver::recv), [`try_recv`](CountedReceiver::try_recv) or
+/// [`recv_timeout`](CountedReceiver::recv_timeout), or iterate with `for observation in &subscription`. It ends when the
+/// pipeline has ended and all observations are received. [`receiver`](CountedReceiver::receiver) returns the channel for a
+/// `crossbeam_channel::select!` together with channels of your own. [`stats`](CountedReceiver::stats) counts what was sent,
+/// received and dropped. Dropping the subscription ends it.
+pub type Subscription = CountedReceiver<Arc<Observation>>;
+
+/// The most copies of observations that are kept to be written over when their subscribers have dropped them.
+const MAX_COPIES: usize = 256;
+
+type Sender = CountedSender<Arc<Observation>>;
+
+/// The sending halves of all subscriptions. Dropping it ends them.
+pub(crate) struct Subscribers {
+    clock: Arc<dyn Clock>,
+    /// Replaced as a whole, so that a sender that waits for its subscriber holds no lock.
+    senders: Mutex<Arc<[Arc<Sender>]>>,
+    copies: Recycler<Arc<Observation>>,
+}
+
+impl Subscribers {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, senders: Mutex::default(), copies: Recycler::new(MAX_COPIES) }
+    }
+
+    pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
+        let (sender, receiver) = counted_channel(name, capacity, when_full, Arc::clone(&self.clock));
+        let mut senders = self.senders.lock();
+        *senders = senders.iter().cloned().chain([Arc::new(sender)]).collect();
+        receiver
+    }
+
+    /// Returns a copy of the observation to share.
+    pub(crate) fn share(&self, observation: &Observation) -> Arc<Observation> {
+        self.copies.share_copy(observation)
+    }
+
+    /// Returns true if there is no subscription.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.senders.lock().is_empty()
+    }
+
+    /// Sends the observation to all subscriptions, and forgets those that were dropped. Waits for those that block.
+    pub(crate) fn send(&self, observation: &Arc<Observation>) {
+        let senders = self.senders();
+        let mut any_closed = false;
+        for sender in senders.iter() {
+            any_closed |= matches!(sender.send(Arc::clone(observation)), SendOutcome::Closed(_));
+        }
+        if any_closed {
+            let mut senders = self.senders.lock();
+            *senders = senders.iter().filter(|sender| !sender.is_closed()).cloned().collect();
+        }
+    }
+
+    /// Ends all subscriptions. Their counts stay.
+    pub(crate) fn close(&self) {
+        self.senders().iter().for_each(|sender| sender.close());
+        self.copies.clear();
+    }
+
+    /// Returns the name and counts of each subscription.
+    pub(crate) fn stats(&self) -> Vec<(String, QueueStats)> {
+        self.senders().iter().map(|sender| (sender.name().to_owned(), sender.stats())).collect()
+    }
+
+    fn senders(&self) -> Arc<[Arc<Sender>]> {
+        Arc::clone(&self.senders.lock())
+    }
+}
