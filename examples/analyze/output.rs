@@ -82,7 +82,7 @@ impl Database {
 
     fn begin(&self, camera: CameraId, name: &str) -> Result<(), BoxError> {
         let mut sqlite = self.0.lock().map_err(|_| "the database failed")?;
-        Ok(sqlite.cameras(&[(camera, name)])?)
+        Ok(sqlite.name_cameras(&[(camera, name)])?)
     }
 
     /// Ends the run in the database. If a writer thread hangs and still holds the database, the run stays without an

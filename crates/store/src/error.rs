@@ -1,12 +1,13 @@
-//! Why a file cannot be written or read, and what to do about it.
+//! Errors of files, and how to go on after one.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use passerby_types::{BoxError, ErrorClass, SinkError};
-use rusqlite::ErrorCode;
 
-/// Why a store failed, and at which file.
+/// The error of a store: the file and the fault.
+///
+/// Its message begins with the file, for example "faces.db: disk full".
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {fault}", path.display())]
 pub struct StoreError {
@@ -20,19 +21,19 @@ impl StoreError {
         Self { path: path.to_owned(), fault: fault.into() }
     }
 
-    /// The file.
+    /// Returns the path of the file, as the caller gave it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is wrong.
+    /// Returns the fault.
     #[must_use]
     pub fn fault(&self) -> &StoreFault {
         &self.fault
     }
 
-    /// What the caller does about it: see [`StoreFault::class`].
+    /// Returns how the caller should go on: see [`StoreFault::class`].
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         self.fault.class()
@@ -45,31 +46,31 @@ impl From<StoreError> for SinkError {
     }
 }
 
-/// What is wrong with a store.
+/// The fault of a file or of a batch.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreFault {
-    /// The system refuses to open, read or write the file.
+    /// The system cannot open, read or write the file.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The file is not an SQLite database.
     #[error("not an SQLite database")]
     NotDatabase,
-    /// The file is an SQLite database of another program. It was not changed.
+    /// The file is an SQLite database of another program. The store did not change it.
     #[error("an SQLite database, but not one of passerby")]
     Foreign,
-    /// A reader found a file into which nothing was ever written.
+    /// A reader found a file without tables: no sink has written to it yet.
     #[error("an empty database")]
     Blank,
-    /// The file was written by a newer version of this program. It was not changed.
-    #[error("schema version {found} is newer than {known}, the newest that this program knows")]
+    /// A newer version of this program wrote the file. The store did not change it.
+    #[error("schema version {found} is newer than {known}, the newest that this program can read")]
     Newer {
         /// The version of the file.
         found: i64,
-        /// The newest version known.
+        /// The newest version that this program can read.
         known: i64,
     },
-    /// A reader found a file of an older version. Opening it for writing once upgrades it.
+    /// A reader found a file of an older version. Open the file for writing once to upgrade it.
     #[error("schema version {found} is older than {known}: open the file for writing once to upgrade it")]
     Older {
         /// The version of the file.
@@ -80,42 +81,45 @@ pub enum StoreFault {
     /// The file breaks its own format, or its tables contradict each other.
     #[error("damaged: {0}")]
     Damaged(String),
-    /// Another connection holds the file longer than the busy timeout.
+    /// Another connection held the file for longer than the busy timeout.
     #[error("locked by another connection")]
     Busy,
-    /// The disk, or the file's size limit, is full.
+    /// The disk is full, or the file has reached its size limit.
     #[error("disk full")]
     Full,
-    /// The disk fails to read or write.
+    /// The disk failed to read or write.
     #[error("disk error: {0}")]
     Disk(#[source] BoxError),
-    /// The file, or its folder, cannot be written.
+    /// The file or its folder cannot be written.
     #[error("read-only")]
     ReadOnly,
-    /// The file system cannot hold a write-ahead log (a network share, say).
+    /// The file system, for example a network share, cannot hold a write-ahead log.
     #[error("the file system supports no write-ahead log")]
     NoWal,
     /// A number does not fit the store.
     #[error("{what} {value} is out of range")]
     Range {
-        /// Which number.
+        /// The name of the number.
         what: &'static str,
-        /// Its value.
+        /// The number.
         value: String,
     },
-    /// The batch contradicts what is stored: a face of the same track in a frame written before.
+    /// The batch contradicts the stored rows: it holds a face of the same track in a frame that was written before.
     #[error("refused: {0}")]
     Constraint(String),
-    /// Anything else the database says.
+    /// Any other error of the database or of the serializer.
     #[error(transparent)]
     Other(BoxError),
 }
 
 impl StoreFault {
-    /// What the caller does about it. [`ErrorClass::Skip`]: the batch cannot be written ([`StoreFault::Range`],
-    /// [`StoreFault::Constraint`]). [`ErrorClass::Reset`]: nothing was written and the same call may succeed later
-    /// ([`StoreFault::Busy`], [`StoreFault::Full`], [`StoreFault::Disk`], and [`StoreFault::Io`] where the system says so).
-    /// [`ErrorClass::Fatal`]: all others.
+    /// Returns how the caller should go on.
+    ///
+    /// | class | meaning | faults |
+    /// |---|---|---|
+    /// | [`ErrorClass::Skip`] | This batch can never be written. | [`Range`](Self::Range), [`Constraint`](Self::Constraint) |
+    /// | [`ErrorClass::Reset`] | Nothing was written, and the same call may succeed later. | [`Busy`](Self::Busy), [`Full`](Self::Full), [`Disk`](Self::Disk), and [`Io`](Self::Io) if the system's error is temporary |
+    /// | [`ErrorClass::Fatal`] | The store cannot go on. | all others |
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
@@ -130,21 +134,6 @@ impl StoreFault {
                 _ => ErrorClass::Fatal,
             },
             _ => ErrorClass::Fatal,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for StoreFault {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => Self::NotDatabase,
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged(error.to_string()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
-            Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::SystemIoFailure) => Self::Disk(error.into()),
-            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
-            Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig) => Self::Constraint(error.to_string()),
-            _ => Self::Other(error.into()),
         }
     }
 }

@@ -5,24 +5,25 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use passerby_types::{Observation, Sink, SinkError};
+use passerby_types::{Observation, ObservationRecord, Sink, SinkError};
 
-use crate::line::Line;
-use crate::{StoreError, StoreFault};
+use crate::error::{StoreError, StoreFault};
 
-/// How much waits in memory before it is written on, in bytes.
-const BUFFER: usize = 64 * 1024;
+/// The size of the buffer in memory, in bytes.
+const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What a [`Jsonl`] writes beside the usual.
+/// Selects the biometric data that a [`Jsonl`] writes.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JsonlSettings {
-    /// The five landmarks of each detected face. Off by default: they are biometric.
+    /// Writes the five landmarks of each detected face. Off by default: they are biometric.
     pub landmarks: bool,
-    /// The embeddings. Off by default: they are biometric.
+    /// Writes the embeddings. Off by default: they are biometric.
     pub embeddings: bool,
 }
 
-/// Writes one line of JSON a frame.
+/// Writes one line of JSON for each frame.
 ///
 /// ```json
 /// {"camera":0,"seq":12,"pts_s":0.48,"wall":"2026-01-01T00:00:00.480000Z","width":640,"height":360,
@@ -30,17 +31,29 @@ pub struct JsonlSettings {
 ///  "person":1,"similarity":0.8,"age":41.5,"age_interval":[33.0,50.0],"p_male":0.97}],"ended":[]}
 /// ```
 ///
-/// (One line in the file.) `pts_s` is the time in the stream in seconds, `wall` the time of day in UTC, `kind` one of
-/// `analysed` and `coasted`, `state` one of `tentative`, `confirmed` and `lost`, `box` left, top, right and bottom in
-/// pixels of the upright picture, `ended` the tracks that ended with the frame. What is not known is `null`: `score`
-/// where the box is a prediction, `person` and `similarity` while there is no identity, the attributes while they are
-/// unknown, and every number that is NaN or infinite. With [`JsonlSettings::landmarks`] a face also has `landmarks`,
-/// five pairs of x and y or `null`; with [`JsonlSettings::embeddings`] it has `embedding`, a list or `null`.
-/// Ids and `seq` are whole numbers up to 2^64 - 1; readers that know only 64-bit floats are exact up to 2^53.
+/// (One line in the file.) [`ObservationRecord`] explains each field, and [`Observation`] reads a line back. With
+/// [`JsonlSettings::landmarks`] a face also has `landmarks`, five pairs of x and y or `null`. With
+/// [`JsonlSettings::embeddings`] it has `embedding`, a list or `null`.
 ///
-/// Lines wait in memory until there are 64 KiB of them; [`Sink::flush`] writes them out and, for a file, makes them
-/// durable. Dropping it writes them out too, without a word if that fails. A killed process leaves at most one line
-/// cut short, the last.
+/// The sink collects 64 KiB of lines in memory before it writes them. [`Sink::flush`] writes them at once and, if the output is
+/// a file, makes them durable. Dropping the sink writes them too, but ignores errors. If the process is killed, at most the
+/// last line of the file is incomplete.
+///
+/// ```
+/// use passerby_store::{Jsonl, JsonlSettings};
+/// use passerby_types::{FrameMeta, Observation, Sink};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("faces.jsonl");
+/// let mut sink = Jsonl::create(&path, JsonlSettings::default())?;
+/// sink.write(&[Observation::new(FrameMeta::new(0, 12), 640, 360)])?;
+/// sink.flush()?;
+///
+/// let text = std::fs::read_to_string(&path)?;
+/// let read: Observation = serde_json::from_str(&text)?;
+/// assert_eq!(read.meta.seq, 12);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Jsonl {
     name: PathBuf,
     out: Box<dyn Output>,
@@ -48,16 +61,16 @@ pub struct Jsonl {
     pending: Vec<u8>,
 }
 
-/// Where lines go.
+/// The file or stream that the lines go to.
 trait Output: Write + Send {
-    /// Makes what was written durable.
+    /// Makes all written bytes durable.
     fn sync(&mut self) -> io::Result<()>;
 }
 
 impl Output for File {
     fn sync(&mut self) -> io::Result<()> {
         match self.sync_data() {
-            // Pipes and terminals hold nothing that could be made durable.
+            // Pipes and terminals cannot be made durable.
             Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
             done => done,
         }
@@ -82,38 +95,45 @@ impl<W: Write + Send> Output for Stream<W> {
 }
 
 impl Jsonl {
-    /// Writes to a new file; one that is there is emptied first.
+    /// Creates a sink that writes to a new file. Empties the file first if it exists.
     ///
     /// # Errors
-    /// [`StoreFault::Io`]: the file cannot be made; try another path.
+    /// [`StoreFault::Io`] if the file cannot be created. The caller should use another path.
     pub fn create(path: impl AsRef<Path>, settings: JsonlSettings) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let file = File::create(path).map_err(|e| StoreError::new(path, e))?;
         Ok(Self::with(path.to_owned(), Box::new(file), settings))
     }
 
-    /// Writes to the end of a file, which is made where there is none. A last line that was cut short stays as it
-    /// is, on a line of its own.
+    /// Creates a sink that writes to the end of a file. Creates the file if it does not exist. If the last line is incomplete, it
+    /// stays as it is, on a line of its own.
     ///
     /// # Errors
-    /// [`StoreFault::Io`]: the file cannot be opened; try another path.
+    /// [`StoreFault::Io`] if the file cannot be opened. The caller should use another path.
     pub fn append(path: impl AsRef<Path>, settings: JsonlSettings) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let open = || {
             let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
-            let cut = cut_short(&mut file)?;
-            Ok((file, cut))
+            let incomplete = ends_within_line(&mut file)?;
+            Ok((file, incomplete))
         };
-        let (file, cut) = open().map_err(|e: io::Error| StoreError::new(path, e))?;
+        let (file, incomplete) = open().map_err(|e: io::Error| StoreError::new(path, e))?;
         let mut sink = Self::with(path.to_owned(), Box::new(file), settings);
-        if cut {
+        if incomplete {
             sink.pending.push(b'\n');
         }
         Ok(sink)
     }
 
-    /// Writes to `out`; `name` stands for it in errors.
-    pub fn to(name: &str, out: impl Write + Send + 'static, settings: JsonlSettings) -> Self {
+    /// Creates a sink that writes to `out`. `name` stands for it in errors.
+    ///
+    /// ```
+    /// use passerby_store::{Jsonl, JsonlSettings};
+    ///
+    /// let sink = Jsonl::to_writer("standard output", std::io::stdout(), JsonlSettings::default());
+    /// # drop(sink);
+    /// ```
+    pub fn to_writer(name: &str, out: impl Write + Send + 'static, settings: JsonlSettings) -> Self {
         Self::with(name.into(), Box::new(Stream(out)), settings)
     }
 
@@ -121,9 +141,9 @@ impl Jsonl {
         Self { name, out, settings, pending: Vec::new() }
     }
 
-    /// Writes out what is pending. What was written when an error comes is pending no more, so that a second try
-    /// goes on where the first one stopped.
-    fn drain(&mut self) -> io::Result<()> {
+    /// Writes the pending bytes. After an error, the bytes that were written are no longer pending, so that a second attempt
+    /// does not write them again.
+    fn write_pending(&mut self) -> io::Result<()> {
         let mut done = 0;
         let result = loop {
             if done == self.pending.len() {
@@ -145,8 +165,8 @@ impl Jsonl {
     }
 }
 
-/// Whether the file's last line lacks its end.
-fn cut_short(file: &mut File) -> io::Result<bool> {
+/// Returns true if the last line of the file lacks its end.
+fn ends_within_line(file: &mut File) -> io::Result<bool> {
     if !file.metadata()?.is_file() || file.seek(SeekFrom::End(0))? == 0 {
         return Ok(false);
     }
@@ -157,19 +177,25 @@ fn cut_short(file: &mut File) -> io::Result<bool> {
 }
 
 impl Sink for Jsonl {
-    /// Takes a batch: all of it will be written, or none.
+    /// Takes a batch into the buffer: all of it or nothing. Writes the buffer first if it is full.
     ///
     /// # Errors
-    /// `Reset`: the disk is full or slow; the batch was not taken, earlier ones wait. `Fatal`: the file cannot be
-    /// written any more.
+    /// `Reset` if the disk is full or slow: the sink did not take the batch, and keeps the earlier ones. `Fatal` if the file
+    /// can no longer be written.
     fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
-        if self.pending.len() >= BUFFER {
-            self.drain().map_err(|e| self.error(e))?;
+        if self.pending.len() >= BUFFER_BYTES {
+            self.write_pending().map_err(|e| self.error(e))?;
         }
         let before = self.pending.len();
         for observation in batch {
-            let line = Line::new(observation, self.settings);
-            if let Err(e) = serde_json::to_writer(&mut self.pending, &line) {
+            let mut record = ObservationRecord::new(observation);
+            if self.settings.landmarks {
+                record = record.with_landmarks();
+            }
+            if self.settings.embeddings {
+                record = record.with_embeddings();
+            }
+            if let Err(e) = serde_json::to_writer(&mut self.pending, &record) {
                 self.pending.truncate(before);
                 return Err(self.error(StoreFault::Other(e.into())));
             }
@@ -178,14 +204,14 @@ impl Sink for Jsonl {
         Ok(())
     }
 
-    /// Writes out what waits in memory and, for a file, makes it durable.
+    /// Writes the buffer and, if the output is a file, makes it durable.
     ///
     /// # Errors
-    /// `Reset`: the disk is full or slow; nothing is lost, what was not written yet waits. `Fatal`: the file cannot
-    /// be written any more.
+    /// `Reset` if the disk is full or slow: the sink keeps the lines that are not written yet. `Fatal` if the file can no
+    /// longer be written.
     fn flush(&mut self) -> Result<(), SinkError> {
         let mut all = || {
-            self.drain()?;
+            self.write_pending()?;
             self.out.flush()?;
             self.out.sync()
         };
@@ -195,12 +221,12 @@ impl Sink for Jsonl {
 
 impl Drop for Jsonl {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error; who wants to hear flushes.
-        let _ = self.drain().and_then(|()| self.out.flush());
+        // A drop cannot return an error. A caller that needs the error must flush before.
+        let _ = self.write_pending().and_then(|()| self.out.flush());
     }
 }
 
-/// Where to and how much waits, never what.
+/// Prints the output and the size of the buffer, never its content.
 impl fmt::Debug for Jsonl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Jsonl")

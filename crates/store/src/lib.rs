@@ -1,69 +1,46 @@
-//! Sinks of passerby: where observations go.
+//! Sinks of passerby: stores of observations.
 //!
-//! - [`Memory`] keeps them in memory, for tests and live displays.
-//! - [`Jsonl`] writes one line of JSON a frame, for other programs.
-//! - [`Sqlite`] keeps frames, tracks and persons in a database file that survives a killed process; [`Reader`]
-//!   reads it back, also while it is written.
+//! - [`Memory`] keeps observations in memory, for tests and live displays.
+//! - [`Jsonl`] writes one line of JSON for each frame, for other programs (feature `jsonl`, on by default).
+//! - [`Sqlite`] keeps frames, tracks and persons in a database file that survives a killed process. [`Reader`] reads the file,
+//!   also while it is written (feature `sqlite`, on by default; it builds SQLite's C code).
 //!
-//! Embeddings and landmarks are biometric data: no file gets them unless its settings ask for them, and nothing here
-//! prints them.
+//! A program that only writes lines of JSON needs no C compiler:
+//!
+//! ```toml
+//! passerby-store = { version = "0.1", default-features = false, features = ["jsonl"] }
+//! ```
+//!
+//! Embeddings and landmarks are biometric data. A file holds them only if its settings ask for them, and no `Debug` output
+//! shows them.
+//!
+//! Every sink implements [`Sink`](passerby_types::Sink), and so can one of your own:
 //!
 //! ```
-//! use passerby_store::{Reader, Sqlite, SqliteSettings};
-//! use passerby_types::{CameraId, Sink};
-//! # use std::time::{Duration, SystemTime};
-//! # use passerby_types::{BBox, Face, FrameKind, FrameMeta, Identity, Observation, ObservedFace, PersonId};
-//! # use passerby_types::{Timestamp, TrackId, TrackState};
-//! # let bbox = BBox::new(10.0, 20.0, 50.0, 70.0);
-//! # let face = ObservedFace {
-//! #     track: TrackId(1),
-//! #     state: TrackState::Confirmed,
-//! #     bbox,
-//! #     face: Some(Face::new(bbox, 0.9)),
-//! #     embedding: None,
-//! #     estimate: None,
-//! #     identity: Identity::Person { id: PersonId(1), similarity: 1.0 },
-//! #     attributes: None,
-//! # };
-//! # let meta = FrameMeta {
-//! #     camera: CameraId(0),
-//! #     seq: 0,
-//! #     captured: Timestamp::default(),
-//! #     pts: Some(Duration::ZERO),
-//! #     wall: SystemTime::UNIX_EPOCH,
-//! # };
-//! # let observation =
-//! #     Observation { meta, width: 640, height: 360, kind: FrameKind::Analysed, faces: vec![face], ended: vec![] };
-//! # let folder = tempfile::tempdir()?;
-//! # let path = folder.path().join("passerby.db");
+//! use passerby_store::Memory;
+//! use passerby_types::{FrameMeta, Observation, Sink};
 //!
-//! let mut sink = Sqlite::open(&path, SqliteSettings::default())?;
-//! sink.cameras(&[(CameraId(0), "entrance")])?;
-//! sink.write(&[observation])?;
-//! sink.finish()?;
-//!
-//! let reader = Reader::open(&path)?;
-//! let run = reader.runs()?.pop().ok_or("no run")?;
-//! assert!(run.ended.is_some());
-//! for person in reader.persons(run.id)? {
-//!     println!("{} from {:?} to {:?}", person.id, person.first_seen, person.last_seen);
-//! }
-//! # assert_eq!(reader.persons(run.id)?.len(), 1);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! let mut sink = Memory::new();
+//! let reader = sink.clone();
+//! sink.write(&[Observation::new(FrameMeta::new(0, 12), 640, 360)])?;
+//! assert_eq!(reader.observations()[0].meta.seq, 12);
+//! # Ok::<(), passerby_types::SinkError>(())
 //! ```
 
+#[cfg(any(feature = "sqlite", feature = "jsonl"))]
 mod error;
+#[cfg(feature = "jsonl")]
 mod jsonl;
-mod line;
 mod memory;
-mod query;
-mod rows;
+#[cfg(feature = "sqlite")]
 mod sqlite;
-mod value;
 
+#[cfg(any(feature = "sqlite", feature = "jsonl"))]
 pub use error::{StoreError, StoreFault};
+#[cfg(feature = "jsonl")]
 pub use jsonl::{Jsonl, JsonlSettings};
 pub use memory::Memory;
-pub use query::Reader;
-pub use rows::{CameraRow, Counts, PersonRow, RunId, RunRow, TrackRow};
-pub use sqlite::{Sqlite, SqliteSettings};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{
+    CameraRow, PersonRow, Reader, RunId, RunRow, Sqlite, SqliteSettings, StoredCounts, TrackRow,
+};

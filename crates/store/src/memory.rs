@@ -6,95 +6,110 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use passerby_types::{Observation, Sink, SinkError};
 
-/// Keeps observations in memory, with everything in them, embeddings included. A clone shares them: give one to the
-/// pipeline and keep the other to read.
+/// Keeps observations in memory, with all their data, including embeddings.
+///
+/// A clone shares the observations: give one to the pipeline and keep the other to read.
+///
+/// ```
+/// use passerby_store::Memory;
+/// use passerby_types::{FrameMeta, Observation, Sink};
+///
+/// let mut sink = Memory::bounded(2);
+/// let reader = sink.clone();
+/// for seq in 0..3 {
+///     sink.write(&[Observation::new(FrameMeta::new(0, seq), 640, 360)])?;
+/// }
+/// assert_eq!((reader.len(), reader.dropped()), (2, 1));
+/// assert_eq!(reader.take()[0].meta.seq, 1);
+/// # Ok::<(), passerby_types::SinkError>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Memory {
-    shared: Arc<Mutex<Shelf>>,
+    shared: Arc<Mutex<Kept>>,
     capacity: Option<usize>,
 }
 
 #[derive(Default)]
-struct Shelf {
-    kept: VecDeque<Observation>,
+struct Kept {
+    observations: VecDeque<Observation>,
     dropped: u64,
 }
 
 impl Memory {
-    /// Keeps everything: memory grows with every frame.
+    /// Creates a sink that keeps every observation. Its memory grows with every frame.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Keeps the last `capacity` observations; each one beyond pushes out the oldest, which is counted
+    /// Creates a sink that keeps the last `capacity` observations. It drops the oldest ones and counts them
     /// ([`Memory::dropped`]).
     #[must_use]
     pub fn bounded(capacity: usize) -> Self {
         Self { shared: Arc::default(), capacity: Some(capacity) }
     }
 
-    /// A copy of what is kept, in the order in which it was written. Empty before the first write.
+    /// Returns a copy of the kept observations in the order of their writing. Empty before the first write.
     #[must_use]
     pub fn observations(&self) -> Vec<Observation> {
-        self.lock().kept.iter().cloned().collect()
+        self.lock().observations.iter().cloned().collect()
     }
 
-    /// Takes out what is kept, in the order in which it was written. Empty where nothing was written since the
-    /// last call.
+    /// Removes and returns the kept observations in the order of their writing. Empty if there was no write since the last
+    /// call.
     #[must_use]
     pub fn take(&self) -> Vec<Observation> {
-        std::mem::take(&mut self.lock().kept).into()
+        std::mem::take(&mut self.lock().observations).into()
     }
 
-    /// How many observations are kept.
+    /// Returns the number of kept observations.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().kept.len()
+        self.lock().observations.len()
     }
 
-    /// Whether nothing is kept.
+    /// Returns true if no observation is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many observations were pushed out by later ones.
+    /// Returns the number of observations that were dropped because the memory was full.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         // A panic while the lock is held leaves a valid list behind.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Sink for Memory {
-    /// Never fails.
+    /// Keeps copies of the batch. Never fails.
     fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
-        let mut shelf = self.lock();
-        shelf.kept.extend(batch.iter().cloned());
-        let over = self.capacity.map_or(0, |capacity| shelf.kept.len().saturating_sub(capacity));
-        shelf.kept.drain(..over);
-        shelf.dropped += over as u64;
+        let mut kept = self.lock();
+        kept.observations.extend(batch.iter().cloned());
+        let excess = self.capacity.map_or(0, |capacity| kept.observations.len().saturating_sub(capacity));
+        kept.observations.drain(..excess);
+        kept.dropped += excess as u64;
         Ok(())
     }
 
-    /// Does nothing: memory is as durable as it gets. Never fails.
+    /// Does nothing: memory cannot be made durable. Never fails.
     fn flush(&mut self) -> Result<(), SinkError> {
         Ok(())
     }
 }
 
-/// How much is kept, never what.
+/// Prints the counts, never the observations.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shelf = self.lock();
+        let kept = self.lock();
         f.debug_struct("Memory")
-            .field("kept", &shelf.kept.len())
-            .field("dropped", &shelf.dropped)
+            .field("kept", &kept.observations.len())
+            .field("dropped", &kept.dropped)
             .field("capacity", &self.capacity)
             .finish()
     }
@@ -107,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bounded_memory_keeps_the_newest_and_counts_the_rest() {
+    fn a_bounded_memory_keeps_the_newest() {
         let mut memory = Memory::bounded(3);
         let reader = memory.clone();
         let batch: Vec<_> = (0..5).map(|seq| suite::observation(0, seq)).collect();
@@ -122,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_memory_of_nothing_keeps_nothing() {
+    fn a_memory_without_capacity_keeps_nothing() {
         let mut memory = Memory::bounded(0);
         memory.write(&[suite::observation(0, 0)]).unwrap();
         assert!(memory.is_empty() && memory.dropped() == 1);

@@ -1,6 +1,10 @@
-//! Every sink of the crate, run through the suite of the `Sink` contract.
+//! Runs every sink of the crate through the suite of the `Sink` contract.
 
-use passerby_store::{Jsonl, JsonlSettings, Memory, Reader, Sqlite, SqliteSettings};
+use passerby_store::Memory;
+#[cfg(feature = "jsonl")]
+use passerby_store::{Jsonl, JsonlSettings};
+#[cfg(feature = "sqlite")]
+use passerby_store::{Reader, Sqlite, SqliteSettings};
 use passerby_testkit::suite;
 
 #[test]
@@ -11,6 +15,7 @@ fn memory_is_a_sink() {
 }
 
 #[test]
+#[cfg(feature = "jsonl")]
 fn jsonl_is_a_sink() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.jsonl");
@@ -26,6 +31,7 @@ fn jsonl_is_a_sink() {
 }
 
 #[test]
+#[cfg(feature = "sqlite")]
 fn sqlite_is_a_sink() {
     for embeddings in [false, true] {
         let folder = tempfile::tempdir().unwrap();

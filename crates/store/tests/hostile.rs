@@ -1,5 +1,6 @@
-//! Files that are something else, broken, or in the wrong place: a clear error each, and nothing overwritten.
+//! Files that are something else, broken, or in the wrong place: each is a clear error, and none is overwritten.
 
+#![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
 
 use std::path::Path;
@@ -13,8 +14,8 @@ fn open(path: &Path) -> Result<Sqlite, StoreError> {
     Sqlite::open(path, SqliteSettings::default())
 }
 
-/// Both ways to open refuse the file, name it, and leave it alone.
-fn refused(path: &Path, right: fn(&StoreFault) -> bool) {
+/// Asserts that both ways to open refuse the file, name it and do not change it.
+fn assert_refused(path: &Path, right: fn(&StoreFault) -> bool) {
     let before = std::fs::read(path).ok();
     for error in [open(path).unwrap_err(), Reader::open(path).unwrap_err()] {
         assert!(right(error.fault()), "{error:?}");
@@ -22,11 +23,11 @@ fn refused(path: &Path, right: fn(&StoreFault) -> bool) {
         assert_eq!(error.path(), path);
         assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
     }
-    assert_eq!(std::fs::read(path).ok(), before, "{} is as it was", path.display());
+    assert_eq!(std::fs::read(path).ok(), before, "{} must not change", path.display());
 }
 
-/// A good file of `batches` batches.
-fn good(path: &Path, batches: u64) {
+/// Writes a good file of `batches` batches.
+fn write_good(path: &Path, batches: u64) {
     let mut sink = open(path).unwrap();
     for batch in 0..batches {
         let batch: Vec<_> = (0..100).map(|i| observation(0, batch * 100 + i)).collect();
@@ -36,18 +37,20 @@ fn good(path: &Path, batches: u64) {
 }
 
 #[test]
-fn places_where_no_file_can_be() {
+fn a_place_without_a_file_is_an_io_error() {
     let folder = tempfile::tempdir().unwrap();
-    refused(folder.path(), |f| matches!(f, StoreFault::Io(_)));
-    refused(&folder.path().join("missing/faces.db"), |f| matches!(f, StoreFault::Io(_)));
+    assert_refused(folder.path(), |f| matches!(f, StoreFault::Io(_)));
+    assert_refused(&folder.path().join("missing/faces.db"), |f| matches!(f, StoreFault::Io(_)));
     std::fs::write(folder.path().join("file"), "x").unwrap();
-    refused(&folder.path().join("file/faces.db"), |f| matches!(f, StoreFault::Io(_) | StoreFault::Other(_)));
-    refused(Path::new(""), |f| matches!(f, StoreFault::Io(_)));
-    refused(Path::new("nul\0byte"), |f| matches!(f, StoreFault::Other(_)));
+    assert_refused(&folder.path().join("file/faces.db"), |f| {
+        matches!(f, StoreFault::Io(_) | StoreFault::Other(_))
+    });
+    assert_refused(Path::new(""), |f| matches!(f, StoreFault::Io(_)));
+    assert_refused(Path::new("nul\0byte"), |f| matches!(f, StoreFault::Other(_)));
 }
 
 #[test]
-fn files_of_another_kind() {
+fn a_file_of_another_kind_is_not_a_database() {
     let folder = tempfile::tempdir().unwrap();
     let jpeg: Vec<u8> = [0xFF, 0xD8, 0xFF, 0xE0, 0, 0x10, b'J', b'F', b'I', b'F', 0]
         .into_iter()
@@ -56,12 +59,12 @@ fn files_of_another_kind() {
     for (name, bytes) in [("picture.jpg", &jpeg[..]), ("short.txt", b"hello"), ("one", b"\n")] {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        refused(&path, |f| matches!(f, StoreFault::NotDatabase));
+        assert_refused(&path, |f| matches!(f, StoreFault::NotDatabase));
     }
 }
 
 #[test]
-fn databases_of_others() {
+fn a_database_of_another_program_is_foreign() {
     let folder = tempfile::tempdir().unwrap();
     for (name, sql) in [
         ("tables", "CREATE TABLE theirs (id INTEGER)"),
@@ -72,46 +75,52 @@ fn databases_of_others() {
     ] {
         let path = folder.path().join(name);
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        refused(&path, |f| matches!(f, StoreFault::Foreign));
+        assert_refused(&path, |f| matches!(f, StoreFault::Foreign));
     }
 }
 
 #[test]
-fn a_newer_file() {
+fn a_newer_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newer.db");
-    good(&path, 1);
+    write_good(&path, 1);
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 1000).unwrap();
-    refused(&path, |f| matches!(f, StoreFault::Newer { found: 1000, .. }));
+    assert_refused(&path, |f| matches!(f, StoreFault::Newer { found: 1000, .. }));
 }
 
 #[test]
-fn a_file_not_there_or_empty() {
+fn a_reader_of_a_missing_file_creates_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.db");
     let error = Reader::open(&path).unwrap_err();
     assert!(matches!(error.fault(), StoreFault::Io(e) if e.kind() == std::io::ErrorKind::NotFound));
-    assert!(!path.exists(), "a reader makes no file");
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_empty_file_is_blank_until_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faces.db");
     std::fs::write(&path, "").unwrap();
     assert!(matches!(Reader::open(&path).unwrap_err().fault(), StoreFault::Blank));
-    good(&path, 1);
+    write_good(&path, 1);
     Reader::open(&path).unwrap().check().unwrap();
 }
 
 #[test]
-fn names_that_sqlite_takes_for_something_else_are_files() {
+fn a_name_that_is_special_for_sqlite_is_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file:faces.db?mode=memory");
-    good(&path, 1);
+    write_good(&path, 1);
     assert!(path.is_file());
     Reader::open(&path).unwrap().check().unwrap();
 }
 
 #[test]
-fn every_damage_is_an_error_and_never_a_panic() {
+fn a_damaged_file_never_panics() {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole.db");
-    good(&whole, 3);
+    write_good(&whole, 3);
     let bytes = std::fs::read(&whole).unwrap();
     let read_all = |path: &Path| -> Result<(), StoreError> {
         let reader = Reader::open(path)?;
@@ -153,14 +162,14 @@ fn every_damage_is_an_error_and_never_a_panic() {
 
 #[test]
 #[cfg(unix)]
-fn a_file_that_may_not_be_written() {
+fn a_write_protected_file_is_read_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.db");
-    good(&path, 1);
+    write_good(&path, 1);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
     if std::fs::OpenOptions::new().append(true).open(&path).is_ok() {
-        eprintln!("SKIPPED a_file_that_may_not_be_written: this user may write everything");
+        eprintln!("SKIPPED a_write_protected_file_is_read_only: this user may write everything");
         return;
     }
     let error = open(&path).unwrap_err();

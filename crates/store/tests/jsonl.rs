@@ -1,5 +1,6 @@
-//! Lines of JSON: exact values, what is left out, and disks that fail.
+//! Lines of JSON: exact values, biometric data, and disks that fail.
 
+#![cfg(feature = "jsonl")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
 
 use std::io::{self, Write};
@@ -10,12 +11,12 @@ use passerby_testkit::suite::{direction, observation};
 use passerby_types::{BBox, ErrorClass, FrameKind, Observation, PersonId, Sink, TrackId, TrackState};
 use serde_json::{Value, json};
 
-/// Bytes that a test can look at, and a disk that takes so many of them.
+/// The bytes that were written to a disk, and the room that is left on it.
 #[derive(Clone, Default)]
 struct Disk(Arc<Mutex<(Vec<u8>, usize)>>);
 
 impl Disk {
-    fn of(room: usize) -> Self {
+    fn with_room(room: usize) -> Self {
         Self(Arc::new(Mutex::new((Vec::new(), room))))
     }
     fn lines(&self) -> Vec<Value> {
@@ -42,15 +43,15 @@ impl Write for Disk {
 }
 
 fn lines(batch: &[Observation], settings: JsonlSettings) -> Vec<Value> {
-    let disk = Disk::of(usize::MAX);
-    let mut sink = Jsonl::to("disk", disk.clone(), settings);
+    let disk = Disk::with_room(usize::MAX);
+    let mut sink = Jsonl::to_writer("disk", disk.clone(), settings);
     sink.write(batch).unwrap();
     drop(sink);
     disk.lines()
 }
 
 #[test]
-fn a_line_is_what_its_documentation_says() {
+fn a_line_has_the_documented_shape() {
     let mut one = observation(3, 12);
     one.kind = FrameKind::Coasted;
     one.faces[1].state = TrackState::Lost;
@@ -71,13 +72,17 @@ fn a_line_is_what_its_documentation_says() {
 }
 
 #[test]
-fn biometric_numbers_are_written_only_when_asked_for_and_then_exactly() {
+fn biometric_data_is_written_exactly() {
     let settings = JsonlSettings { landmarks: true, embeddings: true };
     let line = &lines(&[observation(0, 5)], settings)[0];
     let embedding: Vec<f32> = serde_json::from_value(line["faces"][0]["embedding"].clone()).unwrap();
     assert_eq!(embedding, direction(1, 5).as_slice());
     assert_eq!(line["faces"][1]["embedding"], Value::Null);
     assert_eq!(line["faces"][0]["landmarks"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn biometric_data_is_left_out_by_default() {
     let plain = &lines(&[observation(0, 5)], JsonlSettings::default())[0];
     for key in ["embedding", "landmarks"] {
         assert!(plain["faces"][0].as_object().unwrap().get(key).is_none());
@@ -85,16 +90,23 @@ fn biometric_numbers_are_written_only_when_asked_for_and_then_exactly() {
 }
 
 #[test]
-fn numbers_that_are_none_are_null_and_large_ones_exact() {
+fn the_largest_ids_are_exact() {
     let mut one = observation(0, 0);
     one.meta.seq = u64::MAX;
+    one.faces[0].identity = passerby_types::Identity::Person { id: PersonId(u64::MAX), similarity: 0.5 };
+    let line = &lines(&[one], JsonlSettings::default())[0];
+    assert_eq!(line["seq"].as_u64(), Some(u64::MAX));
+    assert_eq!(line["faces"][0]["person"].as_u64(), Some(u64::MAX));
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_null() {
+    let mut one = observation(0, 0);
     one.faces[0].bbox = BBox::new(f32::NAN, f32::INFINITY, 1.5, f32::NEG_INFINITY);
     one.faces[0].attributes.as_mut().unwrap().age.low = f32::NAN;
-    one.faces[0].identity = passerby_types::Identity::Person { id: PersonId(u64::MAX), similarity: f32::NAN };
+    one.faces[0].identity = passerby_types::Identity::Person { id: PersonId(1), similarity: f32::NAN };
     let line = &lines(&[one], JsonlSettings::default())[0];
     let face = &line["faces"][0];
-    assert_eq!(line["seq"].as_u64(), Some(u64::MAX));
-    assert_eq!(face["person"].as_u64(), Some(u64::MAX));
     assert_eq!(face["box"], json!([null, null, 1.5, null]));
     for key in ["similarity", "age", "age_interval", "p_male"] {
         assert_eq!(face[key], Value::Null);
@@ -102,10 +114,11 @@ fn numbers_that_are_none_are_null_and_large_ones_exact() {
 }
 
 #[test]
-fn a_full_disk_loses_nothing_that_was_taken_and_takes_nothing_half() {
-    let disk = Disk::of(100_000);
-    let mut sink = Jsonl::to("disk", disk.clone(), JsonlSettings::default());
-    let (mut taken, mut refused) = (0, 0);
+fn a_full_disk_loses_no_line() {
+    let disk = Disk::with_room(100_000);
+    let mut sink = Jsonl::to_writer("disk", disk.clone(), JsonlSettings::default());
+    let mut taken = 0;
+    let mut refused = 0;
     for seq in 0..3000 {
         match sink.write(&[observation(0, seq), observation(1, seq)]) {
             Ok(()) => taken += 2,
@@ -124,7 +137,7 @@ fn a_full_disk_loses_nothing_that_was_taken_and_takes_nothing_half() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_file_on_a_full_disk_says_so() {
+fn the_error_of_a_full_disk_names_the_file() {
     let mut sink = Jsonl::append("/dev/full", JsonlSettings::default()).unwrap();
     sink.write(&[observation(0, 0)]).unwrap();
     let error = sink.flush().unwrap_err();
@@ -133,7 +146,7 @@ fn a_file_on_a_full_disk_says_so() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_the_end() {
+fn a_closed_pipe_is_fatal() {
     struct Closed;
     impl Write for Closed {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -143,13 +156,13 @@ fn a_reader_that_went_away_is_the_end() {
             Ok(())
         }
     }
-    let mut sink = Jsonl::to("pipe", Closed, JsonlSettings::default());
+    let mut sink = Jsonl::to_writer("pipe", Closed, JsonlSettings::default());
     sink.write(&[observation(0, 0)]).unwrap();
     assert_eq!(sink.flush().unwrap_err().class(), ErrorClass::Fatal);
 }
 
 #[test]
-fn appending_leaves_what_is_there_and_a_cut_line_alone() {
+fn appending_keeps_the_lines_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("faces.jsonl");
     for (before, whole) in [(None, 0), (Some("{\"whole\":1}\n"), 1), (Some("{\"cut\":"), 0)] {
@@ -169,7 +182,7 @@ fn appending_leaves_what_is_there_and_a_cut_line_alone() {
 }
 
 #[test]
-fn places_that_cannot_be_written_are_named() {
+fn the_error_of_a_missing_folder_names_the_path() {
     let folder = tempfile::tempdir().unwrap();
     for path in [folder.path().to_owned(), folder.path().join("missing/faces.jsonl")] {
         for open in [Jsonl::create, Jsonl::append] {
@@ -181,9 +194,9 @@ fn places_that_cannot_be_written_are_named() {
 }
 
 #[test]
-fn debug_output_tells_nothing_of_faces() {
+fn debug_output_shows_no_face() {
     let settings = JsonlSettings { landmarks: true, embeddings: true };
-    let mut sink = Jsonl::to("disk", io::sink(), settings);
+    let mut sink = Jsonl::to_writer("disk", io::sink(), settings);
     sink.write(&[observation(0, 0)]).unwrap();
     let text = format!("{sink:?}");
     let number = format!("{}", direction(1, 0).as_slice()[0]);

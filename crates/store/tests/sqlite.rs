@@ -1,5 +1,6 @@
-//! The database: exact values, whole batches, runs, readers beside the writer.
+//! The database: exact values, whole batches, runs, and readers beside the writer.
 
+#![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
 
 use std::sync::Arc;
@@ -38,16 +39,9 @@ fn empty(camera: u32, seq: u64) -> Observation {
     Observation { faces: vec![], ..observation(camera, seq) }
 }
 
-#[test]
-fn every_value_comes_back_exactly() {
-    let (_folder, path) = file();
-    let clock = SimulatedClock::new();
-    let settings =
-        SqliteSettings { embeddings: true, clock: Arc::new(clock.clone()), ..SqliteSettings::default() };
-    let mut sink = Sqlite::open(&path, settings).unwrap();
-    let run = sink.run();
-    sink.cameras(&[(CameraId(4), "Tür ä"), (CameraId(9), "never")]).unwrap();
-
+/// The four frames of camera 4 that [`write_frames`] writes: one by one a tentative face, a coasted frame, a lost face, and a
+/// frame without faces in which two tracks end.
+fn frames() -> [Observation; 4] {
     let mut first = observation(4, 10);
     first.faces[0].state = TrackState::Tentative;
     first.faces[0].identity = Identity::Pending;
@@ -63,23 +57,51 @@ fn every_value_comes_back_exactly() {
     third.faces[0].attributes = None;
     let mut last = empty(4, 20);
     last.ended = vec![TrackId(2), TrackId(99)];
-    (last.width, last.height) = (1280, 720);
-    sink.write(&[first.clone(), second.clone()]).unwrap();
+    last.width = 1280;
+    last.height = 720;
+    [first, second, third, last]
+}
+
+/// Writes [`frames`] with their embeddings and ends the run 10 s after its begin. Returns a reader that has checked the file.
+fn write_frames(path: &std::path::Path) -> (Reader, RunId) {
+    let clock = SimulatedClock::new();
+    let settings =
+        SqliteSettings { embeddings: true, clock: Arc::new(clock.clone()), ..SqliteSettings::default() };
+    let mut sink = Sqlite::open(path, settings).unwrap();
+    let run = sink.run();
+    sink.name_cameras(&[(CameraId(4), "Tür ä"), (CameraId(9), "never")]).unwrap();
+    let frames = frames();
+    sink.write(&frames[..2]).unwrap();
     clock.advance(Duration::from_secs(5));
     sink.flush().unwrap();
-    sink.write(&[third.clone(), last.clone()]).unwrap();
+    sink.write(&frames[2..]).unwrap();
     clock.advance(Duration::from_secs(5));
     sink.finish().unwrap();
-
-    let reader = Reader::open(&path).unwrap();
+    let reader = Reader::open(path).unwrap();
     reader.check().unwrap();
+    (reader, run)
+}
+
+fn known_attributes() -> Attributes {
+    Attributes { age: Age { years: 41.5, low: 33.0, high: 50.0 }, p_male: 0.97 }
+}
+
+#[test]
+fn a_run_reads_back() {
+    let (_folder, path) = file();
+    let (reader, run) = write_frames(&path);
     let start = SimulatedClock::new().wall();
     let runs = reader.runs().unwrap();
     assert_eq!((runs.len(), runs[0].id, runs[0].started), (1, run, start));
     let at = |s| Some(start + Duration::from_secs(s));
     assert_eq!((runs[0].flushed, runs[0].ended), (at(10), at(10)));
     assert_eq!(runs[0].version, env!("CARGO_PKG_VERSION"));
+}
 
+#[test]
+fn a_camera_reads_back() {
+    let (_folder, path) = file();
+    let (reader, run) = write_frames(&path);
     let cameras = reader.cameras(run).unwrap();
     assert_eq!(cameras.len(), 2);
     let camera = &cameras[0];
@@ -89,8 +111,13 @@ fn every_value_comes_back_exactly() {
     assert_eq!((camera.first_seq, camera.last_seq), (Some(10), Some(20)));
     assert_eq!(camera.last_seen, Some(meta(4, 20).wall));
     assert_eq!((cameras[1].analysed, cameras[1].first_seq), (0, None));
+}
 
-    let known = Attributes { age: Age { years: 41.5, low: 33.0, high: 50.0 }, p_male: 0.97 };
+#[test]
+fn a_track_reads_back() {
+    let (_folder, path) = file();
+    let (reader, run) = write_frames(&path);
+    let [first, _, third, _] = frames();
     let tracks = reader.tracks(run).unwrap();
     assert_eq!(tracks.len(), 2);
     let key = TrackKey { camera: CameraId(4), track: TrackId(1) };
@@ -98,17 +125,34 @@ fn every_value_comes_back_exactly() {
     assert_eq!((tracks[0].first_seq, tracks[0].last_seq, tracks[0].frames), (10, 13, 3));
     assert_eq!((tracks[0].first_seen, tracks[0].last_seen), (first.meta.wall, third.meta.wall));
     assert_eq!((tracks[0].person, tracks[0].similarity), (Some(PersonId(1)), Some(0.8)));
-    assert_eq!((tracks[0].attributes, tracks[0].ended_seq), (Some(known), Some(13)));
+    assert_eq!((tracks[0].attributes, tracks[0].ended_seq), (Some(known_attributes()), Some(13)));
     assert_eq!((tracks[1].person, tracks[1].ended_seq), (None, Some(20)));
+}
 
+#[test]
+fn a_person_reads_back() {
+    let (_folder, path) = file();
+    let (reader, run) = write_frames(&path);
+    let [first, _, third, _] = frames();
     let persons = reader.persons(run).unwrap();
     assert_eq!(persons.len(), 1);
     assert_eq!((persons[0].first_seen, persons[0].last_seen), (first.meta.wall, third.meta.wall));
     assert_eq!((persons[0].sightings, persons[0].tracks, persons[0].frames), (2, 1, 3));
-    assert_eq!((persons[0].attributes, persons[0].cameras), (Some(known), 1));
+    assert_eq!((persons[0].attributes, persons[0].cameras), (Some(known_attributes()), 1));
+}
+
+#[test]
+fn only_frames_with_a_face_are_listed() {
+    let (_folder, path) = file();
+    let (reader, run) = write_frames(&path);
     assert_eq!(reader.frames(run, CameraId(4)).unwrap(), [10, 11, 13]);
     assert!(reader.frames(run, CameraId(5)).unwrap().is_empty());
+}
 
+#[test]
+fn an_observation_is_stored_exactly() {
+    let (_folder, path) = file();
+    write_frames(&path);
     let conn = Connection::open(&path).unwrap();
     type Row = (Option<i64>, i64, i64, Option<f32>, f32, Option<f32>, f32, Option<f32>);
     let row = |seq: i64| -> Row {
@@ -132,7 +176,14 @@ fn every_value_comes_back_exactly() {
     let want = (Some(400_000), start_us + 400_000, 0, Some(-1.25), 0.1, Some(1e-30), 1920.7, Some(0.9));
     assert_eq!(row(10), want);
     assert_eq!((row(13).0, row(13).2, row(13).7), (None, 2, None));
-    let bytes: Vec<u8> = conn
+}
+
+#[test]
+fn an_embedding_is_stored_exactly() {
+    let (_folder, path) = file();
+    write_frames(&path);
+    let bytes: Vec<u8> = Connection::open(&path)
+        .unwrap()
         .query_row("SELECT embedding FROM template WHERE track = 1 AND seq = 11", [], |row| row.get(0))
         .unwrap();
     let stored: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
@@ -140,7 +191,7 @@ fn every_value_comes_back_exactly() {
 }
 
 #[test]
-fn a_batch_that_fails_leaves_nothing() {
+fn a_refused_batch_leaves_nothing() {
     let (_folder, path) = file();
     let mut sink = open(&path);
     let run = sink.run();
@@ -182,7 +233,7 @@ fn a_batch_that_fails_leaves_nothing() {
 }
 
 #[test]
-fn numbers_that_are_none_are_null() {
+fn a_number_that_is_not_finite_is_null() {
     let (_folder, path) = file();
     let mut sink = open(&path);
     let run = sink.run();
@@ -203,44 +254,66 @@ fn numbers_that_are_none_are_null() {
 }
 
 #[test]
-fn runs_do_not_mix_and_a_broken_one_shows() {
+fn runs_do_not_mix() {
     let (_folder, path) = file();
     for _ in 0..2 {
         let mut sink = open(&path);
         sink.write(&[observation(0, 0), observation(0, 1)]).unwrap();
         sink.finish().unwrap();
     }
+    let reader = Reader::open(&path).unwrap();
+    let runs = reader.runs().unwrap();
+    assert_eq!(runs.iter().map(|r| r.id.0).collect::<Vec<_>>(), [1, 2]);
+    for run in &runs {
+        assert_eq!(reader.persons(run.id).unwrap().len(), 1);
+        assert_eq!(reader.counts(run.id).unwrap().observations, 4);
+    }
+}
+
+#[test]
+fn the_end_of_a_run_ends_its_tracks() {
+    let (_folder, path) = file();
     let mut sink = open(&path);
+    let run = sink.run();
+    sink.write(&[observation(0, 0), observation(0, 1)]).unwrap();
+    sink.finish().unwrap();
+    let reader = Reader::open(&path).unwrap();
+    assert!(reader.runs().unwrap()[0].ended.is_some());
+    let ended = reader.tracks(run).unwrap().into_iter().map(|t| t.ended_seq);
+    assert!(ended.eq([Some(1), Some(1)]), "a live track ends with its last frame");
+}
+
+#[test]
+fn a_run_that_broke_off_has_no_end() {
+    let (_folder, path) = file();
+    let mut sink = open(&path);
+    let run = sink.run();
     sink.write(&[observation(0, 0)]).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
         let _sink = sink;
-        panic!("as a bug would");
+        panic!("the test asked for a panic");
     }));
     assert!(panicked.is_err());
     let reader = Reader::open(&path).unwrap();
-    let runs = reader.runs().unwrap();
-    assert_eq!(runs.iter().map(|r| r.id.0).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(runs.iter().map(|r| r.ended.is_some()).collect::<Vec<_>>(), [true, true, false]);
-    for run in &runs[..2] {
-        assert_eq!(reader.persons(run.id).unwrap().len(), 1);
-        assert_eq!(reader.counts(run.id).unwrap().observations, 4);
-        let ended = reader.tracks(run.id).unwrap().into_iter().map(|t| t.ended_seq);
-        assert!(
-            ended.eq([Some(1), Some(1)]),
-            "who was there at the end of a run was last seen in its last frame"
-        );
-    }
-    let broken = reader.tracks(runs[2].id).unwrap();
+    assert!(reader.runs().unwrap()[0].ended.is_none());
+    let tracks = reader.tracks(run).unwrap();
     assert!(
-        broken.len() == 2 && broken.iter().all(|t| t.ended_seq.is_none()),
-        "a run that broke off ends nobody"
+        tracks.len() == 2 && tracks.iter().all(|t| t.ended_seq.is_none()),
+        "its tracks have no end either"
     );
+}
+
+#[test]
+fn an_unknown_run_is_empty() {
+    let (_folder, path) = file();
+    open(&path).finish().unwrap();
+    let reader = Reader::open(&path).unwrap();
     assert_eq!(reader.counts(RunId(77)).unwrap().observations, 0);
     assert!(reader.persons(RunId(77)).unwrap().is_empty());
 }
 
 #[test]
-fn a_person_is_whoever_the_track_is_last_said_to_be() {
+fn a_track_belongs_to_its_last_person() {
     let (_folder, path) = file();
     let mut sink = open(&path);
     let run = sink.run();
@@ -253,7 +326,7 @@ fn a_person_is_whoever_the_track_is_last_said_to_be() {
     };
     // Person 1 at two cameras; the later track has the say about the age, whatever the order of the cameras.
     sink.write(&[frame(0, 5, 1, 30.0), frame(1, 3, 1, 20.0)]).unwrap();
-    // Camera 2's track was person 2 and turns out to be person 1.
+    // The track of camera 2 was person 2 and turns out to be person 1.
     sink.write(&[frame(2, 6, 2, 50.0)]).unwrap();
     assert_eq!(Reader::open(&path).unwrap().persons(run).unwrap().len(), 2);
     sink.write(&[frame(2, 7, 1, 40.0)]).unwrap();
@@ -286,7 +359,7 @@ fn the_later_of_two_tracks_of_one_batch_has_the_say_about_the_age() {
 }
 
 #[test]
-fn readers_and_a_second_writer_work_beside_the_writer() {
+fn concurrent_readers_see_whole_batches() {
     let (_folder, path) = file();
     let mut sink = open(&path);
     let run = sink.run();
@@ -325,7 +398,7 @@ fn readers_and_a_second_writer_work_beside_the_writer() {
 }
 
 #[test]
-fn a_file_may_be_made_by_several_at_once() {
+fn several_processes_may_create_a_file_at_once() {
     let (_folder, path) = file();
     let threads: Vec<_> = (0..4)
         .map(|_| {
@@ -347,10 +420,10 @@ fn a_file_may_be_made_by_several_at_once() {
 }
 
 #[test]
-fn a_locked_file_asks_for_patience_and_then_takes_the_same_batch() {
+fn a_locked_file_takes_the_same_batch_later() {
     let (_folder, path) = file();
     let settings = SqliteSettings { busy_timeout: Duration::from_millis(20), ..SqliteSettings::default() };
-    let mut sink = Sqlite::open(&path, settings.clone()).unwrap();
+    let mut sink = Sqlite::open(&path, settings).unwrap();
     let run = sink.run();
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -358,20 +431,36 @@ fn a_locked_file_asks_for_patience_and_then_takes_the_same_batch() {
     for _ in 0..2 {
         assert_eq!(sink.write(&batch).unwrap_err().class(), ErrorClass::Reset);
     }
-    let second = Sqlite::open(&path, settings).unwrap_err();
-    assert!(matches!(second.fault(), StoreFault::Busy), "{second}");
     holder.execute_batch("COMMIT").unwrap();
     sink.write(&batch).unwrap();
     assert_eq!(Reader::open(&path).unwrap().counts(run).unwrap().observations, 2);
 }
 
 #[test]
-fn embeddings_are_stored_and_shown_only_when_asked_for() {
+fn opening_a_locked_file_is_busy() {
+    let (_folder, path) = file();
+    let settings = SqliteSettings { busy_timeout: Duration::from_millis(20), ..SqliteSettings::default() };
+    Sqlite::open(&path, settings.clone()).unwrap().finish().unwrap();
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = Sqlite::open(&path, settings).unwrap_err();
+    assert!(matches!(error.fault(), StoreFault::Busy), "{error}");
+}
+
+#[test]
+fn debug_output_shows_no_embedding() {
     let (_folder, path) = file();
     let mut sink = open(&path);
     sink.write(&[observation(0, 0)]).unwrap();
     let text = format!("{sink:?}");
     assert!(!text.contains("0.0") && text.len() < 300, "{text}");
+}
+
+#[test]
+fn embeddings_are_not_stored_by_default() {
+    let (_folder, path) = file();
+    let mut sink = open(&path);
+    sink.write(&[observation(0, 0)]).unwrap();
     sink.finish().unwrap();
     let conn = Connection::open(&path).unwrap();
     assert_eq!(number(&conn, "SELECT count(*) FROM template"), 0);

@@ -1,4 +1,4 @@
-//! Cancels a source that waits for a picture.
+//! Handles that cancel a source.
 
 use std::fmt;
 use std::sync::Arc;

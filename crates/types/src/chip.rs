@@ -1,4 +1,4 @@
-//! The part of a frame around one face, which is all that embedders and classifiers get to see.
+//! The parts of frames around single faces, for embedders and classifiers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,35 +11,48 @@ use crate::recycler::Recycler;
 
 /// The part of a frame around one face, in the frame's own layout, and the face in the chip's pixels.
 ///
-/// It is small, so it may wait in a queue without holding the frame, and it is wide enough for every usual
-/// alignment: a square of [`FaceChip::MARGIN`] times the longer side of the face's box, cut to the picture.
-/// Outside the chip is outside the picture.
+/// A chip is small, so it can wait in a queue while the frame is freed. It is wide enough for every usual alignment: a square
+/// of [`FaceChip::MARGIN`] times the longer side of the face's box, cut to the picture. A point outside the chip is therefore
+/// outside the picture.
+///
+/// ```
+/// use passerby_types::{BBox, ChipPool, ColorSpace, Face, FaceChip, Frame, FrameMeta, Image, PixelLayout};
+///
+/// let image = Image::from_vec(PixelLayout::Gray8, 100, 100, ColorSpace::JPEG, vec![0; 10_000])?;
+/// let frame = Frame::new(FrameMeta::new(0, 0), image);
+/// let face = Face::new(BBox::from_xywh(40.0, 40.0, 20.0, 20.0), 0.9);
+///
+/// let chip = FaceChip::cut(&frame, &face, &ChipPool::default())?;
+/// assert_eq!(chip.image.width(), 40);
+/// assert_eq!(chip.face.bbox, BBox::from_xywh(10.0, 10.0, 20.0, 20.0));
+/// # Ok::<(), passerby_types::ImageError>(())
+/// ```
 #[derive(Clone)]
 pub struct FaceChip {
-    /// The frame it was cut from.
+    /// The number and the times of the frame.
     pub meta: FrameMeta,
-    /// The pixels.
+    /// The pixels of the chip.
     pub image: Arc<Image>,
     /// The face, in pixels of `image`.
     pub face: Face,
 }
 
 impl FaceChip {
-    /// The chip's side over the longer side of the face's box. The 112x112 alignment of an upright face spans 1.3
-    /// times its height, 1.8 times when turned by 45 degrees.
+    /// The side of a chip divided by the longer side of the face's box. The 112x112 alignment of a face spans 1.3 times its
+    /// height if it is upright, and 1.8 times if it is turned by 45 degrees.
     pub const MARGIN: f32 = 2.0;
 
     /// Cuts the chip of `face` out of `frame`.
     ///
     /// # Errors
-    /// [`ImageError::Size`] where the face's box is empty or lies outside the picture: the face has no pixels.
+    /// [`ImageError::Size`] if the face has no pixels, because its box is empty or lies outside the picture.
     pub fn cut(frame: &Frame, face: &Face, pool: &ChipPool) -> Result<Self, ImageError> {
         let none = ImageError::Size { width: 0, height: 0 };
         if face.bbox.is_empty() {
             return Err(none);
         }
-        let (center, half) =
-            (face.bbox.center(), face.bbox.width().max(face.bbox.height()) * Self::MARGIN / 2.0);
+        let center = face.bbox.center();
+        let half = face.bbox.width().max(face.bbox.height()) * Self::MARGIN / 2.0;
         let span = |middle: f32, limit: u32| {
             let low = (middle - half).floor().clamp(0.0, limit as f32) as u32;
             let high = (middle + half).ceil().clamp(0.0, limit as f32) as u32;
@@ -84,7 +97,7 @@ impl Default for ChipPool {
     }
 }
 
-/// Which frame and how large, never the face.
+/// Prints the frame and the size, never the face.
 impl fmt::Debug for FaceChip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (w, h) = (self.image.width(), self.image.height());
@@ -94,42 +107,51 @@ impl fmt::Debug for FaceChip {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
-    use crate::{BBox, CameraId, ColorSpace, PixelLayout, Timestamp};
+    use crate::geometry::BBox;
+    use crate::image::{ColorSpace, PixelLayout};
 
-    #[test]
-    fn a_chip_holds_the_face_and_its_surroundings_and_nothing_outside_the_picture() {
+    fn frame() -> Frame {
         let data = (0..PixelLayout::I420.tight_len(200, 100)).map(|i| (i % 256) as u8).collect();
         let image = Image::from_vec(PixelLayout::I420, 200, 100, ColorSpace::default(), data).unwrap();
-        let meta = FrameMeta {
-            camera: CameraId(0),
-            seq: 0,
-            captured: Timestamp::default(),
-            pts: None,
-            wall: SystemTime::UNIX_EPOCH,
-        };
-        let frame = Frame { meta, image: Arc::new(image) };
-        let pool = ChipPool::default();
-        let cut = |x1, y1, x2, y2| FaceChip::cut(&frame, &Face::new(BBox::new(x1, y1, x2, y2), 0.9), &pool);
+        Frame::new(FrameMeta::new(0, 0), image)
+    }
 
-        let chip = cut(100.0, 40.0, 120.0, 60.0).unwrap();
+    fn cut(pool: &ChipPool, [x1, y1, x2, y2]: [f32; 4]) -> Result<FaceChip, ImageError> {
+        FaceChip::cut(&frame(), &Face::new(BBox::new(x1, y1, x2, y2), 0.9), pool)
+    }
+
+    #[test]
+    fn a_chip_holds_the_face_with_a_margin() {
+        let chip = cut(&ChipPool::default(), [100.0, 40.0, 120.0, 60.0]).unwrap();
         assert_eq!((chip.image.width(), chip.image.height()), (40, 40));
         assert_eq!(chip.face.bbox, BBox::new(10.0, 10.0, 30.0, 30.0));
-        assert_eq!(chip.image.rgb_at(10, 10), frame.image.rgb_at(100, 40));
+        assert_eq!(chip.image.rgb_at(10, 10), frame().image.rgb_at(100, 40));
+    }
 
-        let corner = cut(-10.0, -10.0, 10.0, 10.0).unwrap();
+    #[test]
+    fn a_chip_ends_at_the_edge_of_the_picture() {
+        let corner = cut(&ChipPool::default(), [-10.0, -10.0, 10.0, 10.0]).unwrap();
         assert_eq!((corner.image.width(), corner.image.height()), (20, 20));
-        assert!(cut(300.0, 300.0, 320.0, 320.0).is_err());
-        assert!(cut(f32::NAN, 0.0, 1.0, 1.0).is_err());
-        assert!(cut(0.0, 0.0, 1e30, 1e30).is_ok());
+        assert!(cut(&ChipPool::default(), [0.0, 0.0, 1e30, 1e30]).is_ok());
+    }
 
+    #[test]
+    fn a_face_without_pixels_has_no_chip() {
+        assert!(cut(&ChipPool::default(), [300.0, 300.0, 320.0, 320.0]).is_err());
+        assert!(cut(&ChipPool::default(), [f32::NAN, 0.0, 1.0, 1.0]).is_err());
+    }
+
+    #[test]
+    fn a_pool_reuses_the_memory_of_a_chip() {
+        let pool = ChipPool::default();
+        let bbox = [100.0, 40.0, 120.0, 60.0];
+        let chip = cut(&pool, bbox).unwrap();
         let place = Arc::as_ptr(&chip.image);
         let clone = chip.clone();
         pool.give_back(chip);
-        assert_eq!(clone.image.rgb_at(10, 10), frame.image.rgb_at(100, 40), "somebody has it still");
+        assert_eq!(clone.image.rgb_at(10, 10), frame().image.rgb_at(100, 40), "the clone keeps its pixels");
         pool.give_back(clone);
-        assert_eq!(Arc::as_ptr(&cut(100.0, 40.0, 120.0, 60.0).unwrap().image), place);
+        assert_eq!(Arc::as_ptr(&cut(&pool, bbox).unwrap().image), place);
     }
 }

@@ -1,4 +1,4 @@
-//! Errors that say where, why, and what the caller does about it.
+//! Errors of stages, sources and sinks. Each names its place and its cause, and says how the caller should go on.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -7,21 +7,29 @@ use std::time::Duration;
 use crate::frame::{CameraId, FrameMeta};
 use crate::ledger::DropReason;
 
-/// Any cause of an error.
+/// The cause of an error, of any type.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
-/// What the caller does about an error.
+/// How the caller of a stage, a source or a sink should go on after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
-    /// Give up this item, count it, go on with the next.
+    /// Drop this item, count it, and go on with the next one.
     Skip,
-    /// Throw this instance away and have its factory make a new one, then go on. A panic counts as this.
+    /// Drop this instance, make a new one with its factory, and go on. The pipeline handles a panic in the same way.
     Reset,
-    /// Stop this camera, or this sink, with the reason.
+    /// Stop this camera or this sink, and report the error.
     Fatal,
 }
 
-/// Why a stage failed, where, and what to do about it.
+/// The error of a stage: its name, the frame if it is known, the cause, and how to go on.
+///
+/// ```
+/// use passerby_types::{ErrorClass, FrameMeta, StageError};
+///
+/// let error = StageError::skip("detect", "the model returned NaN").at(&FrameMeta::new(2, 40));
+/// assert_eq!(error.class(), ErrorClass::Skip);
+/// assert_eq!(error.to_string(), "detect (camera 2, frame 40): the model returned NaN");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{stage}{}: {cause}", self.place())]
 pub struct StageError {
@@ -33,46 +41,46 @@ pub struct StageError {
 }
 
 impl StageError {
-    /// `stage` failed because of `cause`; do what `class` says.
+    /// Creates the error of a stage. `stage` is the stage's name, for example "detect".
     pub fn new(class: ErrorClass, stage: &'static str, cause: impl Into<BoxError>) -> Self {
         Self { class, stage, at: None, cause: cause.into() }
     }
 
-    /// Give up this item and go on.
+    /// Creates an error after which the caller should drop the item and go on.
     pub fn skip(stage: &'static str, cause: impl Into<BoxError>) -> Self {
         Self::new(ErrorClass::Skip, stage, cause)
     }
 
-    /// Rebuild the instance and go on.
+    /// Creates an error after which the caller should rebuild the stage and go on.
     pub fn reset(stage: &'static str, cause: impl Into<BoxError>) -> Self {
         Self::new(ErrorClass::Reset, stage, cause)
     }
 
-    /// Stop this camera.
+    /// Creates an error after which the caller should stop the camera.
     pub fn fatal(stage: &'static str, cause: impl Into<BoxError>) -> Self {
         Self::new(ErrorClass::Fatal, stage, cause)
     }
 
-    /// The error with the frame it happened on.
+    /// Adds the frame on which the stage failed.
     #[must_use]
     pub fn at(mut self, meta: &FrameMeta) -> Self {
         self.at = Some((meta.camera, meta.seq));
         self
     }
 
-    /// What the caller does about it.
+    /// Returns how the caller should go on.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         self.class
     }
 
-    /// Which stage failed.
+    /// Returns the name of the stage.
     #[must_use]
     pub fn stage(&self) -> &'static str {
         self.stage
     }
 
-    /// The camera and the frame's number, where known.
+    /// Returns the camera and the number of the frame on which the stage failed, or `None` if they are unknown.
     #[must_use]
     pub fn frame(&self) -> Option<(CameraId, u64)> {
         self.at
@@ -83,135 +91,147 @@ impl StageError {
     }
 }
 
-/// Why a source gives no picture. `input` is the file or address as the user gave it, without credentials.
+/// The error of a source. `input` is the file or the address as the user gave it, without credentials.
+///
+/// [`SourceError::class`] says how the caller should go on, and [`SourceError::lost`] how many frames are lost.
+///
+/// ```
+/// use passerby_types::{DropReason, ErrorClass, SourceError};
+///
+/// let error = SourceError::Damaged { input: "clip.mp4".into(), frame: 7, what: "no slice data".into() };
+/// assert_eq!(error.class(), ErrorClass::Skip);
+/// assert_eq!(error.lost(), (1, DropReason::Undecodable));
+/// assert_eq!(error.to_string(), "clip.mp4: frame 7: no slice data");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// The input cannot be opened or read.
+    /// The system cannot open or read the input.
     #[error("{input}: {cause}")]
     Io {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         cause: std::io::Error,
     },
     /// The file has no bytes.
     #[error("{input}: empty file")]
     Empty {
-        /// Which input.
+        /// The file or the address.
         input: String,
     },
-    /// Nothing that passerby knows.
+    /// The input has no format that passerby knows.
     #[error("{input}: unrecognised format{}", found.map(|f| format!(" ({f})")).unwrap_or_default())]
     Unrecognised {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// What it looks like, where that can be told.
+        /// The format that it seems to have, if it is known.
         found: Option<&'static str>,
     },
-    /// A known format that cannot be read, with what would read it.
+    /// The format is known, but this build cannot read it.
     #[error("{input}: unsupported {what}")]
     Unsupported {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// The codec, profile or property, and what can read it.
+        /// The codec, profile or property, and the feature or program that can read it.
         what: String,
     },
-    /// The file breaks its own format and nothing can be read from it.
+    /// The input breaks its own format, and no picture can be read from it.
     #[error("{input}: {what}")]
     Malformed {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// What is wrong with it.
+        /// The reason.
         what: String,
     },
-    /// Larger than the limit that keeps memory bounded.
+    /// The input exceeds a limit that keeps memory bounded.
     #[error("{input}: {what} is over the limit of {limit}")]
     TooLarge {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// What is too large.
+        /// The name and the size of the part that is too large.
         what: String,
         /// The limit.
         limit: String,
     },
-    /// One picture could not be made; the next ones may.
+    /// One frame cannot be decoded. The next ones may be.
     #[error("{input}: frame {frame}: {what}")]
     Damaged {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// The frame's number in the stream, from 0, in the order in which it is stored.
+        /// The number of the frame in storage order, from 0.
         frame: u64,
-        /// What is wrong with it.
+        /// The reason.
         what: String,
     },
-    /// The input ends before its time; the pictures until then were given.
+    /// The input is incomplete. The source has returned the pictures before the end.
     #[error("{input}: truncated after {frames} frames{}", expected.map(|n| format!(" of {n}")).unwrap_or_default())]
     Truncated {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// How many frames were given.
+        /// The number of frames that the source returned.
         frames: u64,
-        /// How many there should have been, where the file says so.
+        /// The number of frames that the file announces, if it does.
         expected: Option<u64>,
     },
-    /// Frames that never became pictures: the network lost them, or they were too old when their turn came. The next
-    /// ones come.
+    /// Frames are lost: the network lost them, or they were too old to decode. The next ones are not affected.
     #[error("{input}: {frames} frame{} lost: {what}", if *frames == 1 { "" } else { "s" })]
     Lost {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// How many.
+        /// The number of lost frames.
         frames: u64,
-        /// What they count as in the ledger.
+        /// The reason that the ledger counts them under.
         reason: DropReason,
-        /// What happened.
+        /// A description of the loss.
         what: String,
     },
-    /// The connection to the camera, or the device, is gone.
+    /// The connection to the camera is broken, or the device is gone.
     #[error("{input}: {what}")]
     Disconnected {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// What was seen of it.
+        /// The reason, if the source could observe it.
         what: String,
     },
-    /// No picture came for too long.
+    /// The camera sent no picture for too long.
     #[error("{input}: no picture for {after:.1?}")]
     Stalled {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// How long.
+        /// The time since the last picture.
         after: Duration,
     },
-    /// The very same picture came again and again.
-    #[error("{input}: the picture is frozen for {after:.1?}")]
+    /// The camera sent the same picture again and again.
+    #[error("{input}: the picture has been frozen for {after:.1?}")]
     Frozen {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// How long.
+        /// The time since the last picture that was different.
         after: Duration,
     },
-    /// The camera does not let us in.
+    /// The camera refuses the connection, for example because of a wrong password.
     #[error("{input}: refused: {what}")]
     Denied {
-        /// Which input.
+        /// The file or the address.
         input: String,
-        /// What it says, or what is missing.
+        /// The answer of the camera, or the missing credential.
         what: String,
     },
 }
 
 impl SourceError {
-    /// Wraps what the system says of a path.
+    /// Creates the error of a path that the system cannot open or read.
     pub fn io(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
         Self::Io { input: path.into().display().to_string(), cause }
     }
 
-    /// What the caller does about it: [`ErrorClass::Skip`] counts the frames that are lost
-    /// ([`lost`](SourceError::lost)) and asks for the next picture, [`ErrorClass::Reset`] notes an interruption and
-    /// asks for the next picture, too, [`ErrorClass::Fatal`] ends this camera.
+    /// Returns how the caller should go on.
+    ///
+    /// - [`ErrorClass::Skip`]: count the [`lost`](SourceError::lost) frames, and ask for the next picture.
+    /// - [`ErrorClass::Reset`]: count an interruption, and ask for the next picture.
+    /// - [`ErrorClass::Fatal`]: end the camera.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
@@ -221,7 +241,8 @@ impl SourceError {
         }
     }
 
-    /// How many frames are lost with it, and what they count as. Zero where the error is of no frame.
+    /// Returns how many frames are lost, and the reason that the ledger counts them under. The number is zero if no frame is
+    /// lost.
     #[must_use]
     pub fn lost(&self) -> (u64, DropReason) {
         match self {
@@ -231,7 +252,7 @@ impl SourceError {
         }
     }
 
-    /// Which input.
+    /// Returns the file or the address.
     #[must_use]
     pub fn input(&self) -> &str {
         match self {
@@ -252,7 +273,14 @@ impl SourceError {
     }
 }
 
-/// Why a sink did not take a batch.
+/// The error of a sink: its name, the cause, and how to go on.
+///
+/// ```
+/// use passerby_types::{ErrorClass, SinkError};
+///
+/// let error = SinkError::new(ErrorClass::Reset, "faces.jsonl", "disk full");
+/// assert_eq!(error.to_string(), "faces.jsonl: disk full");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{sink}: {cause}")]
 pub struct SinkError {
@@ -263,14 +291,16 @@ pub struct SinkError {
 }
 
 impl SinkError {
-    /// `sink` (a file, say) failed because of `cause`. [`ErrorClass::Skip`]: this batch cannot be written, count
-    /// it lost. [`ErrorClass::Reset`]: nothing of the batch was written, the same call may succeed later.
-    /// [`ErrorClass::Fatal`]: this sink is done for.
+    /// Creates the error of a sink. `sink` is its name, for example the path of a file.
+    ///
+    /// - [`ErrorClass::Skip`]: this batch can never be written. The caller should count it as lost.
+    /// - [`ErrorClass::Reset`]: nothing of the batch was written, and the same call may succeed later.
+    /// - [`ErrorClass::Fatal`]: the sink cannot go on.
     pub fn new(class: ErrorClass, sink: impl Into<String>, cause: impl Into<BoxError>) -> Self {
         Self { class, sink: sink.into(), cause: cause.into() }
     }
 
-    /// What the caller does about it.
+    /// Returns how the caller should go on.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         self.class

@@ -1,22 +1,22 @@
-//! Points, boxes, landmarks and the similarity transform between them.
+//! Points, boxes, landmarks and similarity transforms.
 
-/// A point in pixels of the upright picture (pixel-index coordinates: an integer is a pixel's centre).
+/// A point in pixels of the upright picture. An integer is the centre of a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
-    /// To the right.
+    /// The distance from the left edge.
     pub x: f32,
-    /// Down.
+    /// The distance from the top edge.
     pub y: f32,
 }
 
 impl Point {
-    /// The point (x, y).
+    /// Creates a point.
     #[must_use]
     pub const fn new(x: f32, y: f32) -> Self {
         Self { x, y }
     }
 
-    /// The Euclidean distance to `other`.
+    /// Returns the Euclidean distance to `other`.
     #[must_use]
     pub fn distance(self, other: Self) -> f32 {
         (self.x - other.x).hypot(self.y - other.y)
@@ -25,65 +25,74 @@ impl Point {
 
 /// An axis-aligned box in pixels of the upright picture: left, top, right, bottom.
 ///
-/// A box may reach outside the picture (a predicted one, say). One with `x2 <= x1` or `y2 <= y1`, or with a number
-/// that is not finite, is empty: its area is 0 and it overlaps nothing.
+/// A box may reach outside the picture, for example if it is a prediction. A box with `x2 <= x1` or `y2 <= y1`, or with a
+/// number that is not finite, is empty: its area is 0 and it overlaps no other box.
+///
+/// ```
+/// use passerby_types::BBox;
+///
+/// let a = BBox::new(0.0, 0.0, 10.0, 10.0);
+/// let b = BBox::from_xywh(5.0, 0.0, 10.0, 10.0);
+/// assert_eq!(a.iou(&b), 50.0 / 150.0);
+/// assert!(BBox::new(5.0, 0.0, 5.0, 9.0).is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BBox {
-    /// Left.
+    /// The left edge.
     pub x1: f32,
-    /// Top.
+    /// The top edge.
     pub y1: f32,
-    /// Right.
+    /// The right edge.
     pub x2: f32,
-    /// Bottom.
+    /// The bottom edge.
     pub y2: f32,
 }
 
 impl BBox {
-    /// A box from its corners.
+    /// Creates a box from its corners.
     #[must_use]
     pub const fn new(x1: f32, y1: f32, x2: f32, y2: f32) -> Self {
         Self { x1, y1, x2, y2 }
     }
 
-    /// A box from its top-left corner, width and height, as MOT files write it.
+    /// Creates a box from its top-left corner, width and height, as in MOT files.
     #[must_use]
     pub fn from_xywh(x: f32, y: f32, width: f32, height: f32) -> Self {
         Self::new(x, y, x + width, y + height)
     }
 
-    /// The width; negative where the corners are swapped.
+    /// Returns the width, which is negative if the corners are swapped.
     #[must_use]
     pub fn width(&self) -> f32 {
         self.x2 - self.x1
     }
 
-    /// The height; negative where the corners are swapped.
+    /// Returns the height, which is negative if the corners are swapped.
     #[must_use]
     pub fn height(&self) -> f32 {
         self.y2 - self.y1
     }
 
-    /// The centre.
+    /// Returns the centre.
     #[must_use]
     pub fn center(&self) -> Point {
         Point::new((self.x1 + self.x2) / 2.0, (self.y1 + self.y2) / 2.0)
     }
 
-    /// The area in square pixels; 0 for an empty box.
+    /// Returns the area in square pixels, or 0 if the box is empty.
     #[must_use]
     pub fn area(&self) -> f32 {
         if self.is_empty() { 0.0 } else { self.width() * self.height() }
     }
 
-    /// True where the box has no area or a number that is not finite.
+    /// Returns true if the box has no area or a number that is not finite.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let finite = [self.x1, self.y1, self.x2, self.y2].iter().all(|v| v.is_finite());
         !(finite && self.x2 > self.x1 && self.y2 > self.y1)
     }
 
-    /// Intersection over union with `other`, 0 to 1; 0 where either is empty.
+    /// Returns the intersection over union with `other`, 0 to 1, or 0 if either is empty.
     #[must_use]
     pub fn iou(&self, other: &Self) -> f32 {
         if self.is_empty() || other.is_empty() {
@@ -98,79 +107,96 @@ impl BBox {
         shared / (self.area() + other.area() - shared)
     }
 
-    /// The part of the box inside a picture of this size; may be empty.
+    /// Returns the part of the box inside a picture of this size. It is empty if they have no pixel in common.
     #[must_use]
     pub fn clamped(&self, width: u32, height: u32) -> Self {
-        let (w, h) = (width as f32, height as f32);
+        let w = width as f32;
+        let h = height as f32;
         Self::new(self.x1.clamp(0.0, w), self.y1.clamp(0.0, h), self.x2.clamp(0.0, w), self.y2.clamp(0.0, h))
     }
 
-    /// The box moved by (dx, dy).
+    /// Returns the box moved by (dx, dy) pixels.
     #[must_use]
     pub fn shifted(&self, dx: f32, dy: f32) -> Self {
         Self::new(self.x1 + dx, self.y1 + dy, self.x2 + dx, self.y2 + dy)
     }
 }
 
-/// Five landmarks of a face, in this order: the eye at the image's left, the eye at the image's right, the tip of
-/// the nose, the corner of the mouth at the image's left, and the one at the image's right.
+/// Five landmarks of a face, in pixels of the upright picture.
+///
+/// Their order is: the eye at the left of the picture, the eye at the right, the tip of the nose, the corner of the mouth at the
+/// left, and the corner of the mouth at the right.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Landmarks(pub [Point; 5]);
 
 impl Landmarks {
-    /// The distance between the eyes in pixels.
+    /// Returns the distance between the eyes in pixels.
     #[must_use]
     pub fn eye_distance(&self) -> f32 {
         self.0[0].distance(self.0[1])
     }
 
-    /// How frontal the face is: 1 where the nose stands midway between the eyes, towards 0 in profile. It is the
-    /// nose's smaller distance to an eye over the larger one, both measured along the line of the eyes; 0 where
-    /// the nose lies outside the eyes or they coincide.
+    /// Returns how frontal the face is, from 0 for a profile to 1 for a face whose nose is midway between the eyes.
+    ///
+    /// It is the smaller distance from the nose to an eye divided by the larger one, both along the line through the eyes. It is
+    /// 0 if the nose is not between the eyes, or if the eyes coincide.
     #[must_use]
     pub fn frontality(&self) -> f32 {
         let [left, right, nose, ..] = self.0;
-        let (ex, ey) = (right.x - left.x, right.y - left.y);
+        let ex = right.x - left.x;
+        let ey = right.y - left.y;
         let length = ex * ex + ey * ey;
         if !(length > 0.0 && length.is_finite()) {
             return 0.0;
         }
         let along = ((nose.x - left.x) * ex + (nose.y - left.y) * ey) / length;
-        let (near, far) = (along.min(1.0 - along), along.max(1.0 - along));
+        let near = along.min(1.0 - along);
+        let far = along.max(1.0 - along);
         if near.is_finite() { (near / far).clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// All five points moved by (dx, dy).
+    /// Returns the landmarks moved by (dx, dy) pixels.
     #[must_use]
     pub fn shifted(&self, dx: f32, dy: f32) -> Self {
         Self(self.0.map(|p| Point::new(p.x + dx, p.y + dy)))
     }
 }
 
-/// A similarity transform: rotation, uniform scale and translation, no reflection.
-/// `x' = a x - b y + tx`, `y' = b x + a y + ty`.
+/// A similarity transform: a rotation, a uniform scale and a translation, without a reflection.
+///
+/// It takes (x, y) to `x' = a x - b y + tx`, `y' = b x + a y + ty`.
+///
+/// ```
+/// use passerby_types::{Point, Similarity};
+///
+/// let from = [Point::new(0.0, 0.0), Point::new(1.0, 0.0)];
+/// let to = [Point::new(5.0, 5.0), Point::new(5.0, 7.0)];
+/// let turn = Similarity::fit(&from, &to).expect("the points differ");
+/// assert_eq!(turn.scale(), 2.0);
+/// assert_eq!(turn.apply(Point::new(0.0, 1.0)), Point::new(3.0, 5.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Similarity {
-    /// Scale times the cosine of the rotation.
+    /// The scale times the cosine of the rotation.
     pub a: f32,
-    /// Scale times the sine of the rotation.
+    /// The scale times the sine of the rotation.
     pub b: f32,
-    /// Translation in x, after rotation and scale.
+    /// The translation in x, after rotation and scale.
     pub tx: f32,
-    /// Translation in y, after rotation and scale.
+    /// The translation in y, after rotation and scale.
     pub ty: f32,
 }
 
 impl Similarity {
-    /// Leaves every point where it is.
+    /// The transform that does not move a point.
     pub const IDENTITY: Self = Self { a: 1.0, b: 0.0, tx: 0.0, ty: 0.0 };
 
-    /// The least-squares similarity that takes `from[i]` to `to[i]`: S. Umeyama, "Least-squares estimation of
-    /// transformation parameters between two point patterns", PAMI 13(4), 1991, section III, in the closed form
-    /// it has in two dimensions without reflection.
+    /// Returns the least-squares similarity that takes `from[i]` to `to[i]`, or `None` if there are fewer than two points, the
+    /// lengths differ, the `from` points all coincide, the fit has no scale, or a number is not finite.
     ///
-    /// `None` where the `from` points all coincide, the fit has no scale, or a number is not finite. Sums run in
-    /// f64, so the fit does not depend on how far from the origin the points lie.
+    /// The method is that of S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+    /// PAMI 13(4), 1991, section III, in the closed form for two dimensions without reflection. The sums are in f64, so the fit
+    /// does not depend on the distance of the points from the origin.
     #[must_use]
     pub fn fit(from: &[Point], to: &[Point]) -> Option<Self> {
         let n = from.len();
@@ -181,16 +207,22 @@ impl Similarity {
             let sum = points.iter().fold((0.0, 0.0), |s, p| (s.0 + f64::from(p.x), s.1 + f64::from(p.y)));
             (sum.0 / n as f64, sum.1 / n as f64)
         };
-        let ((fx, fy), (gx, gy)) = (mean(from), mean(to));
-        let (mut dot, mut cross, mut variance) = (0.0, 0.0, 0.0);
+        let (fx, fy) = mean(from);
+        let (gx, gy) = mean(to);
+        let mut dot = 0.0;
+        let mut cross = 0.0;
+        let mut variance = 0.0;
         for (p, q) in from.iter().zip(to) {
-            let (px, py) = (f64::from(p.x) - fx, f64::from(p.y) - fy);
-            let (qx, qy) = (f64::from(q.x) - gx, f64::from(q.y) - gy);
+            let px = f64::from(p.x) - fx;
+            let py = f64::from(p.y) - fy;
+            let qx = f64::from(q.x) - gx;
+            let qy = f64::from(q.y) - gy;
             dot += px * qx + py * qy;
             cross += px * qy - py * qx;
             variance += px * px + py * py;
         }
-        let (a, b) = (dot / variance, cross / variance);
+        let a = dot / variance;
+        let b = cross / variance;
         let fit = Self {
             a: a as f32,
             b: b as f32,
@@ -201,28 +233,31 @@ impl Similarity {
         (finite && fit.scale() > 1e-6).then_some(fit)
     }
 
-    /// The uniform scale.
+    /// Returns the uniform scale.
     #[must_use]
     pub fn scale(&self) -> f32 {
         self.a.hypot(self.b)
     }
 
-    /// The point this transform takes `p` to.
+    /// Returns the point that the transform takes `p` to.
     #[must_use]
     pub fn apply(&self, p: Point) -> Point {
         Point::new(self.a * p.x - self.b * p.y + self.tx, self.b * p.x + self.a * p.y + self.ty)
     }
 
-    /// The transform that undoes this one; `None` where the scale is 0 or not finite.
+    /// Returns the transform that undoes this one, or `None` if the scale is 0 or not finite.
     #[must_use]
     pub fn inverse(&self) -> Option<Self> {
-        let (a, b) = (f64::from(self.a), f64::from(self.b));
+        let a = f64::from(self.a);
+        let b = f64::from(self.b);
         let square = a * a + b * b;
         if !(square > 0.0 && square.is_finite()) {
             return None;
         }
-        let (ia, ib) = (a / square, -b / square);
-        let (tx, ty) = (f64::from(self.tx), f64::from(self.ty));
+        let ia = a / square;
+        let ib = -b / square;
+        let tx = f64::from(self.tx);
+        let ty = f64::from(self.ty);
         Some(Self {
             a: ia as f32,
             b: ib as f32,
@@ -250,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fit_of_coinciding_or_broken_points_is_none() {
+    fn points_without_a_fit_have_no_similarity() {
         let to = [Point::new(1.0, 2.0), Point::new(3.0, 4.0)];
         assert_eq!(Similarity::fit(&[Point::new(7.0, 7.0); 2], &to), None);
         assert_eq!(Similarity::fit(&[Point::new(f32::NAN, 0.0), Point::new(1.0, 1.0)], &to), None);
@@ -259,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn frontality_falls_from_frontal_to_profile() {
+    fn a_profile_is_less_frontal() {
         let face = |nose_x: f32| {
             Landmarks(
                 [(0.0, 0.0), (40.0, 0.0), (nose_x, 20.0), (5.0, 40.0), (35.0, 40.0)]

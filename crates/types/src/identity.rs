@@ -1,4 +1,4 @@
-//! A person: one identity over all cameras and runs.
+//! Persons and identities.
 
 use std::fmt;
 
@@ -36,44 +36,52 @@ impl From<PersonId> for u64 {
     }
 }
 
-/// One look at a track: its embedding and what the look is worth.
+/// One view of a track for the gallery: an embedding and the quality of the view.
 #[derive(Clone, Debug)]
 pub struct Sighting {
-    /// Whose.
+    /// The track.
     pub track: TrackKey,
     /// The frame's number at its camera.
     pub seq: u64,
-    /// When the frame arrived.
+    /// The moment when the frame arrived.
     pub captured: Timestamp,
-    /// The embedding.
+    /// The embedding of the face.
     pub embedding: Embedding,
-    /// [`crate::Face::quality`] of the view, 0 to 1.
+    /// The quality of the view, 0 to 1: see [`Face::quality`](crate::Face::quality).
     pub quality: f32,
-    /// [`crate::Face::size`] of the view: the shorter side of the face's box, in pixels.
+    /// The shorter side of the face's box in pixels: see [`Face::size`](crate::Face::size).
     pub size: f32,
 }
 
-/// Who a track is, as far as is known.
+/// The person of a track, if it is known.
+///
+/// ```
+/// use passerby_types::{Identity, PersonId};
+///
+/// let known = Identity::Person { id: PersonId(4), similarity: 0.7 };
+/// assert_eq!(known.person(), Some(PersonId(4)));
+/// assert_eq!(Identity::default().person(), None);
+/// ```
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Identity {
-    /// Not enough good sightings yet.
+    /// There are not enough good sightings yet.
     #[default]
     Pending,
-    /// The face is too small or too poor to be told apart from others. It has a track but no identity.
+    /// The face is too small or too blurred to distinguish it from others. It has a track but no identity.
     Unidentified,
-    /// This person.
+    /// The track is this person.
     Person {
-        /// Who.
+        /// The person's number in the gallery.
         id: PersonId,
-        /// The cosine to the person's nearest template, -1 to 1; 1 for a person first seen in this track.
+        /// The cosine to the person's nearest template, -1 to 1. It is 1 for a person who is new in this track.
         similarity: f32,
     },
 }
 
 impl Identity {
-    /// The person, where there is one.
+    /// Returns the person, or `None` if the track has none.
     #[must_use]
     pub fn person(&self) -> Option<PersonId> {
         match self {

@@ -1,32 +1,32 @@
-//! The count of every frame: nothing is lost silently.
+//! The count of every frame: no frame is lost silently.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Why a frame was dropped.
+/// The reason why a frame was dropped.
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// The source could not make a picture of it.
+    /// The source could not decode it.
     Undecodable,
-    /// The network, or the camera itself, lost it: it never arrived whole.
+    /// The network or the camera lost a part of it.
     Network,
-    /// It waited too long at the source, since reader or machine were too slow.
+    /// It waited too long at the source, because the reader or the machine was too slow.
     Stale,
-    /// A newer frame took its place in a full queue.
+    /// A queue was full, and a newer frame took its place.
     QueueFull,
     /// A stage failed on it.
     StageFailed,
-    /// It came back from a stage when its camera had already gone on without it.
+    /// It came back from a stage after its camera had gone on without it.
     Late,
-    /// It was still waiting when the pipeline had to stop.
+    /// It was still in a queue when the pipeline stopped.
     Stopped,
 }
 
 impl DropReason {
-    /// The reason in one word, as it stands in summaries and metrics.
+    /// Returns the name of the reason in summaries, metrics and JSON, for example "queue_full".
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,49 +47,62 @@ impl fmt::Display for DropReason {
     }
 }
 
-/// The frames of one camera, or of several added up. At every moment
-/// `captured = analysed + coasted + dropped + in_flight`.
+/// The counts of the frames of one camera, or the sums of several cameras.
+///
+/// At every moment `captured = analysed + coasted + dropped + in_flight`.
+///
+/// ```
+/// use passerby_types::{DropReason, Ledger};
+///
+/// let mut ledger = Ledger::default();
+/// ledger.capture();
+/// ledger.capture();
+/// ledger.analyse();
+/// ledger.drop_frame(DropReason::QueueFull);
+/// assert!(ledger.balances());
+/// assert_eq!((ledger.captured, ledger.dropped_total()), (2, 1));
+/// ```
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    /// Frames the source gave or lost.
+    /// Frames that the source returned or lost.
     pub captured: u64,
-    /// Frames the detector ran on.
+    /// Frames that the detector ran on.
     pub analysed: u64,
-    /// Frames on which the tracker alone moved its tracks.
+    /// Frames that only the tracker handled.
     pub coasted: u64,
     /// Frames dropped, by reason.
     pub dropped: BTreeMap<DropReason, u64>,
-    /// Frames that are on their way.
+    /// Frames between the source and their result.
     pub in_flight: u64,
 }
 
 impl Ledger {
-    /// A frame came in.
+    /// Counts a frame that the source returned. It is in flight until one of the other methods counts it.
     pub fn capture(&mut self) {
         self.captured += 1;
         self.in_flight += 1;
     }
 
-    /// A frame that was on its way was analysed.
+    /// Counts a frame in flight as analysed.
     pub fn analyse(&mut self) {
         self.analysed += 1;
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// A frame that was on its way was coasted over.
+    /// Counts a frame in flight as coasted.
     pub fn coast(&mut self) {
         self.coasted += 1;
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// A frame that was on its way was dropped.
+    /// Counts a frame in flight as dropped.
     pub fn drop_frame(&mut self, reason: DropReason) {
         *self.dropped.entry(reason).or_default() += 1;
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// So many frames never came in: they are captured and dropped at once.
+    /// Counts frames that the source lost: as captured and as dropped.
     pub fn lose(&mut self, frames: u64, reason: DropReason) {
         if frames > 0 {
             self.captured += frames;
@@ -97,19 +110,19 @@ impl Ledger {
         }
     }
 
-    /// How many frames were dropped, for whatever reason.
+    /// Returns the number of dropped frames over all reasons.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
         self.dropped.values().sum()
     }
 
-    /// True where the count adds up.
+    /// Returns true if every captured frame is counted exactly once.
     #[must_use]
     pub fn balances(&self) -> bool {
         self.captured == self.analysed + self.coasted + self.dropped_total() + self.in_flight
     }
 
-    /// Adds another camera's count.
+    /// Adds the counts of another camera.
     pub fn add(&mut self, other: &Self) {
         self.captured += other.captured;
         self.analysed += other.analysed;
@@ -125,8 +138,8 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_count_adds_up_at_every_moment_and_shows_a_frame_counted_twice() {
+    /// Returns a ledger of ten frames, three of them dropped, which was checked at every moment.
+    fn ten_frames() -> Ledger {
         let mut ledger = Ledger::default();
         for i in 0..10 {
             ledger.capture();
@@ -138,12 +151,28 @@ mod tests {
             }
             assert!(ledger.balances());
         }
+        ledger
+    }
+
+    #[test]
+    fn a_sum_of_ledgers_balances() {
+        let ledger = ten_frames();
         let mut sum = ledger.clone();
         sum.add(&ledger);
         assert_eq!((sum.captured, sum.dropped_total(), sum.balances()), (20, 6, true));
-        sum.lose(0, DropReason::Network);
-        sum.lose(1 << 40, DropReason::Stale);
-        assert_eq!((sum.captured, sum.dropped.len(), sum.balances()), (20 + (1 << 40), 2, true));
+    }
+
+    #[test]
+    fn lost_frames_are_captured_and_dropped() {
+        let mut ledger = ten_frames();
+        ledger.lose(0, DropReason::Network);
+        ledger.lose(1 << 40, DropReason::Stale);
+        assert_eq!((ledger.captured, ledger.dropped.len(), ledger.balances()), (10 + (1 << 40), 2, true));
+    }
+
+    #[test]
+    fn a_frame_that_is_counted_twice_breaks_the_balance() {
+        let mut ledger = ten_frames();
         ledger.analyse();
         assert!(!ledger.balances());
     }

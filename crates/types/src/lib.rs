@@ -1,11 +1,15 @@
-//! The data and the contracts of passerby: what moves through the pipeline, and the traits that move it.
+//! The data and the contracts of passerby: the values that move through the pipeline, and the traits of its stages.
 //!
-//! A [`Picture`] comes out of a [`FrameSource`] and becomes a [`Frame`] of one camera. A [`Detector`] finds
-//! [`Face`]s in it, a [`Tracker`] follows them as tracks, an [`Embedder`] and a [`Classifier`] look at
-//! [`FaceChip`]s cut out of it, [`Identifier`] and [`AttributeFusion`] settle who and what a track is, and the frame's
-//! [`Observation`] goes to a [`Sink`]. A [`Ledger`] counts every frame.
+//! 1. A [`FrameSource`] returns a [`Picture`], which becomes a [`Frame`] of one camera.
+//! 2. A [`Detector`] finds the [`Face`]s in the frame.
+//! 3. A [`Tracker`] follows them from frame to frame as tracks.
+//! 4. An [`Embedder`] and a [`Classifier`] analyse [`FaceChip`]s, which are cut out of the frame.
+//! 5. An [`Identifier`] decides which person a track is, and an [`AttributeFusion`] combines its age and gender estimates.
+//! 6. A [`Sink`] takes the [`Observation`] of the frame.
 //!
-//! A stage of your own needs this crate alone:
+//! A [`Ledger`] counts every frame on this way.
+//!
+//! A stage of your own needs only this crate:
 //!
 //! ```
 //! use passerby_types::{BBox, Detector, Face, Frame, StageError};
@@ -16,7 +20,8 @@
 //! impl Detector for Middle {
 //!     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
 //!         for (frame, faces) in frames.iter().zip(faces) {
-//!             let (w, h) = (frame.image.width() as f32, frame.image.height() as f32);
+//!             let w = frame.image.width() as f32;
+//!             let h = frame.image.height() as f32;
 //!             faces.clear();
 //!             faces.push(Face::new(BBox::new(w * 0.4, h * 0.4, w * 0.6, h * 0.6), 0.9));
 //!         }
@@ -25,9 +30,13 @@
 //! }
 //! ```
 //!
+//! # Features
+//! - `image`: conversions between [`Image`] and the pictures of the `image` crate.
+//! - `serde`: serialization of observations, faces, ids and counts. `ObservationRecord` describes the JSON shape.
+//!
 //! # Coordinates
-//! All boxes and landmarks are in pixels of the upright picture, origin at the top left, x to the right, y down,
-//! in pixel-index coordinates: an integer is the centre of a pixel, as in OpenCV.
+//! All boxes and landmarks are in pixels of the upright picture. The origin is at the top left, x points to the right and y
+//! down. An integer is the centre of a pixel, as in OpenCV.
 
 mod cancel;
 mod chip;

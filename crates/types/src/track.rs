@@ -1,4 +1,4 @@
-//! A track: the same face followed through one camera's frames.
+//! Tracks: single faces that are followed through the frames of one camera.
 
 use std::fmt;
 
@@ -36,13 +36,13 @@ impl From<TrackId> for u64 {
     }
 }
 
-/// One track over all cameras of a run.
+/// The number of a track with its camera, which is unique in a run.
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackKey {
     /// The camera.
     pub camera: CameraId,
-    /// The track at this camera.
+    /// The track's number at this camera.
     pub track: TrackId,
 }
 
@@ -52,16 +52,16 @@ impl fmt::Display for TrackKey {
     }
 }
 
-/// Where a track stands in its life.
+/// The state of a track.
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackState {
-    /// Seen too few times to be believed: may be a false detection.
+    /// The face was found too few times: it may be a false detection.
     Tentative,
-    /// Believed, and seen in this frame, or in the last frame that was detected on.
+    /// The face was found often enough, and in this frame or in the last frame that the detector ran on.
     Confirmed,
-    /// Believed, but its face was not found where the detector looked; its box is a prediction.
+    /// The track was confirmed, but the detector did not find its face. Its box is a prediction.
     Lost,
 }
 
@@ -69,28 +69,28 @@ pub enum TrackState {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrackedFace {
-    /// Which track.
+    /// The track's number at its camera.
     pub track: TrackId,
-    /// Where it stands in its life after this frame.
+    /// The track's state after this frame.
     pub state: TrackState,
-    /// Where the face is: the tracker's estimate, in pixels of the upright picture. May reach outside it.
+    /// The tracker's estimate of the face's box, in pixels of the upright picture. It may reach outside the picture.
     #[cfg_attr(feature = "serde", serde(rename = "box"))]
     pub bbox: BBox,
-    /// The detection that was matched to the track; `None` where the box is a prediction.
+    /// The detection that was matched to the track, or `None` if `bbox` is a prediction.
     pub face: Option<Face>,
 }
 
-/// What one frame did to the tracks of a camera.
+/// The tracks of a camera after one frame.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrackUpdate {
-    /// Every live track, by rising id. Empty where nobody is there.
+    /// Every live track, by rising number. Empty if the camera sees no face.
     pub tracks: Vec<TrackedFace>,
-    /// The tracks that ended with this frame, by rising id. They never come back.
+    /// The tracks that ended with this frame, by rising number. Their numbers never come back.
     pub ended: Vec<TrackId>,
 }
 
 impl TrackUpdate {
-    /// Empties both lists, which keep their memory.
+    /// Empties both lists and keeps their memory.
     pub fn clear(&mut self) {
         self.tracks.clear();
         self.ended.clear();

@@ -1,4 +1,4 @@
-//! The JSON shape: exact text, what is left out, and what comes back.
+//! The JSON shape: exact text, biometric data, and reading back.
 
 #![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used, reason = "tests")]

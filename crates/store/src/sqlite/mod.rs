@@ -1,10 +1,14 @@
 //! Observations in an SQLite file.
 
+mod convert;
 mod file;
+mod reader;
+mod records;
 mod rollup;
 mod schema;
 mod sink;
 mod statements;
 
-pub(crate) use file::open_to_read;
+pub use reader::Reader;
+pub use records::{CameraRow, PersonRow, RunId, RunRow, StoredCounts, TrackRow};
 pub use sink::{Sqlite, SqliteSettings};

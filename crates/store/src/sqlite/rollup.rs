@@ -1,13 +1,13 @@
-//! What a batch adds to the rows of cameras, tracks and persons, so that each is touched once a batch.
+//! The sums of a batch for the rows of cameras, tracks and persons, so that a batch touches each row once.
 
 use std::collections::BTreeMap;
 
 use passerby_types::{Attributes, FrameKind, Identity, Observation, ObservedFace, TrackState};
 
-use crate::StoreFault;
-use crate::value::{finite, known, micros};
+use super::convert::{finite, integer, micros};
+use crate::error::StoreFault;
 
-/// From when to when.
+/// The first and the last frame of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) first_seq: i64,
@@ -16,7 +16,7 @@ pub(super) struct Span {
     pub(super) last_us: i64,
 }
 
-/// A frame's number and times as the file holds them.
+/// The number and the times of a frame as the file holds them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) camera: u32,
@@ -39,7 +39,7 @@ pub(super) struct TrackSum {
     pub(super) span: Span,
     pub(super) frames: i64,
     pub(super) confirmed: bool,
-    /// The last one known, with the similarity.
+    /// The last known person and the similarity.
     pub(super) person: Option<(i64, Option<f64>)>,
     pub(super) attributes: Option<Attributes>,
 }
@@ -51,7 +51,7 @@ pub(super) struct PersonSum {
     pub(super) attributes: Option<Attributes>,
 }
 
-/// What a batch adds, by key.
+/// The sums of a batch, by key.
 #[derive(Debug, Default)]
 pub(super) struct Rollup {
     pub(super) cameras: BTreeMap<u32, CameraSum>,
@@ -59,7 +59,7 @@ pub(super) struct Rollup {
     pub(super) tracks: BTreeMap<(u32, i64), TrackSum>,
     /// By person, camera and track.
     pub(super) persons: BTreeMap<(i64, u32, i64), PersonSum>,
-    /// Camera, track, and the number of the frame it ended with.
+    /// Camera, track, and the number of the frame that the track ended with.
     pub(super) ended: Vec<(u32, i64, i64)>,
 }
 
@@ -82,8 +82,10 @@ impl Span {
 }
 
 impl Moment {
+    /// Returns the number and the times of a frame.
+    ///
     /// # Errors
-    /// [`StoreFault::Range`] for a number that SQLite's 64-bit integers cannot hold.
+    /// [`StoreFault::Range`] if SQLite's 64-bit integers cannot hold one of them.
     pub(super) fn of(observation: &Observation) -> Result<Self, StoreFault> {
         let meta = &observation.meta;
         let pts_us = meta.pts.map(|pts| {
@@ -102,17 +104,11 @@ impl Moment {
     }
 }
 
-/// A number as SQLite holds it.
-///
-/// # Errors
-/// [`StoreFault::Range`] beyond 2^63 - 1.
-pub(super) fn integer(what: &'static str, value: u64) -> Result<i64, StoreFault> {
-    i64::try_from(value).map_err(|_| StoreFault::Range { what, value: value.to_string() })
-}
-
 impl Rollup {
+    /// Returns the sums of a batch.
+    ///
     /// # Errors
-    /// [`StoreFault::Range`] for a number that SQLite's 64-bit integers cannot hold.
+    /// [`StoreFault::Range`] if SQLite's 64-bit integers cannot hold a number of the batch.
     pub(super) fn of(batch: &[Observation]) -> Result<Self, StoreFault> {
         let mut rollup = Self::default();
         for observation in batch {
@@ -138,7 +134,8 @@ impl Rollup {
             coasted: 0,
         });
         sum.span.extend(moment);
-        (sum.width, sum.height) = (observation.width, observation.height);
+        sum.width = observation.width;
+        sum.height = observation.height;
         match observation.kind {
             FrameKind::Analysed => sum.analysed += 1,
             FrameKind::Coasted => sum.coasted += 1,
@@ -147,7 +144,7 @@ impl Rollup {
 
     fn face(&mut self, face: &ObservedFace, moment: Moment) -> Result<(), StoreFault> {
         let track = integer("track", face.track.0)?;
-        let attributes = known(face.attributes);
+        let attributes = face.attributes.filter(Attributes::is_finite);
         let key = (moment.camera, track);
         let sum = self.tracks.entry(key).or_insert_with(|| TrackSum {
             span: Span::at(moment),

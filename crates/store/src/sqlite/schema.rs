@@ -1,20 +1,20 @@
-//! The tables, and how older files come to have them.
+//! The tables, and the steps that upgrade older files.
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::StoreFault;
+use crate::error::StoreFault;
 
-/// What `PRAGMA application_id` holds in every file of passerby: "pass".
-pub(super) const APPLICATION: i64 = 0x7061_7373;
+/// The value of `PRAGMA application_id` in every file of passerby: "pass".
+pub(super) const APPLICATION_ID: i64 = 0x7061_7373;
 
-/// Step `i` brings a file from `user_version` i to i + 1. A step that was released never changes.
-pub(super) const STEPS: &[&str] = &[V1];
+/// Step `i` upgrades a file from `user_version` i to i + 1. A released step must never change.
+pub(super) const MIGRATIONS: &[&str] = &[V1];
 
 /// Times are microseconds: `*_us` since 1970-01-01 UTC, `pts_us` since the start of the stream.
 ///
-/// `observation` and `track` have no rowid: a track's rows lie together, and their key serves the queries by track,
-/// the foreign keys and the deletion of a track. Time has an index of its own. `track.person` is checked at the
-/// commit, since the person's row is made from its tracks'.
+/// `observation` and `track` have no rowid: the rows of a track lie together, and their key serves the queries by track, the
+/// foreign keys and the deletion of a track. Time has an index of its own. SQLite checks `track.person` at the commit,
+/// because the row of a person is made from those of the person's tracks.
 const V1: &str = "
 CREATE TABLE run (
     id INTEGER PRIMARY KEY,
@@ -106,36 +106,37 @@ CREATE TABLE template ( -- empty unless embeddings are asked for
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What a database file holds.
+/// The content of a database file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Nothing yet.
+    /// No tables yet.
     Blank,
     /// Tables of this version.
     Version(i64),
 }
 
-/// What the file holds. Changes nothing. It takes several reads, so `conn` must be in a transaction where others may
-/// write.
+/// Returns the content of the file without a change to it. `conn` must be in a transaction if others may write, because this
+/// takes several reads.
 pub(super) fn content(conn: &Connection, known: i64) -> Result<Content, StoreFault> {
     let number = |pragma| conn.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let (application, version) = (number("application_id")?, number("user_version")?);
+    let application = number("application_id")?;
+    let version = number("user_version")?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, version) {
-        (APPLICATION, found) if found > known => Err(StoreFault::Newer { found, known }),
-        (APPLICATION, found) if found > 0 => Ok(Content::Version(found)),
+        (APPLICATION_ID, found) if found > known => Err(StoreFault::Newer { found, known }),
+        (APPLICATION_ID, found) if found > 0 => Ok(Content::Version(found)),
         (0, 0) if tables == 0 => Ok(Content::Blank),
         _ => Err(StoreFault::Foreign),
     }
 }
 
-/// Brings the file to the version of the last step, each step in a transaction of its own: one that fails leaves the
+/// Upgrades the file to the version of the last step. Each step is a transaction of its own: a step that fails leaves the
 /// file at the step before.
 pub(super) fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), StoreFault> {
     let known = steps.len() as i64;
     loop {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Read under the lock: another process may have migrated meanwhile.
+        // This read is under the lock, because another process may have upgraded the file in the meantime.
         let version = match content(&tx, known)? {
             Content::Blank => 0,
             Content::Version(version) => version,
@@ -144,7 +145,7 @@ pub(super) fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), Store
             return Ok(());
         };
         tx.execute_batch(step)?;
-        tx.pragma_update(None, "application_id", APPLICATION)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", version + 1)?;
         tx.commit()?;
     }
@@ -159,11 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn an_older_file_is_upgraded_and_keeps_its_rows() {
+    fn an_upgraded_file_keeps_its_rows() {
         let mut conn = Connection::open_in_memory().unwrap();
-        migrate(&mut conn, STEPS).unwrap();
+        migrate(&mut conn, MIGRATIONS).unwrap();
         conn.execute("INSERT INTO run (started_us, version) VALUES (5, 'old')", []).unwrap();
-        let mut steps = STEPS.to_vec();
+        let mut steps = MIGRATIONS.to_vec();
         steps.push("ALTER TABLE run ADD COLUMN note TEXT NOT NULL DEFAULT 'none'");
         steps.push("CREATE TABLE more (id INTEGER PRIMARY KEY)");
         migrate(&mut conn, &steps).unwrap();
@@ -173,20 +174,20 @@ mod tests {
             .unwrap();
         assert_eq!(row, (5, "none".into()));
         migrate(&mut conn, &steps).unwrap();
-        // And the version before would not touch it now.
-        let newer = content(&conn, STEPS.len() as i64).unwrap_err();
+        // The version before refuses the file now.
+        let newer = content(&conn, MIGRATIONS.len() as i64).unwrap_err();
         assert!(matches!(newer, StoreFault::Newer { found: 3, known: 1 }), "{newer}");
-        assert!(matches!(migrate(&mut conn, STEPS), Err(StoreFault::Newer { .. })));
+        assert!(matches!(migrate(&mut conn, MIGRATIONS), Err(StoreFault::Newer { .. })));
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_file_as_it_was() {
         let mut conn = Connection::open_in_memory().unwrap();
-        migrate(&mut conn, STEPS).unwrap();
-        let mut steps = STEPS.to_vec();
+        migrate(&mut conn, MIGRATIONS).unwrap();
+        let mut steps = MIGRATIONS.to_vec();
         steps.push("CREATE TABLE half (id INTEGER); CREATE TABLE run (id INTEGER)");
         assert!(migrate(&mut conn, &steps).is_err());
-        assert_eq!(version(&conn), STEPS.len() as i64);
+        assert_eq!(version(&conn), MIGRATIONS.len() as i64);
         let half: i64 = conn
             .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |row| row.get(0))
             .unwrap();
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_others_are_told_apart() {
+    fn a_database_of_another_program_is_foreign() {
         let conn = Connection::open_in_memory().unwrap();
         assert_eq!(content(&conn, 1).unwrap(), Content::Blank);
         conn.execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();

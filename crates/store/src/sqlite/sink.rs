@@ -1,4 +1,4 @@
-//! The sink itself.
+//! The sink that writes the file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,25 +8,33 @@ use std::time::Duration;
 use passerby_types::{CameraId, Clock, ErrorClass, Observation, Sink, SinkError, SystemClock};
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use super::convert::micros;
+use super::records::RunId;
 use super::rollup::Rollup;
 use super::{file, statements};
-use crate::value::micros;
-use crate::{RunId, StoreError, StoreFault};
+use crate::error::{StoreError, StoreFault};
 
-/// How a [`Sqlite`] works.
+/// The settings of a [`Sqlite`].
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[derive(Clone)]
 pub struct SqliteSettings {
-    /// Whether embeddings are stored. Off by default: they are biometric.
+    /// Stores embeddings. Off by default: they are biometric.
     pub embeddings: bool,
-    /// How long a call waits for another connection that holds the file. 2 s by default.
+    /// The time that a call waits for another connection that holds the file. 2 s by default.
     pub busy_timeout: Duration,
-    /// Says when the run began, was flushed and ended. The system's by default.
+    /// The clock for the times when the run began, was flushed and ended. The system's by default; not serialized.
+    #[cfg_attr(feature = "serde", serde(skip, default = "system_clock"))]
     pub clock: Arc<dyn Clock>,
+}
+
+fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
 }
 
 impl Default for SqliteSettings {
     fn default() -> Self {
-        Self { embeddings: false, busy_timeout: Duration::from_secs(2), clock: Arc::new(SystemClock::new()) }
+        Self { embeddings: false, busy_timeout: Duration::from_secs(2), clock: system_clock() }
     }
 }
 
@@ -41,40 +49,74 @@ impl fmt::Debug for SqliteSettings {
 
 /// Keeps observations in an SQLite file.
 ///
-/// Every opening is a run of its own, and cameras, tracks and persons are kept by run: a gallery counts its persons
-/// from 1 in each process, so person 1 of two runs are two persons.
+/// Every opening is a run of its own, and cameras, tracks and persons belong to a run. A gallery counts its persons from 1 in
+/// each process, so person 1 of two runs is two persons.
 ///
-/// Tables: `run`; `camera` (frames by what was done with them, also those without a face); `person`; `track` (from
-/// when to when, who, attributes as last known); `observation` (one row a live track a frame: frame, times, box,
-/// score, state); `template` (embeddings, empty unless [`SqliteSettings::embeddings`]). Times are whole
-/// microseconds, rounded down. A number that is NaN or infinite is `NULL`, and so are the attributes of which one
-/// number is. `.schema` in the `sqlite3` shell shows the columns with their meaning.
+/// | table | rows |
+/// |---|---|
+/// | `run` | one for each opening |
+/// | `camera` | one for each camera, with the number of its frames, also those without a face |
+/// | `person` | one for each person |
+/// | `track` | one for each track: first and last frame, person and attributes as last known |
+/// | `observation` | one for each live track of each frame: frame, times, box, score and state |
+/// | `template` | the embeddings; empty unless [`SqliteSettings::embeddings`] is set |
 ///
-/// A batch is one transaction. After a kill the file holds every batch whose write returned; after a power cut at
-/// least those before the last flush. Readers and one writer do not wait for each other (write-ahead log: the file
-/// has companions `-wal` and `-shm` while it is open, and copying it then means copying all three).
+/// Times are whole microseconds, rounded down. A number that is NaN or infinite is `NULL`; if one number of the attributes is,
+/// all of them are `NULL`. `.schema` in the `sqlite3` shell shows the columns with their meaning.
 ///
-/// The same track twice in one frame, or a frame written twice, is refused with its whole batch (`Skip`).
+/// A batch is one transaction. After a kill the file holds every batch whose write returned, and after a power cut at least
+/// those before the last flush. Readers and one writer do not wait for each other, because the file has a write-ahead log:
+/// while it is open, it has companions `-wal` and `-shm`, and a copy must include all three.
+///
+/// The sink refuses a batch that holds the same track twice in one frame, or a frame that was written before (`Skip`).
+///
+/// ```
+/// use passerby_store::{Reader, Sqlite, SqliteSettings};
+/// use passerby_types::{BBox, CameraId, FrameMeta, Identity, Observation, ObservedFace, PersonId, Sink};
+///
+/// let mut face = ObservedFace::new(1, BBox::from_xywh(10.0, 20.0, 40.0, 50.0));
+/// face.identity = Identity::Person { id: PersonId(1), similarity: 0.8 };
+/// let mut observation = Observation::new(FrameMeta::new(0, 12), 640, 360);
+/// observation.faces.push(face);
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("passerby.db");
+/// let mut sink = Sqlite::open(&path, SqliteSettings::default())?;
+/// sink.name_cameras(&[(CameraId(0), "entrance")])?;
+/// sink.write(&[observation])?;
+/// sink.finish()?;
+///
+/// let reader = Reader::open(&path)?;
+/// let run = reader.runs()?.pop().ok_or("no run")?;
+/// assert!(run.ended.is_some());
+/// for person in reader.persons(run.id)? {
+///     println!("{} from {:?} to {:?}", person.id, person.first_seen, person.last_seen);
+/// }
+/// # assert_eq!(reader.persons(run.id)?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Sqlite {
     conn: Connection,
     path: PathBuf,
     run: i64,
     settings: SqliteSettings,
-    /// Something was written since the last flush.
+    /// True if the sink has written since the last flush.
     dirty: bool,
-    /// The run's row has its end, or must not get one.
+    /// True if the run's row has its end, or must not get one.
     over: bool,
 }
 
 impl Sqlite {
-    /// Opens a file and begins a run in it. The file is made where there is none, or where it is empty; one of an
-    /// older version is upgraded.
+    /// Opens a file and begins a run in it. Creates the file and its tables if it does not exist or is empty, and upgrades a file of an
+    /// older version.
     ///
     /// # Errors
-    /// [`StoreFault::Io`]: there is no such folder, or the path is one. [`StoreFault::NotDatabase`], [`StoreFault::Foreign`],
-    /// [`StoreFault::Newer`]: something else is there, which was not changed; use another path. [`StoreFault::Damaged`]: the
-    /// file is broken; restore it or use another. [`StoreFault::ReadOnly`], [`StoreFault::NoWal`]: use another place.
-    /// [`StoreFault::Busy`], [`StoreFault::Full`], [`StoreFault::Disk`]: may succeed later.
+    /// - [`StoreFault::Io`] if the folder does not exist, or the path is a folder.
+    /// - [`StoreFault::NotDatabase`], [`StoreFault::Foreign`] or [`StoreFault::Newer`] if the file is something else. The sink
+    ///   did not change it; the caller should use another path.
+    /// - [`StoreFault::Damaged`] if the file is broken. The caller should restore it or use another path.
+    /// - [`StoreFault::ReadOnly`] or [`StoreFault::NoWal`] if the caller should use another folder.
+    /// - [`StoreFault::Busy`], [`StoreFault::Full`] or [`StoreFault::Disk`] if the call may succeed later.
     pub fn open(path: impl AsRef<Path>, settings: SqliteSettings) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let conn = file::open_to_write(&path, settings.busy_timeout)?;
@@ -82,21 +124,22 @@ impl Sqlite {
         let begun = sink.now();
         let insert = "INSERT INTO run (started_us, version) VALUES (?1, ?2)";
         sink.conn.execute(insert, params![begun, env!("CARGO_PKG_VERSION")]).map_err(|e| sink.error(e))?;
-        (sink.run, sink.over) = (sink.conn.last_insert_rowid(), false);
+        sink.run = sink.conn.last_insert_rowid();
+        sink.over = false;
         Ok(sink)
     }
 
-    /// The run that this opening began.
+    /// Returns the run that this opening began.
     #[must_use]
     pub fn run(&self) -> RunId {
         RunId(self.run)
     }
 
-    /// Gives cameras their names. A camera may also write before it has one, or without.
+    /// Stores the names of cameras. A camera needs no name: its frames may also come before the name, or without.
     ///
     /// # Errors
-    /// As for [`Sink::write`]; no camera was named.
-    pub fn cameras(&mut self, names: &[(CameraId, impl AsRef<str>)]) -> Result<(), StoreError> {
+    /// As for [`Sink::write`]. After an error, no name is stored.
+    pub fn name_cameras(&mut self, names: &[(CameraId, impl AsRef<str>)]) -> Result<(), StoreError> {
         let run = self.run;
         self.transaction(|conn| {
             let upsert = "INSERT INTO camera (run, camera, name) VALUES (?1, ?2, ?3)
@@ -109,11 +152,13 @@ impl Sqlite {
         })
     }
 
-    /// Makes everything durable, ends the run, and with it the tracks that live, and closes the file. Dropping the sink does the same without a word of
-    /// errors, except while a panic unwinds: then the run's row keeps no end, as after a kill.
+    /// Makes everything durable, ends the run and its live tracks, and closes the file.
+    ///
+    /// Dropping the sink does the same but ignores errors. If a panic unwinds, the drop leaves the run without an end, as after
+    /// a kill.
     ///
     /// # Errors
-    /// As for [`Sink::write`]. What was written before is there, but the run's row may have no end.
+    /// As for [`Sink::write`]. After an error, all earlier batches are stored, but the run may have no end.
     pub fn finish(mut self) -> Result<(), StoreError> {
         self.end()
     }
@@ -121,7 +166,7 @@ impl Sqlite {
     fn end(&mut self) -> Result<(), StoreError> {
         self.over = true;
         self.durable(|conn, run, now| {
-            // Who was still there when the last source ended was last seen in its last frame.
+            // A track that is live when the run ends has ended with its last frame.
             conn.execute(
                 "UPDATE track SET ended_seq = last_seq WHERE run = ?1 AND ended_seq IS NULL",
                 params![run],
@@ -130,13 +175,14 @@ impl Sqlite {
         })
     }
 
-    /// Marks the run's row with `mark`, which is given the run and the time, with everything until then made durable.
+    /// Calls `mark` with the run and the time to change the run's row, and makes everything until then durable.
     fn durable(
         &mut self,
         mark: impl FnOnce(&Connection, i64, i64) -> rusqlite::Result<usize>,
     ) -> Result<(), StoreError> {
-        // With FULL a commit syncs the log, and with it all commits before; a checkpoint could be held up by readers.
-        let (run, now) = (self.run, self.now());
+        // With FULL a commit syncs the log, and with it all commits before. A checkpoint could be delayed by readers.
+        let run = self.run;
+        let now = self.now();
         let marked = self.conn.pragma_update(None, "synchronous", "FULL").and_then(|()| {
             let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             mark(&tx, run, now)?;
@@ -154,7 +200,7 @@ impl Sqlite {
     ) -> Result<(), StoreError> {
         let begun = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
         let done = begun.map_err(StoreFault::from).and_then(|tx| {
-            work(&tx)?; // Dropped on error, and so rolled back.
+            work(&tx)?; // An error drops the transaction, which rolls it back.
             Ok(tx.commit()?)
         });
         done.map_err(|fault| self.error(fault))?;
@@ -175,15 +221,15 @@ impl Sink for Sqlite {
     /// Writes a batch in one transaction.
     ///
     /// # Errors
-    /// `Skip`: a number is out of range, a frame was written before, or a track is twice in a frame. `Reset`: the
-    /// file is locked, the disk full or failing; nothing was written. `Fatal`: the file is damaged or cannot be
-    /// written.
+    /// `Skip` if a number is out of range, a frame was written before, or a track is twice in a frame. `Reset` if the file is
+    /// locked, or the disk is full or failing: nothing was written. `Fatal` if the file is damaged or cannot be written.
     fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
         if batch.is_empty() {
             return Ok(());
         }
         let rollup = Rollup::of(batch).map_err(|fault| self.error(fault))?;
-        let (run, embeddings) = (self.run, self.settings.embeddings);
+        let run = self.run;
+        let embeddings = self.settings.embeddings;
         let done = self.transaction(|conn| {
             statements::sums(conn, run, &rollup)?;
             statements::faces(conn, run, batch, embeddings)
@@ -194,10 +240,10 @@ impl Sink for Sqlite {
         Ok(done?)
     }
 
-    /// Makes every batch written so far survive a power cut.
+    /// Makes every batch until now survive a power cut.
     ///
     /// # Errors
-    /// As for [`Sink::write`]; what was written still survives a killed process.
+    /// As for [`Sink::write`]. Even after an error, the batches survive a killed process.
     fn flush(&mut self) -> Result<(), SinkError> {
         if self.dirty {
             self.durable(|conn, run, now| {
@@ -212,7 +258,7 @@ impl Sink for Sqlite {
 impl Drop for Sqlite {
     fn drop(&mut self) {
         if !self.over && !std::thread::panicking() {
-            // Nobody is left to hear of an error; who wants to hear calls `finish`.
+            // A drop cannot return an error. A caller that needs the error must call `finish`.
             let _ = self.end();
         }
     }
@@ -233,10 +279,10 @@ mod tests {
     use passerby_testkit::suite::observation;
 
     use super::*;
-    use crate::Reader;
+    use crate::sqlite::reader::Reader;
 
     #[test]
-    fn a_full_disk_takes_nothing_and_everything_once_there_is_room() {
+    fn a_full_disk_loses_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("full.db");
         let mut sink = Sqlite::open(&path, SqliteSettings::default()).unwrap();
@@ -266,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_became_read_only_is_the_end() {
+    fn a_file_that_became_read_only_is_fatal() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("read.db");
         let mut sink = Sqlite::open(&path, SqliteSettings::default()).unwrap();

@@ -1,11 +1,12 @@
-//! A batch as SQL. Parents go before their children: cameras, tracks, persons, then the rows of each frame.
+//! The SQL statements that write a batch. Parents go before their children: cameras, tracks, persons, then the rows of each
+//! frame.
 
 use passerby_types::{Attributes, Observation, TrackState};
 use rusqlite::{Connection, params};
 
-use super::rollup::{Moment, Rollup, integer};
-use crate::StoreFault;
-use crate::value::finite;
+use super::convert::{finite, integer};
+use super::rollup::{Moment, Rollup};
+use crate::error::StoreFault;
 
 const CAMERA: &str = "
 INSERT INTO camera (run, camera, width, height, analysed, coasted, first_seq, last_seq, first_us, last_us)
@@ -62,7 +63,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const TEMPLATE: &str = "
 INSERT INTO template (run, camera, track, seq, quality, embedding) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
-/// Writes what the batch adds to cameras, tracks and persons.
+/// Adds the sums of a batch to cameras, tracks and persons.
 pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), StoreFault> {
     let mut camera = conn.prepare_cached(CAMERA)?;
     for (id, sum) in &rollup.cameras {
@@ -82,7 +83,8 @@ pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), S
     }
     let mut track = conn.prepare_cached(TRACK)?;
     for ((camera, id), sum) in &rollup.tracks {
-        let (span, [age, low, high, male]) = (sum.span, numbers(sum.attributes));
+        let span = sum.span;
+        let [age, low, high, male] = numbers(sum.attributes);
         let (person, similarity) = sum.person.unzip();
         track.execute(params![
             run,
@@ -104,7 +106,8 @@ pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), S
     }
     let mut person = conn.prepare_cached(PERSON)?;
     for ((id, camera, track), sum) in &rollup.persons {
-        let (span, [age, low, high, male]) = (sum.span, numbers(sum.attributes));
+        let span = sum.span;
+        let [age, low, high, male] = numbers(sum.attributes);
         person.execute(params![
             run,
             id,
@@ -126,7 +129,7 @@ pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), S
     Ok(())
 }
 
-/// Writes one row for each face of each frame, and its embedding where they are asked for.
+/// Writes one row for each face of each frame, and its embedding if `embeddings` is true.
 pub(super) fn faces(
     conn: &Connection,
     run: i64,

@@ -1,10 +1,10 @@
-//! Age and gender.
+//! Age and gender of faces and tracks.
 
-/// An age in years with the interval it lies in about nine times out of ten.
+/// An age in years, with an interval that holds the true age about nine times out of ten.
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Age {
-    /// The best guess.
+    /// The most likely age.
     pub years: f32,
     /// The low end of the interval.
     pub low: f32,
@@ -12,28 +12,36 @@ pub struct Age {
     pub high: f32,
 }
 
-/// What the gender network calls a face.
+/// The gender that the gender network assigns to a face.
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Gender {
-    /// Female.
+    /// The network calls the face female.
     Female,
-    /// Male.
+    /// The network calls the face male.
     Male,
 }
 
-/// Age and gender of a face, or of a track over many of its faces.
+/// The age and gender of a face, or of a track over many of its faces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attributes {
     /// The age.
     pub age: Age,
-    /// The probability that the gender network would call this face male, 0 to 1.
+    /// The probability that the face is male, 0 to 1, by the gender network.
     pub p_male: f32,
 }
 
 impl Attributes {
-    /// The gender where the network is at least `confidence` sure of one (0.5 to 1), else `None`: unknown.
+    /// Returns the gender if its probability is at least `confidence` (0.5 to 1), or `None` if neither is.
+    ///
+    /// ```
+    /// use passerby_types::{Age, Attributes, Gender};
+    ///
+    /// let attributes = Attributes { age: Age { years: 30.0, low: 20.0, high: 40.0 }, p_male: 0.85 };
+    /// assert_eq!(attributes.gender(0.8), Some(Gender::Male));
+    /// assert_eq!(attributes.gender(0.9), None);
+    /// ```
     #[must_use]
     pub fn gender(&self, confidence: f32) -> Option<Gender> {
         if self.p_male >= confidence {
@@ -57,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gender_is_unknown_until_sure_enough() {
+    fn a_gender_needs_the_confidence() {
         let age = Age { years: 30.0, low: 20.0, high: 40.0 };
         let gender = |p_male| Attributes { age, p_male }.gender(0.8);
         assert_eq!(gender(0.9), Some(Gender::Male));

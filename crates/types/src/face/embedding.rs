@@ -1,16 +1,18 @@
-//! A face as a direction.
+//! Embeddings of faces.
 
 use std::fmt;
 
 use crate::pool::{Buffer, EmbeddingPool};
 
-/// Why numbers are not an [`Embedding`].
+/// The error of numbers without a direction: the list is empty, all are zero, or one is not finite.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("an embedding needs finite numbers that are not all zero")]
 pub struct EmbeddingError;
 
-/// A face as a direction: a vector of unit length in which near means alike. Only embeddings of the same network
-/// compare. Never printed.
+/// A face as a vector of unit length. The embeddings of two similar faces point in similar directions.
+///
+/// Only embeddings of the same network can be compared. `Debug` never prints the numbers, and `serde` never writes them: they
+/// are biometric. A clone shares the numbers and allocates nothing.
 ///
 /// ```
 /// use passerby_types::Embedding;
@@ -25,16 +27,17 @@ pub struct EmbeddingError;
 pub struct Embedding(Buffer<f32>);
 
 impl Embedding {
-    /// The direction of `values`, scaled to unit length.
+    /// Creates the embedding with the direction of `values`, scaled to unit length.
     ///
     /// # Errors
-    /// [`EmbeddingError`] for no values, all zero, or one that is not finite: treat the face as not embedded.
+    /// [`EmbeddingError`] if there are no values, all of them are zero, or one is not finite. The caller should treat the face as
+    /// not embedded.
     pub fn new(values: Vec<f32>) -> Result<Self, EmbeddingError> {
         Self::scaled(values.into())
     }
 
-    /// The same of a copy of `values` in a buffer lent by `pool`, as are the copies that are made of it: an embedder that
-    /// keeps a pool allocates nothing for a steady stream of faces.
+    /// Copies `values` into a buffer of `pool` and scales them to unit length. An embedder that keeps a pool allocates nothing
+    /// for a steady stream of faces.
     ///
     /// # Errors
     /// As for [`Embedding::new`].
@@ -44,8 +47,8 @@ impl Embedding {
         Self::scaled(buffer)
     }
 
-    /// The direction of the weighted sum of some embeddings of one length, in the pool of the first one; `None` where there
-    /// are none, or they cancel out.
+    /// Returns the direction of the weighted sum of embeddings of one length, or `None` if the list is empty or they cancel out.
+    /// The result lies in the pool of the first one.
     #[must_use]
     pub fn mean<'a>(weighted: impl IntoIterator<Item = (&'a Self, f32)>) -> Option<Self> {
         let mut weighted = weighted.into_iter();
@@ -71,14 +74,14 @@ impl Embedding {
         Ok(Self(values))
     }
 
-    /// The numbers; their squares sum to 1.
+    /// Returns the numbers. The sum of their squares is 1.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {
         &self.0
     }
 
-    /// The cosine of the angle to `other`, -1 to 1: how alike the two are. -1 where they have not the same length
-    /// and so cannot be of one network.
+    /// Returns the similarity to `other`: the cosine of the angle between the two, -1 to 1. Returns -1 if the lengths differ,
+    /// because the two are then of different networks.
     #[must_use]
     pub fn cosine(&self, other: &Self) -> f32 {
         if self.0.len() != other.0.len() {
@@ -112,14 +115,14 @@ impl AsRef<[f32]> for Embedding {
     }
 }
 
-/// The numbers are the same.
+/// Two embeddings are equal if their numbers are.
 impl PartialEq for Embedding {
     fn eq(&self, other: &Self) -> bool {
         *self.0 == *other.0
     }
 }
 
-/// The length only.
+/// Prints the length only: the numbers are biometric.
 impl fmt::Debug for Embedding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Embedding({} numbers)", self.0.len())
@@ -131,21 +134,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn embeddings_are_unit_length_and_silent() {
+    fn an_embedding_has_unit_length() {
         let e = Embedding::new(vec![3.0, 4.0]).unwrap();
         assert_eq!(e.as_slice(), [0.6, 0.8]);
         assert!((e.cosine(&e) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn embeddings_of_different_lengths_are_opposite() {
+        let e = Embedding::new(vec![3.0, 4.0]).unwrap();
         assert_eq!(e.cosine(&Embedding::new(vec![1.0]).unwrap()), -1.0);
+    }
+
+    #[test]
+    fn debug_output_shows_no_number() {
+        let e = Embedding::new(vec![3.0, 4.0]).unwrap();
         assert_eq!(format!("{e:?}"), "Embedding(2 numbers)");
-        let pool = EmbeddingPool::default();
-        assert_eq!(Embedding::new_in(&pool, &[3.0, 4.0]).unwrap().clone(), e);
+    }
+
+    #[test]
+    fn an_embedding_in_a_pool_is_equal() {
+        let e = Embedding::new(vec![3.0, 4.0]).unwrap();
+        assert_eq!(Embedding::new_in(&EmbeddingPool::default(), &[3.0, 4.0]).unwrap().clone(), e);
+    }
+
+    #[test]
+    fn a_mean_points_between_its_parts() {
+        let e = Embedding::new(vec![3.0, 4.0]).unwrap();
         let across = Embedding::new(vec![-4.0, 3.0]).unwrap();
         let between = Embedding::new(vec![-0.28, 0.96]).unwrap();
         assert!(Embedding::mean([(&e, 3.0), (&across, 4.0)]).unwrap().cosine(&between) > 1.0 - 1e-6);
+        assert_eq!(e.as_slice(), [0.6, 0.8], "the parts do not change");
+    }
+
+    #[test]
+    fn a_mean_without_a_direction_is_none() {
+        let e = Embedding::new(vec![3.0, 4.0]).unwrap();
         assert_eq!(Embedding::mean([(&e, 0.5), (&e, -0.5)]), None);
         assert_eq!(Embedding::mean([]), None);
+    }
+
+    #[test]
+    fn numbers_without_a_direction_are_an_error() {
+        let pool = EmbeddingPool::default();
         for broken in [vec![], vec![0.0; 3], vec![f32::NAN, 1.0], vec![f32::INFINITY]] {
             assert_eq!(Embedding::new_in(&pool, &broken), Err(EmbeddingError));
+            assert_eq!(Embedding::try_from(broken.as_slice()), Err(EmbeddingError));
             assert_eq!(Embedding::new(broken), Err(EmbeddingError));
         }
     }

@@ -1,4 +1,4 @@
-//! A face, and what the networks say about one.
+//! Faces, their embeddings and their attributes.
 
 use std::fmt;
 
@@ -11,41 +11,50 @@ pub use embedding::{Embedding, EmbeddingError};
 use crate::geometry::{BBox, Landmarks};
 
 /// One detection in one frame.
+///
+/// ```
+/// use passerby_types::{BBox, Face};
+///
+/// let face = Face::new(BBox::from_xywh(10.0, 20.0, 40.0, 56.0), 0.9);
+/// assert_eq!(face.size(), 40.0);
+/// assert_eq!(face.quality(), 0.0, "a face without landmarks cannot be aligned");
+/// ```
 #[derive(Clone, Copy, PartialEq)]
 pub struct Face {
-    /// Where, in pixels of the upright picture.
+    /// The box, in pixels of the upright picture.
     pub bbox: BBox,
-    /// How sure the detector is, 0 to 1.
+    /// The confidence of the detector, 0 to 1.
     pub score: f32,
-    /// The five landmarks, where the detector gives them. Without them a face is tracked but never identified.
+    /// The five landmarks, if the detector finds them. A face without landmarks is tracked but never identified.
     pub landmarks: Option<Landmarks>,
 }
 
 impl Face {
-    /// A face without landmarks.
+    /// Creates a face without landmarks.
     #[must_use]
     pub const fn new(bbox: BBox, score: f32) -> Self {
         Self { bbox, score, landmarks: None }
     }
 
-    /// The face with these landmarks.
+    /// Returns the face with these landmarks.
     #[must_use]
     pub const fn with_landmarks(mut self, landmarks: Landmarks) -> Self {
         self.landmarks = Some(landmarks);
         self
     }
 
-    /// The shorter side of the box in pixels; 0 for an empty box.
+    /// Returns the shorter side of the box in pixels, or 0 if the box is empty.
     #[must_use]
     pub fn size(&self) -> f32 {
         if self.bbox.is_empty() { 0.0 } else { self.bbox.width().min(self.bbox.height()) }
     }
 
-    /// How much a view of this face is worth for identity and attributes, 0 to 1: the product of the score, of
-    /// the size (linear up to the 112 pixels that the embedder samples at the most) and of
-    /// [`Landmarks::frontality`] (from a half at a full profile to one). 0 without landmarks.
+    /// Returns the value of this view for identity and attributes, 0 to 1, or 0 if there are no landmarks.
     ///
-    /// The size counts since an embedding of a face below about 30 pixels drifts towards every other's.
+    /// It is the product of the score, of the size (linear up to 112 pixels, the most that the embedder samples) and of
+    /// [`Landmarks::frontality`] (from 0.5 for a full profile to 1).
+    ///
+    /// The size counts because the embeddings of faces below about 30 pixels become similar to each other.
     #[must_use]
     pub fn quality(&self) -> f32 {
         let Some(landmarks) = &self.landmarks else {
@@ -56,7 +65,7 @@ impl Face {
         if quality.is_finite() { quality.clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// The face moved by (dx, dy) pixels.
+    /// Returns the face moved by (dx, dy) pixels.
     #[must_use]
     pub fn shifted(&self, dx: f32, dy: f32) -> Self {
         Self {
@@ -67,7 +76,7 @@ impl Face {
     }
 }
 
-/// Box and score only: landmarks are biometric.
+/// Prints box and score only: landmarks are biometric.
 impl fmt::Debug for Face {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Face").field("bbox", &self.bbox).field("score", &self.score).finish_non_exhaustive()

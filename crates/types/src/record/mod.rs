@@ -53,11 +53,10 @@ use time::{WallTime, wall_or_epoch};
 /// every track without a person.
 ///
 /// ```
-/// use passerby_types::{FrameKind, FrameMeta, Observation, ObservationRecord};
+/// use passerby_types::{FrameMeta, Observation, ObservationRecord};
 ///
 /// let meta = FrameMeta::new(3, 12);
-/// let observation =
-///     Observation { meta, width: 640, height: 360, kind: FrameKind::Analysed, faces: vec![], ended: vec![] };
+/// let observation = Observation::new(meta, 640, 360);
 /// let text = serde_json::to_string(&ObservationRecord::new(&observation).without_wall())?;
 /// assert_eq!(
 ///     text,

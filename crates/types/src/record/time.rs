@@ -12,7 +12,7 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WallTime(i64);
 
-/// Returns the time of day, or 1970-01-01 00:00 UTC if there is none or the system's clock cannot show it.
+/// Returns the time of day, or 1970-01-01 00:00 UTC if `wall` is `None` or the system's clock cannot show it.
 pub(super) fn wall_or_epoch(wall: Option<WallTime>) -> SystemTime {
     let epoch = SystemTime::UNIX_EPOCH;
     let Some(WallTime(micros)) = wall else { return epoch };

@@ -70,7 +70,7 @@ pub trait Detector: Send {
     /// also rebuilds the instance. If it is `Fatal`, the caller stops the cameras of this batch.
     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError>;
 
-    /// Returns the faces of one frame, best score first, or an empty list if there are none.
+    /// Returns the faces of one frame, best score first, or an empty list if it has no face.
     ///
     /// Allocates the list. A loop over many frames should call [`Detector::detect`] with lists that it keeps.
     ///

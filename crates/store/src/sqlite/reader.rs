@@ -1,4 +1,4 @@
-//! Reading a database back.
+//! Reads a database back.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,35 +6,38 @@ use std::path::{Path, PathBuf};
 use passerby_types::{Age, Attributes, CameraId, PersonId, TrackId, TrackKey};
 use rusqlite::{Connection, Params, Row, params};
 
-use crate::rows::{CameraRow, Counts, PersonRow, RunId, RunRow, TrackRow};
-use crate::value::wall;
-use crate::{StoreError, StoreFault, sqlite};
+use super::convert::wall;
+use super::file;
+use super::records::{CameraRow, PersonRow, RunId, RunRow, StoredCounts, TrackRow};
+use crate::error::{StoreError, StoreFault};
 
-/// Reads a database of [`crate::Sqlite`], also while another connection or process writes it: each call sees one
-/// state of the file, that of the last batch committed before it.
+/// Reads a database of [`crate::Sqlite`], also while another connection or process writes it. Each call sees one state of
+/// the file: that after the last batch that was committed before the call. See [`crate::Sqlite`] for an example.
 pub struct Reader {
     conn: Connection,
     path: PathBuf,
 }
 
 impl Reader {
-    /// Opens a file to read. It is not changed; companions `-wal` and `-shm` may appear beside it.
+    /// Opens a file to read. Does not change the file; companions `-wal` and `-shm` may appear beside it.
     ///
     /// # Errors
-    /// [`StoreFault::Io`]: there is no such file, or it cannot be read. [`StoreFault::Blank`]: nothing was written yet; try
-    /// later. [`StoreFault::NotDatabase`], [`StoreFault::Foreign`], [`StoreFault::Newer`]: something else is there.
-    /// [`StoreFault::Older`]: [`crate::Sqlite::open`] upgrades it. [`StoreFault::Damaged`]: the file is broken.
+    /// - [`StoreFault::Io`] if the file does not exist or cannot be read.
+    /// - [`StoreFault::Blank`] if no sink has written to the file yet. The caller may try again later.
+    /// - [`StoreFault::NotDatabase`], [`StoreFault::Foreign`] or [`StoreFault::Newer`] if the file is something else.
+    /// - [`StoreFault::Older`] if the file must be upgraded with [`crate::Sqlite::open`].
+    /// - [`StoreFault::Damaged`] if the file is broken.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
-        let conn = sqlite::open_to_read(&path)?;
+        let conn = file::open_to_read(&path)?;
         Ok(Self { conn, path })
     }
 
-    /// The runs, oldest first. Empty where the file was made but no run began.
+    /// Returns the runs, oldest first, or an empty list if no run has begun.
     ///
     /// # Errors
-    /// [`StoreFault::Busy`], [`StoreFault::Disk`]: may succeed later. [`StoreFault::Damaged`]: the file is broken. So for all calls
-    /// below.
+    /// [`StoreFault::Busy`] or [`StoreFault::Disk`] if the call may succeed later, and [`StoreFault::Damaged`] if the file is
+    /// broken.
     pub fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
         let sql = "SELECT id, started_us, flushed_us, ended_us, version FROM run ORDER BY id";
         self.all(sql, [], |row| {
@@ -48,7 +51,7 @@ impl Reader {
         })
     }
 
-    /// The cameras of a run, by number. Empty where there is no such run, or it has none.
+    /// Returns the cameras of a run by rising number, or an empty list if the run does not exist or has no camera.
     ///
     /// # Errors
     /// As for [`Reader::runs`].
@@ -72,8 +75,9 @@ impl Reader {
         })
     }
 
-    /// The persons of a run who have a track, by number. One whose tracks all turned out to be another's is not
-    /// among them. Empty where nobody was identified.
+    /// Returns the persons of a run by rising number, or an empty list if no track was identified.
+    ///
+    /// Leaves out a person whose tracks all turned out to be another person's.
     ///
     /// # Errors
     /// As for [`Reader::runs`].
@@ -96,7 +100,7 @@ impl Reader {
         })
     }
 
-    /// The tracks of a run, by camera and number. Empty where there are none.
+    /// Returns the tracks of a run by rising camera and number, or an empty list if the run has no track.
     ///
     /// # Errors
     /// As for [`Reader::runs`].
@@ -122,8 +126,9 @@ impl Reader {
         })
     }
 
-    /// The numbers of the frames of a camera in which there is a face, rising, each once. Empty where there is none.
-    /// Frames without a face are in [`CameraRow`]'s counts alone.
+    /// Returns the numbers of the frames of a camera that hold a face, rising, each once.
+    ///
+    /// Frames without a face have no row of their own: only the counts of [`CameraRow`] include them.
     ///
     /// # Errors
     /// As for [`Reader::runs`].
@@ -132,12 +137,12 @@ impl Reader {
         self.all(sql, params![run.0, camera.0], |row| number(row, 0))
     }
 
-    /// How much there is of a run; all zero where there is no such run.
+    /// Returns the numbers of rows of a run, which are all zero if the run does not exist.
     ///
     /// # Errors
     /// As for [`Reader::runs`].
-    pub fn counts(&self, run: RunId) -> Result<Counts, StoreError> {
-        // The tracks' counts stand for the rows of `observation`, which may be millions.
+    pub fn counts(&self, run: RunId) -> Result<StoredCounts, StoreError> {
+        // The counts of the tracks replace a count of the rows of `observation`, which may be millions.
         let sql = "SELECT
                 (SELECT count(*) FROM camera WHERE run = ?1),
                 (SELECT ifnull(sum(analysed), 0) FROM camera WHERE run = ?1),
@@ -146,7 +151,7 @@ impl Reader {
                 (SELECT count(*) FROM template WHERE run = ?1)
             FROM track WHERE run = ?1";
         let rows = self.all(sql, params![run.0], |row| {
-            Ok(Counts {
+            Ok(StoredCounts {
                 cameras: number(row, 0)?,
                 analysed: number(row, 1)?,
                 coasted: number(row, 2)?,
@@ -160,36 +165,34 @@ impl Reader {
         Ok(rows.first().copied().unwrap_or_default())
     }
 
-    /// Checks the whole file: its structure, that every row's parent exists, and that every track has as many rows
-    /// in `observation` as it counts. Takes time in proportion to the file.
+    /// Checks the whole file: its structure, that the parent of every row exists, and that the frame count of every track
+    /// equals its number of rows in `observation`. The time is proportional to the size of the file.
     ///
     /// # Errors
-    /// [`StoreFault::Damaged`] with the first thing found wrong, and as for [`Reader::runs`].
+    /// [`StoreFault::Damaged`] with the first damage, and as for [`Reader::runs`].
     pub fn check(&self) -> Result<(), StoreError> {
-        let said = self.all("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0))?;
-        let wrong = said.into_iter().find(|line| line != "ok");
-        let wrong = match wrong {
-            Some(line) => Some(line),
-            None => self.orphan()?,
-        };
-        let wrong = match wrong {
-            Some(line) => Some(line),
-            None => self.miscount()?,
-        };
-        match wrong {
-            Some(what) => Err(StoreError::new(&self.path, StoreFault::Damaged(what))),
-            None => Ok(()),
+        let lines = self.all("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0))?;
+        let mut damage = lines.into_iter().find(|line| line != "ok");
+        if damage.is_none() {
+            damage = self.orphan()?;
         }
+        if damage.is_none() {
+            damage = self.miscount()?;
+        }
+        damage.map_or(Ok(()), |damage| Err(StoreError::new(&self.path, StoreFault::Damaged(damage))))
     }
 
+    /// Returns a description of a row without its parent, or `None` if every row has one.
     fn orphan(&self) -> Result<Option<String>, StoreError> {
         let found = self.all("PRAGMA foreign_key_check", [], |row| {
-            let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+            let table: String = row.get(0)?;
+            let parent: String = row.get(2)?;
             Ok(format!("a row of {table} without its {parent}"))
         })?;
         Ok(found.into_iter().next())
     }
 
+    /// Returns a description of a track whose frame count is wrong, or `None` if all are right.
     fn miscount(&self) -> Result<Option<String>, StoreError> {
         let sql = "SELECT t.run, t.camera, t.track, t.frames, count(o.seq) AS rows
             FROM track t LEFT JOIN observation o
@@ -197,11 +200,8 @@ impl Reader {
             GROUP BY t.run, t.camera, t.track HAVING t.frames <> rows LIMIT 1";
         let found = self.all(sql, [], |row| {
             let [run, camera, track, frames, rows] = [0, 1, 2, 3, 4].map(|i| row.get::<_, i64>(i));
-            let (run, camera, track) = (run?, camera?, track?);
-            let (frames, rows) = (frames?, rows?);
-            Ok(format!(
-                "track {track} of camera {camera} in run {run} counts {frames} frames and has {rows} rows"
-            ))
+            let key = format!("track {} of camera {} in run {}", track?, camera?, run?);
+            Ok(format!("{key} counts {} frames and has {} rows", frames?, rows?))
         })?;
         Ok(found.into_iter().next())
     }
@@ -226,16 +226,17 @@ impl fmt::Debug for Reader {
     }
 }
 
-/// A count or an id. The sink writes none below zero.
+/// Reads a count or an id. The sink never writes a negative one.
 fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 
+/// Reads a count or an id, or `None` if the column is NULL.
 fn maybe(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
     row.get::<_, Option<i64>>(column).map(|n| n.map(i64::unsigned_abs))
 }
 
-/// Years, low, high and the probability of male from this column on; `None` where the last is NULL.
+/// Reads years, low, high and the probability of male from column `first` on. Returns `None` if the last is NULL.
 fn attributes(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Attributes>> {
     let Some(p_male) = row.get(first + 3)? else {
         return Ok(None);
