@@ -33,7 +33,7 @@ pub(crate) fn run<S: FrameSource + 'static>(
     let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
     let mut sink = Sqlite::open(database, SqliteSettings::default())?;
     let names: Vec<(CameraId, &str)> = cameras.iter().map(|(id, c)| (*id, c.info().name.as_str())).collect();
-    sink.cameras(&names)?;
+    sink.name_cameras(&names)?;
     let sink = Arc::new(Mutex::new(sink));
     let mut view = View::new(&names)?;
     let mut pipeline =

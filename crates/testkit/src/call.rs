@@ -1,4 +1,4 @@
-//! Calls of stages by tests, into memory in which the answers of another batch stand.
+//! Calls of single stages. The memory that they lend holds the answers of another batch, none of which may be left.
 
 use passerby_types::{
     Attributes, BBox, Classifier, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta,
@@ -7,53 +7,56 @@ use passerby_types::{
 
 use crate::FixedClassifier;
 
-/// What no stage says of itself: a score, and the number of a track.
-const STALE: (f32, TrackId) = (7.5, TrackId(u64::MAX));
+/// A score that no stage returns.
+const STALE_SCORE: f32 = 7.5;
 
-/// The faces that the detector finds in each frame.
+/// The number of a track that no stage returns.
+const STALE_TRACK: TrackId = TrackId(u64::MAX);
+
+/// Returns the faces that the detector finds in each frame.
 ///
 /// # Errors
-/// What the detector says.
+/// Those of the detector.
 ///
 /// # Panics
-/// Where it leaves something of what stood in the lists.
+/// If the detector leaves a face of another batch in a list.
 pub fn detect<D: Detector + ?Sized>(
     detector: &mut D,
     frames: &[Frame],
 ) -> Result<Vec<Vec<Face>>, StageError> {
-    let stale = Face::new(BBox::new(1.0, 2.0, 3.0, 4.0), STALE.0);
+    let stale = Face::new(BBox::new(1.0, 2.0, 3.0, 4.0), STALE_SCORE);
     let mut lists: Vec<_> = (0..frames.len()).map(|i| vec![stale; i % 3 * 2 + 1]).collect();
     detector.detect(frames, &mut lists)?;
-    assert!(lists.iter().flatten().all(|face| face.score != STALE.0), "faces of another batch are left");
+    assert!(lists.iter().flatten().all(|face| face.score != STALE_SCORE), "faces of another batch are left");
     Ok(lists)
 }
 
-/// What the tracker says of the frame.
+/// Returns the tracks after the frame.
 ///
 /// # Panics
-/// Where it leaves something of what stood in the lists.
+/// If the tracker leaves a track of another frame in a list.
 pub fn track<T: Tracker + ?Sized>(tracker: &mut T, meta: &FrameMeta, faces: Option<&[Face]>) -> TrackUpdate {
     let bbox = BBox::new(1.0, 2.0, 3.0, 4.0);
-    let stale = TrackedFace { track: STALE.1, state: TrackState::Lost, bbox, face: None };
-    let mut update = TrackUpdate { tracks: vec![stale; 3], ended: vec![STALE.1; 3] };
+    let stale = TrackedFace { track: STALE_TRACK, state: TrackState::Lost, bbox, face: None };
+    let mut update = TrackUpdate { tracks: vec![stale; 3], ended: vec![STALE_TRACK; 3] };
     tracker.update(meta, faces, &mut update);
     let mut ids = update.tracks.iter().map(|t| t.track).chain(update.ended.iter().copied());
-    assert!(ids.all(|id| id != STALE.1), "tracks of another frame are left");
+    assert!(ids.all(|id| id != STALE_TRACK), "tracks of another frame are left");
     update
 }
 
-/// What the embedder says of each chip.
+/// Returns the embedding of each chip.
 ///
 /// # Errors
-/// What the embedder says.
+/// Those of the embedder.
 ///
 /// # Panics
-/// Where it leaves something of what stood in the places.
+/// If the embedder leaves an answer of another batch in a place.
 pub fn embed<E: Embedder + ?Sized>(
     embedder: &mut E,
     chips: &[FaceChip],
 ) -> Result<Vec<Option<Embedding>>, StageError> {
-    // Of a length that no network has.
+    // No network has embeddings of this length.
     let stale = Embedding::new(vec![1.0]).ok();
     let mut out = vec![stale.clone(); chips.len()];
     embedder.embed(chips, &mut out)?;
@@ -61,18 +64,18 @@ pub fn embed<E: Embedder + ?Sized>(
     Ok(out)
 }
 
-/// What the classifier says of each chip.
+/// Returns the attributes of each chip.
 ///
 /// # Errors
-/// What the classifier says.
+/// Those of the classifier.
 ///
 /// # Panics
-/// Where it leaves something of what stood in the places.
+/// If the classifier leaves an answer of another batch in a place.
 pub fn classify<C: Classifier + ?Sized>(
     classifier: &mut C,
     chips: &[FaceChip],
 ) -> Result<Vec<Option<Attributes>>, StageError> {
-    let stale = Some(Attributes { p_male: STALE.0, ..FixedClassifier::default().0 });
+    let stale = Some(Attributes { p_male: STALE_SCORE, ..FixedClassifier::default().0 });
     let mut out = vec![stale; chips.len()];
     classifier.classify(chips, &mut out)?;
     assert!(out.iter().all(|answer| *answer != stale), "another batch's answer is left");
@@ -88,7 +91,7 @@ mod tests {
     use super::*;
     use crate::{frame, meta, uniform};
 
-    /// Says nothing, and leaves what stood there.
+    /// A stage that writes no answer.
     struct Silent;
 
     impl Detector for Silent {
@@ -110,15 +113,37 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_a_stage_leaves_of_another_batch_is_found() {
-        let frames = || [frame(0, uniform(PixelLayout::Gray8, 8, 8, 9))];
+    fn frames() -> [Frame; 1] {
+        [frame(0, uniform(PixelLayout::Gray8, 8, 8, 9))]
+    }
+
+    fn chips() -> [FaceChip; 1] {
         let face = Face::new(BBox::new(2.0, 2.0, 6.0, 6.0), 0.9);
-        let chips = || [FaceChip::cut(&frames()[0], &face, &ChipPool::default()).expect("it lies inside")];
+        [FaceChip::cut(&frames()[0], &face, &ChipPool::default()).unwrap()]
+    }
+
+    #[test]
+    fn a_face_of_another_batch_is_found() {
         assert!(catch_unwind(|| detect(&mut Silent, &frames())).is_err());
+    }
+
+    #[test]
+    fn a_track_of_another_frame_is_found() {
         assert!(catch_unwind(|| track(&mut Silent, &meta(0, 0), None)).is_err());
+    }
+
+    #[test]
+    fn an_embedding_of_another_batch_is_found() {
         assert!(catch_unwind(|| embed(&mut Silent, &chips())).is_err());
+    }
+
+    #[test]
+    fn an_estimate_of_another_batch_is_found() {
         assert!(catch_unwind(|| classify(&mut Silent, &chips())).is_err());
+    }
+
+    #[test]
+    fn an_empty_batch_has_no_answers() {
         assert_eq!(detect(&mut Silent, &[]).map(|lists| lists.len()).ok(), Some(0));
     }
 }

@@ -1,19 +1,20 @@
-//! Small pictures and frames made on the spot, and the way to the shared test data.
+//! Small pictures and frames, and the folder of the shared test data.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use passerby_types::{CameraId, ColorSpace, Frame, FrameMeta, Image, PixelLayout, Timestamp};
+use passerby_types::{ColorSpace, Frame, FrameMeta, Image, PixelLayout, Timestamp};
 
-/// Every layout there is.
+/// Every pixel layout.
 pub const LAYOUTS: [PixelLayout; 5] =
     [PixelLayout::I420, PixelLayout::Nv12, PixelLayout::Yuyv, PixelLayout::Rgb8, PixelLayout::Gray8];
 
-/// The folder of shared test data (clips with ground truth and the like), or `None` where it is absent: then the
-/// test says so and passes. `PASSERBY_SHARED` names it; else `../shared` beside the workspace is tried.
+/// Returns the folder of shared test data, for example clips with ground truth, or `None` if there is no such folder.
+///
+/// The environment variable `PASSERBY_SHARED` names the folder. If it is not set, the folder is `../shared` beside the
+/// workspace. Without the folder, this prints that `test` is skipped, and the test should pass.
 #[must_use]
-#[allow(clippy::print_stderr, reason = "a skipped test says so")]
+#[allow(clippy::print_stderr, reason = "a skipped test must say so")]
 pub fn shared(test: &str) -> Option<PathBuf> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let folder = std::env::var_os("PASSERBY_SHARED").map_or_else(beside, PathBuf::from);
@@ -24,26 +25,21 @@ pub fn shared(test: &str) -> Option<PathBuf> {
     None
 }
 
-/// The meta data of frame `seq` of `camera` in a stream of 25 frames a second.
+/// Returns the metadata of frame `seq` of a camera with 25 frames a second that started at 2026-01-01 00:00 UTC.
 #[must_use]
 pub fn meta(camera: u32, seq: u64) -> FrameMeta {
     let time = Duration::from_millis(seq.saturating_mul(40));
-    FrameMeta {
-        camera: CameraId(camera),
-        seq,
-        captured: Timestamp(time),
-        pts: Some(time),
-        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + time,
-    }
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + time;
+    FrameMeta::new(camera, seq).with_captured(Timestamp(time)).with_pts(time).with_wall(wall)
 }
 
-/// Frame `seq` of camera 0 with this picture.
+/// Returns frame `seq` of camera 0 with this picture.
 #[must_use]
 pub fn frame(seq: u64, image: Image) -> Frame {
-    Frame { meta: meta(0, seq), image: Arc::new(image) }
+    Frame::new(meta(0, seq), image)
 }
 
-/// The colour space that pictures of this layout usually have.
+/// Returns the usual colour space of pictures of this layout.
 #[must_use]
 pub fn color_of(layout: PixelLayout) -> ColorSpace {
     if matches!(layout, PixelLayout::Rgb8 | PixelLayout::Gray8) {
@@ -53,7 +49,7 @@ pub fn color_of(layout: PixelLayout) -> ColorSpace {
     }
 }
 
-/// A pseudo-random number, the same for the same seed: one step of SplitMix64 (Steele, Lea, Flood, "Fast splittable
+/// Returns a pseudo-random number, the same for the same seed: one step of SplitMix64 (Steele, Lea, Flood, "Fast splittable
 /// pseudorandom number generators", OOPSLA 2014).
 pub(crate) fn random(seed: u64) -> u64 {
     let z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -62,10 +58,10 @@ pub(crate) fn random(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A picture of pseudo-random bytes, the same for the same arguments.
+/// Returns a picture of pseudo-random bytes, the same for the same arguments.
 ///
 /// # Panics
-/// For a side of 0.
+/// If a side is 0.
 #[must_use]
 pub fn noise(layout: PixelLayout, width: u32, height: u32, seed: u64) -> Image {
     let first = random(seed);
@@ -73,10 +69,10 @@ pub fn noise(layout: PixelLayout, width: u32, height: u32, seed: u64) -> Image {
     Image::from_vec(layout, width, height, color_of(layout), bytes).expect("the bytes fit the size")
 }
 
-/// A picture in which every byte is `value`.
+/// Returns a picture in which every byte is `value`.
 ///
 /// # Panics
-/// For a side of 0.
+/// If a side is 0.
 #[must_use]
 pub fn uniform(layout: PixelLayout, width: u32, height: u32, value: u8) -> Image {
     let bytes = vec![value; layout.tight_len(width, height)];

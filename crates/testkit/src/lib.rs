@@ -1,19 +1,27 @@
-//! What the tests of passerby share: a simulated clock, fakes, fixtures, calls of single stages, and one conformance suite per stage trait.
+//! Tools for the tests of passerby and of your own stages: a simulated clock, fakes, fixtures, calls of single stages, and one
+//! conformance suite for each stage trait.
 //!
-//! The suites ([`suite`]) state what each contract of `passerby-types` asks of an implementation; every
-//! implementation in the workspace is run through its suite, and so can one of your own.
+//! A suite of [`suite`] asserts that an implementation keeps the contract of its trait. Every implementation in the workspace
+//! passes its suite, and so should one of your own:
+//!
+//! ```
+//! use passerby_testkit::{ScriptedDetector, suite};
+//!
+//! suite::detector(ScriptedDetector::default);
+//! ```
 
 mod call;
 mod clock;
 mod fakes;
-mod faults;
+mod faulty_source;
 mod fixtures;
 pub mod suite;
 
 pub use call::{classify, detect, embed, track};
 pub use clock::SimulatedClock;
 pub use fakes::{
-    ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate, ScriptedDetector, ScriptedSource, Step,
+    Excerpt, FixedClassifier, FixedEmbedder, LatestEstimate, OnePerson, OrderTracker, PersonPerTrack,
+    RecordingSink, ScriptedDetector, ScriptedSource, SourceStep,
 };
-pub use faults::{Fault, FaultySource, Gate, SHAPES};
+pub use faulty_source::{FaultySource, SourceFault, SourceGate, UNUSUAL_SHAPES};
 pub use fixtures::{LAYOUTS, color_of, frame, meta, noise, shared, uniform};

@@ -1,7 +1,8 @@
-//! One suite per stage trait: what its contract asks of every implementation.
+//! One conformance suite for each stage trait.
 //!
-//! Each suite panics with what was broken. `make` gives a fresh instance. What a stage writes to is lent with the answers of
-//! another batch in it, of which nothing may be left.
+//! A suite asserts that an implementation keeps the contract of its trait, and panics with the broken rule if it does not.
+//! `make` must return a new instance at each call. The memory that a suite lends to a stage holds the answers of another batch,
+//! none of which may be left.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,10 +16,12 @@ use passerby_types::{
 use crate::call;
 use crate::fixtures::{LAYOUTS, frame, meta, noise, random, uniform};
 
-/// A source: time stamps rise, pictures have a size, the end is for ever, and errors of the class `Fatal` end it.
-/// Returns how many pictures and how many `Skip` errors there were.
+/// Asserts the contract of a [`FrameSource`]: time stamps rise, pictures have a size, a fatal error ends the source, and the end
+/// is for ever. Returns the numbers of pictures and of `Skip` errors.
 pub fn source(mut source: impl FrameSource) -> (u64, u64) {
-    let (mut pictures, mut skipped, mut last) = (0, 0, None);
+    let mut pictures = 0;
+    let mut skipped = 0;
+    let mut last = None;
     loop {
         match source.next_picture() {
             Ok(Some(picture)) => {
@@ -27,7 +30,7 @@ pub fn source(mut source: impl FrameSource) -> (u64, u64) {
                 if let Some(pts) = picture.pts {
                     assert!(
                         last.is_none_or(|l: Duration| pts > l),
-                        "time stamps rise: {pts:?} after {last:?}"
+                        "a time stamp must rise, but {pts:?} follows {last:?}"
                     );
                     last = Some(pts);
                 }
@@ -36,85 +39,97 @@ pub fn source(mut source: impl FrameSource) -> (u64, u64) {
             Err(e) if e.class() == ErrorClass::Skip => skipped += 1,
             Err(_) => break,
         }
-        assert!(pictures + skipped < 1_000_000, "a test source ends");
+        assert!(pictures + skipped < 1_000_000, "a source in a test must end");
     }
     for _ in 0..3 {
-        assert!(matches!(source.next_picture(), Ok(None)), "after its end a source gives Ok(None) for ever");
+        assert!(
+            matches!(source.next_picture(), Ok(None)),
+            "a source must return Ok(None) for ever after its end"
+        );
     }
-    assert!(!source.info().name.is_empty(), "a source has a name");
+    assert!(!source.info().name.is_empty(), "a source must have a name");
     (pictures, skipped)
 }
 
-/// A detector: batches keep their order and do not change results, any layout and size is fine, results are the same
-/// at every call and whatever stood in the lists, boxes are real and scores fall.
+/// Asserts the contract of a [`Detector`]: it accepts any layout and size, the faces of a frame do not depend on its batch, boxes
+/// have an area, and scores fall.
 pub fn detector<D: Detector>(make: impl Fn() -> D) {
     let mut detector = make();
-    assert!(call::detect(&mut detector, &[]).expect("an empty batch is fine").is_empty());
+    assert!(call::detect(&mut detector, &[]).expect("a detector must accept an empty batch").is_empty());
     let mut frames = Vec::new();
     for (i, layout) in LAYOUTS.into_iter().enumerate() {
         for (j, (w, h)) in [(64, 48), (1, 1), (2, 2), (3, 200), (200, 3), (161, 91)].into_iter().enumerate() {
             frames.push(frame((i * 10 + j) as u64, noise(layout, w, h, 1 + i as u64)));
         }
     }
-    let together = call::detect(&mut detector, &frames).expect("any layout and size is fine");
-    assert_eq!(together.len(), frames.len(), "one list a frame");
+    let together = call::detect(&mut detector, &frames).expect("a detector must accept any layout and size");
+    assert_eq!(together.len(), frames.len(), "a detector must return one list for each frame");
     let mut fresh = make();
     for (frame, faces) in frames.iter().zip(&together) {
-        let alone = call::detect(&mut fresh, std::slice::from_ref(frame)).expect("a batch of one is fine");
+        let alone = call::detect(&mut fresh, std::slice::from_ref(frame))
+            .expect("a detector must accept a batch of one");
         assert_eq!(alone.len(), 1);
-        assert_eq!(&alone[0], faces, "a frame's faces do not depend on its batch");
-        assert!(faces.windows(2).all(|w| w[0].score >= w[1].score), "best score first");
-        assert!(faces.iter().all(|f| !f.bbox.is_empty()), "boxes have an area");
-        assert!(faces.iter().all(|f| (0.0..=1.0).contains(&f.score)), "scores are 0 to 1");
+        assert_eq!(&alone[0], faces, "the faces of a frame must not depend on its batch");
+        assert!(faces.windows(2).all(|w| w[0].score >= w[1].score), "the best score must be first");
+        assert!(faces.iter().all(|f| !f.bbox.is_empty()), "a box must have an area");
+        assert!(faces.iter().all(|f| (0.0..=1.0).contains(&f.score)), "a score must be 0 to 1");
     }
 }
 
-/// Two faces that walk from left to right on two rows.
+/// Returns two faces that walk from left to right, one above the other.
 fn walkers(seq: u64) -> Vec<Face> {
     [100.0, 300.0].map(|y| Face::new(BBox::from_xywh(50.0 + 4.0 * seq as f32, y, 40.0, 50.0), 0.9)).to_vec()
 }
 
-/// A tracker: ids are unique and never come back, live tracks are sorted and each once, a steady walker keeps its id
-/// through coasting and through gaps in `seq`, tracks end, and no input makes it fail.
+/// Asserts the contract of a [`Tracker`].
+///
+/// Numbers of tracks are unique and never come back. Live tracks are sorted, each once. A steady walker keeps its number over
+/// frames without detection and gaps in `seq`. Tracks end. No input makes the tracker panic.
 pub fn tracker<T: Tracker>(make: impl Fn() -> T) {
-    // Steady walkers: every fifth frame not detected on, and three frames that never came.
+    // Two steady walkers. The detector skips every fifth frame, and three frames are missing.
     let mut tracker = make();
     let mut seen = BTreeSet::new();
     for seq in (0..40).filter(|s| !(20..23).contains(s)) {
         let faces = walkers(seq);
         let detected = seq % 5 != 4;
         let update = call::track(&mut tracker, &meta(0, seq), detected.then_some(faces.as_slice()));
-        assert!(update.tracks.windows(2).all(|w| w[0].track < w[1].track), "by rising id, each once");
-        assert!(update.tracks.iter().all(|t| t.face.is_none() || detected), "no detection without detecting");
+        assert!(
+            update.tracks.windows(2).all(|w| w[0].track < w[1].track),
+            "live tracks must be sorted, each once"
+        );
+        assert!(
+            update.tracks.iter().all(|t| t.face.is_none() || detected),
+            "a coasted frame must have no detection"
+        );
         for tracked in &update.tracks {
             seen.insert(tracked.track);
             if let Some(face) = &tracked.face {
-                assert!(faces.contains(face), "a matched face is one of the detections");
-                assert!(tracked.bbox.iou(&face.bbox) > 0.3, "a track stays near its detection");
+                assert!(faces.contains(face), "a matched face must be one of the detections");
+                assert!(tracked.bbox.iou(&face.bbox) > 0.3, "a track must stay near its detection");
             }
         }
         if seq >= 10 {
             let confirmed = update.tracks.iter().filter(|t| t.state == TrackState::Confirmed).count();
-            assert_eq!(confirmed, 2, "two steady walkers are two confirmed tracks at frame {seq}");
+            assert_eq!(confirmed, 2, "two steady walkers must be two confirmed tracks at frame {seq}");
         }
-        assert!(update.ended.is_empty(), "steady walkers do not end");
+        assert!(update.ended.is_empty(), "the track of a steady walker must not end");
     }
-    assert_eq!(seen.len(), 2, "two steady walkers are two tracks");
+    assert_eq!(seen.len(), 2, "two steady walkers must be two tracks");
 
-    // They leave: their tracks end, each once.
+    // They leave, and their tracks end, each once.
     let mut ended = BTreeSet::new();
     for seq in 40..1040 {
         for id in call::track(&mut tracker, &meta(0, seq), Some(&[])).ended {
-            assert!(ended.insert(id), "a track ends once");
+            assert!(ended.insert(id), "a track must end once");
         }
     }
-    assert_eq!(ended, seen, "tracks nobody feeds end");
+    assert_eq!(ended, seen, "a track without detections must end");
 
-    // They come back: new ids.
+    // They come back with new numbers.
     let update = call::track(&mut tracker, &meta(0, 1040), Some(&walkers(0)));
-    assert!(update.tracks.iter().all(|t| !seen.contains(&t.track)), "an id never comes back");
+    assert!(update.tracks.iter().all(|t| !seen.contains(&t.track)), "a number must never come back");
 
-    // A camera of its own begins anew, and times that do not rise or numbers that are none do not break it.
+    // A new tracker survives numbers that do not rise and boxes that are not finite.
     let mut tracker = make();
     let broken = Face::new(BBox::new(f32::NAN, 0.0, f32::INFINITY, 5.0), f32::NAN);
     let empty = Face::new(BBox::new(9.0, 9.0, 9.0, 9.0), 0.9);
@@ -132,14 +147,14 @@ pub fn tracker<T: Tracker>(make: impl Fn() -> T) {
     }
 }
 
-/// Landmarks of an upright frontal face in this box, at the places the common 112x112 alignment expects.
+/// Returns the landmarks of an upright frontal face in this box, as the common 112x112 alignment expects them.
 #[must_use]
 pub fn frontal(bbox: BBox) -> Landmarks {
     let at = [(0.31, 0.46), (0.69, 0.46), (0.5, 0.64), (0.35, 0.82), (0.65, 0.82)];
     Landmarks(at.map(|(x, y)| Point::new(bbox.x1 + x * bbox.width(), bbox.y1 + y * bbox.height())))
 }
 
-/// Chips of every layout: good ones, and ones that no embedder can align.
+/// Returns chips of every layout, some of which no embedder can align.
 fn chips() -> Vec<FaceChip> {
     let pool = ChipPool::default();
     let bbox = BBox::from_xywh(60.0, 40.0, 60.0, 75.0);
@@ -148,7 +163,7 @@ fn chips() -> Vec<FaceChip> {
         let frame = frame(i as u64, noise(layout, 200, 160, 7));
         for landmarks in [Some(frontal(bbox)), None, Some(Landmarks::default())] {
             let face = Face { bbox, score: 0.9, landmarks };
-            chips.push(FaceChip::cut(&frame, &face, &pool).expect("the box lies inside"));
+            chips.push(FaceChip::cut(&frame, &face, &pool).expect("the box is inside the picture"));
         }
     }
     let tiny = frame(99, uniform(LAYOUTS[0], 1, 1, 90));
@@ -158,53 +173,60 @@ fn chips() -> Vec<FaceChip> {
     chips
 }
 
-/// What [`embedder`] and [`classifier`] ask alike: one answer a chip, the same alone as in a batch, `None` exactly
-/// where no alignment is possible.
-fn per_chip<T: PartialEq>(
+/// Asserts the common rules of [`embedder`] and [`classifier`]: one answer for each chip, which does not depend on the batch, and
+/// `None` if and only if the face cannot be aligned.
+fn assert_per_chip<T: PartialEq>(
     mut batch: impl FnMut(&[FaceChip]) -> Vec<Option<T>>,
     mut fresh: impl FnMut(&[FaceChip]) -> Vec<Option<T>>,
 ) {
-    assert!(batch(&[]).is_empty(), "an empty batch is fine");
+    assert!(batch(&[]).is_empty(), "a stage must accept an empty batch");
     let chips = chips();
     let together = batch(&chips);
-    assert_eq!(together.len(), chips.len(), "one answer a chip");
+    assert_eq!(together.len(), chips.len(), "a stage must return one answer for each chip");
     for (chip, answer) in chips.iter().zip(&together) {
         let alone = fresh(std::slice::from_ref(chip));
-        assert!(alone.len() == 1 && &alone[0] == answer, "a chip's answer does not depend on its batch");
+        assert!(alone.len() == 1 && &alone[0] == answer, "the answer of a chip must not depend on its batch");
         let alignable = chip.face.landmarks.is_some_and(|l| l.eye_distance() > 0.0);
-        assert_eq!(answer.is_some(), alignable, "None exactly where a face cannot be aligned: {chip:?}");
+        assert_eq!(
+            answer.is_some(),
+            alignable,
+            "the answer must be None if and only if the face cannot be aligned: {chip:?}"
+        );
     }
 }
 
-/// An embedder: one answer a chip, independent of the batch, `None` exactly for faces that cannot be aligned.
+/// Asserts the contract of an [`Embedder`]: one answer for each chip, which does not depend on the batch, and `None` if and only
+/// if the face cannot be aligned.
 pub fn embedder<E: Embedder>(make: impl Fn() -> E) {
-    let (mut a, mut b) = (make(), make());
-    per_chip(
-        |c| call::embed(&mut a, c).expect("good chips embed"),
-        |c| call::embed(&mut b, c).expect("good chips embed"),
+    let mut a = make();
+    let mut b = make();
+    assert_per_chip(
+        |c| call::embed(&mut a, c).expect("an embedder must accept good chips"),
+        |c| call::embed(&mut b, c).expect("an embedder must accept good chips"),
     );
 }
 
-/// A classifier: as [`embedder`], with ages of a human and probabilities.
+/// Asserts the contract of a [`Classifier`]: the rules of [`embedder`], ages of 0 to 120 years, and probabilities.
 pub fn classifier<C: Classifier>(make: impl Fn() -> C) {
-    let (mut a, mut b) = (make(), make());
+    let mut a = make();
+    let mut b = make();
     let checked = |answers: Vec<Option<Attributes>>| {
         for Attributes { age, p_male } in answers.iter().flatten() {
-            assert!((0.0..=1.0).contains(p_male), "a probability is 0 to 1");
+            assert!((0.0..=1.0).contains(p_male), "a probability must be 0 to 1");
             assert!(
                 0.0 <= age.low && age.low <= age.years && age.years <= age.high && age.high <= 120.0,
-                "{age:?}"
+                "an age must be 0 to 120 and lie in its interval: {age:?}"
             );
         }
         answers
     };
-    per_chip(
-        |c| checked(call::classify(&mut a, c).expect("good chips classify")),
-        |c| checked(call::classify(&mut b, c).expect("good chips classify")),
+    assert_per_chip(
+        |c| checked(call::classify(&mut a, c).expect("a classifier must accept good chips")),
+        |c| checked(call::classify(&mut b, c).expect("a classifier must accept good chips")),
     );
 }
 
-/// A direction in 192 dimensions: `person` picks it, `jitter` (0 to 1) turns it a little.
+/// Returns an embedding of 192 numbers. `person` selects its direction, and each `jitter` turns it a little.
 #[must_use]
 pub fn direction(person: u64, jitter: u64) -> Embedding {
     let hash = |seed: u64, i: u64| {
@@ -215,7 +237,7 @@ pub fn direction(person: u64, jitter: u64) -> Embedding {
     Embedding::new(values).expect("finite and not zero")
 }
 
-/// A good sighting of `person` by a track of camera 0 in frame `seq`.
+/// Returns a good sighting of `person` by a track of camera 0 in frame `seq`.
 #[must_use]
 pub fn sighting(track: u64, seq: u64, person: u64) -> Sighting {
     Sighting {
@@ -228,9 +250,11 @@ pub fn sighting(track: u64, seq: u64, person: u64) -> Sighting {
     }
 }
 
-/// A gallery: strangers become different persons, a person who returns is recognised, two tracks of one frame are
-/// never one person, small faces have no identity, and who is not known is pending.
-pub fn identify<I: Identifier>(make: impl Fn() -> I) {
+/// Asserts the contract of an [`Identifier`].
+///
+/// An unknown track is pending. Strangers become different persons, and a person who returns is recognised. Two tracks of one
+/// frame are never one person. A small face has no identity.
+pub fn identifier<I: Identifier>(make: impl Fn() -> I) {
     let mut gallery = make();
     let key = |track: u64| TrackKey { camera: CameraId(0), track: TrackId(track) };
     assert_eq!(gallery.identity(key(77)), Identity::Pending);
@@ -238,82 +262,87 @@ pub fn identify<I: Identifier>(make: impl Fn() -> I) {
     gallery.identify(&[], &[]);
     assert_eq!(gallery.identity(key(77)), Identity::Pending);
 
-    // Two strangers together, then each again in a new track.
+    // Two strangers appear together. Then one of them returns in a new track.
     for seq in 0..6 {
         gallery.identify(&[sighting(1, seq, 10), sighting(2, seq, 20)], &[key(1), key(2)]);
     }
-    let (a, b) = (gallery.identity(key(1)).person(), gallery.identity(key(2)).person());
-    assert!(a.is_some() && b.is_some() && a != b, "two strangers are two persons: {a:?} {b:?}");
+    let a = gallery.identity(key(1)).person();
+    let b = gallery.identity(key(2)).person();
+    assert!(a.is_some() && b.is_some() && a != b, "two strangers must be two persons: {a:?} {b:?}");
     gallery.end(key(1));
     gallery.end(key(2));
-    assert_eq!(gallery.identity(key(1)).person(), a, "an ended track keeps its person");
+    assert_eq!(gallery.identity(key(1)).person(), a, "an ended track must keep its person");
     for seq in 100..106 {
         gallery.identify(&[sighting(3, seq, 20)], &[key(3)]);
     }
-    assert_eq!(gallery.identity(key(3)).person(), b, "who returns is recognised");
+    assert_eq!(gallery.identity(key(3)).person(), b, "a person who returns must be recognised");
 
-    // The same face twice in one frame: only one of them can be that person.
+    // The same face is twice in one frame, and only one of the two can be that person.
     for seq in 200..206 {
         gallery.identify(&[sighting(4, seq, 10), sighting(5, seq, 10)], &[key(4), key(5)]);
     }
-    let (c, d) = (gallery.identity(key(4)).person(), gallery.identity(key(5)).person());
-    assert!(c.is_none() || c != d, "two tracks of one frame are never one person");
-    assert!([c, d].contains(&a), "one of them is the person known");
+    let c = gallery.identity(key(4)).person();
+    let d = gallery.identity(key(5)).person();
+    assert!(c.is_none() || c != d, "two tracks of one frame must never be one person");
+    assert!([c, d].contains(&a), "one of them must be the known person");
 
-    // A face too small to tell.
+    // A face is too small to distinguish it.
     let mut small = sighting(6, 300, 30);
-    (small.size, small.quality) = (12.0, 0.1);
+    small.size = 12.0;
+    small.quality = 0.1;
     for _ in 0..6 {
         gallery.identify(std::slice::from_ref(&small), &[key(6)]);
     }
-    assert_eq!(gallery.identity(key(6)), Identity::Unidentified, "a tiny face has no identity");
+    assert_eq!(gallery.identity(key(6)), Identity::Unidentified, "a tiny face must have no identity");
 }
 
-/// A fusion: estimates of nothing but one value give that value, tracks do not mix, good views count for more, an
-/// ended track forgets.
-pub fn fuse<F: AttributeFusion>(make: impl Fn() -> F) {
-    let mut fuse = make();
+/// Asserts the contract of an [`AttributeFusion`].
+///
+/// Equal estimates result in their value. Tracks do not mix. Good views count for more than poor ones. An ended track is
+/// forgotten. Numbers that are not finite do not count.
+pub fn attribute_fusion<F: AttributeFusion>(make: impl Fn() -> F) {
+    let mut fusion = make();
     let key = |track: u64| TrackKey { camera: CameraId(0), track: TrackId(track) };
     let estimate = |years: f32, p_male: f32| Attributes {
         age: passerby_types::Age { years, low: years - 10.0, high: years + 10.0 },
         p_male,
     };
-    fuse.end(key(9));
+    fusion.end(key(9));
     for _ in 0..20 {
-        fuse.fuse(key(1), &estimate(60.0, 0.95), 0.8);
-        fuse.fuse(key(2), &estimate(20.0, 0.05), 0.8);
+        fusion.fuse(key(1), &estimate(60.0, 0.95), 0.8);
+        fusion.fuse(key(2), &estimate(20.0, 0.05), 0.8);
     }
-    let old = fuse.attributes(key(1)).expect("twenty agreeing views are enough");
-    let young = fuse.attributes(key(2)).expect("twenty agreeing views are enough");
+    let old = fusion.attributes(key(1)).expect("twenty equal estimates must be enough");
+    let young = fusion.attributes(key(2)).expect("twenty equal estimates must be enough");
     assert!((old.age.years - 60.0).abs() < 0.5 && (young.age.years - 20.0).abs() < 0.5, "{old:?} {young:?}");
     assert!(old.p_male > 0.9 && young.p_male < 0.1);
     assert!(old.age.low <= old.age.years && old.age.years <= old.age.high);
 
     for _ in 0..20 {
-        fuse.fuse(key(3), &estimate(30.0, 0.9), 0.9);
-        fuse.fuse(key(3), &estimate(70.0, 0.1), 0.05);
+        fusion.fuse(key(3), &estimate(30.0, 0.9), 0.9);
+        fusion.fuse(key(3), &estimate(70.0, 0.1), 0.05);
     }
-    fuse.fuse(key(3), &estimate(30.0, 0.9), 0.9);
-    let mixed = fuse.attributes(key(3)).expect("forty views are enough");
-    assert!(mixed.age.years < 40.0 && mixed.p_male > 0.5, "good views count for more: {mixed:?}");
+    fusion.fuse(key(3), &estimate(30.0, 0.9), 0.9);
+    let mixed = fusion.attributes(key(3)).expect("forty estimates must be enough");
+    assert!(mixed.age.years < 40.0 && mixed.p_male > 0.5, "a good view must count for more: {mixed:?}");
 
-    fuse.end(key(1));
+    fusion.end(key(1));
     for _ in 0..20 {
-        fuse.fuse(key(1), &estimate(20.0, 0.05), 0.8);
+        fusion.fuse(key(1), &estimate(20.0, 0.05), 0.8);
     }
-    assert!(fuse.attributes(key(1)).is_none_or(|a| a.age.years < 25.0), "an ended track is forgotten");
+    assert!(fusion.attributes(key(1)).is_none_or(|a| a.age.years < 25.0), "an ended track must be forgotten");
     for broken in [estimate(f32::NAN, 0.5), estimate(40.0, f32::NAN)] {
-        fuse.fuse(key(4), &broken, 0.5);
-        fuse.fuse(key(4), &estimate(40.0, 0.9), f32::NAN);
+        fusion.fuse(key(4), &broken, 0.5);
+        fusion.fuse(key(4), &estimate(40.0, 0.9), f32::NAN);
     }
     for _ in 0..20 {
-        fuse.fuse(key(4), &estimate(40.0, 0.9), 0.8);
+        fusion.fuse(key(4), &estimate(40.0, 0.9), 0.8);
     }
-    let healed = fuse.attributes(key(4)).expect("twenty good views are enough");
-    assert!((healed.age.years - 40.0).abs() < 1.0, "numbers that are none do not count: {healed:?}");
+    let healed = fusion.attributes(key(4)).expect("twenty good estimates must be enough");
+    assert!((healed.age.years - 40.0).abs() < 1.0, "a number that is not finite must not count: {healed:?}");
 }
 
-/// An observation of two faces of camera `camera` at frame `seq`, one of them identified.
+/// Returns an observation of two faces at frame `seq` of a camera. One of them is identified.
 #[must_use]
 pub fn observation(camera: u32, seq: u64) -> Observation {
     let face = |track: u64, x: f32, person: Option<u64>| {
@@ -345,20 +374,20 @@ pub fn observation(camera: u32, seq: u64) -> Observation {
     }
 }
 
-/// A sink: empty batches are fine, and what was written and flushed can be read back. `count` says how many
-/// observations of faces the sink holds for everybody to see.
+/// Asserts the contract of a [`Sink`]: it accepts empty batches, and all written and flushed observations can be read back.
+/// `count` must return the number of faces that a reader of the sink sees.
 pub fn sink<S: Sink>(mut sink: S, count: impl Fn() -> u64) {
-    sink.write(&[]).expect("an empty batch is fine");
-    sink.flush().expect("nothing to flush is fine");
+    sink.write(&[]).expect("a sink must accept an empty batch");
+    sink.flush().expect("a sink must accept a flush without a write");
     for batch in 0..10 {
         let batch: Vec<Observation> =
             (0..20).map(|i| observation((i % 2) as u32, batch * 10 + i / 2)).collect();
-        sink.write(&batch).expect("a good batch is written");
+        sink.write(&batch).expect("a sink must accept a good batch");
     }
-    sink.flush().expect("a flush succeeds");
+    sink.flush().expect("a flush must succeed");
     assert_eq!(count(), 400, "10 batches of 20 observations of 2 faces");
-    sink.write(&[observation(0, 1000)]).expect("writing after a flush is fine");
-    sink.flush().expect("a flush succeeds");
+    sink.write(&[observation(0, 1000)]).expect("a sink must accept a batch after a flush");
+    sink.flush().expect("a flush must succeed");
     drop(sink);
     assert_eq!(count(), 402);
 }

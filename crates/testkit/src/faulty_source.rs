@@ -1,4 +1,4 @@
-//! A camera that goes wrong when told.
+//! A camera with faults at chosen calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,108 +11,122 @@ use passerby_types::{
 
 use crate::fixtures::color_of;
 
-/// What goes wrong at one call of a [`FaultySource`].
+/// The fault at one call of a [`FaultySource`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The call does not come back before the [`Gate`] is open; then it gives its picture.
+pub enum SourceFault {
+    /// The call returns its picture only when the [`SourceGate`] is open.
     Block,
-    /// It fails with this class: a damaged frame, a broken connection, or the end.
+    /// The call fails with an error of this class: a damaged frame, a broken connection, or a truncated stream.
     Error(ErrorClass),
-    /// It panics.
+    /// The call panics.
     Panic,
-    /// Its picture, and those after it, have this layout and size.
+    /// The picture and all later ones have this layout, width and height.
     Shape(PixelLayout, u32, u32),
-    /// Its picture's time, and those after it, are this much later.
+    /// The times of the picture and of all later ones are this much later.
     Ahead(Duration),
-    /// Its picture's time alone is this much earlier, zero at least, against the contract of sources.
+    /// The time of this picture is this much earlier, but at least zero. This breaks the contract of sources.
     Behind(Duration),
-    /// Its picture, and those of so many calls after it, are the one before, byte for byte.
+    /// The picture and those of this number of later calls are the one before, byte for byte.
     Freeze(u64),
-    /// Its picture is noise.
+    /// The picture is noise.
     Garbage,
-    /// The source ends.
+    /// The source ends with this call.
     End,
 }
 
-/// Shapes that real cameras do not have: one pixel, odd sides, a column, a row.
-pub const SHAPES: [Fault; 7] = [
-    Fault::Shape(PixelLayout::Rgb8, 1, 1),
-    Fault::Shape(PixelLayout::I420, 1, 1),
-    Fault::Shape(PixelLayout::Nv12, 641, 359),
-    Fault::Shape(PixelLayout::Gray8, 2, 4000),
-    Fault::Shape(PixelLayout::I420, 4001, 3),
-    Fault::Shape(PixelLayout::Yuyv, 3, 1),
-    Fault::Shape(PixelLayout::I420, 320, 240),
+/// Shapes that no real camera has: one pixel, odd sides, a column, a row.
+pub const UNUSUAL_SHAPES: [SourceFault; 7] = [
+    SourceFault::Shape(PixelLayout::Rgb8, 1, 1),
+    SourceFault::Shape(PixelLayout::I420, 1, 1),
+    SourceFault::Shape(PixelLayout::Nv12, 641, 359),
+    SourceFault::Shape(PixelLayout::Gray8, 2, 4000),
+    SourceFault::Shape(PixelLayout::I420, 4001, 3),
+    SourceFault::Shape(PixelLayout::Yuyv, 3, 1),
+    SourceFault::Shape(PixelLayout::I420, 320, 240),
 ];
 
-/// What lets blocked calls of a [`FaultySource`] go on. Dropping it opens it, so that no test waits for ever.
+/// The gate at which the blocked calls of a [`FaultySource`] wait. Dropping it opens it, so that no test waits for ever.
 #[derive(Debug)]
-pub struct Gate(Arc<Bar>);
+pub struct SourceGate(Arc<Bar>);
+
+#[derive(Debug, Default)]
+struct BarState {
+    open: bool,
+    waiting: usize,
+}
 
 #[derive(Debug, Default)]
 struct Bar {
-    /// Whether it is open, and how many calls wait.
-    state: Mutex<(bool, usize)>,
+    state: Mutex<BarState>,
     opened: Condvar,
 }
 
-impl Gate {
-    /// Lets all calls go on, those blocked now and those to come.
+impl SourceGate {
+    /// Lets all calls go on: those that wait now, and all later ones.
     pub fn open(&self) {
-        self.0.lock().0 = true;
+        self.0.lock().open = true;
         self.0.opened.notify_all();
     }
 
-    /// How many calls are blocked now.
+    /// Returns the number of calls that wait now.
     #[must_use]
     pub fn blocked(&self) -> usize {
-        self.0.lock().1
+        self.0.lock().waiting
     }
 }
 
-impl Drop for Gate {
+impl Drop for SourceGate {
     fn drop(&mut self) {
         self.open();
     }
 }
 
 impl Bar {
-    fn lock(&self) -> MutexGuard<'_, (bool, usize)> {
+    fn lock(&self) -> MutexGuard<'_, BarState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Comes back when it is open.
+    /// Returns when the bar is open.
     fn pass(&self) {
         let mut state = self.lock();
-        state.1 += 1;
-        while !state.0 {
+        state.waiting += 1;
+        while !state.open {
             state = self.opened.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.1 -= 1;
+        state.waiting -= 1;
     }
 }
 
-/// How a live camera waits: its clock, how it sleeps, and when its first call was.
+/// The schedule of a live camera: its clock, its sleep, and the moment of its first call.
 struct Beat {
     clock: Arc<dyn Clock>,
     sleep: Box<dyn FnMut(Duration) + Send>,
     start: Option<Duration>,
 }
 
-/// A camera of grey pictures, 320x240 in I420 at 25 a second, each a little darker or lighter than the one before, that
-/// goes wrong at the calls it was told.
+/// A camera of grey pictures with faults at chosen calls. Its name is "faulty".
 ///
-/// Call `n`, from 0, is due `n` times 40 ms after the first one, and its picture says so: the time of a picture is
-/// 40 ms times its call. Calls that fail count. It has `name` "faulty".
+/// The pictures have 320x240 pixels in I420, 25 of them a second, and each is a little darker or lighter than the one before.
+/// Call `n`, from 0, is due `n` times 40 ms after the first one, and this is also the time of its picture. Calls that fail
+/// count.
+///
+/// ```
+/// use passerby_testkit::{FaultySource, SourceFault};
+/// use passerby_types::{ErrorClass, FrameSource};
+///
+/// let mut source = FaultySource::new(3, [(1, SourceFault::Error(ErrorClass::Skip))]);
+/// let good: Vec<bool> = source.pictures().map(|picture| picture.is_ok()).collect();
+/// assert_eq!(good, [true, false, true]);
+/// ```
 pub struct FaultySource {
     info: SourceInfo,
-    faults: BTreeMap<u64, Fault>,
+    faults: BTreeMap<u64, SourceFault>,
     bar: Arc<Bar>,
     pool: FramePool,
     beat: Option<Beat>,
     shape: (PixelLayout, u32, u32),
     ahead: Duration,
-    /// Before this call pictures are those of the call at which it froze.
+    /// The call at which the picture froze, and the last call that returns it again.
     frozen: (u64, u64),
     calls: u64,
     end: u64,
@@ -122,9 +136,9 @@ impl FaultySource {
     /// The time between two pictures.
     pub const PERIOD: Duration = Duration::from_millis(40);
 
-    /// A source of `calls` calls that has these faults, by call, and gives its pictures as fast as they are asked for.
+    /// Creates a source of `calls` calls with these faults, by call. It does not wait before it returns a picture.
     #[must_use]
-    pub fn new(calls: u64, faults: impl IntoIterator<Item = (u64, Fault)>) -> Self {
+    pub fn new(calls: u64, faults: impl IntoIterator<Item = (u64, SourceFault)>) -> Self {
         let info = SourceInfo { name: "faulty".into(), frame_rate: Some(25.0), ..SourceInfo::default() };
         Self {
             info,
@@ -140,13 +154,13 @@ impl FaultySource {
         }
     }
 
-    /// Makes it live: each call waits until it is due. A late one does not wait.
+    /// Makes the source live: each call waits until it is due. A late call does not wait.
     #[must_use]
     pub fn live(self, clock: Arc<dyn Clock>) -> Self {
         self.live_by(clock, thread::sleep)
     }
 
-    /// As [`FaultySource::live`], waiting by this instead of [`thread::sleep`].
+    /// Does the same as [`FaultySource::live`], but waits with `sleep` instead of [`thread::sleep`].
     #[must_use]
     pub fn live_by(mut self, clock: Arc<dyn Clock>, sleep: impl FnMut(Duration) + Send + 'static) -> Self {
         self.info.live = true;
@@ -154,10 +168,10 @@ impl FaultySource {
         self
     }
 
-    /// What lets its blocked calls go on. Without it they are blocked for ever.
+    /// Returns the gate of the blocked calls. Without it they wait for ever.
     #[must_use]
-    pub fn gate(&self) -> Gate {
-        Gate(self.bar.clone())
+    pub fn gate(&self) -> SourceGate {
+        SourceGate(self.bar.clone())
     }
 }
 
@@ -177,27 +191,37 @@ impl FrameSource for FaultySource {
                 (beat.sleep)(early);
             }
         }
-        let (mut behind, mut garbage) = (Duration::ZERO, false);
+        let mut behind = Duration::ZERO;
+        let mut garbage = false;
         match self.faults.get(&call) {
             None => {}
-            Some(Fault::Block) => self.bar.pass(),
-            Some(Fault::Error(ErrorClass::Skip)) => {
-                return Err(SourceError::Damaged { input: input(), frame: call, what: "as told".into() });
+            Some(SourceFault::Block) => self.bar.pass(),
+            Some(SourceFault::Error(ErrorClass::Skip)) => {
+                return Err(SourceError::Damaged {
+                    input: input(),
+                    frame: call,
+                    what: "the test asked for it".into(),
+                });
             }
-            Some(Fault::Error(ErrorClass::Fatal)) => {
+            Some(SourceFault::Error(ErrorClass::Fatal)) => {
                 self.end = 0;
                 return Err(SourceError::Truncated { input: input(), frames: call, expected: None });
             }
-            Some(Fault::Error(ErrorClass::Reset)) => {
-                return Err(SourceError::Disconnected { input: input(), what: "as told".into() });
+            Some(SourceFault::Error(ErrorClass::Reset)) => {
+                return Err(SourceError::Disconnected {
+                    input: input(),
+                    what: "the test asked for it".into(),
+                });
             }
-            Some(Fault::Panic) => panic!("as told, at call {call}"),
-            Some(&Fault::Shape(layout, width, height)) => self.shape = (layout, width, height),
-            Some(&Fault::Ahead(by)) => self.ahead = self.ahead.saturating_add(by),
-            Some(&Fault::Behind(by)) => behind = by,
-            Some(&Fault::Freeze(calls)) => self.frozen = (call.saturating_sub(1), call.saturating_add(calls)),
-            Some(Fault::Garbage) => garbage = true,
-            Some(Fault::End) => {
+            Some(SourceFault::Panic) => panic!("the test asked for a panic at call {call}"),
+            Some(&SourceFault::Shape(layout, width, height)) => self.shape = (layout, width, height),
+            Some(&SourceFault::Ahead(by)) => self.ahead = self.ahead.saturating_add(by),
+            Some(&SourceFault::Behind(by)) => behind = by,
+            Some(&SourceFault::Freeze(calls)) => {
+                self.frozen = (call.saturating_sub(1), call.saturating_add(calls))
+            }
+            Some(SourceFault::Garbage) => garbage = true,
+            Some(SourceFault::End) => {
                 self.end = 0;
                 return Ok(None);
             }
@@ -205,9 +229,9 @@ impl FrameSource for FaultySource {
         let (layout, width, height) = self.shape;
         let mut image = Image::new_in(&self.pool, layout, width, height, color_of(layout))
             .map_err(|e| SourceError::Malformed { input: input(), what: e.to_string() })?;
-        let look = if call <= self.frozen.1 { self.frozen.0.min(call) } else { call };
-        let grey = 118 + u8::try_from(look % 20).unwrap_or(0);
-        let mut noise = look.wrapping_mul(2) | 1;
+        let shade = if call <= self.frozen.1 { self.frozen.0.min(call) } else { call };
+        let grey = 118 + u8::try_from(shade % 20).unwrap_or(0);
+        let mut noise = shade.wrapping_mul(2) | 1;
         for plane in 0..layout.planes() {
             for y in 0..image.plane(plane).rows {
                 let row = image.row_mut(plane, y);
@@ -239,24 +263,24 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn faults_that_break_no_promise_keep_the_contract_of_sources() {
-        let shapes = SHAPES.into_iter().enumerate().map(|(i, fault)| (2 * i as u64, fault));
+    fn most_faults_keep_the_contract_of_sources() {
+        let shapes = UNUSUAL_SHAPES.into_iter().enumerate().map(|(i, fault)| (2 * i as u64, fault));
         assert_eq!(suite::source(FaultySource::new(20, shapes)), (20, 0));
-        let faults = [(1, Fault::Error(ErrorClass::Skip)), (3, Fault::Ahead(3_600_000 * MS))];
+        let faults = [(1, SourceFault::Error(ErrorClass::Skip)), (3, SourceFault::Ahead(3_600_000 * MS))];
         assert_eq!(suite::source(FaultySource::new(6, faults)), (5, 1));
-        assert_eq!(suite::source(FaultySource::new(6, [(4, Fault::Error(ErrorClass::Fatal))])), (4, 0));
-        assert_eq!(suite::source(FaultySource::new(6, [(3, Fault::End)])), (3, 0));
+        assert_eq!(suite::source(FaultySource::new(6, [(4, SourceFault::Error(ErrorClass::Fatal))])), (4, 0));
+        assert_eq!(suite::source(FaultySource::new(6, [(3, SourceFault::End)])), (3, 0));
         assert_eq!(suite::source(FaultySource::new(0, [])), (0, 0));
     }
 
     #[test]
-    fn pictures_come_in_time_and_shapes_and_jumps_last() {
+    fn a_fault_changes_all_later_pictures() {
         let clock = SimulatedClock::new();
         let sleep = clock.clone();
         let faults = [
-            (1, Fault::Shape(PixelLayout::Gray8, 2, 4000)),
-            (2, Fault::Ahead(1000 * MS)),
-            (3, Fault::Behind(5000 * MS)),
+            (1, SourceFault::Shape(PixelLayout::Gray8, 2, 4000)),
+            (2, SourceFault::Ahead(1000 * MS)),
+            (3, SourceFault::Behind(5000 * MS)),
         ];
         let source = FaultySource::new(5, faults);
         let mut source = source.live_by(Arc::new(clock.clone()), move |time| sleep.advance(time));
@@ -270,25 +294,30 @@ mod tests {
     }
 
     #[test]
-    fn panics_and_impossible_sizes_are_for_one_call() {
-        let faults = [
-            (0, Fault::Panic),
-            (1, Fault::Panic),
-            (2, Fault::Shape(PixelLayout::Rgb8, 0, 7)),
-            (3, Fault::Shape(PixelLayout::Rgb8, 7, 7)),
-        ];
-        let mut source = FaultySource::new(4, faults);
+    fn a_panic_is_for_one_call() {
+        let faults = [(0, SourceFault::Panic), (1, SourceFault::Panic)];
+        let mut source = FaultySource::new(3, faults);
         for _ in 0..2 {
             assert!(catch_unwind(AssertUnwindSafe(|| source.next_picture())).is_err());
         }
+        assert!(source.next_picture().unwrap().is_some());
+    }
+
+    #[test]
+    fn an_impossible_size_is_an_error_of_one_call() {
+        let faults = [
+            (0, SourceFault::Shape(PixelLayout::Rgb8, 0, 7)),
+            (1, SourceFault::Shape(PixelLayout::Rgb8, 7, 7)),
+        ];
+        let mut source = FaultySource::new(2, faults);
         assert!(source.next_picture().unwrap_err().to_string().contains("0x7"));
         assert_eq!(source.next_picture().unwrap().unwrap().image.width(), 7);
     }
 
     #[test]
-    fn a_blocked_call_goes_on_when_its_gate_opens_or_goes() {
+    fn a_blocked_call_waits_for_its_gate() {
         for dropped in [false, true] {
-            let mut source = FaultySource::new(3, [(1, Fault::Block), (2, Fault::Block)]);
+            let mut source = FaultySource::new(3, [(1, SourceFault::Block), (2, SourceFault::Block)]);
             let gate = source.gate();
             let count = move || std::iter::from_fn(|| source.next_picture().unwrap()).count();
             let camera = thread::Builder::new().name("camera".into()).spawn(count).unwrap();
