@@ -177,8 +177,8 @@ fn row(network: &Network, rounds: usize, ort: bool) -> Result<Row, Failure> {
         avx2: avx2.map(|at| medians[at]),
         tract: medians[1],
         ort: ort.map(|at| medians[at]),
-        weight_bytes: memory.map(|m| m.shared),
-        session_bytes: memory.map(|m| m.own),
+        weight_bytes: memory.map(|m| m.weight_bytes),
+        session_bytes: memory.map(|m| m.session_bytes),
     })
 }
 
@@ -194,7 +194,7 @@ fn place<'a>(contenders: &mut Vec<Contender<'a>>, contender: Contender<'a>) -> u
 fn on_session<'a>(session: &'a mut Session, input: &'a [f32]) -> Contender<'a> {
     Box::new(|| {
         session.input().copy_from_slice(input);
-        black_box(session.run_one()?);
+        black_box(session.run()?);
         Ok(())
     })
 }

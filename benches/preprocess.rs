@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use passerby::inference::{Border, Letterbox, Normalize, Scratch, letterbox, warp};
+use passerby::pixels::{Border, Letterbox, LetterboxScratch, Normalize, letterbox, warp};
 use passerby::types::Similarity;
 use passerby_testkit::{LAYOUTS, noise};
 
@@ -15,7 +15,7 @@ fn scaling(c: &mut Criterion) {
             let image = noise(layout, width, height, 1);
             for long_side in [480, 320] {
                 let place = Letterbox::new(width, height, long_side, 32);
-                let mut scratch = Scratch::default();
+                let mut scratch = LetterboxScratch::default();
                 let mut out = vec![0.0; place.item().iter().product()];
                 group.bench_function(format!("{layout:?}/{width}x{height}/{long_side}"), |b| {
                     b.iter(|| letterbox(black_box(&image), &place, &Normalize::NONE, &mut scratch, &mut out));
@@ -36,7 +36,7 @@ fn alignment(c: &mut Criterion) {
             let map = Similarity { a: scale * 0.97, b: scale * 0.24, tx: 60.0, ty: 20.0 };
             let mut out = vec![0.0; 3 * size * size];
             group.bench_function(format!("{layout:?}/{size}"), |b| {
-                b.iter(|| warp(black_box(&image), &map, size, Border::Zero, &Normalize::NONE, &mut out));
+                b.iter(|| warp(black_box(&image), &map, size, Border::Black, &Normalize::NONE, &mut out));
             });
         }
     }

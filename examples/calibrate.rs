@@ -18,7 +18,8 @@ use std::time::SystemTime;
 
 use lexopt::prelude::*;
 use passerby::detect::{CenterFace, CenterFaceSettings};
-use passerby::inference::{Calibration, Letterbox, Normalize, Scratch, letterbox};
+use passerby::inference::Calibration;
+use passerby::pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
 use passerby::reid::{MobileFaceNet, SIDE};
 use passerby::types::{
     BoxError, CameraId, ChipPool, Clock, ColorSpace, Detector, FaceChip, Frame, FrameMeta, FrameSource,
@@ -79,7 +80,7 @@ struct Watch {
     detector: BTreeMap<[usize; 3], Calibration>,
     embedder: Calibration,
     finder: CenterFace,
-    scratch: Scratch,
+    scratch: LetterboxScratch,
     pool: ChipPool,
     pictures: usize,
     faces: usize,
@@ -95,7 +96,7 @@ impl Watch {
                 long_side: LONG_SIDES[2],
                 ..CenterFaceSettings::default()
             })?,
-            scratch: Scratch::default(),
+            scratch: LetterboxScratch::default(),
             pool: ChipPool::default(),
             pictures: 0,
             faces: 0,
@@ -168,14 +169,14 @@ impl Watch {
         let write = |path: &Path, text: String| {
             std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
         };
-        write(detector, all.text(provenance)?)?;
-        write(embedder, self.embedder.text(provenance)?)?;
+        write(detector, all.to_text(provenance)?)?;
+        write(embedder, self.embedder.to_text(provenance)?)?;
         Ok(())
     }
 }
 
 /// Returns the picture, reduced to this longer side.
-fn smaller(image: &Image, long_side: u32, scratch: &mut Scratch) -> Result<Image, BoxError> {
+fn smaller(image: &Image, long_side: u32, scratch: &mut LetterboxScratch) -> Result<Image, BoxError> {
     let place = Letterbox::new(image.width(), image.height(), long_side, 1);
     let (width, height) = (place.input_width, place.input_height);
     let mut planes = vec![0.0; 3 * width * height];

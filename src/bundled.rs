@@ -44,7 +44,7 @@ pub struct NetworkReport {
 
 impl NetworkReport {
     fn of(session: &Session) -> Self {
-        let (name, fallback) = (session.model().to_owned(), session.fallback().map(str::to_owned));
+        let (name, fallback) = (session.model_name().to_owned(), session.fallback().map(str::to_owned));
         Self { name, backend: session.backend().clone(), fallback }
     }
 }

@@ -51,6 +51,7 @@ pub use passerby_demographics as demographics;
 pub use passerby_detect as detect;
 pub use passerby_inference as inference;
 pub use passerby_pipeline as pipeline;
+pub use passerby_pixels as pixels;
 pub use passerby_reid as reid;
 pub use passerby_store as store;
 pub use passerby_track as track;

@@ -1,61 +1,62 @@
-//! Why a graph cannot be built or run.
+//! The errors of building and running a graph.
 
-use crate::Shape;
+use crate::op::Shape;
 
-/// Why an operator cannot be added to a graph, or a plan made of it. All are mistakes of whoever builds the graph.
+/// Why an operator cannot be added to a graph, or why the graph cannot be planned. Each is a mistake in the code that
+/// builds the graph; a retry fails in the same way.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GraphError {
-    /// An operator does not take values of these shapes.
-    #[error("{op}: {what}, given {}", shapes(given))]
+    /// An operator does not accept values of these shapes.
+    #[error("{op}: expected {expected}, given {}", shapes(given))]
     Shape {
         /// The operator.
         op: &'static str,
-        /// What it takes.
-        what: String,
+        /// The shapes that the operator accepts.
+        expected: String,
         /// The shapes it was given.
         given: Vec<Shape>,
     },
-    /// A list of numbers is not as long as the shapes demand.
-    #[error("{op}: {list} has {given} numbers, not {expected}")]
+    /// A list does not have the length that the shapes require.
+    #[error("{op}: {list} has {given} values, expected {expected}")]
     Length {
         /// The operator.
         op: &'static str,
-        /// Which list.
+        /// The list, for example `weights`.
         list: &'static str,
-        /// How long it must be.
+        /// The required length.
         expected: usize,
-        /// How long it is.
+        /// The length it has.
         given: usize,
     },
     /// A setting is outside its range.
-    #[error("{op}: {what}")]
+    #[error("{op}: {reason}")]
     Setting {
         /// The operator.
         op: &'static str,
-        /// Which setting, and its range.
-        what: String,
+        /// The setting and its range.
+        reason: String,
     },
-    /// Ranges were found for another graph.
-    #[error("ranges of another graph: {what}")]
+    /// The activation ranges belong to another graph.
+    #[error("activation ranges of another graph: {reason}")]
     Ranges {
-        /// What differs.
-        what: String,
+        /// The difference.
+        reason: String,
     },
     /// The graph has no output, so there is nothing to plan.
-    #[error("a graph without an output")]
+    #[error("the graph has no output")]
     NoOutput,
 }
 
-/// Why a run gave no answer.
+/// The input of a batch does not have the length that its items require.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{given} numbers for {items} items of {item}")]
-pub struct InputError {
-    /// How many items were announced.
+#[error("{given} values for {items} items of {item}")]
+pub struct BatchLengthError {
+    /// The number of items of the batch.
     pub items: usize,
     /// The shape of one item.
     pub item: Shape,
-    /// How many numbers were given.
+    /// The number of values that the caller passed.
     pub given: usize,
 }
 

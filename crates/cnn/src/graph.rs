@@ -1,19 +1,21 @@
-//! A network as its user describes it.
+//! The builder of a network.
 
-use crate::GraphError;
-use crate::op::{Binary, Conv, Coordinates, Interpolation, Order, Pads, Pool, Shape, Unary, Window};
+use crate::error::GraphError;
+use crate::op::{
+    Binary, Conv, CoordinateMode, Interpolation, Pads, Pooling, Shape, TensorLayout, Unary, Window,
+};
 
-/// A value of a graph: the input, or what an operator gives.
+/// A handle to a value of a graph: its input, or the result of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Value(pub(crate) usize);
 
-/// A network of one input: operators in the order in which they are added. Shapes are those of one item, and are checked
-/// as operators are added, so that a finished graph with an output makes a plan.
+/// A network with one input: a list of operators in the order in which they were added. All shapes are those of one
+/// item. Each method checks the shapes as it adds an operator, so a finished graph that has an output can be planned.
 ///
 /// ```
-/// use passerby_cnn::{Conv, Graph, Isa, Order, Plan, Shape, Unary, Window};
+/// use passerby_cnn::{Conv, Graph, Isa, Plan, Shape, TensorLayout, Unary, Window};
 ///
-/// // The sum of three channels in a window of 3 x 3, where it is positive.
+/// // Sums three channels in a window of 3 x 3, then replaces negative sums by 0.
 /// let (mut graph, input) = Graph::new(Shape::new(3, 8, 8))?;
 /// let conv = Conv {
 ///     channels: 1,
@@ -24,7 +26,7 @@ pub struct Value(pub(crate) usize);
 /// };
 /// let sums = graph.conv(input, conv)?;
 /// let positive = graph.unary(sums, Unary::Relu)?;
-/// graph.output(positive, Order::Planar);
+/// graph.output(positive, TensorLayout::Nchw);
 ///
 /// let plan = Plan::new(&graph, Isa::preferred())?;
 /// let mut session = plan.session();
@@ -36,10 +38,10 @@ pub struct Value(pub(crate) usize);
 #[derive(Clone, Debug)]
 pub struct Graph {
     pub(crate) nodes: Vec<Node>,
-    pub(crate) outputs: Vec<(Value, Order)>,
+    pub(crate) outputs: Vec<(Value, TensorLayout)>,
 }
 
-/// One operator, the values it reads and the shape of what it gives.
+/// An operator, the values it reads and the shape of its result.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) op: Op,
@@ -51,54 +53,55 @@ pub(crate) struct Node {
 pub(crate) enum Op {
     Input,
     Conv(Conv),
-    Deconv(Conv),
+    ConvTranspose(Conv),
     Unary(Unary),
     Binary(Binary),
-    Pool(Pool, Window),
+    Pool(Pooling, Window),
     /// The mean of each channel.
     Mean,
     /// The sum of each pixel's channels.
     Sum,
     Softmax,
-    /// By channels.
+    /// Joins maps along the channels.
     Concat,
-    /// One map below the other.
+    /// Joins maps along the rows.
     Stack,
-    Resize(Interpolation, Coordinates),
+    Resize(Interpolation, CoordinateMode),
     Pad {
         pads: Pads,
         channels: usize,
         value: f32,
     },
-    /// The same numbers, pixel by pixel, in rows of one pixel.
+    /// The same elements in NHWC order, as rows of one pixel.
     Rows,
 }
 
-/// Numbers a value may have: beyond it a graph is a mistake that would only exhaust memory.
-const LARGEST: usize = 1 << 31;
+/// The largest number of elements of a value. A larger value is a mistake that would only exhaust memory.
+const MAX_ELEMENTS: usize = 1 << 31;
 
-/// Rows or columns a window or pad may have: far beyond any use, and small enough that no sum of them overflows.
-const FARTHEST: usize = 1 << 20;
+/// The largest number of rows or columns of a window or pad. It exceeds every practical size, and sums of such numbers
+/// do not overflow.
+const MAX_WINDOW_SIDE: usize = 1 << 20;
 
-/// Rows or columns that may be added on any side of a map, or as many as the map has where it is larger: more are all work and
-/// no picture.
-const WIDEST: usize = 256;
+/// The largest number of rows or columns that may be added on one side of a map with fewer rows or columns than this. A
+/// larger map may be padded by its own size.
+const MAX_PAD_OF_SMALL_MAP: usize = 256;
 
 impl Graph {
-    /// A graph of an input alone, and that input. Items are given channel by channel.
+    /// Creates a graph that only has an input, and returns it with that input. Items are passed in NCHW order.
     ///
     /// # Errors
-    /// [`GraphError::Setting`] for an input with a side of 0 or more than 2^31 numbers.
+    /// Returns [`GraphError::Setting`] if a side of the input is 0 or if the input has more than 2^31 elements.
     pub fn new(input: Shape) -> Result<(Self, Value), GraphError> {
         let mut graph = Self { nodes: Vec::new(), outputs: Vec::new() };
         let value = graph.add("input", Op::Input, vec![], input)?;
         Ok((graph, value))
     }
 
-    /// The shape of a value.
+    /// Returns the shape of a value.
     ///
     /// # Panics
-    /// If the value is of another graph with more operators.
+    /// Panics if the value belongs to another graph that has more operators.
     #[must_use]
     #[track_caller]
     pub fn shape(&self, value: Value) -> Shape {
@@ -106,116 +109,122 @@ impl Graph {
         self.nodes[value.0].shape
     }
 
-    /// The shape of the input.
+    /// Returns the shape of the input.
     #[must_use]
     pub fn input_shape(&self) -> Shape {
         self.nodes[0].shape
     }
 
-    /// Adds `value` to what a run gives; outputs are counted from 0 in the order of these calls.
+    /// Makes `value` an output of the network, with its elements in this order. Outputs are numbered from 0 in the
+    /// order of these calls.
     ///
     /// # Panics
-    /// As [`Graph::shape`].
+    /// Panics if the value belongs to another graph that has more operators.
     #[track_caller]
-    pub fn output(&mut self, value: Value, order: Order) {
+    pub fn output(&mut self, value: Value, layout: TensorLayout) {
         assert!(value.0 < self.nodes.len(), "a value of another graph");
-        self.outputs.push((value, order));
+        self.outputs.push((value, layout));
     }
 
-    /// A convolution. Weights are ordered output channel, input channel within its group, row, column, as in ONNX's `Conv`.
+    /// Adds a convolution and returns its result. The order of the weights is that of ONNX's `Conv`: output channel,
+    /// input channel within its group, row, column.
     ///
     /// # Errors
-    /// [`GraphError`] where channels do not divide by the groups, a list has the wrong length, or the window does not fit
-    /// into the padded map.
+    /// Returns a [`GraphError`] if the channels do not divide by the groups, if a list has the wrong length, or if the
+    /// window does not fit into the padded map.
     pub fn conv(&mut self, x: Value, conv: Conv) -> Result<Value, GraphError> {
         let shape = self.shape(x);
         let per_group = check_conv("conv", shape, &conv)?;
         let taps = conv.window.kernel.0 * conv.window.kernel.1;
-        length(
-            "conv",
-            "weights",
-            conv.channels.saturating_mul(per_group).saturating_mul(taps),
-            conv.weights.len(),
-        )?;
-        let (height, width) = slide("conv", shape, &conv.window)?;
+        let weights = conv.channels.saturating_mul(per_group).saturating_mul(taps);
+        check_length("conv", "weights", weights, conv.weights.len())?;
+        let (height, width) = window_positions("conv", shape, &conv.window)?;
         let shape = Shape::new(conv.channels, height, width);
         self.add("conv", Op::Conv(conv), vec![x], shape)
     }
 
-    /// A transposed convolution: each input pixel adds its window to the output, windows lie the stride apart, and the pads
-    /// are cut off the result. Weights are ordered input channel, output channel within its group, row, column, as in ONNX's
-    /// `ConvTranspose`. `extra` rows and columns are added below and to the right (`output_padding`).
+    /// Adds a transposed convolution and returns its result. Each input pixel adds its window to the output, the
+    /// windows lie one stride apart, and the pads are cut off the result. The order of the weights is that of ONNX's
+    /// `ConvTranspose`: input channel, output channel within its group, row, column. `extra` rows and columns are added
+    /// below and to the right (`output_padding` in ONNX).
     ///
     /// # Errors
-    /// As [`Graph::conv`]; more than one group is not supported.
-    pub fn deconv(&mut self, x: Value, conv: Conv, extra: (usize, usize)) -> Result<Value, GraphError> {
+    /// Returns the errors of [`Graph::conv`], and [`GraphError::Setting`] if there is more than one group.
+    pub fn conv_transpose(
+        &mut self,
+        x: Value,
+        conv: Conv,
+        extra: (usize, usize),
+    ) -> Result<Value, GraphError> {
+        const OP: &str = "conv_transpose";
         let shape = self.shape(x);
-        check_conv("deconv", shape, &conv)?;
-        if conv.groups != 1 || extra.0.max(extra.1) > FARTHEST {
-            let what = format!("{} groups and {extra:?} extra: one group is supported", conv.groups);
-            return Err(GraphError::Setting { op: "deconv", what });
+        check_conv(OP, shape, &conv)?;
+        if conv.groups != 1 || extra.0.max(extra.1) > MAX_WINDOW_SIDE {
+            let reason =
+                format!("{} groups and {extra:?} extra, but only one group is supported", conv.groups);
+            return Err(GraphError::Setting { op: OP, reason });
         }
         let taps = conv.window.kernel.0 * conv.window.kernel.1;
-        length(
-            "deconv",
-            "weights",
-            shape.channels.saturating_mul(conv.channels).saturating_mul(taps),
-            conv.weights.len(),
-        )?;
-        let (reach, stride, pads) = (conv.window.reach(), conv.window.stride, conv.window.pads);
+        let weights = shape.channels.saturating_mul(conv.channels).saturating_mul(taps);
+        check_length(OP, "weights", weights, conv.weights.len())?;
+        let reach = conv.window.reach();
+        let Window { stride, pads, .. } = conv.window;
         let side = |n: usize, stride: usize, reach: usize, extra: usize, cut: usize| {
             ((n - 1) * stride + reach + extra).checked_sub(cut).filter(|side| *side > 0)
         };
         let height = side(shape.height, stride.0, reach.0, extra.0, pads.top + pads.bottom);
         let width = side(shape.width, stride.1, reach.1, extra.1, pads.left + pads.right);
         let (Some(height), Some(width)) = (height, width) else {
-            let what = "pads that leave something of the output".into();
-            return Err(GraphError::Shape { op: "deconv", what, given: vec![shape] });
+            let expected = "pads that are smaller than the output".into();
+            return Err(GraphError::Shape { op: OP, expected, given: vec![shape] });
         };
         let shape = Shape::new(conv.channels, height, width);
-        self.add("deconv", Op::Deconv(conv), vec![x], shape)
+        self.add(OP, Op::ConvTranspose(conv), vec![x], shape)
     }
 
-    /// A fully connected layer: a convolution whose window is the whole map. Weights are ordered output channel, input
-    /// channel, row, column; `bias` has a number for each output channel.
+    /// Adds a fully connected layer and returns its result, a vector. It is a convolution whose window is the whole
+    /// map. The order of the weights is output channel, input channel, row, column. `bias` must have one value for each
+    /// output channel.
     ///
     /// # Errors
-    /// [`GraphError::Length`] where the weights are not that many.
+    /// Returns [`GraphError::Length`] if the number of weights is not the product of the bias and the map.
     pub fn dense(&mut self, x: Value, weights: Vec<f32>, bias: Vec<f32>) -> Result<Value, GraphError> {
         let Shape { height, width, .. } = self.shape(x);
         let window = Window { kernel: (height, width), stride: (1, 1), dilation: (1, 1), pads: Pads::NONE };
         self.conv(x, Conv { channels: bias.len(), groups: 1, window, weights, bias })
     }
 
-    /// A function of each number.
+    /// Adds a function of each element and returns its result.
     ///
     /// # Errors
-    /// [`GraphError::Length`] for a list that has neither one number (where allowed) nor one a channel.
+    /// Returns [`GraphError::Length`] if a list has neither one value for each channel nor, if the function allows it,
+    /// one value. Returns [`GraphError::Setting`] if the bounds of [`Unary::Clip`] are reversed or NaN.
     pub fn unary(&mut self, x: Value, unary: Unary) -> Result<Value, GraphError> {
         let shape = self.shape(x);
         match &unary {
-            Unary::Prelu(slopes) => length("prelu", "slopes", shape.channels, slopes.len())?,
+            Unary::Prelu(slopes) => check_length("prelu", "slopes", shape.channels, slopes.len())?,
             Unary::Affine { scale, shift } => {
                 let expected = if scale.len() == 1 { 1 } else { shape.channels };
-                length("affine", "scale", expected, scale.len())?;
-                length("affine", "shift", expected, shift.len())?;
+                check_length("affine", "scale", expected, scale.len())?;
+                check_length("affine", "shift", expected, shift.len())?;
             }
             Unary::Clip(low, high) if low.partial_cmp(high).is_none_or(std::cmp::Ordering::is_gt) => {
-                let what = format!("bounds of {low} and {high}");
-                return Err(GraphError::Setting { op: "clip", what });
+                let reason = format!("invalid bounds {low} and {high}");
+                return Err(GraphError::Setting { op: "clip", reason });
             }
             _ => {}
         }
         self.add("unary", Op::Unary(unary), vec![x], shape)
     }
 
-    /// A function of two values of one shape. Either may also have one pixel, which then stands for all, or one channel,
-    /// which then stands for all, or both.
+    /// Adds a function of two values of the same shape and returns its result. A value with one pixel is repeated for
+    /// each pixel of the other, and a value with one channel is repeated for each channel of the other.
     ///
     /// # Errors
-    /// [`GraphError::Shape`] for other shapes.
+    /// Returns [`GraphError::Shape`] for other shapes.
     pub fn binary(&mut self, binary: Binary, a: Value, b: Value) -> Result<Value, GraphError> {
-        let (left, right) = (self.shape(a), self.shape(b));
+        let left = self.shape(a);
+        let right = self.shape(b);
         let wide = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
         let shape = (wide(left.channels, right.channels), left.pixels() == 1, right.pixels() == 1);
         let pixels = match shape {
@@ -227,112 +236,116 @@ impl Graph {
             _ => None,
         };
         let Some((channels, map)) = pixels else {
-            let what = "two values of one shape, or one of them with one pixel or channel".into();
-            return Err(GraphError::Shape { op: "binary", what, given: vec![left, right] });
+            let expected = "two values of one shape, or one of them with one pixel or channel".into();
+            return Err(GraphError::Shape { op: "binary", expected, given: vec![left, right] });
         };
         let shape = Shape::new(channels, map.height, map.width);
         self.add("binary", Op::Binary(binary), vec![a, b], shape)
     }
 
-    /// The largest or mean number of each channel in a sliding window.
+    /// Adds the maximum or mean of each channel in a sliding window and returns its result.
     ///
     /// # Errors
-    /// [`GraphError`] where the window does not fit into the padded map, or a pad is as large as the window, so that some
-    /// windows would see nothing.
-    pub fn pool(&mut self, x: Value, pool: Pool, window: Window) -> Result<Value, GraphError> {
+    /// Returns a [`GraphError`] if the window does not fit into the padded map, or if a pad is as large as the window,
+    /// so that some windows would be empty.
+    pub fn pool(&mut self, x: Value, pooling: Pooling, window: Window) -> Result<Value, GraphError> {
         let shape = self.shape(x);
-        let (height, width) = slide("pool", shape, &window)?;
-        let (reach, pads) = (window.reach(), window.pads);
+        let (height, width) = window_positions("pool", shape, &window)?;
+        let reach = window.reach();
+        let pads = window.pads;
         if pads.top.max(pads.bottom) >= reach.0 || pads.left.max(pads.right) >= reach.1 {
-            return Err(GraphError::Setting { op: "pool", what: "a pad as large as the window".into() });
+            let reason = "a pad must be smaller than the window".into();
+            return Err(GraphError::Setting { op: "pool", reason });
         }
         let shape = Shape::new(shape.channels, height, width);
-        self.add("pool", Op::Pool(pool, window), vec![x], shape)
+        self.add("pool", Op::Pool(pooling, window), vec![x], shape)
     }
 
-    /// The mean of each channel over all pixels: a vector.
+    /// Adds the mean of each channel over all pixels and returns it, a vector.
     ///
     /// # Errors
-    /// None today.
+    /// Never fails today.
     pub fn mean(&mut self, x: Value) -> Result<Value, GraphError> {
         let shape = Shape::vector(self.shape(x).channels);
         self.add("mean", Op::Mean, vec![x], shape)
     }
 
-    /// The sum of each pixel's channels: a map of one channel.
+    /// Adds the sum of each pixel's channels and returns it, a map of one channel.
     ///
     /// # Errors
-    /// None today.
+    /// Never fails today.
     pub fn sum(&mut self, x: Value) -> Result<Value, GraphError> {
         let shape = Shape { channels: 1, ..self.shape(x) };
         self.add("sum", Op::Sum, vec![x], shape)
     }
 
-    /// The softmax of each pixel's channels.
+    /// Adds the softmax over each pixel's channels and returns its result.
     ///
     /// # Errors
-    /// None today.
+    /// Never fails today.
     pub fn softmax(&mut self, x: Value) -> Result<Value, GraphError> {
         let shape = self.shape(x);
         self.add("softmax", Op::Softmax, vec![x], shape)
     }
 
-    /// The channels of several maps of one size, one after another.
+    /// Joins maps of the same height and width along their channels and returns the result.
     ///
     /// # Errors
-    /// [`GraphError::Shape`] for no map or maps of different sizes.
+    /// Returns [`GraphError::Shape`] if the list is empty or the sizes differ.
     pub fn concat(&mut self, xs: &[Value]) -> Result<Value, GraphError> {
         let shapes: Vec<Shape> = xs.iter().map(|x| self.shape(*x)).collect();
         let same = |s: &Shape| (s.height, s.width) == (shapes[0].height, shapes[0].width);
         if shapes.is_empty() || !shapes.iter().all(same) {
-            let what = "maps of one size".into();
-            return Err(GraphError::Shape { op: "concat", what, given: shapes });
+            let expected = "maps of one size".into();
+            return Err(GraphError::Shape { op: "concat", expected, given: shapes });
         }
         let channels = shapes.iter().map(|s| s.channels).sum();
         let shape = Shape { channels, ..shapes[0] };
         self.add("concat", Op::Concat, xs.to_vec(), shape)
     }
 
-    /// Several maps of one width and as many channels, one below the other.
+    /// Joins maps of the same width and the same number of channels along their rows and returns the result.
     ///
     /// # Errors
-    /// [`GraphError::Shape`] for no map or others.
+    /// Returns [`GraphError::Shape`] if the list is empty or the widths or channels differ.
     pub fn stack(&mut self, xs: &[Value]) -> Result<Value, GraphError> {
         let shapes: Vec<Shape> = xs.iter().map(|x| self.shape(*x)).collect();
         let same = |s: &Shape| (s.channels, s.width) == (shapes[0].channels, shapes[0].width);
         if shapes.is_empty() || !shapes.iter().all(same) {
-            let what = "maps of one width and as many channels".into();
-            return Err(GraphError::Shape { op: "stack", what, given: shapes });
+            let expected = "maps of one width and one number of channels".into();
+            return Err(GraphError::Shape { op: "stack", expected, given: shapes });
         }
         let height = shapes.iter().map(|s| s.height).sum();
         let shape = Shape { height, ..shapes[0] };
         self.add("stack", Op::Stack, xs.to_vec(), shape)
     }
 
-    /// The map in another size.
+    /// Adds a change of the map's size and returns the result.
     ///
     /// # Errors
-    /// [`GraphError::Setting`] for a side of 0.
+    /// Returns [`GraphError::Setting`] if a side is 0.
     pub fn resize(
         &mut self,
         x: Value,
         (height, width): (usize, usize),
         interpolation: Interpolation,
-        coordinates: Coordinates,
+        coordinates: CoordinateMode,
     ) -> Result<Value, GraphError> {
         let shape = Shape { height, width, ..self.shape(x) };
         self.add("resize", Op::Resize(interpolation, coordinates), vec![x], shape)
     }
 
-    /// Rows, columns and, behind the last one, channels of `value` added around the map.
+    /// Adds rows and columns of `value` around the map, and `channels` channels of `value` after the last one. Returns
+    /// the larger map.
     ///
     /// # Errors
-    /// [`GraphError::Setting`] where the result would be too large.
+    /// Returns [`GraphError::Setting`] if the result would be too large.
     pub fn pad(&mut self, x: Value, pads: Pads, channels: usize, value: f32) -> Result<Value, GraphError> {
         let shape = self.shape(x);
         check_pads("pad", shape, &pads)?;
-        if channels > FARTHEST {
-            return Err(GraphError::Setting { op: "pad", what: format!("{channels} more channels") });
+        if channels > MAX_WINDOW_SIDE {
+            let reason = format!("cannot add {channels} channels");
+            return Err(GraphError::Setting { op: "pad", reason });
         }
         let shape = Shape {
             channels: shape.channels + channels,
@@ -342,16 +355,16 @@ impl Graph {
         self.add("pad", Op::Pad { pads, channels, value }, vec![x], shape)
     }
 
-    /// The same numbers, taken pixel by pixel, as a column of pixels of `channels` numbers each: how detectors lay the
-    /// anchors of a pixel one below the other.
+    /// Takes the same elements in NHWC order as a column of pixels of `channels` elements each, and returns the result.
+    /// Detectors use this to lay out the anchors of a pixel one below the other.
     ///
     /// # Errors
-    /// [`GraphError::Shape`] where the numbers do not divide by `channels`.
+    /// Returns [`GraphError::Shape`] if the number of elements does not divide by `channels`.
     pub fn rows(&mut self, x: Value, channels: usize) -> Result<Value, GraphError> {
         let shape = self.shape(x);
         if channels == 0 || !shape.len().is_multiple_of(channels) {
-            let what = format!("numbers that divide by {channels}");
-            return Err(GraphError::Shape { op: "rows", what, given: vec![shape] });
+            let expected = format!("a number of elements that divides by {channels}");
+            return Err(GraphError::Shape { op: "rows", expected, given: vec![shape] });
         }
         let shape = Shape::new(channels, shape.len() / channels, 1);
         self.add("rows", Op::Rows, vec![x], shape)
@@ -366,25 +379,27 @@ impl Graph {
     ) -> Result<Value, GraphError> {
         let sides = [shape.channels, shape.height, shape.width];
         let len = sides.iter().try_fold(1_usize, |product, side| product.checked_mul(*side));
-        if len.is_none_or(|len| len == 0 || len > LARGEST) {
-            return Err(GraphError::Setting { op, what: format!("a result of {shape}") });
+        if len.is_none_or(|len| len == 0 || len > MAX_ELEMENTS) {
+            let reason = format!("the result would have the shape {shape}");
+            return Err(GraphError::Setting { op, reason });
         }
         self.nodes.push(Node { op: kind, inputs, shape });
         Ok(Value(self.nodes.len() - 1))
     }
 }
 
-/// What convolutions and transposed ones ask for alike. Gives the input channels of a group.
+/// Checks the conditions that convolutions and transposed ones share. Returns the input channels of a group.
 fn check_conv(op: &'static str, shape: Shape, conv: &Conv) -> Result<usize, GraphError> {
     if conv.groups == 0
         || !shape.channels.is_multiple_of(conv.groups)
         || !conv.channels.is_multiple_of(conv.groups)
     {
-        let what = format!("channels that divide into {} groups, for {} outputs", conv.groups, conv.channels);
-        return Err(GraphError::Shape { op, what, given: vec![shape] });
+        let expected =
+            format!("channels that divide into {} groups, for {} outputs", conv.groups, conv.channels);
+        return Err(GraphError::Shape { op, expected, given: vec![shape] });
     }
     if !conv.bias.is_empty() {
-        length(op, "bias", conv.channels, conv.bias.len())?;
+        check_length(op, "bias", conv.channels, conv.bias.len())?;
     }
     check_window(op, shape, &conv.window)?;
     Ok(shape.channels / conv.groups)
@@ -393,38 +408,46 @@ fn check_conv(op: &'static str, shape: Shape, conv: &Conv) -> Result<usize, Grap
 fn check_window(op: &'static str, shape: Shape, window: &Window) -> Result<(), GraphError> {
     let sides = [window.kernel, window.stride, window.dilation];
     if sides.iter().any(|(rows, columns)| *rows == 0 || *columns == 0) {
-        let what = format!("a window with a side, stride or dilation of 0: {window:?}");
-        return Err(GraphError::Setting { op, what });
+        let reason = format!("a side, stride or dilation of the window is 0: {window:?}");
+        return Err(GraphError::Setting { op, reason });
     }
-    if sides.iter().any(|(rows, columns)| *rows.max(columns) > FARTHEST) {
-        return Err(GraphError::Setting { op, what: format!("a window too large: {window:?}") });
+    if sides.iter().any(|(rows, columns)| *rows.max(columns) > MAX_WINDOW_SIDE) {
+        return Err(GraphError::Setting { op, reason: format!("the window is too large: {window:?}") });
     }
     check_pads(op, shape, &window.pads)
 }
 
 fn check_pads(op: &'static str, shape: Shape, pads: &Pads) -> Result<(), GraphError> {
-    let (rows, columns) = (shape.height.max(WIDEST), shape.width.max(WIDEST));
+    let rows = shape.height.max(MAX_PAD_OF_SMALL_MAP);
+    let columns = shape.width.max(MAX_PAD_OF_SMALL_MAP);
     if pads.top.max(pads.bottom) > rows || pads.left.max(pads.right) > columns {
-        return Err(GraphError::Setting { op, what: format!("pads too large for {shape}: {pads:?}") });
+        let reason = format!("the pads are too large for {shape}: {pads:?}");
+        return Err(GraphError::Setting { op, reason });
     }
     Ok(())
 }
 
-/// How many places a window has on a map.
-fn slide(op: &'static str, shape: Shape, window: &Window) -> Result<(usize, usize), GraphError> {
+/// Returns the number of rows and columns of positions that a window has on a map.
+fn window_positions(op: &'static str, shape: Shape, window: &Window) -> Result<(usize, usize), GraphError> {
     check_window(op, shape, window)?;
-    let (reach, pads) = (window.reach(), window.pads);
+    let reach = window.reach();
+    let pads = window.pads;
     let height = (shape.height + pads.top + pads.bottom).checked_sub(reach.0);
     let width = (shape.width + pads.left + pads.right).checked_sub(reach.1);
     match (height, width) {
         (Some(height), Some(width)) => Ok((height / window.stride.0 + 1, width / window.stride.1 + 1)),
         _ => {
-            let what = format!("a map that a window of {}x{} fits into", reach.0, reach.1);
-            Err(GraphError::Shape { op, what, given: vec![shape] })
+            let expected = format!("a map that a window of {}x{} fits into", reach.0, reach.1);
+            Err(GraphError::Shape { op, expected, given: vec![shape] })
         }
     }
 }
 
-fn length(op: &'static str, list: &'static str, expected: usize, given: usize) -> Result<(), GraphError> {
+fn check_length(
+    op: &'static str,
+    list: &'static str,
+    expected: usize,
+    given: usize,
+) -> Result<(), GraphError> {
     if expected == given { Ok(()) } else { Err(GraphError::Length { op, list, expected, given }) }
 }

@@ -1,16 +1,17 @@
-//! Which instructions the kernels use.
+//! The instruction sets of the kernels.
 
 use std::fmt;
 use std::sync::OnceLock;
 
-/// The environment variable that [`Isa::preferred`] obeys.
-const VARIABLE: &str = "PASSERBY_CNN_ISA";
+/// The environment variable that [`Isa::preferred`] reads.
+const ISA_VARIABLE: &str = "PASSERBY_CNN_ISA";
 
-/// The vector instructions that a plan's kernels use. A value exists only where the processor has them.
+/// The vector instructions that the kernels of a plan use. A value exists only if the processor has the instructions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Isa(pub(crate) Kind);
 
-/// See [`Isa`]. Private, so that only [`Isa::available`] makes one: the kernels' safety rests on it.
+/// The instruction set of an [`Isa`]. It is private, so that only [`Isa::available`] creates one. The safety of the
+/// kernels depends on this.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// AVX-512 F, BW, DQ, VL and VNNI, with AVX2, FMA and F16C: Intel since Cascade Lake, AMD since Zen 4.
@@ -22,15 +23,21 @@ pub(crate) enum Kind {
     /// Advanced SIMD, which every 64-bit ARM processor has.
     #[cfg(target_arch = "aarch64")]
     Neon,
-    /// Plain Rust, for every processor: the twin that the others are tested against.
+    /// Plain Rust for every processor. Tests compare the other sets with it.
     Portable,
 }
 
 impl Isa {
-    /// Plain Rust, on every processor.
+    /// Plain Rust, for every processor.
     pub const PORTABLE: Self = Self(Kind::Portable);
 
-    /// All that this processor has, the fastest first; [`Isa::PORTABLE`] is always the last.
+    /// Returns all instruction sets of this processor, the fastest first. [`Isa::PORTABLE`] is always the last.
+    ///
+    /// ```
+    /// use passerby_cnn::Isa;
+    ///
+    /// assert_eq!(Isa::available().last(), Some(&Isa::PORTABLE));
+    /// ```
     #[must_use]
     pub fn available() -> &'static [Self] {
         static FOUND: OnceLock<Vec<Isa>> = OnceLock::new();
@@ -54,7 +61,7 @@ impl Isa {
                     found.push(Self(Kind::Avx2));
                 }
             }
-            // Miri does not know all of its instructions; nor any of the others, which it says are not there.
+            // Miri does not implement all of these instructions. It reports those of x86-64 as missing.
             #[cfg(all(target_arch = "aarch64", not(miri)))]
             found.push(Self(Kind::Neon));
             found.push(Self::PORTABLE);
@@ -62,24 +69,26 @@ impl Isa {
         })
     }
 
-    /// The one called `name` (`avx512`, `avx2`, `neon`, `portable`), where this processor has it.
+    /// Returns the instruction set called `name` (`avx512`, `avx2`, `neon` or `portable`), or `None` if this processor
+    /// does not have it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::available().iter().copied().find(|isa| isa.name() == name)
     }
 
-    /// The fastest that this processor has, or the one that the environment variable `PASSERBY_CNN_ISA` names. A
-    /// name that this processor has not is passed over. Read once a process.
+    /// Returns the fastest instruction set of this processor, or the one that the environment variable
+    /// `PASSERBY_CNN_ISA` names. If the processor does not have that one, the variable is ignored. A process reads the
+    /// variable once.
     #[must_use]
     pub fn preferred() -> Self {
         static PREFERRED: OnceLock<Isa> = OnceLock::new();
         *PREFERRED.get_or_init(|| {
-            let asked = std::env::var(VARIABLE).ok().and_then(|name| Self::named(&name));
+            let asked = std::env::var(ISA_VARIABLE).ok().and_then(|name| Self::named(&name));
             asked.unwrap_or(Self::available()[0])
         })
     }
 
-    /// `avx512`, `avx2`, `neon` or `portable`.
+    /// Returns `avx512`, `avx2`, `neon` or `portable`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -93,14 +102,14 @@ impl Isa {
         }
     }
 
-    /// Whether bytes multiply faster than f32, so that [`Plan::quantized`](crate::Plan::quantized) makes use of its ranges:
-    /// all do but `portable`.
+    /// Returns true if bytes multiply faster than f32, so that [`Plan::quantized`](crate::Plan::quantized) uses its
+    /// ranges. This holds for every set except `portable`.
     #[must_use]
     pub fn multiplies_bytes(self) -> bool {
         self != Self::PORTABLE
     }
 
-    /// How many f32 a vector holds.
+    /// Returns the number of f32 in a vector.
     pub(crate) fn lanes(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
@@ -113,8 +122,8 @@ impl Isa {
         }
     }
 
-    /// How many f32 a vector of half the size holds, where there is one.
-    pub(crate) fn half(self) -> Option<usize> {
+    /// Returns the number of f32 in a vector of half the size, or `None` if the set lacks such a vector.
+    pub(crate) fn half_lanes(self) -> Option<usize> {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => Some(8),
@@ -122,7 +131,7 @@ impl Isa {
         }
     }
 
-    /// How many vector registers there are.
+    /// Returns the number of vector registers.
     pub(crate) fn registers(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]

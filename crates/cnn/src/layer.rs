@@ -1,57 +1,80 @@
-//! A graph with what belongs together put together: functions and sums join the convolution before them.
+//! The layers of a graph: operators fused with the functions and sums that follow them.
+
+use std::ops::Range;
 
 use crate::graph::{Graph, Op};
+use crate::isa::Isa;
+use crate::kernel::tile::{Epilogue, UNBOUNDED, pad_to_vectors};
 use crate::op::{Binary, Conv, Shape, Unary, of_channel};
 
-/// One operator with what was joined to it. Inputs are indices of earlier layers; the last input is the residual where
-/// [`Layer::residual`] says so.
+/// An operator and the operators that were fused with it. Inputs are indices of earlier layers. If [`Layer::residual`]
+/// is set, the last input is the residual.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     pub(crate) op: Op,
     pub(crate) inputs: Vec<usize>,
     pub(crate) shape: Shape,
     /// A function of the convolution's outputs.
-    pub(crate) before: Option<Unary>,
-    /// Whether the last input is added to them then.
+    pub(crate) activation: Option<Unary>,
+    /// If true, the last input is added after that function.
     pub(crate) residual: bool,
-    /// A function of the sum: nothing, ReLU or bounds.
-    pub(crate) after: Option<Unary>,
-    /// Which convolution of the graph it is, counted from 0 in the order in which they were added.
+    /// A function of the sum: none, ReLU or bounds.
+    pub(crate) sum_activation: Option<Unary>,
+    /// The index of the convolution in the graph, in the order in which convolutions were added.
     pub(crate) convolution: Option<usize>,
-    /// How many layers and outputs read what it gives. None: it is dead.
+    /// The number of layers and outputs that read the result. A layer with 0 is dead.
     pub(crate) uses: usize,
 }
 
 impl Layer {
-    /// The layer whose map it works on.
+    /// Returns the layer whose map this layer reads.
     pub(crate) fn source(&self) -> Option<usize> {
         self.inputs.first().copied()
     }
 
-    /// The layer that is added to what it gives.
+    /// Returns the layer that is added to the result.
     pub(crate) fn residual(&self) -> Option<usize> {
         if self.residual { self.inputs.last().copied() } else { None }
     }
 
-    fn is_conv(&self) -> bool {
-        matches!(self.op, Op::Conv(_) | Op::Deconv(_))
+    /// Returns the epilogue of these output channels.
+    pub(crate) fn epilogue(&self, isa: Isa, channels: Range<usize>) -> Epilogue {
+        let bounds = |unary: &Option<Unary>| match unary {
+            Some(Unary::Relu) => (0.0, f32::INFINITY),
+            Some(Unary::Clip(low, high)) => (*low, *high),
+            _ => UNBOUNDED,
+        };
+        let slopes = match &self.activation {
+            Some(Unary::Leaky(slope)) => Some(vec![*slope; channels.len()]),
+            Some(Unary::Prelu(slopes)) => Some(slopes[channels].to_vec()),
+            _ => None,
+        };
+        Epilogue {
+            before: bounds(&self.activation),
+            slopes: slopes.map(|slopes| pad_to_vectors(isa, &slopes)),
+            after: bounds(&self.sum_activation),
+        }
     }
 
-    /// Whether it is a convolution to which nothing was joined yet.
+    fn is_conv(&self) -> bool {
+        matches!(self.op, Op::Conv(_) | Op::ConvTranspose(_))
+    }
+
+    /// Returns true for a convolution with which nothing has been fused yet.
     fn is_bare_conv(&self) -> bool {
-        self.is_conv() && self.before.is_none() && !self.residual
+        self.is_conv() && self.activation.is_none() && !self.residual
     }
 
     fn conv_mut(&mut self) -> Option<&mut Conv> {
         match &mut self.op {
-            Op::Conv(conv) | Op::Deconv(conv) => Some(conv),
+            Op::Conv(conv) | Op::ConvTranspose(conv) => Some(conv),
             _ => None,
         }
     }
 
-    /// Multiplies the outputs by `scale` and adds `shift`, both one number or one a channel.
+    /// Multiplies the outputs by `scale` and adds `shift`. Each list has one value, or one value for each channel.
     fn fold(&mut self, scale: &[f32], shift: &[f32]) {
-        let transposed = matches!(self.op, Op::Deconv(_));
+        let transposed = matches!(self.op, Op::ConvTranspose(_));
         let Some(conv) = self.conv_mut() else { return };
         let channels = conv.channels;
         conv.bias.resize(channels, 0.0);
@@ -67,52 +90,54 @@ impl Layer {
     }
 }
 
-/// The layers of a graph, in an order in which each reads earlier ones, and for each output of the graph its layer.
-pub(crate) fn layers(graph: &Graph) -> (Vec<Layer>, Vec<usize>) {
+/// Returns the layers of a graph and, for each output of the graph, the index of its layer. Each layer reads earlier
+/// layers only.
+pub(crate) fn fuse(graph: &Graph) -> (Vec<Layer>, Vec<usize>) {
     let mut uses = vec![0; graph.nodes.len()];
     let read = graph.nodes.iter().flat_map(|node| &node.inputs);
     read.chain(graph.outputs.iter().map(|(value, _)| value)).for_each(|value| uses[value.0] += 1);
 
-    let mut joined = Joined { layers: Vec::new(), layer_of: Vec::new() };
+    let mut fuser = Fuser { layers: Vec::new(), layer_of: Vec::new() };
     let mut convolutions = 0;
     for (node, uses) in graph.nodes.iter().zip(uses) {
-        let inputs: Vec<usize> = node.inputs.iter().map(|v| joined.layer_of[v.0]).collect();
-        let at = match joined.join(&node.op, &inputs, uses) {
+        let inputs: Vec<usize> = node.inputs.iter().map(|v| fuser.layer_of[v.0]).collect();
+        let at = match fuser.join(&node.op, &inputs, uses) {
             Some(at) => at,
             None => {
-                let bare = joined.without_pad(&node.op, &inputs);
+                let bare = fuser.without_pad(&node.op, &inputs);
                 let (op, inputs) = bare.unwrap_or_else(|| (node.op.clone(), inputs));
-                joined.layers.push(Layer {
+                fuser.layers.push(Layer {
                     op,
                     inputs,
                     shape: node.shape,
-                    before: None,
+                    activation: None,
                     residual: false,
-                    after: None,
+                    sum_activation: None,
                     convolution: None,
                     uses,
                 });
-                joined.layers.len() - 1
+                fuser.layers.len() - 1
             }
         };
         if matches!(node.op, Op::Conv(_)) {
-            joined.layers[at].convolution = Some(convolutions);
+            fuser.layers[at].convolution = Some(convolutions);
             convolutions += 1;
         }
-        joined.layer_of.push(at);
+        fuser.layer_of.push(at);
     }
-    let outputs = graph.outputs.iter().map(|(value, _)| joined.layer_of[value.0]).collect();
-    (joined.layers, outputs)
+    let outputs = graph.outputs.iter().map(|(value, _)| fuser.layer_of[value.0]).collect();
+    (fuser.layers, outputs)
 }
 
-struct Joined {
+struct Fuser {
     layers: Vec<Layer>,
-    /// For each value of the graph so far, the layer that gives it.
+    /// The layer of each value of the graph up to now.
     layer_of: Vec<usize>,
 }
 
-impl Joined {
-    /// Joins an operator to an earlier layer, if it can be, which then has the operator's `uses`.
+impl Fuser {
+    /// Fuses an operator with an earlier layer and gives that layer the operator's `uses`. Returns the layer, or `None`
+    /// if they cannot be fused.
     fn join(&mut self, op: &Op, inputs: &[usize], uses: usize) -> Option<usize> {
         let at = match (op, inputs) {
             (Op::Unary(unary), &[x]) => self.join_unary(unary, x)?,
@@ -133,16 +158,20 @@ impl Joined {
         let bounds = matches!(unary, Unary::Relu | Unary::Clip(..));
         match unary {
             Unary::Affine { scale, shift } if layer.is_bare_conv() => layer.fold(scale, shift),
-            Unary::Leaky(_) | Unary::Prelu(_) if layer.is_bare_conv() => layer.before = Some(unary.clone()),
-            _ if bounds && layer.is_bare_conv() => layer.before = Some(unary.clone()),
-            _ if bounds && layer.residual && layer.after.is_none() => layer.after = Some(unary.clone()),
+            Unary::Leaky(_) | Unary::Prelu(_) if layer.is_bare_conv() => {
+                layer.activation = Some(unary.clone());
+            }
+            _ if bounds && layer.is_bare_conv() => layer.activation = Some(unary.clone()),
+            _ if bounds && layer.residual && layer.sum_activation.is_none() => {
+                layer.sum_activation = Some(unary.clone());
+            }
             _ => return None,
         }
         Some(x)
     }
 
-    /// Recognises `s x + t max(x, 0)`, which is how some converters write a PReLU, as slopes of the convolution that gives
-    /// x: `s + t` above zero, folded into its weights, and `s` below.
+    /// Recognises `s x + t max(x, 0)`, as which some converters write a PReLU, and turns it into slopes of the
+    /// convolution that computes x: `s + t` above zero, which is folded into the weights, and `s` below.
     fn join_slopes(&mut self, below: usize, above: usize) -> Option<usize> {
         let scaled = |layer: &Layer| match &layer.op {
             Op::Unary(Unary::Affine { scale, shift })
@@ -172,19 +201,20 @@ impl Joined {
         }
         let slopes = channels.map(|c| of_channel(&s, c) / up[c]).collect();
         self.layers[x].fold(&up, &[0.0]);
-        self.layers[x].before = Some(Unary::Prelu(slopes));
+        self.layers[x].activation = Some(Unary::Prelu(slopes));
         for dead in [below, above, relu] {
             self.layers[dead].uses = 0;
         }
         Some(x)
     }
 
-    /// Adds one value to the convolution that gives the other, the later of both.
+    /// Fuses a sum with the later of the two convolutions that compute its operands.
     fn join_sum(&mut self, a: usize, b: usize) -> Option<usize> {
         if self.layers[a].shape != self.layers[b].shape {
             return None;
         }
-        let (conv, other) = (a.max(b), a.min(b));
+        let conv = a.max(b);
+        let other = a.min(b);
         let layer = &mut self.layers[conv];
         if conv == other || !layer.is_conv() || layer.residual || layer.uses != 1 {
             return None;
@@ -194,7 +224,7 @@ impl Joined {
         Some(conv)
     }
 
-    /// A convolution that takes the zeros put around its map into its window, and what it then reads.
+    /// Returns a convolution that has absorbed the zeros around its map into its window, and the input it then reads.
     fn without_pad(&mut self, op: &Op, inputs: &[usize]) -> Option<(Op, Vec<usize>)> {
         let (Op::Conv(conv), &[x]) = (op, inputs) else { return None };
         let pad = &mut self.layers[x];
@@ -216,7 +246,7 @@ impl Joined {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::{Pads, Window};
+    use crate::op::{Pads, TensorLayout, Window};
 
     fn conv(channels: usize, inputs: usize) -> Conv {
         let weights = (0..channels * inputs).map(|i| i as f32).collect();
@@ -224,11 +254,11 @@ mod tests {
     }
 
     fn alive(graph: &Graph) -> Vec<Layer> {
-        layers(graph).0.into_iter().filter(|layer| layer.uses > 0).collect()
+        fuse(graph).0.into_iter().filter(|layer| layer.uses > 0).collect()
     }
 
     #[test]
-    fn a_bottleneck_is_its_convolutions() {
+    fn a_bottleneck_becomes_its_convolutions() {
         let (mut graph, x) = Graph::new(Shape::new(2, 4, 4)).unwrap();
         let y = graph.conv(x, conv(2, 2)).unwrap();
         let y = graph.unary(y, Unary::Affine { scale: vec![2.0, 3.0], shift: vec![1.0, -1.0] }).unwrap();
@@ -236,18 +266,21 @@ mod tests {
         let z = graph.conv(y, conv(2, 2)).unwrap();
         let sum = graph.binary(Binary::Add, y, z).unwrap();
         let end = graph.unary(sum, Unary::Clip(0.0, 6.0)).unwrap();
-        graph.output(end, crate::Order::Planar);
+        graph.output(end, TensorLayout::Nchw);
         let layers = alive(&graph);
         assert_eq!(layers.len(), 3); // the input and two convolutions
-        assert_eq!(layers[1].before, Some(Unary::Relu));
+        assert_eq!(layers[1].activation, Some(Unary::Relu));
         assert_eq!(layers[1].uses, 2);
         let Op::Conv(first) = &layers[1].op else { panic!("a convolution") };
         assert_eq!((&first.weights[..], &first.bias[..]), (&[0.0, 2.0, 6.0, 9.0][..], &[1.0, -1.0][..]));
-        assert_eq!((layers[2].residual(), layers[2].after.clone()), (Some(1), Some(Unary::Clip(0.0, 6.0))));
+        assert_eq!(
+            (layers[2].residual(), layers[2].sum_activation.clone()),
+            (Some(1), Some(Unary::Clip(0.0, 6.0)))
+        );
     }
 
     #[test]
-    fn a_prelu_in_pieces_is_slopes() {
+    fn a_prelu_in_pieces_becomes_slopes() {
         let (mut graph, x) = Graph::new(Shape::new(1, 2, 2)).unwrap();
         let y = graph.conv(x, conv(2, 1)).unwrap();
         let affine = |scale: [f32; 2]| Unary::Affine { scale: scale.to_vec(), shift: vec![0.0; 2] };
@@ -255,19 +288,19 @@ mod tests {
         let above = graph.unary(positive, affine([0.75, 1.5])).unwrap();
         let below = graph.unary(y, affine([0.25, 0.5])).unwrap();
         let sum = graph.binary(Binary::Add, above, below).unwrap();
-        graph.output(sum, crate::Order::Planar);
+        graph.output(sum, TensorLayout::Nchw);
         let layers = alive(&graph);
         assert_eq!(layers.len(), 2);
-        assert_eq!(layers[1].before, Some(Unary::Prelu(vec![0.25, 0.25])));
+        assert_eq!(layers[1].activation, Some(Unary::Prelu(vec![0.25, 0.25])));
     }
 
     #[test]
-    fn zeros_around_a_map_are_pads_and_others_are_not() {
+    fn only_zero_padding_joins_a_convolution() {
         for (value, count) in [(0.0, 2), (1.0, 3)] {
             let (mut graph, x) = Graph::new(Shape::new(1, 2, 2)).unwrap();
-            let padded = graph.pad(x, Pads { top: 1, ..Pads::NONE }, 0, value).unwrap();
-            let y = graph.conv(padded, conv(1, 1)).unwrap();
-            graph.output(y, crate::Order::Planar);
+            let pad_to_vectors = graph.pad(x, Pads { top: 1, ..Pads::NONE }, 0, value).unwrap();
+            let y = graph.conv(pad_to_vectors, conv(1, 1)).unwrap();
+            graph.output(y, TensorLayout::Nchw);
             assert_eq!(alive(&graph).len(), count);
         }
     }

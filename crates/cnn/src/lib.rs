@@ -1,33 +1,34 @@
-//! Convolutional networks on a CPU: describe a [`Graph`], make a [`Plan`] of it, run it in a [`Session`] for each worker.
+//! Convolutional networks on a CPU.
+//!
+//! Describe a network as a [`Graph`], compile it into a [`Plan`] for one instruction set, and run the plan in one
+//! [`PlanSession`] per worker. A [`RangeCalibrator`] finds the [`ActivationRanges`] with which [`Plan::quantized`]
+//! multiplies bytes instead of f32. [`Graph`] has a complete example.
+//!
+//! [`resample`] has the SIMD kernels that turn the bytes of a picture into the input of a network. Most callers want
+//! the crate `passerby-pixels` instead, which applies them to images.
 
-mod arena;
-mod buffer;
-mod calibration;
-mod chain;
-mod deconv;
+mod aligned;
+mod conv;
 mod error;
+mod f16;
 mod graph;
-mod half;
 mod isa;
 mod kernel;
 mod layer;
 mod op;
-mod patches;
-pub mod pixels;
 mod plan;
-mod ranges;
+mod quantize;
 mod reference;
+pub mod resample;
 mod session;
 mod simd;
-mod stage;
-mod step;
-mod winograd;
 
-pub use calibration::Calibration;
-pub use error::{GraphError, InputError};
+pub use error::{BatchLengthError, GraphError};
 pub use graph::{Graph, Value};
 pub use isa::Isa;
-pub use op::{Binary, Conv, Coordinates, Interpolation, Order, Pads, Pool, Shape, Unary, Window};
+pub use op::{
+    Binary, Conv, CoordinateMode, Interpolation, Pads, Pooling, Shape, TensorLayout, Unary, Window,
+};
 pub use plan::Plan;
-pub use ranges::{Ranges, RangesError};
-pub use session::Session;
+pub use quantize::{ActivationRanges, ActivationRangesError, RangeCalibrator};
+pub use session::PlanSession;

@@ -1,11 +1,12 @@
-//! The meaning of a graph, written as plainly as possible: what plans are tested against, and what calibration watches.
+//! The definition of each operator, written as plainly as possible. Tests compare plans with it.
 
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, Op, Value};
 use crate::op::{
-    Binary, Conv, Coordinates, Interpolation, Order, Pads, Pool, Shape, Unary, Window, of_channel,
+    Binary, Conv, CoordinateMode, Interpolation, Pads, Pooling, Shape, TensorLayout, Unary, Window,
+    of_channel,
 };
 
-/// A value, channel by channel.
+/// A value in NCHW order.
 struct Map<'a> {
     shape: Shape,
     data: &'a [f32],
@@ -16,14 +17,14 @@ impl Map<'_> {
         self.data[(c * self.shape.height + y) * self.shape.width + x]
     }
 
-    /// The number a tap of a window sees, `None` beyond the map.
+    /// Returns the element that a tap of a window sees, or `None` beyond the map.
     fn tap(&self, c: usize, at: (usize, usize), window: &Window, tap: (usize, usize)) -> Option<f32> {
         let y = (at.0 * window.stride.0 + tap.0 * window.dilation.0).checked_sub(window.pads.top)?;
         let x = (at.1 * window.stride.1 + tap.1 * window.dilation.1).checked_sub(window.pads.left)?;
         (y < self.shape.height && x < self.shape.width).then(|| self.at(c, y, x))
     }
 
-    /// As [`Map::at`] of a value that stands for more than it has.
+    /// Returns the element of a value that is repeated over its only pixel or its only channel.
     fn wide(&self, c: usize, y: usize, x: usize) -> f32 {
         let one = self.shape.pixels() == 1;
         let c = if self.shape.channels == 1 { 0 } else { c };
@@ -32,22 +33,22 @@ impl Map<'_> {
 }
 
 impl Graph {
-    /// Computes the outputs for one item without a plan, number by number: hundreds of times slower than a
-    /// [`Session`](crate::Session), and the definition of what it computes.
+    /// Computes the outputs for one item without a plan, element by element. This is the definition of the outputs of a
+    /// [`PlanSession`](crate::PlanSession), and hundreds of times slower.
     ///
     /// # Panics
-    /// If `input` is not as long as the input's shape says.
+    /// Panics if `input` does not have the length of the input's shape.
     #[must_use]
     pub fn evaluate(&self, input: &[f32]) -> Vec<Vec<f32>> {
         let values = self.values(input);
-        let order = |(value, order): &(crate::Value, Order)| match order {
-            Order::Planar => values[value.0].clone(),
-            Order::Interleaved => interleaved(self.shape(*value), &values[value.0]),
+        let arrange = |(value, layout): &(Value, TensorLayout)| match layout {
+            TensorLayout::Nchw => values[value.0].clone(),
+            TensorLayout::Nhwc => interleaved(self.shape(*value), &values[value.0]),
         };
-        self.outputs.iter().map(order).collect()
+        self.outputs.iter().map(arrange).collect()
     }
 
-    /// Every value of the graph for one item, channel by channel.
+    /// Returns every value of the graph for one item, in NCHW order.
     pub(crate) fn values(&self, input: &[f32]) -> Vec<Vec<f32>> {
         assert_eq!(input.len(), self.input_shape().len(), "the input");
         let mut values: Vec<Vec<f32>> = Vec::with_capacity(self.nodes.len());
@@ -64,14 +65,14 @@ impl Graph {
     }
 }
 
-/// A number for each place of the shape, channel by channel.
+/// Returns a value for each element of the shape, in NCHW order.
 fn each(shape: Shape, f: impl Fn(usize, usize, usize) -> f32) -> Vec<f32> {
     let f = &f;
     let rows = |c| (0..shape.height).flat_map(move |y| (0..shape.width).map(move |x| f(c, y, x)));
     (0..shape.channels).flat_map(rows).collect()
 }
 
-/// The numbers pixel by pixel.
+/// Returns the elements in NHWC order.
 fn interleaved(shape: Shape, data: &[f32]) -> Vec<f32> {
     let map = Map { shape, data };
     let pixels = (0..shape.height).flat_map(|y| (0..shape.width).map(move |x| (y, x)));
@@ -87,7 +88,7 @@ fn apply(op: &Op, maps: &[Map<'_>], shape: Shape) -> Vec<f32> {
     match op {
         Op::Input => map.data.to_vec(),
         Op::Conv(conv) => each(shape, |c, y, x| conv_at(map, conv, c, y, x)),
-        Op::Deconv(conv) => each(shape, |c, y, x| deconv_at(map, conv, c, y, x)),
+        Op::ConvTranspose(conv) => each(shape, |c, y, x| conv_transpose_at(map, conv, c, y, x)),
         Op::Unary(function) => each(shape, |c, y, x| unary(function, c, map.at(c, y, x))),
         Op::Binary(function) => {
             each(shape, |c, y, x| binary(*function, map.wide(c, y, x), maps[1].wide(c, y, x)))
@@ -144,10 +145,10 @@ fn conv_at(map: &Map<'_>, conv: &Conv, c: usize, y: usize, x: usize) -> f32 {
     sum
 }
 
-fn deconv_at(map: &Map<'_>, conv: &Conv, c: usize, y: usize, x: usize) -> f32 {
+fn conv_transpose_at(map: &Map<'_>, conv: &Conv, c: usize, y: usize, x: usize) -> f32 {
     let (rows, columns) = conv.window.kernel;
     let mut sum = conv.bias.get(c).copied().unwrap_or(0.0);
-    // The input row whose tap `row` falls on output row `y`, if there is one.
+    // Returns the input position whose tap `tap` falls on output position `at`, if there is one.
     let source = |at: usize, tap: usize, dilation: usize, stride: usize, pad: usize, len: usize| {
         let from = (at + pad).checked_sub(tap * dilation)?;
         (from.is_multiple_of(stride) && from / stride < len).then_some(from / stride)
@@ -165,17 +166,17 @@ fn deconv_at(map: &Map<'_>, conv: &Conv, c: usize, y: usize, x: usize) -> f32 {
     sum
 }
 
-/// The larger of a bound and a number; what is no number stays so.
+/// Returns the larger of a bound and a value. NaN stays NaN.
 pub(crate) fn at_least(low: f32, x: f32) -> f32 {
     if low > x { low } else { x }
 }
 
-/// The smaller of a bound and a number; what is no number stays so.
+/// Returns the smaller of a bound and a value. NaN stays NaN.
 fn at_most(high: f32, x: f32) -> f32 {
     if high < x { high } else { x }
 }
 
-/// One number through a function.
+/// Applies a function to one value.
 pub(crate) fn unary(function: &Unary, c: usize, x: f32) -> f32 {
     let of = |list: &[f32]| of_channel(list, c);
     match function {
@@ -193,7 +194,7 @@ pub(crate) fn unary(function: &Unary, c: usize, x: f32) -> f32 {
     }
 }
 
-/// Two numbers through a function.
+/// Applies a function to two values.
 pub(crate) fn binary(function: Binary, a: f32, b: f32) -> f32 {
     match function {
         Binary::Add => a + b,
@@ -204,38 +205,45 @@ pub(crate) fn binary(function: Binary, a: f32, b: f32) -> f32 {
     }
 }
 
-fn pool_at(map: &Map<'_>, pool: Pool, window: &Window, c: usize, at: (usize, usize)) -> f32 {
+fn pool_at(map: &Map<'_>, pool: Pooling, window: &Window, c: usize, at: (usize, usize)) -> f32 {
     let (rows, columns) = window.kernel;
     let taps = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
     let seen: Vec<f32> = taps.filter_map(|tap| map.tap(c, at, window, tap)).collect();
     let count = match pool {
-        Pool::Max => return seen.into_iter().fold(f32::NEG_INFINITY, f32::max),
-        Pool::Average => seen.len(),
-        Pool::AverageWithPads => rows * columns,
+        Pooling::Max => return seen.into_iter().fold(f32::NEG_INFINITY, f32::max),
+        Pooling::Average => seen.len(),
+        Pooling::AverageIncludingPads => rows * columns,
     };
     seen.iter().sum::<f32>() / count as f32
 }
 
-/// Where pixel `i` of `n` lies among `m`, in pixels.
-pub(crate) fn position(coordinates: Coordinates, i: usize, n: usize, m: usize) -> f32 {
-    let (i, n, m) = (i as f32, n as f32, m as f32);
+/// Returns the position of pixel `i` of `n` among `m` pixels.
+pub(crate) fn position(coordinates: CoordinateMode, i: usize, n: usize, m: usize) -> f32 {
+    let i = i as f32;
+    let n = n as f32;
+    let m = m as f32;
     match coordinates {
-        Coordinates::Asymmetric => i * m / n,
-        Coordinates::HalfPixel => (i + 0.5) * m / n - 0.5,
-        Coordinates::AlignCorners if n > 1.0 => i * (m - 1.0) / (n - 1.0),
-        Coordinates::AlignCorners => 0.0,
+        CoordinateMode::Asymmetric => i * m / n,
+        CoordinateMode::HalfPixel => (i + 0.5) * m / n - 0.5,
+        CoordinateMode::AlignCorners if n > 1.0 => i * (m - 1.0) / (n - 1.0),
+        CoordinateMode::AlignCorners => 0.0,
     }
 }
 
 fn resized(map: &Map<'_>, interpolation: Interpolation, c: usize, y: f32, x: f32) -> f32 {
-    let (last_y, last_x) = (map.shape.height - 1, map.shape.width - 1);
-    let (y, x) = (y.clamp(0.0, last_y as f32), x.clamp(0.0, last_x as f32));
-    let (top, left) = (y as usize, x as usize);
+    let last_y = map.shape.height - 1;
+    let last_x = map.shape.width - 1;
+    let y = y.clamp(0.0, last_y as f32);
+    let x = x.clamp(0.0, last_x as f32);
+    let top = y as usize;
+    let left = x as usize;
     if interpolation == Interpolation::Nearest {
         return map.at(c, top, left);
     }
-    let (below, right) = ((top + 1).min(last_y), (left + 1).min(last_x));
-    let (dy, dx) = (y - top as f32, x - left as f32);
+    let below = (top + 1).min(last_y);
+    let right = (left + 1).min(last_x);
+    let dy = y - top as f32;
+    let dx = x - left as f32;
     let upper = map.at(c, top, left) * (1.0 - dx) + map.at(c, top, right) * dx;
     let lower = map.at(c, below, left) * (1.0 - dx) + map.at(c, below, right) * dx;
     upper * (1.0 - dy) + lower * dy

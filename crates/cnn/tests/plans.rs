@@ -1,12 +1,12 @@
-//! Plans of random graphs give what the graphs mean, with every instruction set of this machine.
+//! Plans of random graphs compute the same as the graphs, with every instruction set of this machine.
 
 use passerby_cnn::{
-    Binary, Calibration, Conv, Coordinates, Graph, GraphError, Interpolation, Isa, Order, Pads, Plan, Pool,
-    Ranges, Shape, Unary, Value, Window,
+    ActivationRanges, Binary, Conv, CoordinateMode, Graph, GraphError, Interpolation, Isa, Pads, Plan,
+    Pooling, RangeCalibrator, Shape, TensorLayout, Unary, Value, Window,
 };
 use proptest::prelude::*;
 
-/// Numbers that look random and are the same every time.
+/// A reproducible sequence of random numbers.
 struct Noise(u64);
 
 impl Noise {
@@ -58,7 +58,7 @@ impl Noise {
         let bias = if self.below(3) == 0 { vec![] } else { self.numbers(channels, 0.5) };
         let mut weights = self.numbers(weights, scale);
         if self.below(2) == 0 {
-            // Numbers that half precision has: plans may keep them so.
+            // Half precision can represent these values, so plans may store them in it.
             weights.iter_mut().for_each(|w| *w = (*w * 1024.0).round() / 1024.0);
         }
         Conv { channels, groups, window, weights, bias }
@@ -78,7 +78,7 @@ impl Noise {
         }
     }
 
-    /// One more operator after one of the values, preferably the last.
+    /// Adds an operator after one of the values, preferably the last.
     fn grow(&mut self, graph: &mut Graph, values: &[Value]) -> Result<Value, GraphError> {
         let last = values[values.len() - 1];
         let x = if self.below(4) == 0 { values[self.below(values.len())] } else { last };
@@ -91,11 +91,11 @@ impl Noise {
             6 => {
                 let conv = self.conv(shape.channels, true);
                 let extra = (self.below(2), self.below(2));
-                graph.deconv(x, conv, extra)
+                graph.conv_transpose(x, conv, extra)
             }
             7..10 => graph.unary(x, self.unary(shape.channels)),
             10..12 => {
-                // A value of the same shape, or one that stands for all.
+                // The other operand has the same shape, or it is repeated over the shape.
                 let fits = values.iter().filter(|v| graph.shape(**v) == shape);
                 let others: Vec<Value> = fits.copied().collect();
                 let other = match self.below(4) {
@@ -107,8 +107,8 @@ impl Noise {
                 graph.binary(function[self.below(6)], x, other)
             }
             12 => {
-                let pool = [Pool::Max, Pool::Average, Pool::AverageWithPads][self.below(3)];
-                // Taps that lie apart may all miss a small map, and of nothing there is no mean.
+                let pool = [Pooling::Max, Pooling::Average, Pooling::AverageIncludingPads][self.below(3)];
+                // With dilation, all taps may miss a small map, and the mean of nothing is undefined.
                 let window = Window { dilation: (1, 1), ..self.window() };
                 graph.pool(x, pool, window)
             }
@@ -116,7 +116,7 @@ impl Noise {
                 let size = (1 + self.below(12), 1 + self.below(12));
                 let interpolation = [Interpolation::Nearest, Interpolation::Linear][self.below(2)];
                 let coordinates =
-                    [Coordinates::Asymmetric, Coordinates::HalfPixel, Coordinates::AlignCorners]
+                    [CoordinateMode::Asymmetric, CoordinateMode::HalfPixel, CoordinateMode::AlignCorners]
                         [self.below(3)];
                 graph.resize(x, size, interpolation, coordinates)
             }
@@ -135,19 +135,19 @@ impl Noise {
     }
 }
 
-/// A graph of about `size` operators, with one to three outputs.
+/// Returns a graph of about `size` operators with one to three outputs.
 fn graph(noise: &mut Noise, input: Shape, size: usize) -> Graph {
     let (mut graph, x) = Graph::new(input).expect("an input");
     let mut values = vec![x];
     for _ in 0..size {
-        // What does not fit a small map is left out.
+        // Operators that do not fit a small map are skipped.
         if let Ok(value) = noise.grow(&mut graph, &values)
             && graph.shape(value).len() < 20_000
         {
             values.push(value);
         }
     }
-    let order = |n: usize| if n == 0 { Order::Planar } else { Order::Interleaved };
+    let order = |n: usize| if n == 0 { TensorLayout::Nchw } else { TensorLayout::Nhwc };
     graph.output(values[values.len() - 1], order(noise.below(2)));
     for _ in 0..noise.below(3) {
         graph.output(values[noise.below(values.len())], order(noise.below(2)));
@@ -155,31 +155,31 @@ fn graph(noise: &mut Noise, input: Shape, size: usize) -> Graph {
     graph
 }
 
-/// Holds every plan of a graph to its meaning.
-fn check(graph: &Graph, noise: &mut Noise) {
+/// Asserts that every plan of a graph computes the same as the graph.
+fn assert_plans_match_graph(graph: &Graph, noise: &mut Noise) {
     let input = noise.numbers(graph.input_shape().len(), 1.0);
-    hold(graph, &input, &graph.evaluate(&input));
+    assert_plans_compute(graph, &input, &graph.evaluate(&input));
 }
 
-/// Holds every plan of a graph to what is expected.
-fn hold(graph: &Graph, input: &[f32], expected: &[Vec<f32>]) {
+/// Asserts that every plan of a graph computes these outputs.
+fn assert_plans_compute(graph: &Graph, input: &[f32], expected: &[Vec<f32>]) {
     for isa in Isa::available() {
         let plan = Plan::new(graph, *isa).expect("a plan");
         let mut session = plan.session();
-        // Twice: what a run leaves behind must not matter.
+        // Runs twice, because the remains of a run must not matter.
         for _ in 0..2 {
             session.input().copy_from_slice(input);
             session.run();
         }
         for (i, expected) in expected.iter().enumerate() {
-            close(session.output(i), expected, &format!("output {i}; {plan:?}"));
+            assert_close(session.output(i), expected, &format!("output {i}; {plan:?}"));
         }
     }
 }
 
-/// Within 1e-4 of the largest number, or of a tenth of the largest input: what cancels leaves the rounding of the numbers
-/// that it was made of. What is not finite must be so in both.
-fn close(given: &[f32], expected: &[f32], what: &str) {
+/// Asserts that values are within 1e-4 of the largest value, or of a tenth of the largest input, because values that
+/// cancel leave the rounding of their operands. A value that is not finite must be so in both.
+fn assert_close(given: &[f32], expected: &[f32], what: &str) {
     assert_eq!(given.len(), expected.len(), "{what}");
     let top = expected.iter().filter(|x| x.is_finite()).fold(0.1_f32, |top, x| top.max(x.abs()));
     for (i, (a, b)) in given.iter().zip(expected).enumerate() {
@@ -192,7 +192,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn plans_give_what_graphs_mean(
+    fn plans_compute_the_same_as_graphs(
         seed in 1_u64..u64::MAX,
         channels in 1_usize..20,
         height in 1_usize..24,
@@ -201,11 +201,11 @@ proptest! {
     ) {
         let mut noise = Noise(seed);
         let graph = graph(&mut noise, Shape::new(channels, height, width), size);
-        check(&graph, &mut noise);
+        assert_plans_match_graph(&graph, &mut noise);
     }
 
     #[test]
-    fn one_convolution_of_any_kind(
+    fn single_convolutions(
         seed in 1_u64..u64::MAX,
         channels in 1_usize..70,
         height in 1_usize..40,
@@ -215,16 +215,16 @@ proptest! {
         let (mut graph, x) = Graph::new(Shape::new(channels, height, width)).unwrap();
         let transposed = noise.below(4) == 0;
         let conv = noise.conv(channels, transposed);
-        let y = if transposed { graph.deconv(x, conv, (0, 0)) } else { graph.conv(x, conv) };
+        let y = if transposed { graph.conv_transpose(x, conv, (0, 0)) } else { graph.conv(x, conv) };
         prop_assume!(y.is_ok());
         let y = y.unwrap();
         let y = graph.unary(y, noise.unary(graph.shape(y).channels)).unwrap();
-        graph.output(y, Order::Planar);
-        check(&graph, &mut noise);
+        graph.output(y, TensorLayout::Nchw);
+        assert_plans_match_graph(&graph, &mut noise);
     }
 }
 
-/// Bottlenecks as mobile networks have them.
+/// Returns bottlenecks like those of mobile networks.
 fn bottlenecks(noise: &mut Noise, seed: u64, height: usize, width: usize, blocks: usize) -> Graph {
     let (mut graph, x) = Graph::new(Shape::new(3, height, width)).expect("an input");
     let mut conv = |graph: &mut Graph, x: Value, channels: usize, groups: usize, window: Window| {
@@ -249,29 +249,30 @@ fn bottlenecks(noise: &mut Noise, seed: u64, height: usize, width: usize, blocks
         let y = conv(&mut graph, y, 24, 1, Window::square(1, 1, 0));
         x = if stride == 1 { graph.binary(Binary::Add, x, y).expect("one shape") } else { y };
     }
-    graph.output(x, Order::Interleaved);
+    graph.output(x, TensorLayout::Nhwc);
     graph
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Maps large enough that convolutions run together row by row, as in the networks that plans are for.
+    /// The maps are large enough for convolutions to run together row by row, as in real networks.
     #[test]
-    fn convolutions_that_run_together(
+    fn chained_convolutions(
         seed in 1_u64..u64::MAX,
         height in 50_usize..80,
         width in 50_usize..80,
         blocks in 1_usize..4,
     ) {
         let graph = bottlenecks(&mut Noise(seed), seed, height, width, blocks);
-        check(&graph, &mut Noise(seed));
+        assert_plans_match_graph(&graph, &mut Noise(seed));
     }
 
-    /// A step of a byte is 1/255 of a range: the errors of a few layers stay far below a tenth of the largest number, and
-    /// their mean below a hundredth. Every instruction set gives the same but for the rounding of what is not bytes.
+    /// A step of a byte is 1/255 of a range. The errors of a few layers stay far below a tenth of the largest value,
+    /// and their mean below a hundredth. Apart from the rounding of the f32 parts, every instruction set computes the
+    /// same.
     #[test]
-    fn bytes_are_near_the_numbers(
+    fn quantized_plans_are_near_f32(
         seed in 1_u64..u64::MAX,
         height in 5_usize..60,
         width in 5_usize..60,
@@ -280,11 +281,11 @@ proptest! {
         let mut noise = Noise(seed);
         let graph = bottlenecks(&mut noise, seed, height, width, blocks);
         let input = noise.numbers(graph.input_shape().len(), 1.0);
-        let mut calibration = Calibration::new(&graph, Isa::preferred()).expect("convolutions to watch");
-        calibration.input().copy_from_slice(&input);
-        calibration.observe();
-        let found = calibration.ranges().expect("plans of parts of the graph");
-        let ranges = Ranges::from_text(&found.to_text("a test")).expect("what was written is read");
+        let mut calibrator = RangeCalibrator::new(&graph, Isa::preferred()).expect("convolutions to watch");
+        calibrator.input().copy_from_slice(&input);
+        calibrator.observe();
+        let found = calibrator.ranges().expect("plans of parts of the graph");
+        let ranges = ActivationRanges::from_text(&found.to_text("a test")).expect("what was written is read");
         prop_assert_eq!(&ranges, &found);
         prop_assert_eq!(ranges.len(), 2 * blocks);
 
@@ -306,13 +307,14 @@ proptest! {
     }
 }
 
-/// One number of the input is none: so are the outputs that it is part of, whatever follows the convolution, and no others.
+/// One element of the input is NaN. The outputs that depend on it must be NaN, whatever follows the convolution, and no
+/// others.
 #[test]
-fn what_is_no_number_stays_so() {
+fn nan_spreads_to_dependent_outputs_only() {
     const CHANNELS: usize = 20;
     const SIDE: usize = 14;
     let mut noise = Noise(11);
-    // Groups, the window, whether it is transposed, what the plan calls it.
+    // The groups, the window, whether it is transposed, and its name in the plan.
     let kinds = [
         (1, Window::square(1, 1, 0), false, "pointwise"),
         (1, Window::square(3, 2, 1), false, "window"),
@@ -321,7 +323,7 @@ fn what_is_no_number_stays_so() {
         (2, Window::square(3, 1, 1), false, "window"),
         (CHANNELS, Window::square(3, 1, 1), false, "depthwise"),
         (CHANNELS, Window::square(5, 2, 2), false, "depthwise"),
-        (1, Window::square(3, 2, 1), true, "deconv"),
+        (1, Window::square(3, 2, 1), true, "conv_transpose"),
     ];
     let endings = [
         None,
@@ -337,7 +339,7 @@ fn what_is_no_number_stays_so() {
             let weights = noise.numbers(CHANNELS * CHANNELS / groups * taps, 0.2);
             let bias = noise.numbers(CHANNELS, 0.5);
             let conv = Conv { channels: CHANNELS, groups, window, weights, bias };
-            let y = if transposed { graph.deconv(x, conv, (0, 0)) } else { graph.conv(x, conv) };
+            let y = if transposed { graph.conv_transpose(x, conv, (0, 0)) } else { graph.conv(x, conv) };
             let mut y = y.expect("a convolution");
             if let Some(ending) = ending {
                 y = graph.unary(y, ending.clone()).expect("an ending");
@@ -346,7 +348,7 @@ fn what_is_no_number_stays_so() {
                 y = graph.binary(Binary::Add, x, y).expect("one shape");
                 y = graph.unary(y, Unary::Clip(-0.5, 0.75)).expect("bounds");
             }
-            graph.output(y, Order::Planar);
+            graph.output(y, TensorLayout::Nchw);
             let plan = format!("{:?}", Plan::new(&graph, Isa::PORTABLE).expect("a plan"));
             assert!(plan.contains(name), "{name}; {plan}");
 
@@ -359,7 +361,9 @@ fn what_is_no_number_stays_so() {
             if name == "winograd" {
                 // Tiles of four by four.
                 let tile = |i: usize| {
-                    let (c, y, x) = (i / shape.pixels(), i / shape.width % shape.height, i % shape.width);
+                    let c = i / shape.pixels();
+                    let y = i / shape.width % shape.height;
+                    let x = i % shape.width;
                     (c, y / 4, x / 4)
                 };
                 let numbers = 0..expected[0].len();
@@ -367,15 +371,15 @@ fn what_is_no_number_stays_so() {
                 let numbers = expected[0].iter_mut().enumerate();
                 numbers.filter(|(i, _)| none.contains(&tile(*i))).for_each(|(_, x)| *x = f32::NAN);
             }
-            hold(&graph, &input, &expected);
+            assert_plans_compute(&graph, &input, &expected);
         }
     }
 }
 
-/// Channels whose numbers differ by a thousand, as depthwise convolutions make them, and inputs that are never near 0: what one
-/// range for all channels and weights rounded the same way each time would be off by.
+/// The channels differ by a factor of a thousand, as after depthwise convolutions, and the inputs are never near 0. One
+/// range for all channels, or weights that are always rounded in the same direction, would fail.
 #[test]
-fn bytes_are_as_near_where_channels_differ() {
+fn quantized_plans_are_near_f32_if_channels_differ() {
     const CHANNELS: usize = 32;
     let mut noise = Noise(5);
     let (mut graph, x) = Graph::new(Shape::new(CHANNELS, 24, 24)).expect("an input");
@@ -384,19 +388,19 @@ fn bytes_are_as_near_where_channels_differ() {
     let weights = weights.iter().enumerate().map(|(i, w)| w / size(i % CHANNELS)).collect();
     let window = Window::square(1, 1, 0);
     let y = graph.conv(x, Conv { channels: CHANNELS, groups: 1, window, weights, bias: vec![] });
-    graph.output(y.expect("a convolution"), Order::Interleaved);
+    graph.output(y.expect("a convolution"), TensorLayout::Nhwc);
     let mut item = || -> Vec<f32> {
         let numbers = noise.numbers(graph.input_shape().len(), 1.0);
         let pixels = graph.input_shape().pixels();
         numbers.iter().enumerate().map(|(i, x)| (x + 1.5) * size(i / pixels)).collect()
     };
     for isa in Isa::available().iter().filter(|isa| isa.multiplies_bytes()) {
-        let mut calibration = Calibration::new(&graph, *isa).expect("a convolution to watch");
+        let mut calibrator = RangeCalibrator::new(&graph, *isa).expect("a convolution to watch");
         for _ in 0..4 {
-            calibration.input().copy_from_slice(&item());
-            calibration.observe();
+            calibrator.input().copy_from_slice(&item());
+            calibrator.observe();
         }
-        let ranges = calibration.ranges().expect("ranges");
+        let ranges = calibrator.ranges().expect("ranges");
         let input = item();
         let expected = &graph.evaluate(&input)[0];
         let mut session = Plan::quantized(&graph, *isa, &ranges).expect("a plan").session();
@@ -415,30 +419,53 @@ fn bytes_are_as_near_where_channels_differ() {
 }
 
 #[test]
-fn ranges_of_another_graph_are_told() {
+fn a_new_calibrator_has_no_ranges() {
     let graph = bottlenecks(&mut Noise(1), 1, 20, 20, 2);
-    let mut calibration = Calibration::new(&graph, Isa::PORTABLE).expect("convolutions to watch");
-    assert!(calibration.ranges().expect("no ranges").is_empty(), "nothing was seen yet");
-    calibration.observe();
-    let ranges = calibration.ranges().expect("ranges");
-    let mut other = Graph::new(Shape::new(3, 20, 20)).expect("an input");
-    other.0.output(other.1, Order::Planar);
-    assert!(matches!(Plan::quantized(&other.0, Isa::PORTABLE, &ranges), Err(GraphError::Ranges { .. })));
-    // Another input size is the same network.
+    let calibrator = RangeCalibrator::new(&graph, Isa::PORTABLE).expect("convolutions to watch");
+    assert!(calibrator.ranges().expect("no ranges").is_empty(), "nothing was observed yet");
+}
+
+/// Returns a calibrator of a graph that has observed an input of zeros.
+fn observed(graph: &Graph) -> RangeCalibrator {
+    let mut calibrator = RangeCalibrator::new(graph, Isa::PORTABLE).expect("convolutions to watch");
+    calibrator.observe();
+    calibrator
+}
+
+#[test]
+fn ranges_of_another_graph_are_rejected() {
+    let ranges = observed(&bottlenecks(&mut Noise(1), 1, 20, 20, 2)).ranges().expect("ranges");
+    let (mut other, input) = Graph::new(Shape::new(3, 20, 20)).expect("an input");
+    other.output(input, TensorLayout::Nchw);
+    assert!(matches!(Plan::quantized(&other, Isa::PORTABLE, &ranges), Err(GraphError::Ranges { .. })));
+}
+
+#[test]
+fn ranges_apply_to_every_input_size() {
+    let mut calibrator = observed(&bottlenecks(&mut Noise(1), 1, 20, 20, 2));
+    let ranges = calibrator.ranges().expect("ranges");
     let larger = bottlenecks(&mut Noise(1), 1, 40, 30, 2);
     Plan::quantized(&larger, Isa::PORTABLE, &ranges).expect("ranges are good for every size");
-    let larger = Calibration::new(&larger, Isa::PORTABLE).expect("convolutions to watch");
-    calibration.include(larger).expect("another size");
-    let other = Calibration::new(&bottlenecks(&mut Noise(1), 1, 20, 20, 1), Isa::PORTABLE);
-    let error = calibration.include(other.expect("convolutions to watch"));
+    let larger = RangeCalibrator::new(&larger, Isa::PORTABLE).expect("convolutions to watch");
+    calibrator.include(larger).expect("another size");
+}
+
+#[test]
+fn a_calibrator_of_another_network_is_rejected() {
+    let mut calibrator = observed(&bottlenecks(&mut Noise(1), 1, 20, 20, 2));
+    let larger = bottlenecks(&mut Noise(1), 1, 40, 30, 2);
+    let larger = RangeCalibrator::new(&larger, Isa::PORTABLE).expect("convolutions to watch");
+    calibrator.include(larger).expect("another size");
+    let other = RangeCalibrator::new(&bottlenecks(&mut Noise(1), 1, 20, 20, 1), Isa::PORTABLE);
+    let error = calibrator.include(other.expect("convolutions to watch"));
     assert!(matches!(error, Err(GraphError::Ranges { .. })), "{error:?}");
 }
 
 #[test]
-fn texts_that_are_no_ranges_are_told() {
-    // Four inputs and one output: lowest, highest, shift.
+fn invalid_range_texts_are_rejected() {
+    // Four inputs and one output: lowest values, highest values, shift.
     let good = "passerby-cnn ranges 2\n0 4 1 -1 -1 0 0 1 1 1 1 0.5";
-    assert_eq!(Ranges::from_text(good).expect("ranges").len(), 1);
+    assert_eq!(ActivationRanges::from_text(good).expect("ranges").len(), 1);
     for text in [
         "",
         "ranges",
@@ -452,14 +479,15 @@ fn texts_that_are_no_ranges_are_told() {
         "passerby-cnn ranges 2\n0 4 1 -1 -1 0 0 1 1 1 1 NaN",
         "passerby-cnn ranges 2\n0 18446744073709551615 1 0",
     ] {
-        assert!(Ranges::from_text(text).is_err(), "{text}");
+        assert!(ActivationRanges::from_text(text).is_err(), "{text}");
     }
-    let error = Ranges::from_text("passerby-cnn ranges 2\n# of a test\n0 4 16 x 1").expect_err("no range");
+    let error =
+        ActivationRanges::from_text("passerby-cnn ranges 2\n# of a test\n0 4 16 x 1").expect_err("no range");
     assert_eq!(error.line, 3);
 }
 
 #[test]
-fn sizes_beyond_reason_are_told() {
+fn excessive_sizes_are_rejected() {
     let (mut graph, x) = Graph::new(Shape::new(2, 4, 4)).expect("an input");
     assert!(Graph::new(Shape::new(usize::MAX, 2, 2)).is_err());
     assert!(Graph::new(Shape::new(0, 2, 2)).is_err());
@@ -475,26 +503,26 @@ fn sizes_beyond_reason_are_told() {
     for window in huge {
         let conv = Conv { channels: 1, groups: 1, window, weights: vec![], bias: vec![] };
         assert!(graph.conv(x, conv.clone()).is_err(), "{window:?}");
-        assert!(graph.deconv(x, conv, (0, 0)).is_err(), "{window:?}");
-        assert!(graph.pool(x, Pool::Max, window).is_err(), "{window:?}");
+        assert!(graph.conv_transpose(x, conv, (0, 0)).is_err(), "{window:?}");
+        assert!(graph.pool(x, Pooling::Max, window).is_err(), "{window:?}");
     }
     let channels = usize::MAX;
     let many = Conv { channels, groups: 1, window: Window::square(1, 1, 0), weights: vec![], bias: vec![] };
-    assert!(graph.conv(x, many.clone()).is_err() && graph.deconv(x, many, (0, 0)).is_err());
+    assert!(graph.conv(x, many.clone()).is_err() && graph.conv_transpose(x, many, (0, 0)).is_err());
     let one =
         Conv { channels: 1, groups: 1, window: Window::square(1, 1, 0), weights: vec![1.0; 2], bias: vec![] };
-    assert!(graph.deconv(x, one, (usize::MAX, 0)).is_err());
+    assert!(graph.conv_transpose(x, one, (usize::MAX, 0)).is_err());
     assert!(graph.pad(x, Pads::all(usize::MAX), 0, 0.0).is_err());
     assert!(graph.pad(x, Pads { right: 257, ..Pads::NONE }, 0, 0.0).is_err());
     assert!(graph.clone().pad(x, Pads { right: 256, ..Pads::NONE }, 0, 0.0).is_ok());
     assert!(graph.pad(x, Pads::NONE, usize::MAX, 0.0).is_err());
-    assert!(graph.resize(x, (usize::MAX, 2), Interpolation::Nearest, Coordinates::HalfPixel).is_err());
+    assert!(graph.resize(x, (usize::MAX, 2), Interpolation::Nearest, CoordinateMode::HalfPixel).is_err());
     assert!(graph.rows(x, 0).is_err() && graph.concat(&[]).is_err() && graph.stack(&[]).is_err());
     assert_eq!(Plan::new(&graph, Isa::PORTABLE).err(), Some(GraphError::NoOutput));
 }
 
 #[test]
-fn more_taps_than_a_pixel_takes_are_told() {
+fn too_many_taps_a_pixel_are_rejected() {
     let (mut graph, x) = Graph::new(Shape::new(2, 8, 8)).expect("an input");
     let conv = Conv {
         channels: 2,
@@ -503,26 +531,29 @@ fn more_taps_than_a_pixel_takes_are_told() {
         weights: vec![1.0; 324],
         bias: vec![],
     };
-    let y = graph.deconv(x, conv, (0, 0)).expect("a map");
-    graph.output(y, Order::Planar);
-    assert!(matches!(Plan::new(&graph, Isa::PORTABLE), Err(GraphError::Setting { op: "deconv", .. })));
+    let y = graph.conv_transpose(x, conv, (0, 0)).expect("a map");
+    graph.output(y, TensorLayout::Nchw);
+    assert!(matches!(
+        Plan::new(&graph, Isa::PORTABLE),
+        Err(GraphError::Setting { op: "conv_transpose", .. })
+    ));
 }
 
 #[test]
 #[should_panic(expected = "a value of another graph")]
-fn a_value_of_another_graph_is_no_output() {
+fn an_output_of_another_graph_panics() {
     let (mut other, x) = Graph::new(Shape::new(2, 8, 8)).expect("an input");
     let (mut graph, _) = Graph::new(Shape::new(2, 8, 8)).expect("an input");
     let y = other.unary(x, Unary::Relu).expect("a function");
-    graph.output(y, Order::Planar);
+    graph.output(y, TensorLayout::Nchw);
 }
 
 #[test]
-fn a_stride_beyond_the_output_costs_nothing() {
+fn a_stride_beyond_the_output_is_cheap() {
     let (mut graph, x) = Graph::new(Shape::new(5, 1, 1)).expect("an input");
     let window = Window { stride: (1 << 19, 1 << 19), ..Window::square(2, 1, 0) };
     let conv = Conv { channels: 3, groups: 1, window, weights: vec![0.5; 5 * 3 * 4], bias: vec![] };
-    let y = graph.deconv(x, conv, (0, 0)).expect("a map of two by two");
-    graph.output(y, Order::Planar);
-    check(&graph, &mut Noise(7));
+    let y = graph.conv_transpose(x, conv, (0, 0)).expect("a map of two by two");
+    graph.output(y, TensorLayout::Nchw);
+    assert_plans_match_graph(&graph, &mut Noise(7));
 }

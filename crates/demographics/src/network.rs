@@ -1,6 +1,7 @@
 //! One of dlib's networks with its own chip: pixels in, probabilities out.
 
-use passerby_inference::{Border, ChannelOrder, Model, ModelError, Normalize, RunError, Session, warp};
+use passerby_inference::{Model, ModelError, RunError, Session};
+use passerby_pixels::{Border, ChannelOrder, Normalize, warp};
 use passerby_types::{Image, Similarity};
 
 /// RGB, `(v - mean) / 256`: dlib, `dlib/dnn/input.h`, `input_rgb_image_sized`, whose means are these to 2e-6.
@@ -15,7 +16,7 @@ pub(crate) struct Network<const SIDE: usize, const CLASSES: usize> {
 
 impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
     pub(crate) fn new(model: Model) -> Result<Self, ModelError> {
-        let session = model.session_giving([3, SIDE, SIDE], CLASSES)?;
+        let session = model.session_with_outputs([3, SIDE, SIDE], CLASSES)?;
         Ok(Self { model, session })
     }
 
@@ -36,7 +37,7 @@ impl<const SIDE: usize, const CLASSES: usize> Network<SIDE, CLASSES> {
         picture_from_chip: &Similarity,
     ) -> Result<Option<[f32; CLASSES]>, RunError> {
         warp(image, picture_from_chip, SIDE, Border::Replicate, &NORMALIZE, self.session.input());
-        let answers = self.session.run_one()?;
+        let answers = self.session.run()?;
         Ok(distribution(answers.data(0)))
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 #[cfg(feature = "bundled")]
 use passerby_inference::Bundled;
-use passerby_inference::{Letterbox, Model, ModelError, Normalize, Scratch, Session, letterbox};
+use passerby_inference::{Model, ModelError, Session};
+use passerby_pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
 use passerby_types::{BBox, Detector, Face, Frame, Image, Landmarks, Point, StageError};
 
 use crate::decode::{CHANNELS, Maps};
@@ -39,7 +40,7 @@ pub struct CenterFace {
     outputs: [usize; 4],
     settings: CenterFaceSettings,
     sessions: Recent<[usize; 3], Session>,
-    scratch: Scratch,
+    scratch: LetterboxScratch,
     /// The faces of single cells, many of which mean one face.
     cells: Vec<Face>,
 }
@@ -89,7 +90,7 @@ impl CenterFace {
             model: model.with_precision(settings.precision)?,
             settings: settings.clone(),
             sessions: Recent::new(SESSIONS),
-            scratch: Scratch::default(),
+            scratch: LetterboxScratch::default(),
             cells: Vec::new(),
         };
         // Made ready for the shape that most cameras have. A network that does not take it says so at its first frame.
@@ -128,7 +129,7 @@ impl CenterFace {
         )?;
 
         letterbox(image, &place, &Normalize::NONE, &mut self.scratch, session.input());
-        let answers = session.run_one().map_err(|e| StageError::reset(STAGE, e))?;
+        let answers = session.run().map_err(|e| StageError::reset(STAGE, e))?;
 
         let maps = self.outputs.map(|at| answers.data(at));
         let maps = Maps::new(place.input_width, place.input_height, maps).ok_or_else(|| {
@@ -139,7 +140,7 @@ impl CenterFace {
         maps.faces(self.settings.threshold, &mut self.cells);
         nms(&mut self.cells, self.settings.nms_iou, self.settings.max_faces);
         let (w, h) = (image.width(), image.height());
-        let picture_from_input = place.to_picture(w, h);
+        let picture_from_input = place.image_from_input(w, h);
         let faces = self.cells.iter().map(|face| scaled(face, picture_from_input));
         out.clear();
         // What lies wholly in the black part of the input has no pixels.

@@ -1,72 +1,79 @@
-//! What runs a network, and why.
+//! The engines that run networks.
 
 use std::fmt;
 
-use crate::Device;
+use crate::device::Device;
 
-/// Which engine a caller wants.
+/// The engine that a caller wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {
-    /// `passerby-cnn` for networks all of whose operators it covers, which is several times faster; tract for the others.
+    /// `passerby-cnn` if it supports all operators of the network, otherwise tract, which is several times slower.
     #[default]
     Auto,
-    /// tract, whatever the network: to compare the two.
+    /// tract, even if `passerby-cnn` supports the network. Use it to compare the two.
     Tract,
-    /// ONNX Runtime on this device, by the feature `ort`, in float whatever [`Precision`] says. Where it cannot be had, because
-    /// the library, its part for the device, a driver or the device is missing or does not take the network, as
-    /// [`Engine::Auto`], which minds the precision: [`Session::fallback`](crate::Session::fallback) says why. Each session is
-    /// made by itself: one that is made when the device's memory is full falls back, too, and those of its shape after it.
-    /// The library is looked for once in a process: `ORT_DYLIB_PATH`, else beside the program and where the system does.
+    /// ONNX Runtime on this device, which needs the feature `ort`. It computes in float, whatever the [`Precision`].
+    ///
+    /// If ONNX Runtime cannot be used, the session runs as with [`Engine::Auto`], in the chosen precision, and
+    /// [`Session::fallback`](crate::Session::fallback) returns the reason: the library, its support for the device, a
+    /// driver or the device is missing, or it does not accept the network. This is decided for each session. If the
+    /// memory of the device is full, a new session falls back, and later sessions of the same shape do too.
+    ///
+    /// A process looks for the library once: at `ORT_DYLIB_PATH`, otherwise beside the program and in the search path
+    /// of the system.
     Prefer(Device),
-    /// The same, or [`ModelError::Device`](crate::ModelError::Device).
+    /// ONNX Runtime on this device. If it cannot be used, creating a session fails with
+    /// [`ModelError::Device`](crate::ModelError::Device).
     Require(Device),
 }
 
-/// In what numbers a network computes.
+/// The arithmetic of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Precision {
-    /// Single precision throughout. A [`Device`] may round products more coarsely: Core ML and OpenVINO to 10 bits, on GPUs.
+    /// Single precision throughout. Some [`Device`]s round products more coarsely: Core ML and OpenVINO on GPUs to 10
+    /// bits.
     #[default]
     Float,
-    /// The pointwise convolutions multiply bytes, which on processors with AVX-512 VNNI takes less than half of the time;
-    /// all else is in single precision, and so is everything with instructions that gain nothing by bytes (`portable`).
-    /// Needs a network with ranges: [`Model::with_ranges`](crate::Model::with_ranges).
+    /// The pointwise convolutions multiply bytes, which takes less than half of the time on processors with AVX-512
+    /// VNNI. Everything else is in single precision. With instructions that gain nothing by bytes (`portable`), the
+    /// whole network is. The network must have ranges: [`Model::with_ranges`](crate::Model::with_ranges).
     Int8,
 }
 
-/// What runs a network. Displayed in one line: `cnn (avx2)`, `tract (asked for)`, `onnxruntime (cuda:0)`.
+/// The engine that runs a network. It displays as one line, for example `cnn (avx2)`, `tract (requested)` or
+/// `onnxruntime (cuda:0)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
     /// A plan of `passerby-cnn`.
     Cnn {
-        /// The instructions that its kernels use: [`passerby_cnn::Isa::name`].
+        /// The instruction set of the kernels: [`passerby_cnn::Isa::name`].
         isa: &'static str,
-        /// In what numbers it computes.
+        /// The arithmetic.
         precision: Precision,
     },
-    /// tract.
-    Tract(Why),
+    /// tract, with the reason.
+    Tract(TractReason),
     /// ONNX Runtime on this device.
     OnnxRuntime(Device),
 }
 
-/// Why tract runs a network.
+/// The reason why tract runs a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Why {
-    /// The caller wants it: [`Engine::Tract`].
-    Asked,
-    /// `passerby-cnn` does not cover an operator, or not with these settings.
-    Uncovered {
+pub enum TractReason {
+    /// The caller requested it with [`Engine::Tract`].
+    Requested,
+    /// `passerby-cnn` does not support an operator, or not with its settings.
+    Unsupported {
         /// The name of the node in the network.
         node: String,
-        /// Its operator.
+        /// The operator.
         operator: String,
-        /// What of it.
-        what: String,
+        /// The unsupported part.
+        reason: String,
     },
 }
 
@@ -81,11 +88,11 @@ impl fmt::Display for Backend {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for TractReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Asked => f.write_str("asked for"),
-            Self::Uncovered { node, operator, what } => write!(f, "{operator} at {node}: {what}"),
+            Self::Requested => f.write_str("requested"),
+            Self::Unsupported { node, operator, reason } => write!(f, "{operator} at {node}: {reason}"),
         }
     }
 }

@@ -4,9 +4,10 @@ use std::fmt;
 
 use parking_lot::Mutex;
 
-use crate::{Model, ModelError};
+use crate::error::ModelError;
+use crate::model::Model;
 
-/// A network that is part of the program, for a `static`: it is read when it is first asked for, and once.
+/// A network that is part of the program, for a `static`. The first call of [`Bundled::model`] reads it.
 ///
 /// ```
 /// use passerby_inference::Bundled;
@@ -24,25 +25,25 @@ pub struct Bundled {
 }
 
 impl Bundled {
-    /// The network in the bytes of an ONNX file, which are not copied. Errors call it by `name`, with the word "bundled".
+    /// Creates a network from the bytes of an ONNX file, without a copy. Errors name it `name (bundled)`.
     #[must_use]
     pub const fn new(name: &'static str, onnx: &'static [u8]) -> Self {
         Self { name, onnx, ranges: None, model: Mutex::new(None) }
     }
 
-    /// With the ranges that a [`Calibration`](crate::Calibration) found, as text: see [`Model::with_ranges`].
+    /// Adds the ranges of [`Calibration::to_text`](crate::Calibration::to_text): see [`Model::with_ranges`].
     #[must_use]
     pub const fn with_ranges(mut self, ranges: &'static str) -> Self {
         self.ranges = Some(ranges);
         self
     }
 
-    /// The network: every call gives the same shared one. Workers that start together wait for the first of them to read
-    /// it.
+    /// Returns the network. All calls return the same shared one. Workers that start together wait for the first of
+    /// them to read it.
     ///
     /// # Errors
-    /// As [`Model::from_bytes`] and [`Model::with_ranges`], which for a file that is part of the program is a fault of its
-    /// build. The next call tries again.
+    /// Returns the errors of [`Model::from_bytes`] and [`Model::with_ranges`]. For a file that is part of the program,
+    /// they are a fault of its build. The next call tries again.
     pub fn model(&self) -> Result<Model, ModelError> {
         let mut model = self.model.lock();
         if let Some(model) = &*model {
@@ -56,7 +57,7 @@ impl Bundled {
     }
 }
 
-/// The name only.
+/// Prints the name only.
 impl fmt::Debug for Bundled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bundled({})", self.name)

@@ -1,12 +1,15 @@
-//! The processors that a network can run on.
+//! The devices that a network can run on.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A processor that ONNX Runtime runs networks on: [`Engine::Prefer`](crate::Engine::Prefer) and
-/// [`Engine::Require`](crate::Engine::Require) ask for one. A number says which of several, from 0. Displayed as it is parsed:
-/// `cpu`, `cuda:0`, `tensorrt:0`, `coreml`, `directml:0`, `openvino`; `cuda` is the first. Operators of a network that ONNX
-/// Runtime's part for the device does not take run on the processor, which ONNX Runtime does not say.
+/// A device on which ONNX Runtime runs networks. [`Engine::Prefer`](crate::Engine::Prefer) and
+/// [`Engine::Require`](crate::Engine::Require) take one. If there are several devices of a kind, the number selects
+/// one, counted from 0.
+///
+/// It parses from and displays as `cpu`, `cuda:0`, `tensorrt:0`, `coreml`, `directml:0` or `openvino`. Without a
+/// number, the first device is meant. If ONNX Runtime does not support an operator on the device, it computes that
+/// operator on the CPU without a report.
 ///
 /// ```
 /// use passerby_inference::Device;
@@ -17,24 +20,26 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Device {
-    /// The processor that this crate's own engines run on, too: to compare with them.
+    /// The CPU, on which this crate's own engines run, too. Use it to compare with them.
     Cpu,
-    /// An NVIDIA GPU by CUDA and cuDNN.
+    /// An NVIDIA GPU with CUDA and cuDNN.
     Cuda(u32),
-    /// An NVIDIA GPU by TensorRT; what that has not, by CUDA. Each session takes many seconds to make.
+    /// An NVIDIA GPU with TensorRT, or with CUDA for operators that TensorRT lacks. Creating a session takes many
+    /// seconds.
     TensorRt(u32),
-    /// What Core ML chooses of an Apple machine: its neural engine, GPU or processor.
+    /// A device of an Apple machine that Core ML chooses: its neural engine, GPU or CPU.
     CoreMl,
-    /// A GPU by Windows' DirectX 12.
+    /// A GPU with DirectX 12 on Windows.
     DirectMl(u32),
-    /// What OpenVINO chooses of an Intel machine: its `AUTO`.
+    /// A device of an Intel machine that OpenVINO chooses (`AUTO`).
     OpenVino,
 }
 
-/// No device is called so. Its text says what there is.
+/// The name of the device is unknown. The message lists the known ones.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no device {0:?}: expected cpu, cuda, tensorrt, coreml, directml or openvino; cuda:1 is the second of several"
+    "unknown device {0:?}: expected cpu, cuda, tensorrt, coreml, directml or openvino, \
+     with a number for one of several, for example cuda:1"
 )]
 pub struct UnknownDevice(String);
 
@@ -77,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_are_read_as_they_are_shown() {
+    fn devices_parse_as_they_display() {
         use Device::{CoreMl, Cpu, Cuda, DirectMl, OpenVino, TensorRt};
         for device in [Cpu, Cuda(0), Cuda(3), TensorRt(1), CoreMl, DirectMl(2), OpenVino] {
             assert_eq!(device.to_string().parse(), Ok(device));

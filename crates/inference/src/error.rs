@@ -1,140 +1,142 @@
-//! Why a network cannot be used, or gave no answer. Every message names the network.
+//! The errors of loading and running networks. Every message names the network.
 
 use std::path::PathBuf;
 
-use crate::Device;
+use crate::device::Device;
 
-/// Why a network cannot be used. All but [`ModelError::Io`] and [`ModelError::Device`] last: the same bytes fail again.
+/// Why a network cannot be used. Except for [`ModelError::Io`] and [`ModelError::Device`], the same bytes always fail
+/// again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// The file cannot be read. Check the path and its permissions.
     #[error("{}: {cause}", path.display())]
     Io {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         cause: std::io::Error,
     },
-    /// There are no bytes. The file was probably cut off when it was copied.
-    #[error("{model}: no bytes")]
+    /// The file is empty. It was probably cut off during a copy.
+    #[error("{model}: the file is empty")]
     Empty {
-        /// Which network.
+        /// The name of the network.
         model: String,
     },
-    /// The bytes are no ONNX model, or a damaged one. Compare the file with its source.
+    /// The bytes are not an ONNX model, or a damaged one. Compare the file with its source.
     #[error("{model}: not an ONNX model: {reason}")]
     NotOnnx {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
-    /// The network needs something that this crate cannot do. Convert it, or use another.
-    #[error("{model}: unsupported: {what}")]
+    /// The network needs a feature that this crate lacks. Convert it, or use another one.
+    #[error("{model}: unsupported: {reason}")]
     Unsupported {
-        /// Which network.
+        /// The name of the network.
         model: String,
         /// The operator or feature.
-        what: String,
+        reason: String,
     },
     /// The network does not have exactly one input.
-    #[error("{model}: {found} inputs ({}), only networks with one input can be used", names.join(", "))]
+    #[error("{model}: {found} inputs ({}), expected one", names.join(", "))]
     Inputs {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// How many it has.
+        /// The number of inputs.
         found: usize,
-        /// What they are called.
+        /// The names of the inputs.
         names: Vec<String>,
     },
-    /// The network does not take items of this shape. Ask for one that fits [`Model::input`](crate::Model::input).
+    /// The network does not accept items of this shape. Use a shape that fits [`Model::input`](crate::Model::input).
     #[error("{model}: input {input} takes {}, not {given:?}", dims(expected))]
     Shape {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// What the input is called.
+        /// The name of the input.
         input: String,
-        /// The shape it takes, with the batch first; `None` is free.
+        /// The shape that the input accepts, beginning with the batch. A free axis is `None`.
         expected: Vec<Option<usize>>,
-        /// The shape asked for, with the batch first.
+        /// The requested shape, beginning with the batch.
         given: Vec<usize>,
     },
-    /// The network's first output is not so many numbers for an item. Check that the file is the network it should be.
-    #[error("{model}: output {output} is {found:?} for a batch, not [batch, {expected}]")]
+    /// The first output of the network does not have the expected number of values for an item. Check that this is the
+    /// right file.
+    #[error("{model}: output {output} has the shape {found:?} for an item, expected [{expected}]")]
     Output {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// What the output is called.
+        /// The name of the output.
         output: String,
         /// Its shape, without the batch.
         found: Vec<usize>,
-        /// How many numbers there should be.
+        /// The expected number of values.
         expected: usize,
     },
-    /// The network cannot multiply bytes: it has no ranges, or they are of another network. Use
-    /// [`Precision::Float`](crate::Precision::Float), or calibrate it.
-    #[error("{model}: not in int8: {what}")]
+    /// The network cannot multiply bytes, because it has no ranges or those of another network. Calibrate it, or use
+    /// [`Precision::Float`](crate::Precision::Float).
+    #[error("{model}: cannot multiply bytes: {reason}")]
     Ranges {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// What is wrong.
-        what: String,
-    },
-    /// The device that is required cannot be had, or does not take the network: [`Engine::Require`](crate::Engine::Require).
-    /// Install what is missing, or prefer the device rather than require it.
-    #[error("{model}: not on {device}: {reason}")]
-    Device {
-        /// Which network.
-        model: String,
-        /// Which device.
-        device: Device,
-        /// What is in its way.
+        /// The reason.
         reason: String,
     },
-    /// The network cannot be made ready for items of this shape: its layers do not fit together.
+    /// The device of [`Engine::Require`](crate::Engine::Require) is not available, or does not accept the network.
+    /// Install the missing part, or use [`Engine::Prefer`](crate::Engine::Prefer).
+    #[error("{model}: not on {device}: {reason}")]
+    Device {
+        /// The name of the network.
+        model: String,
+        /// The device.
+        device: Device,
+        /// The reason.
+        reason: String,
+    },
+    /// The network cannot be planned for items of this shape: its layers do not fit together.
     #[error("{model}: cannot be planned for items of {item:?}: {reason}")]
     Plan {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// The item's shape, `[channels, height, width]`.
+        /// The shape of an item: `[channels, height, width]`.
         item: [usize; 3],
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }
 
-/// Why a batch got no answer.
+/// Why a run has no outputs.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The input is not as long as the batch needs. A mistake of the caller; the session is as good as before.
-    #[error("{model}: {given} numbers for {items} items of {item:?}")]
+    /// The input does not have the length that the batch requires. This is a mistake of the caller. The session can be
+    /// used again.
+    #[error("{model}: {given} values for {items} items of {item:?}")]
     Length {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// How many items were announced.
+        /// The number of items of the batch.
         items: usize,
-        /// The shape of one item, `[channels, height, width]`.
+        /// The shape of an item: `[channels, height, width]`.
         item: [usize; 3],
-        /// How many numbers were given.
+        /// The number of values that the caller passed.
         given: usize,
     },
-    /// The network failed on an item. The session starts afresh at its next run; should it fail again, make a
-    /// new one.
+    /// The network failed on an item. The next run begins with a fresh state. If it fails again, create a new session.
     #[error("{model}: item {index} failed: {reason}")]
     Failed {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// Which item of the batch.
+        /// The index of the item in the batch.
         index: usize,
-        /// What happened.
+        /// The reason.
         reason: String,
     },
 }
 
-/// A shape as people write it, with `?` for what is free.
+/// Returns a shape for a message, with `?` for each free axis.
 fn dims(dims: &[Option<usize>]) -> String {
     let each: Vec<String> = dims.iter().map(|d| d.map_or_else(|| "?".into(), |n| n.to_string())).collect();
     format!("[{}]", each.join(", "))

@@ -1,63 +1,63 @@
-//! Neural networks for passerby: an ONNX file in, answers out, on a CPU or, by ONNX Runtime, a GPU, and the numbers that
-//! go in straight from pixels in any layout.
+//! Neural networks for passerby: loads an ONNX model and runs it on a CPU or, with ONNX Runtime, on a GPU.
 //!
-//! - [`Model`]: a network, shared by all workers; [`Session`]: one worker's state of it; [`Tensor`]: its answers.
-//!   [`Bundled`]: a network that is part of the program.
-//! - [`letterbox`]: a whole picture into a detector's input; [`warp`]: an aligned face into an embedder's or a
-//!   classifier's. Both read every layout as it is and apply a network's [`Normalize`].
-//! - [`to_rgb`]: a whole picture as RGB, for callers who show or save it.
+//! - A [`Model`] is a network that all workers share. [`Bundled`] is a network that is part of the program.
+//! - A [`Session`] is one worker's state for a network. [`Session::run`] runs one item without a copy and returns
+//!   [`Outputs`]. [`Session::run_batch`] returns a [`Tensor`] for each output.
+//! - A [`Calibration`] finds the ranges with which a network multiplies bytes.
+//!
+//! The input of a network is a list of f32. `passerby-pixels` computes it from an image in any pixel layout.
 //!
 //! ```
-//! use passerby_inference::{Letterbox, Model, Normalize, Scratch, letterbox};
-//! use passerby_types::{ColorSpace, Image, PixelLayout};
+//! use passerby_inference::Model;
 //!
 //! let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx");
 //! let model = Model::from_path(path)?;
+//! let mut session = model.session([3, 32, 32])?; // channels, height, width
 //!
-//! let bytes = vec![128; PixelLayout::I420.tight_len(64, 48)];
-//! let image = Image::from_vec(PixelLayout::I420, 64, 48, ColorSpace::default(), bytes)?;
-//! let place = Letterbox::new(image.width(), image.height(), 32, 32);
-//! let mut session = model.session(place.item())?;
-//! let mut input = vec![0.0; place.item().iter().product()];
-//! letterbox(&image, &place, &Normalize::NONE, &mut Scratch::default(), &mut input);
-//!
-//! let answers = session.run(1, &input)?;
-//! assert_eq!(answers[0].shape(), [1, 4]);
+//! session.input().fill(128.0);
+//! let outputs = session.run()?;
+//! assert_eq!(outputs.shape(0), [1, 4]);
+//! assert_eq!(outputs.data(0).len(), 4);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The engines
-//! tract, which none of the types here show, reads and checks the file. A network all of whose operators
-//! `passerby-cnn` covers then runs on a plan of that crate, any other on tract: [`Session::backend`] says which, and
-//! why. Both compute in f32 on the thread that calls: workers are the parallelism. Where a network's ranges are known
-//! ([`Model::calibration`]), plans may multiply bytes instead: [`Precision::Int8`]. With the feature `ort` a network may
-//! run on a GPU or another [`Device`] by ONNX Runtime, whose shared library is loaded at run time, and on the processor as
-//! before where that cannot be had: [`Engine::Prefer`]. tract panics on some malformed
-//! models; such a panic is caught and becomes an error (the process's panic hook still prints it), so no model makes a
-//! caller panic.
+//! # Engines
+//! tract reads and checks the file; no public type shows it. If `passerby-cnn` supports all operators of the network,
+//! the network runs on a plan of that crate, otherwise on tract. [`Session::backend`] returns the engine and the
+//! reason. Both compute in f32 on the calling thread, so workers are the only parallelism.
+//!
+//! If the activation ranges of a network are known ([`Model::calibration`]), plans can multiply bytes instead:
+//! [`Precision::Int8`]. With the feature `ort`, a network can run on a GPU or another [`Device`] with ONNX Runtime,
+//! whose shared library is loaded at run time. If the device is not available, [`Engine::Prefer`] falls back to the
+//! CPU.
+//!
+//! tract panics on some malformed models. This crate catches such a panic and returns it as an error, so no model can
+//! make a caller panic. The panic hook of the process still prints it.
+//!
+//! # Features
+//! - `ort`: networks on devices with ONNX Runtime.
+//! - `ndarray`: array views of inputs, outputs and tensors.
 
 mod backend;
 mod bundled;
 mod calibration;
-mod check;
 mod device;
 mod error;
-mod guard;
-mod half;
+mod half_precision;
 mod lower;
 mod model;
-#[cfg_attr(not(feature = "ort"), path = "absent.rs")]
 mod onnxruntime;
-mod preprocess;
+mod panics;
+mod plan;
 mod session;
 mod tensor;
+mod validate;
 
-pub use backend::{Backend, Engine, Precision, Why};
+pub use backend::{Backend, Engine, Precision, TractReason};
 pub use bundled::Bundled;
 pub use calibration::Calibration;
 pub use device::{Device, UnknownDevice};
 pub use error::{ModelError, RunError};
 pub use model::Model;
-pub use preprocess::{Border, ChannelOrder, Letterbox, Normalize, Scratch, letterbox, to_rgb, warp};
-pub use session::{Memory, Outputs, Session};
+pub use session::{MemoryUsage, Outputs, Session};
 pub use tensor::{Tensor, TensorSpec};

@@ -1,4 +1,4 @@
-//! A network: read, checked, and made ready once for each input shape.
+//! A network: read, checked, and planned once for each input shape.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,118 +6,104 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use passerby_cnn::{Isa, Ranges};
+use passerby_cnn::{ActivationRanges, Isa, Plan, RangeCalibrator};
 use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::{
-    Framework, InferenceModel, InferenceModelExt, RunOptions, TypedModel, TypedRunnableModel,
-};
+use tract_onnx::prelude::{Framework, InferenceModel, InferenceModelExt, RunOptions, TypedModel};
 use tract_onnx::tract_hir::internal::{DatumType, InferenceFact, TractResult, tvec};
 
-use crate::check;
-use crate::guard::guarded;
-use crate::half;
+use crate::backend::{Backend, Engine, Precision, TractReason};
+use crate::calibration::Calibration;
+use crate::error::ModelError;
+use crate::half_precision;
 use crate::lower::lower;
 use crate::onnxruntime::Network;
-use crate::{Backend, Calibration, Engine, ModelError, Precision, Session, TensorSpec, Why};
+use crate::panics::catch_panics;
+use crate::plan::{ModelPlan, Runner};
+use crate::session::Session;
+use crate::tensor::TensorSpec;
+use crate::validate;
 
-/// How many plans a model keeps. Cameras of one installation rarely have more picture sizes than this;
-/// a plan beyond it replaces the oldest, and sessions that use that one go on using it.
-const PLANS_KEPT: usize = 8;
+/// The number of plans that a model keeps. The cameras of one installation rarely have more image sizes. A further plan
+/// replaces the oldest one, which existing sessions continue to use.
+const MAX_PLANS: usize = 8;
 
-/// A network's weights and graph, immutable. A clone is cheap and shares them, so every worker may have one.
+/// The immutable weights and graph of a network. A clone is cheap and shares them, so each worker can have one.
 ///
-/// Networks have one f32 input of shape `[batch, channels, height, width]` and f32 outputs whose first axis is the
-/// batch. Weights stored in half precision behind `Cast` nodes are turned into f32 when the file is read: every run
-/// computes in f32. Shapes stated in the file for outputs and inner values are ignored; they follow from the
-/// input's.
+/// A network must have one f32 input of shape `[batch, channels, height, width]` and f32 outputs whose first axis is
+/// the batch. Weights that are stored in half precision behind `Cast` nodes become f32 when the file is read, so every
+/// run computes in f32. Shapes that the file states for outputs and inner values are ignored, because they follow from
+/// the input's.
 #[derive(Clone)]
 pub struct Model {
-    shared: Arc<Shared>,
+    shared: Arc<SharedModel>,
     engine: Engine,
-    ranges: Option<Arc<Ranges>>,
+    ranges: Option<Arc<ActivationRanges>>,
     precision: Precision,
     isa: Isa,
 }
 
-struct Shared {
+struct SharedModel {
     name: String,
     input: TensorSpec,
     outputs: Vec<TensorSpec>,
     onnx: Arc<Cow<'static, [u8]>>,
-    /// As it was read, for the first plan. Later ones read it again: its weights are larger than the file, and a plan has
-    /// its own.
+    /// The graph that was read with the file, for the first plan. Later plans read the file again, because these
+    /// weights are larger than the file and each plan has its own copy.
     graph: Mutex<Option<InferenceModel>>,
-    plans: Mutex<Vec<(Key, Arc<Plan>)>>,
+    plans: Mutex<Vec<(PlanKey, Arc<ModelPlan>)>>,
 }
 
-impl Shared {
-    /// The network as the file says it.
+impl SharedModel {
+    /// Returns the graph of the network.
     fn graph(&self) -> TractResult<InferenceModel> {
         if let Some(graph) = self.graph.lock().take() {
             return Ok(graph);
         }
-        let engine = reader();
+        let engine = onnx_reader();
         let proto = engine.proto_model_for_read(&mut &**self.onnx)?;
-        in_single_precision(&engine, proto)
+        infer_in_single_precision(&engine, proto)
     }
 }
 
-/// The graph of what was read, with weights of half precision in single.
-fn in_single_precision(engine: &Onnx, mut proto: ModelProto) -> TractResult<InferenceModel> {
+/// Builds the graph with all half-precision weights converted to single precision.
+fn infer_in_single_precision(engine: &Onnx, mut proto: ModelProto) -> TractResult<InferenceModel> {
     if let Some(graph) = &mut proto.graph {
-        half::widen(graph);
+        half_precision::widen(graph);
     }
     engine.model_for_proto_model(&proto)
 }
 
-/// What reads ONNX files.
-fn reader() -> Onnx {
+/// Returns the reader of ONNX files.
+fn onnx_reader() -> Onnx {
     tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true)
 }
 
-/// What a plan is for: an item shape, an engine and its instructions, and the ranges where it multiplies bytes.
-type Key = ([usize; 3], Engine, Isa, Option<Arc<Ranges>>);
-
-/// The network made ready for items of one shape, a batch of one at a time.
-pub(crate) struct Plan {
-    pub(crate) model: String,
-    pub(crate) item: [usize; 3],
-    /// The shape of each output for one item; the first axis is 1.
-    pub(crate) outputs: Vec<Vec<usize>>,
-    pub(crate) backend: Backend,
-    /// Why it is not on the device that was preferred.
-    pub(crate) fallback: Option<String>,
-    pub(crate) runner: Runner,
-}
-
-/// What computes a plan.
-pub(crate) enum Runner {
-    Cnn(passerby_cnn::Plan),
-    Tract(Arc<TypedRunnableModel>),
-    OnnxRuntime(Network),
-}
+/// The parameters of a plan: item shape, engine, instruction set, and the ranges if it multiplies bytes.
+type PlanKey = ([usize; 3], Engine, Isa, Option<Arc<ActivationRanges>>);
 
 impl Model {
-    /// Reads a network from the bytes of an ONNX file, which the model keeps: give what is part of the program as it is,
-    /// and it is not copied. `name` is what errors call it.
+    /// Reads a network from the bytes of an ONNX file and keeps them. If the bytes are a static slice, they are not
+    /// copied. Errors use `name` for the network.
     ///
     /// # Errors
-    /// [`ModelError::Empty`], [`ModelError::NotOnnx`] for bytes that are no sound ONNX model,
-    /// [`ModelError::Unsupported`] for an operator, number type or storage this crate has not, and
-    /// [`ModelError::Inputs`] for a network without exactly one input. No bytes make it panic.
+    /// Returns [`ModelError::Empty`] if there are no bytes, [`ModelError::NotOnnx`] if they are not a valid ONNX model,
+    /// [`ModelError::Unsupported`] for an unknown operator, data type or storage, and [`ModelError::Inputs`] if the
+    /// network does not have exactly one input. Malformed bytes never cause a panic.
     pub fn from_bytes(name: &str, onnx: impl Into<Cow<'static, [u8]>>) -> Result<Self, ModelError> {
-        let (onnx, model) = (onnx.into(), || name.to_owned());
+        let onnx = onnx.into();
+        let model = || name.to_owned();
         if onnx.is_empty() {
             return Err(ModelError::Empty { model: model() });
         }
         let not_onnx = |reason| ModelError::NotOnnx { model: model(), reason };
-        let engine = reader();
-        let proto = guarded(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
-        let (input, outputs) = check::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
-        let graph = guarded(|| in_single_precision(&engine, proto)).map_err(not_onnx)?;
-        let (graph, plans) = (Mutex::new(Some(graph)), Mutex::default());
-        let shared = Shared { name: model(), input, outputs, onnx: Arc::new(onnx), graph, plans };
+        let engine = onnx_reader();
+        let proto = catch_panics(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
+        let (input, outputs) = validate::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
+        let graph = catch_panics(|| infer_in_single_precision(&engine, proto)).map_err(not_onnx)?;
+        let graph = Mutex::new(Some(graph));
+        let plans = Mutex::default();
+        let shared = SharedModel { name: model(), input, outputs, onnx: Arc::new(onnx), graph, plans };
         Ok(Self {
             shared: Arc::new(shared),
             engine: Engine::Auto,
@@ -127,131 +113,132 @@ impl Model {
         })
     }
 
-    /// Reads a network from an ONNX file; errors call it by its path.
+    /// Reads a network from an ONNX file. Errors use the path for the network.
     ///
     /// # Errors
-    /// [`ModelError::Io`] where the file cannot be read, else as [`Model::from_bytes`].
+    /// Returns [`ModelError::Io`] if the file cannot be read, and otherwise the errors of [`Model::from_bytes`].
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|cause| ModelError::Io { path: path.into(), cause })?;
         Self::from_bytes(&path.display().to_string(), bytes)
     }
 
-    /// What errors call the network.
+    /// Returns the name that errors use for the network.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.name
     }
 
-    /// The input: `[batch, channels, height, width]`.
+    /// Returns the input: `[batch, channels, height, width]`.
     #[must_use]
     pub fn input(&self) -> &TensorSpec {
         &self.shared.input
     }
 
-    /// The outputs, in the order in which [`Session::run`] gives them. Their shapes are what the file says, which
-    /// need not be true.
+    /// Returns the outputs in the order of [`Session::run_batch`]. Their shapes are those of the file, which may be
+    /// wrong.
     #[must_use]
     pub fn outputs(&self) -> &[TensorSpec] {
         &self.shared.outputs
     }
 
-    /// The same network, shared, whose sessions run on this engine. Which one a session got is said by
-    /// [`Session::backend`].
+    /// Returns the same network with another engine for its sessions. [`Session::backend`] returns the engine of a
+    /// session.
     #[must_use]
     pub fn with_engine(&self, engine: Engine) -> Self {
         Self { engine, ..self.clone() }
     }
 
-    /// The same network, shared, whose sessions on `passerby-cnn` use the vector instructions called `name` (`avx512`, `avx2`,
-    /// `neon`, `portable`) and not the fastest: to compare them. `None` where this processor has not them. Which a session
-    /// got is said by [`Session::backend`].
+    /// Returns the same network, whose sessions on `passerby-cnn` use the vector instructions called `name` (`avx512`,
+    /// `avx2`, `neon` or `portable`) instead of the fastest ones. Returns `None` if this processor does not have them.
+    /// Use it to compare instruction sets.
     #[must_use]
     pub fn with_isa(&self, name: &str) -> Option<Self> {
         Some(Self { isa: Isa::named(name)?, ..self.clone() })
     }
 
-    /// The same network, shared, with the ranges that a [`Calibration`] of it found, as text. Without them it computes in
-    /// [`Precision::Float`] only, which it goes on to do until [`Model::with_precision`] says otherwise.
+    /// Returns the same network with the ranges of [`Calibration::to_text`]. They have no effect until
+    /// [`Model::with_precision`] selects [`Precision::Int8`], which requires them.
     ///
     /// # Errors
-    /// [`ModelError::Ranges`] for a text that is none. Ranges of another network show when a session is made.
+    /// Returns [`ModelError::Ranges`] if the text is not valid. If the ranges belong to another network,
+    /// [`Model::session`] fails.
     pub fn with_ranges(&self, text: &str) -> Result<Self, ModelError> {
-        let ranges = Ranges::from_text(text).map_err(|e| self.not_in_int8(e.to_string()))?;
+        let ranges = ActivationRanges::from_text(text).map_err(|e| self.no_int8(e.to_string()))?;
         Ok(Self { ranges: Some(Arc::new(ranges)), ..self.clone() })
     }
 
-    /// The same network, shared, whose sessions compute in these numbers.
+    /// Returns the same network with this arithmetic for its sessions.
     ///
     /// # Errors
-    /// [`ModelError::Ranges`] for [`Precision::Int8`] without [`Model::with_ranges`] before.
+    /// Returns [`ModelError::Ranges`] for [`Precision::Int8`] if the network has no ranges.
     pub fn with_precision(self, precision: Precision) -> Result<Self, ModelError> {
         if precision == Precision::Int8 && self.ranges.is_none() {
-            return Err(self.not_in_int8("no ranges are known: calibrate it".into()));
+            return Err(self.no_int8("it has no ranges: calibrate it".into()));
         }
         Ok(Self { precision, ..self })
     }
 
-    /// In what numbers its sessions compute, but for those on a device of ONNX Runtime: these compute in float.
+    /// Returns the arithmetic of the sessions. Sessions on a device of ONNX Runtime always compute in float.
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Watches what this network computes for items of the shape `item`, to find its ranges.
+    /// Creates a calibration, which finds the activation ranges of this network with items of the shape `item`.
     ///
     /// # Errors
-    /// As [`Model::session`], and [`ModelError::Ranges`] for a network that `passerby-cnn` does not cover, or one without a
-    /// pointwise convolution.
+    /// Returns the errors of [`Model::session`], and [`ModelError::Ranges`] if `passerby-cnn` does not support the
+    /// network.
     pub fn calibration(&self, item: [usize; 3]) -> Result<Calibration, ModelError> {
-        check::accepts(self.name(), self.input(), item)?;
+        validate::check_item(self.name(), self.input(), item)?;
         let failed = |reason| ModelError::Plan { model: self.name().to_owned(), item, reason };
-        let (typed, _) = guarded(|| self.typed(item)).map_err(failed)?;
-        let graph = guarded(|| Ok(lower(&typed))).map_err(failed)?;
-        let graph = graph.map_err(|why| self.not_in_int8(why.to_string()))?;
-        let inner = passerby_cnn::Calibration::new(&graph, self.isa);
-        Ok(Calibration::new(inner.map_err(|e| self.not_in_int8(e.to_string()))?, self.name()))
+        let (typed, _) = catch_panics(|| self.typed_model(item)).map_err(failed)?;
+        let graph = catch_panics(|| Ok(lower(&typed))).map_err(failed)?;
+        let graph = graph.map_err(|why| self.no_int8(why.to_string()))?;
+        let inner = RangeCalibrator::new(&graph, self.isa);
+        Ok(Calibration::new(inner.map_err(|e| self.no_int8(e.to_string()))?, self.name()))
     }
 
-    fn not_in_int8(&self, what: String) -> ModelError {
-        ModelError::Ranges { model: self.name().to_owned(), what }
+    fn no_int8(&self, reason: String) -> ModelError {
+        ModelError::Ranges { model: self.name().to_owned(), reason }
     }
 
-    /// The ranges that its sessions use.
-    fn ranges_in_use(&self) -> Option<&Arc<Ranges>> {
+    /// Returns the ranges that the sessions use.
+    fn ranges_in_use(&self) -> Option<&Arc<ActivationRanges>> {
         self.ranges.as_ref().filter(|_| self.precision == Precision::Int8)
     }
 
-    /// One worker's state for items of the shape `item`, `[channels, height, width]`.
+    /// Creates one worker's session for items of the shape `item`, `[channels, height, width]`.
     ///
-    /// The plan for a shape is made once, which takes some tens of milliseconds (on tract up to a second or so), and
-    /// shared by all sessions of that shape; a session after the first costs its buffers. The model keeps its last
-    /// eight plans, and makes one at a time. On a device of ONNX Runtime every session reads the network anew and has its
-    /// own copy of the weights there.
+    /// The first session of a shape plans the network, which takes some tens of milliseconds, or up to about a second
+    /// on tract. All sessions of that shape share the plan, so a later session only costs its buffers. The model keeps
+    /// its last eight plans and makes one at a time. On a device of ONNX Runtime, each session reads the network again
+    /// and has its own copy of the weights on the device.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] for a shape that the input does not take, [`ModelError::Plan`] where the layers do not
-    /// fit together at it, [`ModelError::Ranges`] where [`Precision::Int8`] is asked for with ranges of another network
-    /// or of one that runs on tract, and [`ModelError::Device`] where a device is required that cannot be had.
+    /// Returns [`ModelError::Shape`] if the input does not accept the shape, [`ModelError::Plan`] if the layers do not
+    /// fit together at it, [`ModelError::Ranges`] if [`Precision::Int8`] is selected but the ranges belong to another
+    /// network or the network runs on tract, and [`ModelError::Device`] if a required device is not available.
     pub fn session(&self, item: [usize; 3]) -> Result<Session, ModelError> {
         let plan = self.plan(item)?;
         let made = Session::new(Arc::clone(&plan));
         if made.is_err() && matches!(plan.backend, Backend::OnnxRuntime(_)) {
-            // A device that was there when the plan was made may be lost: plan anew for what there is now.
+            // A device that was available when the plan was made may be lost. Plan again for the present state.
             self.shared.plans.lock().retain(|(_, kept)| !Arc::ptr_eq(kept, &plan));
             return Session::new(self.plan(item)?);
         }
         made
     }
 
-    /// As [`Model::session`], for a network whose first output should be `expected` numbers for an item: what a worker asks
-    /// of a network that somebody gives it.
+    /// Creates a session as [`Model::session`] does, and checks that the first output has `expected` values for an
+    /// item. Stages should use it for networks that their user provides.
     ///
     /// # Errors
-    /// As [`Model::session`], and [`ModelError::Output`] where the output has another shape.
-    pub fn session_giving(&self, item: [usize; 3], expected: usize) -> Result<Session, ModelError> {
+    /// Returns the errors of [`Model::session`], and [`ModelError::Output`] if the output has another shape.
+    pub fn session_with_outputs(&self, item: [usize; 3], expected: usize) -> Result<Session, ModelError> {
         let session = self.session(item)?;
-        let found = session.shapes().first().map_or(&[][..], |shape| &shape[1..]);
+        let found = session.output_shapes().first().map_or(&[][..], |shape| &shape[1..]);
         if found != [expected] {
             return Err(ModelError::Output {
                 model: self.name().to_owned(),
@@ -263,16 +250,16 @@ impl Model {
         Ok(session)
     }
 
-    /// The plan for a shape. Held under a lock while it is made, so that workers that start together make it once.
-    fn plan(&self, item: [usize; 3]) -> Result<Arc<Plan>, ModelError> {
+    /// Returns the plan for a shape. A lock is held while it is made, so that workers that start together make it once.
+    fn plan(&self, item: [usize; 3]) -> Result<Arc<ModelPlan>, ModelError> {
         let key = (item, self.engine, self.isa, self.ranges_in_use().cloned());
         let mut plans = self.shared.plans.lock();
         if let Some((_, plan)) = plans.iter().find(|(other, _)| *other == key) {
             return Ok(Arc::clone(plan));
         }
-        check::accepts(self.name(), self.input(), item)?;
-        let plan = self.planned(item)?;
-        if plans.len() == PLANS_KEPT {
+        validate::check_item(self.name(), self.input(), item)?;
+        let plan = self.make_plan(item)?;
+        if plans.len() == MAX_PLANS {
             plans.remove(0);
         }
         let plan = Arc::new(plan);
@@ -280,16 +267,17 @@ impl Model {
         Ok(plan)
     }
 
-    fn planned(&self, item: [usize; 3]) -> Result<Plan, ModelError> {
+    fn make_plan(&self, item: [usize; 3]) -> Result<ModelPlan, ModelError> {
         let model = || self.name().to_owned();
         let failed = |reason| ModelError::Plan { model: model(), item, reason };
-        let (typed, outputs) = guarded(|| self.typed(item)).map_err(failed)?;
+        let (typed, outputs) = catch_panics(|| self.typed_model(item)).map_err(failed)?;
         let mut fallback = None;
         if let Engine::Prefer(device) | Engine::Require(device) = self.engine {
             match Network::new(Arc::clone(&self.shared.onnx), device, item, outputs.clone()) {
                 Ok(network) => {
-                    let (backend, runner) = (Backend::OnnxRuntime(device), Runner::OnnxRuntime(network));
-                    return Ok(Plan { model: model(), item, outputs, backend, fallback, runner });
+                    let backend = Backend::OnnxRuntime(device);
+                    let runner = Runner::OnnxRuntime(network);
+                    return Ok(ModelPlan { model: model(), item, outputs, backend, fallback, runner });
                 }
                 Err(reason) if self.engine == Engine::Require(device) => {
                     return Err(ModelError::Device { model: model(), device, reason });
@@ -297,27 +285,27 @@ impl Model {
                 Err(reason) => fallback = Some(format!("not on {device}: {reason}")),
             }
         }
-        let (backend, runner) = match self.lowered(&typed) {
+        let (backend, runner) = match self.cnn_plan(&typed) {
             Ok(plan) => {
                 let isa = plan.isa();
                 let precision = if isa.multiplies_bytes() { self.precision } else { Precision::Float };
                 (Backend::Cnn { isa: isa.name(), precision }, Runner::Cnn(plan))
             }
-            Err(why) if self.precision == Precision::Int8 => return Err(self.not_in_int8(why.to_string())),
+            Err(why) if self.precision == Precision::Int8 => return Err(self.no_int8(why.to_string())),
             Err(why) => {
-                // One thread a session: workers are the parallelism, and the engine's own threads lose to them.
+                // One thread a session, because workers are the parallelism and tract's own threads are slower.
                 let options = RunOptions::default();
-                let runnable = guarded(|| typed.into_optimized()?.into_runnable_with_options(&options));
+                let runnable = catch_panics(|| typed.into_optimized()?.into_runnable_with_options(&options));
                 let runnable = runnable.map_err(failed)?;
                 (Backend::Tract(why), Runner::Tract(runnable))
             }
         };
-        Ok(Plan { model: model(), item, outputs, backend, fallback, runner })
+        Ok(ModelPlan { model: model(), item, outputs, backend, fallback, runner })
     }
 
-    /// The network with every type and shape known, and the shapes of its outputs. Shapes are fixed before anything is
-    /// planned: with a free one neither layouts nor buffers can be.
-    fn typed(&self, item: [usize; 3]) -> TractResult<(TypedModel, Vec<Vec<usize>>)> {
+    /// Returns the network with all types and shapes known, and the shapes of its outputs. Shapes must be fixed before
+    /// anything is planned, because layouts and buffers depend on them.
+    fn typed_model(&self, item: [usize; 3]) -> TractResult<(TypedModel, Vec<Vec<usize>>)> {
         let [c, h, w] = item;
         let fact = InferenceFact::dt_shape(DatumType::F32, tvec![1, c, h, w]);
         let mut graph = self.shared.graph()?;
@@ -330,38 +318,38 @@ impl Model {
             let shape = shape.filter(|s| s.first() == Some(&1) && fact.datum_type == DatumType::F32);
             outputs.push(shape.ok_or_else(|| {
                 std::io::Error::other(format!(
-                    "an output is {fact:?}, not f32 with the batch as its first axis"
+                    "an output is {fact:?}, expected f32 with the batch as its first axis"
                 ))
             })?);
         }
         Ok((typed, outputs))
     }
 
-    /// The plan of `passerby-cnn`, or why there is none.
-    fn lowered(&self, typed: &TypedModel) -> Result<passerby_cnn::Plan, Why> {
+    /// Returns the plan of `passerby-cnn`, or the reason why it does not support the network.
+    fn cnn_plan(&self, typed: &TypedModel) -> Result<Plan, TractReason> {
         if self.engine == Engine::Tract {
-            return Err(Why::Asked);
+            return Err(TractReason::Requested);
         }
-        let uncovered = |what: String| Why::Uncovered {
+        let unsupported = |reason: String| TractReason::Unsupported {
             node: self.name().to_owned(),
             operator: "the whole network".into(),
-            what,
+            reason,
         };
-        let plan = guarded(|| {
+        let plan = catch_panics(|| {
             let planned = lower(typed).map(|graph| {
                 let plan = match self.ranges_in_use() {
-                    Some(ranges) => passerby_cnn::Plan::quantized(&graph, self.isa, ranges),
-                    None => passerby_cnn::Plan::new(&graph, self.isa),
+                    Some(ranges) => Plan::quantized(&graph, self.isa, ranges),
+                    None => Plan::new(&graph, self.isa),
                 };
-                plan.map_err(|e| uncovered(e.to_string()))
+                plan.map_err(|e| unsupported(e.to_string()))
             });
             Ok(planned.and_then(|planned| planned))
         });
-        plan.unwrap_or_else(|panic| Err(uncovered(panic)))
+        plan.unwrap_or_else(|panic| Err(unsupported(panic)))
     }
 }
 
-/// The name and interface only.
+/// Prints the name and interface only.
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Model")
@@ -377,7 +365,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_in_half_precision_are_f32_in_the_plan() {
+    fn half_precision_weights_are_f32_in_the_plan() {
         let model = Model::from_bytes("conv", include_bytes!("../tests/data/conv.onnx")).unwrap();
         let plan = model.with_engine(Engine::Tract).plan([3, 6, 5]).unwrap();
         let Runner::Tract(runnable) = &plan.runner else { panic!("{}", plan.backend) };
@@ -392,13 +380,13 @@ mod tests {
         let model = Model::from_bytes("conv", include_bytes!("../tests/data/conv.onnx")).unwrap();
         let first = model.plan([3, 8, 8]).unwrap();
         assert!(Arc::ptr_eq(&first, &model.clone().plan([3, 8, 8]).unwrap()));
-        for side in 9..9 + PLANS_KEPT {
+        for side in 9..9 + MAX_PLANS {
             model.plan([3, side, side]).unwrap();
         }
-        assert_eq!(model.shared.plans.lock().len(), PLANS_KEPT);
+        assert_eq!(model.shared.plans.lock().len(), MAX_PLANS);
         assert!(!Arc::ptr_eq(&first, &model.plan([3, 8, 8]).unwrap()));
         let asked = model.with_engine(Engine::Tract).plan([3, 8, 8]).unwrap();
-        assert_eq!(asked.backend, Backend::Tract(Why::Asked));
+        assert_eq!(asked.backend, Backend::Tract(TractReason::Requested));
         let portable = model.with_isa("portable").unwrap().plan([3, 8, 8]).unwrap();
         assert!(matches!(portable.backend, Backend::Cnn { isa: "portable", .. }), "{}", portable.backend);
         assert!(model.with_isa("none such").is_none());

@@ -1,4 +1,4 @@
-//! One worker's running network.
+//! One worker's state for a network.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,64 +8,77 @@ use tract_onnx::prelude::{IntoTValue, Tensor as EngineTensor, TractResult, Typed
 use tract_onnx::tract_hir::internal::tvec;
 use tract_onnx::tract_hir::tract_core::model::TypedSimpleState;
 
-use crate::guard::guarded;
-use crate::model::{Plan, Runner};
+use crate::backend::Backend;
+use crate::error::{ModelError, RunError};
 use crate::onnxruntime::Run;
-use crate::{Backend, ModelError, RunError, Tensor};
+use crate::panics::catch_panics;
+use crate::plan::{ModelPlan, Runner};
+use crate::tensor::Tensor;
 
-/// One worker's state of a [`Model`](crate::Model) for items of one shape. It runs on the caller's thread alone;
-/// make one for each worker.
+/// One worker's state for a [`Model`](crate::Model) and items of one shape. It computes on the calling thread, so each
+/// worker should have its own.
 ///
-/// A single item is run without a copy by writing it into [`Session::input`] and calling [`Session::run_one`]. A batch
-/// ([`Session::run`]) runs item by item, so the answer for an item never depends on the others of its batch.
+/// To run one item without a copy, write it into [`Session::input`] and call [`Session::run`]. [`Session::run_batch`]
+/// runs the items of a batch one by one, so the outputs of an item never depend on the other items.
+///
+/// ```
+/// use passerby_inference::Model;
+///
+/// let model = Model::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx"))?;
+/// let mut session = model.session([3, 6, 5])?; // channels, height, width
+/// session.input().fill(1.0);
+/// let outputs = session.run()?;
+/// assert_eq!((outputs.len(), outputs.shape(0)), (2, &[1, 4][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Session {
-    plan: Arc<Plan>,
-    state: State,
+    plan: Arc<ModelPlan>,
+    state: EngineState,
 }
 
-enum State {
-    Cnn(passerby_cnn::Session),
-    Tract(Box<Tract>),
+enum EngineState {
+    Cnn(passerby_cnn::PlanSession),
+    Tract(Box<TractSession>),
     OnnxRuntime(Box<Run>),
 }
 
-/// What a run on tract needs and gives.
-struct Tract {
+/// The state of a session on tract.
+struct TractSession {
     runnable: Arc<TypedRunnableModel>,
-    /// `None` after a failure, until the next run makes a new one.
+    /// `None` after a failure. The next run creates a new state.
     state: Option<TypedSimpleState>,
     input: Vec<f32>,
     outputs: Vec<Vec<f32>>,
 }
 
-/// How much memory a session takes, in bytes.
+/// The memory of a session, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// Weights, shared by all sessions of one shape.
-    pub shared: usize,
-    /// Buffers of this session alone.
-    pub own: usize,
+pub struct MemoryUsage {
+    /// The weights, which all sessions of one shape share.
+    pub weight_bytes: usize,
+    /// The buffers of this session.
+    pub session_bytes: usize,
 }
 
-/// The answers for one item, in the order of [`Model::outputs`](crate::Model::outputs).
+/// The outputs for one item, in the order of [`Model::outputs`](crate::Model::outputs).
 #[derive(Clone, Copy)]
 pub struct Outputs<'a> {
     session: &'a Session,
 }
 
 impl Session {
-    pub(crate) fn new(plan: Arc<Plan>) -> Result<Self, ModelError> {
-        let state = guarded(|| {
+    pub(crate) fn new(plan: Arc<ModelPlan>) -> Result<Self, ModelError> {
+        let state = catch_panics(|| {
             Ok(match &plan.runner {
-                Runner::Cnn(plan) => State::Cnn(plan.session()),
-                Runner::Tract(runnable) => State::Tract(Box::new(Tract {
+                Runner::Cnn(plan) => EngineState::Cnn(plan.session()),
+                Runner::Tract(runnable) => EngineState::Tract(Box::new(TractSession {
                     runnable: Arc::clone(runnable),
                     state: Some(runnable.spawn()?),
                     input: vec![0.0; plan.item.iter().product()],
                     outputs: plan.outputs.iter().map(|shape| vec![0.0; shape.iter().product()]).collect(),
                 })),
                 Runner::OnnxRuntime(network) => {
-                    State::OnnxRuntime(Box::new(network.run().map_err(std::io::Error::other)?))
+                    EngineState::OnnxRuntime(Box::new(network.start().map_err(std::io::Error::other)?))
                 }
             })
         });
@@ -76,91 +89,111 @@ impl Session {
         Ok(Self { plan, state })
     }
 
-    /// What errors call the network: [`Model::name`](crate::Model::name).
+    /// Returns the name of the network: [`Model::name`](crate::Model::name).
     #[must_use]
-    pub fn model(&self) -> &str {
+    pub fn model_name(&self) -> &str {
         &self.plan.model
     }
 
-    /// The shape of one item: `[channels, height, width]`.
+    /// Returns the shape of one item: `[channels, height, width]`.
     #[must_use]
-    pub fn item(&self) -> [usize; 3] {
+    pub fn item_shape(&self) -> [usize; 3] {
         self.plan.item
     }
 
-    /// The shape of each output for one item, in the order of [`Model::outputs`](crate::Model::outputs); the first axis,
-    /// the batch, is 1.
+    /// Returns the shape of each output for one item, in the order of [`Model::outputs`](crate::Model::outputs). The
+    /// first axis, the batch, is 1.
     #[must_use]
-    pub fn shapes(&self) -> &[Vec<usize>] {
+    pub fn output_shapes(&self) -> &[Vec<usize>] {
         &self.plan.outputs
     }
 
-    /// What runs the network, and why.
+    /// Returns the engine that runs the network.
     #[must_use]
     pub fn backend(&self) -> &Backend {
         &self.plan.backend
     }
 
-    /// Why the network is not on the device that [`Engine::Prefer`](crate::Engine::Prefer) asks for; `None` where it is, or
-    /// where none was asked for.
+    /// Returns the reason why the network is not on the device of [`Engine::Prefer`](crate::Engine::Prefer). Returns
+    /// `None` if it is on that device, or if no device is preferred.
     #[must_use]
     pub fn fallback(&self) -> Option<&str> {
         self.plan.fallback.as_deref()
     }
 
-    /// How much memory it takes. `None` on tract and ONNX Runtime, which do not say.
+    /// Returns the memory of the session, or `None` on tract and ONNX Runtime, which do not report it.
+    ///
+    /// ```
+    /// use passerby_inference::Model;
+    ///
+    /// let model = Model::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx"))?;
+    /// let memory = model.session([3, 6, 5])?.memory().expect("the network runs on passerby-cnn");
+    /// println!("{} bytes shared, {} bytes a worker", memory.weight_bytes, memory.session_bytes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn memory(&self) -> Option<Memory> {
+    pub fn memory(&self) -> Option<MemoryUsage> {
         match &self.state {
-            State::Cnn(session) => {
+            EngineState::Cnn(session) => {
                 let plan = session.plan();
-                Some(Memory { shared: plan.weight_bytes(), own: plan.session_bytes() })
+                Some(MemoryUsage { weight_bytes: plan.weight_bytes(), session_bytes: plan.session_bytes() })
             }
-            State::Tract(_) | State::OnnxRuntime(_) => None,
+            EngineState::Tract(_) | EngineState::OnnxRuntime(_) => None,
         }
     }
 
-    /// How long each step of a run takes on the item in [`Session::input`], with what it does: where the time goes. `None` on
-    /// tract and ONNX Runtime.
+    /// Runs the item in [`Session::input`] and returns a description of each step with the time it took. Returns `None`
+    /// on tract and ONNX Runtime.
     #[must_use]
     pub fn profile(&mut self) -> Option<Vec<(String, Duration)>> {
         match &mut self.state {
-            State::Cnn(session) => Some(session.profile()),
-            State::Tract(_) | State::OnnxRuntime(_) => None,
+            EngineState::Cnn(session) => Some(session.profile()),
+            EngineState::Tract(_) | EngineState::OnnxRuntime(_) => None,
         }
     }
 
-    /// Where the next item goes, channel by channel, row by row. It holds zeros at first; what it holds after a run is
-    /// not said.
+    /// Returns the memory of the next item: channel by channel, row by row. It is zero at first. A run may overwrite
+    /// it, so the caller must write every element before each run.
     pub fn input(&mut self) -> &mut [f32] {
         match &mut self.state {
-            State::Cnn(session) => session.input(),
-            State::Tract(tract) => &mut tract.input,
-            State::OnnxRuntime(run) => &mut run.input,
+            EngineState::Cnn(session) => session.input(),
+            EngineState::Tract(tract) => &mut tract.input,
+            EngineState::OnnxRuntime(run) => &mut run.input,
         }
     }
 
-    /// Runs the network on the item in [`Session::input`].
+    /// Runs the network on the item in [`Session::input`] and returns its outputs.
     ///
     /// # Errors
-    /// [`RunError::Failed`] where the network fails on it.
-    pub fn run_one(&mut self) -> Result<Outputs<'_>, RunError> {
+    /// Returns [`RunError::Failed`] if the network fails on the item. The session can be used again.
+    pub fn run(&mut self) -> Result<Outputs<'_>, RunError> {
         self.compute(0)?;
         Ok(Outputs { session: self })
     }
 
     /// Runs the network on `n` items. `input` holds them one after another, each channel by channel, row by row.
-    /// Gives one tensor an output, in the order of [`Model::outputs`](crate::Model::outputs), whose first axis is
-    /// `n`. With `n` = 0 the tensors are empty and nothing runs.
+    /// Returns one tensor for each output, in the order of [`Model::outputs`](crate::Model::outputs). The first axis of
+    /// a tensor is `n`. If `n` is 0, the tensors are empty and nothing runs.
+    ///
+    /// ```
+    /// use passerby_inference::Model;
+    ///
+    /// let model = Model::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx"))?;
+    /// let mut session = model.session([3, 6, 5])?;
+    /// let tensors = session.run_batch(2, &vec![1.0; 2 * 3 * 6 * 5])?;
+    /// assert_eq!(tensors[0].shape(), [2, 4]);
+    /// assert_eq!(tensors[0].item(0), tensors[0].item(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`RunError::Length`] where `input` does not hold `n` items, [`RunError::Failed`] where the network fails on
-    /// one: no item of the batch then has an answer.
-    pub fn run(&mut self, n: usize, input: &[f32]) -> Result<Vec<Tensor>, RunError> {
+    /// Returns [`RunError::Length`] if `input` does not hold `n` items, and [`RunError::Failed`] if the network fails
+    /// on one of them. In both cases no item has outputs, and the session can be used again.
+    pub fn run_batch(&mut self, n: usize, input: &[f32]) -> Result<Vec<Tensor>, RunError> {
         let len: usize = self.plan.item.iter().product();
         if len.checked_mul(n) != Some(input.len()) {
-            let (model, item, given) = (self.plan.model.clone(), self.plan.item, input.len());
-            return Err(RunError::Length { model, items: n, item, given });
+            let model = self.plan.model.clone();
+            return Err(RunError::Length { model, items: n, item: self.plan.item, given: input.len() });
         }
         let shapes = self.plan.outputs.iter();
         let mut data: Vec<Vec<f32>> =
@@ -178,11 +211,11 @@ impl Session {
         Ok(shapes.zip(data).map(|(shape, data)| Tensor::new(shape, data)).collect())
     }
 
-    /// Computes the item in the input, the one of this index of its batch.
+    /// Computes the item in the input. `index` is its index in the batch, for the error.
     fn compute(&mut self, index: usize) -> Result<(), RunError> {
         let done = match &mut self.state {
-            State::Cnn(session) => {
-                let done = guarded(|| {
+            EngineState::Cnn(session) => {
+                let done = catch_panics(|| {
                     session.run();
                     Ok(())
                 });
@@ -191,18 +224,41 @@ impl Session {
                 }
                 done
             }
-            State::Tract(tract) => tract.run(self.plan.item),
-            State::OnnxRuntime(run) => run.compute(),
+            EngineState::Tract(tract) => tract.run(self.plan.item),
+            EngineState::OnnxRuntime(run) => run.compute(),
         };
         done.map_err(|reason| RunError::Failed { model: self.plan.model.clone(), index, reason })
     }
 }
 
-impl Tract {
+/// Array views, with the feature `ndarray`.
+#[cfg(feature = "ndarray")]
+impl Session {
+    /// Returns [`Session::input`] as an array of the axes channel, row and column, without a copy.
+    ///
+    /// ```
+    /// use ndarray::s;
+    /// use passerby_inference::Model;
+    ///
+    /// let model = Model::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx"))?;
+    /// let mut session = model.session([3, 6, 5])?;
+    /// let mut input = session.input_view_mut();
+    /// input.fill(0.0);
+    /// input.slice_mut(s![0, .., ..]).fill(255.0); // the first channel
+    /// assert_eq!(session.run()?.view(0).shape(), [1, 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn input_view_mut(&mut self) -> ndarray::ArrayViewMut3<'_, f32> {
+        let shape = self.plan.item;
+        ndarray::ArrayViewMut3::from_shape(shape, self.input()).expect("the input has the shape of an item")
+    }
+}
+
+impl TractSession {
     fn run(&mut self, [c, h, w]: [usize; 3]) -> Result<(), String> {
         let Self { runnable, state, input, outputs } = self;
         let spawned = state.take();
-        let used = guarded(|| -> TractResult<TypedSimpleState> {
+        let used = catch_panics(|| -> TractResult<TypedSimpleState> {
             let mut state = spawned.map_or_else(|| runnable.spawn(), Ok)?;
             let input = EngineTensor::from_shape(&[1, c, h, w], input)?;
             let answers = state.run(tvec![input.into_tvalue()])?;
@@ -218,49 +274,73 @@ impl Tract {
 }
 
 impl<'a> Outputs<'a> {
-    /// How many there are.
+    /// Returns the number of outputs.
     #[must_use]
     pub fn len(self) -> usize {
         self.session.plan.outputs.len()
     }
 
-    /// Whether there are none, which is never so.
+    /// Always returns false: every network has an output.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// The numbers of output `index`, the last axis running fastest.
+    /// Returns the values of output `index`. The last axis varies fastest.
     ///
     /// # Panics
-    /// If there is no such output.
+    /// Panics if `index` is not below the number of outputs.
     #[must_use]
     pub fn data(self, index: usize) -> &'a [f32] {
         match &self.session.state {
-            State::Cnn(session) => session.output(index),
-            State::Tract(tract) => &tract.outputs[index],
-            State::OnnxRuntime(run) => &run.outputs[index],
+            EngineState::Cnn(session) => session.output(index),
+            EngineState::Tract(tract) => &tract.outputs[index],
+            EngineState::OnnxRuntime(run) => &run.outputs[index],
         }
     }
 
-    /// The shape of output `index`; the first axis, the batch, is 1.
+    /// Returns the shape of output `index`. The first axis, the batch, is 1.
     ///
     /// # Panics
-    /// If there is no such output.
+    /// Panics if `index` is not below the number of outputs.
     #[must_use]
     pub fn shape(self, index: usize) -> &'a [usize] {
         &self.session.plan.outputs[index]
     }
 }
 
-/// The shapes only.
-impl fmt::Debug for Outputs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outputs({:?})", self.session.shapes())
+/// Array views, with the feature `ndarray`.
+#[cfg(feature = "ndarray")]
+impl<'a> Outputs<'a> {
+    /// Returns output `index` as an array, without a copy. The first axis, the batch, is 1.
+    ///
+    /// ```
+    /// use passerby_inference::Model;
+    ///
+    /// let model = Model::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx"))?;
+    /// let mut session = model.session([3, 6, 5])?;
+    /// session.input().fill(1.0);
+    /// let features = session.run()?.view(1);
+    /// assert_eq!(features.shape(), [1, 4, 6, 5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if `index` is not below the number of outputs.
+    #[must_use]
+    pub fn view(self, index: usize) -> ndarray::ArrayViewD<'a, f32> {
+        crate::tensor::view(self.shape(index), self.data(index))
     }
 }
 
-/// The name, shape and backend only.
+/// Prints the shapes only.
+impl fmt::Debug for Outputs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outputs({:?})", self.session.output_shapes())
+    }
+}
+
+/// Prints the name, shape and backend only.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Session({} for {:?} on {})", self.plan.model, self.plan.item, self.plan.backend)

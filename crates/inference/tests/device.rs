@@ -1,5 +1,5 @@
-//! Networks on the devices of ONNX Runtime. What needs its library (`ORT_DYLIB_PATH`) says where it is skipped; on a machine
-//! with a GPU, `PASSERBY_DEVICE=cuda` has the same run there.
+//! Networks on the devices of ONNX Runtime. Tests that need its library (`ORT_DYLIB_PATH`) print a line if they are
+//! skipped. On a machine with a GPU, `PASSERBY_DEVICE=cuda` runs them there.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
 #![allow(clippy::print_stderr, reason = "a test says what it skips")]
@@ -11,9 +11,10 @@ use std::path::Path;
 
 use passerby_inference::{Backend, Device, Engine, ModelError};
 
-use support::{alike, load};
+use support::{assert_alike, load};
 
-/// How far ONNX Runtime's numbers may be from ours, of the largest of an output. On a GPU products are rounded to 10 bits.
+/// The largest difference from ONNX Runtime, relative to the largest value of an output, on the CPU and on a GPU, where
+/// products may be rounded to 10 bits.
 const TOLERANCE: [f32; 2] = [1e-4, 2e-2];
 
 /// The bundled networks and the shapes of their items.
@@ -24,18 +25,20 @@ const NETWORKS: [(&str, [usize; 3]); 4] = [
     ("../demographics/models/gender-v1_fp16.onnx", [3, 32, 32]),
 ];
 
-/// There is a library, it is said.
+/// Returns true if the library of ONNX Runtime is installed.
 fn has_library() -> bool {
     cfg!(feature = "ort")
         && env::var_os("ORT_DYLIB_PATH").is_some_and(|path| !path.is_empty() && Path::new(&path).exists())
 }
 
-/// Devices that no machine has: the hundredth GPUs.
-const NONE: [Device; 3] = [Device::Cuda(99), Device::DirectMl(99), Device::TensorRt(99)];
+/// Devices that no machine has: the hundredth GPU.
+const MISSING_DEVICES: [Device; 3] = [Device::Cuda(99), Device::DirectMl(99), Device::TensorRt(99)];
 
 #[test]
-fn a_network_runs_on_the_processor_where_its_device_cannot_be_had() {
-    for ((path, item), none) in NETWORKS.iter().flat_map(|network| NONE.map(|none| (*network, none))) {
+fn a_network_falls_back_to_the_cpu_without_its_device() {
+    for ((path, item), none) in
+        NETWORKS.iter().flat_map(|network| MISSING_DEVICES.map(|none| (*network, none)))
+    {
         let model = load(path);
         let mut usual = model.session(item).unwrap();
         assert_eq!(usual.fallback(), None);
@@ -45,7 +48,7 @@ fn a_network_runs_on_the_processor_where_its_device_cannot_be_had() {
         assert!(!why.contains("panicked"), "{why}");
         assert_eq!(session.backend(), usual.backend());
         let input: Vec<f32> = (0..item.iter().product()).map(|i: usize| (i * 7919 % 255) as f32).collect();
-        assert_eq!(session.run(1, &input).unwrap(), usual.run(1, &input).unwrap(), "{path}");
+        assert_eq!(session.run_batch(1, &input).unwrap(), usual.run_batch(1, &input).unwrap(), "{path}");
 
         let error = model.with_engine(Engine::Require(none)).session(item).unwrap_err();
         let ModelError::Device { device, reason, .. } = &error else { panic!("{error}") };
@@ -57,11 +60,9 @@ fn a_network_runs_on_the_processor_where_its_device_cannot_be_had() {
 }
 
 #[test]
-fn answers_are_those_of_the_other_engines() {
+fn outputs_match_the_other_engines() {
     if !has_library() {
-        eprintln!(
-            "SKIPPED answers_are_those_of_the_other_engines: needs the feature ort, and ORT_DYLIB_PATH"
-        );
+        eprintln!("SKIPPED outputs_match_the_other_engines: needs the feature ort, and ORT_DYLIB_PATH");
         return;
     }
     let device: Device = env::var("PASSERBY_DEVICE").map_or(Device::Cpu, |name| name.parse().unwrap());
@@ -72,17 +73,17 @@ fn answers_are_those_of_the_other_engines() {
         assert_eq!((session.backend(), session.fallback()), (&Backend::OnnxRuntime(device), None));
         let len: usize = item.iter().product();
         let input: Vec<f32> = (0..3 * len).map(|i| (i * 7919 % 255) as f32).collect();
-        let (got, want) =
-            (session.run(3, &input).unwrap(), model.session(item).unwrap().run(3, &input).unwrap());
-        alike(path, &got, &want, tolerance);
-        // A second session is as good as the first, and a preferred device that is there is taken.
+        let got = session.run_batch(3, &input).unwrap();
+        let want = model.session(item).unwrap().run_batch(3, &input).unwrap();
+        assert_alike(path, &got, &want, tolerance);
+        // A second session is as good as the first, and a preferred device is used if it is available.
         let mut second = model.with_engine(Engine::Prefer(device)).session(item).unwrap();
         assert_eq!(*second.backend(), Backend::OnnxRuntime(device));
         second.input().copy_from_slice(&input[..len]);
-        let one = second.run_one().unwrap();
+        let one = second.run().unwrap();
         for (at, batch) in got.iter().enumerate() {
             for (a, b) in one.data(at).iter().zip(batch.item(0)) {
-                assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{path}: {a} for {b}");
+                assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{path}: {a}, expected {b}");
             }
         }
     }

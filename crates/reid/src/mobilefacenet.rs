@@ -5,7 +5,8 @@ use std::path::Path;
 
 #[cfg(feature = "bundled")]
 use passerby_inference::Bundled;
-use passerby_inference::{Border, ChannelOrder, Model, Normalize, Session, warp};
+use passerby_inference::{Model, Session};
+use passerby_pixels::{Border, ChannelOrder, Normalize, warp};
 use passerby_types::{Embedder, Embedding, EmbeddingPool, FaceChip, StageError};
 
 use crate::{EmbedderError, SIDE, STAGE, picture_from_input};
@@ -78,7 +79,7 @@ impl MobileFaceNet {
     /// # Errors
     /// [`EmbedderError::Model`] for another input or output.
     pub fn new(model: Model) -> Result<Self, EmbedderError> {
-        let session = model.session_giving([3, SIDE, SIDE], Self::LENGTH)?;
+        let session = model.session_with_outputs([3, SIDE, SIDE], Self::LENGTH)?;
         Ok(Self { model, session, pool: EmbeddingPool::new(KEPT) })
     }
 
@@ -105,7 +106,7 @@ impl MobileFaceNet {
     pub fn sample(chip: &FaceChip, input: &mut [f32]) -> bool {
         let transform = chip.face.landmarks.as_ref().and_then(picture_from_input);
         let Some(transform) = transform else { return false };
-        warp(&chip.image, &transform, SIDE, Border::Zero, &NORMALIZE, input);
+        warp(&chip.image, &transform, SIDE, Border::Black, &NORMALIZE, input);
         true
     }
 
@@ -113,7 +114,7 @@ impl MobileFaceNet {
         if !Self::sample(chip, self.session.input()) {
             return Ok(None);
         }
-        let answers = self.session.run_one();
+        let answers = self.session.run();
         let answers = answers.map_err(|e| StageError::reset(STAGE, e).at(&chip.meta))?;
         // Numbers that are none come only from weights that are broken for this face.
         let embedding = Embedding::new_in(&self.pool, answers.data(0));

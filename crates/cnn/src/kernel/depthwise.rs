@@ -1,89 +1,97 @@
-//! Depthwise convolution: each channel on its own, a row of output at a time.
+//! Depthwise convolution: each channel on its own, one row of output at a time.
 
-use super::dot::{ByteWeights, byte, store_part};
-use super::tile::{Ending, Finish, padded, split};
-use crate::Isa;
-use crate::buffer::Lines;
-use crate::simd::{Call, Dot, Simd, kernel, unroll};
+use super::byte_matmul::{ByteWeights, byte, store_part};
+use super::tile::{Epilogue, VectorEpilogue, next_tile_len, pad_to_vectors};
+use crate::aligned::AlignedVec;
+use crate::isa::Isa;
+use crate::simd::dispatch::{kernel, unroll};
+use crate::simd::vector::{Call, Dot, Simd};
 
-/// The window's weights, tap by tap, each tap's channels padded with zeros to whole vectors.
+/// The weights of the window, tap by tap. The channels of each tap are padded with zeros to whole vectors.
 #[derive(Debug)]
-pub(crate) struct Taps {
+pub(crate) struct DepthwiseTaps {
     isa: Isa,
     channels: usize,
     height: usize,
     width: usize,
-    data: Lines<f32>,
-    bias: Lines<f32>,
+    data: AlignedVec<f32>,
+    bias: AlignedVec<f32>,
 }
 
-impl Taps {
-    /// Lays out weights given channel by channel, row by row.
+impl DepthwiseTaps {
+    /// Lays out weights that are given channel by channel, row by row.
     pub(crate) fn new(isa: Isa, height: usize, width: usize, weights: &[f32], bias: &[f32]) -> Self {
-        let (channels, taps) = (bias.len(), height * width);
+        let channels = bias.len();
+        let taps = height * width;
         assert_eq!(weights.len(), channels * taps, "weights of a depthwise convolution");
         let wide = channels.next_multiple_of(isa.lanes());
-        let mut data = Lines::zeroed(wide * taps);
+        let mut data = AlignedVec::zeroed(wide * taps);
         for (c, window) in weights.chunks_exact(taps).enumerate() {
             for (tap, weight) in window.iter().enumerate() {
                 data[tap * wide + c] = *weight;
             }
         }
-        Self { isa, channels, height, width, data, bias: padded(isa, bias) }
+        Self { isa, channels, height, width, data, bias: pad_to_vectors(isa, bias) }
     }
 
-    /// How many channels there are.
+    /// Returns the number of channels.
     pub(crate) fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Bytes held.
+    /// Returns the size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         (self.data.len() + self.bias.len()) * size_of::<f32>()
     }
 }
 
-/// Where rows of output come from.
+/// The input of some rows of output.
 pub(crate) struct Band<'a> {
-    /// The rows of input that the windows see, from the first row of the first window on; `None` where one lies outside
-    /// the map.
+    /// The rows of input that the windows see, from the first row of the first window on. A row outside the map is
+    /// `None`.
     pub(crate) sources: &'a [Option<&'a [f32]>],
-    /// Rows of output.
+    /// The rows of output.
     pub(crate) rows: usize,
-    /// Pixels in a row of input.
+    /// The pixels in a row of input.
     pub(crate) width: usize,
-    /// Pixels in a row of output.
+    /// The pixels in a row of output.
     pub(crate) out_width: usize,
-    /// Rows and columns from an output pixel's window to the next one's.
+    /// The rows and columns from an output pixel's window to the next one's.
     pub(crate) stride: (usize, usize),
-    /// Rows and columns from a tap to the next.
+    /// The rows and columns from a tap to the next.
     pub(crate) dilation: (usize, usize),
-    /// Columns by which the first window reaches beyond the row.
+    /// The number of columns by which the first window begins beyond the row.
     pub(crate) pad: usize,
-    /// What is added to the outputs.
+    /// Added to the outputs.
     pub(crate) residual: Option<&'a [f32]>,
 }
 
-/// Where rows of output go, one after another.
-pub(crate) enum Place<'a> {
-    /// As they are.
-    Numbers(&'a mut [f32]),
-    /// As the bytes that these weights multiply.
+/// The destination of rows of output, one after another.
+pub(crate) enum DepthwiseOutput<'a> {
+    /// Writes f32.
+    Floats(&'a mut [f32]),
+    /// Writes the bytes that these weights multiply.
     Bytes(&'a ByteWeights, &'a mut [u8]),
 }
 
-/// The same for a kernel: where numbers go, or bytes, with what makes these.
+/// The destination as the kernel needs it.
 #[derive(Clone, Copy)]
 enum Out {
-    Numbers(*mut f32),
+    Floats(*mut f32),
     Bytes { out: *mut u8, factors: *const f32, zeros: *const f32 },
 }
 
 /// Computes rows of output.
 ///
 /// # Panics
-/// If a slice is too short for what `band` says, or for bytes if there is a residual or the weights have other inputs.
-pub(crate) fn depthwise(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Place<'_>) {
+/// Panics if a slice is shorter than `band` requires. With bytes as output, panics if there is a residual or if the
+/// weights have another number of inputs.
+pub(crate) fn depthwise(
+    taps: &DepthwiseTaps,
+    epilogue: &Epilogue,
+    band: &Band<'_>,
+    out: DepthwiseOutput<'_>,
+) {
     let Some(before_last) = band.rows.checked_sub(1) else { return };
     let needed = band.rows * band.out_width * taps.channels;
     let reach = before_last * band.stride.0 + (taps.height - 1) * band.dilation.0 + 1;
@@ -91,12 +99,12 @@ pub(crate) fn depthwise(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Plac
     assert!(band.sources.iter().flatten().all(|s| s.len() >= band.width * taps.channels), "inputs");
     assert!(band.residual.is_none_or(|r| r.len() >= needed), "residual");
     let out = match out {
-        Place::Numbers(out) => {
+        DepthwiseOutput::Floats(out) => {
             assert!(out.len() >= needed, "outputs");
-            Out::Numbers(out.as_mut_ptr())
+            Out::Floats(out.as_mut_ptr())
         }
-        Place::Bytes(weights, out) => {
-            let (factors, zeros) = weights.inputs();
+        DepthwiseOutput::Bytes(weights, out) => {
+            let (factors, zeros) = weights.quantizers();
             assert!(out.len() >= needed && band.residual.is_none(), "outputs as bytes");
             assert!(
                 factors.len() == taps.bias.len() && zeros.len() == taps.bias.len(),
@@ -105,65 +113,89 @@ pub(crate) fn depthwise(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Plac
             Out::Bytes { out: out.as_mut_ptr(), factors: factors.as_ptr(), zeros: zeros.as_ptr() }
         }
     };
-    assert!(finish.slopes.as_ref().is_none_or(|s| s.len() == taps.bias.len()), "slopes");
-    // Windows of three that reach one pixel beyond the row at most.
+    assert!(epilogue.slopes.as_ref().is_none_or(|s| s.len() == taps.bias.len()), "slopes");
+    // Windows of three that reach at most one pixel beyond the row.
     let beyond = (band.out_width * band.stride.1 + 3).saturating_sub(band.stride.1 + band.pad + band.width);
     let three = taps.width == 3 && band.dilation.1 == 1 && band.pad <= 1 && beyond <= 1;
-    // SAFETY: the sources hold `width` pixels, `out` and the residual `rows` x `out_width`; weights, bias and slopes are
-    // padded to whole vectors by their constructors; taps beyond the row are left out by the kernel; the kernels for
-    // windows of three are called for such windows only.
+    // SAFETY: the sources hold `width` pixels, `out` and the residual `rows` x `out_width`. The constructors pad
+    // weights, bias and slopes to whole vectors. The kernel skips taps beyond the row. The kernels for windows of three
+    // run only for such windows.
     unsafe {
         match band.stride.1 {
-            1 if three => three_by_one(taps.isa, taps, finish, band, out),
-            2 if three => three_by_two(taps.isa, taps, finish, band, out),
-            _ => any(taps.isa, taps, finish, band, out),
+            1 if three => three_by_one(taps.isa, taps, epilogue, band, out),
+            2 if three => three_by_two(taps.isa, taps, epilogue, band, out),
+            _ => any(taps.isa, taps, epilogue, band, out),
         }
     }
 }
 
-kernel! { fn any(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) = any_window }
-kernel! { fn three_by_one(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) = window_of_three_by_one }
-kernel! { fn three_by_two(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) = window_of_three_by_two }
-
-/// # Safety
-/// As [`generic`].
-#[inline(always)]
-unsafe fn any_window<S: Dot>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) {
-    // SAFETY: passed on to the caller.
-    unsafe { generic::<S, 0>(taps, finish, band, out) }
+kernel! { fn any(taps: &DepthwiseTaps, epilogue: &Epilogue, band: &Band<'_>, out: Out) = any_window }
+kernel! {
+    fn three_by_one(taps: &DepthwiseTaps, epilogue: &Epilogue, band: &Band<'_>, out: Out)
+        = window_of_three_by_one
+}
+kernel! {
+    fn three_by_two(taps: &DepthwiseTaps, epilogue: &Epilogue, band: &Band<'_>, out: Out)
+        = window_of_three_by_two
 }
 
 /// # Safety
-/// As [`generic`].
+/// The conditions of [`generic`] must hold.
 #[inline(always)]
-unsafe fn window_of_three_by_one<S: Dot>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) {
-    // SAFETY: passed on to the caller.
-    unsafe { generic::<S, 1>(taps, finish, band, out) }
+unsafe fn any_window<S: Dot>(taps: &DepthwiseTaps, epilogue: &Epilogue, band: &Band<'_>, out: Out) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { generic::<S, 0>(taps, epilogue, band, out) }
 }
 
 /// # Safety
-/// As [`generic`].
+/// The conditions of [`generic`] must hold.
 #[inline(always)]
-unsafe fn window_of_three_by_two<S: Dot>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) {
-    // SAFETY: passed on to the caller.
-    unsafe { generic::<S, 2>(taps, finish, band, out) }
+unsafe fn window_of_three_by_one<S: Dot>(
+    taps: &DepthwiseTaps,
+    epilogue: &Epilogue,
+    band: &Band<'_>,
+    out: Out,
+) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { generic::<S, 1>(taps, epilogue, band, out) }
 }
 
-/// The most pixels of a tile: enough sums at once that none waits for its last addition, where there are registers enough.
+/// # Safety
+/// The conditions of [`generic`] must hold.
 #[inline(always)]
-fn most<S: Simd>() -> usize {
-    S::PIXELS[0].min(8)
+unsafe fn window_of_three_by_two<S: Dot>(
+    taps: &DepthwiseTaps,
+    epilogue: &Epilogue,
+    band: &Band<'_>,
+    out: Out,
+) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { generic::<S, 2>(taps, epilogue, band, out) }
 }
 
-/// `THREE` is 0 for any window, else the stride of a dense window three wide that reaches one pixel beyond the row at most.
+/// Returns the largest number of pixels of a tile. If there are enough registers, there are enough sums at once that no
+/// addition waits for the one before.
+#[inline(always)]
+fn max_pixels<S: Simd>() -> usize {
+    S::TILE_PIXELS[0].min(8)
+}
+
+/// `THREE` is 0 for any window. Otherwise it is the stride of a dense window that is three wide and reaches at most one
+/// pixel beyond the row.
 ///
 /// # Safety
-/// As [`depthwise`] checks; `THREE` is true.
+/// The conditions that [`depthwise`] checks must hold, and `THREE` must describe the window.
 #[inline(always)]
-unsafe fn generic<S: Dot, const THREE: usize>(taps: &Taps, finish: &Finish, band: &Band<'_>, out: Out) {
+unsafe fn generic<S: Dot, const THREE: usize>(
+    taps: &DepthwiseTaps,
+    epilogue: &Epilogue,
+    band: &Band<'_>,
+    out: Out,
+) {
     let reach = (taps.width - 1) * band.dilation.1;
-    // Output pixels whose whole window is inside the row; windows of three need not be.
-    let (mut inner, mut end) = (0, band.out_width);
+    // The output pixels whose whole window is inside the row. Windows of three need no such limit.
+    let mut inner = 0;
+    let mut end = band.out_width;
     if THREE == 0 {
         inner = band.pad.div_ceil(band.stride.1).min(band.out_width);
         end = match (band.width + band.pad).checked_sub(reach + 1) {
@@ -171,8 +203,9 @@ unsafe fn generic<S: Dot, const THREE: usize>(taps: &Taps, finish: &Finish, band
             None => inner,
         };
     }
-    // Tiles of pixels outside, then channels: neighbouring channels are neighbouring cache lines. Rows inside: a tile's
-    // input is read from the second-level cache once for all rows that see it.
+    // The outer loops go over tiles of pixels and then channels, because neighbouring channels are neighbouring cache
+    // lines. The innermost loop goes over rows, so that the input of a tile is read from the second-level cache once
+    // for all rows that see it.
     let mut x = 0;
     while x < band.out_width {
         let (edge, until) = match x {
@@ -180,10 +213,10 @@ unsafe fn generic<S: Dot, const THREE: usize>(taps: &Taps, finish: &Finish, band
             _ if x < end => (false, end),
             _ => (true, band.out_width),
         };
-        let count = if edge { 1 } else { split(until - x, most::<S>()) };
+        let count = if edge { 1 } else { next_tile_len(until - x, max_pixels::<S>()) };
         for channel in (0..taps.channels).step_by(S::LANES) {
-            let column = Column { taps, finish, band, channel, out, x };
-            // SAFETY: passed on to the caller; from `inner` to `end` every tap is inside.
+            let column = Column { taps, epilogue, band, channel, out, x };
+            // SAFETY: guaranteed by the caller; from `inner` to `end` every tap is inside.
             unsafe {
                 match (edge, taps.channels - channel >= S::LANES) {
                     (true, true) => S::enter(&Tile::<1, false, true, 0>(&column)),
@@ -197,10 +230,10 @@ unsafe fn generic<S: Dot, const THREE: usize>(taps: &Taps, finish: &Finish, band
     }
 }
 
-/// Some pixels next to one another in all rows of the band, one vector of channels.
+/// Some neighbouring pixels in all rows of the band, for one vector of channels.
 struct Column<'a> {
-    taps: &'a Taps,
-    finish: &'a Finish,
+    taps: &'a DepthwiseTaps,
+    epilogue: &'a Epilogue,
     band: &'a Band<'a>,
     channel: usize,
     out: Out,
@@ -208,13 +241,13 @@ struct Column<'a> {
     x: usize,
 }
 
-/// `count` pixels of each row, all of whose taps are inside it.
+/// Computes `count` pixels of each row, all of whose taps are inside it.
 ///
 /// # Safety
-/// As [`generic`]; `count` is at most [`most`].
+/// The conditions of [`generic`] must hold, and `count` must not exceed [`max_pixels`].
 #[inline(always)]
 unsafe fn pixels<S: Dot, const TAIL: bool, const THREE: usize>(column: &Column<'_>, count: usize) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match count {
             1 => S::enter(&Tile::<1, TAIL, false, THREE>(column)),
@@ -229,8 +262,8 @@ unsafe fn pixels<S: Dot, const TAIL: bool, const THREE: usize>(column: &Column<'
     }
 }
 
-/// P pixels of each row. With `TAIL` there are fewer channels than a vector has; with `EDGE` taps beyond the row are left out;
-/// `THREE` as for [`generic`].
+/// P pixels of each row. With `TAIL`, there are fewer channels than a vector has. With `EDGE`, taps beyond the row are
+/// skipped. `THREE` is that of [`generic`].
 struct Tile<'a, const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize>(&'a Column<'a>);
 
 impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Call
@@ -238,13 +271,13 @@ impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Cal
 {
     #[inline(always)]
     unsafe fn call<S: Dot>(&self) {
-        if P > most::<S>() {
-            return; // Never asked for; makes no code.
+        if P > max_pixels::<S>() {
+            return; // Never reached; generates no code.
         }
-        let Column { finish, channel, band, .. } = *self.0;
-        // SAFETY: passed on to the caller; the slopes are padded to whole vectors.
+        let Column { epilogue, channel, band, .. } = *self.0;
+        // SAFETY: guaranteed by the caller; the slopes are padded to whole vectors.
         unsafe {
-            let ending = Ending::<S>::new(finish).at(finish, channel);
+            let ending = VectorEpilogue::<S>::new(epilogue).at(epilogue, channel);
             for y in 0..band.rows {
                 self.row(y, &ending);
             }
@@ -253,15 +286,15 @@ impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Cal
 }
 
 impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Tile<'_, P, TAIL, EDGE, THREE> {
-    /// The tile's pixels of row `y`.
+    /// Computes the tile's pixels of row `y`.
     ///
     /// # Safety
-    /// As [`generic`]; without `EDGE` every tap is inside the row.
+    /// The conditions of [`generic`] must hold. Without `EDGE`, every tap must be inside the row.
     #[inline(always)]
-    unsafe fn row<S: Dot>(&self, y: usize, ending: &Ending<S>) {
+    unsafe fn row<S: Dot>(&self, y: usize, ending: &VectorEpilogue<S>) {
         let Column { taps, band, channel, out, x, .. } = *self.0;
         let channels = taps.channels;
-        // SAFETY: passed on to the caller.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let tail = S::tail((channels - channel).min(S::LANES));
             let load = |from| if TAIL { S::load_tail(from, tail) } else { S::load(from) };
@@ -291,14 +324,15 @@ impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Til
                     }
                     continue;
                 }
-                // Windows of three that move by one or two share inputs: each is read once. Only the first pixel of the
-                // first and the last of the last can lie beyond the row.
+                // Windows of three with a stride of one or two share inputs, and each input is read once. Only the
+                // first pixel of the first window and the last pixel of the last window can lie beyond the row.
                 let before = x * THREE < band.pad;
                 let beyond = (x + P - 1) * THREE + 2 - band.pad >= band.width;
                 let at = (x * THREE).wrapping_sub(band.pad);
                 let mut source = source.wrapping_add(at.wrapping_mul(channels));
-                let (a, b, c) =
-                    (S::load(weights), S::load(weights.add(wide)), S::load(weights.add(2 * wide)));
+                let a = S::load(weights);
+                let b = S::load(weights.add(wide));
+                let c = S::load(weights.add(2 * wide));
                 weights = weights.add(3 * wide);
                 let mut first = if before { S::zero() } else { load(source) };
                 if THREE == 1 {
@@ -323,20 +357,22 @@ impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Til
             }
             let first = (y * band.out_width + x) * channels + channel;
             match out {
-                // Most layers are so: nothing to be asked for each vector.
-                Out::Numbers(out) if !TAIL && ending.is_plain() && band.residual.is_none() => {
+                // The usual case, without any test for each vector.
+                Out::Floats(out) if !TAIL && ending.is_plain() && band.residual.is_none() => {
                     unroll!(J < P => { ending.bounded(sums[J]).store(out.add(first + J * channels)); });
                 }
-                Out::Numbers(out) => {
+                Out::Floats(out) => {
                     unroll!(J < P => {
                         let place = first + J * channels;
                         ending.store(sums[J], band.residual, out, place, TAIL.then_some(tail));
                     });
                 }
                 Out::Bytes { out, factors, zeros } => {
-                    let (factor, zero) = (S::load(factors.add(channel)), S::load(zeros.add(channel)));
+                    let factor = S::load(factors.add(channel));
+                    let zero = S::load(zeros.add(channel));
                     unroll!(J < P => {
-                        let (number, to) = (ending.apply(sums[J]), out.add(first + J * channels));
+                        let number = ending.apply(sums[J]);
+                        let to = out.add(first + J * channels);
                         let byte = byte(number, factor, zero);
                         if TAIL {
                             store_part(byte, to, channels - channel);

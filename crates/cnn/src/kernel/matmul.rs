@@ -1,44 +1,46 @@
-//! The matrix kernel: every dense convolution comes down to it.
+//! The matrix kernel, to which every dense convolution reduces.
 //!
-//! A pixel of output is the product of `depth` inputs with a matrix of `depth` x `channels` weights. The inputs
-//! stand in one or several runs: one for a pointwise convolution, a row of the window each for a larger one. A tile
-//! of P pixels by N vectors of channels stays in registers over the whole depth; each input is spread over a vector
-//! once and used N times, each vector of weights is used P times.
+//! A pixel of output is the product of `depth` inputs and a matrix of `depth` x `channels` weights. The inputs stand in
+//! one or several runs: one for a pointwise convolution, one for each row of a larger window. A tile of P pixels by N
+//! vectors of channels stays in registers over the whole depth. Each input is broadcast to a vector once and used N
+//! times, and each vector of weights is used P times.
 
-use super::tile::{Block, Finish, Output, Tile, blocks, padded, walk};
-use crate::Isa;
-use crate::buffer::Lines;
-use crate::half::Half;
-use crate::simd::{Dot, Simd, kernel, unroll};
+use super::tile::{Block, BlockOutput, Epilogue, TileKernel, blocks, for_each_tile, pad_to_vectors};
+use crate::aligned::AlignedVec;
+use crate::f16::F16;
+use crate::isa::Isa;
+use crate::simd::dispatch::{kernel, unroll};
+use crate::simd::vector::{Dot, Simd};
 
-/// A matrix of weights and a bias, laid out for one instruction set: blocks of vectors of channels, in each for every depth
-/// the block's weights. Channels are padded with zeros to whole vectors.
+/// A matrix of weights and a bias, laid out for one instruction set. The matrix is cut into blocks of vectors of
+/// channels, and each block has its weights depth by depth. Channels are padded with zeros to whole vectors.
 #[derive(Debug)]
-pub(crate) struct Weights {
+pub(crate) struct MatmulWeights {
     isa: Isa,
     depth: usize,
     channels: usize,
     blocks: Vec<Block>,
     data: Data,
-    bias: Lines<f32>,
+    bias: AlignedVec<f32>,
 }
 
-/// The numbers of a matrix.
+/// The elements of a matrix.
 #[derive(Debug)]
 enum Data {
-    Single(Lines<f32>),
-    Half(Lines<Half>),
+    F32(AlignedVec<f32>),
+    F16(AlignedVec<F16>),
 }
 
-impl Weights {
-    /// Lays out the weights that `weight(depth, channel)` gives.
+impl MatmulWeights {
+    /// Lays out the weights that `weight(depth, channel)` returns.
     pub(crate) fn new(isa: Isa, depth: usize, bias: &[f32], weight: impl Fn(usize, usize) -> f32) -> Self {
         let channels = bias.len();
         let blocks = blocks(isa, channels);
         let wide = |block: &Block| block.channels(isa);
         let all: usize = blocks.iter().map(wide).sum();
-        let mut data = Lines::zeroed(all * depth);
-        let (mut at, mut first) = (0, 0);
+        let mut data = AlignedVec::zeroed(all * depth);
+        let mut at = 0;
+        let mut first = 0;
         for wide in blocks.iter().map(wide) {
             for k in 0..depth {
                 for (i, to) in data[at..][..wide].iter_mut().enumerate() {
@@ -50,137 +52,151 @@ impl Weights {
             }
             first += wide;
         }
-        Self { isa, depth, channels, blocks, data: Data::Single(data), bias: padded(isa, bias) }
+        Self { isa, depth, channels, blocks, data: Data::F32(data), bias: pad_to_vectors(isa, bias) }
     }
 
-    /// The same weights, in half the memory where half precision has each of them: for few pixels, which take less time than
-    /// reading the weights does. The outputs are the same.
-    pub(crate) fn compact(mut self) -> Self {
-        if let Data::Single(data) = &self.data {
-            let halves: Option<Vec<Half>> = data.iter().map(|weight| Half::new(*weight)).collect();
+    /// Converts the weights to half precision if that does not change any of them. This pays if there are so few pixels
+    /// that reading the weights takes most of the time. The outputs stay the same.
+    pub(crate) fn into_half_precision(mut self) -> Self {
+        if let Data::F32(data) = &self.data {
+            let halves: Option<Vec<F16>> = data.iter().map(|weight| F16::from_f32_exact(*weight)).collect();
             if let Some(halves) = halves {
-                let mut lines = Lines::zeroed(halves.len());
+                let mut lines = AlignedVec::zeroed(halves.len());
                 lines.copy_from_slice(&halves);
-                self.data = Data::Half(lines);
+                self.data = Data::F16(lines);
             }
         }
         self
     }
 
-    /// How many inputs make up an output.
+    /// Returns the number of inputs of an output.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
-    /// How many channels an output pixel has.
+    /// Returns the number of channels of an output pixel.
     pub(crate) fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Bytes held.
+    /// Returns the size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let data = match &self.data {
-            Data::Single(data) => size_of_val::<[f32]>(data),
-            Data::Half(data) => size_of_val::<[Half]>(data),
+            Data::F32(data) => size_of_val::<[f32]>(data),
+            Data::F16(data) => size_of_val::<[F16]>(data),
         };
         data + size_of_val::<[f32]>(&self.bias)
     }
 }
 
-/// Where the pixels of one call come from and go to.
-pub(crate) struct Pixels<'a> {
-    /// The runs of inputs of the first pixel, each `run` numbers long; they make up the depth in this order.
+/// The largest number of sources of one call, and of rows that a depthwise window sees.
+pub(crate) const MAX_SOURCES: usize = 64;
+
+/// The inputs and outputs of one call.
+pub(crate) struct MatmulPixels<'a> {
+    /// The runs of inputs of the first pixel, each `run_len` elements long. They make up the depth in this order.
     pub(crate) sources: &'a [&'a [f32]],
-    /// Numbers from a pixel's inputs to the next one's, in each source.
+    /// The elements from a pixel's inputs to the next one's, in each source.
     pub(crate) step: usize,
-    /// Numbers in a run.
-    pub(crate) run: usize,
-    /// How many pixels.
+    /// The elements of a run.
+    pub(crate) run_len: usize,
+    /// The number of pixels.
     pub(crate) count: usize,
-    /// What is added to the outputs, laid out as they are.
+    /// Added to the outputs. It has their layout.
     pub(crate) residual: Option<&'a [f32]>,
-    /// Numbers from an output pixel to the next.
+    /// The elements from an output pixel to the next.
     pub(crate) out_step: usize,
 }
 
-/// How much of the inputs is gone through for a block of channels before the next block: half of a small
+/// The size of the inputs that are processed for one block of channels before the next block: half of a small
 /// second-level cache.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// Computes `pixels.count` output pixels into `out`.
 ///
 /// # Panics
-/// If a slice is too short for what `pixels` says, or the depth is not that of the weights.
-pub(crate) fn matmul(weights: &Weights, finish: &Finish, pixels: &Pixels<'_>, out: &mut [f32]) {
+/// Panics if a slice is shorter than `pixels` requires, or if the depth differs from that of the weights.
+pub(crate) fn matmul(
+    weights: &MatmulWeights,
+    epilogue: &Epilogue,
+    pixels: &MatmulPixels<'_>,
+    out: &mut [f32],
+) {
     let Some(before_last) = pixels.count.checked_sub(1) else { return };
     let needed = before_last * pixels.out_step + weights.channels;
-    assert!(pixels.sources.iter().all(|s| s.len() >= before_last * pixels.step + pixels.run), "inputs");
-    assert_eq!(pixels.sources.len() * pixels.run, weights.depth, "the depth of the weights");
+    assert!(pixels.sources.iter().all(|s| s.len() >= before_last * pixels.step + pixels.run_len), "inputs");
+    assert_eq!(pixels.sources.len() * pixels.run_len, weights.depth, "the depth of the weights");
     assert!(out.len() >= needed && pixels.residual.is_none_or(|r| r.len() >= needed), "outputs");
-    assert!(finish.slopes.as_ref().is_none_or(|s| s.len() == weights.bias.len()), "slopes");
-    // SAFETY: the sources hold every pixel's runs, `out` and the residual every output pixel; weights, bias and
-    // slopes are padded to whole vectors by their constructors.
-    unsafe { run(weights.isa, weights, finish, pixels, out.as_mut_ptr()) }
+    assert!(epilogue.slopes.as_ref().is_none_or(|s| s.len() == weights.bias.len()), "slopes");
+    // SAFETY: the sources hold the runs of every pixel, `out` and the residual every output pixel; the constructors pad
+    // weights, bias and slopes to whole vectors.
+    unsafe { run(weights.isa, weights, epilogue, pixels, out.as_mut_ptr()) }
 }
 
-kernel! { fn run(weights: &Weights, finish: &Finish, pixels: &Pixels<'_>, out: *mut f32) = generic }
+kernel! { fn run(weights: &MatmulWeights, epilogue: &Epilogue, pixels: &MatmulPixels<'_>, out: *mut f32) = generic }
 
 /// # Safety
-/// As [`matmul`] checks.
+/// The conditions that [`matmul`] checks must hold.
 #[inline(always)]
-unsafe fn generic<S: Dot>(weights: &Weights, finish: &Finish, pixels: &Pixels<'_>, out: *mut f32) {
-    // SAFETY: passed on to the caller.
+unsafe fn generic<S: Dot>(
+    weights: &MatmulWeights,
+    epilogue: &Epilogue,
+    pixels: &MatmulPixels<'_>,
+    out: *mut f32,
+) {
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match &weights.data {
-            Data::Single(data) => strips::<S, f32>(weights, data.as_ptr(), finish, pixels, out),
-            Data::Half(data) => strips::<S, Half>(weights, data.as_ptr(), finish, pixels, out),
+            Data::F32(data) => strips::<S, f32>(weights, data.as_ptr(), epilogue, pixels, out),
+            Data::F16(data) => strips::<S, F16>(weights, data.as_ptr(), epilogue, pixels, out),
         }
     }
 }
 
-/// A number of a matrix as it is kept.
+/// An element of a matrix in its stored precision.
 trait Number: Copy {
-    /// Reads a vector of them.
+    /// Reads a vector of elements.
     ///
     /// # Safety
-    /// As the methods of [`Simd`].
+    /// The conditions of [`Simd`] must hold.
     unsafe fn load<S: Simd>(from: *const Self) -> S;
 }
 
 impl Number for f32 {
     #[inline(always)]
     unsafe fn load<S: Simd>(from: *const Self) -> S {
-        // SAFETY: passed on to the caller.
+        // SAFETY: guaranteed by the caller.
         unsafe { S::load(from) }
     }
 }
 
-impl Number for Half {
+impl Number for F16 {
     #[inline(always)]
     unsafe fn load<S: Simd>(from: *const Self) -> S {
-        // SAFETY: passed on to the caller.
-        unsafe { S::load_half(from) }
+        // SAFETY: guaranteed by the caller.
+        unsafe { S::load_f16(from) }
     }
 }
 
 /// # Safety
-/// As [`matmul`] checks, and `all` is the weights' data.
+/// The conditions that [`matmul`] checks must hold, and `all` must be the data of the weights.
 #[inline(always)]
 unsafe fn strips<S: Dot, W: Number>(
-    weights: &Weights,
+    weights: &MatmulWeights,
     all: *const W,
-    finish: &Finish,
-    pixels: &Pixels<'_>,
+    epilogue: &Epilogue,
+    pixels: &MatmulPixels<'_>,
     out: *mut f32,
 ) {
-    let chunk = (CHUNK_BYTES / size_of::<f32>() / weights.depth.max(1)).max(4 * S::PIXELS[0]);
+    let chunk = (CHUNK_BYTES / size_of::<f32>() / weights.depth.max(1)).max(4 * S::TILE_PIXELS[0]);
     let mut from = 0;
     while from < pixels.count {
         let to = if pixels.count - from < 2 * chunk { pixels.count } else { from + chunk };
-        let (mut first, mut data) = (0, all);
+        let mut first = 0;
+        let mut data = all;
         for block in &weights.blocks {
-            let output = Output {
-                finish,
+            let output = BlockOutput {
+                epilogue,
                 residual: pixels.residual,
                 step: pixels.out_step,
                 first,
@@ -188,13 +204,13 @@ unsafe fn strips<S: Dot, W: Number>(
                 out,
             };
             let strip = Strip { pixels, data, bias: weights.bias.as_ptr(), output };
-            // SAFETY: passed on to the caller; the blocks make up the weights' data.
+            // SAFETY: guaranteed by the caller; the blocks make up the weights' data.
             unsafe {
                 match block {
-                    Block::Vectors(1) => walk::<S, _, 1>(&strip, from, to),
-                    Block::Vectors(2) => walk::<S, _, 2>(&strip, from, to),
-                    Block::Vectors(_) => walk::<S, _, 3>(&strip, from, to),
-                    Block::Half => walk::<S::Half, _, 1>(&strip, from, to),
+                    Block::Vectors(1) => for_each_tile::<S, _, 1>(&strip, from, to),
+                    Block::Vectors(2) => for_each_tile::<S, _, 2>(&strip, from, to),
+                    Block::Vectors(_) => for_each_tile::<S, _, 3>(&strip, from, to),
+                    Block::HalfVector => for_each_tile::<S::HalfWidth, _, 1>(&strip, from, to),
                 }
                 let wide = block.channels(weights.isa);
                 data = data.add(wide * weights.depth);
@@ -207,24 +223,24 @@ unsafe fn strips<S: Dot, W: Number>(
 
 /// One block of output channels.
 struct Strip<'a, W> {
-    pixels: &'a Pixels<'a>,
+    pixels: &'a MatmulPixels<'a>,
     data: *const W,
     bias: *const f32,
-    output: Output<'a>,
+    output: BlockOutput<'a>,
 }
 
-impl<W: Number> Tile for Strip<'_, W> {
+impl<W: Number> TileKernel for Strip<'_, W> {
     #[inline(always)]
-    fn most<S: Dot>() -> [usize; 3] {
-        S::PIXELS
+    fn max_pixels<S: Dot>() -> [usize; 3] {
+        S::TILE_PIXELS
     }
 
     #[inline(always)]
     unsafe fn tile<S: Dot, const P: usize, const N: usize>(&self, at: usize) {
-        if P > S::PIXELS[N - 1] {
-            return; // Never asked for; makes no code.
+        if P > S::TILE_PIXELS[N - 1] {
+            return; // Never reached; generates no code.
         }
-        // SAFETY: passed on to the caller.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let step = self.pixels.step;
             let mut sums = [[S::zero(); N]; P];
@@ -235,7 +251,7 @@ impl<W: Number> Tile for Strip<'_, W> {
             let mut data = self.data;
             for source in self.pixels.sources {
                 let source = source.as_ptr().add(at * step);
-                for k in 0..self.pixels.run {
+                for k in 0..self.pixels.run_len {
                     let mut weights = [S::zero(); N];
                     unroll!(I < N => { weights[I] = W::load::<S>(data.add(I * S::LANES)); });
                     data = data.add(N * S::LANES);

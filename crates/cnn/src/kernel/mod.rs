@@ -1,12 +1,12 @@
-//! The loops that do the work. Each has a safe function that checks its slices; where it is `unsafe` inside, it says why
-//! that is sound. Maps are pixel by pixel.
+//! The inner loops. Each has a safe function that checks its slices. Each `unsafe` block says why it is sound. Maps are
+//! in NHWC order.
 
+pub(crate) mod byte_matmul;
 pub(crate) mod depthwise;
-pub(crate) mod dot;
+pub(crate) mod elementwise;
+pub(crate) mod layout;
 pub(crate) mod matmul;
-pub(crate) mod points;
 pub(crate) mod pool;
 pub(crate) mod resize;
-pub(crate) mod shuffle;
 pub(crate) mod tile;
 pub(crate) mod winograd;

@@ -1,16 +1,16 @@
-//! The largest or the mean number of each channel in a window, and over a whole map.
+//! The maximum or mean of each channel in a window, and sums over a whole map.
 
-use crate::op::{Pool, Shape, Window};
+use crate::op::{Pooling, Shape, Window};
 
-/// Slides a window over a map whose pixels stand one after another.
+/// Slides a window over a map in NHWC order.
 pub(crate) fn pool(
-    pool: Pool,
+    pool: Pooling,
     window: &Window,
     (from, input): (Shape, &[f32]),
     (to, out): (Shape, &mut [f32]),
 ) {
     let channels = from.channels;
-    // The taps of an output place that lie on the map: the first, and one past the last.
+    // Returns the first input position under the window that lies on the map, and the number of its taps on the map.
     let inside = |at: usize, stride: usize, pad: usize, dilation: usize, taps: usize, len: usize| {
         let first = (at * stride).saturating_sub(pad);
         let skipped = pad.saturating_sub(at * stride).div_ceil(dilation);
@@ -26,12 +26,12 @@ pub(crate) fn pool(
             let (left, columns) =
                 inside(x, window.stride.1, window.pads.left, window.dilation.1, window.kernel.1, from.width);
             let out = &mut out[(y * to.width + x) * channels..][..channels];
-            out.fill(if pool == Pool::Max { f32::NEG_INFINITY } else { 0.0 });
+            out.fill(if pool == Pooling::Max { f32::NEG_INFINITY } else { 0.0 });
             for row in 0..rows {
                 for column in 0..columns {
                     let at = (top + row * window.dilation.0) * from.width + left + column * window.dilation.1;
                     let input = &input[at * channels..][..channels];
-                    if pool == Pool::Max {
+                    if pool == Pooling::Max {
                         out.iter_mut().zip(input).for_each(|(o, x)| *o = if *x > *o { *x } else { *o });
                     } else {
                         out.iter_mut().zip(input).for_each(|(o, x)| *o += x);
@@ -39,9 +39,9 @@ pub(crate) fn pool(
                 }
             }
             let count = match pool {
-                Pool::Max => continue,
-                Pool::Average => rows * columns,
-                Pool::AverageWithPads => window.kernel.0 * window.kernel.1,
+                Pooling::Max => continue,
+                Pooling::Average => rows * columns,
+                Pooling::AverageIncludingPads => window.kernel.0 * window.kernel.1,
             };
             let part = 1.0 / count as f32;
             out.iter_mut().for_each(|o| *o *= part);
@@ -49,7 +49,7 @@ pub(crate) fn pool(
     }
 }
 
-/// The mean of each channel over all pixels.
+/// Computes the mean of each channel over all pixels.
 pub(crate) fn mean(input: &[f32], out: &mut [f32]) {
     out.fill(0.0);
     let pixels = input.len() / out.len();
@@ -60,12 +60,12 @@ pub(crate) fn mean(input: &[f32], out: &mut [f32]) {
     out.iter_mut().for_each(|o| *o *= part);
 }
 
-/// The sum of each pixel's channels.
+/// Computes the sum of each pixel's channels.
 pub(crate) fn sum(channels: usize, input: &[f32], out: &mut [f32]) {
     out.iter_mut().zip(input.chunks_exact(channels)).for_each(|(o, pixel)| *o = pixel.iter().sum());
 }
 
-/// The softmax of each pixel's channels.
+/// Computes the softmax over each pixel's channels.
 pub(crate) fn softmax(channels: usize, input: &[f32], out: &mut [f32]) {
     for (out, input) in out.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
         let top = input.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -1,17 +1,17 @@
-//! A map in another size.
+//! Resizing of a map.
 
-use crate::op::{Coordinates, Interpolation, Shape};
+use crate::op::{CoordinateMode, Interpolation, Shape};
 use crate::reference::position;
 
-/// Resizes a map whose pixels stand one after another.
+/// Resizes a map in NHWC order.
 pub(crate) fn resize(
     interpolation: Interpolation,
-    coordinates: Coordinates,
+    coordinates: CoordinateMode,
     (from, input): (Shape, &[f32]),
     (to, out): (Shape, &mut [f32]),
 ) {
     let channels = from.channels;
-    // The two pixels between which a place lies, and how far it is from the first towards the second.
+    // Returns the two input pixels around an output pixel, and the distance from the first of them.
     let between = |i: usize, n: usize, m: usize| {
         let at = position(coordinates, i, n, m).clamp(0.0, (m - 1) as f32);
         let first = at as usize;
@@ -20,10 +20,12 @@ pub(crate) fn resize(
     for (y, out) in out.chunks_exact_mut(to.width * channels).enumerate() {
         let (top, below, dy) = between(y, to.height, from.height);
         let row = |y: usize| &input[y * from.width * channels..][..from.width * channels];
-        let (upper, lower) = (row(top), row(below));
+        let upper = row(top);
+        let lower = row(below);
         for (x, out) in out.chunks_exact_mut(channels).enumerate() {
             let (left, right, dx) = between(x, to.width, from.width);
-            let (left, right) = (left * channels, right * channels);
+            let left = left * channels;
+            let right = right * channels;
             if interpolation == Interpolation::Nearest {
                 out.copy_from_slice(&upper[left..][..channels]);
                 continue;

@@ -1,79 +1,80 @@
-//! What the matrix kernels share: how output channels are cut into blocks and pixels into tiles, and what happens to a tile's
-//! sums before they are stored.
+//! The common parts of the matrix kernels: how output channels are cut into blocks and pixels into tiles, and how a
+//! tile's sums are finished before they are stored.
 
-use crate::Isa;
-use crate::buffer::Lines;
-use crate::simd::{Call, Dot, Simd, unroll};
+use crate::aligned::AlignedVec;
+use crate::isa::Isa;
+use crate::simd::dispatch::unroll;
+use crate::simd::vector::{Call, Dot, Simd};
 
-/// What happens to an output before it is stored: `after(before(product + bias) + residual)`.
+/// The operations on an output before it is stored: `after(before(product + bias) + residual)`.
 #[derive(Clone, Debug)]
-pub(crate) struct Finish {
-    /// Bounds before the residual is added; infinite where there is no activation, or one with slopes.
+pub(crate) struct Epilogue {
+    /// The bounds before the residual is added. They are infinite without an activation, or if it has slopes.
     pub(crate) before: (f32, f32),
-    /// For each channel, the factor of what is below zero. Padded to whole vectors.
-    pub(crate) slopes: Option<Lines<f32>>,
-    /// Bounds after the residual was added.
+    /// The factor of negative values for each channel, padded to whole vectors.
+    pub(crate) slopes: Option<AlignedVec<f32>>,
+    /// The bounds after the residual was added.
     pub(crate) after: (f32, f32),
 }
 
 /// Bounds that change nothing.
 pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
 
-impl Default for Finish {
+impl Default for Epilogue {
     fn default() -> Self {
         Self { before: UNBOUNDED, slopes: None, after: UNBOUNDED }
     }
 }
 
-/// A [`Finish`] in registers, for one vector of channels.
+/// An [`Epilogue`] in registers, for one vector of channels.
 #[derive(Clone, Copy)]
-pub(super) struct Ending<S> {
+pub(super) struct VectorEpilogue<S> {
     before: [S; 2],
     after: [S; 2],
     slope: Option<S>,
 }
 
-impl<S: Simd> Ending<S> {
-    /// The bounds, which are the same for all channels; there is no slope yet.
+impl<S: Simd> VectorEpilogue<S> {
+    /// Loads the bounds, which are the same for all channels, without slopes.
     ///
     /// # Safety
-    /// As the methods of [`Simd`].
+    /// The conditions of [`Simd`] must hold.
     #[inline(always)]
-    pub(super) unsafe fn new(finish: &Finish) -> Self {
-        // SAFETY: passed on to the caller.
+    pub(super) unsafe fn new(epilogue: &Epilogue) -> Self {
+        // SAFETY: guaranteed by the caller.
         unsafe {
             Self {
-                before: [S::splat(finish.before.0), S::splat(finish.before.1)],
-                after: [S::splat(finish.after.0), S::splat(finish.after.1)],
+                before: [S::splat(epilogue.before.0), S::splat(epilogue.before.1)],
+                after: [S::splat(epilogue.after.0), S::splat(epilogue.after.1)],
                 slope: None,
             }
         }
     }
 
-    /// The same for the vector of channels from `channel` on.
+    /// Loads the slopes for the vector of channels from `channel` on.
     ///
     /// # Safety
-    /// The slopes, if there are any, reach as far.
+    /// The slopes, if there are any, must hold that vector.
     #[inline(always)]
-    pub(super) unsafe fn at(self, finish: &Finish, channel: usize) -> Self {
-        // SAFETY: passed on to the caller.
-        let slope = unsafe { finish.slopes.as_ref().map(|slopes| S::load(slopes.as_ptr().add(channel))) };
+    pub(super) unsafe fn at(self, epilogue: &Epilogue, channel: usize) -> Self {
+        // SAFETY: guaranteed by the caller.
+        let slope = unsafe { epilogue.slopes.as_ref().map(|slopes| S::load(slopes.as_ptr().add(channel))) };
         Self { slope, ..self }
     }
 
-    /// Whether there is no slope.
+    /// Returns true if there are no slopes.
     #[inline(always)]
     pub(super) fn is_plain(self) -> bool {
         self.slope.is_none()
     }
 
-    /// What `value` is before the residual.
+    /// Applies everything up to the residual.
     ///
     /// # Safety
-    /// As the methods of [`Simd`].
+    /// The conditions of [`Simd`] must hold.
     #[inline(always)]
     pub(super) unsafe fn apply(self, value: S) -> S {
-        // SAFETY: passed on to the caller.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match self.slope {
                 Some(slope) => S::zero().min(value).mul_add(slope, S::zero().max(value)),
@@ -82,20 +83,21 @@ impl<S: Simd> Ending<S> {
         }
     }
 
-    /// The same where there is no slope.
+    /// Applies the bounds before the residual, for an epilogue without slopes.
     ///
     /// # Safety
-    /// As the methods of [`Simd`].
+    /// The conditions of [`Simd`] must hold.
     #[inline(always)]
     pub(super) unsafe fn bounded(self, value: S) -> S {
-        // SAFETY: passed on to the caller.
+        // SAFETY: guaranteed by the caller.
         unsafe { within(self.before, value) }
     }
 
-    /// Finishes `value` and stores it at `place` of `out`, where the residual is too; with a tail, only that.
+    /// Finishes `value` and stores it at `place` of `out`. The residual is read from the same place. With a tail, only
+    /// its elements are read and written.
     ///
     /// # Safety
-    /// `out` and the residual are good for a vector at `place`, or for the tail.
+    /// `out` and the residual must be valid for a vector at `place`, or for the tail.
     #[inline(always)]
     pub(super) unsafe fn store(
         self,
@@ -105,7 +107,7 @@ impl<S: Simd> Ending<S> {
         place: usize,
         tail: Option<S::Tail>,
     ) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let mut value = self.apply(value);
             if let Some(residual) = residual {
@@ -124,20 +126,20 @@ impl<S: Simd> Ending<S> {
     }
 }
 
-/// What is no number stays so: it comes last wherever it is compared.
+/// Limits `value` to the bounds. The operands are in an order that keeps NaN.
 ///
 /// # Safety
-/// As the methods of [`Simd`].
+/// The conditions of [`Simd`] must hold.
 #[inline(always)]
 unsafe fn within<S: Simd>([low, high]: [S; 2], value: S) -> S {
-    // SAFETY: passed on to the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe { high.min(low.max(value)) }
 }
 
-/// How many of `left` pixels the next tile has, of at most `most`: two tiles of about the same size at the end instead of a
-/// full one and a small one, whose few accumulators would wait for one another.
+/// Returns the number of pixels of the next tile, at most `most`. At the end it returns two tiles of about the same
+/// size instead of a full one and a small one, because the additions of a small one would wait for one another.
 #[inline(always)]
-pub(super) fn split(left: usize, most: usize) -> usize {
+pub(super) fn next_tile_len(left: usize, most: usize) -> usize {
     match left {
         _ if left <= most => left,
         _ if left < 2 * most => left.div_ceil(2),
@@ -145,9 +147,9 @@ pub(super) fn split(left: usize, most: usize) -> usize {
     }
 }
 
-/// The numbers, followed by zeros up to a whole vector.
-pub(crate) fn padded(isa: Isa, numbers: &[f32]) -> Lines<f32> {
-    let mut lines = Lines::zeroed(numbers.len().next_multiple_of(isa.lanes()));
+/// Returns the values, followed by zeros up to a whole vector.
+pub(crate) fn pad_to_vectors(isa: Isa, numbers: &[f32]) -> AlignedVec<f32> {
+    let mut lines = AlignedVec::zeroed(numbers.len().next_multiple_of(isa.lanes()));
     lines[..numbers.len()].copy_from_slice(numbers);
     lines
 }
@@ -158,22 +160,22 @@ pub(super) enum Block {
     /// 1 to 3 vectors.
     Vectors(usize),
     /// Half a vector.
-    Half,
+    HalfVector,
 }
 
 impl Block {
-    /// How many channels it has, those that are none included.
+    /// Returns the number of channels, including the padding.
     pub(super) fn channels(self, isa: Isa) -> usize {
         match self {
             Self::Vectors(vectors) => vectors * isa.lanes(),
-            Self::Half => isa.lanes() / 2,
+            Self::HalfVector => isa.lanes() / 2,
         }
     }
 }
 
-/// Cuts vectors into blocks of two and an odd rest: one of three where the registers hold them with enough pixels beside, else
-/// one of one.
-pub(super) fn cut(isa: Isa, vectors: usize) -> Vec<usize> {
+/// Cuts vectors into blocks of two. If a vector remains, it joins the last block if there are enough registers for
+/// three, else it is a block of its own.
+pub(super) fn split_blocks(isa: Isa, vectors: usize) -> Vec<usize> {
     let mut blocks = vec![2; vectors / 2];
     match blocks.last_mut() {
         Some(last) if vectors % 2 == 1 && isa.registers() >= 32 => *last = 3,
@@ -183,100 +185,104 @@ pub(super) fn cut(isa: Isa, vectors: usize) -> Vec<usize> {
     blocks
 }
 
-/// The blocks of so many channels: whole vectors, and half a vector for what needs no more.
+/// Cuts channels into blocks: whole vectors, and half a vector if the rest fits into it.
 pub(super) fn blocks(isa: Isa, channels: usize) -> Vec<Block> {
     let lanes = isa.lanes();
     let rest = channels % lanes;
-    let half = isa.half().is_some_and(|half| (1..=half).contains(&rest));
+    let half = isa.half_lanes().is_some_and(|half| (1..=half).contains(&rest));
     let vectors = if half { channels / lanes } else { channels.div_ceil(lanes) };
-    cut(isa, vectors).into_iter().map(Block::Vectors).chain(half.then_some(Block::Half)).collect()
+    split_blocks(isa, vectors)
+        .into_iter()
+        .map(Block::Vectors)
+        .chain(half.then_some(Block::HalfVector))
+        .collect()
 }
 
 /// A kernel that computes P pixels by N vectors of a block at a time.
-pub(super) trait Tile {
-    /// The most pixels of a tile of 1, 2 and 3 vectors.
-    fn most<S: Dot>() -> [usize; 3];
+pub(super) trait TileKernel {
+    /// Returns the largest number of pixels of a tile of 1, 2 and 3 vectors.
+    fn max_pixels<S: Dot>() -> [usize; 3];
 
-    /// The P pixels from `at` on.
+    /// Computes the P pixels from `at` on.
     ///
     /// # Safety
-    /// As the kernel says; P is at most `Self::most::<S>()[N - 1]`.
+    /// The conditions of the kernel must hold, and P must not exceed `Self::max_pixels::<S>()[N - 1]`.
     unsafe fn tile<S: Dot, const P: usize, const N: usize>(&self, at: usize);
 }
 
-/// One tile.
-struct One<'a, T, const P: usize, const N: usize> {
+/// The computation of one tile.
+struct TileCall<'a, T, const P: usize, const N: usize> {
     tile: &'a T,
     at: usize,
 }
 
-impl<T: Tile, const P: usize, const N: usize> Call for One<'_, T, P, N> {
+impl<T: TileKernel, const P: usize, const N: usize> Call for TileCall<'_, T, P, N> {
     #[inline(always)]
     unsafe fn call<S: Dot>(&self) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.tile.tile::<S, P, N>(self.at) }
     }
 }
 
-/// Goes through the pixels from `from` to `to` in tiles.
+/// Computes the pixels from `from` to `to` in tiles.
 ///
 /// # Safety
-/// As the tile's.
+/// The conditions of the kernel must hold.
 #[inline(always)]
-pub(super) unsafe fn walk<S: Dot, T: Tile, const N: usize>(tile: &T, from: usize, to: usize) {
-    let most = T::most::<S>()[N - 1];
+pub(super) unsafe fn for_each_tile<S: Dot, T: TileKernel, const N: usize>(tile: &T, from: usize, to: usize) {
+    let most = T::max_pixels::<S>()[N - 1];
     let mut at = from;
     while at < to {
-        let count = split(to - at, most);
-        // SAFETY: passed on to the caller; `count` <= `most`.
+        let count = next_tile_len(to - at, most);
+        // SAFETY: guaranteed by the caller; `count` <= `most`.
         unsafe {
             match count {
-                1 => S::enter(&One::<T, 1, N> { tile, at }),
-                2 => S::enter(&One::<T, 2, N> { tile, at }),
-                3 => S::enter(&One::<T, 3, N> { tile, at }),
-                4 => S::enter(&One::<T, 4, N> { tile, at }),
-                5 => S::enter(&One::<T, 5, N> { tile, at }),
-                6 => S::enter(&One::<T, 6, N> { tile, at }),
-                7 => S::enter(&One::<T, 7, N> { tile, at }),
-                8 => S::enter(&One::<T, 8, N> { tile, at }),
-                9 => S::enter(&One::<T, 9, N> { tile, at }),
-                10 => S::enter(&One::<T, 10, N> { tile, at }),
-                11 => S::enter(&One::<T, 11, N> { tile, at }),
-                12 => S::enter(&One::<T, 12, N> { tile, at }),
-                13 => S::enter(&One::<T, 13, N> { tile, at }),
-                _ => S::enter(&One::<T, 14, N> { tile, at }),
+                1 => S::enter(&TileCall::<T, 1, N> { tile, at }),
+                2 => S::enter(&TileCall::<T, 2, N> { tile, at }),
+                3 => S::enter(&TileCall::<T, 3, N> { tile, at }),
+                4 => S::enter(&TileCall::<T, 4, N> { tile, at }),
+                5 => S::enter(&TileCall::<T, 5, N> { tile, at }),
+                6 => S::enter(&TileCall::<T, 6, N> { tile, at }),
+                7 => S::enter(&TileCall::<T, 7, N> { tile, at }),
+                8 => S::enter(&TileCall::<T, 8, N> { tile, at }),
+                9 => S::enter(&TileCall::<T, 9, N> { tile, at }),
+                10 => S::enter(&TileCall::<T, 10, N> { tile, at }),
+                11 => S::enter(&TileCall::<T, 11, N> { tile, at }),
+                12 => S::enter(&TileCall::<T, 12, N> { tile, at }),
+                13 => S::enter(&TileCall::<T, 13, N> { tile, at }),
+                _ => S::enter(&TileCall::<T, 14, N> { tile, at }),
             }
         }
         at += count;
     }
 }
 
-/// Where a block's outputs go.
-pub(super) struct Output<'a> {
-    pub(super) finish: &'a Finish,
-    /// What is added to the outputs, laid out as they are.
+/// The destination of a block's outputs.
+pub(super) struct BlockOutput<'a> {
+    pub(super) epilogue: &'a Epilogue,
+    /// Added to the outputs. It has their layout.
     pub(super) residual: Option<&'a [f32]>,
-    /// Numbers from an output pixel to the next.
+    /// The elements from an output pixel to the next.
     pub(super) step: usize,
-    /// The block's first channel, and how many there are in all.
+    /// The first channel of the block, and the number of channels of all blocks.
     pub(super) first: usize,
     pub(super) channels: usize,
     pub(super) out: *mut f32,
 }
 
-impl Output<'_> {
+impl BlockOutput<'_> {
     /// Finishes and stores the sums of the P pixels from `at` on.
     ///
     /// # Safety
-    /// `out` and the residual are good for these pixels, the slopes for whole vectors.
+    /// `out` and the residual must be valid for these pixels, and the slopes for whole vectors.
     #[inline(always)]
     pub(super) unsafe fn store<S: Simd, const P: usize, const N: usize>(&self, at: usize, sums: [[S; N]; P]) {
-        // SAFETY: passed on to the caller; the last vector is written as far as there are channels.
+        // SAFETY: guaranteed by the caller; of the last vector only the existing channels are written.
         unsafe {
-            let ending = Ending::<S>::new(self.finish);
+            let ending = VectorEpilogue::<S>::new(self.epilogue);
             let whole = self.first + N * S::LANES <= self.channels;
-            if whole && self.residual.is_none() && self.finish.slopes.is_none() {
-                // Most layers are so: nothing to be asked for each vector.
+            if whole && self.residual.is_none() && self.epilogue.slopes.is_none() {
+                // The usual case, without any test for each vector.
                 let mut out = self.out.add(at * self.step + self.first);
                 unroll!(J < P => {
                     unroll!(I < N => { ending.bounded(sums[J][I]).store(out.add(I * S::LANES)); });
@@ -288,7 +294,7 @@ impl Output<'_> {
                 let channel = self.first + I * S::LANES;
                 let left = self.channels.saturating_sub(channel);
                 let tail = (left < S::LANES).then(|| S::tail(left));
-                let ending = ending.at(self.finish, channel);
+                let ending = ending.at(self.epilogue, channel);
                 unroll!(J < P => {
                     let place = (at + J) * self.step + channel;
                     ending.store(sums[J][I], self.residual, self.out, place, tail);

@@ -1,20 +1,21 @@
-//! Eight numbers: AVX2 with FMA.
+//! Vectors of eight f32: AVX2 with FMA.
 
 use std::arch::x86_64::*;
 
-use super::{Bytes, Dot, Simd, gather_each, pattern};
-use crate::half::Half;
+use super::bytes::{gather_each, pattern};
+use super::vector::{ByteSimd, Dot, Simd};
+use crate::f16::F16;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(__m256);
 
-// Each method is one or two instructions of the set, on what the trait promises of pointers and processor.
+// Each method is one or two instructions. The trait states the conditions on pointers and processor.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
 impl Simd for Avx2 {
     const LANES: usize = 8;
-    const PIXELS: [usize; 3] = [12, 6, 4];
+    const TILE_PIXELS: [usize; 3] = [12, 6, 4];
     type Tail = __m256i;
-    type Half = Self;
+    type HalfWidth = Self;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -33,7 +34,7 @@ impl Simd for Avx2 {
         unsafe { _mm256_storeu_ps(to, self.0) }
     }
     #[inline(always)]
-    unsafe fn load_half(from: *const Half) -> Self {
+    unsafe fn load_f16(from: *const F16) -> Self {
         Self(unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) })
     }
     #[inline(always)]
@@ -78,9 +79,9 @@ impl Simd for Avx2 {
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
-impl Bytes for Avx2 {
+impl ByteSimd for Avx2 {
     type Words = __m256i;
-    type Pick = __m256i;
+    type ByteSelector = __m256i;
 
     #[inline(always)]
     unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
@@ -94,19 +95,19 @@ impl Bytes for Avx2 {
         }
     }
     #[inline(always)]
-    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+    unsafe fn byte_selector<const STEP: usize>(n: usize) -> Self::ByteSelector {
         unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(pattern::<STEP>(n).as_ptr().cast())) }
     }
     #[inline(always)]
-    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
-        unsafe { Self::number(_mm256_shuffle_epi8(samples, pick)) }
+    unsafe fn select_byte(samples: Self::Words, pick: Self::ByteSelector) -> Self {
+        unsafe { Self::words_to_f32(_mm256_shuffle_epi8(samples, pick)) }
     }
     #[inline(always)]
-    unsafe fn number(words: Self::Words) -> Self {
+    unsafe fn words_to_f32(words: Self::Words) -> Self {
         Self(unsafe { _mm256_cvtepi32_ps(words) })
     }
     #[inline(always)]
-    unsafe fn whole(self) -> Self::Words {
+    unsafe fn truncate(self) -> Self::Words {
         unsafe { _mm256_cvttps_epi32(self.0) }
     }
     #[inline(always)]
@@ -120,8 +121,9 @@ impl Bytes for Avx2 {
     ) -> Self::Words {
         unsafe {
             if last > i32::MAX as usize {
-                // Farther than sums of 32 bits reach.
-                let (mut rows, mut bytes) = ([0_u32; Self::LANES], [0_u32; Self::LANES]);
+                // 32-bit sums cannot hold the offsets.
+                let mut rows = [0_u32; Self::LANES];
+                let mut bytes = [0_u32; Self::LANES];
                 _mm256_storeu_si256(rows.as_mut_ptr().cast(), row);
                 _mm256_storeu_si256(bytes.as_mut_ptr().cast(), byte);
                 let words = gather_each(from, last, rows, stride, bytes, delta);
@@ -145,44 +147,46 @@ impl Bytes for Avx2 {
         unsafe {
             let ab = _mm256_add_ps(_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
             let cd = _mm256_add_ps(_mm256_unpacklo_ps(c.0, d.0), _mm256_unpackhi_ps(c.0, d.0));
-            let (ab, cd) = (_mm256_castps_pd(ab), _mm256_castps_pd(cd));
-            let (low, high) = (_mm256_unpacklo_pd(ab, cd), _mm256_unpackhi_pd(ab, cd));
+            let ab = _mm256_castps_pd(ab);
+            let cd = _mm256_castps_pd(cd);
+            let low = _mm256_unpacklo_pd(ab, cd);
+            let high = _mm256_unpackhi_pd(ab, cd);
             Self(_mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high)))
         }
     }
 }
 
-/// Four neighbours from the first and from the fifth of `starts` on.
+/// Returns the four neighbours from the first start on, and those from the fifth start on.
 ///
 /// # Safety
-/// As with [`Bytes::neighbors`].
+/// The conditions of [`ByteSimd::neighbors`] must hold.
 #[inline(always)]
 pub(super) unsafe fn two_quads(row: *const f32, starts: *const u32) -> __m256 {
-    // SAFETY: passed on to the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let low = _mm_loadu_ps(row.add(*starts as usize));
         _mm256_set_m128(_mm_loadu_ps(row.add(*starts.add(4) as usize)), low)
     }
 }
 
-/// The four bytes from each of eight `places` after `from`. The instruction for this is no faster on some processors
-/// and several times slower on others, whose makers have closed a leak in it.
+/// Returns the four bytes at each of eight offsets from `from`. The instruction for this is no faster on some
+/// processors and, after the fix of a side channel, several times slower on others.
 ///
 /// # Safety
-/// The processor has the instructions, and `from` is good for the bytes.
+/// The processor must have the instructions, and `from` must be valid for the bytes.
 #[inline(always)]
 pub(super) unsafe fn eight_words(from: *const u8, places: *const u32) -> __m256i {
-    // SAFETY: passed on to the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe { _mm256_set_m128i(four_words(from, places.add(4)), four_words(from, places)) }
 }
 
-/// As [`eight_words`].
+/// Returns the four bytes at each of four offsets, as [`eight_words`] does.
 ///
 /// # Safety
-/// As there.
+/// The conditions of [`eight_words`] must hold.
 #[inline(always)]
 unsafe fn four_words(from: *const u8, places: *const u32) -> __m128i {
-    // SAFETY: passed on to the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let [a, b, c, d] = places.cast::<[u32; 4]>().read();
         let words = _mm_loadu_si32(from.add(a as usize).cast());
@@ -196,49 +200,49 @@ unsafe fn four_words(from: *const u8, places: *const u32) -> __m128i {
 #[derive(Clone, Copy)]
 pub(crate) struct Pairs(__m256i, __m256i);
 
-// There is no product of bytes that does not saturate: bytes are widened to 16 bits, of which two products are added at a
-// time.
+// Every product of bytes saturates. The bytes are therefore widened to 16 bits, and two products are added at a time.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
 impl Dot for Avx2 {
     type Sums = __m256i;
-    type Inputs = Pairs;
-    type Factors = Pairs;
-    const BYTE_PIXELS: [usize; 3] = [8, 4, 2];
+    type InputBytes = Pairs;
+    type WeightBytes = Pairs;
+    const BYTE_TILE_PIXELS: [usize; 3] = [8, 4, 2];
 
     #[inline(always)]
-    unsafe fn no_sums() -> Self::Sums {
+    unsafe fn zero_sums() -> Self::Sums {
         unsafe { _mm256_setzero_si256() }
     }
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+    unsafe fn load_inputs(from: *const u8) -> Self::InputBytes {
         unsafe {
             let four = _mm256_set1_epi32(from.cast::<i32>().read_unaligned());
             Pairs(_mm256_and_si256(four, _mm256_set1_epi16(0xff)), _mm256_srli_epi16::<8>(four))
         }
     }
     #[inline(always)]
-    unsafe fn factors(from: *const i8) -> Self::Factors {
+    unsafe fn load_weights(from: *const i8) -> Self::WeightBytes {
         unsafe {
             let four = _mm256_loadu_si256(from.cast());
             Pairs(_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(four)), _mm256_srai_epi16::<8>(four))
         }
     }
     #[inline(always)]
-    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums {
+    unsafe fn dot(sums: Self::Sums, inputs: Self::InputBytes, factors: Self::WeightBytes) -> Self::Sums {
         unsafe {
             let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(inputs.0, factors.0));
             _mm256_add_epi32(sums, _mm256_madd_epi16(inputs.1, factors.1))
         }
     }
     #[inline(always)]
-    unsafe fn numbers(sums: Self::Sums) -> Self {
+    unsafe fn sums_to_f32(sums: Self::Sums) -> Self {
         Self(unsafe { _mm256_cvtepi32_ps(sums) })
     }
     #[inline(always)]
     unsafe fn store_bytes(self, to: *mut u8) {
         unsafe {
             let whole = _mm256_cvtps_epi32(self.0);
-            let (low, high) = (_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole));
+            let low = _mm256_castsi256_si128(whole);
+            let high = _mm256_extracti128_si256::<1>(whole);
             let words = _mm_packs_epi32(low, high);
             _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
         }

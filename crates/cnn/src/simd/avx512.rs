@@ -1,21 +1,22 @@
-//! Sixteen numbers: AVX-512.
+//! Vectors of sixteen f32: AVX-512.
 
 use std::arch::x86_64::*;
 
 use super::avx2::{eight_words, two_quads};
-use super::{Bytes, Dot, Simd, gather_each, pattern};
-use crate::half::Half;
+use super::bytes::{gather_each, pattern};
+use super::vector::{ByteSimd, Dot, Simd};
+use crate::f16::F16;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(__m512);
 
-// Each method is one or two instructions of the set, on what the trait promises of pointers and processor.
+// Each method is one or two instructions. The trait states the conditions on pointers and processor.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
 impl Simd for Avx512 {
     const LANES: usize = 16;
-    const PIXELS: [usize; 3] = [14, 12, 8];
+    const TILE_PIXELS: [usize; 3] = [14, 12, 8];
     type Tail = __mmask16;
-    type Half = super::Avx2;
+    type HalfWidth = super::avx2::Avx2;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -34,7 +35,7 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(to, self.0) }
     }
     #[inline(always)]
-    unsafe fn load_half(from: *const Half) -> Self {
+    unsafe fn load_f16(from: *const F16) -> Self {
         Self(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
     }
     #[inline(always)]
@@ -76,9 +77,9 @@ impl Simd for Avx512 {
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
-impl Bytes for Avx512 {
+impl ByteSimd for Avx512 {
     type Words = __m512i;
-    type Pick = __m512i;
+    type ByteSelector = __m512i;
 
     #[inline(always)]
     unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
@@ -96,19 +97,19 @@ impl Bytes for Avx512 {
         }
     }
     #[inline(always)]
-    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+    unsafe fn byte_selector<const STEP: usize>(n: usize) -> Self::ByteSelector {
         unsafe { _mm512_broadcast_i32x4(_mm_loadu_si128(pattern::<STEP>(n).as_ptr().cast())) }
     }
     #[inline(always)]
-    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
-        unsafe { Self::number(_mm512_shuffle_epi8(samples, pick)) }
+    unsafe fn select_byte(samples: Self::Words, pick: Self::ByteSelector) -> Self {
+        unsafe { Self::words_to_f32(_mm512_shuffle_epi8(samples, pick)) }
     }
     #[inline(always)]
-    unsafe fn number(words: Self::Words) -> Self {
+    unsafe fn words_to_f32(words: Self::Words) -> Self {
         Self(unsafe { _mm512_cvtepi32_ps(words) })
     }
     #[inline(always)]
-    unsafe fn whole(self) -> Self::Words {
+    unsafe fn truncate(self) -> Self::Words {
         unsafe { _mm512_cvttps_epi32(self.0) }
     }
     #[inline(always)]
@@ -122,8 +123,9 @@ impl Bytes for Avx512 {
     ) -> Self::Words {
         unsafe {
             if last > i32::MAX as usize {
-                // Farther than sums of 32 bits reach.
-                let (mut rows, mut bytes) = ([0_u32; Self::LANES], [0_u32; Self::LANES]);
+                // 32-bit sums cannot hold the offsets.
+                let mut rows = [0_u32; Self::LANES];
+                let mut bytes = [0_u32; Self::LANES];
                 _mm512_storeu_si512(rows.as_mut_ptr().cast(), row);
                 _mm512_storeu_si512(bytes.as_mut_ptr().cast(), byte);
                 let words = gather_each(from, last, rows, stride, bytes, delta);
@@ -151,8 +153,10 @@ impl Bytes for Avx512 {
         unsafe {
             let ab = _mm512_add_ps(_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
             let cd = _mm512_add_ps(_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));
-            let (ab, cd) = (_mm512_castps_pd(ab), _mm512_castps_pd(cd));
-            let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
+            let ab = _mm512_castps_pd(ab);
+            let cd = _mm512_castps_pd(cd);
+            let low = _mm512_unpacklo_pd(ab, cd);
+            let high = _mm512_unpackhi_pd(ab, cd);
             Self(_mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high)))
         }
     }
@@ -161,28 +165,28 @@ impl Bytes for Avx512 {
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
 impl Dot for Avx512 {
     type Sums = __m512i;
-    type Inputs = __m512i;
-    type Factors = __m512i;
-    const BYTE_PIXELS: [usize; 3] = Self::PIXELS;
+    type InputBytes = __m512i;
+    type WeightBytes = __m512i;
+    const BYTE_TILE_PIXELS: [usize; 3] = Self::TILE_PIXELS;
 
     #[inline(always)]
-    unsafe fn no_sums() -> Self::Sums {
+    unsafe fn zero_sums() -> Self::Sums {
         unsafe { _mm512_setzero_si512() }
     }
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+    unsafe fn load_inputs(from: *const u8) -> Self::InputBytes {
         unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
     #[inline(always)]
-    unsafe fn factors(from: *const i8) -> Self::Factors {
+    unsafe fn load_weights(from: *const i8) -> Self::WeightBytes {
         unsafe { _mm512_loadu_si512(from.cast()) }
     }
     #[inline(always)]
-    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums {
+    unsafe fn dot(sums: Self::Sums, inputs: Self::InputBytes, factors: Self::WeightBytes) -> Self::Sums {
         unsafe { _mm512_dpbusd_epi32(sums, inputs, factors) }
     }
     #[inline(always)]
-    unsafe fn numbers(sums: Self::Sums) -> Self {
+    unsafe fn sums_to_f32(sums: Self::Sums) -> Self {
         Self(unsafe { _mm512_cvtepi32_ps(sums) })
     }
     #[inline(always)]

@@ -1,22 +1,23 @@
-//! Four numbers: Advanced SIMD of 64-bit ARM.
+//! Vectors of four f32: Advanced SIMD of 64-bit ARM.
 
 use std::arch::aarch64::*;
 
-use super::{Bytes, Call, Dot, Simd, gather_each, pattern};
-use crate::half::{Half, SCALE};
+use super::bytes::{gather_each, pattern};
+use super::vector::{ByteSimd, Call, Dot, Simd};
+use crate::f16::{EXPONENT_SCALE, F16};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Neon(float32x4_t);
 
-// Each method is one or two instructions of the set, on what the trait promises of pointers and processor.
+// Each method is one or two instructions. The trait states the conditions on pointers and processor.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
 impl Simd for Neon {
     const LANES: usize = 4;
-    const PIXELS: [usize; 3] = [14, 12, 8];
+    const TILE_PIXELS: [usize; 3] = [14, 12, 8];
     type Tail = usize;
-    type Half = Self;
+    type HalfWidth = Self;
 
-    // The compiler takes too long over all in one function.
+    // In a single function, compilation takes too long.
     #[inline(never)]
     unsafe fn enter<C: Call>(call: &C) {
         unsafe { call.call::<Self>() }
@@ -38,11 +39,11 @@ impl Simd for Neon {
         unsafe { vst1q_f32(to, self.0) }
     }
     #[inline(always)]
-    unsafe fn load_half(from: *const Half) -> Self {
+    unsafe fn load_f16(from: *const F16) -> Self {
         unsafe {
             let bits = vmovl_u16(vld1_u16(from.cast()));
             let size = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
-            let size = vmulq_n_f32(vreinterpretq_f32_u32(size), SCALE);
+            let size = vmulq_n_f32(vreinterpretq_f32_u32(size), EXPONENT_SCALE);
             let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
             Self(vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(size), sign)))
         }
@@ -83,7 +84,7 @@ impl Simd for Neon {
     unsafe fn mul(self, other: Self) -> Self {
         Self(unsafe { vmulq_f32(self.0, other.0) })
     }
-    /// Compared and chosen: the instructions for this give the number where either is none, or none at all.
+    /// Compares and selects, because the instructions for the maximum treat NaN differently from the other sets.
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         Self(unsafe { vbslq_f32(vcgtq_f32(self.0, other.0), self.0, other.0) })
@@ -95,9 +96,9 @@ impl Simd for Neon {
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
-impl Bytes for Neon {
+impl ByteSimd for Neon {
     type Words = uint32x4_t;
-    type Pick = uint8x16_t;
+    type ByteSelector = uint8x16_t;
 
     #[inline(always)]
     unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
@@ -113,22 +114,22 @@ impl Bytes for Neon {
         }
     }
     #[inline(always)]
-    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+    unsafe fn byte_selector<const STEP: usize>(n: usize) -> Self::ByteSelector {
         unsafe { vld1q_u8(pattern::<STEP>(n).as_ptr()) }
     }
     #[inline(always)]
-    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
+    unsafe fn select_byte(samples: Self::Words, pick: Self::ByteSelector) -> Self {
         unsafe {
             let bytes = vqtbl1q_u8(vreinterpretq_u8_u32(samples), pick);
-            Self::number(vreinterpretq_u32_u8(bytes))
+            Self::words_to_f32(vreinterpretq_u32_u8(bytes))
         }
     }
     #[inline(always)]
-    unsafe fn number(words: Self::Words) -> Self {
+    unsafe fn words_to_f32(words: Self::Words) -> Self {
         Self(unsafe { vcvtq_f32_u32(words) })
     }
     #[inline(always)]
-    unsafe fn whole(self) -> Self::Words {
+    unsafe fn truncate(self) -> Self::Words {
         unsafe { vcvtq_u32_f32(self.0) }
     }
     #[inline(always)]
@@ -141,7 +142,8 @@ impl Bytes for Neon {
         delta: usize,
     ) -> Self::Words {
         unsafe {
-            let (mut rows, mut bytes) = ([0_u32; 4], [0_u32; 4]);
+            let mut rows = [0_u32; 4];
+            let mut bytes = [0_u32; 4];
             vst1q_u32(rows.as_mut_ptr(), row);
             vst1q_u32(bytes.as_mut_ptr(), byte);
             let words = gather_each(from, last, rows, stride, bytes, delta);
@@ -158,38 +160,38 @@ impl Bytes for Neon {
     }
 }
 
-/// Four weights for each of four numbers.
+/// Four weights for each of four channels.
 #[derive(Clone, Copy)]
 pub(crate) struct Four(int8x16_t);
 
-// The products of bytes of the optional extensions are not in the base set: bytes are widened to 16 bits, and products added
-// in pairs.
+// The base set has no products of bytes. The bytes are therefore widened to 16 bits, and products are added in pairs.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
 impl Dot for Neon {
     type Sums = int32x4_t;
-    type Inputs = int16x4_t;
-    type Factors = Four;
-    const BYTE_PIXELS: [usize; 3] = [8, 6, 4];
+    type InputBytes = int16x4_t;
+    type WeightBytes = Four;
+    const BYTE_TILE_PIXELS: [usize; 3] = [8, 6, 4];
 
     #[inline(always)]
-    unsafe fn no_sums() -> Self::Sums {
+    unsafe fn zero_sums() -> Self::Sums {
         unsafe { vdupq_n_s32(0) }
     }
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+    unsafe fn load_inputs(from: *const u8) -> Self::InputBytes {
         unsafe {
             let four = vreinterpret_u8_u32(vdup_n_u32(from.cast::<u32>().read_unaligned()));
             vreinterpret_s16_u16(vget_low_u16(vmovl_u8(four)))
         }
     }
     #[inline(always)]
-    unsafe fn factors(from: *const i8) -> Self::Factors {
+    unsafe fn load_weights(from: *const i8) -> Self::WeightBytes {
         Four(unsafe { vld1q_s8(from) })
     }
     #[inline(always)]
-    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums {
+    unsafe fn dot(sums: Self::Sums, inputs: Self::InputBytes, factors: Self::WeightBytes) -> Self::Sums {
         unsafe {
-            let (low, high) = (vmovl_s8(vget_low_s8(factors.0)), vmovl_s8(vget_high_s8(factors.0)));
+            let low = vmovl_s8(vget_low_s8(factors.0));
+            let high = vmovl_s8(vget_high_s8(factors.0));
             let first =
                 vpaddq_s32(vmull_s16(inputs, vget_low_s16(low)), vmull_s16(inputs, vget_high_s16(low)));
             let last =
@@ -198,7 +200,7 @@ impl Dot for Neon {
         }
     }
     #[inline(always)]
-    unsafe fn numbers(sums: Self::Sums) -> Self {
+    unsafe fn sums_to_f32(sums: Self::Sums) -> Self {
         Self(unsafe { vcvtq_f32_s32(sums) })
     }
     #[inline(always)]

@@ -1,14 +1,16 @@
-//! Eight numbers in plain Rust.
+//! Vectors of eight f32 in plain Rust.
 
-use super::{Bytes, Call, Dot, Simd, gather_each};
-use crate::half::Half;
+use super::bytes::gather_each;
+use super::vector::{ByteSimd, Call, Dot, Simd};
+use crate::f16::F16;
 
 const LANES: usize = 8;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Portable([f32; LANES]);
 
-/// A vector number by number. Written out: a loop the compiler would unroll too late to see registers in the array.
+/// Builds a vector element by element. It is written out, because the compiler would unroll a loop too late to keep the
+/// array in registers.
 #[inline(always)]
 fn each(f: impl Fn(usize) -> f32) -> Portable {
     Portable([f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)])
@@ -22,11 +24,11 @@ fn zip(a: Portable, b: Portable, f: impl Fn(f32, f32) -> f32) -> Portable {
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
 impl Simd for Portable {
     const LANES: usize = LANES;
-    const PIXELS: [usize; 3] = [4, 2, 1];
+    const TILE_PIXELS: [usize; 3] = [4, 2, 1];
     type Tail = usize;
-    type Half = Self;
+    type HalfWidth = Self;
 
-    // In one function with all others the compiler would keep the numbers in memory, and take minutes.
+    // In a single function with all others, the compiler would keep the vectors in memory and take minutes.
     #[inline(never)]
     unsafe fn enter<C: Call>(call: &C) {
         unsafe { call.call::<Self>() }
@@ -48,9 +50,9 @@ impl Simd for Portable {
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
     }
     #[inline(always)]
-    unsafe fn load_half(from: *const Half) -> Self {
-        let halves = unsafe { from.cast::<[Half; LANES]>().read_unaligned() };
-        each(|i| halves[i].single())
+    unsafe fn load_f16(from: *const F16) -> Self {
+        let halves = unsafe { from.cast::<[F16; LANES]>().read_unaligned() };
+        each(|i| halves[i].to_f32())
     }
     #[inline(always)]
     unsafe fn tail(n: usize) -> Self::Tail {
@@ -66,7 +68,7 @@ impl Simd for Portable {
             unsafe { to.add(i).write(*value) }
         }
     }
-    /// Rounded twice: the fused instruction is a library call on processors without it.
+    /// Rounds twice. On processors without the fused instruction, rounding once is a library call.
     #[inline(always)]
     unsafe fn mul_add(self, by: Self, to: Self) -> Self {
         each(|i| self.0[i] * by.0[i] + to.0[i])
@@ -94,14 +96,14 @@ impl Simd for Portable {
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
-impl Bytes for Portable {
+impl ByteSimd for Portable {
     type Words = [u32; LANES];
-    type Pick = u32;
+    type ByteSelector = u32;
 
     #[inline(always)]
     unsafe fn samples<const STEP: usize>(from: *const u8) -> Self::Words {
         let byte = |i: usize, n: usize| unsafe { u32::from(*from.add(i * STEP + n)) << (8 * n) };
-        // Byte by byte: the compiler makes vectors of these reads, not of larger ones.
+        // Reads byte by byte, because the compiler vectorizes these reads but not larger ones.
         match STEP {
             1 => std::array::from_fn(|i| byte(i, 0)),
             2 => std::array::from_fn(|i| byte(i, 0) | byte(i, 1)),
@@ -110,21 +112,21 @@ impl Bytes for Portable {
         }
     }
     #[inline(always)]
-    unsafe fn pick<const STEP: usize>(n: usize) -> Self::Pick {
+    unsafe fn byte_selector<const STEP: usize>(n: usize) -> Self::ByteSelector {
         8 * n as u32
     }
     #[inline(always)]
-    unsafe fn byte(samples: Self::Words, pick: Self::Pick) -> Self {
+    unsafe fn select_byte(samples: Self::Words, pick: Self::ByteSelector) -> Self {
         each(|i| (samples[i] >> pick & 0xFF) as i32 as f32)
     }
-    /// By way of signed numbers: older processors have an instruction for those.
+    /// Converts through signed integers, for which older processors have an instruction.
     #[inline(always)]
-    unsafe fn number(words: Self::Words) -> Self {
+    unsafe fn words_to_f32(words: Self::Words) -> Self {
         each(|i| words[i] as i32 as f32)
     }
-    /// Unchecked: the checks for what an integer cannot hold would cost more than all the rest.
+    /// Skips the range checks, which would cost more than everything else.
     #[inline(always)]
-    unsafe fn whole(self) -> Self::Words {
+    unsafe fn truncate(self) -> Self::Words {
         self.0.map(|value| unsafe { value.to_int_unchecked::<i32>() } as u32)
     }
     #[inline(always)]
@@ -151,31 +153,31 @@ impl Bytes for Portable {
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the trait states the conditions once for all methods")]
 impl Dot for Portable {
     type Sums = [i32; LANES];
-    type Inputs = [u8; 4];
-    type Factors = [[i8; 4]; LANES];
-    const BYTE_PIXELS: [usize; 3] = [4, 2, 1];
+    type InputBytes = [u8; 4];
+    type WeightBytes = [[i8; 4]; LANES];
+    const BYTE_TILE_PIXELS: [usize; 3] = [4, 2, 1];
 
     #[inline(always)]
-    unsafe fn no_sums() -> Self::Sums {
+    unsafe fn zero_sums() -> Self::Sums {
         [0; LANES]
     }
     #[inline(always)]
-    unsafe fn inputs(from: *const u8) -> Self::Inputs {
+    unsafe fn load_inputs(from: *const u8) -> Self::InputBytes {
         unsafe { from.cast::<[u8; 4]>().read_unaligned() }
     }
     #[inline(always)]
-    unsafe fn factors(from: *const i8) -> Self::Factors {
+    unsafe fn load_weights(from: *const i8) -> Self::WeightBytes {
         unsafe { from.cast::<[[i8; 4]; LANES]>().read_unaligned() }
     }
     #[inline(always)]
-    unsafe fn dot(sums: Self::Sums, inputs: Self::Inputs, factors: Self::Factors) -> Self::Sums {
+    unsafe fn dot(sums: Self::Sums, inputs: Self::InputBytes, factors: Self::WeightBytes) -> Self::Sums {
         std::array::from_fn(|i| {
             let products = inputs.iter().zip(&factors[i]).map(|(a, b)| i32::from(*a) * i32::from(*b));
             sums[i] + products.sum::<i32>()
         })
     }
     #[inline(always)]
-    unsafe fn numbers(sums: Self::Sums) -> Self {
+    unsafe fn sums_to_f32(sums: Self::Sums) -> Self {
         each(|i| sums[i] as f32)
     }
     #[inline(always)]

@@ -1,70 +1,70 @@
-//! Where the numbers of a reader's tensor lie in a map of pixels.
+//! The positions of a tract tensor's elements in a feature map.
 //!
-//! The reader knows tensors of any number of axes and moves, splits and joins these freely. A plan knows maps: channels, rows
-//! and columns. So the axes of a tensor are written as parts of the three sides of a map, and an operator that only moves
-//! axes moves no numbers.
+//! tract's tensors have any number of axes, which its operators move, split and join. A plan only has maps of channels,
+//! rows and columns. The axes of a tensor are therefore written as parts of the three sides of a map, and an operator
+//! that only moves axes moves no elements.
 
 use passerby_cnn::Shape;
 
 /// A side of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Channel,
     Row,
     Column,
 }
 
-/// A part of a side: `len` places that lie `step` apart. Never of one place alone.
+/// A part of a side: `len` positions that lie `step` apart. `len` is at least 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) side: Side,
-    pub(super) len: usize,
-    pub(super) step: usize,
+pub(crate) struct Part {
+    pub(crate) side: Side,
+    pub(crate) len: usize,
+    pub(crate) step: usize,
 }
 
-/// For each axis of a tensor the parts that it runs over, the slowest first; an axis of length 1 has none. Together they
-/// cover the map once.
+/// The parts that each axis of a tensor runs over, the slowest first. An axis of length 1 has no parts. Together the
+/// axes cover the map once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Axes(Vec<Vec<Part>>);
+pub(crate) struct Axes(Vec<Vec<Part>>);
 
-/// All of a side.
-pub(super) fn whole(side: Side, len: usize) -> Vec<Part> {
+/// Returns the whole of a side.
+pub(crate) fn whole(side: Side, len: usize) -> Vec<Part> {
     if len == 1 { vec![] } else { vec![Part { side, len, step: 1 }] }
 }
 
 impl Axes {
-    pub(super) fn new(axes: Vec<Vec<Part>>) -> Self {
+    pub(crate) fn new(axes: Vec<Vec<Part>>) -> Self {
         Self(axes)
     }
 
-    /// `[batch, channels, rows, columns]`, with a batch of one.
-    pub(super) fn nchw(shape: Shape) -> Self {
+    /// Returns the axes `[batch, channels, rows, columns]`, with a batch of one.
+    pub(crate) fn nchw(shape: Shape) -> Self {
         let [channels, rows, columns] = sides(shape);
         Self(vec![vec![], channels, rows, columns])
     }
 
-    /// The parts of one axis; none for an axis that there is not.
-    pub(super) fn get(&self, axis: usize) -> &[Part] {
+    /// Returns the parts of one axis, or an empty list if the axis does not exist.
+    pub(crate) fn get(&self, axis: usize) -> &[Part] {
         self.0.get(axis).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn set(&mut self, axis: usize, parts: Vec<Part>) {
+    pub(crate) fn set(&mut self, axis: usize, parts: Vec<Part>) {
         if let Some(place) = self.0.get_mut(axis) {
             *place = parts;
         }
     }
 
-    pub(super) fn rank(&self) -> usize {
+    pub(crate) fn rank(&self) -> usize {
         self.0.len()
     }
 
-    /// The tensor's shape.
-    pub(super) fn dims(&self) -> Vec<usize> {
+    /// Returns the shape of the tensor.
+    pub(crate) fn dims(&self) -> Vec<usize> {
         self.0.iter().map(|parts| length(parts)).collect()
     }
 
-    /// The axis `from` put where `to` says. `None` where there is no such axis.
-    pub(super) fn moved(&self, from: usize, to: usize) -> Option<Self> {
+    /// Returns the axes with axis `from` moved to `to`, or `None` if an axis does not exist.
+    pub(crate) fn moved(&self, from: usize, to: usize) -> Option<Self> {
         let mut axes = self.0.clone();
         if from.max(to) >= axes.len() {
             return None;
@@ -74,13 +74,14 @@ impl Axes {
         Some(Self(axes))
     }
 
-    /// The same numbers in the same order in a tensor of the shape `dims`. `None` where an axis would begin inside a part
-    /// that cannot be cut there.
-    pub(super) fn reshaped(&self, dims: &[usize]) -> Option<Self> {
+    /// Returns the same elements in the same order as a tensor of the shape `dims`. Returns `None` if an axis would
+    /// begin inside a part that cannot be split there.
+    pub(crate) fn reshaped(&self, dims: &[usize]) -> Option<Self> {
         let mut parts: Vec<Part> = self.0.concat();
         parts.reverse();
         let axis = |dim: &usize| {
-            let (mut left, mut axis) = (*dim, Vec::new());
+            let mut left = *dim;
+            let mut axis = Vec::new();
             while left > 1 {
                 let part = parts.pop()?;
                 if left.is_multiple_of(part.len) {
@@ -101,14 +102,14 @@ impl Axes {
         parts.is_empty().then_some(Self(axes))
     }
 
-    /// Every part, in the order of the tensor's numbers.
-    pub(super) fn order(&self) -> Vec<Part> {
+    /// Returns all parts, in the order of the tensor's elements.
+    pub(crate) fn order(&self) -> Vec<Part> {
         joined(self.0.concat())
     }
 
-    /// These axes after the map of `shape` has become one of `channels` channels by [`passerby_cnn::Graph::rows`]. `None`
-    /// where an axis runs over channels of one pixel and of the next.
-    pub(super) fn rows(&self, shape: Shape, channels: usize) -> Option<Self> {
+    /// Returns these axes after [`passerby_cnn::Graph::rows`] has turned the map of `shape` into one of `channels`
+    /// channels. Returns `None` if an axis runs over channels of more than one new pixel.
+    pub(crate) fn rows(&self, shape: Shape, channels: usize) -> Option<Self> {
         let each = shape.channels / channels;
         let part = |part: &Part| {
             let row = |step: usize| Part { side: Side::Row, step, ..*part };
@@ -124,8 +125,9 @@ impl Axes {
         self.0.iter().map(axis).collect::<Option<_>>().map(Self)
     }
 
-    /// Axes of two tensors of which either may have axes of length 1 that stand for the other's. `None` where others differ.
-    pub(super) fn widened(&self, other: &Self) -> Option<Self> {
+    /// Returns the common axes of two tensors, in which an axis of length 1 is repeated to match the other. Returns
+    /// `None` if other axes differ.
+    pub(crate) fn widened(&self, other: &Self) -> Option<Self> {
         let wide = |(a, b): (&Vec<Part>, &Vec<Part>)| {
             if a == b || b.is_empty() { Some(a.clone()) } else { a.is_empty().then(|| b.clone()) }
         };
@@ -135,19 +137,19 @@ impl Axes {
     }
 }
 
-/// The three sides of a map.
-pub(super) fn sides(shape: Shape) -> [Vec<Part>; 3] {
+/// Returns the three sides of a map.
+pub(crate) fn sides(shape: Shape) -> [Vec<Part>; 3] {
     let Shape { channels, height, width } = shape;
     [whole(Side::Channel, channels), whole(Side::Row, height), whole(Side::Column, width)]
 }
 
-/// How many places the parts run over.
-pub(super) fn length(parts: &[Part]) -> usize {
+/// Returns the number of positions that the parts run over.
+pub(crate) fn length(parts: &[Part]) -> usize {
     parts.iter().map(|part| part.len).product()
 }
 
-/// Where along the parts a place of the map lies.
-pub(super) fn position(parts: &[Part], [c, y, x]: [usize; 3]) -> usize {
+/// Returns the position along the parts of an element of the map.
+pub(crate) fn position(parts: &[Part], [c, y, x]: [usize; 3]) -> usize {
     parts.iter().fold(0, |at, part| {
         let place = match part.side {
             Side::Channel => c,
@@ -158,7 +160,7 @@ pub(super) fn position(parts: &[Part], [c, y, x]: [usize; 3]) -> usize {
     })
 }
 
-/// Parts that continue one another as one.
+/// Joins parts that continue one another.
 fn joined(parts: Vec<Part>) -> Vec<Part> {
     let mut joined: Vec<Part> = Vec::with_capacity(parts.len());
     for part in parts {
@@ -186,7 +188,7 @@ mod tests {
         let anchors = pixels.reshaped(&[1, 40, 3]).unwrap();
         let rows = anchors.rows(SHAPE, 3).unwrap();
         assert_eq!(rows, Axes::new(vec![vec![], whole(Side::Row, 40), whole(Side::Channel, 3)]));
-        // [1, 6, 4, 5] to [1, 2, 3, 4, 5] to [1, 4, 5, 2, 3] to [40, 3]: the same.
+        // [1, 6, 4, 5] to [1, 2, 3, 4, 5] to [1, 4, 5, 2, 3] to [40, 3] has the same result.
         let split = Axes::nchw(SHAPE).reshaped(&[1, 2, 3, 4, 5]).unwrap();
         let moved = split.moved(1, 4).unwrap().moved(1, 4).unwrap();
         assert_eq!(moved.dims(), [1, 4, 5, 2, 3]);
@@ -217,7 +219,8 @@ mod tests {
 
     #[test]
     fn an_axis_of_one_stands_for_all() {
-        let (map, vector) = (Axes::nchw(SHAPE), Axes::nchw(Shape::vector(6)));
+        let map = Axes::nchw(SHAPE);
+        let vector = Axes::nchw(Shape::vector(6));
         assert_eq!(map.widened(&vector), Some(map.clone()));
         assert_eq!(vector.widened(&map), Some(map.clone()));
         assert_eq!(map.widened(&map.moved(1, 3).unwrap()), None);

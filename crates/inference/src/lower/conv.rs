@@ -1,4 +1,4 @@
-//! Convolutions and transposed ones.
+//! Convolutions and transposed convolutions.
 
 use passerby_cnn::{Conv, Graph, Pads, Window};
 use tract_onnx::tract_core::internal::Tensor;
@@ -7,14 +7,15 @@ use tract_onnx::tract_core::ops::cnn::{KernelFormat, PoolSpec};
 use tract_onnx::tract_core::ops::nn::DataFormat;
 
 use super::axes::Axes;
-use super::map::Map;
-use super::{Slot, What, constant, floats, map};
+use super::mapped::MappedTensor;
+use super::slot::{Slot, constant_input, mapped_input};
+use super::tensor::{Reason, floats};
 
-pub(super) fn conv(graph: &mut Graph, op: &ops::cnn::Conv, inputs: &[Slot]) -> Result<Slot, What> {
+pub(crate) fn conv(graph: &mut Graph, op: &ops::cnn::Conv, inputs: &[Slot]) -> Result<Slot, Reason> {
     if op.q_params.is_some() || op.kernel_fmt != KernelFormat::OIHW {
-        return Err("whole numbers or weights in another order".into());
+        return Err("integers, or weights that are not in the order OIHW".into());
     }
-    let value = map(inputs, 0)?.picture(graph)?;
+    let value = mapped_input(inputs, 0)?.picture(graph)?;
     let shape = graph.shape(value);
     let padding = op.pool_spec.computed_padding(&[shape.height, shape.width]);
     let pads = padding.iter().map(|side| (side.pad_before, side.pad_after));
@@ -22,19 +23,19 @@ pub(super) fn conv(graph: &mut Graph, op: &ops::cnn::Conv, inputs: &[Slot]) -> R
         channels: op.output_channels(),
         groups: op.group,
         window: window(&op.pool_spec, pads)?,
-        weights: floats(constant(inputs, 1)?)?,
+        weights: floats(constant_input(inputs, 1)?)?,
         bias: bias(inputs, op.output_channels())?,
     };
     let value = graph.conv(value, conv).map_err(|e| e.to_string())?;
-    Ok(Slot::Map(Map::new(value, Axes::nchw(graph.shape(value)))))
+    Ok(Slot::Mapped(MappedTensor::new(value, Axes::nchw(graph.shape(value)))))
 }
 
-pub(super) fn deconv(graph: &mut Graph, op: &ops::cnn::Deconv, inputs: &[Slot]) -> Result<Slot, What> {
+pub(crate) fn deconv(graph: &mut Graph, op: &ops::cnn::Deconv, inputs: &[Slot]) -> Result<Slot, Reason> {
     if op.kernel_format != KernelFormat::OIHW {
-        return Err("weights in another order".into());
+        return Err("weights that are not in the order OIHW".into());
     }
     let (rows, columns) = pair(&op.adjustments)?;
-    let value = map(inputs, 0)?.picture(graph)?;
+    let value = mapped_input(inputs, 0)?.picture(graph)?;
     let shape = graph.shape(value);
     let spec = &op.pool_spec;
     let padding = spec
@@ -49,16 +50,16 @@ pub(super) fn deconv(graph: &mut Graph, op: &ops::cnn::Deconv, inputs: &[Slot]) 
         .map_err(|e| format!("{e:#}"))?;
     let window = window(spec, padding.iter().map(|side| (side.pad_before, side.pad_after)))?;
     let channels = spec.output_channels;
-    let weights = by_input(constant(inputs, 1)?, channels, shape.channels)?;
+    let weights = by_input(constant_input(inputs, 1)?, channels, shape.channels)?;
     let conv = Conv { channels, groups: op.group, window, weights, bias: bias(inputs, channels)? };
-    let value = graph.deconv(value, conv, (rows, columns)).map_err(|e| e.to_string())?;
-    Ok(Slot::Map(Map::new(value, Axes::nchw(graph.shape(value)))))
+    let value = graph.conv_transpose(value, conv, (rows, columns)).map_err(|e| e.to_string())?;
+    Ok(Slot::Mapped(MappedTensor::new(value, Axes::nchw(graph.shape(value)))))
 }
 
-/// A window over `[1, channels, rows, columns]`, with the pads before and after each side.
-pub(super) fn window(spec: &PoolSpec, pads: impl Iterator<Item = (usize, usize)>) -> Result<Window, What> {
+/// Returns a window over `[1, channels, rows, columns]`, from the pads before and after each side.
+pub(crate) fn window(spec: &PoolSpec, pads: impl Iterator<Item = (usize, usize)>) -> Result<Window, Reason> {
     if spec.data_format != DataFormat::NCHW {
-        return Err(format!("axes in the order {:?}", spec.data_format));
+        return Err(format!("the axes are in the order {:?}", spec.data_format));
     }
     let pads: Vec<(usize, usize)> = pads.collect();
     let &[(top, bottom), (left, right)] = pads.as_slice() else {
@@ -72,19 +73,19 @@ pub(super) fn window(spec: &PoolSpec, pads: impl Iterator<Item = (usize, usize)>
     })
 }
 
-fn pair(list: &[usize]) -> Result<(usize, usize), What> {
+fn pair(list: &[usize]) -> Result<(usize, usize), Reason> {
     match list {
         &[rows, columns] => Ok((rows, columns)),
         list => Err(format!("a window over {} axes", list.len())),
     }
 }
 
-/// One number a channel; a single one stands for all.
-fn bias(inputs: &[Slot], channels: usize) -> Result<Vec<f32>, What> {
+/// Returns one value for each channel. A single value is repeated.
+fn bias(inputs: &[Slot], channels: usize) -> Result<Vec<f32>, Reason> {
     if inputs.len() < 3 {
         return Ok(vec![]);
     }
-    let numbers = floats(constant(inputs, 2)?)?;
+    let numbers = floats(constant_input(inputs, 2)?)?;
     Ok(match numbers.as_slice() {
         [0.0] => vec![],
         [number] => vec![*number; channels],
@@ -92,11 +93,11 @@ fn bias(inputs: &[Slot], channels: usize) -> Result<Vec<f32>, What> {
     })
 }
 
-/// Weights by output channel first as weights by input channel first.
-fn by_input(weights: &Tensor, outputs: usize, inputs: usize) -> Result<Vec<f32>, What> {
+/// Reorders weights from output channels first to input channels first.
+fn by_input(weights: &Tensor, outputs: usize, inputs: usize) -> Result<Vec<f32>, Reason> {
     let dims = weights.shape();
     if dims.first() != Some(&outputs) || dims.get(1) != Some(&inputs) || weights.len() == 0 {
-        return Err(format!("weights of {dims:?}"));
+        return Err(format!("the weights have the shape {dims:?}"));
     }
     let numbers = floats(weights)?;
     let taps = numbers.len() / outputs / inputs;

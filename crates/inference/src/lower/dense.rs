@@ -6,35 +6,38 @@ use tract_onnx::tract_core::ops;
 use tract_onnx::tract_core::ops::nn::SoftmaxKind;
 
 use super::axes::{Axes, Part, Side, length, position, whole};
-use super::map::Map;
-use super::{Slot, What, constant, floats, map};
+use super::mapped::MappedTensor;
+use super::slot::{Slot, constant_input, mapped_input};
+use super::tensor::{Reason, floats};
 
-/// What an axis of a product is: where it is in the map, the matrix and the result.
+/// The index of one axis of a product in the map, the matrix and the result.
 struct Axis {
     map: Option<usize>,
     matrix: Option<usize>,
     result: Option<usize>,
 }
 
-pub(super) fn einsum(graph: &mut Graph, op: &ops::einsum::EinSum, inputs: &[Slot]) -> Result<Slot, What> {
+pub(crate) fn einsum(graph: &mut Graph, op: &ops::einsum::EinSum, inputs: &[Slot]) -> Result<Slot, Reason> {
     let at = match inputs {
-        [Slot::Map(_), Slot::Constant(_)] => 0,
-        [Slot::Constant(_), Slot::Map(_)] => 1,
-        _ => return Err("a product other than with a constant matrix".into()),
+        [Slot::Mapped(_), Slot::Constant(_)] => 0,
+        [Slot::Constant(_), Slot::Mapped(_)] => 1,
+        _ => return Err("neither operand is a constant matrix".into()),
     };
     if op.q_params.is_some() {
-        return Err("whole numbers".into());
+        return Err("integers".into());
     }
     let axes = axes(&op.axes, at)?;
-    let mut map = map(inputs, at)?;
-    map.settle(graph)?;
-    let matrix = constant(inputs, 1 - at)?;
+    let mut map = mapped_input(inputs, at)?;
+    map.apply_pending(graph)?;
+    let matrix = constant_input(inputs, 1 - at)?;
     let dims = matrix.shape();
 
-    // Summed over: in both and not in the result.
+    // The axes that are summed over: those of both operands that the result lacks.
     let summed: Vec<(usize, usize)> =
         axes.iter().filter(|a| a.result.is_none()).filter_map(|a| a.map.zip(a.matrix)).collect();
-    let over = |map: &Map| summed.iter().flat_map(|(m, _)| map.axes.get(*m)).copied().collect::<Vec<Part>>();
+    let over = |map: &MappedTensor| {
+        summed.iter().flat_map(|(m, _)| map.axes.get(*m)).copied().collect::<Vec<Part>>()
+    };
     let shape = graph.shape(map.value);
     let channels_only = over(&map).iter().all(|part| part.side == Side::Channel);
     if channels_only && length(&over(&map)) < shape.channels {
@@ -47,7 +50,7 @@ pub(super) fn einsum(graph: &mut Graph, op: &ops::einsum::EinSum, inputs: &[Slot
         return Err("a sum over a part of the pixels".into());
     }
 
-    // Axes of the matrix alone make the channels of the result, those of the map alone stay.
+    // The axes of the matrix alone become the channels of the result. Those of the map alone stay.
     let mut result = vec![vec![]; op.axes.rank(tract_onnx::tract_core::internal::InOut::Out(0))];
     let mut made = Vec::new();
     for axis in &axes {
@@ -97,15 +100,15 @@ pub(super) fn einsum(graph: &mut Graph, op: &ops::einsum::EinSum, inputs: &[Slot
         let window = Window::square(1, 1, 0);
         graph.conv(map.value, Conv { channels, groups: 1, window, weights, bias: vec![] })
     };
-    Ok(Slot::Map(Map::new(value.map_err(|e| e.to_string())?, Axes::new(result))))
+    Ok(Slot::Mapped(MappedTensor::new(value.map_err(|e| e.to_string())?, Axes::new(result))))
 }
 
-/// Each axis of a product, of which input `at` is the map; one that an operand has twice is not covered.
-fn axes(mapping: &AxesMapping, at: usize) -> Result<Vec<Axis>, What> {
+/// Returns the axes of a product whose input `at` is the map. An axis that an operand has twice is not supported.
+fn axes(mapping: &AxesMapping, at: usize) -> Result<Vec<Axis>, Reason> {
     let one = |places: &[usize]| match places {
         [] => Ok(None),
         [place] => Ok(Some(*place)),
-        _ => Err("a diagonal".to_owned()),
+        _ => Err("an operand has the same axis twice".to_owned()),
     };
     let axis = |axis: &tract_onnx::tract_core::internal::Axis| {
         Ok(Axis {
@@ -117,14 +120,14 @@ fn axes(mapping: &AxesMapping, at: usize) -> Result<Vec<Axis>, What> {
     mapping.iter_all_axes().map(axis).collect()
 }
 
-pub(super) fn softmax(graph: &mut Graph, op: &ops::nn::Softmax, inputs: &[Slot]) -> Result<Slot, What> {
-    let &[axis] = op.axes.as_slice() else { return Err(format!("over {} axes", op.axes.len())) };
+pub(crate) fn softmax(graph: &mut Graph, op: &ops::nn::Softmax, inputs: &[Slot]) -> Result<Slot, Reason> {
+    let &[axis] = op.axes.as_slice() else { return Err(format!("softmax over {} axes", op.axes.len())) };
     if op.kind != SoftmaxKind::Softmax || op.quant_output_dt.is_some() {
-        return Err(format!("{:?}", op.kind));
+        return Err(format!("softmax of the kind {:?}", op.kind));
     }
-    let mut map = map(inputs, 0)?;
-    map.settle(graph)?;
+    let mut map = mapped_input(inputs, 0)?;
+    map.apply_pending(graph)?;
     map.channels_along(graph, axis)?;
     map.value = graph.softmax(map.value).map_err(|e| e.to_string())?;
-    Ok(Slot::Map(map))
+    Ok(Slot::Mapped(map))
 }
