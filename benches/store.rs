@@ -10,7 +10,7 @@ use passerby::pipeline::{Pipeline, PipelineSettings, Stages};
 use passerby::store::{Jsonl, JsonlSettings, Memory, Sqlite, SqliteSettings};
 use passerby::types::{BBox, CameraId, Face, Observation, Sink, SystemClock};
 use passerby_testkit::suite::observation;
-use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
 
 /// The number of rows in a batch, at two faces a frame.
 const ROWS: u64 = 200;
@@ -74,11 +74,11 @@ fn through_the_writer(c: &mut Criterion) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sink = Sqlite::open(folder.path().join("faces.db"), SqliteSettings::default()).expect("a file");
         let detector = detector.clone();
-        let stages = Stages::new(move || detector.clone(), ByOrder::default);
+        let stages = Stages::new(move || detector.clone(), OrderTracker::default);
         let clock = Arc::new(SystemClock::new());
         let mut pipeline = Pipeline::new(stages, PipelineSettings::default(), clock).sink(sink);
         for camera in 0..CAMERAS {
-            let source = ScriptedSource::new((0..FRAMES).map(|_| Step::Picture(64, 48)));
+            let source = ScriptedSource::new((0..FRAMES).map(|_| SourceStep::Picture(64, 48)));
             pipeline = pipeline.camera(CameraId(camera), source);
         }
         let start = Instant::now();

@@ -7,37 +7,13 @@ use std::sync::Arc;
 
 use passerby::inference::Precision;
 use passerby::pipeline::{Flow, FlowSettings, Pipeline, PipelineSettings, WhenFull};
-use passerby::types::{CameraId, FrameSource, Observation, Picture, SourceError, SourceInfo, SystemClock};
+use passerby::types::{CameraId, FrameSource, Observation, SystemClock};
 use passerby::{Settings, capture, stages};
+use passerby_testkit::Excerpt;
 
-/// A stretch of a video.
-struct Stretch {
-    source: Box<dyn FrameSource>,
-    skip: usize,
-    take: usize,
-}
-
-impl Stretch {
-    fn new(path: &Path, skip: usize, take: usize) -> Self {
-        Self { source: capture::open(path).expect("a good clip"), skip, take }
-    }
-}
-
-impl FrameSource for Stretch {
-    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-        for _ in 0..std::mem::take(&mut self.skip) {
-            self.source.next_picture()?;
-        }
-        if self.take == 0 {
-            return Ok(None);
-        }
-        self.take -= 1;
-        self.source.next_picture()
-    }
-
-    fn info(&self) -> &SourceInfo {
-        self.source.info()
-    }
+/// Returns `take` pictures of a video after the first `skip` pictures.
+fn excerpt(path: &Path, skip: usize, take: usize) -> Excerpt<Box<dyn FrameSource>> {
+    Excerpt::new(capture::open(path).expect("a good clip"), skip, take)
 }
 
 /// Returns an observation as text, without times.
@@ -60,8 +36,7 @@ fn shown(o: &Observation) -> String {
 fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
     let mut settings = Settings::default();
     (settings.detector.precision, settings.embedder) = (Precision::Int8, Precision::Int8);
-    let open =
-        || stretches.iter().map(|(path, skip, take)| Stretch::new(path, *skip, *take)).collect::<Vec<_>>();
+    let open = || stretches.iter().map(|(path, skip, take)| excerpt(path, *skip, *take)).collect::<Vec<_>>();
     let id = |i: usize| CameraId(u32::try_from(i).expect("few cameras"));
 
     let mut expected = Vec::new();

@@ -6,35 +6,39 @@ use std::time::{Duration, Instant};
 use passerby::capture::{Reconnect, ReconnectSettings};
 use passerby::pipeline::{CameraReport, Pipeline, PipelineSettings, Stages};
 use passerby::types::{CameraId, Clock, ErrorClass, FrameSource, PixelLayout, SystemClock};
-use passerby_testkit::{ByOrder, Fault, FaultySource, Gate, ScriptedDetector};
+use passerby_testkit::{FaultySource, OrderTracker, ScriptedDetector, SourceFault, SourceGate};
 
 const MS: Duration = Duration::from_millis(1);
 
 /// Returns each fault, which begins at the fifth picture; the camera continues after it, if it can.
-fn faults() -> Vec<(&'static str, Vec<(u64, Fault)>)> {
-    let from = |fault: Fault| (5..1_000_000).step_by(7).take(1000).map(move |call| (call, fault)).collect();
+fn faults() -> Vec<(&'static str, Vec<(u64, SourceFault)>)> {
+    let from =
+        |fault: SourceFault| (5..1_000_000).step_by(7).take(1000).map(move |call| (call, fault)).collect();
     vec![
         ("sound", vec![]),
-        ("hangs", vec![(5, Fault::Block)]),
-        ("damaged", from(Fault::Error(ErrorClass::Skip))),
-        ("breaks", from(Fault::Error(ErrorClass::Reset))),
-        ("fatal", vec![(5, Fault::Error(ErrorClass::Fatal))]),
-        ("panics", from(Fault::Panic)),
-        ("ends", vec![(5, Fault::End)]),
-        ("frozen", vec![(5, Fault::Freeze(u64::MAX / 2))]),
-        ("garbage", from(Fault::Garbage)),
-        ("jumps", vec![(5, Fault::Ahead(3_600_000 * MS)), (9, Fault::Behind(7_200_000 * MS))]),
-        ("one pixel", vec![(5, Fault::Shape(PixelLayout::Rgb8, 1, 1))]),
+        ("hangs", vec![(5, SourceFault::Block)]),
+        ("damaged", from(SourceFault::Error(ErrorClass::Skip))),
+        ("breaks", from(SourceFault::Error(ErrorClass::Reset))),
+        ("fatal", vec![(5, SourceFault::Error(ErrorClass::Fatal))]),
+        ("panics", from(SourceFault::Panic)),
+        ("ends", vec![(5, SourceFault::End)]),
+        ("frozen", vec![(5, SourceFault::Freeze(u64::MAX / 2))]),
+        ("garbage", from(SourceFault::Garbage)),
+        ("jumps", vec![(5, SourceFault::Ahead(3_600_000 * MS)), (9, SourceFault::Behind(7_200_000 * MS))]),
+        ("one pixel", vec![(5, SourceFault::Shape(PixelLayout::Rgb8, 1, 1))]),
         (
             "sizes",
             vec![
-                (5, Fault::Shape(PixelLayout::Nv12, 641, 359)),
-                (9, Fault::Shape(PixelLayout::Gray8, 2, 4000)),
+                (5, SourceFault::Shape(PixelLayout::Nv12, 641, 359)),
+                (9, SourceFault::Shape(PixelLayout::Gray8, 2, 4000)),
             ],
         ),
         (
             "impossible",
-            vec![(5, Fault::Shape(PixelLayout::Rgb8, 0, 7)), (9, Fault::Shape(PixelLayout::I420, 320, 240))],
+            vec![
+                (5, SourceFault::Shape(PixelLayout::Rgb8, 0, 7)),
+                (9, SourceFault::Shape(PixelLayout::I420, 320, 240)),
+            ],
         ),
     ]
 }
@@ -44,10 +48,10 @@ type Named = (&'static str, CameraReport);
 
 /// Runs all sources as cameras at once for this time, then stops them within `deadline`.
 fn run(
-    wrap: impl Fn(&'static str, Vec<(u64, Fault)>) -> Box<dyn FrameSource>,
+    wrap: impl Fn(&'static str, Vec<(u64, SourceFault)>) -> Box<dyn FrameSource>,
     time: Duration,
 ) -> (Vec<Named>, Vec<String>) {
-    let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+    let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
     let mut pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
     for (id, (name, faults)) in faults().into_iter().enumerate() {
         pipeline = pipeline.camera(CameraId(id as u32), wrap(name, faults));
@@ -78,9 +82,9 @@ fn full(time: Duration) -> u64 {
 #[test]
 fn each_fault_stays_with_its_camera_and_the_stop_comes_back() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let gates: std::sync::Mutex<Vec<Gate>> = std::sync::Mutex::default();
+    let gates: std::sync::Mutex<Vec<SourceGate>> = std::sync::Mutex::default();
     let time = 1500 * MS;
-    let plain = |_: &'static str, faults: Vec<(u64, Fault)>| -> Box<dyn FrameSource> {
+    let plain = |_: &'static str, faults: Vec<(u64, SourceFault)>| -> Box<dyn FrameSource> {
         let source = FaultySource::new(u64::MAX, faults);
         gates.lock().expect("no panic inside").push(source.gate());
         Box::new(source.live(Arc::clone(&clock)))
@@ -104,7 +108,7 @@ fn each_fault_stays_with_its_camera_and_the_stop_comes_back() {
 #[test]
 fn with_reconnect_every_camera_comes_back_and_the_stop_too() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let gates: Arc<std::sync::Mutex<Vec<Gate>>> = Arc::default();
+    let gates: Arc<std::sync::Mutex<Vec<SourceGate>>> = Arc::default();
     let settings = ReconnectSettings {
         stall: 400 * MS,
         frozen: Some(700 * MS),
@@ -113,7 +117,7 @@ fn with_reconnect_every_camera_comes_back_and_the_stop_too() {
         ..ReconnectSettings::default()
     };
     let time = 3000 * MS;
-    let wrap = |name: &'static str, faults: Vec<(u64, Fault)>| -> Box<dyn FrameSource> {
+    let wrap = |name: &'static str, faults: Vec<(u64, SourceFault)>| -> Box<dyn FrameSource> {
         let (clock, kept) = (Arc::clone(&clock), Arc::clone(&gates));
         // Only the first two connections hang: a camera may leave at most four threads behind.
         let connections = std::sync::atomic::AtomicU64::new(0);

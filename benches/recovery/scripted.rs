@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use passerby::types::{BoxError, ErrorClass, Image, PixelLayout, SystemClock};
-use passerby_testkit::{Fault, FaultySource};
+use passerby_testkit::{FaultySource, SourceFault};
 
 use crate::watch::{Camera, Seen, Timing, What, is_good, repeat};
 use crate::{Row, Rows};
@@ -16,21 +16,21 @@ const CALL: u64 = 60;
 pub(crate) fn rows(times: usize) -> Rows {
     let hour = Duration::from_secs(3600);
     let faults = [
-        ("hangs for ever", Fault::Block),
-        ("breaks", Fault::Error(ErrorClass::Reset)),
-        ("ends", Fault::End),
-        ("fails for good", Fault::Error(ErrorClass::Fatal)),
-        ("panics", Fault::Panic),
-        ("frozen for ever", Fault::Freeze(u64::MAX / 2)),
-        ("frozen for 2 s", Fault::Freeze(50)),
-        ("a damaged picture", Fault::Error(ErrorClass::Skip)),
-        ("a picture of noise", Fault::Garbage),
-        ("size and layout change", Fault::Shape(PixelLayout::Nv12, 641, 359)),
-        ("a size that cannot be, for ever", Fault::Shape(PixelLayout::Rgb8, 0, 7)),
-        ("clock jumps ahead an hour", Fault::Ahead(hour)),
-        ("clock jumps back", Fault::Behind(hour)),
+        ("hangs for ever", SourceFault::Block),
+        ("breaks", SourceFault::Error(ErrorClass::Reset)),
+        ("ends", SourceFault::End),
+        ("fails for good", SourceFault::Error(ErrorClass::Fatal)),
+        ("panics", SourceFault::Panic),
+        ("frozen for ever", SourceFault::Freeze(u64::MAX / 2)),
+        ("frozen for 2 s", SourceFault::Freeze(50)),
+        ("a damaged picture", SourceFault::Error(ErrorClass::Skip)),
+        ("a picture of noise", SourceFault::Garbage),
+        ("size and layout change", SourceFault::Shape(PixelLayout::Nv12, 641, 359)),
+        ("a size that cannot be, for ever", SourceFault::Shape(PixelLayout::Rgb8, 0, 7)),
+        ("clock jumps ahead an hour", SourceFault::Ahead(hour)),
+        ("clock jumps back", SourceFault::Behind(hour)),
     ];
-    let row = |(fault, told): (_, Fault)| -> Result<Row, BoxError> {
+    let row = |(fault, told): (_, SourceFault)| -> Result<Row, BoxError> {
         let timings = repeat(times, || once(told))?;
         Ok(Row { source: "FaultySource", fault, timings })
     };
@@ -38,7 +38,7 @@ pub(crate) fn rows(times: usize) -> Rows {
 }
 
 /// Measures a fault of the first connection; later connections are sound.
-fn once(fault: Fault) -> Result<Timing, BoxError> {
+fn once(fault: SourceFault) -> Result<Timing, BoxError> {
     let first = AtomicBool::new(true);
     let camera = Camera::new(noise, move || {
         let faults = first.swap(false, Ordering::AcqRel).then_some((CALL, fault));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use passerby::pipeline::Summary;
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{
-    BBox, BoxError, CameraId, FrameKind, Observation, ObservedFace, Sink, TrackId, TrackState,
+    BBox, BoxError, CameraId, FrameKind, Observation, ObservationRecord, Sink, TrackId, TrackState,
 };
 use serde_json::json;
 
@@ -192,7 +192,10 @@ impl Rows {
     }
 }
 
-/// JSON lines, one a frame or picture.
+/// JSON lines, one for each frame or picture: the record of the observation, with landmarks and embeddings, and with the input
+/// and the number of the frame from 1.
+///
+/// A line holds only the faces that the detector found, each with the box of the detection.
 struct Faces {
     path: PathBuf,
     out: BufWriter<File>,
@@ -200,8 +203,7 @@ struct Faces {
 }
 
 impl Faces {
-    /// Writes lines into the file `path`. If `single` is set, the attributes are those of the frame alone, else the
-    /// track's.
+    /// Creates the file. If `single` is true, the attributes are those of the frame alone, otherwise those of the track.
     fn create(path: &Path, single: bool) -> Result<Self, BoxError> {
         let out = BufWriter::new(File::create(path).map_err(|e| at(path, &e))?);
         Ok(Self { path: path.to_path_buf(), out, single })
@@ -209,36 +211,31 @@ impl Faces {
 
     /// Writes the line of one frame.
     fn write(&mut self, input: &str, observation: &Observation) -> Result<(), BoxError> {
-        let faces: Vec<_> = observation.faces.iter().filter_map(|face| self.face(face)).collect();
-        let line = json!({
-            "input": input,
-            "frame": observation.meta.seq + 1,
-            "pts_s": observation.meta.pts.map(|p| p.as_secs_f64()),
-            "width": observation.width,
-            "height": observation.height,
-            "faces": faces,
-        });
+        let found = self.found(observation);
+        // The time of day differs from run to run, even if the input is the same file.
+        let record = ObservationRecord::new(&found).with_landmarks().with_embeddings().without_wall();
+        let mut line = serde_json::to_value(record)?;
+        line["input"] = json!(input);
+        line["frame"] = json!(observation.meta.seq + 1);
         writeln!(self.out, "{line}").map_err(|e| at(&self.path, &e))
     }
 
-    /// Flushes the file.
+    /// Writes every pending line to the file.
     fn finish(mut self) -> Result<(), BoxError> {
         self.out.flush().map_err(|e| at(&self.path, &e))
     }
 
-    fn face(&self, observed: &ObservedFace) -> Option<serde_json::Value> {
-        let face = observed.face?;
-        let attributes = if self.single { observed.estimate } else { observed.attributes };
-        Some(json!({
-            "box": [face.bbox.x1, face.bbox.y1, face.bbox.x2, face.bbox.y2],
-            "score": face.score,
-            "landmarks": face.landmarks.map(|l| l.0.map(|p| [p.x, p.y])),
-            "track": observed.track.0,
-            "person": observed.identity.person().map(|p| p.0),
-            "age": attributes.map(|a| a.age.years),
-            "age_interval": attributes.map(|a| [a.age.low, a.age.high]),
-            "p_male": attributes.map(|a| a.p_male),
-            "embedding": observed.embedding.as_ref().map(passerby::types::Embedding::as_slice),
-        }))
+    /// Returns the observation with only the faces that the detector found.
+    fn found(&self, observation: &Observation) -> Observation {
+        let mut found = observation.clone();
+        found.faces.retain_mut(|observed| {
+            let Some(face) = observed.face else { return false };
+            observed.bbox = face.bbox;
+            if self.single {
+                observed.attributes = observed.estimate;
+            }
+            true
+        });
+        found
     }
 }

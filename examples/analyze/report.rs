@@ -100,7 +100,7 @@ pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
         "persons": persons.len(),
         "people": persons.iter().map(|p| person(p, reports)).collect::<Vec<_>>(),
         "inputs": reports.iter().map(camera).collect::<Vec<_>>(),
-        "ledger": ledger(&total),
+        "ledger": total,
         "stages_ms": stages.iter().map(|(stage, ms)| (stage.to_string(), json!((ms * 1e3).round() / 1e3))).collect::<serde_json::Map<_, _>>(),
     })
 }
@@ -121,7 +121,7 @@ fn input(report: &CameraReport, summary: &Summary) -> Value {
         "frames": report.ledger.captured,
         "faces": report.faces,
         "tracks": summary.tracks().filter(|t| t.track.camera == report.camera).count(),
-        "ledger": ledger(&report.ledger),
+        "ledger": report.ledger,
         "interruptions": report.interruptions,
         "failures": report.failures,
         "writes": {"offered": report.writes.offered, "written": report.writes.written, "lost": report.writes.lost},
@@ -129,27 +129,16 @@ fn input(report: &CameraReport, summary: &Summary) -> Value {
     })
 }
 
-fn ledger(ledger: &Ledger) -> Value {
-    let dropped: BTreeMap<&str, u64> = ledger.dropped.iter().map(|(reason, n)| (reason.name(), *n)).collect();
-    json!({
-        "captured": ledger.captured,
-        "analysed": ledger.analysed,
-        "coasted": ledger.coasted,
-        "dropped": dropped,
-        "in_flight": ledger.in_flight,
-    })
-}
-
 fn person(person: &PersonSummary, reports: &[CameraReport]) -> Value {
     let attributes = person.attributes;
     json!({
-        "person": person.id.0,
+        "person": person.id,
         "first_seen_in": input_of(&person.first, reports),
         "first_seen_s": seconds(&person.first),
         "last_seen_in": input_of(&person.last, reports),
         "last_seen_s": seconds(&person.last),
         "frames": person.frames,
-        "tracks": person.tracks.iter().map(|t| json!({"camera": t.camera.0, "track": t.track.0})).collect::<Vec<_>>(),
+        "tracks": person.tracks,
         "age": attributes.map(|a| a.age.years),
         "age_interval": attributes.map(|a| [a.age.low, a.age.high]),
         "p_male": attributes.map(|a| a.p_male),

@@ -26,7 +26,7 @@ fn fuse(
 
 #[test]
 fn it_is_a_fusion() {
-    suite::fuse(AttributeVote::new);
+    suite::attribute_fusion(AttributeVote::new);
 }
 
 #[test]

@@ -53,12 +53,12 @@ pub struct PipelineReport {
 /// use std::time::Duration;
 ///
 /// use passerby_pipeline::{Pipeline, PipelineSettings, Stages};
-/// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+/// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
 /// use passerby_types::{CameraId, SystemClock};
 ///
-/// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+/// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
 /// let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new())).start()?;
-/// handle.add(CameraId(3), ScriptedSource::new(vec![Step::Picture(64, 48); 5]))?;
+/// handle.add(CameraId(3), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 5]))?;
 /// assert!(handle.wait(CameraId(3), Duration::from_secs(60)), "a file ends by itself");
 /// let report = handle.stop(Duration::from_secs(60));
 /// assert_eq!(report.reports[0].ledger.analysed, 5);
@@ -104,13 +104,13 @@ impl Handle {
     /// use std::time::Duration;
     ///
     /// use passerby_pipeline::{Pipeline, PipelineSettings, Stages, WhenFull};
-    /// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+    /// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
     /// use passerby_types::{CameraId, SystemClock};
     ///
-    /// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+    /// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
     /// let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new())).start()?;
     /// let frames = handle.frames();
-    /// handle.add(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 5]))?;
+    /// handle.add(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 5]))?;
     /// assert!(handle.wait(CameraId(0), Duration::from_secs(60)));
     ///
     /// let newest = frames.take(CameraId(0)).expect("a frame came");
@@ -168,13 +168,13 @@ impl Handle {
     /// use std::time::Duration;
     ///
     /// use passerby_pipeline::{Pipeline, PipelineSettings, Stages};
-    /// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+    /// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
     /// use passerby_types::{CameraId, SystemClock};
     ///
-    /// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+    /// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
     /// let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new())).start()?;
     /// handle.pause();
-    /// handle.add(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 5]))?;
+    /// handle.add(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 5]))?;
     /// assert_eq!(handle.metrics().snapshot().ledger().captured, 0);
     /// handle.resume();
     /// assert!(handle.wait(CameraId(0), Duration::from_secs(60)));

@@ -16,12 +16,12 @@
 //! use std::sync::Arc;
 //!
 //! use passerby_pipeline::{Flow, FlowSettings, Stages};
-//! use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+//! use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
 //! use passerby_types::{CameraId, SystemClock};
 //!
-//! let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+//! let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
 //! let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;
-//! let mut camera = ScriptedSource::new([Step::Picture(64, 48), Step::Picture(64, 48)]);
+//! let mut camera = ScriptedSource::new([SourceStep::Picture(64, 48), SourceStep::Picture(64, 48)]);
 //! let report = flow.run(CameraId(0), &mut camera, None, &mut |_observation| ControlFlow::Continue(()));
 //! assert_eq!(report.ledger.analysed, 2);
 //! # Ok::<(), passerby_types::StageError>(())

@@ -47,12 +47,12 @@ use crate::stages::Stages;
 /// use std::sync::Arc;
 ///
 /// use passerby_pipeline::{Pipeline, PipelineSettings, Stages, WhenFull};
-/// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+/// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
 /// use passerby_types::{CameraId, SystemClock};
 ///
-/// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+/// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
 /// let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
-///     .camera(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 3]));
+///     .camera(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 3]));
 /// let observations = pipeline.subscribe("printer", 16, WhenFull::Block);
 /// let report = std::thread::scope(|scope| {
 ///     let run = scope.spawn(|| pipeline.run());
@@ -117,12 +117,12 @@ impl Pipeline {
     ///
     /// use crossbeam_channel::select;
     /// use passerby_pipeline::{Pipeline, PipelineEvent, PipelineSettings, Stages, WhenFull};
-    /// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+    /// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
     /// use passerby_types::{CameraId, SystemClock};
     ///
-    /// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+    /// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
     /// let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
-    ///     .camera(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 3]));
+    ///     .camera(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 3]));
     /// let observations = pipeline.subscribe("loop", 16, WhenFull::Block);
     /// let events = pipeline.events();
     /// let handle = pipeline.start()?;
@@ -151,12 +151,12 @@ impl Pipeline {
     /// use std::sync::Arc;
     ///
     /// use passerby_pipeline::{Pipeline, PipelineEvent, PipelineSettings, Stages};
-    /// use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+    /// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
     /// use passerby_types::{CameraId, SystemClock};
     ///
-    /// let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
+    /// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
     /// let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
-    ///     .camera(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 3]));
+    ///     .camera(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 3]));
     /// let events = pipeline.events();
     /// pipeline.run()?;
     /// for event in events {

@@ -17,7 +17,7 @@ use passerby_types::{
 ///
 /// ```
 /// use passerby_pipeline::Stages;
-/// use passerby_testkit::{ByOrder, FixedEmbedder, ScriptedDetector};
+/// use passerby_testkit::{OrderTracker, FixedEmbedder, ScriptedDetector};
 /// use passerby_types::StageError;
 ///
 /// # use passerby_types::{Identifier, Identity, Sighting, TrackKey};
@@ -32,7 +32,7 @@ use passerby_types::{
 ///     Ok(FixedEmbedder::default()) // For example, a network from a file that may not exist.
 /// }
 ///
-/// let stages = Stages::new(ScriptedDetector::default, ByOrder::default).identifying(load, NoIdentity::default);
+/// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default).identifying(load, NoIdentity::default);
 /// # drop(stages);
 /// ```
 #[derive(Clone)]

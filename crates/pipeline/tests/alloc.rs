@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passerby_pipeline::{Flow, Pipeline, PipelineSettings, SamplingPolicy, Subscription, WhenFull};
-use passerby_testkit::{ByOrder, FixedEmbedder};
+use passerby_testkit::{FixedEmbedder, OrderTracker};
 use passerby_types::{
     CameraId, ColorSpace, Face, FrameMeta, FramePool, FrameSource, Image, Observation, Picture, PixelLayout,
     Sink, SinkError, SourceError, SourceInfo, SystemClock, TrackUpdate, Tracker,
@@ -72,7 +72,7 @@ impl Sink for Tally {
 
 /// Each face is a track, slowly at first.
 #[derive(Default)]
-struct Hesitant(ByOrder);
+struct Hesitant(OrderTracker);
 
 impl Tracker for Hesitant {
     fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate) {

@@ -9,8 +9,8 @@ use passerby_pipeline::{
 };
 use passerby_testkit::suite::frontal;
 use passerby_testkit::{
-    ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate, ScriptedDetector, ScriptedSource,
-    SimulatedClock, Step,
+    FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker, ScriptedDetector, ScriptedSource,
+    SimulatedClock, SourceStep,
 };
 use passerby_types::{
     AttributeFusion, Attributes, BBox, CameraId, Classifier, Detector, DropReason, Embedder, Embedding, Face,
@@ -69,7 +69,7 @@ fn detector() -> ScriptedDetector {
     }
 }
 
-fn stages(detector: ScriptedDetector, tracker: ByOrder) -> (Stages, Arc<AtomicU64>) {
+fn stages(detector: ScriptedDetector, tracker: OrderTracker) -> (Stages, Arc<AtomicU64>) {
     let ended = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&ended);
     let stages = Stages::new(move || detector.clone(), move || tracker.clone())
@@ -78,7 +78,7 @@ fn stages(detector: ScriptedDetector, tracker: ByOrder) -> (Stages, Arc<AtomicU6
     (stages, ended)
 }
 
-fn run(stages: Stages, settings: FlowSettings, steps: Vec<Step>) -> (CameraReport, Vec<Observation>) {
+fn run(stages: Stages, settings: FlowSettings, steps: Vec<SourceStep>) -> (CameraReport, Vec<Observation>) {
     let mut flow = Flow::new(stages, settings, Arc::new(SimulatedClock::new())).expect("fakes build");
     let mut kept = Kept::default();
     let mut source = ScriptedSource::new(steps);
@@ -88,13 +88,13 @@ fn run(stages: Stages, settings: FlowSettings, steps: Vec<Step>) -> (CameraRepor
     (report, kept.0)
 }
 
-fn pictures(n: usize) -> Vec<Step> {
-    vec![Step::Picture(200, 100); n]
+fn pictures(n: usize) -> Vec<SourceStep> {
+    vec![SourceStep::Picture(200, 100); n]
 }
 
 #[test]
 fn every_frame_is_observed_in_order_with_what_is_known_of_it() {
-    let (stages, ended) = stages(detector(), ByOrder::default());
+    let (stages, ended) = stages(detector(), OrderTracker::default());
     let (report, seen) = run(stages, FlowSettings::default(), pictures(40));
     assert_eq!((report.ledger.captured, report.ledger.analysed, report.faces), (40, 40, 40));
     assert!(report.error.is_none() && report.notes.is_empty() && report.rebuilds.is_empty());
@@ -114,14 +114,14 @@ fn every_frame_is_observed_in_order_with_what_is_known_of_it() {
 
 #[test]
 fn every_frame_mode_looks_at_every_face() {
-    let (stages, _) = stages(detector(), ByOrder::default());
+    let (stages, _) = stages(detector(), OrderTracker::default());
     let (_, seen) = run(stages, FlowSettings::default().every_frame(), pictures(40));
     assert!(seen.iter().all(|o| o.faces[0].embedding.is_some() && o.faces[0].estimate.is_some()));
 }
 
 #[test]
 fn between_detections_the_tracker_coasts() {
-    let (stages, _) = stages(detector(), ByOrder::default());
+    let (stages, _) = stages(detector(), OrderTracker::default());
     let (report, seen) = run(stages, FlowSettings { cadence: 3, ..Default::default() }, pictures(10));
     assert_eq!((report.ledger.analysed, report.ledger.coasted), (4, 6));
     for observation in seen {
@@ -148,7 +148,7 @@ fn small_faces_are_unidentified_and_cost_nothing() {
         }
         fn end(&mut self, _: TrackKey) {}
     }
-    let stages = Stages::new(move || detector.clone(), ByOrder::default)
+    let stages = Stages::new(move || detector.clone(), OrderTracker::default)
         .identifying(FixedEmbedder::default, || Nobody);
     let (report, seen) = run(stages, FlowSettings::default(), pictures(9));
     assert!(report.failures.is_empty());
@@ -160,10 +160,10 @@ fn small_faces_are_unidentified_and_cost_nothing() {
 #[test]
 fn lost_and_failed_frames_are_counted_with_their_reason_and_the_rest_goes_on() {
     let mut steps = pictures(20);
-    steps[4] = Step::Damaged;
-    steps[5] = Step::Damaged;
+    steps[4] = SourceStep::Damaged;
+    steps[5] = SourceStep::Damaged;
     let detector = ScriptedDetector { panics: vec![7, 8], skips: vec![10], ..detector() };
-    let (stages, ended) = stages(detector, ByOrder::panicking([12]));
+    let (stages, ended) = stages(detector, OrderTracker::panicking([12]));
     let (report, seen) = run(stages, FlowSettings::default(), steps);
     assert_eq!(report.ledger.captured, 20);
     assert_eq!(report.ledger.dropped[&DropReason::Undecodable], 2);
@@ -188,7 +188,7 @@ fn lost_and_failed_frames_are_counted_with_their_reason_and_the_rest_goes_on() {
 #[test]
 fn every_run_counts_its_own_failures() {
     let detector = ScriptedDetector { panics: vec![2], ..detector() };
-    let (stages, _) = stages(detector, ByOrder::panicking([4]));
+    let (stages, _) = stages(detector, OrderTracker::panicking([4]));
     let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SimulatedClock::new())).unwrap();
     let mut run = |frames| {
         let mut source = ScriptedSource::new(frames);
@@ -198,7 +198,7 @@ fn every_run_counts_its_own_failures() {
     assert!(run(pictures(8)).into_iter().eq(two));
     assert!(run(pictures(2)).is_empty(), "a run without a failure");
     let mut sizes = pictures(2);
-    sizes.push(Step::Picture(120, 80));
+    sizes.push(SourceStep::Picture(120, 80));
     assert!(run(sizes).into_iter().eq([("detect", 1)]), "a tracker that starts anew has not failed");
 }
 
@@ -224,7 +224,7 @@ fn a_face_that_two_stages_want_is_cut_out_once() {
             FixedClassifier::default().classify(chips, out)
         }
     }
-    let (ok, count) = stages(detector(), ByOrder::default());
+    let (ok, count) = stages(detector(), OrderTracker::default());
     let shown = Shown::default();
     let (embedder, classifier) = (shown.clone(), shown.clone());
     let ok = ok
@@ -238,13 +238,16 @@ fn a_face_that_two_stages_want_is_cut_out_once() {
 
 #[test]
 fn a_fatal_detector_a_broken_source_and_a_panicking_source_end_the_camera_with_the_reason() {
-    let (fatal, _) = stages(ScriptedDetector { fatals: vec![3], ..detector() }, ByOrder::default());
+    let (fatal, _) = stages(ScriptedDetector { fatals: vec![3], ..detector() }, OrderTracker::default());
     let (report, seen) = run(fatal, FlowSettings::default(), pictures(10));
     assert!(matches!(report.error, Some(FlowError::Stage(_))) && seen.len() == 3);
     assert_eq!((report.ledger.captured, report.ledger.dropped_total()), (4, 1));
 
-    for (step, text) in [(Step::Truncated, "truncated after 3 frames"), (Step::Panic, "as the script says")] {
-        let (ok, _) = stages(detector(), ByOrder::default());
+    for (step, text) in [
+        (SourceStep::Truncated, "truncated after 3 frames"),
+        (SourceStep::Panic, "the script asked for a panic"),
+    ] {
+        let (ok, _) = stages(detector(), OrderTracker::default());
         let mut steps = pictures(3);
         steps.push(step);
         let (report, seen) = run(ok, FlowSettings::default(), steps);
@@ -255,9 +258,9 @@ fn a_fatal_detector_a_broken_source_and_a_panicking_source_end_the_camera_with_t
 
 #[test]
 fn a_change_of_size_starts_the_tracks_anew() {
-    let (stages, _) = stages(detector(), ByOrder::default());
+    let (stages, _) = stages(detector(), OrderTracker::default());
     let mut steps = pictures(3);
-    steps.extend(vec![Step::Picture(120, 80); 3]);
+    steps.extend(vec![SourceStep::Picture(120, 80); 3]);
     let (_, seen) = run(stages, FlowSettings::default(), steps);
     assert_eq!(seen.iter().map(|o| o.faces[0].track.0).collect::<Vec<_>>(), [1, 1, 1, 2, 2, 2]);
     assert_eq!(seen[3].ended, [TrackId(1)]);
@@ -291,7 +294,7 @@ fn a_stage_that_writes_nothing_leaks_nothing_of_another_frame_and_a_dead_one_is_
             Err(StageError::fatal("classify", "no weights"))
         }
     }
-    let (ok, count) = stages(detector(), ByOrder::default());
+    let (ok, count) = stages(detector(), OrderTracker::default());
     let broken = ok
         .identifying(Once::default, || One)
         .classifying(|| Dead, move || Last(Arc::clone(&count), LatestEstimate::default()));
@@ -324,7 +327,7 @@ fn a_stage_that_writes_nothing_leaks_nothing_of_another_frame_and_a_dead_one_is_
 
 #[test]
 fn the_watcher_can_break_a_run_off_and_the_flow_runs_the_next_camera() {
-    let (stages, _) = stages(detector(), ByOrder::default());
+    let (stages, _) = stages(detector(), OrderTracker::default());
     let mut flow =
         Flow::new(stages, FlowSettings::default(), Arc::new(SimulatedClock::new())).expect("fakes build");
     let mut left = 3;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use passerby_pipeline::{Pipeline, PipelineError, PipelineSettings, RecvOutcome, Stages, WhenFull};
-use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate};
+use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker};
 use passerby_types::{
     AttributeFusion, CameraId, Classifier, Detector, Embedder, Identifier, Observation, Sink, SinkError,
     StageError, SystemClock, Tracker,
@@ -243,7 +243,7 @@ fn a_start_that_fails_leaves_nothing_behind() {
     }
     let detector = || stages(|_| {}).with_detector(fails::<dyn Detector>);
     let tracker = || stages(|_| {}).with_tracker(fails::<dyn Tracker>);
-    let plain = || Stages::new(|| OneFace(|_: &_| {}), ByOrder::default);
+    let plain = || Stages::new(|| OneFace(|_: &_| {}), OrderTracker::default);
     let embedder = || plain().identifying(fails::<dyn Embedder>, Apart::default);
     let identify = || plain().identifying(FixedEmbedder::default, fails::<dyn Identifier>);
     let classifier = || {
@@ -273,7 +273,7 @@ fn a_start_that_fails_leaves_nothing_behind() {
     // A camera that cannot be added leaves the others alone.
     let made = Arc::new(AtomicU64::new(0));
     let first_two = move || match made.fetch_add(1, Ordering::Relaxed) {
-        0 | 1 => Ok(Box::new(ByOrder::default()) as Box<dyn Tracker>),
+        0 | 1 => Ok(Box::new(OrderTracker::default()) as Box<dyn Tracker>),
         _ => fails(),
     };
     let stages = stages(|_| {}).with_tracker(first_two);

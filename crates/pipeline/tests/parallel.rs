@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use passerby_pipeline::{Flow, FlowSettings, Pipeline, PipelineReport, PipelineSettings, Stages, WhenFull};
 use passerby_testkit::suite::frontal;
 use passerby_testkit::{
-    ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate, ScriptedDetector, ScriptedSource, Step,
+    FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker, ScriptedDetector, ScriptedSource,
+    SourceStep,
 };
 use passerby_types::{
     AttributeFusion, Attributes, BBox, CameraId, Classifier, Detector, Embedder, Embedding, Face, FaceChip,
@@ -118,7 +119,7 @@ fn stages(seed: Option<u64>) -> Stages {
                 }
             }
         },
-        ByOrder::default,
+        OrderTracker::default,
     );
     let other = Arc::clone(&state);
     stages
@@ -129,13 +130,13 @@ fn stages(seed: Option<u64>) -> Stages {
 /// Three cameras of different length, one with damaged frames, one that changes its size.
 fn sources() -> Vec<ScriptedSource> {
     let mut scripts = [
-        vec![Step::Picture(200, 100); 120],
-        vec![Step::Picture(200, 100); 90],
-        vec![Step::Picture(160, 120); 60],
+        vec![SourceStep::Picture(200, 100); 120],
+        vec![SourceStep::Picture(200, 100); 90],
+        vec![SourceStep::Picture(160, 120); 60],
     ];
-    scripts[1][30] = Step::Damaged;
-    scripts[1][31] = Step::Damaged;
-    scripts[2].extend(vec![Step::Picture(200, 100); 40]);
+    scripts[1][30] = SourceStep::Damaged;
+    scripts[1][31] = SourceStep::Damaged;
+    scripts[2].extend(vec![SourceStep::Picture(200, 100); 40]);
     scripts.into_iter().map(ScriptedSource::new).collect()
 }
 
@@ -226,14 +227,14 @@ fn a_tracker_that_fails_is_made_again_with_breaks_and_one_that_cannot_be_ends_th
     for (panics, trackers) in [(vec![5], 1), ((0..1000).collect(), 9)] {
         let made = Arc::new(AtomicU64::new(0));
         let tracker = move || match made.fetch_add(1, Ordering::Relaxed) {
-            n if n < trackers => Ok(ByOrder::panicking(panics.clone())),
+            n if n < trackers => Ok(OrderTracker::panicking(panics.clone())),
             _ => Err(StageError::fatal("track", "as told")),
         };
         let start = Instant::now();
         let clock = Arc::new(SystemClock::new());
         let stages = stages(None).with_tracker(tracker);
         let finished = Pipeline::new(stages, PipelineSettings::default(), clock)
-            .camera(CameraId(0), ScriptedSource::new(vec![Step::Picture(64, 48); 1000]))
+            .camera(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 1000]))
             .run()
             .unwrap();
         settled(&finished);

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use passerby_pipeline::{
     GovernorLimits, Metrics, Pipeline, PipelineSettings, SamplingPolicy, Stages, WhenFull,
 };
-use passerby_testkit::{ByOrder, SimulatedClock, uniform};
+use passerby_testkit::{OrderTracker, SimulatedClock, uniform};
 use passerby_types::{
     BBox, CameraId, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameKind, FrameSource,
     Picture, PixelLayout, SourceError, SourceInfo, StageError, SystemClock,
@@ -249,7 +249,7 @@ impl Embedder for Slow {
 fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
     let (latch, begun) = (Latch::default(), Arc::new(AtomicU64::new(0)));
     let (wait, count) = (latch.clone(), Arc::clone(&begun));
-    let stages = Stages::new(|| Three, ByOrder::default)
+    let stages = Stages::new(|| Three, OrderTracker::default)
         .identifying(move || Slow(wait.clone(), Arc::clone(&count)), Apart::default);
     let mut settings = PipelineSettings { embed_workers: 1, face_queue: 2, ..one_detector() };
     settings.flow.embed = SamplingPolicy::ALWAYS;
@@ -290,7 +290,7 @@ fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
 fn a_subscriber_that_is_behind_loses_what_its_rule_says_and_counts_it() {
     let (camera, ask) = OnDemand::new(false);
     let handle = Pipeline::new(
-        Stages::new(|| OneFace(|_: &Frame| {}), ByOrder::default),
+        Stages::new(|| OneFace(|_: &Frame| {}), OrderTracker::default),
         PipelineSettings::default(),
         Arc::new(SystemClock::new()),
     )

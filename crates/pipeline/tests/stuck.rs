@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use passerby_pipeline::{GovernorLimits, Handle, Metrics, Pipeline, PipelineSettings, Stages, WhenFull};
-use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate};
+use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker};
 use passerby_types::{
     AttributeFusion, Attributes, CameraId, Classifier, DropReason, Embedder, Embedding, Face, FaceChip,
     Frame, FrameMeta, Identifier, Identity, Observation, Sighting, Sink, SinkError, StageError, SystemClock,
@@ -106,7 +106,7 @@ fn stages(stage: &str, trap: &Trap) -> Stages {
     let (detect, track, embed) = (of("detect"), of("track"), of("embed"));
     let (identify, classify, fuse) = (of("identify"), of("classify"), of("fuse"));
     let before = move |frame: &Frame| detect.pass(frame.meta.camera, frame.meta.seq >= 10);
-    Stages::new(move || OneFace(before.clone()), move || Trapped(ByOrder::default(), track.clone()))
+    Stages::new(move || OneFace(before.clone()), move || Trapped(OrderTracker::default(), track.clone()))
         .identifying(
             move || Trapped(FixedEmbedder::default(), embed.clone()),
             move || Trapped(Apart::default(), identify.clone()),

@@ -69,8 +69,8 @@ fn together(gallery: &mut Gallery, seq: u64, faces: &[(u64, Embedding)]) {
 
 #[test]
 fn it_is_a_gallery() {
-    suite::identify(Gallery::new);
-    suite::identify(|| SharedGallery::new(GalleryPolicy::default()));
+    suite::identifier(Gallery::new);
+    suite::identifier(|| SharedGallery::new(GalleryPolicy::default()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use passerby_testkit::{ScriptedSource, SimulatedClock, Step, suite};
+use passerby_testkit::{ScriptedSource, SimulatedClock, SourceStep, suite};
 use passerby_types::FramePool;
 
 use super::*;
@@ -10,7 +10,7 @@ use crate::{Video, VideoSettings};
 const MS: Duration = Duration::from_millis(1);
 
 fn script(pictures: usize) -> Box<dyn FrameSource> {
-    Box::new(ScriptedSource::new(vec![Step::Picture(8, 8); pictures]))
+    Box::new(ScriptedSource::new(vec![SourceStep::Picture(8, 8); pictures]))
 }
 
 /// On a clock that moves only while the camera sleeps.
@@ -130,7 +130,12 @@ fn loops_go_on_in_time_from_the_offset_to_the_limit() {
 fn an_offset_is_in_pictures_or_time_and_goes_round() {
     // Three pictures that differ in width, 40 ms apart.
     let clip = || {
-        let steps = [Step::Damaged, Step::Picture(1, 8), Step::Picture(2, 8), Step::Picture(3, 8)];
+        let steps = [
+            SourceStep::Damaged,
+            SourceStep::Picture(1, 8),
+            SourceStep::Picture(2, 8),
+            SourceStep::Picture(3, 8),
+        ];
         Ok(Box::new(ScriptedSource::new(steps)) as Box<dyn FrameSource>)
     };
     let clock = SimulatedClock::new();
@@ -224,7 +229,8 @@ fn a_played_file_keeps_the_contract_of_sources() {
 fn errors_pass_through_and_an_empty_source_is_not_played_for_ever() {
     let clock = SimulatedClock::new();
     let arc = Arc::new(clock.clone());
-    let steps = || [Step::Picture(8, 8), Step::Damaged, Step::Picture(8, 8), Step::Truncated];
+    let steps =
+        || [SourceStep::Picture(8, 8), SourceStep::Damaged, SourceStep::Picture(8, 8), SourceStep::Truncated];
     let mut pace =
         on(&clock, LivePlayback::new(Box::new(ScriptedSource::new(steps())), Some(10.0), arc.clone()));
     let seen: Vec<String> = (0..5)
@@ -236,7 +242,7 @@ fn errors_pass_through_and_an_empty_source_is_not_played_for_ever() {
         .collect();
     assert_eq!(seen, ["picture at 0", "Skip at 100", "picture at 200", "Fatal at 200", "end"]);
 
-    let lost = || Ok(Box::new(ScriptedSource::new([Step::Damaged])) as Box<dyn FrameSource>);
+    let lost = || Ok(Box::new(ScriptedSource::new([SourceStep::Damaged])) as Box<dyn FrameSource>);
     let mut lost = on(&clock, LivePlayback::looped(lost, Some(10.0), arc.clone()).unwrap());
     assert_eq!(lost.next_picture().unwrap_err().class(), ErrorClass::Skip);
     assert!(lost.next_picture().unwrap_err().to_string().contains("no picture"));

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use passerby_testkit::{Fault, FaultySource, Gate, SimulatedClock};
+use passerby_testkit::{FaultySource, SimulatedClock, SourceFault, SourceGate};
 
 use super::*;
 
@@ -30,7 +30,7 @@ impl Fast {
     }
 
     /// A live camera by this clock.
-    fn camera(&self, calls: u64, faults: &[(u64, Fault)]) -> FaultySource {
+    fn camera(&self, calls: u64, faults: &[(u64, SourceFault)]) -> FaultySource {
         let clock = self.clock.clone();
         FaultySource::new(calls, faults.to_vec()).live_by(Arc::new(self.clock.clone()), move |time| {
             let until = clock.now().0 + time;
@@ -97,21 +97,25 @@ fn refused() -> Result<Box<dyn FrameSource>, SourceError> {
 #[test]
 fn it_comes_back_from_every_fault_and_tells_each_interruption_once() {
     let fast = Arc::new(Fast::new());
-    let with = |faults: Vec<(u64, Fault)>| -> Box<dyn Fn() -> _ + Send + Sync> {
+    let with = |faults: Vec<(u64, SourceFault)>| -> Box<dyn Fn() -> _ + Send + Sync> {
         let fast = Arc::clone(&fast);
         Box::new(move || Ok(Box::new(fast.camera(u64::MAX, &faults)) as Box<dyn FrameSource>))
     };
     let script: Script = vec![
         Box::new(refused),
         Box::new(refused),
-        with(vec![(3, Fault::Error(ErrorClass::Reset))]),
-        with(vec![(4, Fault::Panic)]),
-        with(vec![(5, Fault::End)]),
-        with(vec![(6, Fault::Error(ErrorClass::Fatal))]),
-        with(vec![(7, Fault::Block)]),
-        with(vec![(8, Fault::Freeze(u64::MAX / 2))]),
+        with(vec![(3, SourceFault::Error(ErrorClass::Reset))]),
+        with(vec![(4, SourceFault::Panic)]),
+        with(vec![(5, SourceFault::End)]),
+        with(vec![(6, SourceFault::Error(ErrorClass::Fatal))]),
+        with(vec![(7, SourceFault::Block)]),
+        with(vec![(8, SourceFault::Freeze(u64::MAX / 2))]),
         Box::new(|| panic!("in open")),
-        with(vec![(1, Fault::Error(ErrorClass::Skip)), (9, Fault::Ahead(3_600_000 * MS)), (12, Fault::End)]),
+        with(vec![
+            (1, SourceFault::Error(ErrorClass::Skip)),
+            (9, SourceFault::Ahead(3_600_000 * MS)),
+            (12, SourceFault::End),
+        ]),
         with(vec![]),
     ];
     let (mut source, log) = play(script, ReconnectSettings::default(), &fast.clock);
@@ -124,8 +128,8 @@ fn it_comes_back_from_every_fault_and_tells_each_interruption_once() {
     assert!(last > Some(3_600_000 * MS), "a clock that jumps is passed on");
     let start: Vec<(u64, &str)> = told.iter().map(|(n, e)| (*n, e.as_str())).collect();
     assert_eq!(start[0], (0, "faulty: connection refused"), "the second refusal is not told again");
-    assert_eq!(start[1], (3, "faulty: as told"));
-    assert_eq!(start[2], (4, "source: panicked: as told, at call 4"));
+    assert_eq!(start[1], (3, "faulty: the test asked for it"));
+    assert_eq!(start[2], (4, "source: panicked: the test asked for a panic at call 4"));
     assert_eq!(start[3], (5, "camera: the stream has ended"));
     assert_eq!((start[4].0, start[4].1.contains("truncated after 6")), (6, true), "{:?}", start[4]);
     assert_eq!((start[5].0, start[5].1.contains("no picture for 5")), (7, true), "{:?}", start[5]);
@@ -169,10 +173,10 @@ fn waits_double_up_to_the_longest_and_attempts_run_out() {
 #[test]
 fn calls_that_hang_are_left_behind_and_no_more_than_four_of_them() {
     let fast = Arc::new(Fast::new());
-    let gates: Arc<Mutex<Vec<Gate>>> = Arc::default();
+    let gates: Arc<Mutex<Vec<SourceGate>>> = Arc::default();
     let (camera, kept) = (Arc::clone(&fast), Arc::clone(&gates));
     let hang = move || {
-        let source = camera.camera(u64::MAX, &[(1, Fault::Block)]);
+        let source = camera.camera(u64::MAX, &[(1, SourceFault::Block)]);
         kept.lock().unwrap().push(source.gate());
         Ok(Box::new(source) as Box<dyn FrameSource>)
     };
@@ -208,11 +212,11 @@ fn it_stops_at_once_whatever_it_waits_for() {
         longest: Duration::from_secs(86_400),
         ..ReconnectSettings::default()
     };
-    let gates: Arc<Mutex<Vec<Gate>>> = Arc::default();
+    let gates: Arc<Mutex<Vec<SourceGate>>> = Arc::default();
     for hangs in ["in a call", "in open", "between tries"] {
         let (camera, kept) = (Arc::clone(&fast), Arc::clone(&gates));
         let open = move || {
-            let mut source = camera.camera(u64::MAX, &[(0, Fault::Block)]);
+            let mut source = camera.camera(u64::MAX, &[(0, SourceFault::Block)]);
             kept.lock().unwrap().push(source.gate());
             match hangs {
                 "between tries" => return refused(),

@@ -104,7 +104,7 @@ mod tests {
     use std::time::Duration;
 
     use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-    use passerby_testkit::{ByOrder, ScriptedDetector, ScriptedSource, Step};
+    use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
     use passerby_types::{CameraId, SystemClock};
 
     use crate::pipeline::Pipeline;
@@ -113,9 +113,9 @@ mod tests {
 
     #[test]
     fn every_frame_of_the_ledger_is_in_the_counters() {
-        let stages = Stages::new(ScriptedDetector::default, ByOrder::default);
-        let mut steps = vec![Step::Picture(64, 48); 9];
-        steps[4] = Step::Damaged;
+        let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
+        let mut steps = vec![SourceStep::Picture(64, 48); 9];
+        steps[4] = SourceStep::Damaged;
         let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
             .camera(CameraId(7), ScriptedSource::new(steps));
 

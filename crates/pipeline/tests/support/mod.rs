@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use passerby_pipeline::{PipelineReport, Stages};
 use passerby_testkit::suite::frontal;
-use passerby_testkit::{ByOrder, FixedClassifier, FixedEmbedder, LatestEstimate, uniform};
+use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker, uniform};
 use passerby_types::{
     BBox, Detector, Face, Frame, FrameSource, Identifier, Identity, PersonId, Picture, PixelLayout, Sighting,
     SourceError, SourceInfo, StageError, TrackKey,
@@ -154,7 +154,7 @@ impl Identifier for Apart {
 
 /// All stages, with a detector that lets `before` see each frame.
 pub(crate) fn stages(before: impl Fn(&Frame) + Clone + Send + Sync + 'static) -> Stages {
-    Stages::new(move || OneFace(before.clone()), ByOrder::default)
+    Stages::new(move || OneFace(before.clone()), OrderTracker::default)
         .identifying(FixedEmbedder::default, Apart::default)
         .classifying(FixedClassifier::default, LatestEstimate::default)
 }
