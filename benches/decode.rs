@@ -62,7 +62,9 @@ struct Report {
 const FFMPEG: &str = "ffmpeg -threads 1 -f null";
 
 fn main() -> Result<(), BoxError> {
-    let (mut rounds, mut json, mut video) = (5, None, None);
+    let mut rounds = 5;
+    let mut json = None;
+    let mut video = None;
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
@@ -173,7 +175,8 @@ fn measure(ways: &[Way<'_>], rounds: usize) -> Result<Vec<Row>, BoxError> {
     for round in 0..rounds {
         for turn in 0..ways.len() {
             let at = (round + turn) % ways.len();
-            let (start, used) = (Instant::now(), cpu());
+            let start = Instant::now();
+            let used = cpu();
             frames[at] = (ways[at].turn)()?;
             times[at].0.push(start.elapsed().as_secs_f64() / frames[at] as f64);
             times[at].1.push((cpu() - used) / frames[at] as f64);

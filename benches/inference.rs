@@ -89,7 +89,9 @@ struct Report {
 }
 
 fn main() -> Result<(), Failure> {
-    let (mut rounds, mut json, mut steps) = (30, None, None);
+    let mut rounds = 30;
+    let mut json = None;
+    let mut steps = None;
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
@@ -153,8 +155,10 @@ fn row(network: &Network, rounds: usize, ort: bool) -> Result<Row, Failure> {
     let item = network.item;
     let input: Vec<f32> = (0..item.iter().product()).map(|i: usize| (i * 7919 % 251) as f32).collect();
 
-    let (mut cnn, mut tract) = (model.session(item)?, model.with_engine(Engine::Tract).session(item)?);
-    let (backend, memory) = (cnn.backend().to_string(), cnn.memory());
+    let mut cnn = model.session(item)?;
+    let mut tract = model.with_engine(Engine::Tract).session(item)?;
+    let backend = cnn.backend().to_string();
+    let memory = cnn.memory();
     let mut int8 = None;
     if let Some(ranges) = network.ranges {
         let ranges = std::fs::read_to_string(path(ranges))?;

@@ -157,7 +157,8 @@ fn parse() -> Result<Args, BoxError> {
 fn stages(args: &Args) -> Result<Stages, BoxError> {
     let mut settings = passerby::Settings::default();
     settings.detector.long_side = args.long_side;
-    (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
+    settings.detector.precision = args.precision;
+    settings.embedder = args.precision;
     settings.engine = args.device.map_or(Engine::Auto, Engine::Require);
     passerby::stages(&settings)
 }
@@ -194,7 +195,8 @@ fn flow(args: &Args) -> Result<Value, BoxError> {
         let over = start.elapsed().as_secs_f64() >= args.seconds;
         if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    let (took, used) = (start.elapsed().as_secs_f64(), cpu());
+    let took = start.elapsed().as_secs_f64();
+    let used = cpu();
     let frames: u64 = reports.iter().map(|r| r.ledger.analysed + r.ledger.coasted).sum();
     Ok(json!({
         "flow": true,
@@ -235,7 +237,8 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
     let start = Instant::now();
     handle.resume();
     let every = |period: Option<f64>| period.map_or(f64::INFINITY, |s| s.max(0.1));
-    let (mut report, mut restart) = (every(args.soak), every(args.restart));
+    let mut report = every(args.soak);
+    let mut restart = every(args.restart);
     loop {
         let next = report.min(restart).min(args.seconds);
         let left = next - start.elapsed().as_secs_f64();
@@ -265,7 +268,8 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
             );
         }
     }
-    let (figures, took) = (handle.metrics().snapshot(), start.elapsed().as_secs_f64());
+    let figures = handle.metrics().snapshot();
+    let took = start.elapsed().as_secs_f64();
     let finished = handle.stop(CLOSING);
     // Linux reports the usage of a process only after it has ended.
     let used = cpu();

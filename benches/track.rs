@@ -21,7 +21,8 @@ fn walk(count: usize) -> Vec<Vec<Face>> {
             (0..count)
                 .map(|i| {
                     let pace = spread(i, 0.732_05, 6.0) - 3.0;
-                    let (x, y) = (spread(i, 0.618_034, 1880.0), spread(i, 0.414_214, 1030.0));
+                    let x = spread(i, 0.618_034, 1880.0);
+                    let y = spread(i, 0.414_214, 1030.0);
                     let grow = 1.0 + spread(i, 0.236_07, 0.2);
                     Face::new(BBox::from_xywh(x + pace * along, y, 40.0 * grow, 50.0 * grow), 0.9)
                 })
@@ -34,7 +35,8 @@ fn run(c: &mut Criterion, name: &str, make: impl Fn() -> Box<dyn Tracker>) {
     let mut group = c.benchmark_group(name);
     for count in [10, 100, 500] {
         let frames = walk(count);
-        let (mut tracker, mut update) = (make(), TrackUpdate::default());
+        let mut tracker = make();
+        let mut update = TrackUpdate::default();
         let mut seq = 0_u64;
         group.bench_function(BenchmarkId::from_parameter(count), |b| {
             b.iter(|| {

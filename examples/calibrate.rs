@@ -40,7 +40,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), BoxError> {
-    let (mut every, mut origin) = (1, String::new());
+    let mut every = 1;
+    let mut origin = String::new();
     let mut paths: Vec<(PathBuf, u64)> = Vec::new();
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
@@ -57,25 +58,27 @@ fn run() -> Result<(), BoxError> {
     if inputs.is_empty() {
         return Err("expected INPUT...".into());
     }
-    let mut watch = Watch::new()?;
+    let mut calibrator = Calibrator::new()?;
     let mut provenance = String::from("made by examples/calibrate.rs from\n");
     for (input, every) in inputs {
-        let (pictures, faces) = (watch.pictures, watch.faces);
+        let pictures = calibrator.pictures;
+        let faces = calibrator.faces;
         let mut source = passerby::capture::open(input)?;
-        watch.source(&mut *source, *every).map_err(|e| format!("{}: {e}", input.display()))?;
-        let (pictures, faces) = (watch.pictures - pictures, watch.faces - faces);
+        calibrator.source(&mut *source, *every).map_err(|e| format!("{}: {e}", input.display()))?;
+        let pictures = calibrator.pictures - pictures;
+        let faces = calibrator.faces - faces;
         let name = input.file_name().unwrap_or(input.as_os_str()).to_string_lossy();
         let each = if *every > 1 { format!(", one in {every}") } else { String::new() };
         let _ = writeln!(provenance, "{name}{each}: {pictures} pictures, {faces} views of faces");
     }
     provenance.push_str(&origin);
     println!("{provenance}");
-    watch.write(detector, embedder, &provenance)?;
+    calibrator.write(detector, embedder, &provenance)?;
     Ok(())
 }
 
 /// Both networks, with a calibration that observes them.
-struct Watch {
+struct Calibrator {
     /// One calibration for each input shape.
     detector: BTreeMap<[usize; 3], Calibration>,
     embedder: Calibration,
@@ -86,7 +89,7 @@ struct Watch {
     faces: usize,
 }
 
-impl Watch {
+impl Calibrator {
     fn new() -> Result<Self, BoxError> {
         Ok(Self {
             detector: BTreeMap::new(),
@@ -178,7 +181,8 @@ impl Watch {
 /// Returns the picture, reduced to this longer side.
 fn smaller(image: &Image, long_side: u32, scratch: &mut LetterboxScratch) -> Result<Image, BoxError> {
     let place = Letterbox::new(image.width(), image.height(), long_side, 1);
-    let (width, height) = (place.input_width, place.input_height);
+    let width = place.input_width;
+    let height = place.input_height;
     let mut planes = vec![0.0; 3 * width * height];
     letterbox(image, &place, &Normalize::NONE, scratch, &mut planes);
     let pixels = width * height;

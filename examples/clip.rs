@@ -124,14 +124,18 @@ struct Entry {
 /// persons.
 fn truth(scene: &Scene) -> Result<(String, String), Box<dyn Error>> {
     let mut lines = String::new();
-    let mut seen = SCRIPT.map(|_| None::<[u64; 2]>);
+    let mut visits = SCRIPT.map(|_| None::<[u64; 2]>);
     for frame in 0..FRAMES.into() {
         for face in scene.truth(frame) {
-            let (id, number, b) = (face.person().index() + 1, frame + 1, face.bbox);
-            let (w, h, visible) = (b.width(), b.height(), face.visible);
+            let id = face.person().index() + 1;
+            let number = frame + 1;
+            let b = face.bbox;
+            let w = b.width();
+            let h = b.height();
+            let visible = face.visible;
             writeln!(lines, "{number},{id},{:.2},{:.2},{w:.2},{h:.2},1,1,{visible:.3}", b.x1, b.y1)?;
             if visible > 0.0 {
-                seen[face.walker].get_or_insert([number; 2])[1] = number;
+                visits[face.walker].get_or_insert([number; 2])[1] = number;
             }
         }
     }
@@ -142,7 +146,7 @@ fn truth(scene: &Scene) -> Result<(String, String), Box<dyn Error>> {
         estimated_age: person.estimated_age(),
         visits: (0..SCRIPT.len())
             .filter(|&walk| SCRIPT[walk].0.person() == person)
-            .filter_map(|walk| seen[walk])
+            .filter_map(|walk| visits[walk])
             .collect(),
     });
     Ok((lines, serde_json::to_string_pretty(&entries)? + "\n"))
@@ -183,7 +187,8 @@ fn mux(units: &[Vec<u8>]) -> Result<Vec<u8>, Box<dyn Error>> {
         })?;
     }
     for (offset, bytes) in muxer.finalize()?.offset_and_bytes_pairs() {
-        let (start, end) = (offset as usize, offset as usize + bytes.len());
+        let start = offset as usize;
+        let end = offset as usize + bytes.len();
         file.resize(file.len().max(end), 0);
         file[start..end].copy_from_slice(bytes);
     }

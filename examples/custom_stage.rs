@@ -34,7 +34,8 @@ impl Detector for Halves {
 
 impl Halves {
     fn one(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), StageError> {
-        let (width, height) = (frame.image.width(), frame.image.height());
+        let width = frame.image.width();
+        let height = frame.image.height();
         let part = (width * 3).div_ceil(5);
         // The list may still hold another frame's faces.
         faces.clear();

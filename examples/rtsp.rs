@@ -10,8 +10,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
-#[path = "demo/news.rs"]
-mod news;
+#[path = "demo/connection_log.rs"]
+mod connection_log;
 #[path = "demo/run.rs"]
 mod run;
 #[path = "analyze/stop.rs"]
@@ -28,12 +28,12 @@ use lexopt::prelude::*;
 use passerby::capture::{Input, Reconnect, ReconnectSettings, Rtsp, RtspSettings, RtspTransport};
 use passerby::types::{BoxError, CameraId, ErrorClass, FrameSource, SourceError};
 
-use news::News;
-use stop::{INTERRUPTED, Stop};
+use connection_log::ConnectionLog;
+use stop::{INTERRUPTED_EXIT_CODE, Stop};
 
 const USAGE: &str = "usage: rtsp [--probe] [--udp] [--db FILE] rtsp://NAME:PASSWORD@CAMERA/PATH...";
 /// How long a probe reads a camera.
-const PROBE: Duration = Duration::from_secs(5);
+const PROBE_DURATION: Duration = Duration::from_secs(5);
 
 /// The command line.
 struct Arguments {
@@ -51,21 +51,22 @@ fn main() -> ExitCode {
         };
         let stop = Stop::new(None)?;
         if arguments.probe {
-            for camera in arguments.cameras.iter().take_while(|_| !stop.asked()) {
+            for camera in arguments.cameras.iter().take_while(|_| !stop.is_requested()) {
                 probe(camera, arguments.settings.clone(), &stop)?;
             }
         } else {
-            let news = News::default();
+            let connection_log = ConnectionLog::default();
             let cameras = (1..).zip(arguments.cameras);
-            let open = |(n, address)| Ok((CameraId(n), keep(address, arguments.settings.clone(), &news)?));
+            let open =
+                |(n, address)| Ok((CameraId(n), keep(address, arguments.settings.clone(), &connection_log)?));
             let cameras = cameras.map(open).collect::<Result<Vec<_>, SourceError>>()?;
-            run::run("rtsp", cameras, &arguments.database, &stop, &news)?;
+            run::run("rtsp", cameras, &arguments.database, &stop, &connection_log)?;
         }
-        Ok(stop.interrupted())
+        Ok(stop.was_interrupted())
     });
     match ended {
         Ok(false) => ExitCode::SUCCESS,
-        Ok(true) => ExitCode::from(INTERRUPTED),
+        Ok(true) => ExitCode::from(INTERRUPTED_EXIT_CODE),
         Err(e) => {
             eprintln!("rtsp: {e}");
             ExitCode::from(2)
@@ -100,25 +101,32 @@ fn arguments() -> Result<Option<Arguments>, BoxError> {
 
 /// Returns a source that connects to the camera, and again each time the connection fails.
 /// `Input::parse(address)?.open(..)` does the same for any camera.
-fn keep(address: String, settings: RtspSettings, news: &News) -> Result<Reconnect, SourceError> {
+fn keep(
+    address: String,
+    settings: RtspSettings,
+    connection_log: &ConnectionLog,
+) -> Result<Reconnect, SourceError> {
     // The address is checked here, before the first connection. The name hides the password.
     let name = Input::parse(&address)?.to_string();
-    let watch = news.watch();
+    let watch = connection_log.watch();
     let open = move || Ok(Box::new(Rtsp::connect(&address, settings.clone())?) as Box<dyn FrameSource>);
     let camera = Reconnect::new(&name, open, ReconnectSettings::default());
     Ok(camera.watch(move |event| watch(&name, event)))
 }
 
-/// Reads the camera for `PROBE` and prints picture size, rate and delay.
+/// Reads the camera for `PROBE_DURATION` and prints picture size, rate and delay.
 fn probe(address: &str, settings: RtspSettings, stop: &Stop) -> Result<(), BoxError> {
-    let asked = Instant::now();
+    let start = Instant::now();
     let mut camera = Rtsp::connect(address, settings)?;
     let name = camera.info().name.clone();
-    let (mut ages, mut first, mut lost, mut size) = (Vec::new(), None, 0, String::new());
-    while asked.elapsed() < PROBE && !stop.asked() {
+    let mut ages = Vec::new();
+    let mut first = None;
+    let mut lost = 0;
+    let mut size = String::new();
+    while start.elapsed() < PROBE_DURATION && !stop.is_requested() {
         match camera.next_picture() {
             Ok(Some(picture)) => {
-                first.get_or_insert_with(|| asked.elapsed());
+                first.get_or_insert_with(|| start.elapsed());
                 size = format!(
                     "{:?} {}x{}",
                     picture.image.layout(),
@@ -132,8 +140,8 @@ fn probe(address: &str, settings: RtspSettings, stop: &Stop) -> Result<(), BoxEr
             Err(e) => return Err(e.into()),
         }
     }
-    let Some(first) = first else { return Err(format!("{name}: no picture in {PROBE:?}").into()) };
-    let rate = ages.len().saturating_sub(1) as f64 / asked.elapsed().saturating_sub(first).as_secs_f64();
+    let Some(first) = first else { return Err(format!("{name}: no picture in {PROBE_DURATION:?}").into()) };
+    let rate = ages.len().saturating_sub(1) as f64 / start.elapsed().saturating_sub(first).as_secs_f64();
     ages.sort_unstable();
     let age = |part: f64| ages[((ages.len() - 1) as f64 * part) as usize];
     println!(

@@ -59,7 +59,8 @@ fn main() -> ExitCode {
 fn options() -> Result<Option<Options>, String> {
     use lexopt::Arg::{Long, Short, Value};
     let usage = |e: lexopt::Error| format!("{e} (see --help)");
-    let (mut options, mut paths) = (Options::default(), Vec::new());
+    let mut options = Options::default();
+    let mut paths = Vec::new();
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next().map_err(usage)? {
         match arg {
@@ -96,7 +97,8 @@ fn options() -> Result<Option<Options>, String> {
     }
     let [det, out] = <[PathBuf; 2]>::try_from(paths)
         .map_err(|p| format!("two files are needed, DET.txt and OUT.txt, not {} (see --help)", p.len()))?;
-    (options.det, options.out) = (det, out);
+    options.det = det;
+    options.out = out;
     Ok(Some(options))
 }
 
@@ -160,7 +162,8 @@ fn row(line: &str) -> Result<(u64, Face), String> {
 /// Returns the tracks as MOTChallenge lines. No track can be confirmed in the first `min_hits` frames, so tentative
 /// tracks count there too, as in SORT's reference implementation.
 fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<Face>>) -> String {
-    let (mut lines, mut update) = (String::new(), TrackUpdate::default());
+    let mut lines = String::new();
+    let mut update = TrackUpdate::default();
     let last = frames.last_key_value().map_or(0, |(frame, _)| *frame);
     for frame in 1..=last {
         let meta = FrameMeta {
@@ -183,7 +186,10 @@ fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<F
 }
 
 fn line(lines: &mut String, frame: u64, track: u64, bbox: &BBox, score: f32) {
-    let (x, y, w, h) = (bbox.x1, bbox.y1, bbox.width(), bbox.height());
+    let x = bbox.x1;
+    let y = bbox.y1;
+    let w = bbox.width();
+    let h = bbox.height();
     // Writing to a String cannot fail.
     let _ = writeln!(lines, "{frame},{track},{x:.2},{y:.2},{w:.2},{h:.2},{score:.2},-1,-1,-1");
 }

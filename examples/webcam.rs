@@ -11,8 +11,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
-#[path = "demo/news.rs"]
-mod news;
+#[path = "demo/connection_log.rs"]
+mod connection_log;
 #[path = "demo/run.rs"]
 mod run;
 #[path = "analyze/stop.rs"]
@@ -29,8 +29,8 @@ use lexopt::prelude::*;
 use passerby::capture::{Reconnect, ReconnectSettings, Webcam, WebcamSettings};
 use passerby::types::{BoxError, CameraId, FrameSource, SourceError};
 
-use news::News;
-use stop::{INTERRUPTED, Stop};
+use connection_log::ConnectionLog;
+use stop::{INTERRUPTED_EXIT_CODE, Stop};
 
 const USAGE: &str = "usage: webcam [--db FILE] [--size WxH] [--rate N] [CAMERA], or webcam --list";
 
@@ -52,14 +52,14 @@ fn main() -> ExitCode {
             return list().map(|()| false);
         }
         let stop = Stop::new(None)?;
-        let news = News::default();
-        let camera = open(arguments.camera, arguments.settings, &news)?;
-        run::run("webcam", vec![(CameraId(1), camera)], &arguments.database, &stop, &news)?;
-        Ok(stop.interrupted())
+        let connection_log = ConnectionLog::default();
+        let camera = open(arguments.camera, arguments.settings, &connection_log)?;
+        run::run("webcam", vec![(CameraId(1), camera)], &arguments.database, &stop, &connection_log)?;
+        Ok(stop.was_interrupted())
     });
     match ended {
         Ok(false) => ExitCode::SUCCESS,
-        Ok(true) => ExitCode::from(INTERRUPTED),
+        Ok(true) => ExitCode::from(INTERRUPTED_EXIT_CODE),
         Err(e) => {
             eprintln!("webcam: {e}");
             ExitCode::from(2)
@@ -109,7 +109,11 @@ fn list() -> Result<(), BoxError> {
 }
 
 /// Returns a source that opens the camera, and again each time it fails.
-fn open(camera: String, settings: WebcamSettings, news: &News) -> Result<Reconnect, SourceError> {
+fn open(
+    camera: String,
+    settings: WebcamSettings,
+    connection_log: &ConnectionLog,
+) -> Result<Reconnect, SourceError> {
     let first = Webcam::open(camera.as_str(), settings.clone())?;
     eprintln!("webcam: {} gives {}", first.info().name, first.format());
     let name = first.info().name.clone();
@@ -119,6 +123,7 @@ fn open(camera: String, settings: WebcamSettings, news: &News) -> Result<Reconne
         let webcam = first.map_or_else(|| Webcam::open(camera.as_str(), settings.clone()), Ok)?;
         Ok(Box::new(webcam) as Box<dyn FrameSource>)
     };
-    let (camera, watch) = (Reconnect::new(&name, open, ReconnectSettings::default()), news.watch());
+    let camera = Reconnect::new(&name, open, ReconnectSettings::default());
+    let watch = connection_log.watch();
     Ok(camera.watch(move |event| watch(&name, event)))
 }

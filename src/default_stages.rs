@@ -55,7 +55,7 @@ pub struct NetworkReport {
 impl NetworkReport {
     fn of(session: &Session) -> Self {
         Self {
-            name: session.model().to_owned(),
+            name: session.model_name().to_owned(),
             backend: session.backend().clone(),
             fallback: session.fallback().map(str::to_owned),
         }
@@ -127,25 +127,23 @@ pub fn stages(settings: &Settings) -> Result<Stages, Error> {
 /// As for [`stages`].
 pub fn stages_with<Kind>(
     settings: &Settings,
-    identify: impl IntoStageFactory<dyn Identifier, Kind>,
+    identifier: impl IntoStageFactory<dyn Identifier, Kind>,
 ) -> Result<Stages, Error> {
     let detector = settings.detector.clone();
     let tracker = settings.tracker.clone();
     let vote = settings.vote;
     let Models { detector: centerface, embedder: mobilefacenet, age, gender } = Models::new(settings)?;
     let embeddings = EmbeddingPool::new(IDLE_EMBEDDINGS);
+    let embedder = move || {
+        let network = MobileFaceNet::new(mobilefacenet.clone());
+        network.map(|network| network.with_pool(embeddings.clone()))
+    };
     Ok(Stages::new(
         move || CenterFace::new(centerface.clone(), &detector),
         move || Sort::new(tracker.clone()),
     )
-    .identifying(
-        move || MobileFaceNet::new(mobilefacenet.clone()).map(|network| network.with_pool(embeddings.clone())),
-        identify,
-    )
-    .classifying(
-        move || DlibAgeGender::new(age.clone(), gender.clone()),
-        move || AttributeVote::with(vote),
-    ))
+    .identifying(embedder, identifier)
+    .classifying(move || DlibAgeGender::new(age.clone(), gender.clone()), move || AttributeVote::with(vote)))
 }
 
 #[cfg(test)]

@@ -1,13 +1,28 @@
 //! Real-time face analytics for one or many cameras: who passed, when, how old, on a CPU, in pure Rust.
 //!
-//! This crate re-exports the workspace's crates under short names and wires their defaults together. Depend on one of
-//! them alone where that is all you need: each stage is a crate, and its contract a trait of [`types`].
+//! Three lines from a photo to its faces, and three from two photos to a verdict:
 //!
-//! | module | what it does |
+//! ```
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/capture/portraits");
+//! # std::env::set_current_dir(folder).unwrap();
+//! let a = passerby::read_image("obama.jpg")?;
+//! let faces = passerby::faces(&a)?;
+//! println!("{} faces", faces.len());
+//!
+//! let b = passerby::read_image("obama2.jpg")?;
+//! let verdict = passerby::same_person(&a, &b)?;
+//! assert!(verdict.same, "similarity {}", verdict.similarity);
+//! # Ok::<(), passerby::Error>(())
+//! ```
+//!
+//! This crate re-exports the workspace's crates under short names and connects their defaults ([`stages`]). If you need one of
+//! them only, depend on it alone: each stage is a crate, and its contract is a trait of [`types`].
+//!
+//! | module | contents |
 //! |---|---|
 //! | [`types`] | frames, faces, tracks, observations, and the stage traits |
-//! | [`capture`] | video files, pictures, synthetic scenes |
-//! | [`inference`] | networks on a CPU, and sampling their input from any pixel layout |
+//! | [`capture`] | video files, pictures, cameras, synthetic scenes |
+//! | [`inference`] | networks on a CPU or GPU |
 //! | [`detect`] | CenterFace: faces with five landmarks |
 //! | [`track`] | greedy IoU and SORT |
 //! | [`reid`] | MobileFaceNet embeddings and an open-set gallery of persons |
@@ -59,6 +74,15 @@ pub use passerby_types as types;
 pub use passerby_workers as workers;
 
 #[cfg(feature = "bundled")]
-mod bundled;
+mod default_stages;
+mod error;
 #[cfg(feature = "bundled")]
-pub use bundled::{NetworkReport, Settings, networks, stages, stages_with};
+mod photo;
+mod read_image;
+
+#[cfg(feature = "bundled")]
+pub use default_stages::{NetworkReport, Settings, networks, stages, stages_with};
+pub use error::Error;
+#[cfg(feature = "bundled")]
+pub use photo::{Verdict, faces, same_person};
+pub use read_image::read_image;

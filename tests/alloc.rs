@@ -66,7 +66,8 @@ impl FrameSource for ToAndFro {
         if self.given == WARM + FRAMES {
             return Ok(None);
         }
-        let (place, last) = (self.given as usize % (2 * self.pictures.len() - 2), self.pictures.len() - 1);
+        let place = self.given as usize % (2 * self.pictures.len() - 2);
+        let last = self.pictures.len() - 1;
         let image = &self.pictures[if place > last { 2 * last - place } else { place }];
         self.given += 1;
         let whole = Region { x: 0, y: 0, width: image.width(), height: image.height() };
@@ -109,7 +110,8 @@ impl Sink for Tally {
 fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u64) {
     // Each observation is written at once, so that the source can wait for the last.
     flow.writer.batch_rows = 1;
-    let (stages, clock) = (stages(&Settings::default()).unwrap(), Arc::new(SystemClock::new()));
+    let stages = stages(&Settings::default()).unwrap();
+    let clock = Arc::new(SystemClock::new());
     let mut tally = Tally::default();
     let mut source = ToAndFro::new(&tally.written);
     counted::reset();
@@ -141,7 +143,7 @@ fn allocated(threads: bool, mut flow: FlowSettings, least: [u64; 3]) -> (u64, u6
 }
 
 #[test]
-fn in_the_steady_state_a_frame_of_the_clip_allocates_nothing() {
+fn a_frame_allocates_nothing_in_the_steady_state() {
     let all = 2 * (WARM + FRAMES);
     for (what, threads, settings, least) in [
         ("flow, every face looked at twice", false, FlowSettings::default().every_frame(), [all; 3]),

@@ -55,41 +55,65 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-#[test]
-fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fails_alone() {
-    let Some(example) = example() else { return };
-    let (pictures, out) = (folder(), tempfile::tempdir().unwrap());
-    let path = |name: &str| out.path().join(name).display().to_string();
-    let input = pictures.path().display().to_string();
-    let args = [
-        "--every-frame",
-        "--json",
-        "--detector-size",
-        "640x384",
-        "--mot",
-        &path("mot"),
-        "--faces",
-        &path("faces.jsonl"),
-        "--db",
-        &path("db.sqlite"),
-        &input,
-    ];
-    let first = analyze(&example, &args);
+/// A run on a folder of photographs, one of them broken, with every output.
+struct PhotographRun {
+    output: Output,
+    summary: Value,
+    folder: tempfile::TempDir,
+}
 
-    // One file failed: exit code 2 and one line that names it. The others were processed.
-    assert_eq!(first.status.code(), Some(2));
-    let complaints = text(&first.stderr);
+impl PhotographRun {
+    fn new(example: &Path, input: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let args = [
+            "--every-frame",
+            "--json",
+            "--detector-size",
+            "640x384",
+            "--mot",
+            &path("mot"),
+            "--faces",
+            &path("faces.jsonl"),
+            "--db",
+            &path("db.sqlite"),
+            &input.display().to_string(),
+        ];
+        let output = analyze(example, &args);
+        let summary = serde_json::from_slice(&output.stdout).unwrap();
+        Self { output, summary, folder }
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+}
+
+#[test]
+fn one_bad_photograph_fails_alone() {
+    let Some(example) = example() else { return };
+    let pictures = folder();
+    let run = PhotographRun::new(&example, pictures.path());
+    // Exit code 2 and one line that names the bad file. The other files were analysed.
+    assert_eq!(run.output.status.code(), Some(2));
+    let complaints = text(&run.output.stderr);
     assert_eq!(complaints.lines().count(), 1, "{complaints}");
     assert!(complaints.contains("broken.jpg") && complaints.contains("unrecognised format"), "{complaints}");
-
-    let summary: Value = serde_json::from_slice(&first.stdout).unwrap();
+    let summary = &run.summary;
     assert_eq!(
         (&summary["frames"], &summary["faces"], &summary["tracks"]),
         (&4.into(), &4.into(), &4.into())
     );
-    assert_eq!(summary["persons"], 3, "two of the four photographs show one person: {summary}");
     assert_eq!(summary["ledger"]["captured"], 4);
-    // A person of several inputs has a first and a last input.
+    assert!(summary["stages_ms"]["detect"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn the_summary_names_the_first_and_last_photograph_of_each_person() {
+    let Some(example) = example() else { return };
+    let pictures = folder();
+    let summary = PhotographRun::new(&example, pictures.path()).summary;
+    assert_eq!(summary["persons"], 3, "two of the four photographs show one person: {summary}");
     let seen_in = |person: &Value, which: &str| {
         Path::new(person[which].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
     };
@@ -101,14 +125,26 @@ fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fai
         spans,
         [["astronaut.jpg"; 2], ["biden.jpg"; 2], ["obama.jpg", "obama2.jpg"]].map(|s| s.map(String::from))
     );
-    assert!(summary["stages_ms"]["detect"].as_f64().unwrap() > 0.0);
+}
 
+#[test]
+fn each_photograph_gives_a_mot_row() {
+    let Some(example) = example() else { return };
+    let pictures = folder();
+    let run = PhotographRun::new(&example, pictures.path());
     for name in ["obama", "obama2", "biden", "astronaut"] {
-        let rows = fs::read_to_string(out.path().join(format!("mot/{name}.txt"))).unwrap();
+        let rows = run.read(&format!("mot/{name}.txt"));
         assert_eq!(rows.lines().count(), 1, "{name}");
         assert!(rows.starts_with("1,1,") && rows.trim_end().ends_with(",-1,-1,-1"), "{rows}");
     }
-    let lines = fs::read_to_string(out.path().join("faces.jsonl")).unwrap();
+}
+
+#[test]
+fn each_photograph_gives_a_json_line() {
+    let Some(example) = example() else { return };
+    let pictures = folder();
+    let run = PhotographRun::new(&example, pictures.path());
+    let lines = run.read("faces.jsonl");
     for line in lines.lines() {
         let frame: Value = serde_json::from_str(line).unwrap();
         let face = &frame["faces"][0];
@@ -118,17 +154,21 @@ fn a_folder_of_photographs_becomes_rows_lines_and_a_summary_and_one_bad_file_fai
         assert_eq!(frame["frame"], 1);
     }
     assert_eq!(lines.lines().count(), 4);
-    Reader::open(out.path().join("db.sqlite")).unwrap().check().unwrap();
+    Reader::open(run.folder.path().join("db.sqlite")).unwrap().check().unwrap();
+}
 
-    // A second run gives the same, apart from times.
-    let again = analyze(&example, &args);
-    let mut again: Value = serde_json::from_slice(&again.stdout).unwrap();
-    let mut summary = summary;
-    for summary in [&mut summary, &mut again] {
+#[test]
+fn a_second_run_gives_the_same_result() {
+    let Some(example) = example() else { return };
+    let pictures = folder();
+    let [first, second] = [(); 2].map(|()| PhotographRun::new(&example, pictures.path()));
+    let without_times = |run: &PhotographRun| {
+        let mut summary = run.summary.clone();
         summary.as_object_mut().unwrap().remove("stages_ms");
-    }
-    assert_eq!(summary, again);
-    assert_eq!(fs::read_to_string(out.path().join("faces.jsonl")).unwrap(), lines);
+        summary
+    };
+    assert_eq!(without_times(&first), without_times(&second));
+    assert_eq!(first.read("faces.jsonl"), second.read("faces.jsonl"));
 }
 
 #[test]
@@ -142,7 +182,7 @@ fn photographs_beside_a_video_are_taken_as_photographs() {
     assert_eq!((&summary["frames"], &summary["persons"]), (&11.into(), &1.into()), "{summary}");
     let person = &summary["people"][0];
     assert_eq!(person["first_seen_in"], photograph);
-    assert!(person["age"].is_number(), "one look is all there is of a photograph: {person}");
+    assert!(person["age"].is_number(), "a photograph is the only view of its person: {person}");
 }
 
 /// Returns the number of observed frames. Fails if the ledger does not balance, or a frame is still in flight.
@@ -162,7 +202,7 @@ fn stored(database: &Path) -> u64 {
 }
 
 #[test]
-fn the_number_of_workers_changes_nothing_but_the_time() {
+fn the_number_of_workers_does_not_change_the_result() {
     let Some(example) = example() else { return };
     let out = tempfile::tempdir().unwrap();
     let inputs = ["assets/passersby.mp4", "crates/capture/portraits/biden.jpg", "no/such.mp4"];
@@ -181,7 +221,8 @@ fn the_number_of_workers_changes_nothing_but_the_time() {
         let files = [read("mot/passersby.txt"), read("mot/biden.txt"), read("faces.jsonl")];
         (summary, files, text(&done.stderr), done.status.code())
     };
-    let (one, four) = (run("1"), run("4"));
+    let one = run("1");
+    let four = run("4");
     assert!(one == four, "{}\n{}", one.0, four.0);
     let (summary, _, complaints, code) = one;
     assert_eq!((complaints.lines().count(), code), (1, Some(2)), "{complaints}");
@@ -190,31 +231,52 @@ fn the_number_of_workers_changes_nothing_but_the_time() {
     assert!(summary["inputs"][2]["error"].is_string(), "{summary}");
 }
 
-#[test]
-fn live_cameras_play_at_once_for_as_long_as_asked_and_say_how_it_went() {
-    let Some(example) = example() else { return };
-    let out = tempfile::tempdir().unwrap();
-    let database = out.path().join("db.sqlite");
+/// Plays the bundled clip and a clip of ten pictures as live cameras. Returns the summary and the frames in the database.
+fn live_run(example: &Path, seconds: &str) -> (Value, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db.sqlite");
     let path = database.display().to_string();
     let clip = format!("{ROOT}/assets/passersby.mp4");
     let tiny = format!("{ROOT}/crates/capture/tests/data/tiny.mp4");
-    let args = ["--json", "--live", "24", "--seconds", "4", "--db", &path, &clip, &tiny];
-    let done = analyze(&example, &args);
+    let args = ["--json", "--live", "24", "--seconds", seconds, "--db", &path, &clip, &tiny];
+    let done = analyze(example, &args);
     assert_eq!((done.status.code(), text(&done.stderr)), (Some(0), String::new()));
-    let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
+    (serde_json::from_slice(&done.stdout).unwrap(), stored(&database))
+}
+
+#[test]
+fn live_files_run_together_until_their_time_is_up() {
+    let Some(example) = example() else { return };
+    let (summary, _) = live_run(&example, "4");
     let inputs = summary["inputs"].as_array().unwrap();
     assert_eq!(inputs.len(), 2);
-    let mut frames = 0;
     for input in inputs {
-        frames += observed(&input["ledger"]);
-        let age = |of: &str| input["age_ms"][of].as_f64().unwrap();
-        assert!(0.0 < age("p50") && age("p50") <= age("p95") && age("p95") <= age("p99"), "{input}");
-        assert!(input["cadence"].as_u64().unwrap() >= 1, "{input}");
         let captured = input["frames"].as_u64().unwrap();
         assert!((11..=97).contains(&captured), "ten pictures begin anew, none comes early: {input}");
     }
+}
+
+#[test]
+fn a_live_run_reports_the_age_of_its_results() {
+    let Some(example) = example() else { return };
+    let (summary, _) = live_run(&example, "2");
+    let inputs = summary["inputs"].as_array().unwrap();
+    assert_eq!(inputs.len(), 2);
+    for input in inputs {
+        let age = |of: &str| input["age_ms"][of].as_f64().unwrap();
+        assert!(0.0 < age("p50") && age("p50") <= age("p95") && age("p95") <= age("p99"), "{input}");
+        assert!(input["cadence"].as_u64().unwrap() >= 1, "{input}");
+    }
+}
+
+#[test]
+fn a_live_run_stores_every_observed_frame() {
+    let Some(example) = example() else { return };
+    let (summary, stored) = live_run(&example, "2");
+    let frames: u64 =
+        summary["inputs"].as_array().unwrap().iter().map(|input| observed(&input["ledger"])).sum();
     assert_eq!(frames, observed(&summary["ledger"]));
-    assert_eq!(frames, stored(&database));
+    assert_eq!(frames, stored);
 }
 
 /// Starts a camera at this machine that sends this picture 25 times a second to each client, until the test has ended.
@@ -237,10 +299,11 @@ fn camera(picture: Vec<u8>) -> String {
 }
 
 #[test]
-fn cameras_scenes_and_files_by_a_pattern_run_at_once() {
+fn inputs_of_every_kind_run_at_once() {
     let Some(example) = example() else { return };
     let portrait = fs::read(format!("{ROOT}/crates/capture/portraits/biden.jpg")).unwrap();
-    let (address, out) = (camera(portrait), tempfile::tempdir().unwrap());
+    let address = camera(portrait);
+    let out = tempfile::tempdir().unwrap();
     let mot = out.path().join("mot").display().to_string();
     let pattern = format!("{ROOT}/crates/capture/tests/data/tin?.mp4");
     let inputs =
@@ -268,7 +331,7 @@ fn cameras_scenes_and_files_by_a_pattern_run_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn what_ctrl_c_ends_has_all_its_outputs() {
+fn an_interrupted_run_has_all_its_outputs() {
     let Some(example) = example() else { return };
     let clip = format!("{ROOT}/assets/passersby.mp4");
     for (mode, inputs) in [(&["--live", "24", "--seconds", "100"][..], 1), (&["--every-frame"], 3)] {
@@ -305,14 +368,18 @@ fn what_ctrl_c_ends_has_all_its_outputs() {
     }
 }
 
+/// Asserts that the program ends with exit code 2 and one line on standard error, which contains `expected`.
+fn assert_refused(example: &Path, args: &[&str], expected: &str) {
+    let out = analyze(example, args);
+    let line = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{args:?}: {line}");
+    assert!(line.lines().count() == 1 && line.contains(expected), "{args:?}: {line}");
+}
+
 #[test]
-fn bad_arguments_and_unreadable_inputs_are_exit_code_2_and_one_line() {
+fn a_bad_argument_fails_with_one_line() {
     let Some(example) = example() else { return };
-    let missing = format!("{ROOT}/no/such/file.mp4");
-    let manifest = format!("{ROOT}/Cargo.toml");
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = (format!("http://{}/", silent.local_addr().unwrap()), silent);
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 11] = [
         (&[], "no input given"),
         (&["--frobnicate", "x.mp4"], "--frobnicate"),
         (&["--detector-size", "480", "x.mp4"], "--detector-size 480"),
@@ -324,30 +391,48 @@ fn bad_arguments_and_unreadable_inputs_are_exit_code_2_and_one_line() {
         (&["--workers", "0", "x.mp4"], "--workers 0"),
         (&["--cadence", "0", "x.mp4"], "--cadence 0"),
         (&["--cadence", "auto", "x.mp4"], "--cadence auto"),
-        (&[&missing], "no/such/file.mp4"),
-        (&[&manifest], "Cargo.toml: unrecognised format"),
-        (&["--seconds", "1", &silent.0], "no frame came"),
     ];
-    for (args, want) in cases {
-        let out = analyze(&example, args);
-        let line = text(&out.stderr);
-        assert_eq!(out.status.code(), Some(2), "{args:?}: {line}");
-        assert!(line.lines().count() == 1 && line.contains(want), "{args:?}: {line}");
+    for (args, expected) in cases {
+        assert_refused(&example, args, expected);
     }
+}
+
+#[test]
+fn an_unreadable_input_fails_with_one_line() {
+    let Some(example) = example() else { return };
+    let missing = format!("{ROOT}/no/such/file.mp4");
+    let manifest = format!("{ROOT}/Cargo.toml");
+    assert_refused(&example, &[&missing], "no/such/file.mp4");
+    assert_refused(&example, &[&manifest], "Cargo.toml: unrecognised format");
+}
+
+#[test]
+fn a_camera_without_a_frame_fails_with_one_line() {
+    let Some(example) = example() else { return };
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", silent.local_addr().unwrap());
+    assert_refused(&example, &["--seconds", "1", &address], "no frame came");
+}
+
+#[test]
+fn a_database_path_of_another_file_is_left_alone() {
+    let Some(example) = example() else { return };
+    let missing = format!("{ROOT}/no/such/file.mp4");
+    let manifest = format!("{ROOT}/Cargo.toml");
     let database = analyze(&example, &["--db", &manifest, &missing]);
     assert_eq!(database.status.code(), Some(2));
     assert!(text(&database.stderr).contains("Cargo.toml"), "{}", text(&database.stderr));
-    assert!(
-        fs::read_to_string(&manifest).unwrap().contains("[workspace]"),
-        "what is no database is left alone"
-    );
+    assert!(fs::read_to_string(&manifest).unwrap().contains("[workspace]"), "the file was overwritten");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn bad_files_are_worked_off_together_in_a_gibibyte_of_address_space() {
+fn bad_files_are_analysed_in_a_gibibyte_of_address_space() {
     use passerby::types::ErrorClass;
-    let Some(shared) = passerby_testkit::shared("bad_files_are_worked_off_together") else { return };
+    let Some(shared) = passerby_testkit::shared("bad_files_are_analysed_in_a_gibibyte_of_address_space")
+    else {
+        return;
+    };
     let Some(example) = example() else { return };
     let entries = fs::read_dir(shared.join("data/bad")).unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -365,7 +450,9 @@ fn bad_files_are_worked_off_together_in_a_gibibyte_of_address_space() {
     for file in &files {
         let name = file.display().to_string();
         let input = inputs.iter().find(|input| input["input"] == *name).unwrap();
-        let (mut pictures, mut lost, mut error) = (0, 0, Value::Null);
+        let mut pictures = 0;
+        let mut lost = 0;
+        let mut error = Value::Null;
         match passerby::capture::open(file) {
             Err(e) => error = e.to_string().into(),
             Ok(mut source) => loop {
@@ -387,7 +474,7 @@ fn bad_files_are_worked_off_together_in_a_gibibyte_of_address_space() {
 }
 
 #[test]
-fn a_device_that_cannot_be_had_is_said_for_each_network_and_the_processor_goes_on() {
+fn a_missing_device_falls_back_with_a_warning_for_each_network() {
     let Some(example) = example() else { return };
     let picture = format!("{ROOT}/crates/capture/portraits/obama.jpg");
     let run = |args: &[&str]| {
@@ -403,5 +490,11 @@ fn a_device_that_cannot_be_had_is_said_for_each_network_and_the_processor_goes_o
     assert_eq!(summary["networks"], usual["networks"]);
     assert_eq!(summary["networks"].as_object().unwrap().len(), 4);
     assert_eq!((&summary["faces"], &summary["people"]), (&usual["faces"], &usual["people"]));
+}
+
+#[test]
+fn an_unknown_device_is_refused() {
+    let Some(example) = example() else { return };
+    let picture = format!("{ROOT}/crates/capture/portraits/obama.jpg");
     assert_eq!(analyze(&example, &["--device", "gpu", &picture]).status.code(), Some(2));
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use passerby::Settings;
 use passerby::pipeline::{CameraReport, Flow, FlowSettings, Summary};
@@ -33,62 +33,113 @@ fn truth() -> BTreeMap<u64, Vec<True>> {
     frames
 }
 
-fn run() -> (CameraReport, Vec<Observation>, Summary) {
-    let stages = passerby::stages(&Settings::default()).unwrap();
-    let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new())).unwrap();
-    let (mut seen, mut summary) = (Vec::new(), Summary::default());
-    let mut video = passerby::capture::open(CLIP).unwrap();
-    let report = flow.run(CameraId(0), &mut *video, None, &mut |observation| {
-        summary.add(observation);
-        seen.push(observation.clone());
-        ControlFlow::Continue(())
-    });
-    (report, seen, summary)
+/// The clip's run, and its confirmed faces compared with the truth.
+struct Run {
+    report: CameraReport,
+    observations: Vec<Observation>,
+    summary: Summary,
+    /// The number of faces of the truth that are more than 60 % visible.
+    visible: u32,
+    /// The number of those that were found.
+    found: u32,
+    /// The number of faces of confirmed tracks that are not in the truth.
+    wrong: u32,
+    /// The frames in which each person of the truth had each identity.
+    persons: BTreeMap<u32, BTreeMap<PersonId, u32>>,
 }
 
-#[test]
-fn three_people_are_found_told_apart_recognised_and_described() {
-    let (report, seen, summary) = run();
-    assert!(report.error.is_none() && report.notes.is_empty() && report.failures.is_empty());
-    assert_eq!((report.ledger.captured, report.ledger.analysed), (240, 240));
-    assert!(report.ledger.balances() && seen.iter().all(|o| o.kind == FrameKind::Analysed));
+/// The tests share one run.
+static RUN: LazyLock<Run> = LazyLock::new(Run::new);
 
-    // Each visible face is found, nothing else is, and each face keeps one person.
-    let truth = truth();
-    let (mut visible, mut found, mut wrong) = (0, 0, 0);
-    let mut persons: BTreeMap<u32, BTreeMap<PersonId, u32>> = BTreeMap::new();
-    for observation in &seen {
-        let people = truth.get(&observation.meta.seq).map_or(&[][..], Vec::as_slice);
-        let faces: Vec<_> = observation.faces.iter().filter(|f| f.face.is_some()).collect();
-        for person in people.iter().filter(|p| p.visible > 0.6) {
-            visible += 1;
-            found += u32::from(faces.iter().any(|f| f.bbox.iou(&person.bbox) > 0.4));
-        }
-        for face in faces.iter().filter(|f| f.state == TrackState::Confirmed) {
-            // If a face is half outside, the detector sees the half inside.
-            let overlap = |p: &True| face.face.map_or(0.0, |f| f.bbox.iou(&p.bbox.clamped(1280, 720)));
-            let nearest =
-                people.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b))).filter(|p| overlap(p) > 0.3);
-            wrong += u32::from(nearest.is_none());
-            if let (Some(nearest), Some(id)) = (nearest, face.identity.person()) {
-                *persons.entry(nearest.person).or_default().entry(id).or_default() += 1;
+impl Run {
+    fn new() -> Self {
+        let stages = passerby::stages(&Settings::default()).unwrap();
+        let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new())).unwrap();
+        let mut observations = Vec::new();
+        let mut summary = Summary::default();
+        let mut video = passerby::capture::open(CLIP).unwrap();
+        let report = flow.run(CameraId(0), &mut *video, None, &mut |observation| {
+            summary.add(observation);
+            observations.push(observation.clone());
+            ControlFlow::Continue(())
+        });
+        let persons = BTreeMap::new();
+        let mut run = Self { report, observations, summary, visible: 0, found: 0, wrong: 0, persons };
+        run.compare();
+        run
+    }
+
+    fn compare(&mut self) {
+        let truth = truth();
+        for observation in &self.observations {
+            let people = truth.get(&observation.meta.seq).map_or(&[][..], Vec::as_slice);
+            let faces: Vec<_> = observation.faces.iter().filter(|f| f.face.is_some()).collect();
+            for person in people.iter().filter(|p| p.visible > 0.6) {
+                self.visible += 1;
+                self.found += u32::from(faces.iter().any(|f| f.bbox.iou(&person.bbox) > 0.4));
+            }
+            for face in faces.iter().filter(|f| f.state == TrackState::Confirmed) {
+                // If a face is half outside, the detector sees the half inside.
+                let overlap = |p: &True| face.face.map_or(0.0, |f| f.bbox.iou(&p.bbox.clamped(1280, 720)));
+                let nearest = people
+                    .iter()
+                    .max_by(|a, b| overlap(a).total_cmp(&overlap(b)))
+                    .filter(|p| overlap(p) > 0.3);
+                self.wrong += u32::from(nearest.is_none());
+                if let (Some(nearest), Some(id)) = (nearest, face.identity.person()) {
+                    *self.persons.entry(nearest.person).or_default().entry(id).or_default() += 1;
+                }
             }
         }
     }
-    assert!(found * 100 >= visible * 97, "{found} of {visible} visible faces found");
-    assert_eq!(wrong, 0, "confirmed tracks on nobody");
-    assert_eq!(persons.len(), 3);
-    let ids: Vec<PersonId> = persons.values().map(|ids| *ids.keys().next().unwrap()).collect();
-    assert!(persons.values().all(|ids| ids.len() == 1), "nobody is two persons: {persons:?}");
-    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "no two are one person: {persons:?}");
 
+    /// Returns the identity of each person of the truth.
+    fn ids(&self) -> Vec<PersonId> {
+        self.persons.values().map(|ids| *ids.keys().next().unwrap()).collect()
+    }
+}
+
+#[test]
+fn every_frame_is_analysed() {
+    let report = &RUN.report;
+    assert!(report.error.is_none() && report.notes.is_empty() && report.failures.is_empty());
+    assert_eq!((report.ledger.captured, report.ledger.analysed), (240, 240));
+    assert!(report.ledger.balances() && RUN.observations.iter().all(|o| o.kind == FrameKind::Analysed));
+}
+
+#[test]
+fn visible_faces_are_found() {
+    assert!(RUN.found * 100 >= RUN.visible * 97, "{} of {} visible faces found", RUN.found, RUN.visible);
+}
+
+#[test]
+fn confirmed_tracks_are_faces() {
+    assert_eq!(RUN.wrong, 0, "confirmed tracks without a face");
+}
+
+#[test]
+fn each_person_has_one_identity() {
+    let ids = RUN.ids();
+    let persons = &RUN.persons;
+    assert_eq!(persons.len(), 3);
+    assert!(persons.values().all(|ids| ids.len() == 1), "a person has two identities: {persons:?}");
+    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "two persons share one: {persons:?}");
+}
+
+#[test]
+fn persons_who_come_back_are_recognised() {
     // Two persons leave and come back: five tracks, three persons.
-    let summaries = summary.persons();
+    let ids = RUN.ids();
+    let summaries = RUN.summary.persons();
     assert_eq!(summaries.len(), 3);
     let tracks = |person: usize| summaries.iter().find(|p| p.id == ids[person]).unwrap().tracks.len();
     assert_eq!([tracks(0), tracks(1), tracks(2)], [2, 2, 1]);
+}
 
-    // The ages are compared with the estimates from the photographs.
+#[test]
+fn attributes_are_near_those_of_the_photographs() {
+    let ids = RUN.ids();
+    let summaries = RUN.summary.persons();
     for (person, age, male) in [(0, 42.4, true), (1, 70.1, true), (2, 44.7, false)] {
         let attributes = summaries.iter().find(|p| p.id == ids[person]).unwrap().attributes.unwrap();
         assert!((attributes.age.years - age).abs() <= 8.0, "person {person}: {:?}", attributes.age);

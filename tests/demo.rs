@@ -26,7 +26,7 @@ fn example() -> Option<PathBuf> {
 }
 
 #[test]
-fn piped_it_prints_the_summary_without_control_codes() {
+fn piped_output_has_no_control_codes() {
     let Some(example) = example() else { return };
     let out = tempfile::tempdir().unwrap();
     let database = out.path().join("db.sqlite");
@@ -45,7 +45,7 @@ fn piped_it_prints_the_summary_without_control_codes() {
 }
 
 #[test]
-fn asked_for_help_it_says_how_it_is_called() {
+fn help_prints_the_usage() {
     let Some(example) = example() else { return };
     let done = Command::new(example).arg("--help").output().unwrap();
     assert!(done.status.success() && done.stdout.starts_with(b"usage: demo"), "{done:?}");

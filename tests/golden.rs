@@ -89,7 +89,7 @@ impl Chain {
     }
 
     /// Compares the chain with every photograph of a golden file.
-    fn hold(&mut self, golden: &Path, photographs: &Path) {
+    fn assert_close(&mut self, golden: &Path, photographs: &Path) {
         let entries: Vec<Golden> = serde_json::from_str(&std::fs::read_to_string(golden).unwrap()).unwrap();
         assert!(entries.len() >= 5, "{} photographs in {}", entries.len(), golden.display());
         for entry in entries {
@@ -117,16 +117,16 @@ fn repository() -> PathBuf {
 }
 
 #[test]
-fn the_bundled_portraits_are_seen_as_the_reference_sees_them() {
+fn the_bundled_portraits_match_the_reference() {
     let portraits = repository().join("crates/capture/portraits");
-    Chain::new().hold(&repository().join("tests/golden/portraits.json"), &portraits);
+    Chain::new().assert_close(&repository().join("tests/golden/portraits.json"), &portraits);
 }
 
 #[test]
-fn the_full_size_photographs_are_seen_as_the_reference_sees_them() {
+fn the_full_size_photographs_match_the_reference() {
     let Some(shared) = passerby_testkit::shared("golden") else {
         return;
     };
     let portraits = shared.join("data/portraits");
-    Chain::new().hold(&portraits.join("golden.json"), &portraits);
+    Chain::new().assert_close(&portraits.join("golden.json"), &portraits);
 }

@@ -111,7 +111,8 @@ fn a_killed_analysis_leaves_a_sound_database() {
         return;
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (mut databases, mut with_frames) = (0, 0);
+    let mut databases = 0;
+    let mut with_frames = 0;
     for round in 0..KILLS {
         let database = folder.path().join(format!("{round}.db"));
         // The same moments in every run of the test, spread over 1.2 s.

@@ -35,7 +35,8 @@ fn shown(o: &Observation) -> String {
 /// Asserts that both give the same for these stretches, run as cameras at once.
 fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
     let mut settings = Settings::default();
-    (settings.detector.precision, settings.embedder) = (Precision::Int8, Precision::Int8);
+    settings.detector.precision = Precision::Int8;
+    settings.embedder = Precision::Int8;
     let open = || stretches.iter().map(|(path, skip, take)| excerpt(path, *skip, *take)).collect::<Vec<_>>();
     let id = |i: usize| CameraId(u32::try_from(i).expect("few cameras"));
 
@@ -79,14 +80,14 @@ fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
 }
 
 #[test]
-fn the_bundled_clip_as_two_cameras() {
+fn two_cameras_of_the_bundled_clip_match_the_flow() {
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/passersby.mp4");
     equal(&[(clip.clone(), 0, 60), (clip, 90, 45)], &[1, 3]);
 }
 
 #[test]
-fn four_real_clips_at_once() {
-    let Some(shared) = passerby_testkit::shared("four_real_clips_at_once") else { return };
+fn four_real_clips_match_the_flow() {
+    let Some(shared) = passerby_testkit::shared("four_real_clips_match_the_flow") else { return };
     let mut clips: Vec<PathBuf> = std::fs::read_dir(shared.join("data/clips"))
         .expect("the folder of clips")
         .filter_map(|entry| Some(entry.ok()?.path()))

@@ -15,12 +15,12 @@ use passerby::types::{ChipPool, Embedding, Face, FaceChip, Frame, TrackId};
 use passerby_testkit::{detect, embed, track};
 
 /// The smallest width at which the pipeline embeds a face.
-const SMALLEST: f32 = 30.0;
+const MIN_WIDTH: f32 = 30.0;
 /// Cosines from which two faces count as one person: for one view of each, and those of the table in
 /// `models/README.md` for one false answer in a thousand pairs and in ten thousand.
-const SAME: [f32; 3] = [0.375, 0.45, 0.53];
+const THRESHOLDS: [f32; 3] = [0.375, 0.45, 0.53];
 /// The number of views that a track must have to count.
-const LOOKS: usize = 3;
+const MIN_VIEWS: usize = 3;
 
 /// The clips of `shared/data/clips` that have faces.
 const CLIPS: [&str; 4] = ["classroom4", "headpose_fm", "walk2", "walkpause3"];
@@ -33,7 +33,7 @@ struct Pair {
 
 /// The results of both precisions on some pictures.
 #[derive(Default)]
-struct Seen {
+struct Comparison {
     /// The faces in float with a score above the threshold, the number of them that int8 found, and the number of its
     /// other faces.
     faces: usize,
@@ -63,7 +63,7 @@ impl Pair {
     }
 
     /// Observes every `every`-th picture of a file or folder.
-    fn look(&mut self, path: &Path, every: u64, seen: &mut Seen) {
+    fn compare(&mut self, path: &Path, every: u64, seen: &mut Comparison) {
         frames(path, every, |frame| self.frame(frame, seen));
     }
 
@@ -85,16 +85,16 @@ impl Pair {
             for tracked in track(&mut tracker, &frame.meta, Some(&faces)).tracks {
                 let Some(face) = tracked.face else { continue };
                 if let Some(both) = self.embed(frame, &face) {
-                    let (width, looks) = tracks.entry(tracked.track).or_insert((f32::INFINITY, Vec::new()));
+                    let (width, views) = tracks.entry(tracked.track).or_insert((f32::INFINITY, Vec::new()));
                     *width = width.min(face.bbox.width());
-                    looks.push(both);
+                    views.push(both);
                 }
             }
         });
-        tracks.into_values().filter(|(_, looks)| looks.len() >= LOOKS).collect()
+        tracks.into_values().filter(|(_, views)| views.len() >= MIN_VIEWS).collect()
     }
 
-    fn frame(&mut self, frame: &Frame, seen: &mut Seen) {
+    fn frame(&mut self, frame: &Frame, seen: &mut Comparison) {
         let frames = std::slice::from_ref(frame);
         let [float, int8] =
             self.detectors.each_mut().map(|detector| detect(detector, frames).unwrap().remove(0));
@@ -106,7 +106,7 @@ impl Pair {
                 seen.found += 1;
                 seen.ious.push(best);
             }
-            if face.bbox.width() >= SMALLEST {
+            if face.bbox.width() >= MIN_WIDTH {
                 seen.embeddings.extend(self.embed(frame, face));
             }
         }
@@ -115,11 +115,12 @@ impl Pair {
     }
 }
 
-impl Seen {
-    fn hold(&self, what: &str) {
+impl Comparison {
+    fn assert_close(&self, what: &str) {
         let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
         let cosines: Vec<f32> = self.embeddings.iter().map(|[float, int8]| float.cosine(int8)).collect();
-        let (iou, cosine) = (mean(&self.ious), mean(&cosines));
+        let iou = mean(&self.ious);
+        let cosine = mean(&cosines);
         println!(
             "{what}: {} faces in float, {} of them in int8, {} others, box IoU {iou:.4}; {} embeddings, cosine {cosine:.4}",
             self.faces,
@@ -127,10 +128,10 @@ impl Seen {
             self.others,
             cosines.len(),
         );
-        assert!(self.faces > 4 && cosines.len() > 4, "{what}: too few faces to say anything");
+        assert!(self.faces > 4 && cosines.len() > 4, "{what}: too few faces");
         // The limits are half a point of recall and as many false faces.
         assert!(self.found as f32 >= 0.995 * self.faces as f32, "{what}: faces are missed");
-        assert!(self.others as f32 <= 0.005 * self.faces as f32, "{what}: faces are made up");
+        assert!(self.others as f32 <= 0.005 * self.faces as f32, "{what}: int8 found other faces");
         assert!(iou >= 0.97, "{what}: boxes of IoU {iou}");
         assert!(cosine >= 0.99, "{what}: a cosine of {cosine}");
     }
@@ -166,11 +167,11 @@ fn frames(path: &Path, every: u64, mut each: impl FnMut(&Frame)) {
 }
 
 /// Returns the mean direction of several views of one face, in both precisions.
-fn mean(looks: &[[Embedding; 2]]) -> [Embedding; 2] {
+fn mean(views: &[[Embedding; 2]]) -> [Embedding; 2] {
     [0, 1].map(|precision| {
         let mut sum = vec![0.0; MobileFaceNet::LENGTH];
-        for look in looks {
-            sum.iter_mut().zip(look[precision].as_slice()).for_each(|(sum, x)| *sum += x);
+        for view in views {
+            sum.iter_mut().zip(view[precision].as_slice()).for_each(|(sum, x)| *sum += x);
         }
         Embedding::new(sum).unwrap()
     })
@@ -181,69 +182,70 @@ fn repository() -> PathBuf {
 }
 
 #[test]
-fn bytes_see_the_same_people_in_what_is_bundled() {
-    let mut photographs = Seen::default();
-    Pair::new(640, 0.5).look(&repository().join("crates/capture/portraits"), 1, &mut photographs);
-    photographs.hold("portraits");
-    assert_eq!(changed(&photographs.embeddings, SAME[0]), 0, "a pair of photographs changes sides");
-    let mut clip = Seen::default();
-    Pair::new(480, 0.4).look(&repository().join("assets/passersby.mp4"), 10, &mut clip);
-    clip.hold("the bundled clip");
+fn int8_matches_float_on_the_bundled_pictures() {
+    let mut photographs = Comparison::default();
+    Pair::new(640, 0.5).compare(&repository().join("crates/capture/portraits"), 1, &mut photographs);
+    photographs.assert_close("portraits");
+    assert_eq!(changed(&photographs.embeddings, THRESHOLDS[0]), 0, "a pair of photographs changes sides");
+    let mut clip = Comparison::default();
+    Pair::new(480, 0.4).compare(&repository().join("assets/passersby.mp4"), 10, &mut clip);
+    clip.assert_close("the bundled clip");
 }
 
 #[test]
-fn bytes_see_the_same_people_in_real_clips() {
+fn int8_matches_float_on_real_clips() {
     let Some(shared) = passerby_testkit::shared("precision") else {
         return;
     };
-    let mut seen = Seen::default();
+    let mut seen = Comparison::default();
     let mut pair = Pair::new(480, 0.4);
     for clip in CLIPS {
-        pair.look(&shared.join(format!("data/clips/{clip}.mp4")), 2, &mut seen);
+        pair.compare(&shared.join(format!("data/clips/{clip}.mp4")), 2, &mut seen);
     }
-    seen.hold("four real clips");
+    seen.assert_close("four real clips");
 }
 
 /// Compares pairs of photographs, and of the clips' tracks at each size of the detector's input. The detector runs in
 /// float, so that both embedders see the same faces.
 #[test]
-fn bytes_tell_the_same_people_apart() {
+fn int8_tells_the_same_people_apart() {
     let Some(shared) = passerby_testkit::shared("precision of pairs") else {
         return;
     };
-    let mut photographs = Seen::default();
-    Pair::new(640, 0.5).look(&shared.join("data/portraits"), 1, &mut photographs);
+    let mut photographs = Comparison::default();
+    Pair::new(640, 0.5).compare(&shared.join("data/portraits"), 1, &mut photographs);
     assert_eq!(photographs.embeddings.len(), 7, "photographs");
     let mut figures = Vec::new();
     for long_side in [320, 480, 640] {
-        let (mut large, mut small) = (photographs.embeddings.clone(), Vec::new());
-        let mut looks = large.clone();
+        let mut large = photographs.embeddings.clone();
+        let mut small = Vec::new();
+        let mut views = large.clone();
         let mut pair = Pair::new(long_side, 0.4);
         for clip in CLIPS {
             for (width, track) in pair.tracks(&shared.join(format!("data/clips/{clip}.mp4"))) {
-                if width >= SMALLEST { &mut large } else { &mut small }.push(mean(&track));
-                looks.extend(track);
+                if width >= MIN_WIDTH { &mut large } else { &mut small }.push(mean(&track));
+                views.extend(track);
             }
         }
-        let cosine = looks.iter().map(|[float, int8]| float.cosine(int8)).sum::<f32>() / looks.len() as f32;
+        let cosine = views.iter().map(|[float, int8]| float.cosine(int8)).sum::<f32>() / views.len() as f32;
         let all = [&large[..], &small].concat();
-        let [of_large, of_all] = [&large, &all].map(|faces| SAME.map(|same| changed(faces, same)));
+        let [of_large, of_all] = [&large, &all].map(|faces| THRESHOLDS.map(|same| changed(faces, same)));
         let moved = moves(&all);
         let rms = (moved.iter().map(|d| d * d).sum::<f32>() / moved.len() as f32).sqrt();
         let most = moved.iter().fold(0.0_f32, |most, d| most.max(d.abs()));
         println!(
             "detector at {long_side}: 7 photographs and {} tracks, {} of them of smaller faces; {} pairs, cosines move by {rms:.4} \
-             (root mean square), {most:.4} at most; at {SAME:?} {of_all:?} change sides, {of_large:?} without the smaller faces; \
-             {} looks, cosine {cosine:.4}",
+             (root mean square), {most:.4} at most; at {THRESHOLDS:?} {of_all:?} change sides, {of_large:?} without the smaller faces; \
+             {} views, cosine {cosine:.4}",
             all.len() - 7,
             small.len(),
             moved.len(),
-            looks.len(),
+            views.len(),
         );
         figures.push((moved.len(), of_all, cosine));
     }
     for (pairs, changed, cosine) in figures {
-        assert!(pairs >= 100, "too few pairs to say anything");
+        assert!(pairs >= 100, "too few pairs");
         assert_eq!(changed, [0; 3], "pairs change sides");
         // The cosine is at least 0.9993 with a range for each channel, and at most 0.9953 with one range for all.
         assert!(cosine >= 0.998, "a cosine of {cosine}");
@@ -251,17 +253,23 @@ fn bytes_tell_the_same_people_apart() {
 }
 
 #[test]
-fn a_network_without_ranges_is_refused_in_bytes() {
+fn a_network_without_ranges_is_refused_in_int8() {
     let weights = repository().join("crates/detect/models/centerface_fp16.onnx");
     let settings = CenterFaceSettings { precision: Precision::Int8, ..CenterFaceSettings::default() };
     let error = CenterFace::from_path(weights, &settings).unwrap_err().to_string();
     assert!(error.contains("centerface_fp16.onnx") && error.contains("calibrate"), "{error}");
+}
 
-    // Ranges of another network cause an error when a session is made.
+#[test]
+fn ranges_of_another_network_are_refused_by_the_session() {
     let other =
         std::fs::read_to_string(repository().join("crates/reid/models/mobilefacenet.ranges")).unwrap();
     let model = CenterFace::bundled_model().unwrap().with_ranges(&other).unwrap();
-    let error = model.clone().with_precision(Precision::Int8).unwrap().session([3, 64, 96]).unwrap_err();
+    let error = model.with_precision(Precision::Int8).unwrap().session([3, 64, 96]).unwrap_err();
     assert!(matches!(error, ModelError::Ranges { .. }), "{error}");
-    assert!(model.with_ranges("no ranges").is_err());
+}
+
+#[test]
+fn a_text_without_ranges_is_refused() {
+    assert!(CenterFace::bundled_model().unwrap().with_ranges("no ranges").is_err());
 }

@@ -7,15 +7,16 @@ use std::time::Duration;
 use passerby::capture::{LivePlayback, Video};
 use passerby::types::SystemClock;
 
+use crate::row::{Row, Rows, data};
 use crate::watch::{Camera, repeat};
-use crate::{Row, Rows, data};
 
 /// Longer than the clip, which lasts one second.
 const LASTS: Duration = Duration::from_secs(3);
 
 pub(crate) fn rows(times: usize) -> Rows {
     let folder = tempfile::tempdir()?;
-    let (path, aside) = (folder.path().join("clip.mp4"), folder.path().join("aside.mp4"));
+    let path = folder.path().join("clip.mp4");
+    let aside = folder.path().join("aside.mp4");
     fs::copy(data("tiny.mp4"), &path)?;
     let played = path.clone();
     let camera = Camera::new(

@@ -20,64 +20,23 @@ mod file;
 mod gstreamer;
 mod mjpeg;
 mod peer;
+mod row;
 mod rtsp;
 mod scripted;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use std::{fs, panic, thread};
 
 use lexopt::prelude::*;
 use passerby::types::BoxError;
-use serde_json::{Value, json};
-use watch::Timing;
-
-/// Returns the path of a file of the capture crate's tests.
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/capture/tests/data").join(name)
-}
-
-/// A fault of a source, with its measurements.
-struct Row {
-    source: &'static str,
-    fault: &'static str,
-    timings: Vec<Timing>,
-}
-
-impl Row {
-    /// Returns the median time until the fault was noticed, or `None` if it never was.
-    fn noticed(&self) -> Option<Duration> {
-        let mut times: Vec<_> = self.timings.iter().filter_map(|timing| timing.noticed).collect();
-        times.sort();
-        times.get(times.len() / 2).copied()
-    }
-
-    /// Returns the median and the longest time until the first good picture.
-    fn back(&self) -> (Duration, Duration) {
-        let mut times: Vec<_> = self.timings.iter().map(|timing| timing.back).collect();
-        times.sort();
-        let at = |i: usize| times.get(i).copied().unwrap_or_default();
-        (at(times.len() / 2), at(times.len().saturating_sub(1)))
-    }
-
-    fn json(&self) -> Value {
-        let ms = |time: Duration| (time.as_secs_f64() * 1e4).round() / 10.0;
-        let (median, slowest) = self.back();
-        json!({
-            "source": self.source,
-            "fault": self.fault,
-            "times": self.timings.len(),
-            "noticed_ms": self.noticed().map(ms),
-            "back_ms": {"median": ms(median), "slowest": ms(slowest)},
-        })
-    }
-}
-
-type Rows = Result<Vec<Row>, BoxError>;
+use row::{Row, Rows};
+use serde_json::Value;
 
 fn main() -> Result<(), BoxError> {
-    let (mut times, mut file) = (3_usize, None::<PathBuf>);
+    let mut times = 3_usize;
+    let mut file = None::<PathBuf>;
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -95,10 +54,10 @@ fn main() -> Result<(), BoxError> {
         }
     }
     // The sources of this bench panic on purpose, so the messages would only disturb.
-    let tell = panic::take_hook();
+    let default_hook = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if thread::current().name() != Some("capture-feed") {
-            tell(panic);
+            default_hook(panic);
         }
     }));
     let sources: [fn(usize) -> Rows; 5] = [rtsp::ours, rtsp::ffmpeg, mjpeg::rows, file::rows, scripted::rows];
@@ -106,7 +65,7 @@ fn main() -> Result<(), BoxError> {
         let threads = sources.map(|rows| scope.spawn(move || rows(times)));
         threads
             .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err("it panicked".into())))
+            .map(|thread| thread.join().unwrap_or_else(|_| Err("a measurement panicked".into())))
             .collect()
     });
     let mut rows = Vec::new();

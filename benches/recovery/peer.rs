@@ -1,4 +1,4 @@
-//! An HTTP camera that fails in a scripted way.
+//! An HTTP camera that fails in a scripted content.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use passerby::types::BoxError;
 
+use crate::row::data;
+
 /// The interval between two pictures.
 pub(crate) const PERIOD: Duration = Duration::from_millis(40);
 /// The interval between two checks for a new connection.
-const TICK: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The content that it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Content {
     /// Pictures, each a little brighter or darker than the one before.
     Well,
     /// Smaller pictures.
@@ -38,7 +40,7 @@ pub(crate) struct Peer {
 }
 
 struct Play {
-    way: Mutex<Way>,
+    content: Mutex<Content>,
     /// Connections with an older number end.
     cut: AtomicU64,
     large: Vec<u8>,
@@ -47,8 +49,9 @@ struct Play {
 
 impl Peer {
     pub(crate) fn new() -> Result<Self, BoxError> {
-        let (large, small) = (fs::read(crate::data("pattern.jpg"))?, fs::read(crate::data("tiny.jpg"))?);
-        let play = Play { way: Mutex::new(Way::Well), cut: AtomicU64::new(0), large, small };
+        let large = fs::read(data("pattern.jpg"))?;
+        let small = fs::read(data("tiny.jpg"))?;
+        let play = Play { content: Mutex::new(Content::Well), cut: AtomicU64::new(0), large, small };
         let mut peer = Self { port: 0, play: Arc::new(play), server: None };
         peer.listen()?;
         Ok(peer)
@@ -58,9 +61,9 @@ impl Peer {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    /// Sends this from now on, also over the present connections.
-    pub(crate) fn go(&self, way: Way) {
-        *self.play.way() = way;
+    /// Sends this content from now on, also over the present connections.
+    pub(crate) fn go(&self, content: Content) {
+        *self.play.content() = content;
     }
 
     /// Ends all connections and accepts new ones.
@@ -73,19 +76,21 @@ impl Peer {
         let listener = TcpListener::bind(("127.0.0.1", self.port))?;
         self.port = listener.local_addr()?.port();
         listener.set_nonblocking(true)?;
-        let (play, over) = (Arc::clone(&self.play), Arc::new(AtomicBool::new(false)));
+        let play = Arc::clone(&self.play);
+        let over = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&over);
         let serve = move || {
             let mut connections = Vec::new();
             while !end.load(Ordering::Acquire) {
                 match listener.accept() {
                     Ok((stream, _)) => {
-                        let (play, cut) = (Arc::clone(&play), play.cut.load(Ordering::Acquire));
+                        let play = Arc::clone(&play);
+                        let cut = play.cut.load(Ordering::Acquire);
                         let connection = thread::Builder::new().name("peer-connection".into());
                         // An error here means that the client has gone, which is not the camera's fault.
                         connections.extend(connection.spawn(move || drop(play.run(stream, cut))));
                     }
-                    Err(e) if e.kind() == ErrorKind::WouldBlock => thread::sleep(TICK),
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => thread::sleep(POLL_INTERVAL),
                     Err(_) => break,
                 }
             }
@@ -112,8 +117,8 @@ impl Drop for Peer {
 }
 
 impl Play {
-    fn way(&self) -> MutexGuard<'_, Way> {
-        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Serves one connection.
@@ -121,7 +126,8 @@ impl Play {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        let (mut request, mut byte) = (Vec::new(), [0]);
+        let mut request = Vec::new();
+        let mut byte = [0];
         while !request.ends_with(b"\r\n\r\n") {
             stream.read_exact(&mut byte)?;
             request.extend(byte);
@@ -131,18 +137,18 @@ impl Play {
             if self.cut.load(Ordering::Acquire) != cut {
                 break;
             }
-            let way = *self.way();
-            if way != Way::Silent {
+            let content = *self.content();
+            if content != Content::Silent {
                 if !answered {
                     let kind = "multipart/x-mixed-replace; boundary=picture";
                     write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n")?;
                     answered = true;
                 }
-                let part = match way {
-                    Way::Garbage => b"no picture".to_vec(),
-                    Way::Frozen => self.large.clone(),
-                    Way::Small => shade(&self.small, number),
-                    Way::Well | Way::Silent => shade(&self.large, number),
+                let part = match content {
+                    Content::Garbage => b"no picture".to_vec(),
+                    Content::Frozen => self.large.clone(),
+                    Content::Small => shade(&self.small, number),
+                    Content::Well | Content::Silent => shade(&self.large, number),
                 };
                 write!(stream, "--picture\r\nContent-Type: image/jpeg\r\n\r\n")?;
                 stream.write_all(&[&part, &b"\r\n"[..]].concat())?;

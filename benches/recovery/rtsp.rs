@@ -7,13 +7,13 @@ use passerby::capture::{Rtsp, RtspSettings};
 use passerby::types::{BoxError, FrameSource, SourceError};
 
 use crate::gstreamer::{self, Camera as Server};
+use crate::row::{Row, Rows, data};
 use crate::watch::{Camera, Timing, repeat};
-use crate::{Row, Rows, data};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// The picture rate of the bundled clip.
+/// The clip that the server plays.
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
-/// The picture rate of the small test clips.
+/// The interval between two pictures of the small test clips.
 const PERIOD: Duration = Duration::from_millis(100);
 
 pub(crate) fn ours(times: usize) -> Rows {
@@ -68,7 +68,8 @@ fn server(
         ("killed, refused for 2 s", 2 * SECOND),
         ("killed, refused for 10 s", 10 * SECOND),
     ] {
-        let (kill, again) = (|| server.borrow_mut().kill(), || server.borrow_mut().again());
+        let kill = || server.borrow_mut().kill();
+        let again = || server.borrow_mut().again();
         rows.push(Row { source, fault, timings: repeat(times, || camera.suffer(lasts, kill, again))? });
     }
     for (fault, lasts) in [("stands still for 2 s", 2 * SECOND), ("stands still for 8 s", 8 * SECOND)] {
@@ -85,7 +86,8 @@ fn resized(
 ) -> Result<Timing, BoxError> {
     let clips = ["tiny.mp4", "tiny_bt709_full.mp4"].map(|name| data(name).display().to_string());
     let server = Server::start(&clips.each_ref().map(String::as_str));
-    let (url, from) = (server.url(), Instant::now());
+    let url = server.url();
+    let from = Instant::now();
     let camera = Camera::new(|_| false, move || connect(&url))?;
     camera.resized(from, PERIOD)
 }

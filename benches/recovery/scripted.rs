@@ -7,8 +7,8 @@ use std::time::Duration;
 use passerby::types::{BoxError, ErrorClass, Image, PixelLayout, SystemClock};
 use passerby_testkit::{FaultySource, SourceFault};
 
-use crate::watch::{Camera, Seen, Timing, What, is_good, repeat};
-use crate::{Row, Rows};
+use crate::row::{Row, Rows};
+use crate::watch::{Camera, Event, TimedEvent, Timing, is_good, repeat};
 
 /// The call that fails. By then the connection has lasted long enough to count as good.
 const CALL: u64 = 60;
@@ -48,12 +48,12 @@ fn once(fault: SourceFault) -> Result<Timing, BoxError> {
 }
 
 /// Returns the measurement once the fault is over.
-fn timing(seen: &[Seen]) -> Option<Timing> {
+fn timing(seen: &[TimedEvent]) -> Option<Timing> {
     let (before, after) = seen.split_at_checked(CALL as usize)?;
     let due = before.last()?.0 + FaultySource::PERIOD;
-    let good = after.iter().position(|(_, what)| is_good(*what))?;
+    let good = after.iter().position(|(_, event)| is_good(*event))?;
     let ended = after[..good].last().map_or(due, |bad| bad.0);
-    let noticed = after[..good].iter().find(|(_, what)| *what == What::Interrupted);
+    let noticed = after[..good].iter().find(|(_, event)| *event == Event::Interrupted);
     Some(Timing {
         noticed: noticed.map(|(at, _)| at.saturating_duration_since(due)),
         back: after[good].0.saturating_duration_since(ended),

@@ -8,13 +8,13 @@ use passerby::capture::{Reconnect, ReconnectSettings};
 use passerby::types::{BoxError, CancelHandle, ErrorClass, FrameSource, Image, SourceError};
 
 /// The longest time to wait for an event.
-const PATIENCE: Duration = Duration::from_secs(60);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection must last before it is broken: after that, `Reconnect` takes it for a good one.
-const STEADY: Duration = Duration::from_millis(2200);
+const GOOD_CONNECTION: Duration = Duration::from_millis(2200);
 
 /// An event of a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Event {
     /// A good picture of this size.
     Good(u32, u32),
     /// A bad picture, or the message that one is lost.
@@ -24,7 +24,7 @@ pub(crate) enum What {
 }
 
 /// An event and its time.
-pub(crate) type Seen = (Instant, What);
+pub(crate) type TimedEvent = (Instant, Event);
 
 /// The measured times of one fault.
 #[derive(Clone, Copy, Debug)]
@@ -38,18 +38,18 @@ pub(crate) struct Timing {
 /// A source under `Reconnect`, read on a thread of its own until it is dropped.
 pub(crate) struct Camera {
     log: Arc<Log>,
-    interrupt: Option<CancelHandle>,
+    cancel: Option<CancelHandle>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
 struct Log {
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<TimedEvent>>,
     more: Condvar,
 }
 
 impl Log {
-    fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<TimedEvent>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -62,40 +62,41 @@ impl Camera {
     ) -> Result<Self, BoxError> {
         let settings = ReconnectSettings { frozen: Some(Duration::from_secs(3)), ..Default::default() };
         let mut source = Reconnect::new("camera", open, settings);
-        let (log, interrupt) = (Arc::new(Log::default()), source.cancel_handle());
+        let log = Arc::new(Log::default());
+        let cancel = source.cancel_handle();
         let tell = Arc::clone(&log);
         let read = move || {
             let mut last = 0;
             loop {
                 let given = source.next_picture();
-                let what = match &given {
+                let event = match &given {
                     Ok(Some(picture)) => {
                         let image = &picture.image;
                         let same = std::mem::replace(&mut last, print(image)) == last;
                         if same || garbage(image) {
-                            What::Bad
+                            Event::Bad
                         } else {
-                            What::Good(image.width(), image.height())
+                            Event::Good(image.width(), image.height())
                         }
                     }
                     Ok(None) => return,
-                    Err(e) if e.class() == ErrorClass::Skip => What::Bad,
+                    Err(e) if e.class() == ErrorClass::Skip => Event::Bad,
                     Err(_) => {
                         last = 0;
-                        What::Interrupted
+                        Event::Interrupted
                     }
                 };
-                tell.lock().push((Instant::now(), what));
+                tell.lock().push((Instant::now(), event));
                 tell.more.notify_all();
             }
         };
         let thread = Some(thread::Builder::new().name("camera".into()).spawn(read)?);
-        Ok(Self { log, interrupt, thread })
+        Ok(Self { log, cancel, thread })
     }
 
     /// Waits until `find` finds a value in the events so far.
-    pub(crate) fn wait<T>(&self, find: impl Fn(&[Seen]) -> Option<T>) -> Result<T, BoxError> {
-        let end = Instant::now() + PATIENCE;
+    pub(crate) fn wait<T>(&self, find: impl Fn(&[TimedEvent]) -> Option<T>) -> Result<T, BoxError> {
+        let end = Instant::now() + EVENT_TIMEOUT;
         let mut seen = self.log.lock();
         loop {
             if let Some(found) = find(&seen) {
@@ -104,7 +105,7 @@ impl Camera {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(format!(
-                    "nothing good for {PATIENCE:?}: {:?}",
+                    "nothing good for {EVENT_TIMEOUT:?}: {:?}",
                     &seen[seen.len().saturating_sub(5)..]
                 )
                 .into());
@@ -122,10 +123,12 @@ impl Camera {
     ) -> Result<Timing, BoxError> {
         let from = Instant::now();
         self.wait(|seen| {
-            let since =
-                seen.iter().rposition(|(_, what)| matches!(what, What::Interrupted)).map_or(0, |at| at + 1);
-            let well = seen.get(since..)?.iter().find(|(at, what)| is_good(*what) && *at >= from)?.0;
-            seen.last().filter(|(at, what)| is_good(*what) && *at - well >= STEADY).map(|_| ())
+            let since = seen
+                .iter()
+                .rposition(|(_, event)| matches!(event, Event::Interrupted))
+                .map_or(0, |at| at + 1);
+            let well = seen.get(since..)?.iter().find(|(at, event)| is_good(*event) && *at >= from)?.0;
+            seen.last().filter(|(at, event)| is_good(*event) && *at - well >= GOOD_CONNECTION).map(|_| ())
         })?;
         let began = Instant::now();
         begin();
@@ -133,9 +136,10 @@ impl Camera {
         end();
         let ended = Instant::now();
         let back = self.wait(|seen| {
-            seen.iter().find(|(at, what)| is_good(*what) && *at >= ended).map(|(at, _)| *at - ended)
+            seen.iter().find(|(at, event)| is_good(*event) && *at >= ended).map(|(at, _)| *at - ended)
         })?;
-        let noticed = |(at, what): &Seen| (*what == What::Interrupted && *at >= began).then(|| *at - began);
+        let noticed =
+            |(at, event): &TimedEvent| (*event == Event::Interrupted && *at >= began).then(|| *at - began);
         let noticed = self.log.lock().iter().find_map(noticed);
         Ok(Timing { noticed, back })
     }
@@ -144,8 +148,8 @@ impl Camera {
     /// the first new one, less the period.
     pub(crate) fn resized(&self, from: Instant, period: Duration) -> Result<Timing, BoxError> {
         let back = self.wait(|seen| {
-            let good = |(at, what): &Seen| match *what {
-                What::Good(width, height) if *at >= from => Some((*at, width, height)),
+            let good = |(at, event): &TimedEvent| match *event {
+                Event::Good(width, height) if *at >= from => Some((*at, width, height)),
                 _ => None,
             };
             let good: Vec<_> = seen.iter().filter_map(good).collect();
@@ -158,7 +162,7 @@ impl Camera {
 
 impl Drop for Camera {
     fn drop(&mut self) {
-        self.interrupt.iter().for_each(CancelHandle::cancel);
+        self.cancel.iter().for_each(CancelHandle::cancel);
         if let Some(thread) = self.thread.take() {
             // A panic of the thread shows as missing pictures, so its result is not needed.
             let _ = thread.join();
@@ -174,8 +178,8 @@ pub(crate) fn repeat(
     (0..times).map(|_| once()).collect()
 }
 
-pub(crate) fn is_good(what: What) -> bool {
-    matches!(what, What::Good(..))
+pub(crate) fn is_good(event: Event) -> bool {
+    matches!(event, Event::Good(..))
 }
 
 fn rows(image: &Image) -> impl Iterator<Item = &[u8]> {

@@ -47,7 +47,7 @@ Exit codes: 0 all well, 2 something failed and was said, 130 after Ctrl-C.
 ";
 
 /// The largest number of detection workers if the user does not set one.
-const WORKERS: usize = 8;
+const MAX_DEFAULT_WORKERS: usize = 8;
 
 /// The parsed command line.
 #[derive(Debug, Default)]
@@ -76,13 +76,14 @@ impl Args {
     /// Returns the number of detection workers.
     pub(crate) fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.unwrap_or_else(|| cores().min(WORKERS))
+        self.workers.unwrap_or_else(|| cores().min(MAX_DEFAULT_WORKERS))
     }
 }
 
 /// Reads the command line. Returns `None` if the user asked for help.
 pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
-    let (mut args, mut cadence) = (Args::default(), None);
+    let mut args = Args::default();
+    let mut cadence = None;
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -126,12 +127,12 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
         Some("auto") => return Err("--cadence auto: only a live camera (--live) can be late".into()),
         Some(text) => Some(number("--cadence", text, &(1..=100))?),
     };
-    apart(&args, &named)?;
+    refuse_shared_paths(&args, &named)?;
     Ok(Some(args))
 }
 
 /// Refuses outputs that would overwrite an input or each other.
-fn apart(args: &Args, inputs: &[Input]) -> Result<(), BoxError> {
+fn refuse_shared_paths(args: &Args, inputs: &[Input]) -> Result<(), BoxError> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let mut taken: Vec<PathBuf> = inputs.iter().filter_map(Input::as_path).map(real).collect();
     for output in [&args.mot, &args.faces, &args.db].into_iter().flatten() {
@@ -168,6 +169,7 @@ fn number<T: FromStr + PartialOrd + Display>(
     range: &RangeInclusive<T>,
 ) -> Result<T, BoxError> {
     let found = text.parse().ok().filter(|n| range.contains(n));
-    let (least, most) = (range.start(), range.end());
+    let least = range.start();
+    let most = range.end();
     found.ok_or_else(|| format!("{option} {text}: expected a number from {least} to {most}").into())
 }

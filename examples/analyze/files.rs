@@ -18,11 +18,12 @@ pub(crate) fn analyze(
 ) -> Result<Vec<CameraReport>, BoxError> {
     let mut failed = Vec::new();
     for (begun, input) in inputs.iter().enumerate() {
-        if stop.asked() {
+        if stop.is_requested() {
             eprintln!("analyze: stopped: {} of {} inputs were not begun", inputs.len() - begun, inputs.len());
             break;
         }
-        let (camera, name) = (input.camera, &input.name);
+        let camera = input.camera;
+        let name = &input.name;
         let source = match input.open() {
             Ok(source) => source,
             Err(e) => {
@@ -31,9 +32,9 @@ pub(crate) fn analyze(
             }
         };
         outputs.begin(camera, name)?;
-        let running = pipelines.of(source.info())?;
+        let running = pipelines.for_source(source.info())?;
         running.handle.add(camera, source)?;
-        running.take(&[camera], stop, &mut |observation| outputs.take(name, observation))?;
+        running.collect(&[camera], stop, &mut |observation| outputs.add(name, observation))?;
         outputs.end(camera, name)?;
     }
     Ok(failed)

@@ -30,13 +30,14 @@ impl Input {
 /// Returns the inputs in the given order. A folder or pattern is replaced by its files, sorted by name. Prints an error
 /// for each input that cannot be read, and then returns `false` as well.
 pub(crate) fn expand(words: &[OsString]) -> (Vec<Input>, bool) {
-    let (mut sources, mut sound) = (Vec::new(), true);
+    let mut sources = Vec::new();
+    let mut ok = true;
     for word in words {
         match capture::Input::expand(word) {
             Ok(found) => sources.extend(found),
             Err(e) => {
                 eprintln!("analyze: {e}");
-                sound = false;
+                ok = false;
             }
         }
     }
@@ -44,5 +45,5 @@ pub(crate) fn expand(words: &[OsString]) -> (Vec<Input>, bool) {
         let name = source.to_string();
         Input { camera: CameraId(number), name, source }
     };
-    ((0..).zip(sources).map(input).collect(), sound)
+    ((0..).zip(sources).map(input).collect(), ok)
 }

@@ -21,7 +21,8 @@ pub(crate) fn analyze(
     outputs: &mut Outputs,
     stop: &Stop,
 ) -> Result<Vec<CameraReport>, BoxError> {
-    let (mut cameras, mut failed) = (Vec::new(), Vec::new());
+    let mut cameras = Vec::new();
+    let mut failed = Vec::new();
     for input in inputs {
         let camera = input.camera;
         match play(input, rate, again) {
@@ -30,7 +31,7 @@ pub(crate) fn analyze(
         }
     }
     let Some((_, first)) = cameras.first() else { return Ok(failed) };
-    let running = pipelines.of(first.info())?;
+    let running = pipelines.for_source(first.info())?;
     let ids: Vec<CameraId> = cameras.iter().map(|(camera, _)| *camera).collect();
     let name = |camera: CameraId| inputs.iter().find(|i| i.camera == camera).map_or("", |i| &i.name);
     for camera in &ids {
@@ -42,7 +43,8 @@ pub(crate) fn analyze(
         running.handle.add(camera, source)?;
     }
     running.handle.resume();
-    running.take(&ids, stop, &mut |observation| outputs.take(name(observation.meta.camera), observation))?;
+    running
+        .collect(&ids, stop, &mut |observation| outputs.add(name(observation.meta.camera), observation))?;
     for camera in &ids {
         outputs.end(*camera, name(*camera))?;
     }

@@ -27,7 +27,7 @@ use passerby::types::BoxError;
 use args::Args;
 use output::Outputs;
 use pipelines::Pipelines;
-use stop::{INTERRUPTED, Stop};
+use stop::{INTERRUPTED_EXIT_CODE, Stop};
 
 fn main() -> ExitCode {
     let args = match args::parse() {
@@ -38,10 +38,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let sound = Stop::new(args.time).and_then(|stop| Ok((analyze(&args, &stop)?, stop.interrupted())));
-    match sound {
+    let ok = Stop::new(args.time).and_then(|stop| Ok((analyze(&args, &stop)?, stop.was_interrupted())));
+    match ok {
         Ok((true, false)) => ExitCode::SUCCESS,
-        Ok((true, true)) => ExitCode::from(INTERRUPTED),
+        Ok((true, true)) => ExitCode::from(INTERRUPTED_EXIT_CODE),
         Ok((false, _)) => ExitCode::from(2),
         Err(e) => {
             eprintln!("analyze: {e}");
@@ -62,7 +62,7 @@ fn say(text: &str) -> Result<(), BoxError> {
 /// Analyses every input. Returns `false` if one failed, which has been printed already, and an error if the program
 /// cannot go on.
 fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
-    let (inputs, mut sound) = inputs::expand(&args.inputs);
+    let (inputs, mut ok) = inputs::expand(&args.inputs);
     let mut outputs = Outputs::create(args, args.inputs.len() > 1 || inputs.len() > 1)?;
     let mut pipelines = Pipelines::new(args, outputs.database());
 
@@ -80,13 +80,13 @@ fn analyze(args: &Args, stop: &Stop) -> Result<bool, BoxError> {
             inputs.iter().find(|i| i.camera == report.camera).map_or_else(String::new, |i| i.name.clone());
     }
     // Files run one after another, so the time may end before some begin. Live inputs all begin at once.
-    let had_time = if args.live { !stop.interrupted() } else { !stop.asked() };
-    sound &= report::complain(&ended, had_time);
+    let had_time = if args.live { !stop.was_interrupted() } else { !stop.is_requested() };
+    ok &= report::print_problems(&ended, had_time);
     let summary = outputs.finish()?;
     if args.json {
         say(&format!("{}\n", report::json(&summary, &ended, args.live)))?;
     } else {
         say(&report::table(&summary, &ended, args.live))?;
     }
-    Ok(sound)
+    Ok(ok)
 }

@@ -45,7 +45,7 @@ impl Outputs {
     }
 
     /// Writes the observation of one frame.
-    pub(crate) fn take(&mut self, name: &str, observation: &Observation) -> Result<(), BoxError> {
+    pub(crate) fn add(&mut self, name: &str, observation: &Observation) -> Result<(), BoxError> {
         self.summary.add(observation);
         if let Some(mot) = &mut self.mot {
             mot.add(observation);
@@ -146,7 +146,10 @@ impl Mot {
         for (frame, track, bbox, score) in
             rows.into_iter().filter(|row| frames == 1 || confirmed.contains(&row.1))
         {
-            let (x, y, w, h) = (bbox.x1, bbox.y1, bbox.width(), bbox.height());
+            let x = bbox.x1;
+            let y = bbox.y1;
+            let w = bbox.width();
+            let h = bbox.height();
             writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0)
                 .map_err(|e| at(&path, &e))?;
         }

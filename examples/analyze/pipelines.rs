@@ -15,14 +15,16 @@ use passerby::{NetworkReport, Settings, networks, stages_with};
 
 use crate::args::Args;
 use crate::output::Database;
-use crate::stop::{PATIENCE, Stop};
+use crate::stop::{END_TIMEOUT, Stop};
 
 /// The number of observations that may wait for the outputs. They hold no pictures.
-const WAITING: usize = 256;
-/// The shortest and the longest interval between two checks whether cameras have ended.
-const TICKS: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
+const QUEUED_OBSERVATIONS: usize = 256;
+/// The shortest interval between two checks whether cameras have ended. It doubles while no observation comes.
+const MIN_POLL_INTERVAL: Duration = Duration::from_micros(200);
+/// The longest interval between these checks.
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The number of inputs after which a new pipeline is started: a pipeline remembers every camera that it ever had.
-const MANY: usize = 500;
+const MAX_INPUTS_PER_PIPELINE: usize = 500;
 
 /// The pipelines. Each starts when the first input needs it.
 pub(crate) struct Pipelines {
@@ -32,12 +34,12 @@ pub(crate) struct Pipelines {
     database: Option<Database>,
     video: Option<Running>,
     still: Option<Running>,
-    ended: Ended,
+    ended: RunResults,
 }
 
 /// The results of all pipelines.
 #[derive(Default)]
-pub(crate) struct Ended {
+pub(crate) struct RunResults {
     pub(crate) reports: Vec<CameraReport>,
     pub(crate) cameras: Vec<CameraSnapshot>,
     /// The time spent in each stage.
@@ -51,31 +53,37 @@ pub(crate) struct Ended {
 impl Pipelines {
     pub(crate) fn new(args: &Args, database: Option<Database>) -> Self {
         let mut settings = Settings::default();
-        (settings.detector.precision, settings.embedder) = (args.precision, args.precision);
+        settings.detector.precision = args.precision;
+        settings.embedder = args.precision;
         settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
         if let Some(threshold) = args.threshold {
-            (settings.detector.threshold, settings.tracker.strong) = (threshold, threshold);
+            settings.detector.threshold = threshold;
+            settings.tracker.strong = threshold;
         }
         if args.every_frame {
             settings.tracker.strong = 0.0;
         }
         settings.engine = args.device.map_or(Engine::Auto, Engine::Prefer);
         let gallery = SharedGallery::new(settings.gallery.clone());
-        let (pipeline, ended) = (pipeline(args), Ended::default());
+        let pipeline = pipeline(args);
+        let ended = RunResults::default();
         Self { settings, pipeline, gallery, database, video: None, still: None, ended }
     }
 
     /// Returns the pipeline for this source. A source with a single picture is a photograph.
-    pub(crate) fn of(&mut self, source: &SourceInfo) -> Result<&Running, BoxError> {
+    pub(crate) fn for_source(&mut self, source: &SourceInfo) -> Result<&Running, BoxError> {
         let is_still = !source.live && source.frames == Some(1);
         let mut settings = self.settings.clone();
         if is_still {
             // A photograph is the only view of its track, so one view must be enough.
-            (settings.tracker.strong, settings.tracker.min_hits, settings.gallery.founding) = (0.0, 1, 1);
-            (settings.vote.views, settings.vote.quality) = (1, 0.0);
+            settings.tracker.strong = 0.0;
+            settings.tracker.min_hits = 1;
+            settings.gallery.founding = 1;
+            settings.vote.views = 1;
+            settings.vote.quality = 0.0;
         }
         let slot = if is_still { &mut self.still } else { &mut self.video };
-        if let Some(full) = slot.take_if(|running| running.inputs >= MANY) {
+        if let Some(full) = slot.take_if(|running| running.inputs >= MAX_INPUTS_PER_PIPELINE) {
             full.finish(&mut self.ended);
         }
         if let Some(running) = slot {
@@ -83,7 +91,7 @@ impl Pipelines {
             return Ok(running);
         }
         if self.ended.networks.is_empty() {
-            self.ended.networks = placed(&settings)?;
+            self.ended.networks = checked_engines(&settings)?;
         }
         let gallery = self.gallery.clone().founding(settings.gallery.founding);
         let stages = stages_with(&settings, move || gallery.clone())?;
@@ -92,12 +100,12 @@ impl Pipelines {
             pipeline = pipeline.sink(database.sink());
         }
         let handle = pipeline.start()?;
-        let seen = handle.subscribe("outputs", WAITING, WhenFull::Block);
-        Ok(slot.insert(Running { seen, handle, inputs: 1, overdue: Cell::new(false) }))
+        let subscription = handle.subscribe("outputs", QUEUED_OBSERVATIONS, WhenFull::Block);
+        Ok(slot.insert(Running { subscription, handle, inputs: 1, overdue: Cell::new(false) }))
     }
 
     /// Ends the pipelines. All their cameras must have ended.
-    pub(crate) fn finish(mut self) -> Ended {
+    pub(crate) fn finish(mut self) -> RunResults {
         for running in [self.video, self.still].into_iter().flatten() {
             running.finish(&mut self.ended);
         }
@@ -106,7 +114,7 @@ impl Pipelines {
 }
 
 /// Returns the engine of each network, and warns of each that is not on the requested device.
-fn placed(settings: &Settings) -> Result<Vec<NetworkReport>, BoxError> {
+fn checked_engines(settings: &Settings) -> Result<Vec<NetworkReport>, BoxError> {
     let networks = networks(settings)?;
     for NetworkReport { name, backend, fallback, .. } in &networks {
         if let Some(why) = fallback {
@@ -139,7 +147,7 @@ fn pipeline(args: &Args) -> PipelineSettings {
 /// A running pipeline and its observations.
 pub(crate) struct Running {
     // Dropped first, so that a pipeline does not wait for outputs that failed.
-    seen: Subscription,
+    subscription: Subscription,
     pub(crate) handle: Handle,
     /// The number of inputs added so far.
     inputs: usize,
@@ -149,47 +157,48 @@ pub(crate) struct Running {
 
 impl Running {
     /// Passes every observation to `each` until these cameras have ended. When `stop` asks to stop, it removes them.
-    pub(crate) fn take(
+    pub(crate) fn collect(
         &self,
         cameras: &[CameraId],
         stop: &Stop,
         each: &mut dyn FnMut(&Observation) -> Result<(), BoxError>,
     ) -> Result<(), BoxError> {
-        let (mut stopping, mut tick) = (None, TICKS.0);
+        let mut stopping = None;
+        let mut interval = MIN_POLL_INTERVAL;
         loop {
-            if stopping.is_none() && stop.asked() {
+            if stopping.is_none() && stop.is_requested() {
                 stopping = Some(Instant::now());
                 for camera in cameras {
                     self.handle.remove(*camera, Duration::ZERO);
                 }
             }
-            match self.seen.recv_timeout(tick) {
+            match self.subscription.recv_timeout(interval) {
                 RecvOutcome::Item(observation) => {
-                    tick = TICKS.0;
+                    interval = MIN_POLL_INTERVAL;
                     each(&observation)?;
                 }
                 RecvOutcome::Empty if cameras.iter().all(|c| self.handle.wait(*c, Duration::ZERO)) => {
                     break;
                 }
-                RecvOutcome::Empty if stopping.is_some_and(|since| since.elapsed() > PATIENCE) => {
+                RecvOutcome::Empty if stopping.is_some_and(|since| since.elapsed() > END_TIMEOUT) => {
                     self.overdue.set(true);
                     break;
                 }
-                RecvOutcome::Empty => tick = (tick * 2).min(TICKS.1),
+                RecvOutcome::Empty => interval = (interval * 2).min(MAX_POLL_INTERVAL),
                 RecvOutcome::Closed => break,
             }
         }
         // The observations that came between the last check and the end.
-        while let Some(observation) = self.seen.try_recv() {
+        while let Some(observation) = self.subscription.try_recv() {
             each(&observation)?;
         }
         Ok(())
     }
 
     /// Ends the pipeline. Its cameras must have ended, or been asked to end.
-    fn finish(self, ended: &mut Ended) {
-        drop(self.seen);
-        let done = if self.overdue.get() { self.handle.stop(PATIENCE) } else { self.handle.finish() };
+    fn finish(self, ended: &mut RunResults) {
+        drop(self.subscription);
+        let done = if self.overdue.get() { self.handle.stop(END_TIMEOUT) } else { self.handle.finish() };
         ended.reports.extend(done.reports);
         ended.cameras.extend(done.figures.cameras);
         ended.stages.extend(done.figures.stages.iter().map(|s| (s.stage, s.time.busy)));

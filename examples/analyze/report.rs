@@ -8,20 +8,20 @@ use passerby::pipeline::{CameraReport, CameraSnapshot, PersonSummary, Summary};
 use passerby::types::{CameraId, DropReason, FrameMeta, Gender, Ledger};
 use serde_json::{Value, json};
 
-use crate::pipelines::Ended;
+use crate::pipelines::RunResults;
 
 /// Prints each problem as one line, input by input. Returns `false` if something failed. If the inputs were not given
 /// their time (`had_time`), an input without frames is not a problem.
-pub(crate) fn complain(ended: &Ended, had_time: bool) -> bool {
-    let mut sound = ended.abandoned.is_empty();
+pub(crate) fn print_problems(ended: &RunResults, had_time: bool) -> bool {
+    let mut ok = ended.abandoned.is_empty();
     for report in &ended.reports {
-        sound &= of_input(report, had_time);
+        ok &= print_problems_of(report, had_time);
     }
     // Each input's report repeats an error of the shared sink. If the sink lost frames, that input's line named the
     // error already.
     let lost = ended.reports.iter().any(|report| report.writes.lost > 0);
     if let Some(e) = ended.reports.iter().find_map(|report| report.sink_error.as_ref()) {
-        sound = false;
+        ok = false;
         if !lost {
             eprintln!("analyze: {e}");
         }
@@ -29,10 +29,10 @@ pub(crate) fn complain(ended: &Ended, had_time: bool) -> bool {
     for thread in &ended.abandoned {
         eprintln!("analyze: {thread} did not come to its end");
     }
-    sound
+    ok
 }
 
-fn of_input(report: &CameraReport, had_time: bool) -> bool {
+fn print_problems_of(report: &CameraReport, had_time: bool) -> bool {
     let name = &report.name;
     for note in &report.notes {
         eprintln!("analyze: warning: {}", with_name(name, note));
@@ -72,7 +72,7 @@ fn with_name(name: &str, message: &str) -> String {
 /// Returns the summary as one JSON object. If inputs run one after another, all but `stages_ms` is the same in every
 /// run on the same inputs. If they run live, it also holds the age of results, the final detection interval, and the
 /// number of frames that should have been detected on but found no free worker.
-pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
+pub(crate) fn json(summary: &Summary, ended: &RunResults, live: bool) -> Value {
     let reports = &ended.reports;
     let mut total = Ledger::default();
     reports.iter().for_each(|report| total.add(&report.ledger));
@@ -82,11 +82,11 @@ pub(crate) fn json(summary: &Summary, ended: &Ended, live: bool) -> Value {
     }
     let camera = |report: &CameraReport| {
         let mut value = input(report, summary);
-        if let (true, Some(seen)) = (live, snapshot(ended, report.camera)) {
+        if let (true, Some(figures)) = (live, snapshot(ended, report.camera)) {
             value["age_ms"] =
-                json!({"p50": ms(seen.age.p50), "p95": ms(seen.age.p95), "p99": ms(seen.age.p99)});
-            value["cadence"] = json!(seen.cadence);
-            value["yielded"] = json!(seen.yielded);
+                json!({"p50": ms(figures.age.p50), "p95": ms(figures.age.p95), "p99": ms(figures.age.p99)});
+            value["cadence"] = json!(figures.cadence);
+            value["yielded"] = json!(figures.yielded);
         }
         value
     };
@@ -110,8 +110,8 @@ fn ms(time: Duration) -> f64 {
 }
 
 /// Returns the last figures of this camera.
-fn snapshot(ended: &Ended, camera: CameraId) -> Option<&CameraSnapshot> {
-    ended.cameras.iter().find(|seen| seen.camera == camera)
+fn snapshot(ended: &RunResults, camera: CameraId) -> Option<&CameraSnapshot> {
+    ended.cameras.iter().find(|figures| figures.camera == camera)
 }
 
 fn input(report: &CameraReport, summary: &Summary) -> Value {
@@ -155,10 +155,12 @@ fn seconds(meta: &FrameMeta) -> Option<f64> {
 }
 
 /// Returns the summary as text.
-pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
-    let (mut out, reports) = (String::new(), &ended.reports);
+pub(crate) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String {
+    let mut out = String::new();
+    let reports = &ended.reports;
     for report in reports.iter().filter(|report| report.ledger.captured > 0) {
-        let (ledger, frames) = (&report.ledger, report.ledger.captured as f64);
+        let ledger = &report.ledger;
+        let frames = report.ledger.captured as f64;
         let time = |of: &str| {
             let time = report.stages.iter().find(|(stage, _)| *stage == of);
             time.map_or(0.0, |(_, time)| ms(time.busy) / frames)
@@ -181,7 +183,7 @@ pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
             time("embed"),
             time("classify"),
         );
-        if let (true, Some(seen)) = (live, snapshot(ended, report.camera)) {
+        if let (true, Some(figures)) = (live, snapshot(ended, report.camera)) {
             let dropped = ledger.dropped.iter().map(|(reason, n)| format!(", {n} {reason}"));
             let interrupted = match report.interruptions {
                 0 => String::new(),
@@ -190,10 +192,10 @@ pub(crate) fn table(summary: &Summary, ended: &Ended, live: bool) -> String {
             let _ = writeln!(
                 out,
                 "  results {:.0} ms old (p95 {:.0}, p99 {:.0}), the detector on 1 of {} frames at the end{}{interrupted}",
-                ms(seen.age.p50),
-                ms(seen.age.p95),
-                ms(seen.age.p99),
-                seen.cadence,
+                ms(figures.age.p50),
+                ms(figures.age.p95),
+                ms(figures.age.p99),
+                figures.cadence,
                 dropped.collect::<String>(),
             );
         }

@@ -9,10 +9,10 @@ use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
 /// The exit code after Ctrl-C: 128 plus the signal's number, as shells have it.
-pub(crate) const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED_EXIT_CODE: u8 = 130;
 
 /// How long cameras may take to end. After that a source or stage that hangs is left behind.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Tells a run when to stop.
 pub(crate) struct Stop {
@@ -25,18 +25,22 @@ impl Stop {
     pub(crate) fn new(time: Option<Duration>) -> Result<Self, BoxError> {
         let interrupted = Arc::new(AtomicBool::new(false));
         // The order matters: the first call arms the second Ctrl-C with the flag that the second call sets.
-        flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), Arc::clone(&interrupted))?;
+        flag::register_conditional_shutdown(
+            SIGINT,
+            i32::from(INTERRUPTED_EXIT_CODE),
+            Arc::clone(&interrupted),
+        )?;
         flag::register(SIGINT, Arc::clone(&interrupted))?;
         Ok(Self { interrupted, end: time.and_then(|time| Instant::now().checked_add(time)) })
     }
 
     /// Returns true if the run should end.
-    pub(crate) fn asked(&self) -> bool {
-        self.interrupted() || self.end.is_some_and(|end| Instant::now() >= end)
+    pub(crate) fn is_requested(&self) -> bool {
+        self.was_interrupted() || self.end.is_some_and(|end| Instant::now() >= end)
     }
 
     /// Returns true if the user pressed Ctrl-C.
-    pub(crate) fn interrupted(&self) -> bool {
+    pub(crate) fn was_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
 }

@@ -11,7 +11,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 mod cameras;
-mod news;
+mod connection_log;
 mod run;
 #[path = "../analyze/stop.rs"]
 mod stop;
@@ -23,8 +23,8 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use passerby::types::BoxError;
 
-use news::News;
-use stop::{INTERRUPTED, Stop};
+use connection_log::ConnectionLog;
+use stop::{INTERRUPTED_EXIT_CODE, Stop};
 
 const USAGE: &str = "usage: demo [--db FILE.sqlite] [INPUT...]";
 
@@ -34,13 +34,13 @@ fn main() -> ExitCode {
             println!("{USAGE}");
             return Ok(false);
         };
-        let news = News::default();
-        run::run("demo", cameras::open(&inputs, &news)?, &database, &stop, &news)?;
-        Ok(stop.interrupted())
+        let connection_log = ConnectionLog::default();
+        run::run("demo", cameras::open(&inputs, &connection_log)?, &database, &stop, &connection_log)?;
+        Ok(stop.was_interrupted())
     });
     match stopped {
         Ok(false) => ExitCode::SUCCESS,
-        Ok(true) => ExitCode::from(INTERRUPTED),
+        Ok(true) => ExitCode::from(INTERRUPTED_EXIT_CODE),
         Err(e) => {
             eprintln!("demo: {e}");
             ExitCode::from(2)
@@ -50,7 +50,8 @@ fn main() -> ExitCode {
 
 /// Returns the inputs and the database's file, or `None` if the user asked for help.
 fn arguments() -> Result<Option<(Vec<String>, String)>, BoxError> {
-    let (mut inputs, mut database) = (Vec::new(), "passerby.sqlite".into());
+    let mut inputs = Vec::new();
+    let mut database = "passerby.sqlite".into();
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {

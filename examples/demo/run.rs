@@ -8,24 +8,24 @@ use passerby::pipeline::{GovernorLimits, Pipeline, PipelineSettings, RecvOutcome
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
 
-use crate::news::News;
-use crate::stop::{PATIENCE, Stop};
+use crate::connection_log::ConnectionLog;
+use crate::stop::{END_TIMEOUT, Stop};
 use crate::table;
 use crate::view::View;
 
 /// The number of observations that may wait to be counted. They hold no pictures.
-const WAITING: usize = 256;
+const QUEUED_OBSERVATIONS: usize = 256;
 /// The interval between two checks for Ctrl-C and for the end.
-const TICK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Runs the cameras until they end or `stop` asks to stop. Shows progress, writes everything into the database, and
-/// prints the summary. `program` begins each warning and each line of `news`.
+/// prints the summary. `program` begins each warning and each line of the `connection_log`.
 pub(crate) fn run<S: FrameSource + 'static>(
     program: &str,
     cameras: Vec<(CameraId, S)>,
     database: &str,
     stop: &Stop,
-    news: &News,
+    connection_log: &ConnectionLog,
 ) -> Result<(), BoxError> {
     // The cameras share the stages, the workers and the sink.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -43,37 +43,40 @@ pub(crate) fn run<S: FrameSource + 'static>(
         pipeline = pipeline.camera(camera, source);
     }
 
-    let seen = pipeline.subscribe("view", WAITING, WhenFull::Block);
+    let subscription = pipeline.subscribe("view", QUEUED_OBSERVATIONS, WhenFull::Block);
     let handle = pipeline.start()?;
     let metrics = handle.metrics();
-    let (mut summary, mut stopping) = (Summary::default(), None);
+    let mut summary = Summary::default();
+    let mut stopping = None;
     loop {
-        match seen.recv_timeout(TICK) {
+        match subscription.recv_timeout(POLL_INTERVAL) {
             RecvOutcome::Item(observation) => {
                 summary.add(&observation);
                 view.add(&observation);
             }
             RecvOutcome::Empty if handle.cameras().is_empty() => break,
-            RecvOutcome::Empty if stopping.is_some_and(|since: Instant| since.elapsed() > PATIENCE) => break,
+            RecvOutcome::Empty if stopping.is_some_and(|since: Instant| since.elapsed() > END_TIMEOUT) => {
+                break;
+            }
             RecvOutcome::Empty => {}
             RecvOutcome::Closed => break,
         }
-        if stop.asked() && stopping.is_none() {
+        if stop.is_requested() && stopping.is_none() {
             stopping = Some(Instant::now());
             for camera in handle.cameras() {
                 handle.remove(camera, Duration::ZERO);
             }
         }
-        for line in news.take() {
+        for line in connection_log.take() {
             view.say(&format!("{program}: {line}"));
         }
         view.show(&metrics, &summary);
     }
-    while let Some(observation) = seen.try_recv() {
+    while let Some(observation) = subscription.try_recv() {
         summary.add(&observation);
     }
-    drop(seen);
-    let done = if stopping.is_some() { handle.stop(PATIENCE) } else { handle.finish() };
+    drop(subscription);
+    let done = if stopping.is_some() { handle.stop(END_TIMEOUT) } else { handle.finish() };
     view.clear();
     // The pipeline has released the sink.
     if let Some(sink) = Arc::into_inner(sink).and_then(|sink| sink.into_inner().ok()) {

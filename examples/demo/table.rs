@@ -6,7 +6,7 @@ use passerby::pipeline::{PersonSummary, PipelineReport, Summary};
 use passerby::types::Gender;
 
 /// The width of the line that shows when a person was seen, in characters.
-const CELLS: usize = 40;
+const TIMELINE_WIDTH: usize = 40;
 
 /// Prints the persons, the cameras, and the count of all frames.
 pub(crate) fn print(summary: &Summary, done: &PipelineReport) {
@@ -31,29 +31,30 @@ pub(crate) fn print(summary: &Summary, done: &PipelineReport) {
             time(tracks().filter_map(|t| t.last.pts).max()),
             person.frames,
             age.unwrap_or_else(|| "unknown".into()),
-            line(person, summary, end),
+            timeline(person, summary, end),
         );
     }
     println!("\ncamera  frames  analysed  coasted  dropped  age p50  p95     p99     detector");
-    for seen in &done.figures.cameras {
-        let (ledger, ms) = (&seen.ledger, |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3));
+    for camera in &done.figures.cameras {
+        let ledger = &camera.ledger;
+        let ms = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3);
         println!(
             "{:<7} {:<7} {:<9} {:<8} {:<8} {:<8} {:<7} {:<7} on 1 of {} frames at the end",
-            seen.camera.0,
+            camera.camera.0,
             ledger.captured,
             ledger.analysed,
             ledger.coasted,
             ledger.dropped_total(),
-            ms(seen.age.p50),
-            ms(seen.age.p95),
-            ms(seen.age.p99),
-            seen.cadence,
+            ms(camera.age.p50),
+            ms(camera.age.p95),
+            ms(camera.age.p99),
+            camera.cadence,
         );
     }
     let ledger = done.figures.ledger();
     let reasons: Vec<String> =
         ledger.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    let yielded = match done.figures.cameras.iter().map(|seen| seen.yielded).sum::<u64>() {
+    let yielded = match done.figures.cameras.iter().map(|camera| camera.yielded).sum::<u64>() {
         0 => String::new(),
         frames => format!(" ({frames} since no worker came to them)"),
     };
@@ -75,14 +76,15 @@ fn cameras(person: &PersonSummary) -> String {
 }
 
 /// Returns when any camera saw the person, as a line from the start of the run to its end.
-fn line(person: &PersonSummary, summary: &Summary, end: f64) -> String {
-    let mut cells = ['.'; CELLS];
+fn timeline(person: &PersonSummary, summary: &Summary, end: f64) -> String {
+    let mut cells = ['.'; TIMELINE_WIDTH];
     let cell = |pts: Option<Duration>| {
         let share = pts.unwrap_or_default().as_secs_f64() / end.max(1e-9);
-        ((share * (CELLS - 1) as f64) as usize).min(CELLS - 1)
+        ((share * (TIMELINE_WIDTH - 1) as f64) as usize).min(TIMELINE_WIDTH - 1)
     };
     for track in summary.tracks().filter(|t| t.person == Some(person.id)) {
-        let (from, to) = (cell(track.first.pts), cell(track.last.pts));
+        let from = cell(track.first.pts);
+        let to = cell(track.last.pts);
         cells[from..=to.max(from)].fill('#');
     }
     cells.iter().collect()

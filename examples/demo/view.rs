@@ -45,7 +45,8 @@ impl View {
         head.set_message("frames/s  p95 age  detects  dropped  tracks  persons");
         let cameras = names.iter().map(|(camera, _)| (*camera, line(camera.to_string()))).collect();
         let total = line("together".into());
-        let (tracks, frames) = (BTreeMap::new(), BTreeMap::new());
+        let tracks = BTreeMap::new();
+        let frames = BTreeMap::new();
         Ok(Self { cameras, total, tracks, shown: Instant::now(), frames, all })
     }
 
@@ -55,23 +56,24 @@ impl View {
         self.tracks.insert(observation.meta.camera, here);
     }
 
-    /// Draws the lines again if `REFRESH` has passed.
+    /// Draws the lines again if `REFRESH` has elapsed.
     pub(crate) fn show(&mut self, metrics: &Metrics, summary: &Summary) {
-        let passed = self.shown.elapsed();
-        if self.all.is_hidden() || passed < REFRESH {
+        let elapsed = self.shown.elapsed();
+        if self.all.is_hidden() || elapsed < REFRESH {
             return;
         }
         self.shown = Instant::now();
         let persons = persons(summary);
         let mut sum = Figures::default();
-        for seen in &metrics.snapshot().cameras {
-            let figures = self.figures(seen, passed, persons.get(&seen.camera).copied().unwrap_or(0));
+        for snapshot in &metrics.snapshot().cameras {
+            let figures =
+                self.figures(snapshot, elapsed, persons.get(&snapshot.camera).copied().unwrap_or(0));
             sum.rate += figures.rate;
             sum.age = sum.age.max(figures.age);
             sum.cadence = sum.cadence.max(figures.cadence);
             sum.dropped += figures.dropped;
             sum.tracks += figures.tracks;
-            if let Some((_, line)) = self.cameras.iter().find(|(camera, _)| *camera == seen.camera) {
+            if let Some((_, line)) = self.cameras.iter().find(|(camera, _)| *camera == snapshot.camera) {
                 line.set_message(text(&figures));
             }
         }
@@ -95,15 +97,15 @@ impl View {
         let _ = self.all.clear();
     }
 
-    fn figures(&mut self, seen: &CameraSnapshot, passed: Duration, persons: usize) -> Figures {
-        let frames = seen.ledger.analysed + seen.ledger.coasted;
-        let before = self.frames.insert(seen.camera, frames).unwrap_or(0);
+    fn figures(&mut self, snapshot: &CameraSnapshot, elapsed: Duration, persons: usize) -> Figures {
+        let frames = snapshot.ledger.analysed + snapshot.ledger.coasted;
+        let before = self.frames.insert(snapshot.camera, frames).unwrap_or(0);
         Figures {
-            rate: frames.saturating_sub(before) as f64 / passed.as_secs_f64(),
-            age: seen.age.p95,
-            cadence: seen.cadence,
-            dropped: seen.ledger.dropped_total(),
-            tracks: self.tracks.get(&seen.camera).copied().unwrap_or(0),
+            rate: frames.saturating_sub(before) as f64 / elapsed.as_secs_f64(),
+            age: snapshot.age.p95,
+            cadence: snapshot.cadence,
+            dropped: snapshot.ledger.dropped_total(),
+            tracks: self.tracks.get(&snapshot.camera).copied().unwrap_or(0),
             persons,
         }
     }

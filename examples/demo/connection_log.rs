@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use passerby::capture::{Event, Watch};
 
 /// The number of unread messages that are kept. Later ones are discarded.
-const KEPT: usize = 100;
+const MAX_MESSAGES: usize = 100;
 
 /// Messages that have not been printed yet.
 #[derive(Clone, Default)]
-pub(crate) struct News(Arc<Mutex<Vec<String>>>);
+pub(crate) struct ConnectionLog(Arc<Mutex<Vec<String>>>);
 
-impl News {
+impl ConnectionLog {
     /// Returns the function that a source calls for each event of its connection.
     pub(crate) fn watch(&self) -> Watch {
-        let news = self.clone();
+        let log = self.clone();
         Arc::new(move |camera, event| {
             let line = match event {
                 // Only the first failure of an interruption is worth a line: later attempts fail in the same way.
@@ -22,8 +22,8 @@ impl News {
                 Event::Recovered(after) => format!("{camera}: pictures after {after:.1?}"),
                 _ => return,
             };
-            let mut lines = news.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if lines.len() < KEPT {
+            let mut lines = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() < MAX_MESSAGES {
                 lines.push(line);
             }
         })
