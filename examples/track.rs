@@ -19,14 +19,14 @@ const USAGE: &str = "\
 Usage: track [OPTIONS] DET.txt OUT.txt
 
 Reads detections as MOTChallenge writes them (frame,id,x,y,w,h,score,...; frames count from 1, in any order; a frame
-without a line has no detections) and writes the tracks that were seen in each frame:
+without a line has no detections) and writes the tracks that were found in each frame:
 frame,id,x,y,w,h,score,-1,-1,-1.
 
-  --tracker iou|sort  which tracker (default sort)
-  --iou X             how well a track and a detection must fit, 0 to 1 (default: the tracker's own)
-  --max-age N         how many frames a track may go without a detection
-  --min-hits N        from how many detections a track is believed
-  --help              this text";
+  --tracker iou|sort  the tracker (default: sort)
+  --iou X             the lowest overlap of a track and its detection, 0 to 1 (default: the tracker's own)
+  --max-age N         the number of frames that a track may go without a detection
+  --min-hits N        the number of detections after which a track is confirmed
+  --help              prints this text";
 
 /// The largest frame number that is accepted: 111 hours at 25 frames a second. A larger number is more likely an error
 /// in the file, and each frame up to the last takes time.

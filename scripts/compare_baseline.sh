@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The pipeline next to the Python system it replaces, three times by turns, and the ratios of the medians.
+# Runs the pipeline and the Python system that it replaces in turns, three times, and prints the ratios of the medians.
 #
 #   scripts/compare_baseline.sh [SECONDS [VIDEO]]
 #
-# Needs the shared folder (PASSERBY_SHARED, else ../shared) with baseline/seed_pipeline.py, models/ and data/clips, and
-# a Python (PYTHON, else python3) with numpy, opencv-python-headless and onnxruntime. PREFIX goes before both commands:
-# PREFIX="taskset -c 0,1", say. ROUNDS and PRECISION (int8, float) change what their names say.
+# It needs the shared folder (PASSERBY_SHARED, else ../shared) with baseline/seed_pipeline.py, models/ and data/clips, and
+# a Python (PYTHON, else python3) with numpy, opencv-python-headless and onnxruntime. PREFIX goes before both commands, for
+# example PREFIX="taskset -c 0,1". ROUNDS sets the number of rounds, PRECISION the precision (int8 or float).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 shared=$(realpath "${PASSERBY_SHARED:-../shared}")
@@ -48,7 +48,7 @@ def load(who, name):
     return [json.load(open(f)) for f in sorted(glob.glob(os.path.join(folder, f"{who}-{name}-*.json")))]
 def median(runs, of):
     return statistics.median(of(r) for r in runs)
-# A played file that its reader cannot decode in time falls behind: what was due and not captured counts as dropped.
+# If the reader of a played file cannot decode in time, the file falls behind: frames due but not captured count as dropped.
 def lost(r):
     due = max(r.get("due") or 0, r["dropped"] + r["analysed"] + r.get("coasted", 0))
     return 100 * max(0, 1 - (r["analysed"] + r.get("coasted", 0) + r.get("in_flight", 0)) / max(1, due))

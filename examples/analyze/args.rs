@@ -13,37 +13,39 @@ use passerby::inference::{Device, Precision};
 use passerby::types::BoxError;
 
 pub(crate) const HELP: &str = "\
-Finds, follows, identifies and describes the faces in videos and pictures.
+Detects, tracks, identifies and describes the faces in videos and pictures.
 
 usage: analyze [OPTIONS] INPUT...
 
 INPUT is a video (MP4, MOV, H.264), a picture (JPEG, PNG, GIF, BMP, WebP, TIFF), a folder of them, a pattern ('*.jpg'), or
-a camera: rtsp://NAME:PASSWORD@HOST/PATH, http://HOST/video.mjpg, scene:people=5; webcam:0 and ffmpeg:ANYTHING where they
-are built in. The README's table says more, and what options an input can have. With a camera all inputs run at once, as
-with --live, until Ctrl-C or --seconds.
+a camera: rtsp://NAME:PASSWORD@HOST/PATH, http://HOST/video.mjpg, scene:people=5; webcam:0 and ffmpeg:ANYTHING if they are
+built in. docs/inputs.md lists all inputs and their options. If one input is a camera, all inputs run at once, as with
+--live, until Ctrl-C or --seconds.
 
   --detector-size WxH  size of the detector's input, such as 320x192, 480x288 (default) or 640x384: the longer
                        side of a picture is scaled to the larger number, the other follows its shape
   --threshold T        lowest detector score of a face, 0 to 1
-  --precision P        numbers the detector and the embedder compute in: float (default), or int8 for speed
-  --device NAME        a GPU or the like by ONNX Runtime (built with --features ort): cuda, cuda:1, tensorrt, coreml,
-                       directml, openvino, or its own cpu; where it cannot be had, the processor as without it, which is said
+  --precision P        number format of the detector and the embedder: float (default), or int8 for speed
+  --device NAME        runs the networks on a device of ONNX Runtime (built with --features ort): cuda, cuda:1, tensorrt,
+                       coreml, directml, openvino, or its own cpu; falls back to the CPU with a warning
   --every-frame        an embedding and attributes for each face of each frame, for evaluation
-  --mot FILE           MOT rows frame,id,x,y,w,h,score,-1,-1,-1, also of faces expected between two detections; with
-                       several inputs FILE is a folder of STEM.txt
-  --faces FILE.jsonl   one line a frame: its faces with landmarks, track, person, age, gender and embedding
-  --db FILE.sqlite     tracks, persons and observations as an SQLite database
-  --json               the summary as JSON on standard output
-  --live FPS           all inputs at once, each file as a live camera of FPS frames a second, which drops what is not
-                       taken in time; without it files go one after another as fast as they can, and no frame is dropped
-  --seconds N          ends after N seconds; with --live shorter inputs begin anew until then
-  --cadence auto|N     detects on every N-th frame, and follows faces over those between: 1 for files; auto, the
-                       default for cameras, is as often as the machine can carry
-  --workers N          threads that detect: as many as cores, at most 8; with --live so many at most
-  --help               this text
+  --mot FILE           writes MOT rows frame,id,x,y,w,h,score,-1,-1,-1, also for faces expected between two detections;
+                       with several inputs FILE is a folder of STEM.txt
+  --faces FILE.jsonl   writes one line a frame: its faces with landmarks, track, person, age, gender and embedding
+  --db FILE.sqlite     writes tracks, persons and observations into an SQLite database
+  --json               prints the summary as JSON
+  --live FPS           runs all inputs at once, and plays each file as a live camera of FPS frames a second, which drops
+                       frames that are not processed in time; without it files run one after another as fast as
+                       possible, and no frame is dropped
+  --seconds N          ends after N seconds; with --live shorter inputs start again until then
+  --cadence auto|N     detects on every N-th frame and tracks faces in between; the default is 1 for files, and for
+                       cameras auto: as often as the machine allows
+  --workers N          number of detection threads (default: the number of cores, at most 8); with --live the largest
+                       number
+  --help               prints this text
 
-Ctrl-C ends as --seconds does: what was read is analysed and written. A second one ends at once.
-Exit codes: 0 all well, 2 something failed and was said, 130 after Ctrl-C.
+Ctrl-C ends the run as --seconds does: every frame that was read is analysed and written. A second Ctrl-C ends it at once.
+Exit codes: 0 success, 2 if something failed (with a message), 130 after Ctrl-C.
 ";
 
 /// The largest number of detection workers if the user does not set one.
