@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fills fuzz/corpus from the repository's test data and, where it is there, the shared folder of bad files.
+# Fills fuzz/corpus from the test data of the repository and, if it exists, the shared folder of bad files.
 set -euo pipefail
 cd "$(dirname "$0")"
 shared=${PASSERBY_SHARED:-../../shared}
@@ -24,7 +24,7 @@ take jpeg 70000 "$data"/*.jpg "$bad"/*.jpg
 take nut 70000 "$data"/*.nut
 take images 70000 "${pictures[@]}"
 take open 70000 "${videos[@]}" "${pictures[@]}" "$bad"/*
-# A camera's stream: a part with its length, one without anything said, and the end.
+# A camera's stream: a part with its length, a part without a header, and the end.
 stream() { # BOUNDARY PICTURE
     printf -- '--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %s\r\n\r\n' "$1" "$(stat -c %s "$2")"
     cat "$2"

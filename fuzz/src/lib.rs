@@ -1,4 +1,4 @@
-//! What the fuzz targets share.
+//! Code that the fuzz targets share.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,12 +9,12 @@ use std::sync::{LazyLock, Mutex};
 
 use passerby_types::{ErrorClass, FrameSource, SourceError};
 
-/// Makes a panic in our own code a finding, and one in a dependency none as long as it is contained: the guards around
-/// foreign decoders turn it into an error, and what gets past them ends the fuzzer all the same. Each place is
-/// reported once.
+/// Makes a panic in our own code a finding. A panic in a dependency is not a finding as long as it is contained: the
+/// guards around foreign decoders turn it into an error, and a panic that passes them ends the fuzzer in any case. Each
+/// place is reported once.
 pub fn watch() {
     static CONTAINED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    // libFuzzer's own hook, which ends the process.
+    // This is libFuzzer's own hook, which ends the process.
     let fatal = panic::take_hook();
     panic::set_hook(Box::new(move |panic| match panic.location() {
         Some(place) if place.file().contains("/registry/src/") => {
@@ -26,7 +26,7 @@ pub fn watch() {
     }));
 }
 
-/// Puts the bytes into a file that is held in memory where the system can do that.
+/// Writes the bytes to a file, which is held in memory if the system supports that.
 pub fn file(data: &[u8]) -> &'static Path {
     static PATH: LazyLock<PathBuf> = LazyLock::new(|| {
         let memory = Path::new("/dev/shm");
@@ -37,7 +37,7 @@ pub fn file(data: &[u8]) -> &'static Path {
     &PATH
 }
 
-/// Reads a source to its end, but at most so many pictures and errors, and holds it to its contract.
+/// Reads a source to its end, but at most this many pictures and errors, and checks its contract.
 pub fn drain(source: Result<impl FrameSource, SourceError>, path: &Path, most: usize) {
     let path = path.display().to_string();
     let named = |e: &SourceError| assert!(e.to_string().contains(&path), "`{e}` does not name its input");
@@ -66,8 +66,8 @@ pub fn drain(source: Result<impl FrameSource, SourceError>, path: &Path, most: u
     }
 }
 
-/// The access units of an Annex B byte stream. A unit ends behind its last slice; the first bit of a picture's first
-/// slice is set.
+/// Returns the access units of an Annex B byte stream. A unit ends after its last slice; the first bit of a picture's
+/// first slice is set.
 pub fn units(data: &[u8]) -> Vec<Range<usize>> {
     let (mut out, mut begin, mut slice) = (Vec::new(), 0, false);
     for at in starts(data) {
@@ -82,13 +82,13 @@ pub fn units(data: &[u8]) -> Vec<Range<usize>> {
     out
 }
 
-/// Where start codes with a NAL unit behind them begin.
+/// Returns the positions of the start codes that a NAL unit follows.
 pub fn starts(data: &[u8]) -> impl Iterator<Item = usize> {
     data.windows(4).enumerate().filter(|(_, w)| w.starts_with(&[0, 0, 1])).map(|(at, _)| at)
 }
 
-/// Holds the parts of so long a body to their contract: pictures of up to `limit` bytes that begin as one, and no more
-/// bytes in them than there were.
+/// Checks the contract of the parts of a body of this length: pictures of up to `limit` bytes that begin as pictures,
+/// with no more bytes than the body had.
 pub fn pictures(parts: &[Option<Vec<u8>>], limit: usize, body: usize) {
     for picture in parts.iter().flatten() {
         assert!(

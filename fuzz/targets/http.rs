@@ -1,4 +1,4 @@
-//! What a camera answers over HTTP, header and all, in any pieces, the first byte of the input being their size.
+//! A camera's answer over HTTP with its header, in pieces whose size is the first byte of the input.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -8,6 +8,6 @@ use passerby_fuzz::{drain, file, watch};
 fuzz_target!(init: watch(), |data: &[u8]| {
     let limits = DecodeLimits { video_pixels: 1 << 16, samples: 1 << 10, bytes: 1 << 20, ..DecodeLimits::default() };
     let path = file(data);
-    // No file gives more than its samples, and what is wrong with each.
+    // A file must not give more than its samples, and one error for each.
     drain(Video::open_with(path, VideoSettings { limits, ..VideoSettings::default() }), path, 1 << 10);
 });

@@ -31,7 +31,7 @@ fn run(decoder: &mut dyn VideoDecoder, data: &[u8]) {
             }
         }
         given += 1;
-        // What is wrong with a unit does not matter: the decoder has to take the next one.
+        // An error of a unit does not matter: the decoder must accept the next one.
         let _ = decoder.decode(AccessUnit { data: unit, pts: Some(Duration::from_millis(given)) }, &mut out);
         pictures += count(&mut out);
     }
@@ -40,7 +40,7 @@ fn run(decoder: &mut dyn VideoDecoder, data: &[u8]) {
     assert!(pictures <= given, "{pictures} pictures of {given} units");
 }
 
-/// Takes the pictures away and holds them to the limit.
+/// Takes the decoder's pictures and checks their limit.
 fn count(out: &mut Vec<Picture>) -> u64 {
     let pixels = |p: &Picture| u64::from(p.image.width()) * u64::from(p.image.height());
     out.drain(..).inspect(|p| assert!((1..=PIXELS).contains(&pixels(p)))).count() as u64

@@ -6,6 +6,6 @@ use passerby_capture::fuzzing::nut;
 use passerby_fuzz::watch;
 
 fuzz_target!(init: watch(), |data: &[u8]| {
-    // Bytes that are no such stream are an error, which is all that can be asked.
+    // Other bytes must be an error and nothing worse.
     let _ = nut(data, 1 << 16);
 });

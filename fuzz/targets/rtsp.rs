@@ -1,8 +1,8 @@
-//! What an RTSP camera sends once it plays: coded frames with any times and losses.
+//! The coded frames of an RTSP camera, with any times and losses.
 //!
-//! The input is an Annex B byte stream. A NAL unit of the unused type 30 is about the access unit it is in: the bits of its
-//! first byte say that packets were lost, that nothing needs it, and that its time goes back; its second byte is the
-//! binary logarithm of how far it goes, in nanoseconds.
+//! The input is an Annex B byte stream. A NAL unit of the unused type 30 describes its access unit. The bits of its
+//! first byte say that packets were lost, that no other frame needs the unit, and that its time goes back. Its second
+//! byte is the binary logarithm of the time step, in nanoseconds.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
