@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use passerby_capture::{Images, ImagesSettings, DecodeLimits};
+use passerby_capture::{DecodeLimits, Images, ImagesSettings};
 use passerby_fuzz::{drain, file, watch};
 
 fuzz_target!(init: watch(), |data: &[u8]| {
