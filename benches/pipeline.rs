@@ -160,7 +160,7 @@ fn stages(args: &Args) -> Result<Stages, BoxError> {
     settings.detector.precision = args.precision;
     settings.embedder = args.precision;
     settings.engine = args.device.map_or(Engine::Auto, Engine::Require);
-    passerby::stages(&settings)
+    Ok(passerby::stages(&settings)?)
 }
 
 /// Returns a function that opens the input each time it is called, and prints the events of a camera's connection.
