@@ -231,14 +231,14 @@ fn the_number_of_workers_does_not_change_the_result() {
     assert!(summary["inputs"][2]["error"].is_string(), "{summary}");
 }
 
-/// Plays the bundled clip and a clip of ten pictures as live cameras. Returns the summary and the frames in the database.
-fn live_run(example: &Path, seconds: &str) -> (Value, u64) {
+/// Plays the bundled clip and a clip of ten pictures as live cameras for four seconds. Returns the summary and the frames in the database.
+fn live_run(example: &Path) -> (Value, u64) {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("db.sqlite");
     let path = database.display().to_string();
     let clip = format!("{ROOT}/assets/passersby.mp4");
     let tiny = format!("{ROOT}/crates/capture/tests/data/tiny.mp4");
-    let args = ["--json", "--live", "24", "--seconds", seconds, "--db", &path, &clip, &tiny];
+    let args = ["--json", "--live", "24", "--seconds", "4", "--db", &path, &clip, &tiny];
     let done = analyze(example, &args);
     assert_eq!((done.status.code(), text(&done.stderr)), (Some(0), String::new()));
     (serde_json::from_slice(&done.stdout).unwrap(), stored(&database))
@@ -247,7 +247,7 @@ fn live_run(example: &Path, seconds: &str) -> (Value, u64) {
 #[test]
 fn live_files_run_together_until_their_time_is_up() {
     let Some(example) = example() else { return };
-    let (summary, _) = live_run(&example, "4");
+    let (summary, _) = live_run(&example);
     let inputs = summary["inputs"].as_array().unwrap();
     assert_eq!(inputs.len(), 2);
     for input in inputs {
@@ -259,7 +259,7 @@ fn live_files_run_together_until_their_time_is_up() {
 #[test]
 fn a_live_run_reports_the_age_of_its_results() {
     let Some(example) = example() else { return };
-    let (summary, _) = live_run(&example, "2");
+    let (summary, _) = live_run(&example);
     let inputs = summary["inputs"].as_array().unwrap();
     assert_eq!(inputs.len(), 2);
     for input in inputs {
@@ -272,7 +272,7 @@ fn a_live_run_reports_the_age_of_its_results() {
 #[test]
 fn a_live_run_stores_every_observed_frame() {
     let Some(example) = example() else { return };
-    let (summary, stored) = live_run(&example, "2");
+    let (summary, stored) = live_run(&example);
     let frames: u64 =
         summary["inputs"].as_array().unwrap().iter().map(|input| observed(&input["ledger"])).sum();
     assert_eq!(frames, observed(&summary["ledger"]));
