@@ -30,14 +30,19 @@ impl QueuedFrame {
         self.in_flight.camera().inbox.skip(self.order);
     }
 
-    /// Sends the frame to its camera without detection.
-    pub(crate) fn skip_detection(self) {
+    /// Sends the frame to its camera without detection, and without its picture unless `keep_image` is set.
+    pub(crate) fn skip_detection(self, keep_image: bool) {
         let Self { frame: Frame { meta, image }, order, mut in_flight, .. } = self;
         let camera = Arc::clone(in_flight.camera());
         let size = (image.width(), image.height());
-        camera.images.give_back_image(image);
+        let image = if keep_image {
+            Some(image)
+        } else {
+            camera.images.give_back_image(image);
+            None
+        };
         in_flight.skip_detection();
-        camera.inbox.send(order, CameraEvent::Coasted { meta, size, in_flight });
+        camera.inbox.send(order, CameraEvent::Coasted { meta, size, image, in_flight });
     }
 
     /// Sends the frame to its camera with the faces that the detector found.

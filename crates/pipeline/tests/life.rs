@@ -1,4 +1,4 @@
-//! A pipeline's life: it starts or says why not, is changed while it runs, and leaves nothing behind when it stops.
+//! The life of a pipeline: its start, changes while it runs, and a stop that leaves nothing behind.
 
 mod support;
 
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use passerby_pipeline::{Pipeline, PipelineError, PipelineSettings, RecvOutcome, Stages, WhenFull};
 use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker};
 use passerby_types::{
-    AttributeFusion, CameraId, Classifier, Detector, Embedder, Identifier, Observation, Sink, SinkError,
-    StageError, SystemClock, Tracker,
+    AttributeFusion, CameraId, CancelHandle, Classifier, Detector, Embedder, FrameSource, Identifier,
+    Observation, Picture, Sink, SinkError, SourceError, SourceInfo, StageError, SystemClock, Tracker,
 };
 use support::{Apart, Camera, Latch, OneFace, Then, settled, stages, until};
 
-/// The tests count the threads of the process: one at a time.
+/// Lets one test run at a time, because the tests count the threads of the process.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -22,12 +22,12 @@ fn alone() -> MutexGuard<'static, ()> {
     guard
 }
 
-/// The pipeline threads of the process.
+/// Returns the number of pipeline threads in the process.
 fn running() -> usize {
     support::threads(&["capture-", "track-", "detect-", "embed-", "classify-", "store", "monitor"])
 }
 
-/// A thread that was told to end is gone soon; one that was joined is shown for a moment more.
+/// Waits until all pipeline threads have ended. The system lists a joined thread for a moment longer.
 fn none_left() {
     until("no thread is left", || running() == 0);
 }
@@ -36,7 +36,7 @@ fn pipeline() -> Pipeline {
     Pipeline::new(stages(|_| {}), PipelineSettings::default(), Arc::new(SystemClock::new()))
 }
 
-/// Counts what it takes and how often it is flushed.
+/// A sink that counts its rows and flushes.
 #[derive(Clone, Default)]
 struct Tally {
     rows: Arc<AtomicU64>,
@@ -57,7 +57,7 @@ impl Sink for Tally {
 const LONG: Duration = Duration::from_secs(20);
 
 #[test]
-fn cameras_and_subscribers_come_and_go_while_it_runs() {
+fn cameras_can_be_added_while_it_runs() {
     let _alone = alone();
     let tally = Tally::default();
     let handle = pipeline().camera(CameraId(0), Camera::live(100.0)).sink(tally.clone()).start().unwrap();
@@ -100,7 +100,7 @@ fn cameras_and_subscribers_come_and_go_while_it_runs() {
 }
 
 #[test]
-fn a_pause_stops_the_readers_and_a_stop_ends_the_pause() {
+fn a_pause_stops_the_readers() {
     let _alone = alone();
     let handle = pipeline().camera(CameraId(0), Camera::live(200.0)).start_paused().unwrap();
     let metrics = handle.metrics();
@@ -109,7 +109,7 @@ fn a_pause_stops_the_readers_and_a_stop_ends_the_pause() {
     handle.resume();
     until("frames come", || metrics.snapshot().ledger().captured > 3);
     handle.pause();
-    // One picture may be on its way.
+    // One picture may still come.
     let stands = || {
         let captured = metrics.snapshot().ledger().captured;
         std::thread::sleep(Duration::from_millis(100));
@@ -135,18 +135,20 @@ fn files_stay_in_step_over_a_long_pause() {
     for id in 0..3 {
         pipeline = pipeline.camera(CameraId(id), Camera::file(20_000));
     }
+    let all = pipeline.subscribe("test", 100_000, WhenFull::Block);
     let handle = pipeline.start().unwrap();
-    let all = handle.subscribe("test", 100_000, WhenFull::Block);
-    for _ in 0..5 {
-        std::thread::sleep(Duration::from_millis(20));
+    let metrics = handle.metrics();
+    for pause in 1..=5 {
+        until("the files go on", || metrics.snapshot().ledger().captured > pause * 30);
         handle.pause();
+        // Longer than `stuck_after`.
         std::thread::sleep(Duration::from_millis(250));
         handle.resume();
     }
     let finished = handle.stop(LONG);
     settled(&finished);
     let seen: Vec<_> = std::iter::from_fn(|| all.recv()).map(|o| (o.meta.seq, o.meta.camera)).collect();
-    // At the stop the cameras end where they are.
+    // The stop ends each camera at another frame.
     let ledgers = finished.reports.iter().map(|r| r.ledger.captured);
     let common = ledgers.min().unwrap();
     let in_step: Vec<_> = seen.into_iter().filter(|(seq, _)| *seq < common).collect();
@@ -166,32 +168,44 @@ fn a_camera_can_be_removed_during_a_pause() {
     none_left();
 }
 
+/// A camera that opens the latch when the pipeline stops it.
+struct OpensAtStop(Camera, Latch);
+
+impl FrameSource for OpensAtStop {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        self.0.next_picture()
+    }
+    fn info(&self) -> &SourceInfo {
+        self.0.info()
+    }
+    fn cancel_handle(&self) -> Option<CancelHandle> {
+        let latch = self.1.clone();
+        Some(CancelHandle::new(move || latch.open()))
+    }
+}
+
 #[test]
-fn a_stop_lets_what_is_inside_go_its_way() {
+fn a_stop_finishes_the_frames_that_are_inside() {
     let _alone = alone();
     let latch = Latch::default();
     let wait = latch.clone();
     let settings = PipelineSettings { detect_workers: 1, ..PipelineSettings::default() };
     let clock = Arc::new(SystemClock::new());
     let tally = Tally::default();
+    let camera = OpensAtStop(Camera::file(100), latch);
     let handle = Pipeline::new(stages(move |_| wait.wait()), settings, clock)
-        .camera(CameraId(0), Camera::file(100))
+        .camera(CameraId(0), camera)
         .sink(tally.clone())
         .start()
         .unwrap();
     let metrics = handle.metrics();
-    until("the queue fills", || metrics.snapshot().queues[0].1.depth == 2);
-    let opener = std::thread::Builder::new().spawn(move || {
-        std::thread::sleep(Duration::from_millis(200));
-        latch.open();
-    });
+    until("the fourth frame is captured", || metrics.snapshot().ledger().captured == 4);
     let finished = handle.stop(LONG);
     settled(&finished);
     let ledger = &finished.reports[0].ledger;
-    // One in the detector, two in the queue, one that waited for a place in it.
+    // One was in the detector, two in the queue, and one waited for room in it.
     assert_eq!((ledger.captured, ledger.analysed), (4, 4), "{ledger:?}");
     assert_eq!(tally.rows.load(Ordering::Relaxed), 4);
-    opener.unwrap().join().unwrap();
     none_left();
 }
 
@@ -212,25 +226,26 @@ fn a_handle_that_is_dropped_stops_everything() {
 }
 
 #[test]
-fn any_deadline_is_fine() {
+fn any_timeout_is_accepted() {
     let _alone = alone();
-    for deadline in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+    for timeout in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
         let cameras = [Camera::live(200.0), Camera::file(1_000_000)];
         let mut pipeline = pipeline().sink(Tally::default());
         for (id, camera) in (0..).zip(cameras) {
             pipeline = pipeline.camera(CameraId(id), camera);
         }
         let handle = pipeline.start().unwrap();
-        std::thread::sleep(Duration::from_millis(50));
+        let metrics = handle.metrics();
+        until("the file is read", || metrics.snapshot().cameras[1].ledger.captured > 0);
         let start = Instant::now();
-        let finished = handle.stop(deadline);
+        let finished = handle.stop(timeout);
         assert!(start.elapsed() < LONG / 4);
         settled(&finished);
         assert!(finished.reports[1].ledger.captured > 0);
-        if deadline == Duration::MAX {
+        if timeout == Duration::MAX {
             assert_eq!(finished.abandoned, [""; 0]);
         }
-        // What was left behind ends by itself.
+        // Abandoned threads end by themselves.
         none_left();
     }
 }
@@ -239,7 +254,7 @@ fn any_deadline_is_fine() {
 fn a_start_that_fails_leaves_nothing_behind() {
     let _alone = alone();
     fn fails<T: ?Sized>() -> Result<Box<T>, StageError> {
-        Err(StageError::fatal("test", "as told"))
+        Err(StageError::fatal("test", "scripted"))
     }
     let detector = || stages(|_| {}).with_detector(fails::<dyn Detector>);
     let tracker = || stages(|_| {}).with_tracker(fails::<dyn Tracker>);
@@ -256,25 +271,32 @@ fn a_start_that_fails_leaves_nothing_behind() {
         let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
         let start = Instant::now();
         let error = pipeline.camera(CameraId(0), Camera::live(9.0)).start().unwrap_err();
-        assert_eq!(error.to_string(), "test: as told");
+        assert_eq!(error.to_string(), "test: scripted");
         none_left();
         assert!(start.elapsed() < LONG / 4, "{:?}", start.elapsed());
     }
+}
 
+#[test]
+fn a_number_can_be_used_once() {
+    let _alone = alone();
     let start = Instant::now();
     let twice = pipeline()
         .camera(CameraId(4), Camera::live(9.0))
         .camera(CameraId(5), Camera::file(9))
         .camera(CameraId(4), Camera::live(9.0));
     assert!(matches!(twice.start(), Err(PipelineError::CameraInUse(CameraId(4)))));
-    assert!(start.elapsed() < LONG / 4, "nobody waits for cameras that never ran");
+    assert!(start.elapsed() < LONG / 4, "the start does not wait for cameras that never ran");
     none_left();
+}
 
-    // A camera that cannot be added leaves the others alone.
+#[test]
+fn a_camera_that_cannot_be_added_does_not_affect_the_others() {
+    let _alone = alone();
     let made = Arc::new(AtomicU64::new(0));
     let first_two = move || match made.fetch_add(1, Ordering::Relaxed) {
         0 | 1 => Ok(Box::new(OrderTracker::default()) as Box<dyn Tracker>),
-        _ => fails(),
+        _ => Err(StageError::fatal("test", "scripted")),
     };
     let stages = stages(|_| {}).with_tracker(first_two);
     let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
@@ -288,11 +310,16 @@ fn a_start_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
-fn no_cameras_empty_cameras_and_many_cameras_are_fine() {
+fn a_pipeline_runs_without_cameras() {
     let _alone = alone();
     let finished = pipeline().sink(Tally::default()).run().unwrap();
     assert_eq!((finished.reports.len(), finished.abandoned.len()), (0, 0));
+    none_left();
+}
 
+#[test]
+fn cameras_without_frames_end_at_once() {
+    let _alone = alone();
     let finished = pipeline()
         .camera(CameraId(0), Camera::file(0))
         .camera(CameraId(1), Camera::live(9.0).frames(0, Then::End))
@@ -303,7 +330,11 @@ fn no_cameras_empty_cameras_and_many_cameras_are_fine() {
     let ends: Vec<_> = finished.reports.iter().map(|r| (r.ledger.captured, r.error.is_some())).collect();
     assert_eq!(ends, [(0, false), (0, false), (0, true)]);
     none_left();
+}
 
+#[test]
+fn forty_cameras_are_all_read_to_their_end() {
+    let _alone = alone();
     let tally = Tally::default();
     let mut pipeline = pipeline().sink(tally.clone());
     for id in 0..40 {
@@ -325,9 +356,9 @@ fn no_cameras_empty_cameras_and_many_cameras_are_fine() {
 }
 
 #[test]
-fn five_hundred_lives_leave_neither_threads_nor_memory_behind() {
+fn five_hundred_pipelines_leave_nothing_behind() {
     let _alone = alone();
-    let cycle = |deadline: Duration| {
+    let cycle = |timeout: Duration| {
         let handle = pipeline()
             .camera(CameraId(0), Camera::live(500.0))
             .camera(CameraId(1), Camera::file(8))
@@ -337,7 +368,7 @@ fn five_hundred_lives_leave_neither_threads_nor_memory_behind() {
         let all = handle.subscribe("test", 4, WhenFull::DropOldest);
         assert!(handle.wait(CameraId(1), LONG));
         handle.add(CameraId(2), Camera::file(1)).unwrap();
-        let finished = handle.stop(deadline);
+        let finished = handle.stop(timeout);
         settled(&finished);
         drop(all);
     };
@@ -348,13 +379,12 @@ fn five_hundred_lives_leave_neither_threads_nor_memory_behind() {
     none_left();
     let grown = resident().saturating_sub(before);
     println!("{grown} kB more after 450 lives");
-    // A channel alone takes some 50 kB: this is a tenth of what would be if each life left one behind.
+    // The state of one camera takes about 50 kB. This is a tenth of 450 of them.
     assert!(grown < 4096, "{grown} kB");
 }
 
-/// One pipeline in which cameras come and go keeps no thread of those that went.
 #[test]
-fn three_hundred_cameras_in_one_life_leave_no_threads_behind() {
+fn three_hundred_cameras_leave_no_threads_behind() {
     let _alone = alone();
     let handle = pipeline().camera(CameraId(0), Camera::live(50.0)).start().unwrap();
     let settings = PipelineSettings::default();
@@ -372,7 +402,7 @@ fn three_hundred_cameras_in_one_life_leave_no_threads_behind() {
     let metrics = handle.metrics();
     let lanes = || metrics.snapshot().queues.iter().filter(|(name, _)| name.starts_with("detect")).count();
     until("their lanes go", || lanes() == 1);
-    // A thread that is not joined keeps its stack: two megabytes of addresses.
+    // A thread that is not joined keeps its stack, which is two megabytes of addresses.
     let grown = size().saturating_sub(mapped) / 1024;
     let kept = resident().saturating_sub(held) / 270;
     println!("{grown} MB of addresses more after 270 cameras, {kept} kB kept of each");
@@ -381,7 +411,7 @@ fn three_hundred_cameras_in_one_life_leave_no_threads_behind() {
     none_left();
 }
 
-/// The memory of the process in kB by Linux's `/proc/self/status`; 0 where the system does not say.
+/// Returns a memory figure of the process in kB from Linux's `/proc/self/status`, or 0 if the system has no such file.
 fn status(key: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(key));

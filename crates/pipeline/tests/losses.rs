@@ -1,4 +1,4 @@
-//! What a source loses and how often it breaks is counted for what it is, by the flow and by the pipeline alike.
+//! Lost frames and interruptions of a source, which the flow and the pipeline must count alike.
 
 mod support;
 
@@ -14,7 +14,7 @@ use passerby_types::{
 };
 use support::{settled, stages};
 
-/// What a call gives.
+/// The result of one call of the source.
 #[derive(Clone, Copy)]
 enum Call {
     Picture(Duration),
@@ -49,7 +49,7 @@ fn source(calls: &[Call]) -> Scripted {
     Scripted(info, calls.iter().copied().collect())
 }
 
-/// What the flow says of a source, and the pipeline, which have to agree.
+/// Runs the source in a flow and in a pipeline, checks that both agree, and returns the report.
 fn run(calls: &[Call]) -> (CameraReport, Vec<Observation>) {
     let clock = || {
         let clock = SimulatedClock::new();
@@ -80,7 +80,7 @@ fn run(calls: &[Call]) -> (CameraReport, Vec<Observation>) {
 }
 
 #[test]
-fn losses_count_by_their_reason_and_interruptions_are_passed_over() {
+fn lost_frames_count_by_their_reason() {
     const AT_ONCE: Call = Call::Picture(Duration::ZERO);
     let (report, seen) = run(&[
         AT_ONCE,
@@ -93,7 +93,7 @@ fn losses_count_by_their_reason_and_interruptions_are_passed_over() {
         AT_ONCE,
     ]);
     let seqs: Vec<u64> = seen.iter().map(|o| o.meta.seq).collect();
-    assert_eq!(seqs, [0, 8, 11], "every lost frame has its number");
+    assert_eq!(seqs, [0, 8, 11], "each lost frame has a number");
     let captured: Vec<u64> = seen.iter().map(|o| o.meta.captured.0.as_secs()).collect();
     assert_eq!(captured, [100, 97, 100], "a frame's time is that of its arrival");
     assert_eq!(report.ledger.captured, 12);
@@ -102,7 +102,7 @@ fn losses_count_by_their_reason_and_interruptions_are_passed_over() {
 }
 
 #[test]
-fn an_interruption_after_which_nothing_comes_is_what_ended_the_camera() {
+fn a_last_interruption_is_the_error_that_ended_the_camera() {
     let (report, _) = run(&[Call::Picture(Duration::ZERO), Call::Broken]);
     assert!(matches!(report.error, Some(FlowError::Source(SourceError::Disconnected { .. }))));
     assert_eq!((report.interruptions, report.ledger.captured), (1, 1));

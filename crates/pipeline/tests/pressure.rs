@@ -1,4 +1,4 @@
-//! What a stage that is behind costs, frame by frame: which are dropped, which are kept, how far a file is read.
+//! The cost of a stage that is behind, frame by frame: dropped frames, kept frames, and how far a file is read.
 
 mod support;
 
@@ -36,9 +36,10 @@ impl FrameSource for OnDemand {
     }
 }
 
-/// One detector that waits at each frame until the latch opens, and counts the frames it got.
+/// Returns stages whose detector waits at each frame until the latch opens, and the count of its frames.
 fn gated(latch: &Latch) -> (Stages, Arc<AtomicU64>) {
-    let (latch, begun) = (latch.clone(), Arc::new(AtomicU64::new(0)));
+    let latch = latch.clone();
+    let begun = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&begun);
     let before = move |_: &Frame| {
         count.fetch_add(1, Ordering::Relaxed);
@@ -51,33 +52,32 @@ fn one_detector() -> PipelineSettings {
     PipelineSettings { detect_workers: 1, ..PipelineSettings::default() }
 }
 
-/// Asks for so many pictures, all but the first while the detector is at work on that, and waits until the camera has ended.
+/// Asks for `pictures` pictures, all but the first during the first detection, and waits until the camera has ended.
 fn all_are_read(ask: SyncSender<()>, begun: &AtomicU64, metrics: &Metrics, pictures: u64) {
     ask.send(()).expect("the camera is there");
     until("the first is being detected on", || begun.load(Ordering::Relaxed) == 1);
     (1..pictures).for_each(|_| ask.send(()).expect("the camera is there"));
     drop(ask);
-    // The call after the last picture tells the end.
+    // The call after the last picture returns the end.
     until("all are read", || captures(metrics) == pictures + 1);
 }
 
-/// How many calls to sources have come back.
+/// Returns how many calls of sources have returned.
 fn captures(metrics: &Metrics) -> u64 {
     metrics.snapshot().stages.iter().filter(|s| s.stage == "capture").map(|s| s.time.calls).sum()
 }
 
 #[test]
-fn a_live_camera_keeps_the_newest_frames_however_long_the_detector_takes() {
+fn a_live_camera_keeps_the_newest_frames() {
     for pictures in [4, 6, 30, 300] {
         let latch = Latch::default();
         let (stages, begun) = gated(&latch);
         let (camera, ask) = OnDemand::new(true);
-        let handle = Pipeline::new(stages, one_detector(), Arc::new(SystemClock::new()))
-            .camera(CameraId(0), camera)
-            .start_paused()
-            .unwrap();
-        let (all, metrics) = (handle.subscribe("test", 1000, WhenFull::Block), handle.metrics());
-        handle.resume();
+        let pipeline =
+            Pipeline::new(stages, one_detector(), Arc::new(SystemClock::new())).camera(CameraId(0), camera);
+        let all = pipeline.subscribe("test", 1000, WhenFull::Block);
+        let handle = pipeline.start().unwrap();
+        let metrics = handle.metrics();
         all_are_read(ask, &begun, &metrics, pictures);
         assert_eq!(metrics.snapshot().ledger().in_flight, 3);
         latch.open();
@@ -91,21 +91,20 @@ fn a_live_camera_keeps_the_newest_frames_however_long_the_detector_takes() {
 }
 
 #[test]
-fn where_a_governor_may_thin_the_tracker_takes_what_no_worker_came_to() {
+fn a_governor_lets_the_tracker_take_undetected_frames() {
     for pictures in [3, 4, 8, 9, 30] {
         let latch = Latch::default();
         let (stages, begun) = gated(&latch);
         let (camera, ask) = OnDemand::new(true);
         let governor = Some(GovernorLimits { workers: 1..=1, cadence: 1..=6, ..GovernorLimits::default() });
-        // On a clock that stands the governor decides nothing.
-        let (settings, clock) = (PipelineSettings { governor, ..one_detector() }, SimulatedClock::new());
-        let handle = Pipeline::new(stages, settings, Arc::new(clock))
-            .camera(CameraId(0), camera)
-            .start_paused()
-            .unwrap();
-        let (all, metrics) = (handle.subscribe("test", 1000, WhenFull::Block), handle.metrics());
-        handle.resume();
-        // The last two wait. Of the others, five are no more than the limits allow between two looks.
+        // The governor decides nothing, because the clock stands still.
+        let clock = SimulatedClock::new();
+        let settings = PipelineSettings { governor, ..one_detector() };
+        let pipeline = Pipeline::new(stages, settings, Arc::new(clock)).camera(CameraId(0), camera);
+        let all = pipeline.subscribe("test", 1000, WhenFull::Block);
+        let handle = pipeline.start().unwrap();
+        let metrics = handle.metrics();
+        // The last two wait. The limits allow five frames between two detections.
         let yielded = 5.min(pictures - 3);
         all_are_read(ask, &begun, &metrics, pictures);
         assert_eq!(metrics.snapshot().ledger().in_flight, 3 + yielded);
@@ -125,7 +124,7 @@ fn where_a_governor_may_thin_the_tracker_takes_what_no_worker_came_to() {
 }
 
 #[test]
-fn live_cameras_take_turns_and_the_first_frame_of_each_is_detected_on() {
+fn live_cameras_detect_on_their_first_frame_and_then_in_turns() {
     let reorder = std::time::Duration::from_secs(60);
     let mut settings =
         PipelineSettings { frame_queue: 20, reorder_timeout: reorder, ..PipelineSettings::default() };
@@ -136,9 +135,8 @@ fn live_cameras_take_turns_and_the_first_frame_of_each_is_detected_on() {
         (0..12).for_each(|_| ask.send(()).unwrap());
         pipeline = pipeline.camera(CameraId(id), camera);
     }
-    let handle = pipeline.start_paused().unwrap();
-    let all = handle.subscribe("test", 100, WhenFull::Block);
-    handle.resume();
+    let all = pipeline.subscribe("test", 100, WhenFull::Block);
+    let handle = pipeline.start().unwrap();
     let finished = handle.finish();
     settled(&finished);
     let seen: Vec<_> = std::iter::from_fn(|| all.recv()).collect();
@@ -153,7 +151,7 @@ fn live_cameras_take_turns_and_the_first_frame_of_each_is_detected_on() {
 }
 
 #[test]
-fn before_a_worker_came_to_a_camera_only_a_governor_lets_frames_yield() {
+fn only_a_governor_lets_frames_skip_detection() {
     for (most, yielded) in [(None, 0), (Some(1), 0), (Some(6), 5)] {
         let latch = Latch::default();
         let (stages, begun) = gated(&latch);
@@ -162,8 +160,10 @@ fn before_a_worker_came_to_a_camera_only_a_governor_lets_frames_yield() {
             cadence: 1..=most,
             ..GovernorLimits::default()
         });
-        let (settings, clock) = (PipelineSettings { governor, ..one_detector() }, SimulatedClock::new());
-        let ((first, ask), (camera, asks)) = (OnDemand::new(true), OnDemand::new(true));
+        let clock = SimulatedClock::new();
+        let settings = PipelineSettings { governor, ..one_detector() };
+        let (first, ask) = OnDemand::new(true);
+        let (camera, asks) = OnDemand::new(true);
         let handle = Pipeline::new(stages, settings, Arc::new(clock))
             .camera(CameraId(0), first)
             .camera(CameraId(1), camera)
@@ -187,7 +187,7 @@ fn before_a_worker_came_to_a_camera_only_a_governor_lets_frames_yield() {
 }
 
 #[test]
-fn a_file_is_read_no_further_than_there_is_room_and_nothing_is_dropped() {
+fn a_file_is_read_no_further_than_there_is_room() {
     for cadence in [1, 3] {
         let latch = Latch::default();
         let (stages, begun) = gated(&latch);
@@ -201,9 +201,10 @@ fn a_file_is_read_no_further_than_there_is_room_and_nothing_is_dropped() {
         let metrics = handle.metrics();
         (0..100).for_each(|_| ask.send(()).unwrap());
         drop(ask);
-        // One in the detector, two in the queue, one more that was read and waits for room, and those between them.
+        // One frame is in the detector, two are in the queue, one waits for room, and the rest is between them.
         let read = 3 * cadence + 1;
-        until("it is read so far", || metrics.snapshot().ledger().captured == read);
+        until("it is read to there", || metrics.snapshot().ledger().captured == read);
+        until("the detector has the first frame", || begun.load(Ordering::Relaxed) == 1);
         std::thread::sleep(std::time::Duration::from_millis(100));
         assert_eq!(metrics.snapshot().ledger().captured, read, "and no further");
         assert_eq!(begun.load(Ordering::Relaxed), 1);
@@ -216,7 +217,7 @@ fn a_file_is_read_no_further_than_there_is_room_and_nothing_is_dropped() {
     }
 }
 
-/// One face, and from the second frame on two more, in frames of which each face is known by its place.
+/// A detector that finds one face in the first frame and three in all later ones.
 struct Three;
 impl Detector for Three {
     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
@@ -232,7 +233,7 @@ impl Detector for Three {
     }
 }
 
-/// Waits until the latch opens; its embeddings tell how wide the chip was.
+/// An embedder that waits until the latch opens. Its embeddings contain the size of the face.
 struct Slow(Latch, Arc<AtomicU64>);
 impl Embedder for Slow {
     fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
@@ -246,9 +247,11 @@ impl Embedder for Slow {
 }
 
 #[test]
-fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
-    let (latch, begun) = (Latch::default(), Arc::new(AtomicU64::new(0)));
-    let (wait, count) = (latch.clone(), Arc::clone(&begun));
+fn a_full_face_queue_gives_up_the_least_urgent_job() {
+    let latch = Latch::default();
+    let begun = Arc::new(AtomicU64::new(0));
+    let wait = latch.clone();
+    let count = Arc::clone(&begun);
     let stages = Stages::new(|| Three, OrderTracker::default)
         .identifying(move || Slow(wait.clone(), Arc::clone(&count)), Apart::default);
     let mut settings = PipelineSettings { embed_workers: 1, face_queue: 2, ..one_detector() };
@@ -260,19 +263,19 @@ fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
         .unwrap();
     let metrics = handle.metrics();
     ask.send(()).unwrap();
-    until("one look is taken", || begun.load(Ordering::Relaxed) == 1);
+    until("one job has begun", || begun.load(Ordering::Relaxed) == 1);
     until("the frame is through", || metrics.snapshot().ledger().analysed == 1);
     let queue = |name: &str| {
         let queues = metrics.snapshot().queues;
         queues.into_iter().find(|(n, _)| n == name).map(|(_, stats)| stats).unwrap()
     };
     assert_eq!((queue("embed").sent, queue("embed").depth), (1, 0));
-    // Of three more looks those at the two new tracks are more urgent than another one at the first.
+    // Of three more jobs, those of the two new tracks are more urgent than a second one of the first track.
     ask.send(()).unwrap();
     until("the second frame is through", || metrics.snapshot().ledger().analysed == 2);
     let stats = queue("embed");
     assert_eq!((stats.sent, stats.depth, stats.dropped), (4, 2, 1));
-    // Now no track is new: none of three looks takes another's place.
+    // Now no track is new, so the three jobs displace no other.
     ask.send(()).unwrap();
     until("the third frame is through", || metrics.snapshot().ledger().analysed == 3);
     let stats = queue("embed");
@@ -287,7 +290,7 @@ fn a_full_queue_of_looks_gives_up_the_least_urgent_and_counts_it() {
 }
 
 #[test]
-fn a_subscriber_that_is_behind_loses_what_its_rule_says_and_counts_it() {
+fn a_slow_subscriber_loses_observations_by_its_rule() {
     let (camera, ask) = OnDemand::new(false);
     let handle = Pipeline::new(
         Stages::new(|| OneFace(|_: &Frame| {}), OrderTracker::default),
@@ -311,6 +314,6 @@ fn a_subscriber_that_is_behind_loses_what_its_rule_says_and_counts_it() {
         let stats = subscription.stats();
         assert_eq!((stats.sent, stats.dropped, stats.depth), (20, dropped, 0));
     }
-    let told = finished.figures.queues.iter().filter(|(name, _)| name.starts_with("keeps"));
-    assert_eq!(told.map(|(_, stats)| stats.dropped).collect::<Vec<_>>(), [17, 17, 0]);
+    let listed = finished.figures.queues.iter().filter(|(name, _)| name.starts_with("keeps"));
+    assert_eq!(listed.map(|(_, stats)| stats.dropped).collect::<Vec<_>>(), [17, 17, 0]);
 }

@@ -1,4 +1,4 @@
-//! The writer's thread: batches of 200 rows, or of what came in half a second, however slowly it comes.
+//! The writer's thread: batches of 200 rows, or of all rows of half a second.
 
 mod support;
 
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use passerby_pipeline::{Pipeline, PipelineReport, PipelineSettings};
 use passerby_types::{CameraId, ErrorClass, Observation, Sink, SinkError, SystemClock};
-use support::{Camera, Then, settled, stages};
+use support::{Camera, Then, settled, stages, until};
 
-/// Writes down when which batch came, by the observations' own capture times, and how long after the first of them.
+/// A sink that notes the size of each batch, and how long after the capture of its first observation it came.
 #[derive(Clone, Default)]
 struct Diary {
     batches: Arc<Mutex<Vec<(usize, Duration)>>>,
@@ -22,7 +22,7 @@ impl Sink for Diary {
     fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
         self.calls += 1;
         if self.calls <= self.refuses {
-            return Err(SinkError::new(ErrorClass::Reset, "diary", "as told"));
+            return Err(SinkError::new(ErrorClass::Reset, "diary", "scripted"));
         }
         let now = self.clock.as_ref().map(|clock| passerby_types::Clock::now(&**clock)).unwrap_or_default();
         let waited = batch.first().map(|first| now.since(first.meta.captured)).unwrap_or_default();
@@ -34,7 +34,7 @@ impl Sink for Diary {
     }
 }
 
-/// Runs the camera to its end; what the sink was given, and when.
+/// Runs the camera to its end. Returns the report and the batches of the sink.
 fn run(camera: Camera, refuses: usize) -> (PipelineReport, Vec<(usize, Duration)>) {
     let clock = Arc::new(SystemClock::new());
     let diary = Diary { refuses, clock: Some(Arc::clone(&clock)), ..Diary::default() };
@@ -46,15 +46,15 @@ fn run(camera: Camera, refuses: usize) -> (PipelineReport, Vec<(usize, Duration)
     (finished, batches)
 }
 
-/// What a loaded machine may add to half a second.
-const SLACK: Duration = Duration::from_secs(1);
+/// The delay that a busy machine may add.
+const SLACK: Duration = Duration::from_millis(2500);
 
 #[test]
-fn few_observations_wait_half_a_second_and_no_longer() {
+fn few_observations_wait_half_a_second() {
     let wait = Duration::from_millis(500);
-    // One every two seconds, more slowly than the wait and than the thread's own rhythm; then ten a batch or so. The
-    // last batch is written when the camera ends.
-    for (rate, frames) in [(0.5, 3), (20.0, 40)] {
+    // First one observation every three seconds, which is longer than the interval and the thread's own wait. Then about
+    // ten in each batch. The last batch is written when the camera ends.
+    for (rate, frames) in [(0.3, 3), (20.0, 40)] {
         let (finished, batches) = run(Camera::live(rate).frames(frames, Then::End), 0);
         assert_eq!(finished.written.total().written, frames);
         assert!(batches.len() >= 3, "{batches:?}");
@@ -73,17 +73,17 @@ fn many_observations_come_in_batches_of_two_hundred() {
 }
 
 #[test]
-fn a_sink_that_is_busy_is_asked_again_after_half_a_second_also_while_nothing_comes() {
+fn a_busy_sink_is_called_again_without_new_observations() {
     let start = Instant::now();
     let (finished, batches) = run(Camera::live(1.0).frames(2, Then::End), 1);
-    // The first is refused once after half a second; the end of the camera comes after a second.
+    // The sink refuses the first batch after half a second. The camera ends after a second.
     assert_eq!(batches.iter().map(|(n, _)| *n).sum::<usize>(), 2);
     assert_eq!((finished.written.failures, finished.written.total().lost), (1, 0));
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(15));
 }
 
 #[test]
-fn a_sink_that_is_busy_until_after_the_stop_gets_everything() {
+fn a_sink_that_is_busy_at_the_stop_gets_everything() {
     let clock = Arc::new(SystemClock::new());
     let diary = Diary { refuses: 5, ..Diary::default() };
     let batches = Arc::clone(&diary.batches);
@@ -92,10 +92,13 @@ fn a_sink_that_is_busy_until_after_the_stop_gets_everything() {
         .sink(diary)
         .start()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(250));
+    until("frames are analysed", || handle.metrics().snapshot().ledger().analysed > 5);
     let finished = handle.stop(Duration::from_secs(20));
     settled(&finished);
     let written: usize = batches.lock().expect("no panic inside").iter().map(|(n, _)| n).sum();
-    assert_eq!(written as u64, finished.reports[0].ledger.analysed, "also what was not half a second old");
+    assert_eq!(
+        written as u64, finished.reports[0].ledger.analysed,
+        "even observations that are younger than half a second"
+    );
     assert_eq!((finished.written.total().lost, finished.written.failures), (0, 5));
 }

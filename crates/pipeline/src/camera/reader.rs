@@ -78,7 +78,8 @@ fn send_frame(
     let meta = FrameMeta { camera: camera.id, seq, captured, pts, wall };
     if !camera.detects(seq, order) {
         let size = (image.width(), image.height());
-        camera.inbox.send(order, CameraEvent::Coasted { meta, size, in_flight });
+        let image = context.fanout.has_taps().then(|| camera.images.share(image));
+        camera.inbox.send(order, CameraEvent::Coasted { meta, size, image, in_flight });
         return;
     }
     let next_detection = camera.detections.schedule().next_after(seq);
@@ -86,7 +87,9 @@ fn send_frame(
     let queued = QueuedFrame { frame, order, next_detection, in_flight };
     match detect_queue.lanes.send(camera.id.0, queued) {
         SendOutcome::Queued => {}
-        SendOutcome::Displaced(frame) if may_skip_detection(context, &frame) => frame.skip_detection(),
+        SendOutcome::Displaced(frame) if may_skip_detection(context, &frame) => {
+            frame.skip_detection(context.fanout.has_taps());
+        }
         SendOutcome::Displaced(frame) | SendOutcome::Refused(frame) | SendOutcome::TimedOut(frame) => {
             frame.lose(DropReason::QueueFull);
         }

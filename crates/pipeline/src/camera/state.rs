@@ -20,8 +20,8 @@ const MAX_IDLE_IMAGES: usize = 16;
 pub(crate) enum CameraEvent {
     /// The detector ran on the frame.
     Detected { frame: Frame, faces: Vec<Face>, in_flight: InFlightGuard },
-    /// The frame goes to the tracker without detection.
-    Coasted { meta: FrameMeta, size: (u32, u32), in_flight: InFlightGuard },
+    /// The frame goes to the tracker without detection. `image` is its picture if a frame tap wants it.
+    Coasted { meta: FrameMeta, size: (u32, u32), image: Option<Arc<Image>>, in_flight: InFlightGuard },
     /// The source has ended. `seq` is one past the number of its last frame.
     End { seq: u64 },
 }

@@ -78,10 +78,11 @@ impl CameraWorker {
                 CameraEvent::Detected { frame, faces, in_flight } => {
                     let size = (frame.image.width(), frame.image.height());
                     let meta = frame.meta;
-                    self.observe(&meta, size, Some((frame, faces)), in_flight);
+                    self.observe(&meta, size, Some((frame, faces)), None, in_flight);
                 }
-                CameraEvent::Coasted { meta, size, in_flight } => {
-                    self.observe(&meta, size, None, in_flight);
+                CameraEvent::Coasted { meta, size, image, in_flight } => {
+                    let coasted = image.map(|image| Frame { meta, image });
+                    self.observe(&meta, size, None, coasted, in_flight);
                 }
                 CameraEvent::End { seq } => {
                     self.next_seq = seq;
@@ -92,12 +93,13 @@ impl CameraWorker {
     }
 
     /// Takes one frame from its faces to its observation, and publishes that. `detected` is `None` for a frame without
-    /// detection.
+    /// detection. `coasted` is such a frame with its picture if a frame tap wants it.
     fn observe(
         &mut self,
         meta: &FrameMeta,
         size: (u32, u32),
         detected: Option<(Frame, Vec<Face>)>,
+        coasted: Option<Frame>,
         mut in_flight: InFlightGuard,
     ) {
         self.next_seq = meta.seq.saturating_add(1);
@@ -110,7 +112,7 @@ impl CameraWorker {
         }
 
         let kind = if frame.is_some() { FrameKind::Analysed } else { FrameKind::Coasted };
-        let tapped = self.context.fanout.tap(frame.as_ref());
+        let tapped = self.context.fanout.tap(frame.as_ref()).or(coasted);
         let sent = frame.map_or(0, |frame| self.send_jobs(frame));
         if !self.camera.lossless {
             self.open_jobs.collect_ready();

@@ -44,9 +44,14 @@ impl Fanout {
         Self { listeners, writer, lists: Arc::new(Recycler::new(MAX_IDLE_LISTS)) }
     }
 
+    /// Returns true if a tap wants frames.
+    pub(crate) fn has_taps(&self) -> bool {
+        self.listeners.taps.any()
+    }
+
     /// Returns the frame to keep until its observation is ready, or `None` if no tap wants it.
     pub(crate) fn tap(&self, frame: Option<&Frame>) -> Option<Frame> {
-        frame.filter(|_| self.listeners.taps.any()).cloned()
+        frame.filter(|_| self.has_taps()).cloned()
     }
 
     /// Sends the observation to all subscribers, to the taps together with its `frame`, and to the writer.
