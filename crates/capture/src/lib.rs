@@ -1,97 +1,105 @@
-//! Where pictures come from: video files, picture files and folders, cameras, and synthetic scenes.
+//! Frame sources: video files, picture files and folders, cameras, and synthetic scenes.
 //!
-//! - [`open()`] opens anything that has a name: files by their content, cameras by their address.
-//! - [`Video`]: MP4, MOV (fragmented, too) and bare H.264. Decoding is behind [`VideoDecoder`]: [`RustyDecoder`] is
-//!   pure Rust; the feature `openh264` brings `OpenH264Decoder`, built from source.
-//! - `Ffmpeg` (feature `ffmpeg`): whatever an installed ffmpeg program reads.
-//! - [`Images`]: JPEG, PNG, GIF, BMP, WebP, TIFF, alone or a folder of them.
-//! - `Mjpeg` (feature `mjpeg`): cameras that give JPEG pictures over HTTP.
-//! - [`LivePlayback`]: plays any of them as a live camera.
-//! - [`Reconnect`]: keeps any source going that breaks, stalls, freezes or hangs.
-//! - `Rtsp` (feature `rtsp`): network cameras.
-//! - [`Scene`]: people made from portraits who walk over a background, with exact ground truth.
-//! - `Webcam` (feature `webcam`): cameras at this machine.
+//! [`open()`] opens any input by its name: files by their content, cameras by their address. Each kind of source also has a
+//! type of its own:
+//!
+//! | type | pictures from | feature |
+//! |---|---|---|
+//! | `Video` | MP4, MOV (fragmented, too) and bare H.264 | `video` (default) |
+//! | `Images` | JPEG, PNG, GIF, BMP, WebP, TIFF, alone or in a folder | `images` (default) |
+//! | `Scene` | people who walk over a background, with exact ground truth | `scene` (default) |
+//! | `Rtsp` | network cameras | `rtsp` (default) |
+//! | `Mjpeg` | cameras that give JPEG pictures over HTTP | `mjpeg` (default) |
+//! | `Webcam` | cameras at this machine | `webcam` |
+//! | `Ffmpeg` | anything that an installed ffmpeg program reads | `ffmpeg` |
+//!
+//! Two more sources change the behaviour of others. [`LivePlayback`] plays any source as a live camera. [`Reconnect`] keeps
+//! a source going if it breaks, stalls, freezes or hangs.
+//!
+//! The feature `openh264` adds a second H.264 decoder beside the pure Rust one, and `tls` adds encrypted connections. If the
+//! feature for an input is off, [`open()`] returns [`SourceError::Unsupported`](passerby_types::SourceError::Unsupported)
+//! with the feature's name.
 //!
 //! ```
-//! use passerby_capture::{Scene, SceneSettings};
 //! use passerby_types::FrameSource;
 //!
-//! let mut scene = Scene::new(SceneSettings { width: 320, height: 180, frames: 3, ..SceneSettings::default() })?;
+//! let mut scene = passerby_capture::open("scene:people=2,size=320x180,frames=3")?;
 //! let mut pictures = 0;
 //! while let Some(picture) = scene.next_picture()? {
 //!     assert_eq!((picture.image.width(), picture.image.height()), (320, 180));
 //!     pictures += 1;
 //! }
 //! assert_eq!(pictures, 3);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), passerby_types::SourceError>(())
 //! ```
 //!
-//! Every reader bounds its memory by [`DecodeLimits`] and allocates nothing by a number in a file that the file's own bytes
-//! do not bear out.
+//! Every reader bounds its memory by [`DecodeLimits`]. Before it allocates memory for a length or count from a file, it
+//! checks that number against the bytes that the file really has.
 
-#[cfg_attr(
-    not(any(feature = "rtsp", feature = "mjpeg")),
-    allow(dead_code, reason = "addresses are only checked")
-)]
-mod address;
-mod annexb;
-mod decode;
+mod context;
+#[cfg_attr(not(any(feature = "_address", feature = "ffmpeg")), allow(dead_code, reason = "for logins only"))]
+mod credentials;
+mod decoder_choice;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
-mod file;
+mod folder;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod gif;
+#[cfg(feature = "_h264")]
 mod h264;
+mod handover;
+#[cfg(feature = "images")]
 mod images;
-#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "ffmpeg", feature = "webcam"))]
-#[cfg_attr(
-    not(any(feature = "rtsp", feature = "mjpeg", feature = "webcam")),
-    allow(dead_code, reason = "ffmpeg loses nothing on the way")
-)]
-mod inbox;
-#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam"))]
-mod jpeg;
+#[cfg(feature = "_live")]
+mod live;
 mod limits;
 mod live_playback;
 #[cfg(feature = "mjpeg")]
 mod mjpeg;
-mod mp4;
+mod monotonic_pts;
 mod open;
 mod random;
 mod reconnect;
-mod rising;
+mod regular_file;
+#[cfg(any(feature = "images", feature = "video"))]
+mod rotation;
 #[cfg(feature = "rtsp")]
 mod rtsp;
+#[cfg(feature = "scene")]
 mod scene;
 mod sniff;
-mod still;
-#[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
-mod transport;
-mod turn;
-mod units;
+#[cfg(feature = "video")]
 mod video;
 #[cfg(feature = "webcam")]
 mod webcam;
 
-pub use decode::Decoder;
+pub use context::SourceContext;
+pub use decoder_choice::Decoder;
 #[cfg(feature = "ffmpeg")]
 pub use ffmpeg::{Ffmpeg, FfmpegSettings};
+pub use folder::list;
 #[cfg(feature = "openh264")]
 pub use h264::OpenH264Decoder;
+#[cfg(feature = "_h264")]
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
-pub use images::{Images, ImagesSettings, list};
+#[cfg(feature = "images")]
+pub use images::{Images, ImagesSettings};
 pub use limits::DecodeLimits;
+#[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
+pub use live::rtsp_transport::RtspTransport;
 pub use live_playback::LivePlayback;
 #[cfg(feature = "mjpeg")]
 pub use mjpeg::{Mjpeg, MjpegSettings};
-pub use open::{Input, OpenSettings, Watch, open, open_with};
-pub use reconnect::{Event, Reconnect, ReconnectSettings};
+pub use open::{Input, OpenSettings, ReconnectListener, open, open_with};
+pub use reconnect::{Reconnect, ReconnectEvent, ReconnectSettings};
 #[cfg(feature = "rtsp")]
 pub use rtsp::{Rtsp, RtspSettings};
-pub use scene::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, TruthFace, Walk, Waypoint};
-#[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
-pub use transport::RtspTransport;
+#[cfg(feature = "scene")]
+pub use scene::{
+    Portrait, Scene, SceneCast, SceneCrowd, SceneError, ScenePerson, SceneSettings, SceneWalk, TruthFace,
+    Waypoint,
+};
+#[cfg(feature = "video")]
 pub use video::{Video, VideoSettings};
 #[cfg(feature = "webcam")]
-pub use webcam::{Pixels, Selector, Webcam, WebcamFormat, WebcamInfo, WebcamSettings};
+pub use webcam::{Webcam, WebcamFormat, WebcamInfo, WebcamPixels, WebcamSelector, WebcamSettings};

@@ -1,18 +1,20 @@
-//! What keeps memory bounded.
+//! The limits that bound a source's memory.
 
-/// How large an input may be. Beyond it opening or reading fails with [`passerby_types::SourceError::TooLarge`], or
-/// the frame counts as damaged, before memory is taken for it.
+/// How large an input may be.
+///
+/// If an input exceeds a limit, opening or reading it fails with [`passerby_types::SourceError::TooLarge`], or its frame
+/// counts as damaged. The source checks a limit before it allocates memory for the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
-    /// Pixels of a still picture. 64 Mi by default, 192 MiB as RGB.
+    /// The pixels of a still picture. 64 Mi by default, which are 192 MiB as RGB.
     pub picture_pixels: u64,
-    /// Pixels of a video frame. 9,437,184 by default, as level 5.2 of H.264 allows (4096x2304): a stream may make its
-    /// decoder hold 17 frames, and 16 more may wait for their turn.
+    /// The pixels of a video frame. 9,437,184 by default, as level 5.2 of H.264 allows (4096x2304). A stream may make its
+    /// decoder hold 17 frames, and 16 more may wait to be returned.
     pub video_pixels: u64,
-    /// Samples (frames) of a video track. 8 Mi by default, 77 hours at 30 frames a second; a sample takes 24 bytes.
+    /// The samples (frames) of a video track. 8 Mi by default, 77 hours at 30 frames per second. A sample takes 24 bytes.
     pub samples: u64,
-    /// Bytes of one box of a video's index, of a still picture's file, and of a coded frame, which may also have no more
-    /// than 2 bytes a pixel of the largest frame and 1 MiB. 256 MiB by default.
+    /// The bytes of one box of a video's index, of a picture file, and of a coded frame. 256 MiB by default. A coded frame
+    /// must also not exceed 2 bytes per pixel of the largest allowed frame plus 1 MiB.
     pub bytes: u64,
 }
 

@@ -10,7 +10,7 @@ impl Random {
         Self { state: seed }
     }
 
-    /// A stream of its own for item `index` of `seed`.
+    /// Creates a separate stream for item `index` of `seed`.
     pub(crate) fn stream(seed: u64, index: u64) -> Self {
         let mut mixed = Self::new(seed);
         let base = mixed.next();
@@ -25,7 +25,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from `low` to `high`.
+    /// Returns a number from `low` to `high`.
     pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * ((self.next() >> 11) as f64 / (1_u64 << 53) as f64)
     }

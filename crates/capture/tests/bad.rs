@@ -1,4 +1,4 @@
-//! The shared folder of broken, hostile and unusual files, as its README asks.
+//! The shared folder of broken, hostile and unusual files, with the results that its README demands.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::{compare, drain, read};
 use passerby_capture::Video;
 use passerby_testkit::shared;
 
-/// `shared/data/bad`, as its README asks.
+/// The files of `shared/data/bad`, with the results that its README demands.
 const SHARED: &[(&str, Want)] = &[
     ("moov_end.mp4", All(41)),
     ("fragmented.mp4", All(41)),
@@ -81,12 +81,13 @@ const SHARED: &[(&str, Want)] = &[
     ("frame.jpg", All(1)),
 ];
 
-/// The address space in which all of it has to work, in KiB: 1 GiB.
+/// The address space that must be sufficient, in KiB: 1 GiB.
 #[cfg(target_os = "linux")]
-const SPACE: u32 = 1 << 20;
+const MAX_ADDRESS_SPACE_KIB: u32 = 1 << 20;
 
-/// Runs one test of this file in a process of its own under [`SPACE`], for a file that takes too much memory ends its
-/// whole process, and gives what that process reported. `None` where it is this one.
+/// Runs one test of this file in a process of its own, limited to [`MAX_ADDRESS_SPACE_KIB`], and returns its report.
+///
+/// A file that takes too much memory ends its whole process. Returns `None` if this is that process.
 #[cfg(target_os = "linux")]
 fn confined(test: &str) -> Option<String> {
     const INSIDE: &str = "PASSERBY_CONFINED";
@@ -96,12 +97,13 @@ fn confined(test: &str) -> Option<String> {
     let program = std::env::current_exe().expect("the test's own program");
     let out = std::process::Command::new("sh")
         .arg("-c")
-        .arg(format!("ulimit -v {SPACE} && exec \"$0\" --exact {test} --nocapture"))
+        .arg(format!("ulimit -v {MAX_ADDRESS_SPACE_KIB} && exec \"$0\" --exact {test} --nocapture"))
         .arg(program)
         .env(INSIDE, "1")
         .output()
         .expect("there is a shell");
-    let (text, report) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8_lossy(&out.stdout);
+    let report = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success() && text.contains("1 passed"), "{}: {text}\n{report}", out.status);
     Some(report.into_owned())
 }
@@ -112,8 +114,8 @@ fn confined(_test: &str) -> Option<String> {
 }
 
 #[test]
-fn the_shared_bad_files_do_as_their_readme_says() {
-    const NAME: &str = "the_shared_bad_files_do_as_their_readme_says";
+fn the_shared_bad_files_give_the_results_of_their_readme() {
+    const NAME: &str = "the_shared_bad_files_give_the_results_of_their_readme";
     let Some(folder) = shared(NAME) else { return };
     if let Some(report) = confined(NAME) {
         eprintln!("{report}");
@@ -123,7 +125,7 @@ fn the_shared_bad_files_do_as_their_readme_says() {
     let mut wrong = Vec::new();
     let mut table = String::new();
     for &(name, want) in SHARED {
-        // What ends the process by its appetite is the one named last.
+        // If a file ends the process by its memory, it is the last one in the report.
         eprintln!("reading {name}");
         let (got, time) = read(&folder.join(name));
         let error = got.fatal.as_ref().or(None).map(ToString::to_string).unwrap_or_default();
@@ -142,7 +144,7 @@ fn the_shared_bad_files_do_as_their_readme_says() {
     for entry in std::fs::read_dir(&folder).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
         if !SHARED.iter().any(|(known, _)| *known == name) && name != "README.md" && name != "make.sh" {
-            wrong.push(format!("{name}: nothing is expected of it"));
+            wrong.push(format!("{name}: it has no expected result"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -171,8 +173,8 @@ fn every_decoder_survives_the_shared_bad_files() {
 }
 
 #[test]
-fn both_sizes_of_a_stream_that_changes_come_out() {
-    let Some(folder) = shared("both_sizes_of_a_stream_that_changes_come_out") else { return };
+fn both_sizes_of_a_changing_stream_come_out() {
+    let Some(folder) = shared("both_sizes_of_a_changing_stream_come_out") else { return };
     for name in ["reschange.264", "reschange_avc3.mp4"] {
         let (got, _) = read(&folder.join("data/bad").join(name));
         let of = |size| got.sizes.iter().filter(|&&s| s == size).count();

@@ -1,4 +1,4 @@
-//! Small files that ask for much: the time that one picture or error takes is bounded, and so is the memory.
+//! Small files that demand much work: the time for each picture or error is bounded, and so is the memory.
 
 mod common;
 
@@ -9,33 +9,34 @@ use std::time::{Duration, Instant};
 
 use common::{bytes, drain, file, read};
 use passerby_capture::{
-    AccessUnit, DecodeError, DecodeLimits, Images, ImagesSettings, RustyDecoder, Video, VideoDecoder,
+    AccessUnit, DecodeError, DecodeLimits, Images, ImagesSettings, RustyDecoder, SourceContext, Video,
+    VideoDecoder, VideoSettings,
 };
 use passerby_types::{FramePool, FrameSource, SourceError};
 
-/// Longer than any of these takes, and far from what they would take otherwise.
+/// More time than any of these files takes, and far less than they would take without the bounds.
 const SOON: Duration = Duration::from_secs(20);
 
-/// A box.
+/// Returns a box.
 fn boxed(kind: &[u8; 4], body: &[&[u8]]) -> Vec<u8> {
     let body = body.concat();
     [&(body.len() as u32 + 8).to_be_bytes(), &kind[..], &body].concat()
 }
 
-/// A box with a version and flags, and numbers in it.
+/// Returns a box with a version, flags and numbers.
 fn full(kind: &[u8; 4], flags: u32, words: &[u32]) -> Vec<u8> {
     let words: Vec<u8> = words.iter().flat_map(|w| w.to_be_bytes()).collect();
     boxed(kind, &[&flags.to_be_bytes(), &words])
 }
 
-/// A whole box out of a file.
+/// Returns a box of a file.
 fn part<'a>(data: &'a [u8], kind: &[u8; 4]) -> &'a [u8] {
     let at = data.windows(4).position(|w| w == kind).expect("the clip has such a box") - 4;
     let len = u32::from_be_bytes(data[at..at + 4].try_into().expect("4 bytes"));
     &data[at..at + len as usize]
 }
 
-/// A movie box whose track has this sample table behind its description.
+/// Returns a movie box whose track has this sample table behind its description.
 fn moov(table: &[&[u8]]) -> Vec<u8> {
     let clip = bytes("tiny.mp4");
     let table = [&[part(&clip, b"stsd")][..], table].concat();
@@ -46,9 +47,10 @@ fn moov(table: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn samples_that_lie_over_each_other_are_read_once_or_so() {
+fn overlapping_samples_are_read_about_once() {
     // 60,000 samples, each of them the same mebibyte.
-    let (count, size) = (60_000, 1 << 20);
+    let count = 60_000;
+    let size = 1 << 20;
     let data = boxed(b"mdat", &[&vec![0; size as usize]]);
     let offsets = [&[count][..], &vec![8; count as usize]].concat();
     let table =
@@ -57,11 +59,11 @@ fn samples_that_lie_over_each_other_are_read_once_or_so() {
     let (_folder, path) = file("overlaid.mp4", &[&data[..], &movie].concat());
     let (got, time) = read(&path);
     assert!(time < SOON, "{time:?}");
-    let error = got.fatal.expect("it does not go on").to_string();
-    assert!(error.contains("overlaid.mp4") && error.contains("lie over each other"), "{error}");
+    let error = got.fatal.expect("it ends").to_string();
+    assert!(error.contains("overlaid.mp4") && error.contains("samples overlap"), "{error}");
     assert!(
         (250..300).contains(&got.damaged.len()),
-        "as much as the limit and the file: {}",
+        "the limit plus the file: {}",
         got.damaged.len()
     );
 }
@@ -79,33 +81,36 @@ fn samples_of_other_tracks_are_not_counted_one_by_one() {
 }
 
 #[test]
-fn a_coded_frame_has_no_more_bytes_than_its_pixels_can_take() {
+fn the_pixels_bound_the_bytes_of_a_coded_frame() {
     let size = (3 << 20) + 1;
     let data = boxed(b"mdat", &[&vec![0; size as usize]]);
     let table = [full(b"stsz", 0, &[size, 1]), full(b"stsc", 0, &[1, 1, 1, 1]), full(b"stco", 0, &[1, 8])];
     let movie = moov(&[&table[0], &table[1], &table[2]]);
     let (_folder, path) = file("large.mp4", &[&data[..], &movie].concat());
     let limits = DecodeLimits { video_pixels: 1 << 20, ..DecodeLimits::default() };
-    let settings = passerby_capture::VideoSettings { limits, ..Default::default() };
-    let got = drain(&mut Video::open_with(&path, settings).expect("its description is sound"));
+    let settings = VideoSettings {
+        context: SourceContext { limits, ..SourceContext::default() },
+        ..VideoSettings::default()
+    };
+    let got = drain(&mut Video::open_with(&path, settings).expect("its description is valid"));
     assert!(got.damaged[0].contains("over the limit of 3145728"), "{got:?}");
     assert_eq!((got.frames.len(), got.damaged.len()), (0, 1));
 }
 
-/// Writes what a stream is made of, bit by bit.
+/// Writes the bits of a stream.
 #[derive(Default)]
 struct Bits(String);
 
 impl Bits {
-    /// `n` bits.
+    /// Appends `n` bits.
     fn u(mut self, n: usize, value: u32) -> Self {
         if n > 0 {
-            write!(self.0, "{value:0n$b}").expect("a string takes all");
+            write!(self.0, "{value:0n$b}").expect("a string accepts everything");
         }
         self
     }
 
-    /// Exp-Golomb numbers (H.264 9.1).
+    /// Appends Exp-Golomb numbers (H.264 9.1).
     fn ue(mut self, values: &[u32]) -> Self {
         for value in values {
             let bits = format!("{:b}", value + 1);
@@ -115,13 +120,14 @@ impl Bits {
         self
     }
 
-    /// The NAL unit behind its start code: with the stop bit, filled up, and without start codes inside.
+    /// Returns the NAL unit behind a start code: with the stop bit, padding, and emulation prevention.
     fn nal(mut self, header: u8) -> Vec<u8> {
         self.0.push('1');
         while !self.0.len().is_multiple_of(8) {
             self.0.push('0');
         }
-        let (mut out, mut zeros) = (vec![0, 0, 1, header], 0);
+        let mut out = vec![0, 0, 1, header];
+        let mut zeros = 0;
         for bits in self.0.as_bytes().chunks(8) {
             let byte = bits.iter().fold(0, |byte, &bit| byte << 1 | (bit - b'0'));
             if zeros == 2 && byte <= 3 {
@@ -135,20 +141,20 @@ impl Bits {
     }
 }
 
-/// A Baseline set `id` of `side` by `side` macroblocks, 16 references, whose frame numbers of 16 bits may have gaps.
+/// Returns a Baseline set `id` of `side` by `side` macroblocks, with 16 references. Its frame numbers of 16 bits may have gaps.
 fn sps(id: u32, side: u32) -> Vec<u8> {
     let bits =
         Bits::default().u(8, 66).u(8, 0).u(8, 52).ue(&[id, 12, 2, 16]).u(1, 1).ue(&[side - 1, side - 1]);
-    // Frames only, direct prediction by 8x8, no cropping, nothing more.
+    // Frames only, direct prediction by 8x8, no cropping, no VUI.
     bits.u(4, 0b1100).nal(0x67)
 }
 
-/// A picture set that refers to `sps`: CAVLC, one reference, the loop filter as the slices say.
+/// Returns a picture set that refers to `sps`: CAVLC, one reference, the loop filter controlled by the slices.
 fn pps(id: u32, sps: u32) -> Vec<u8> {
     Bits::default().ue(&[id, sps]).u(2, 0).ue(&[0, 0, 0]).u(3, 0).ue(&[0, 0, 0]).u(3, 0b100).nal(0x68)
 }
 
-/// A key frame of `count` grey macroblocks: flat prediction, and nothing to add.
+/// Returns a key frame of `count` grey macroblocks: flat prediction without residual.
 fn key(pps: u32, count: u32) -> Vec<u8> {
     let mut bits = Bits::default().ue(&[0, 7, pps]).u(16, 0).ue(&[0]).u(2, 0).ue(&[0, 1]);
     for _ in 0..count {
@@ -157,7 +163,7 @@ fn key(pps: u32, count: u32) -> Vec<u8> {
     bits.nal(0x65)
 }
 
-/// A slice from macroblock `first` on that repeats the next `count` of them from the frame before.
+/// Returns a slice from macroblock `first` on that repeats `count` macroblocks of the frame before.
 fn repeat(first: u32, pps: u32, frame: u32, count: u32) -> Vec<u8> {
     let bits = Bits::default().ue(&[first, 5, pps]).u(16, frame).u(3, 0).ue(&[0, 1]);
     if count > 0 { bits.ue(&[count]).nal(0x41) } else { bits.nal(0x41) }
@@ -182,7 +188,7 @@ fn a_picture_of_very_many_slices_is_refused() {
     let begin = [sps(0, SIDE), pps(0, 0), key(0, SIDE * SIDE)];
     assert_eq!(decode(&mut decoder, &begin), (Ok(()), 1));
     assert_eq!(decode(&mut decoder, &[repeat(0, 0, 1, SIDE * SIDE)]), (Ok(()), 1));
-    // Each of these goes over all of the picture but its last macroblock.
+    // Each of these slices covers the whole picture except its last macroblock.
     let slices: Vec<_> = (0..200_000_u32).map(|n| repeat(n.min(1), 0, 2, SIDE * SIDE - 2)).collect();
     let start = Instant::now();
     let (result, pictures) = decode(&mut decoder, &slices);
@@ -192,7 +198,7 @@ fn a_picture_of_very_many_slices_is_refused() {
 }
 
 #[test]
-fn slices_of_a_larger_picture_do_not_get_past_the_limit_behind_one_of_a_small_one() {
+fn a_small_slice_does_not_hide_larger_ones_from_the_limit() {
     let mut decoder = decoder();
     let unit = [sps(0, 4), sps(1, 300), pps(0, 0), pps(1, 1), key(0, 16), key(1, 300 * 300)];
     let (result, pictures) = decode(&mut decoder, &unit);
@@ -215,7 +221,7 @@ fn a_picture_of_another_size_needs_a_key_frame() {
     }
 }
 
-/// The most memory that this process ever had, in bytes.
+/// Returns the most memory that this process ever had, in bytes.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -223,16 +229,16 @@ fn peak() -> Option<u64> {
 }
 
 #[test]
-fn stand_ins_for_missing_frames_do_not_heap_up() {
+fn substitutes_for_missing_frames_do_not_accumulate() {
     let Some(before) = peak() else {
-        eprintln!("SKIPPED stand_ins_for_missing_frames_do_not_heap_up: no /proc");
+        eprintln!("SKIPPED substitutes_for_missing_frames_do_not_accumulate: no /proc");
         return;
     };
     let mut decoder = decoder();
     let begin = [sps(0, SIDE), pps(0, 0), key(0, SIDE * SIDE)];
     assert_eq!(decode(&mut decoder, &begin), (Ok(()), 1));
-    // Gaps of 1000 frames, for each of which 16 stand-ins of 1.7 MB are made: before whole pictures, and before
-    // pictures that break off at once.
+    // Gaps of 1000 frames. For each of them the decoder creates 16 substitutes of 1.7 MB: before complete pictures, and
+    // before pictures that are cut off at once.
     for n in 1..30 {
         assert_eq!(decode(&mut decoder, &[repeat(0, 0, n * 1000, SIDE * SIDE)]), (Ok(()), 1));
     }
@@ -246,26 +252,29 @@ fn stand_ins_for_missing_frames_do_not_heap_up() {
 }
 
 #[test]
-fn picture_files_over_the_limits_are_refused_before_they_are_read() {
+fn a_picture_file_with_too_many_bytes_is_refused() {
     let limits = DecodeLimits { bytes: 1000, ..DecodeLimits::default() };
     let (_folder, path) = file("large.jpg", &bytes("tiny.jpg"));
-    let settings = ImagesSettings { limits, ..ImagesSettings::default() };
+    let settings = ImagesSettings { context: SourceContext { limits, ..SourceContext::default() } };
     let error = Images::open_with(&path, settings).and_then(|mut source| source.next_picture()).unwrap_err();
     assert!(matches!(error, SourceError::TooLarge { .. }), "{error}");
+}
 
-    // 16 bytes a pixel, where the limit is for 8.
+#[test]
+fn a_picture_with_too_many_bytes_per_pixel_is_refused() {
+    // 16 bytes per pixel, but the limit is 8.
     let (_folder, path) = file("float.tiff", &[]);
     let picture = image::DynamicImage::ImageRgba32F(image::ImageBuffer::new(64, 64));
     picture.save(&path).expect("it is encoded");
     let limits = DecodeLimits { picture_pixels: 64 * 64, ..DecodeLimits::default() };
-    let settings = ImagesSettings { limits, ..ImagesSettings::default() };
+    let settings = ImagesSettings { context: SourceContext { limits, ..SourceContext::default() } };
     let error = Images::open_with(&path, settings).and_then(|mut source| source.next_picture()).unwrap_err();
     assert!(matches!(error, SourceError::TooLarge { .. }), "{error}");
-    assert_eq!(read(&path).0.frames.len(), 1, "the usual limits take it");
+    assert_eq!(read(&path).0.frames.len(), 1, "the default limits allow it");
 }
 
 #[test]
-fn headers_without_end_are_gone_through_once() {
+fn endless_headers_are_read_once() {
     let jpeg = bytes("tiny.jpg");
     for (name, fill) in [("fill.jpg", &[0xff_u8][..]), ("empty.jpg", &[0xff, 0xfe, 0, 2])] {
         let whole = [&jpeg[..2], &fill.repeat((16 << 20) / fill.len()), &jpeg[2..]].concat();
@@ -276,7 +285,7 @@ fn headers_without_end_are_gone_through_once() {
     }
 }
 
-/// What `work` gives, if it does so soon.
+/// Returns the result of `work`, which must come soon.
 fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive) = mpsc::sync_channel(1);
     let thread = std::thread::Builder::new().name("soon".into());
@@ -286,12 +295,12 @@ fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
 
 #[cfg(unix)]
 #[test]
-fn pipes_and_devices_are_no_files() {
+fn only_regular_files_are_opened() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let pipe = folder.path().join("pipe.mp4");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     if !made.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED pipes_and_devices_are_no_files: no mkfifo");
+        eprintln!("SKIPPED only_regular_files_are_opened: no mkfifo");
         return;
     }
     for path in [pipe.clone(), Path::new("/dev/zero").into()] {
@@ -304,7 +313,7 @@ fn pipes_and_devices_are_no_files() {
             assert!(error.contains(&name) && error.contains("not a regular file"), "{error}");
         }
     }
-    // In a folder it is one bad file among others.
+    // In a folder, a pipe is one bad file among others.
     std::fs::write(folder.path().join("a.jpg"), bytes("tiny.jpg")).expect("it is written");
     let folder = folder.path().to_path_buf();
     let got = soon(move || drain(&mut Images::open(folder).expect("a folder with a picture")));

@@ -1,5 +1,5 @@
-//! Files cut off at every byte, and files with every byte of their index changed: no panic, no hang, a clear error that
-//! names the file, and every picture that is there.
+//! Files cut off at every byte, and files with every byte of their index changed: they never panic or hang, the error names
+//! the file, and every remaining picture comes out.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{Outcome, bytes, read};
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-/// Reads what is left of a file, and says what has to hold of any.
+/// Reads a cut-off file and checks the rules that hold for all of them.
 fn cut(name: &str, data: &[u8]) -> Outcome {
     // Thousands of folders would take longer than the reading.
     thread_local!(static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder for the test"));
@@ -26,8 +26,8 @@ fn cut(name: &str, data: &[u8]) -> Outcome {
     got
 }
 
-/// Whether a file cut to `len` bytes ends where a box of it ends, so that nothing tells that it was cut.
-fn boundary(whole: &[u8], len: usize) -> bool {
+/// Returns true if a file cut to `len` bytes ends at the end of a box, so that the cut cannot be noticed.
+fn is_box_end(whole: &[u8], len: usize) -> bool {
     let mut at = 0;
     while at < len {
         at += u32::from_be_bytes(whole[at..at + 4].try_into().expect("4 bytes")) as usize;
@@ -36,8 +36,8 @@ fn boundary(whole: &[u8], len: usize) -> bool {
 }
 
 #[test]
-fn a_clip_cut_off_anywhere_gives_the_frames_that_are_there() {
-    // The second ends with an index of its own behind the last frame.
+fn a_cut_off_clip_gives_the_remaining_frames() {
+    // The second clip ends with an index of its own behind the last frame.
     for (name, last) in [("tiny.mp4", 9), ("tiny_fragmented.mp4", 10)] {
         let whole = bytes(name);
         let want = cut(name, &whole).frames;
@@ -52,14 +52,14 @@ fn a_clip_cut_off_anywhere_gives_the_frames_that_are_there() {
             most = got.frames.len();
             assert!(most <= 10 && got.damaged.is_empty(), "{name} cut to {len} bytes: {got:?}");
             assert!(
-                got.fatal.is_some() || boundary(&whole, len),
-                "{name} cut to {len} bytes is said to be cut"
+                got.fatal.is_some() || is_box_end(&whole, len),
+                "{name} cut to {len} bytes must report the cut"
             );
-            // All but times, which count from the earliest frame that is known of.
+            // Times aren't compared, since they count from the earliest known frame.
             let strange = got.frames.iter().find(|(_, sum)| !want.iter().any(|(_, w)| w == sum));
             assert!(
                 strange.is_none(),
-                "{name} cut to {len} bytes shows a picture that is none of the clip's"
+                "{name} cut to {len} bytes shows a picture that isn't in the clip"
             );
         }
         assert_eq!(most, last, "{name}");
@@ -67,7 +67,7 @@ fn a_clip_cut_off_anywhere_gives_the_frames_that_are_there() {
 }
 
 #[test]
-fn a_byte_stream_cut_off_anywhere_gives_the_frames_before_the_cut() {
+fn a_cut_off_byte_stream_gives_the_frames_before_the_cut() {
     let whole = bytes("tiny.264");
     let want = cut("tiny.264", &whole).frames;
     let mut most = 0;
@@ -76,7 +76,7 @@ fn a_byte_stream_cut_off_anywhere_gives_the_frames_before_the_cut() {
         let units = got.frames.len() + got.damaged.len();
         assert!((most..=10).contains(&units), "cut to {len} bytes: {units} units after {most}");
         most = units;
-        // Nothing tells of the last slice that it was cut, so that its picture may come out with traces.
+        // A cut inside the last slice cannot be noticed, so its picture may show traces of it.
         let strange = got.frames.iter().filter(|(_, sum)| !want.iter().any(|(_, w)| w == sum)).count();
         assert!(strange + got.damaged.len() <= 1, "cut to {len} bytes: {strange} strange, {:?}", got.damaged);
     }
@@ -84,7 +84,7 @@ fn a_byte_stream_cut_off_anywhere_gives_the_frames_before_the_cut() {
 }
 
 #[test]
-fn pictures_cut_off_anywhere_come_out_whole_or_not_at_all() {
+fn a_cut_off_picture_never_comes_out() {
     let mut files = vec![("tiny.jpg", bytes("tiny.jpg")), ("tiny.gif", bytes("tiny.gif"))];
     let picture =
         RgbImage::from_fn(12, 9, |x, y| image::Rgb([(x * 20) as u8, (y * 25) as u8, (x * y) as u8]));
@@ -98,7 +98,7 @@ fn pictures_cut_off_anywhere_come_out_whole_or_not_at_all() {
         DynamicImage::ImageRgb8(picture.clone()).write_to(&mut encoded, format).expect("it is encoded");
         files.push((name, encoded.into_inner()));
     }
-    // The same with a preview, whose end marker is not the picture's.
+    // The same picture with a preview, which has an end marker of its own.
     let jpeg = &files[0].1;
     let preview = [&[0xff, 0xe1], &(jpeg.len() as u16 + 2).to_be_bytes()[..], jpeg].concat();
     files.push(("preview.jpg", [&jpeg[..2], &preview, &jpeg[2..]].concat()));
@@ -114,7 +114,7 @@ fn pictures_cut_off_anywhere_come_out_whole_or_not_at_all() {
                 "{name} cut to {len} bytes gives fewer pictures than a shorter one"
             );
             most = got.frames.len();
-            assert!(most == want.len() || got.fatal.is_some(), "{name} cut to {len} bytes is said to be cut");
+            assert!(most == want.len() || got.fatal.is_some(), "{name} cut to {len} bytes must report the cut");
         }
     }
 }
@@ -125,23 +125,23 @@ fn every_byte_of_an_index_may_be_wrong() {
         let whole = bytes(name);
         let data = whole.windows(4).rposition(|w| w == b"mdat").expect("the clip has such a box");
         let index = if name == "tiny.mp4" { 0..data } else { 0..whole.len() };
-        let is_index = |at: &usize| name == "tiny.mp4" || !within_data(&whole, *at);
+        let is_index = |at: &usize| name == "tiny.mp4" || !is_coded_data(&whole, *at);
         let mut whole_still = 0;
         for at in index.filter(is_index) {
             let mut broken = whole.clone();
-            // Another bit of each.
+            // A different bit of each byte.
             broken[at] ^= 1 << (at % 8);
             let got = cut(name, &broken);
             let units = got.frames.len() + got.damaged.len();
             assert!(units <= 10, "{name} with byte {at} changed has {units} frames");
             whole_still += u32::from(got.frames.len() == 10 && got.damaged.is_empty());
         }
-        assert!(whole_still > 300, "{name}: much of an index is of no weight: {whole_still}");
+        assert!(whole_still > 300, "{name}: many bytes of an index don't matter: {whole_still}");
     }
 }
 
-/// Whether a byte of a fragmented file lies in coded data.
-fn within_data(whole: &[u8], byte: usize) -> bool {
+/// Returns true if a byte of a fragmented file is in the coded data.
+fn is_coded_data(whole: &[u8], byte: usize) -> bool {
     let mut at = 0;
     while let Some(head) = whole.get(at..at + 8) {
         let end = at + u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;

@@ -1,5 +1,5 @@
-//! Broken and hostile files made of the small clips: no panic, no hang, a clear error that names the file, and every
-//! frame that is there.
+//! Broken and hostile files made from the small clips: they never panic or hang, the error names the file, and every remaining
+//! frame comes out.
 
 mod common;
 
@@ -11,7 +11,7 @@ use passerby_capture::{Images, Video, open};
 use passerby_testkit::suite;
 use passerby_types::{FrameSource, SourceError};
 
-/// A file made of `tiny.mp4`.
+/// A file made from `tiny.mp4`.
 struct Tiny(Vec<u8>);
 
 impl Tiny {
@@ -19,17 +19,17 @@ impl Tiny {
         Self(bytes("tiny.mp4"))
     }
 
-    /// Where what a box of this type holds begins.
+    /// Returns the offset of the content of the first box of this type.
     fn find(&self, kind: &[u8; 4]) -> usize {
         self.0.windows(4).position(|w| w == kind).expect("the clip has such a box") + 4
     }
 
-    /// Where what the last box of this type holds begins.
+    /// Returns the offset of the content of the last box of this type.
     fn last(&self, kind: &[u8; 4]) -> usize {
         self.0.windows(4).rposition(|w| w == kind).expect("the clip has such a box") + 4
     }
 
-    /// Where each sample lies.
+    /// Returns the byte range of each sample.
     fn samples(&self) -> Vec<std::ops::Range<usize>> {
         let sizes = self.find(b"stsz") + 12;
         let size =
@@ -42,7 +42,7 @@ impl Tiny {
         (0..10).map(place).collect()
     }
 
-    /// Puts a number at `offset` into the box.
+    /// Writes a number at `offset` of the box's content.
     fn with(mut self, kind: &[u8; 4], offset: usize, value: u32) -> Self {
         let at = self.find(kind) + offset;
         self.0[at..at + 4].copy_from_slice(&value.to_be_bytes());
@@ -51,7 +51,7 @@ impl Tiny {
 }
 
 #[test]
-fn numbers_that_lie_are_found_out() {
+fn false_counts_are_detected() {
     let cases: Vec<(&str, Tiny, Want)> = vec![
         ("count_bomb.mp4", Tiny::new().with(b"stsz", 8, 0x7fff_ffff), Nothing("sample sizes (stsz)")),
         (
@@ -101,7 +101,7 @@ fn numbers_that_lie_are_found_out() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Pseudo-random numbers, always the same.
+/// Returns the next pseudo-random number. The sequence is always the same.
 fn random(state: &mut u64) -> usize {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 33) as usize
@@ -139,7 +139,7 @@ fn flipped_bytes_never_panic_or_hang() {
 }
 
 #[test]
-fn damage_in_the_middle_costs_the_frames_it_hits() {
+fn damage_costs_only_the_frames_that_need_it() {
     let whole = Tiny::new();
     for (hit, place) in whole.samples().into_iter().enumerate() {
         let mut broken = whole.0.clone();
@@ -147,8 +147,8 @@ fn damage_in_the_middle_costs_the_frames_it_hits() {
         let (_folder, path) = file("zeroed.mp4", &broken);
         let got = read(&path).0;
         assert!(got.fatal.is_none(), "frame {hit}: {got:?}");
-        assert_eq!(got.frames.len() + got.damaged.len(), 10, "frame {hit}: every frame is given or counted");
-        // A lost key frame costs its whole group of five, the others at most what is predicted from them.
+        assert_eq!(got.frames.len() + got.damaged.len(), 10, "frame {hit}: every frame comes or is counted");
+        // A lost key frame costs its whole group of five. Another lost frame costs at most those that refer to it.
         assert!((1..=5).contains(&got.damaged.len()), "frame {hit}: {:?}", got.damaged);
         let other = if hit < 5 { 5..10 } else { 0..5 };
         let want = golden("tiny");
@@ -158,7 +158,7 @@ fn damage_in_the_middle_costs_the_frames_it_hits() {
 }
 
 #[test]
-fn a_damaged_clip_keeps_the_contract_of_sources() {
+fn a_damaged_clip_is_a_source() {
     let mut clip = Tiny::new();
     let third = clip.samples()[3].start;
     clip.0[third..third + 4].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff]);
@@ -166,14 +166,17 @@ fn a_damaged_clip_keeps_the_contract_of_sources() {
     let (pictures, skipped) = suite::source(Video::open(&path).unwrap());
     assert_eq!(pictures + skipped, 10);
     assert!(skipped > 0);
+}
 
+#[test]
+fn a_cut_off_clip_is_a_source() {
     let (_folder, path) = file("cut.mp4", &bytes("tiny.mp4")[..2800]);
     let (pictures, _) = suite::source(Video::open(&path).unwrap());
     assert!(pictures >= 5);
 }
 
 #[test]
-fn what_is_no_readable_file_is_an_error_at_open() {
+fn an_unreadable_file_is_an_error_at_open() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("x.mp4");
     std::fs::create_dir(&directory).unwrap();
@@ -196,19 +199,31 @@ fn what_is_no_readable_file_is_an_error_at_open() {
 }
 
 #[test]
-fn other_codecs_and_sound_alone_are_named() {
+fn the_error_names_another_codec() {
     let error = |name: &str| read(&data(name)).0.fatal.expect("it does not open").to_string();
     assert!(error("tiny_mpeg4.mp4").contains("unsupported codec mpeg4"), "{}", error("tiny_mpeg4.mp4"));
+}
+
+#[test]
+fn a_file_with_sound_only_has_no_video_track() {
+    let error = |name: &str| read(&data(name)).0.fatal.expect("it does not open").to_string();
     assert!(error("tiny_audio.mp4").contains("no video track"), "{}", error("tiny_audio.mp4"));
+}
+
+#[test]
+fn images_refuse_a_video() {
     let refused = Images::open(data("tiny.mp4")).unwrap_err().to_string();
     assert!(refused.contains("MP4 video"), "{refused}");
 }
 
 #[test]
 fn a_video_over_the_limit_is_refused_at_open() {
-    use passerby_capture::{DecodeLimits, VideoSettings};
+    use passerby_capture::{DecodeLimits, SourceContext, VideoSettings};
     let limits = DecodeLimits { video_pixels: 64 * 42, ..DecodeLimits::default() };
-    let settings = VideoSettings { limits, ..VideoSettings::default() };
+    let settings = VideoSettings {
+        context: SourceContext { limits, ..SourceContext::default() },
+        ..VideoSettings::default()
+    };
     let error = Video::open_with(data("tiny.mp4"), settings).unwrap_err();
     assert!(matches!(error, SourceError::TooLarge { .. }), "coded as 64x48: {error}");
 }

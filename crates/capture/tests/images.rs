@@ -1,4 +1,4 @@
-//! Pictures come out upright, in 8 bits, with the colours that were meant.
+//! Pictures come out upright, in 8 bits, with the right colours.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{bytes, data, drain, file};
 use image::{DynamicImage, ImageBuffer, ImageFormat};
-use passerby_capture::{DecodeLimits, Images, ImagesSettings, list, open};
+use passerby_capture::{DecodeLimits, Images, ImagesSettings, SourceContext, list, open};
 use passerby_testkit::{shared, suite};
 use passerby_types::{ColorSpace, FrameSource, Image, PixelLayout, SourceError};
 
@@ -17,7 +17,7 @@ fn first(path: impl AsRef<Path>) -> Image {
     picture.unwrap_or_else(|e| panic!("{e}")).expect("a picture").image
 }
 
-/// The mean difference of two pictures of the same size, over all channels.
+/// Returns the mean difference of two pictures of the same size, over all channels.
 fn difference(a: &Image, b: &Image) -> f64 {
     assert_eq!((a.width(), a.height()), (b.width(), b.height()));
     let mut sum = 0_u64;
@@ -30,7 +30,7 @@ fn difference(a: &Image, b: &Image) -> f64 {
     sum as f64 / 3.0 / f64::from(a.width()) / f64::from(a.height())
 }
 
-/// A picture that is the same in no direction.
+/// Returns a picture without any symmetry.
 fn pattern(width: u32, height: u32) -> DynamicImage {
     DynamicImage::ImageRgb16(ImageBuffer::from_fn(width, height, |x, y| {
         image::Rgb([(x * 3000) as u16, (y * 5000) as u16, (x * y * 777) as u16])
@@ -48,7 +48,7 @@ fn every_format_gives_the_same_picture() {
     ] {
         let mut encoded = std::io::Cursor::new(Vec::new());
         DynamicImage::ImageRgb8(want.clone()).write_to(&mut encoded, format).unwrap();
-        // The name says nothing.
+        // The name doesn't matter.
         for name in [name, "a.mp4", "a"] {
             let (_folder, path) = file(name, encoded.get_ref());
             let image = first(&path);
@@ -62,20 +62,21 @@ fn every_format_gives_the_same_picture() {
 }
 
 #[test]
-fn sixteen_bits_scale_and_grey_stays_grey() {
-    let save = |picture: DynamicImage| {
-        let (folder, path) = file("a.png", &[]);
-        picture.save(&path).unwrap();
-        (folder, path)
-    };
-    let (_folder, path) = save(pattern(20, 12));
+fn sixteen_bits_are_scaled_to_eight() {
+    let (_folder, path) = file("a.png", &[]);
+    pattern(20, 12).save(&path).unwrap();
     let image = first(&path);
     for (x, y) in [(0, 0), (19, 11), (7, 3), (13, 9)] {
         let want = [x * 3000, y * 5000, x * y * 777 % 65_536].map(|v| ((v + 128) / 257) as u8);
         assert_eq!(image.rgb_at(x, y), want, "65535 / 257 = 255");
     }
+}
+
+#[test]
+fn grey_stays_grey() {
     let grey = ImageBuffer::from_fn(5, 4, |x, y| image::LumaA([(x * 15_000 + y) as u16, 0]));
-    let (_folder, path) = save(DynamicImage::ImageLumaA16(grey));
+    let (_folder, path) = file("a.png", &[]);
+    DynamicImage::ImageLumaA16(grey).save(&path).unwrap();
     let image = first(&path);
     assert_eq!((image.layout(), image.color()), (PixelLayout::Gray8, ColorSpace::JPEG));
     assert_eq!(image.plane(0).row(0), [0, 58, 117, 175, 233], "transparency is dropped");
@@ -124,7 +125,7 @@ fn the_shared_pictures_look_alike() {
 }
 
 #[test]
-fn a_gif_gives_all_its_frames_and_their_times() {
+fn a_gif_gives_all_its_frames() {
     let mut source = Images::open(data("tiny.gif")).unwrap();
     let mut times = Vec::new();
     while let Some(picture) = source.next_picture().unwrap() {
@@ -136,11 +137,14 @@ fn a_gif_gives_all_its_frames_and_their_times() {
     }
     assert_eq!(times, [0, 100, 200, 300, 400].map(Duration::from_millis));
     assert_eq!(suite::source(Images::open(data("tiny.gif")).unwrap()), (5, 0));
+}
 
-    let Some(folder) = shared("a_gif_gives_all_its_frames_and_their_times") else { return };
+#[test]
+fn a_cut_off_gif_gives_its_first_frames() {
+    let Some(folder) = shared("a_cut_off_gif_gives_its_first_frames") else { return };
     let got = drain(&mut Images::open(folder.join("data/bad/animated.gif")).unwrap());
     assert_eq!(got.frames.len(), 41);
-    // 41 frames at 12 a second, in hundredths of a second.
+    // 41 frames at 12 per second, in hundredths of a second.
     assert!((3_200_000..3_450_000).contains(&got.frames[40].0.unwrap()), "{:?}", got.frames[40]);
     let cut = drain(&mut Images::open(folder.join("data/bad/truncated.gif")).unwrap());
     assert_eq!(cut.frames, got.frames[..cut.frames.len()]);
@@ -148,7 +152,7 @@ fn a_gif_gives_all_its_frames_and_their_times() {
 }
 
 #[test]
-fn a_folder_is_read_by_name_and_broken_pictures_stop_nothing() {
+fn a_broken_picture_does_not_end_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     put("c.jpg", &bytes("tiny.jpg"));
@@ -179,7 +183,10 @@ fn a_folder_is_read_by_name_and_broken_pictures_stop_nothing() {
     assert!(got.damaged[0].contains("frame 1: unrecognised format (text)"), "{}", got.damaged[0]);
     assert_eq!(suite::source(Images::open(folder.path()).unwrap()), (3, 3));
     assert_eq!(drain(&mut *open(folder.path()).unwrap()).frames, got.frames);
+}
 
+#[test]
+fn a_folder_without_pictures_is_an_error() {
     let empty = tempfile::tempdir().unwrap();
     assert!(matches!(Images::open(empty.path()), Err(SourceError::Malformed { .. })));
     assert!(list(empty.path()).unwrap().is_empty());
@@ -187,24 +194,24 @@ fn a_folder_is_read_by_name_and_broken_pictures_stop_nothing() {
 }
 
 #[test]
-fn pictures_over_the_limit_are_refused_before_they_are_decoded() {
+fn pictures_over_the_limit_are_refused() {
     let limits = DecodeLimits { picture_pixels: 64 * 48 - 1, ..DecodeLimits::default() };
-    let settings = ImagesSettings { limits, ..ImagesSettings::default() };
+    let settings = ImagesSettings { context: SourceContext { limits, ..SourceContext::default() } };
     for name in ["tiny.jpg", "tiny.gif"] {
         let error =
             Images::open_with(data(name), settings.clone()).and_then(|mut source| source.next_picture());
         assert!(matches!(error, Err(SourceError::TooLarge { .. })), "{name}");
     }
-    // The same numbers inside the limit are fine.
+    // The same pictures are accepted if they are within the limit.
     let limits = DecodeLimits { picture_pixels: 64 * 48, ..DecodeLimits::default() };
-    let settings = ImagesSettings { limits, ..ImagesSettings::default() };
+    let settings = ImagesSettings { context: SourceContext { limits, ..SourceContext::default() } };
     for name in ["tiny.jpg", "tiny.gif"] {
         assert!(Images::open_with(data(name), settings.clone()).unwrap().next_picture().unwrap().is_some());
     }
 }
 
 #[test]
-fn pictures_cut_off_anywhere_never_panic() {
+fn cut_off_pictures_never_panic() {
     for name in ["tiny.jpg", "tiny.gif"] {
         let whole = bytes(name);
         for len in 0..whole.len() - 2 {
@@ -213,7 +220,7 @@ fn pictures_cut_off_anywhere_never_panic() {
                 Ok(mut source) => drain(&mut source),
                 Err(e) => common::Outcome { fatal: Some(e), ..common::Outcome::default() },
             };
-            assert!(got.fatal.is_some(), "{name} cut to {len} bytes is said to be cut");
+            assert!(got.fatal.is_some(), "{name} cut to {len} bytes must report the cut");
         }
     }
 }

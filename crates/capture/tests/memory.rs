@@ -1,4 +1,4 @@
-//! Files that lie about their size take no memory for it.
+//! Files with false sizes don't take memory for them.
 
 #![cfg(target_os = "linux")]
 
@@ -7,14 +7,14 @@ mod common;
 use common::{bytes, drain, file};
 use passerby_capture::open;
 
-/// The most address space this process ever had, in bytes.
+/// Returns the largest address space that this process ever had, in bytes.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
 }
 
-/// `data` with a number put behind the name of a box.
+/// Returns `data` with a number written behind the name of a box.
 fn with(data: &[u8], kind: &[u8; 4], offset: usize, value: u32) -> Vec<u8> {
     let mut out = data.to_vec();
     let at = out.windows(4).position(|w| w == kind).expect("the clip has such a box") + 4 + offset;
@@ -23,18 +23,20 @@ fn with(data: &[u8], kind: &[u8; 4], offset: usize, value: u32) -> Vec<u8> {
 }
 
 #[test]
-fn memory_follows_what_a_file_holds_and_not_what_it_says() {
+fn memory_follows_the_size_of_the_file() {
     let Some(before) = peak() else {
-        eprintln!("SKIPPED memory_follows_what_a_file_holds_and_not_what_it_says: no /proc");
+        eprintln!("SKIPPED memory_follows_the_size_of_the_file: no /proc");
         return;
     };
-    let (clip, fragments, jpeg, gif) =
-        (bytes("tiny.mp4"), bytes("tiny_fragmented.mp4"), bytes("tiny.jpg"), bytes("tiny.gif"));
+    let clip = bytes("tiny.mp4");
+    let fragments = bytes("tiny_fragmented.mp4");
+    let jpeg = bytes("tiny.jpg");
+    let gif = bytes("tiny.gif");
     let frame = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).expect("a frame header");
     let cases = [
         ("count", with(&clip, b"stsz", 8, u32::MAX)),
         ("uniform", with(&with(&clip, b"stsz", 4, 1), b"stsz", 8, u32::MAX)),
-        // As many as may be, all of them in one chunk.
+        // The largest allowed number of samples, all of them in one chunk.
         ("most", with(&with(&with(&clip, b"stsz", 4, 1), b"stsz", 8, 8 << 20), b"stsc", 12, u32::MAX)),
         ("runs", with(&fragments, b"trun", 4, u32::MAX)),
         ("box", with(&clip, b"moov", 0, u32::MAX)),
@@ -51,5 +53,6 @@ fn memory_follows_what_a_file_holds_and_not_what_it_says() {
     }
 }
 
-/// profile 77, level 62; set 0, frame numbers of 4 bits, picture order type 2, 1 reference, 1024x1024 macroblocks.
+/// A parameter set: profile 77, level 62, id 0, frame numbers of 4 bits, picture order type 2, 1 reference, 1024x1024
+/// macroblocks.
 const SPS: [u8; 15] = [0, 0, 0, 1, 103, 77, 0, 62, 218, 0, 16, 0, 0, 128, 25];

@@ -1,14 +1,14 @@
-//! What a user names, and what is opened for it.
+//! Inputs by their names.
 
 mod common;
 
 use std::time::Duration;
 
 use common::{checksum, data, drain, golden};
-use passerby_capture::{Cast, Crowd, Input, OpenSettings, Scene, SceneSettings, open, open_with};
+use passerby_capture::{Input, OpenSettings, Scene, SceneCast, SceneCrowd, SceneSettings, open, open_with};
 use passerby_types::{FrameSource, SourceError};
 
-/// What is said of an input that is none.
+/// Returns the error for an input that is refused.
 fn refused(text: &str) -> String {
     match Input::parse(text) {
         Err(e @ (SourceError::Malformed { .. } | SourceError::Unsupported { .. })) => e.to_string(),
@@ -17,7 +17,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn inputs_are_told_apart_and_shown_without_credentials() {
+fn inputs_are_shown_without_credentials() {
     let clip = data("tiny.mp4").display().to_string();
     let mut all = vec![
         (clip.clone(), clip.clone(), false),
@@ -65,7 +65,7 @@ fn inputs_are_told_apart_and_shown_without_credentials() {
 }
 
 #[test]
-fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
+fn a_wrong_input_is_refused_with_advice() {
     let mut all = vec![
         ("clip.mp4?lop=1", "unknown option lop; a file takes live, loop, offset, decoder"),
         ("clip.mp4?live=fast", "option live=fast: expected own, or a number from 0.001 to 1000"),
@@ -95,7 +95,7 @@ fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
             "rtsp://me:secret@camera/#attempts=0",
             "option attempts=0: expected a number from 1 on, or ever",
         ));
-        all.push(("rtsp://me:secret@camera:port/", "no address"));
+        all.push(("rtsp://me:secret@camera:port/", "not an address"));
     } else {
         all.push(("rtsp://camera/", "RTSP cameras need the feature `rtsp`"));
     }
@@ -110,7 +110,7 @@ fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
         ));
         all.push(("ffmpeg:rtsp:/me:secret@camera/", "ffmpeg:…@camera/: no such file"));
     } else {
-        all.push(("ffmpeg:clip.mkv", "what ffmpeg reads need the feature `ffmpeg`"));
+        all.push(("ffmpeg:clip.mkv", "inputs of ffmpeg need the feature `ffmpeg`"));
     }
     for (text, says) in all {
         let said = refused(text);
@@ -119,7 +119,7 @@ fn what_is_wrong_with_an_input_is_said_and_what_there_is() {
 }
 
 #[test]
-fn a_file_of_the_very_name_goes_before_every_other_meaning() {
+fn an_existing_file_takes_precedence() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["scene:people=5", "a[1]?loop=1", "clip*.mp4", "me:secret@camera", "a #1.mp4"] {
         let path = folder.path().join(name);
@@ -135,13 +135,8 @@ fn a_file_of_the_very_name_goes_before_every_other_meaning() {
 }
 
 #[test]
-fn patterns_and_folders_are_their_files_by_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let add = |from: &str, name: &str| std::fs::copy(data(from), folder.path().join(name)).unwrap();
-    for name in ["b2.jpg", "b10.jpg", "a.jpg"] {
-        add("tiny.jpg", name);
-    }
-    add("tiny.mp4", "b3.mp4");
+fn patterns_and_folders_expand_to_their_files() {
+    let folder = pictures_and_a_video();
     let pattern = |pattern: &str| folder.path().join(pattern).display().to_string();
     let names = |text: &str| {
         let inputs = Input::expand(text).unwrap();
@@ -151,16 +146,42 @@ fn patterns_and_folders_are_their_files_by_name() {
     assert_eq!(names(&pattern("b*")), ["b10.jpg", "b2.jpg", "b3.mp4"]);
     assert_eq!(names(&pattern("")), ["a.jpg", "b10.jpg", "b2.jpg", "b3.mp4"]);
     assert!(Input::expand(pattern("b?.jpg?live=2")).unwrap().iter().all(Input::is_live));
+}
 
-    // As one source: the pictures that match, or the only match whatever it is.
+/// Creates a folder with three pictures and a video.
+fn pictures_and_a_video() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["b2.jpg", "b10.jpg", "a.jpg"] {
+        std::fs::copy(data("tiny.jpg"), folder.path().join(name)).unwrap();
+    }
+    std::fs::copy(data("tiny.mp4"), folder.path().join("b3.mp4")).unwrap();
+    folder
+}
+
+#[test]
+fn a_pattern_opens_its_pictures_as_one_source() {
+    let folder = pictures_and_a_video();
+    let pattern = |pattern: &str| folder.path().join(pattern).display().to_string();
     assert_eq!(drain(&mut *open(pattern("b*")).unwrap()).frames.len(), 2);
     assert_eq!(drain(&mut *open(pattern("*.mp4")).unwrap()).frames.len(), 10);
-    add("tiny.mp4", "c.mp4");
+}
+
+#[test]
+fn a_pattern_of_several_videos_is_refused() {
+    let folder = pictures_and_a_video();
+    std::fs::copy(data("tiny.mp4"), folder.path().join("c.mp4")).unwrap();
+    let pattern = |pattern: &str| folder.path().join(pattern).display().to_string();
     let many = open(pattern("*.mp4")).map(drop).unwrap_err().to_string();
-    assert!(many.contains("matches 2 videos, and a source is one"), "{many}");
+    assert!(many.contains("matches 2 videos, but a source is one"), "{many}");
+}
+
+#[test]
+fn a_pattern_without_matches_is_refused() {
+    let folder = pictures_and_a_video();
+    let pattern = |pattern: &str| folder.path().join(pattern).display().to_string();
     for gone in ["*.png", "none/*", "[z"] {
         let said = open(pattern(gone)).map(drop).unwrap_err().to_string();
-        assert!(said.contains("no file matches") || said.contains("no pattern"), "{gone}: {said}");
+        assert!(said.contains("no file matches") || said.contains("neither a file nor a pattern"), "{gone}: {said}");
     }
 }
 
@@ -175,7 +196,7 @@ fn options_change_how_a_file_is_played() {
         [next(), next(), next()]
     };
     let golden = golden("tiny");
-    // At 500 a second from its fifth picture on; the tenth is the last.
+    // At 500 pictures per second, from the fifth one on. The tenth is the last.
     let sums = |from: usize| [0, 1, 2].map(|n| Some(golden[(from + n) % golden.len()].1));
     let seen = played("live=500&offset=400ms");
     let first = golden.iter().position(|(time, _)| *time >= 400_000).unwrap();
@@ -187,13 +208,12 @@ fn options_change_how_a_file_is_played() {
 }
 
 #[test]
-fn a_scene_is_what_its_options_say() {
+fn the_options_of_a_scene_are_its_settings() {
     let mut opened = open("scene:people=2,seed=7&size=320x180,frames=3,face=40,noise=0,fps=10").unwrap();
-    let cast = Cast::Crowd(Crowd { people: 2, face: 40.0..=40.0, ..Crowd::default() });
-    let (width, height) = (320, 180);
+    let cast = SceneCast::Crowd(SceneCrowd { people: 2, face: 40.0..=40.0, ..SceneCrowd::default() });
     let mut made = Scene::new(SceneSettings {
-        width,
-        height,
+        width: 320,
+        height: 180,
         frames: 3,
         seed: 7,
         noise: 0,
@@ -211,10 +231,10 @@ fn a_scene_is_what_its_options_say() {
 #[path = "common/camera.rs"]
 mod camera;
 
-/// The camera's query is its own, and nothing is connected before a picture is asked for; then it is kept going.
+/// The query belongs to the camera. The source connects at the first picture, and then keeps the camera going.
 #[cfg(feature = "mjpeg")]
 #[test]
-fn a_camera_is_connected_when_its_pictures_are_asked_for_and_kept_going() {
+fn a_camera_connects_at_its_first_picture() {
     use std::sync::{Arc, Mutex};
 
     let jpeg = common::bytes("tiny.jpg");
@@ -222,17 +242,17 @@ fn a_camera_is_connected_when_its_pictures_are_asked_for_and_kept_going() {
     let address = format!("{}?rate=1&loop=yes#rate=200&attempts=2", camera.url());
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);
-    let watch = Arc::new(move |name: &str, event: &passerby_capture::Event<'_>| {
+    let on_reconnect = Arc::new(move |name: &str, event: &passerby_capture::ReconnectEvent<'_>| {
         seen.lock().unwrap().push(format!("{name}: {event:?}"));
     });
-    let settings = OpenSettings { watch, ..OpenSettings::default() };
+    let settings = OpenSettings { on_reconnect, ..OpenSettings::default() };
     let mut source = open_with(&address, &settings).unwrap();
     assert!(source.info().live && camera.requests().is_empty());
     assert!(source.next_picture().unwrap().is_some());
     assert_eq!(camera.requests()[0].path, "/video?rate=1&loop=yes");
     let name = source.info().name.clone();
     drop(camera);
-    // Once as an interruption, and at the second failure in a row as the end.
+    // Once as an interruption, and once as the end, at the second failure in a row.
     let ends: Vec<_> = (0..2).map(|_| source.next_picture()).collect();
     assert!(ends.iter().all(|end| matches!(end, Err(SourceError::Disconnected { .. }))), "{ends:?}");
     assert!(matches!(source.next_picture(), Ok(None)));
@@ -240,10 +260,10 @@ fn a_camera_is_connected_when_its_pictures_are_asked_for_and_kept_going() {
     assert!(events.len() >= 3 && events.iter().all(|event| event.starts_with(&name)), "{events:?}");
 }
 
-/// Once only, where that is wanted: what is wrong is said at once.
+/// Without reconnection, errors come at once.
 #[cfg(feature = "rtsp")]
 #[test]
-fn without_reconnection_a_camera_is_connected_at_once() {
+fn a_camera_without_reconnection_connects_at_once() {
     let settings = OpenSettings { reconnect: None, ..OpenSettings::default() };
     let refused = open_with("rtsp://me:secret@127.0.0.1:9/#connect=2s", &settings).map(drop).unwrap_err();
     assert!(matches!(refused, SourceError::Disconnected { .. }), "{refused}");

@@ -1,11 +1,13 @@
-//! Scenes: the same settings give the same bytes, the truth is where the people are, and settings are checked.
+//! Scenes: the same settings give the same bytes, the ground truth is where the people are, and settings are checked.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use passerby_capture::{Cast, Crowd, Person, Portrait, Scene, SceneError, SceneSettings, Walk, Waypoint};
+use passerby_capture::{
+    Portrait, Scene, SceneCast, SceneCrowd, SceneError, ScenePerson, SceneSettings, SceneWalk, Waypoint,
+};
 use passerby_testkit::suite;
 use passerby_types::{ColorSpace, FrameSource, Image, PixelLayout};
 
@@ -14,7 +16,7 @@ fn crowd(people: usize, face: RangeInclusive<f64>, speed: RangeInclusive<f64>) -
         width: 320,
         height: 180,
         frames: 20,
-        cast: Cast::Crowd(Crowd { people, face, speed }),
+        cast: SceneCast::Crowd(SceneCrowd { people, face, speed }),
         ..SceneSettings::default()
     }
 }
@@ -23,12 +25,12 @@ fn small() -> SceneSettings {
     crowd(3, 20.0..=50.0, 60.0..=150.0)
 }
 
-fn script(walks: Vec<Walk>) -> SceneSettings {
-    SceneSettings { noise: 0, cast: Cast::Script(walks), ..small() }
+fn script(walks: Vec<SceneWalk>) -> SceneSettings {
+    SceneSettings { noise: 0, cast: SceneCast::Script(walks), ..small() }
 }
 
-fn stand(portrait: Portrait, x: f64, y: f64, face: f64) -> Walk {
-    Walk { portrait, path: vec![Waypoint::new(0.0, x, y, face)] }
+fn stand(portrait: Portrait, x: f64, y: f64, face: f64) -> SceneWalk {
+    SceneWalk { portrait, path: vec![Waypoint::new(0.0, x, y, face)] }
 }
 
 fn bytes(image: &Image) -> Vec<u8> {
@@ -70,7 +72,7 @@ fn the_seed_decides_every_byte() {
 }
 
 #[test]
-fn one_more_walker_leaves_the_others_where_they_are() {
+fn another_walker_does_not_move_the_others() {
     let truth = |people| {
         let scene = Scene::new(crowd(people, 20.0..=50.0, 60.0..=150.0)).unwrap();
         (0..20).flat_map(|i| scene.truth(i)).map(|f| (f.walker, f.bbox)).collect::<Vec<_>>()
@@ -80,18 +82,18 @@ fn one_more_walker_leaves_the_others_where_they_are() {
 }
 
 #[test]
-fn noise_moves_luma_by_no_more_than_told_and_chroma_not_at_all() {
+fn noise_changes_luma_within_its_amplitude() {
     let picture = |noise| first(SceneSettings { noise, ..small() });
-    let (clean, noisy) = (picture(0), picture(3));
+    let clean = bytes(&picture(0));
+    let noisy = bytes(&picture(3));
     let luma = 320 * 180;
-    let (clean, noisy) = (bytes(&clean), bytes(&noisy));
     let far = |range: std::ops::Range<usize>| range.map(|i| clean[i].abs_diff(noisy[i])).max().unwrap_or(0);
     assert_eq!(far(0..luma), 3);
     assert_eq!(far(luma..clean.len()), 0);
 }
 
 #[test]
-fn the_people_are_where_the_truth_says() {
+fn the_people_are_at_their_ground_truth() {
     let hall = first(script(Vec::new()));
     for portrait in Portrait::ALL {
         for face in [12.0, 33.3, 60.0] {
@@ -105,8 +107,8 @@ fn the_people_are_where_the_truth_says() {
             assert_eq!(truth[0].person(), portrait.person());
             assert_eq!(truth[0].face().landmarks, Some(truth[0].landmarks));
             let picture = first(settings);
-            // The picture at each landmark is the portrait's at the same landmark, as far as the scale lets it be;
-            // compared as the mean over a patch of a third of the eyes' distance.
+            // The picture at each landmark must look like the portrait at the same landmark. The means over a patch of a
+            // third of the eyes' distance are compared.
             let original = image::load_from_memory(portrait.jpeg()).unwrap().into_rgb8();
             let scale = face as f32 / portrait.bbox().width();
             for (at, from) in truth[0].landmarks.0.iter().zip(portrait.landmarks().0) {
@@ -132,7 +134,7 @@ fn the_people_are_where_the_truth_says() {
                     assert!(far < 30.0, "{portrait:?} {face} {at:?} {far}");
                 }
             }
-            // Far from the person nothing changed.
+            // Far from the person nothing has changed.
             for (x, y) in [(2, 2), (317, 2), (150, 175)] {
                 assert_eq!(picture.rgb_at(x, y), hall.rgb_at(x, y), "{portrait:?} {face}");
             }
@@ -141,7 +143,7 @@ fn the_people_are_where_the_truth_says() {
 }
 
 #[test]
-fn the_nearer_one_hides_the_farther_one() {
+fn a_nearer_person_hides_a_farther_one() {
     let near = stand(Portrait::Obama, 150.0, 75.0, 50.0);
     let far = stand(Portrait::Biden, 150.0, 75.0, 25.0);
     for order in [[near.clone(), far.clone()], [far.clone(), near.clone()]] {
@@ -150,7 +152,7 @@ fn the_nearer_one_hides_the_farther_one() {
         assert_eq!(of(Portrait::Obama), 1.0);
         assert!(of(Portrait::Biden) < 0.02);
     }
-    // Between the near one's landmarks nothing of the far one is left.
+    // Between the landmarks of the near person, nothing of the far one is visible.
     let both = Scene::new(script(vec![far.clone(), near.clone()])).unwrap().truth(0);
     let [left, right, _, mouth, _] = both[1].landmarks.0;
     let (together, alone) = (first(script(vec![far, near.clone()])), first(script(vec![near])));
@@ -165,7 +167,7 @@ fn the_nearer_one_hides_the_farther_one() {
 }
 
 #[test]
-fn what_is_outside_is_not_visible() {
+fn a_face_outside_the_picture_is_not_visible() {
     let visible = |x, y| {
         let truth = Scene::new(script(vec![stand(Portrait::Biden, x, y, 40.0)])).unwrap().truth(0);
         truth.first().map(|f| f.visible)
@@ -182,22 +184,22 @@ fn what_is_outside_is_not_visible() {
 }
 
 #[test]
-fn people_enter_and_leave() {
+fn walkers_come_for_their_visits() {
     let path = vec![Waypoint::new(0.25, -100.0, 70.0, 40.0), Waypoint::new(0.75, 420.0, 70.0, 40.0)];
     let again = vec![Waypoint::new(0.8, -100.0, 70.0, 30.0), Waypoint::new(2.0, 150.0, 70.0, 30.0)];
-    let walk = |path| Walk { portrait: Portrait::Astronaut, path };
+    let walk = |path| SceneWalk { portrait: Portrait::Astronaut, path };
     let settings = SceneSettings { frames: 48, ..script(vec![walk(path), walk(again)]) };
     let scene = Scene::new(settings).unwrap();
     let there: Vec<_> = (0..48).map(|i| scene.truth(i).first().map(|f| (f.walker, f.person()))).collect();
     assert_eq!(there[0], None);
-    assert_eq!(there[12], Some((0, Person::Astronaut)));
+    assert_eq!(there[12], Some((0, ScenePerson::Astronaut)));
     assert_eq!(there[18], None);
-    assert_eq!(there[47], Some((1, Person::Astronaut)));
-    assert!(scene.truth(48).is_empty(), "past the end");
+    assert_eq!(there[47], Some((1, ScenePerson::Astronaut)));
+    assert!(scene.truth(48).is_empty(), "behind the end");
 }
 
 #[test]
-fn a_crowd_walks_at_its_speeds_and_sizes_and_comes_back() {
+fn a_crowd_keeps_its_ranges() {
     let settings = SceneSettings { frames: 2000, bob: 0.0, ..small() };
     let scene = Scene::new(settings).unwrap();
     let mut last: Vec<Option<(u64, f32)>> = vec![None; 3];
@@ -225,14 +227,14 @@ fn a_crowd_walks_at_its_speeds_and_sizes_and_comes_back() {
 }
 
 #[test]
-fn nobody_is_an_empty_scene() {
+fn a_crowd_may_be_empty() {
     let mut scene = Scene::new(crowd(0, 20.0..=50.0, 60.0..=150.0)).unwrap();
     assert!(scene.truth(0).is_empty());
     assert!(scene.next_picture().unwrap().is_some());
 }
 
 #[test]
-fn any_size_and_colour_space_is_fine() {
+fn every_size_is_possible_in_every_colour_space() {
     for (width, height) in [(1, 1), (2, 2), (1, 90), (91, 1), (161, 91), (33, 700)] {
         for color in [ColorSpace::default(), ColorSpace::JPEG] {
             let settings = SceneSettings { width, height, color, frames: 3, ..small() };
@@ -275,7 +277,7 @@ fn impossible_settings_are_errors() {
         vec![point(0.0, 0.0, 0.0, 3.0)],
         vec![point(f64::INFINITY, 0.0, 0.0, 40.0)],
     ] {
-        let walks = vec![stand(Portrait::Biden, 9.0, 9.0, 40.0), Walk { portrait: Portrait::Obama, path }];
+        let walks = vec![stand(Portrait::Biden, 9.0, 9.0, 40.0), SceneWalk { portrait: Portrait::Obama, path }];
         assert!(matches!(error(script(walks)), SceneError::Path { walk: 1, .. }));
     }
 }

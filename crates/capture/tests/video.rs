@@ -1,9 +1,9 @@
-//! Videos give what ffmpeg gives: every frame, its planes bit for bit, its time stamp.
+//! Videos give the same frames as ffmpeg, bit for bit, with the same time stamps.
 
 mod common;
 
 use common::{bytes, data, drain, file, golden};
-use passerby_capture::{Decoder, RustyDecoder, Video, VideoDecoder, VideoSettings};
+use passerby_capture::{Decoder, RustyDecoder, SourceContext, Video, VideoDecoder, VideoSettings};
 use passerby_testkit::{shared, suite};
 use passerby_types::{ColorSpace, FramePool, FrameSource, Matrix, Range};
 
@@ -20,7 +20,7 @@ fn open(path: impl AsRef<std::path::Path>, decoder: Decoder) -> Video {
     Video::open_with(path, settings).expect("a good clip opens")
 }
 
-/// The pure Rust decoder gives the golden frames; `limit` where the golden file holds the first only.
+/// Checks that the pure Rust decoder gives the golden frames. The golden file may hold only the first `limit` frames.
 fn same_as_ffmpeg(path: &std::path::Path, name: &str, limit: usize) {
     let want = golden(name);
     for decoder in [Decoder::Auto, Decoder::Rusty] {
@@ -79,14 +79,14 @@ fn the_shared_clips_are_bit_exact() {
     }
 }
 
-/// The clips of which OpenH264 gives some frames a little off. All have B slices, in which it does not filter all edges
-/// (cisco/openh264 issue 3269). With that mended in its source all frames of these clips were equal, but for three of
+/// The clips in which some frames of OpenH264 are slightly wrong. All have B slices, in which it doesn't filter all edges
+/// (cisco/openh264 issue 3269). With a fix of that in its source, all frames of these clips were equal, except three of
 /// `mosaic720`.
 #[cfg(feature = "openh264")]
-const OFF: [&str; 4] = ["mosaic720", "onebyone_noface", "walkpause3_high_bf", "walkpause3_rot90meta"];
+const INEXACT_CLIPS: [&str; 4] = ["mosaic720", "onebyone_noface", "walkpause3_high_bf", "walkpause3_rot90meta"];
 
-/// Both decoders give the same frames in the same order at the same times, and the same pixels bit for bit; in the
-/// clips of [`OFF`] fewer than one pixel of 100 of a plane differs, by less than 16 of 255.
+/// Both decoders give the same frames in the same order at the same times, with the same pixels. In the clips of
+/// [`INEXACT_CLIPS`], less than one pixel in 100 of a plane differs, by less than 16 of 255.
 #[cfg(feature = "openh264")]
 #[test]
 fn both_decoders_agree() {
@@ -98,20 +98,24 @@ fn both_decoders_agree() {
     }
     for path in clips {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let (share_allowed, most_allowed) = if OFF.contains(&&*stem) { (0.01, 15) } else { (0.0, 0) };
-        let (mut rusty, mut other) = (open(&path, Decoder::Rusty), open(&path, Decoder::OpenH264));
+        let (share_allowed, most_allowed) = if INEXACT_CLIPS.contains(&&*stem) { (0.01, 15) } else { (0.0, 0) };
+        let mut rusty = open(&path, Decoder::Rusty);
+        let mut other = open(&path, Decoder::OpenH264);
         let mut frame = 0;
         loop {
-            let (a, b) = (rusty.next_picture().unwrap(), other.next_picture().unwrap());
+            let a = rusty.next_picture().unwrap();
+            let b = other.next_picture().unwrap();
             let (Some(a), Some(b)) = (&a, &b) else {
                 assert!(a.is_none() && b.is_none(), "{path:?}: one ends at frame {frame}");
                 break;
             };
             assert_eq!((a.pts, a.image.color()), (b.pts, b.image.color()), "{path:?} frame {frame}");
             for plane in 0..3 {
-                let (a, b) = (a.image.plane(plane), b.image.plane(plane));
+                let a = a.image.plane(plane);
+                let b = b.image.plane(plane);
                 assert_eq!((a.row_len, a.rows), (b.row_len, b.rows), "{path:?} frame {frame}");
-                let (mut off, mut most) = (0, 0);
+                let mut off = 0;
+                let mut most = 0;
                 for y in 0..a.rows {
                     for (a, b) in a.row(y).iter().zip(b.row(y)) {
                         most = most.max(a.abs_diff(*b));
@@ -130,7 +134,7 @@ fn both_decoders_agree() {
 }
 
 #[test]
-fn every_kind_of_video_keeps_the_contract_of_sources() {
+fn every_kind_of_video_is_a_source() {
     for name in ["tiny.mp4", "tiny_fragmented.mp4", "tiny_bt709_full.mp4", "tiny.264"] {
         for decoder in decoders() {
             assert_eq!(suite::source(open(data(name), decoder)), (10, 0), "{name} {decoder:?}");
@@ -140,19 +144,22 @@ fn every_kind_of_video_keeps_the_contract_of_sources() {
 
 #[test]
 fn a_bare_stream_gives_the_same_frames_at_its_own_rate() {
-    let (bare, boxed) = (
-        drain(&mut open(data("tiny.264"), Decoder::Auto)),
-        drain(&mut open(data("tiny.mp4"), Decoder::Auto)),
-    );
+    let bare = drain(&mut open(data("tiny.264"), Decoder::Auto));
+    let boxed = drain(&mut open(data("tiny.mp4"), Decoder::Auto));
     assert_eq!(bare.frames, boxed.frames);
 }
 
 #[test]
-fn colours_size_rate_and_name_are_the_streams() {
-    let mut clip = open(data("tiny_bt709_full.mp4"), Decoder::Auto);
+fn the_info_describes_the_file() {
+    let clip = open(data("tiny_bt709_full.mp4"), Decoder::Auto);
     let info = clip.info().clone();
     assert_eq!((info.name.as_str(), info.live), ("tiny_bt709_full.mp4", false));
     assert_eq!((info.frames, info.frame_rate), (Some(10), Some(10.0)));
+}
+
+#[test]
+fn the_colour_space_is_that_of_the_stream() {
+    let mut clip = open(data("tiny_bt709_full.mp4"), Decoder::Auto);
     let image = clip.next_picture().unwrap().unwrap().image;
     let bt709 = ColorSpace { matrix: Matrix::Bt709, range: Range::Full };
     assert_eq!((image.width(), image.height(), image.color()), (64, 48, bt709));
@@ -161,8 +168,8 @@ fn colours_size_rate_and_name_are_the_streams() {
     assert_eq!((image.width(), image.height(), image.color()), (64, 42, ColorSpace::default()));
 }
 
-/// The clip with another matrix in its track header.
-fn turned(matrix: [i32; 4]) -> Vec<u8> {
+/// Returns the clip with another matrix in its track header.
+fn rotated(matrix: [i32; 4]) -> Vec<u8> {
     let mut clip = bytes("tiny.mp4");
     let at = clip.windows(4).position(|w| w == b"tkhd").expect("a track header") + 4;
     // Version 0: 20 bytes of times and number, 4 of duration, 16 of layers and volume; a b u / c d v / x y w.
@@ -174,10 +181,11 @@ fn turned(matrix: [i32; 4]) -> Vec<u8> {
 }
 
 #[test]
-fn a_matrix_in_the_file_turns_the_pictures_upright() {
+fn the_matrix_in_the_file_rotates_the_pictures() {
     let plain = open(data("tiny.mp4"), Decoder::Auto).next_picture().unwrap().unwrap().image;
-    let (w, h) = (plain.width(), plain.height());
-    // Which stored pixel is at (x, y) of the upright picture.
+    let w = plain.width();
+    let h = plain.height();
+    // Returns the stored pixel that is at (x, y) of the upright picture.
     type From = fn(u32, u32, u32, u32) -> (u32, u32);
     let cases: [([i32; 4], bool, From); 4] = [
         ([1, 0, 0, 1], false, |x, y, _, _| (x, y)),
@@ -186,7 +194,7 @@ fn a_matrix_in_the_file_turns_the_pictures_upright() {
         ([0, -1, 1, 0], true, |x, y, w, _| (w - 1 - y, x)),
     ];
     for (matrix, swapped, from) in cases {
-        let (_folder, path) = file("turned.mp4", &turned(matrix));
+        let (_folder, path) = file("rotated.mp4", &rotated(matrix));
         let image = open(&path, Decoder::Auto).next_picture().unwrap().unwrap().image;
         let size = if swapped { (h, w) } else { (w, h) };
         assert_eq!((image.width(), image.height()), size, "{matrix:?}");
@@ -200,9 +208,12 @@ fn a_matrix_in_the_file_turns_the_pictures_upright() {
 }
 
 #[test]
-fn buffers_are_lent_again() {
+fn buffers_are_reused() {
     let pool = FramePool::new(8);
-    let settings = VideoSettings { pool: pool.clone(), ..VideoSettings::default() };
+    let settings = VideoSettings {
+        context: SourceContext { pool: pool.clone(), ..SourceContext::default() },
+        ..VideoSettings::default()
+    };
     let out = drain(&mut Video::open_with(data("tiny.mp4"), settings).unwrap());
     let stats = pool.stats();
     assert_eq!(stats.allocated + stats.reused, out.frames.len() as u64);
@@ -210,14 +221,16 @@ fn buffers_are_lent_again() {
 }
 
 #[test]
-fn a_decoder_that_was_reset_waits_for_a_key_frame_and_goes_on() {
+fn a_reset_decoder_waits_for_a_key_frame() {
     use passerby_capture::{AccessUnit, DecodeError};
     let stream = bytes("tiny.264");
     let starts: Vec<usize> = (0..stream.len() - 3).filter(|&i| stream[i..i + 3] == [0, 0, 1]).collect();
     let ends = starts.iter().skip(1).copied().chain([stream.len()]);
     let nals: Vec<&[u8]> = starts.iter().zip(ends).map(|(&a, b)| &stream[a..b]).collect();
     let mut decoder = RustyDecoder::new(FramePool::default(), 1 << 20);
-    let (mut out, mut early, mut slices) = (Vec::new(), 0, 0);
+    let mut out = Vec::new();
+    let mut early = 0;
+    let mut slices = 0;
     for nal in nals {
         if matches!(nal[3] & 0x1f, 1 | 5) {
             if slices == 3 {
@@ -229,6 +242,6 @@ fn a_decoder_that_was_reset_waits_for_a_key_frame_and_goes_on() {
         early += i32::from(matches!(result, Err(DecodeError::Damaged(what)) if what.contains("key frame")));
     }
     decoder.flush(&mut out);
-    assert_eq!((slices, early), (10, 2), "two frames of the first five are left when the decoder is reset");
-    assert!((5..=8).contains(&out.len()), "the second five are whole: {}", out.len());
+    assert_eq!((slices, early), (10, 2), "two frames of the first five come after the reset");
+    assert!((5..=8).contains(&out.len()), "the second five are complete: {}", out.len());
 }

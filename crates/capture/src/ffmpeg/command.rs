@@ -1,30 +1,35 @@
-//! How the program is called.
+//! Builds the command line.
 
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-use super::FfmpegSettings;
-use crate::transport::RtspTransport;
+use super::settings::FfmpegSettings;
+use crate::live::rtsp_transport::RtspTransport;
 
-/// The pictures as they are decoded, in 4:2:0 with the range they have, and what `showinfo` says of the first.
-const GRAPH: &str = "[0:V:0]format=pix_fmts=yuv420p|yuvj420p,split[pictures][first];\
+/// The filter graph: the decoded pictures, in 4:2:0 with their own range, and `showinfo` for the first one.
+const FILTER_GRAPH: &str = "[0:V:0]format=pix_fmts=yuv420p|yuvj420p,split[pictures][first];\
                      [first]trim=end_frame=1,showinfo,nullsink";
 
-/// The option that lets pictures keep their times: its name since ffmpeg 5.1, and the one before.
-pub(super) const KEEP_TIMES: [&str; 2] = ["-fps_mode", "-vsync"];
+/// The option that makes pictures keep their times: its name since ffmpeg 5.1, and its older name.
+pub(super) const PASSTHROUGH_OPTIONS: [&str; 2] = ["-fps_mode", "-vsync"];
 
-/// The whole command. No shell has a part in it, and what follows `-i` is never taken for an option.
-pub(super) fn command(input: &OsStr, live: bool, keep_times: &str, settings: &FfmpegSettings) -> Command {
+/// Builds the whole command. It doesn't run through a shell, and ffmpeg never takes the text behind `-i` for an option.
+pub(super) fn build_command(
+    input: &OsStr,
+    live: bool,
+    passthrough_option: &str,
+    settings: &FfmpegSettings,
+) -> Command {
     let mut command = Command::new(&settings.program);
     command.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info"]);
     if let Some(hwaccel) = &settings.hwaccel {
         command.args(["-hwaccel", hwaccel]);
     }
     command.args(["-threads", &settings.threads.to_string()]);
-    command.args(["-max_pixels", &settings.limits.video_pixels.min(i64::MAX as u64).to_string()]);
+    command.args(["-max_pixels", &settings.context.limits.video_pixels.min(i64::MAX as u64).to_string()]);
     if live {
-        // Not `-fflags nobuffer`: it throws away, without a word, what was read to find out what the stream is, up to the
-        // next key frame. What is kept is decoded faster than it comes, so that no delay is left of it.
+        // Not `-fflags nobuffer`: it silently drops everything up to the next key frame that was read to analyse the
+        // stream. The kept frames are decoded faster than new ones come, so they cause no lasting delay.
         command.args(["-flags", "low_delay"]);
         if has_scheme(input, &["rtsp", "rtsps"]) {
             let transport = match settings.transport {
@@ -38,14 +43,14 @@ pub(super) fn command(input: &OsStr, live: bool, keep_times: &str, settings: &Ff
         command.args(["-f", format]);
     }
     command.args(&settings.options).arg("-i").arg(input);
-    command.args(["-filter_complex_threads", "1", "-filter_complex", GRAPH, "-map", "[pictures]"]);
-    command.args([keep_times, "passthrough", "-enc_time_base", "1/1000000"]);
+    command.args(["-filter_complex_threads", "1", "-filter_complex", FILTER_GRAPH, "-map", "[pictures]"]);
+    command.args([passthrough_option, "passthrough", "-enc_time_base", "1/1000000"]);
     command.args(["-c:v", "rawvideo", "-f", "nut", "-write_index", "0", "-flush_packets", "1", "pipe:1"]);
     command
 }
 
-/// A file's name so that it stands for nothing but the file.
-pub(super) fn file(path: &OsStr) -> OsString {
+/// Returns the input for a file, which ffmpeg cannot mistake for an address or an option.
+pub(super) fn file_input(path: &OsStr) -> OsString {
     let mut input = OsString::from("file:");
     input.push(path);
     input
@@ -63,15 +68,15 @@ mod tests {
     use super::*;
 
     fn args(input: &OsStr, live: bool, settings: &FfmpegSettings) -> String {
-        let command = command(input, live, KEEP_TIMES[0], settings);
+        let command = build_command(input, live, PASSTHROUGH_OPTIONS[0], settings);
         command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn a_file_is_a_file_whatever_its_name() {
+    fn a_file_name_is_never_an_address_or_option() {
         let settings = FfmpegSettings::default();
         for name in ["-y", "http://x/y", "concat:a|b", "pipe:0"] {
-            let args = args(&file(Path::new(name).as_os_str()), false, &settings);
+            let args = args(&file_input(Path::new(name).as_os_str()), false, &settings);
             assert!(args.contains(&format!(" -i file:{name} -filter")), "{args}");
             assert!(args.starts_with("-nostdin ") && !args.contains("low_delay"), "{args}");
         }

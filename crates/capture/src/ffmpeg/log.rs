@@ -1,4 +1,4 @@
-//! What ffmpeg says while it works: the pictures' colours, what it could not decode, and why it ends.
+//! Reads ffmpeg's log: the colour space of the pictures, the undecoded ones, and the reason for the end.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,163 +8,165 @@ use std::time::{Duration, Instant};
 
 use passerby_types::{ColorSpace, Matrix, Range};
 
-use crate::address::hide;
+use crate::credentials::hide_credentials;
 
-/// Complaints that are kept for an error's text, and the bytes of a line. What is longer is cut off.
-const LINES: usize = 8;
-const LINE: u64 = 1024;
-/// Bytes of a complaint in an error's text.
-const TEXT: usize = 300;
+/// The most lines that are kept for an error's text.
+const MAX_KEPT_LINES: usize = 8;
+/// The most bytes of a line that are read. The rest of the line is dropped.
+const MAX_LINE_LEN: u64 = 1024;
+/// The most bytes of a kept line.
+const MAX_KEPT_LEN: usize = 300;
 
-/// What was said, read by a thread of its own.
+/// The log of a program. A separate thread reads it.
 #[derive(Default)]
 pub(super) struct Log {
-    /// The input as the program was given it, credentials and all, which must not get out.
-    secret: String,
-    said: Mutex<Said>,
+    /// The program's input with its credentials, which must not be shown.
+    secret_input: String,
+    state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Said {
+struct State {
     color: Option<ColorSpace>,
     rate: Option<f64>,
-    /// Errors, and warnings where there were none.
     errors: VecDeque<String>,
+    /// Used if there are no errors.
     warnings: VecDeque<String>,
-    /// Coded pictures that were not decoded and not told yet, and what was said of the last.
+    /// The number of undecoded pictures that the source hasn't taken yet.
     undecoded: u64,
+    /// The reason for the last of them.
     undecoded_what: String,
-    /// The file ends before its time.
-    partial: bool,
-    over: bool,
+    /// True if the file was cut off.
+    truncated: bool,
+    ended: bool,
 }
 
 impl Log {
-    /// Reads everything there is until it ends. However much that is, a few lines of it are kept.
+    /// Reads the log to its end. Keeps a few lines of it.
     pub(super) fn read(&self, from: impl Read) {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
         loop {
             line.clear();
-            let end = (&mut from).take(LINE).read_until(b'\n', &mut line);
-            let ended = !matches!(end, Ok(1..));
+            let read = (&mut from).take(MAX_LINE_LEN).read_until(b'\n', &mut line);
+            let ended = !matches!(read, Ok(1..));
             if !ended && line.last() != Some(&b'\n') && skip_line(&mut from).is_err() {
                 break;
             }
             if ended {
                 break;
             }
-            self.take(String::from_utf8_lossy(&line).trim());
+            self.process(String::from_utf8_lossy(&line).trim());
         }
-        self.lock().over = true;
+        self.lock().ended = true;
         self.changed.notify_all();
     }
 
-    /// Takes a line in, by the level that ffmpeg writes before it.
-    fn take(&self, line: &str) {
-        let mut said = self.lock();
+    /// Processes a line by the level that ffmpeg writes before it.
+    fn process(&self, line: &str) {
+        let mut state = self.lock();
         let level = ["error", "fatal", "panic", "warning", "info"]
             .into_iter()
             .find_map(|level| Some((level, line.split_once(&format!("[{level}] "))?)));
         match level {
             Some(("info", (_, text))) => {
                 if let Some(color) = color(text) {
-                    said.color.get_or_insert(color);
+                    state.color.get_or_insert(color);
                     self.changed.notify_all();
                 } else if let Some(rate) = rate(text) {
-                    said.rate.get_or_insert(rate);
+                    state.rate.get_or_insert(rate);
                 }
             }
-            Some(("warning", (_, text))) => keep(&mut said.warnings, &self.scrub(text)),
+            Some(("warning", (_, text))) => keep(&mut state.warnings, &self.hide_secrets(text)),
             Some((_, (_, text))) => {
-                said.partial |= text.contains("partial file");
+                state.truncated |= text.contains("partial file");
                 if text.starts_with("Error while decoding") || text.starts_with("Error submitting packet") {
-                    said.undecoded += 1;
-                    said.undecoded_what = said.errors.back().cloned().unwrap_or_default();
+                    state.undecoded += 1;
+                    state.undecoded_what = state.errors.back().cloned().unwrap_or_default();
                 } else {
-                    keep(&mut said.errors, &self.scrub(text));
+                    keep(&mut state.errors, &self.hide_secrets(text));
                 }
             }
-            // Not ffmpeg's own: a wrapper's, or the system's of a program that cannot start.
-            None => keep(&mut said.errors, &self.scrub(line)),
+            // Not from ffmpeg: from a wrapper, or from the system for a program that cannot start.
+            None => keep(&mut state.errors, &self.hide_secrets(line)),
         }
     }
 
-    /// The colour space, once it is known. It is said before the first picture comes, but by another way: so long it is
-    /// waited for.
-    pub(super) fn color(&self, patience: Duration) -> Option<ColorSpace> {
-        self.wait(patience, |said| said.color.is_some() || said.over).color
+    /// Returns the colour space. Waits for it up to `timeout`: ffmpeg writes it before the first picture, but it may arrive
+    /// after that.
+    pub(super) fn color(&self, timeout: Duration) -> Option<ColorSpace> {
+        self.wait_until(timeout, |state| state.color.is_some() || state.ended).color
     }
 
-    /// Waits until everything has been read.
-    pub(super) fn finish(&self, patience: Duration) {
-        drop(self.wait(patience, |said| said.over));
+    /// Waits up to `timeout` until the whole log was read.
+    pub(super) fn wait_for_end(&self, timeout: Duration) {
+        drop(self.wait_until(timeout, |state| state.ended));
     }
 
-    fn wait(&self, patience: Duration, done: impl Fn(&Said) -> bool) -> MutexGuard<'_, Said> {
-        let end = Instant::now() + patience;
-        let mut said = self.lock();
-        while !done(&said) {
-            let left = end.saturating_duration_since(Instant::now());
+    fn wait_until(&self, timeout: Duration, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        while !done(&state) {
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            said = self.changed.wait_timeout(said, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        said
+        state
     }
 
-    /// Frames a second, where it was said.
+    /// Returns the frames per second, if ffmpeg wrote them.
     pub(super) fn rate(&self) -> Option<f64> {
         self.lock().rate
     }
 
-    /// Coded pictures that were not decoded since the last call, and why.
-    pub(super) fn undecoded(&self) -> Option<(u64, String)> {
-        let mut said = self.lock();
-        let count = std::mem::take(&mut said.undecoded);
-        (count > 0).then(|| (count, std::mem::take(&mut said.undecoded_what)))
+    /// Returns the number of pictures that couldn't be decoded since the last call, and the reason for the last one.
+    pub(super) fn take_undecoded(&self) -> Option<(u64, String)> {
+        let mut state = self.lock();
+        let count = std::mem::take(&mut state.undecoded);
+        (count > 0).then(|| (count, std::mem::take(&mut state.undecoded_what)))
     }
 
-    /// True where the file was said to end before its time.
-    pub(super) fn partial(&self) -> bool {
+    /// Returns true if ffmpeg reported that the file is cut off.
+    pub(super) fn is_truncated(&self) -> bool {
         self.lock().partial
     }
 
-    /// The last two complaints, of which the first often tells more, without credentials; and all that are kept, for
-    /// looking into.
+    /// Returns the last two messages, of which the first is often the more helpful one, and all kept messages. Neither holds
+    /// credentials.
     pub(super) fn complaint(&self) -> (String, String) {
-        let said = self.lock();
-        let lines = if said.errors.is_empty() { &said.warnings } else { &said.errors };
+        let state = self.lock();
+        let lines = if state.errors.is_empty() { &state.warnings } else { &state.errors };
         let mut all: Vec<&str> = lines.iter().map(String::as_str).collect();
         all.dedup();
         (all[all.len().saturating_sub(2)..].join("; "), all.join("\n"))
     }
 
-    /// The text with all addresses in it without credentials.
-    fn scrub(&self, text: &str) -> String {
-        let text = match self.secret.as_str() {
+    /// Returns the text without the credentials of the addresses in it.
+    fn hide_secrets(&self, text: &str) -> String {
+        let text = match self.secret_input.as_str() {
             "" => text.to_owned(),
-            // The error names it already.
-            secret => text.replace(&format!("{secret}: "), "").replace(secret, &hide(secret)),
+            // The error names the input already.
+            secret => text.replace(&format!("{secret}: "), "").replace(secret, &hide_credentials(secret)),
         };
-        text.split(' ').map(hide).collect::<Vec<_>>().join(" ")
+        text.split(' ').map(hide_credentials).collect::<Vec<_>>().join(" ")
     }
 
-    fn lock(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a thread that reads `from`, what a program says that was given the input `secret`.
+    /// Starts a thread that reads the log of a program, whose input is `secret_input`.
     pub(super) fn spawn(
-        secret: String,
+        secret_input: String,
         from: impl Read + Send + 'static,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let log = Arc::new(Self { secret, ..Self::default() });
+        let log = Arc::new(Self { secret_input, ..Self::default() });
         let thread = thread::Builder::new().name("capture-ffmpeg-log".into());
-        let same = Arc::clone(&log);
-        Ok((log, thread.spawn(move || same.read(from))?))
+        let reading = Arc::clone(&log);
+        Ok((log, thread.spawn(move || reading.read(from))?))
     }
 }
 
@@ -172,10 +174,10 @@ fn keep(lines: &mut VecDeque<String>, text: &str) {
     if text.is_empty() {
         return;
     }
-    if lines.len() == LINES {
+    if lines.len() == MAX_KEPT_LINES {
         lines.pop_front();
     }
-    let end = (0..=TEXT.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let end = (0..=MAX_KEPT_LEN.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     lines.push_back(text[..end].to_owned());
 }
 
@@ -193,8 +195,8 @@ fn skip_line(from: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// The colours of `color_range:tv color_space:bt709 …`, as the filter `showinfo` writes. Constants of one luminance only
-/// have names of their own; what is not said is BT.601 with limited range.
+/// Reads the colour space from `color_range:tv color_space:bt709 …`, as the filter `showinfo` writes it. Everything that
+/// isn't declared is BT.601 with limited range.
 fn color(text: &str) -> Option<ColorSpace> {
     let value = |name: &str| text.split_whitespace().find_map(|field| field.strip_prefix(name));
     let (range, space) = (value("color_range:")?, value("color_space:")?);
@@ -206,10 +208,11 @@ fn color(text: &str) -> Option<ColorSpace> {
     Some(ColorSpace { matrix, range })
 }
 
-/// The rate of `config in time_base: 1/12288, frame_rate: 12/1`.
+/// Reads the rate from `config in time_base: 1/12288, frame_rate: 12/1`.
 fn rate(text: &str) -> Option<f64> {
     let (num, den) = text.strip_prefix("config in ")?.split_once("frame_rate: ")?.1.trim().split_once('/')?;
-    let (num, den): (f64, f64) = (num.parse().ok()?, den.parse().ok()?);
+    let num: f64 = num.parse().ok()?;
+    let den: f64 = den.parse().ok()?;
     (num > 0.0 && den > 0.0).then(|| num / den).filter(|rate| (0.001..=1000.0).contains(rate))
 }
 
@@ -218,8 +221,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_told_apart_and_hide_what_is_secret() {
-        let log = Log { secret: "rtsp://u:two words@cam/x".into(), ..Log::default() };
+    fn lines_are_read_by_their_level_without_secrets() {
+        let log = Log { secret_input: "rtsp://u:two words@cam/x".into(), ..Log::default() };
         let text = "\
 Unrelated
 [Parsed_showinfo_3 @ 0x5] [info] config in time_base: 1/12288, frame_rate: 30000/1001
@@ -235,9 +238,9 @@ Unrelated
         let color = ColorSpace { matrix: Matrix::Bt709, range: Range::Full };
         assert_eq!(log.color(Duration::ZERO), Some(color));
         assert!((log.rate().unwrap() - 29.97).abs() < 0.01);
-        assert_eq!(log.undecoded(), Some((1, "Invalid NAL unit size (0 > 7071).".into())));
-        assert_eq!(log.undecoded(), None);
-        assert!(log.partial());
+        assert_eq!(log.take_undecoded(), Some((1, "Invalid NAL unit size (0 > 7071).".into())));
+        assert_eq!(log.take_undecoded(), None);
+        assert!(log.is_truncated());
         let (last, all) = log.complaint();
         assert_eq!(last, "Connection refused; rtsp://cam/live: Server returned 401 Unauthorized");
         assert!(all.starts_with("Unrelated\n") && !all.contains("cret") && !all.contains("words"), "{all}");
@@ -248,11 +251,11 @@ Unrelated
         let log = Log::default();
         log.read(io::repeat(b'x').take(10 << 20));
         for n in 0..1000 {
-            log.take(&format!("[error] {n} ä{}", "ö".repeat(1000)));
+            log.process(&format!("[error] {n} ä{}", "ö".repeat(1000)));
         }
         let (last, all) = log.complaint();
         assert!(last.starts_with("998 ä") && last.contains("; 999 ä"));
-        assert!(all.len() <= LINES * (TEXT + 1), "{} bytes", all.len());
+        assert!(all.len() <= MAX_KEPT_LINES * (MAX_KEPT_LEN + 1), "{} bytes", all.len());
         log.read(&b"[error] no end"[..]);
         assert!(log.complaint().0.ends_with("; no end"));
     }

@@ -1,7 +1,7 @@
-//! NUT with one stream of raw video, as ffmpeg writes it into a pipe: pictures with exact times.
+//! Reads the container NUT with one stream of raw video, as ffmpeg writes it into a pipe: pictures with exact times.
 //!
-//! After the specification of 2008 (`nut.txt`, version 3), without its index, its checksums (a pipe damages nothing) and
-//! the ways to find one's place again after damage.
+//! This follows the specification of 2008 (`nut.txt`, version 3). It ignores the index and the checksums, and doesn't
+//! resynchronise, because a pipe damages nothing.
 
 use std::io::{self, Read};
 use std::time::Duration;
@@ -24,10 +24,10 @@ const MATCH_TIME: u64 = 1 << 11;
 const CODED: u64 = 1 << 12;
 const INVALID: u64 = 1 << 13;
 
-/// Bytes of a header that is read; ffmpeg's are shorter than 1 KiB.
-const HEADER: u64 = 64 << 10;
-/// The largest frame that may leave out a beginning that many have in common.
-const ELIDED: u64 = 4096;
+/// The most bytes of a header. Those of ffmpeg are shorter than 1 KiB.
+const MAX_HEADER_LEN: u64 = 64 << 10;
+/// The largest frame whose beginning may be elided because many frames have it in common.
+const MAX_ELIDED_FRAME: u64 = 4096;
 
 const fn start_code(name: [u8; 2], rest: u64) -> u64 {
     (name[0] as u64) << 56 | (name[1] as u64) << 48 | rest
@@ -37,19 +37,23 @@ const fn start_code(name: [u8; 2], rest: u64) -> u64 {
 #[derive(Debug)]
 pub(super) struct Nut<R> {
     from: R,
-    codes: Vec<Code>,
-    /// What frames may leave out of their beginnings.
+    codes: Vec<FrameCode>,
+    /// The beginnings that frames may elide.
     elisions: Vec<Vec<u8>>,
+    /// The time bases: the numerator and denominator of a unit in seconds.
     bases: Vec<(u64, u64)>,
+    /// The time base of the stream.
     base: (u64, u64),
+    /// The number of low bits in an abbreviated time.
     shift: u32,
     size: (u64, u64),
+    /// The time of the last frame.
     last: i64,
 }
 
-/// What a frame's first byte says of it.
+/// The properties of a frame that its first byte implies.
 #[derive(Clone, Copy, Debug)]
-struct Code {
+struct FrameCode {
     flags: u64,
     stream: u64,
     factor: u64,
@@ -59,18 +63,18 @@ struct Code {
     header: u64,
 }
 
-/// What comes before a picture's bytes.
+/// The header of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    /// Its time, and seconds in a unit of it.
+pub(super) struct PictureHead {
+    /// The time in units of the time base.
     pub(super) pts: i64,
-    /// Its bytes.
+    /// The number of bytes.
     pub(super) size: u64,
-    /// Which beginning it leaves out.
+    /// The index of the elided beginning.
     header: usize,
 }
 
-fn wrong(what: &str) -> io::Error {
+fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("NUT: {what}"))
 }
 
@@ -78,12 +82,12 @@ impl<R: Read> Nut<R> {
     /// Reads everything before the first picture.
     ///
     /// # Errors
-    /// `UnexpectedEof` where it ends before that, `InvalidData` for what is no such stream, and the system's.
+    /// `UnexpectedEof` if the stream ends before that, `InvalidData` if it isn't such a stream, and the system's errors.
     pub(super) fn open(mut from: R) -> io::Result<Self> {
         let mut id = [0; ID.len()];
         from.read_exact(&mut id)?;
         if id != *ID {
-            return Err(wrong("another beginning"));
+            return Err(invalid("not a NUT stream"));
         }
         let mut nut = Self {
             from,
@@ -102,23 +106,25 @@ impl<R: Read> Nut<R> {
         Ok(nut)
     }
 
-    /// Columns and rows of the pictures, as the stream says.
+    /// Returns the declared width and height of the pictures.
     pub(super) fn size(&self) -> (u64, u64) {
         self.size
     }
 
-    /// The time of a picture after the first one's.
+    /// Returns the time from the first picture to the one at `pts`.
     pub(super) fn time(&self, pts: i64, first: i64) -> Duration {
-        let (units, (num, den)) = ((i128::from(pts) - i128::from(first)).max(0), self.base);
+        let units = (i128::from(pts) - i128::from(first)).max(0);
+        let (num, den) = self.base;
         let nanos = units.saturating_mul(i128::from(num)).saturating_mul(1_000_000_000) / i128::from(den);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// The head of the next picture, whose bytes are to be read then; `None` at the end.
+    /// Returns the header of the next picture, or `None` at the end. The caller must read the picture's bytes before it calls
+    /// this again.
     ///
     /// # Errors
     /// As [`Nut::open`].
-    pub(super) fn next(&mut self) -> io::Result<Option<Head>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<PictureHead>> {
         loop {
             let mut first = [0];
             loop {
@@ -136,23 +142,22 @@ impl<R: Read> Nut<R> {
         }
     }
 
-    /// Reads the picture's bytes; `out` is as long as its head says.
+    /// Reads the picture's bytes. `out` must have the length in its header.
     ///
     /// # Errors
     /// As [`Nut::open`].
-    pub(super) fn read(&mut self, head: Head, out: &mut [u8]) -> io::Result<()> {
+    pub(super) fn read(&mut self, head: PictureHead, out: &mut [u8]) -> io::Result<()> {
         let elided = self.elisions.get(head.header).map_or(&[][..], Vec::as_slice);
-        let (begin, rest) = out.split_at_mut_checked(elided.len()).ok_or_else(|| wrong("a short frame"))?;
+        let (begin, rest) = out.split_at_mut_checked(elided.len()).ok_or_else(|| invalid("a short frame"))?;
         begin.copy_from_slice(elided);
         self.from.read_exact(rest)
     }
 
-    fn head(&mut self, code: u8) -> io::Result<Head> {
-        let code = *self.codes.get(usize::from(code)).ok_or_else(|| wrong("a frame before the headers"))?;
-        let (mut flags, mut stream, mut size) = (code.flags, code.stream, code.size);
-        let (mut header, mut reserved) = (code.header, code.reserved);
+    fn head(&mut self, code: u8) -> io::Result<PictureHead> {
+        let code = *self.codes.get(usize::from(code)).ok_or_else(|| invalid("a frame before the headers"))?;
+        let FrameCode { mut flags, mut stream, mut size, mut header, mut reserved, .. } = code;
         if flags & INVALID != 0 {
-            return Err(wrong("an impossible frame"));
+            return Err(invalid("an impossible frame"));
         }
         if flags & CODED != 0 {
             flags ^= self.number()?;
@@ -161,9 +166,10 @@ impl<R: Read> Nut<R> {
             stream = self.number()?;
         }
         let pts = if flags & CODED_PTS != 0 {
-            let (coded, steps) = (self.number()?, 1_u64 << self.shift);
+            let coded = self.number()?;
+            let steps = 1_u64 << self.shift;
             if coded < steps {
-                // The lower bits of the time nearest to the last one.
+                // These are the low bits of the time that is nearest to the last one.
                 let mask = (steps - 1).cast_signed();
                 let delta = self.last.wrapping_sub(mask / 2);
                 (coded.cast_signed().wrapping_sub(delta) & mask).wrapping_add(delta)
@@ -174,8 +180,8 @@ impl<R: Read> Nut<R> {
             self.last.wrapping_add(code.delta)
         };
         if flags & SIZE_MSB != 0 {
-            let more = self.number()?.checked_mul(code.factor).ok_or_else(|| wrong("an endless frame"))?;
-            size = size.checked_add(more).ok_or_else(|| wrong("an endless frame"))?;
+            let more = self.number()?.checked_mul(code.factor).ok_or_else(|| invalid("an endless frame"))?;
+            size = size.checked_add(more).ok_or_else(|| invalid("an endless frame"))?;
         }
         if flags & MATCH_TIME != 0 {
             self.number()?;
@@ -187,7 +193,7 @@ impl<R: Read> Nut<R> {
             reserved = self.number()?;
         }
         if reserved > 256 {
-            return Err(wrong("too many reserved fields"));
+            return Err(invalid("too many reserved fields"));
         }
         for _ in 0..reserved {
             self.number()?;
@@ -196,17 +202,17 @@ impl<R: Read> Nut<R> {
             self.skip(4)?;
         }
         if stream != 0 || flags & SIDE_DATA != 0 {
-            return Err(wrong("a frame that is no picture"));
+            return Err(invalid("a frame that is not a picture"));
         }
-        let header = if size > ELIDED { 0 } else { usize::try_from(header).unwrap_or(usize::MAX) };
+        let header = if size > MAX_ELIDED_FRAME { 0 } else { usize::try_from(header).unwrap_or(usize::MAX) };
         if header > 0 && header >= self.elisions.len() {
-            return Err(wrong("a frame with an unknown beginning"));
+            return Err(invalid("a frame with an unknown beginning"));
         }
         self.last = pts;
-        Ok(Head { pts, size, header })
+        Ok(PictureHead { pts, size, header })
     }
 
-    /// Reads a packet that is no frame, whose first byte was read.
+    /// Reads a packet other than a frame. Its first byte was read already.
     fn packet(&mut self, first: u8) -> io::Result<()> {
         let mut code = [first, 0, 0, 0, 0, 0, 0, 0];
         self.from.read_exact(&mut code[1..])?;
@@ -216,7 +222,7 @@ impl<R: Read> Nut<R> {
             self.skip(4)?;
         }
         match code {
-            MAIN | STREAM | SYNC_POINT if len <= HEADER => {
+            MAIN | STREAM | SYNC_POINT if len <= MAX_HEADER_LEN => {
                 let mut bytes = Vec::new();
                 (&mut self.from).take(len).read_to_end(&mut bytes)?;
                 if bytes.len() as u64 != len {
@@ -228,10 +234,10 @@ impl<R: Read> Nut<R> {
                     STREAM => self.stream(&mut fields),
                     _ => self.sync_point(&mut fields),
                 };
-                understood.ok_or_else(|| wrong("a header that makes no sense"))
+                understood.ok_or_else(|| invalid("an invalid header"))
             }
             INFO | INDEX => self.skip(len),
-            _ => Err(wrong("an unknown packet")),
+            _ => Err(invalid("an unknown packet")),
         }
     }
 
@@ -240,7 +246,9 @@ impl<R: Read> Nut<R> {
         if version > 3 {
             fields.number()?;
         }
-        let (_streams, _distance, bases) = (fields.number()?, fields.number()?, fields.number()?);
+        let _streams = fields.number()?;
+        let _max_distance = fields.number()?;
+        let bases = fields.number()?;
         if bases > 16 {
             return None;
         }
@@ -263,7 +271,8 @@ impl<R: Read> Nut<R> {
     }
 
     fn stream(&mut self, fields: &mut Fields<'_>) -> Option<()> {
-        let (id, class) = (fields.number()?, fields.number()?);
+        let id = fields.number()?;
+        let class = fields.number()?;
         let _codec = fields.bytes()?;
         let base = usize::try_from(fields.number()?).ok()?;
         let shift = fields.number()?;
@@ -307,7 +316,7 @@ impl<R: Read> Nut<R> {
                 return Ok(number);
             }
         }
-        Err(wrong("an endless number"))
+        Err(invalid("an endless number"))
     }
 
     fn skip(&mut self, len: u64) -> io::Result<()> {
@@ -316,14 +325,15 @@ impl<R: Read> Nut<R> {
     }
 }
 
-/// What each first byte of a frame means.
-fn codes(fields: &mut Fields<'_>) -> Option<Vec<Code>> {
-    let invalid = Code { flags: INVALID, stream: 0, factor: 0, size: 0, delta: 0, reserved: 0, header: 0 };
+/// Reads the properties for each first byte of a frame.
+fn codes(fields: &mut Fields<'_>) -> Option<Vec<FrameCode>> {
+    let invalid = FrameCode { flags: INVALID, stream: 0, factor: 0, size: 0, delta: 0, reserved: 0, header: 0 };
     let mut codes = vec![invalid; 256];
-    let (mut at, mut code) = (0, Code { factor: 1, ..invalid });
+    let mut at = 0;
+    let mut code = FrameCode { factor: 1, ..invalid };
     while at < 256 {
-        let (flags, given) = (fields.number()?, fields.number()?);
-        code.flags = flags;
+        code.flags = fields.number()?;
+        let given = fields.number()?;
         if given > 0 {
             code.delta = fields.signed()?;
         }
@@ -347,9 +357,9 @@ fn codes(fields: &mut Fields<'_>) -> Option<Vec<Code>> {
         }
         let mut taken = 0;
         while taken < count && at < 256 {
-            // The byte with which packets begin means no frame.
+            // This byte begins a packet, so it doesn't begin a frame.
             if at != usize::from(b'N') {
-                codes[at] = Code { size: size.checked_add(taken)?, ..code };
+                codes[at] = FrameCode { size: size.checked_add(taken)?, ..code };
                 taken += 1;
             }
             at += 1;
@@ -361,7 +371,7 @@ fn codes(fields: &mut Fields<'_>) -> Option<Vec<Code>> {
     Some(codes)
 }
 
-/// What is left of a header.
+/// The unread bytes of a header.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -400,12 +410,13 @@ mod tests {
 
     use super::*;
 
-    /// ffmpeg 5.1's output for three pictures of 2x2 at 0, 0.1 and 0.35 s.
+    /// The output of ffmpeg 5.1 for three pictures of 2x2 at 0, 0.1 and 0.35 s.
     const SMALL: &[u8] = include_bytes!("../../tests/data/small.nut");
 
     fn all(bytes: &[u8]) -> io::Result<Vec<(Duration, Vec<u8>)>> {
         let mut nut = Nut::open(Cursor::new(bytes))?;
-        let (mut out, mut first) = (Vec::new(), None);
+        let mut out = Vec::new();
+        let mut first = None;
         while let Some(head) = nut.next()? {
             let mut picture = vec![0; usize::try_from(head.size.min(1 << 16)).unwrap()];
             nut.read(head, &mut picture)?;
@@ -426,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_an_error_unless_it_ends_between_pictures() {
+    fn a_cut_inside_a_picture_is_an_error() {
         let whole = all(SMALL).unwrap();
         let mut clean = 0;
         for len in 0..SMALL.len() {
@@ -443,7 +454,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_changed_at_will_never_panic(changes in prop::collection::vec((0..SMALL.len(), any::<u8>()), 1..6)) {
+        fn changed_bytes_never_panic(changes in prop::collection::vec((0..SMALL.len(), any::<u8>()), 1..6)) {
             let mut bytes = SMALL.to_vec();
             for (at, byte) in changes {
                 bytes[at] = byte;

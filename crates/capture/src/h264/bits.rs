@@ -1,24 +1,24 @@
-//! Bits of a raw byte sequence payload.
+//! Reads the bits of a raw byte sequence payload.
 
-/// Reads bits from the most significant on; `None` past the end.
+/// Reads bits from the most significant one on. Every method returns `None` past the end.
 pub(crate) struct Bits<'a> {
     data: &'a [u8],
-    at: usize,
+    position: usize,
 }
 
 impl<'a> Bits<'a> {
     pub(crate) fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0 }
+        Self { data, position: 0 }
     }
 
     pub(crate) fn bit(&mut self) -> Option<bool> {
-        let byte = self.data.get(self.at / 8)?;
-        let bit = byte >> (7 - self.at % 8) & 1 == 1;
-        self.at += 1;
+        let byte = self.data.get(self.position / 8)?;
+        let bit = byte >> (7 - self.position % 8) & 1 == 1;
+        self.position += 1;
         Some(bit)
     }
 
-    /// `n` bits, at most 32.
+    /// Reads `n` bits, at most 32.
     pub(crate) fn u(&mut self, n: u32) -> Option<u32> {
         let mut value = 0_u64;
         for _ in 0..n {
@@ -27,7 +27,7 @@ impl<'a> Bits<'a> {
         u32::try_from(value).ok()
     }
 
-    /// An unsigned Exp-Golomb number (H.264 9.1).
+    /// Reads an unsigned Exp-Golomb number (H.264 9.1).
     pub(crate) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.bit()? {
@@ -39,7 +39,7 @@ impl<'a> Bits<'a> {
         Some((1_u32 << zeros) - 1 + self.u(zeros)?)
     }
 
-    /// A signed Exp-Golomb number (H.264 9.1.1).
+    /// Reads a signed Exp-Golomb number (H.264 9.1.1).
     pub(crate) fn se(&mut self) -> Option<i32> {
         let k = i64::from(self.ue()?);
         let value = if k % 2 == 1 { (k + 1) / 2 } else { -(k / 2) };
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exp_golomb_codes_follow_the_standard_s_table() {
+    fn exp_golomb_codes_follow_the_standard() {
         // 1 | 010 | 011 | 00100 | 00101 and one bit of padding: 0, 1, 2, 3, 4 (H.264 table 9-2).
         let bytes = [0b1010_0110, 0b0100_0010, 0b1000_0000];
         let mut bits = Bits::new(&bytes);
@@ -63,6 +63,10 @@ mod tests {
         for want in [0, 1, -1, 2, -2] {
             assert_eq!(bits.se(), Some(want));
         }
+    }
+
+    #[test]
+    fn the_end_of_the_data_is_none() {
         assert_eq!(Bits::new(&[0; 16]).ue(), None);
         assert_eq!(Bits::new(&[]).bit(), None);
         assert_eq!(Bits::new(&[0, 0, 0, 1]).ue(), None);

@@ -1,9 +1,11 @@
-//! H.264: what a decoder must do, and the parameter sets that both decoders need read.
+//! H.264: the decoders, their contract, and the parameter sets that both decoders need.
 
+#[cfg(any(feature = "rtsp", feature = "video"))]
+mod auto_decoder;
 mod bits;
 pub(crate) mod nal;
 #[cfg(feature = "openh264")]
-mod open;
+mod openh264;
 mod parameters;
 mod reorder;
 mod rusty;
@@ -13,17 +15,19 @@ use std::time::Duration;
 
 use passerby_types::{ColorSpace, FramePool, Image, Picture, PixelLayout};
 
+#[cfg(any(feature = "rtsp", feature = "video"))]
+pub(crate) use auto_decoder::{AutoDecoder, source_error};
 #[cfg(feature = "openh264")]
-pub use open::OpenH264Decoder;
+pub use openh264::OpenH264Decoder;
 pub(crate) use parameters::Parameters;
 pub use rusty::RustyDecoder;
 
-/// The coded data of one picture, or parameter sets for the next, as Annex B: NAL units, each after a start code.
+/// The coded data of one picture, or parameter sets for the next one, as Annex B: NAL units, each after a start code.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessUnit<'a> {
-    /// The NAL units of the picture, and before them any parameter sets that are new.
+    /// The NAL units of the picture, with any new parameter sets before them.
     pub data: &'a [u8],
-    /// When the picture is to be shown, where the stream says so.
+    /// The time at which the picture is shown, if the stream declares it.
     pub pts: Option<Duration>,
 }
 
@@ -31,13 +35,13 @@ pub struct AccessUnit<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// This unit is broken or lacks what it refers to. Go on with the next.
+    /// This unit is broken, or the pictures that it refers to are missing. Continue with the next unit.
     #[error("{0}")]
     Damaged(String),
-    /// The stream uses something this decoder does not know. Stop, or use another decoder.
+    /// The stream uses something that this decoder doesn't know. Stop, or use another decoder.
     #[error("unsupported {0}")]
     Unsupported(String),
-    /// The pictures have more pixels than allowed. Stop.
+    /// The pictures have more pixels than the limit allows. Stop.
     #[error("{what} is over the limit of {limit}")]
     TooLarge {
         /// The size of the pictures.
@@ -49,35 +53,55 @@ pub enum DecodeError {
 
 /// Turns H.264 access units into pictures.
 ///
-/// Pictures are `I420`, cropped as the stream says, with the stream's colour space, in buffers lent by the
-/// [`FramePool`] the decoder was made with. Those of one call are appended to `out` in display order, and all calls
-/// together give display order, too: a decoder holds pictures back until it knows which one is next.
+/// Pictures are `I420`, cropped as the stream declares, with the stream's colour space, in buffers lent by the decoder's
+/// [`FramePool`]. They come in display order, within one call and over all calls: a decoder holds pictures back until it
+/// knows which one is next.
 ///
-/// Implementers: the size may change at any key frame. Input may be hostile: fail, never panic, never loop, and
-/// bound the memory.
+/// Implementers must expect the size to change at any key frame, and hostile input. A decoder should return an error then.
+/// It must not panic or loop forever, and must bound its memory.
+///
+/// ```
+/// use passerby_capture::{AccessUnit, RustyDecoder, VideoDecoder};
+/// use passerby_types::FramePool;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.264");
+/// let stream = std::fs::read(path)?;
+/// let mut decoder = RustyDecoder::new(FramePool::default(), 1920 * 1080);
+/// let mut pictures = Vec::new();
+/// // The first access unit ends where the second picture begins. Here it is the parameter sets and the first slice.
+/// let starts: Vec<usize> = (0..stream.len() - 4).filter(|&at| stream[at..].starts_with(&[0, 0, 1, 0x41])).collect();
+/// let unit = AccessUnit { data: &stream[..starts.first().copied().unwrap_or(stream.len())], pts: None };
+/// decoder.decode(unit, &mut pictures)?;
+/// decoder.flush(&mut pictures);
+/// assert_eq!(pictures.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait VideoDecoder: Send {
-    /// Takes the next unit in decoding order and appends the pictures whose turn it is, possibly none, to `out`,
-    /// each with the time stamp of its own unit.
+    /// Decodes the next unit in decoding order.
+    ///
+    /// Appends the pictures that are next in display order to `out`, each with the time stamp of its own unit. There may
+    /// be none.
     ///
     /// # Errors
-    /// [`DecodeError::Damaged`]: the unit's picture is lost; go on with the next unit.
-    /// [`DecodeError::Unsupported`] and [`DecodeError::TooLarge`]: the stream is not for this decoder; stop.
-    /// Pictures appended to `out` before the error count.
+    /// Pictures that were appended to `out` are valid even if the call fails. [`DecodeError::Damaged`]: the unit's picture
+    /// is lost, and the caller should continue with the next unit. [`DecodeError::Unsupported`] and
+    /// [`DecodeError::TooLarge`]: this decoder cannot decode the stream, and the caller should stop.
     fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError>;
 
-    /// Appends the pictures that were held back: the stream has ended.
+    /// Appends the pictures that were held back. The caller must call this at the end of the stream.
     fn flush(&mut self, out: &mut Vec<Picture>);
 
-    /// Forgets all pictures and waits for the next key frame: the stream jumps. Parameter sets are kept.
+    /// Forgets all pictures and waits for the next key frame, but keeps the parameter sets. The caller should call this if
+    /// the stream jumps.
     fn reset(&mut self);
 }
 
-/// One plane of a decoded picture: its bytes and how many lie between rows.
-pub(crate) type Raw<'a> = (&'a [u8], usize);
+/// One plane of a decoded picture: its bytes, and the number of bytes from one row to the next.
+pub(crate) type DecodedPlane<'a> = (&'a [u8], usize);
 
-/// Copies the `size` pixels from `origin` on out of decoded 4:2:0 planes. `None` where the planes are too small.
+/// Copies `size` pixels from `origin` on out of decoded 4:2:0 planes. Returns `None` if the planes are too small.
 pub(crate) fn copy_out(
-    planes: [Raw<'_>; 3],
+    planes: [DecodedPlane<'_>; 3],
     origin: (usize, usize),
     size: (u32, u32),
     color: ColorSpace,

@@ -1,4 +1,4 @@
-//! The parameter sets of a stream, kept while it runs, and what they allow.
+//! The parameter sets of a stream, and the check of its pictures against them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,25 +8,27 @@ use super::bits::Bits;
 use super::sps::Sps;
 use super::{DecodeError, nal};
 
-/// The bytes of the largest set that is kept: what MP4 can hold.
-const MAX_SET: usize = 65_535;
+/// The most bytes of a set that is kept. MP4 cannot hold larger ones.
+const MAX_SET_LEN: usize = 65_535;
 
-/// The slices that a picture may have. Cameras that cut them to fit network packets make 700 of a large key frame. A
-/// slice of ten bytes can make a decoder go over the whole picture, so that their number bounds a picture's time.
+/// The most slices of a picture.
+///
+/// Cameras that cut slices to fit into network packets make 700 of a large key frame. A slice of ten bytes can make a
+/// decoder process the whole picture, so the number of slices must be bounded to bound the time per picture.
 const MAX_SLICES: u32 = 1024;
 
-/// The parameter sets seen so far.
+/// The parameter sets of a stream until now.
 #[derive(Default)]
 pub(crate) struct Parameters {
     sps: BTreeMap<u32, (Arc<Sps>, Vec<u8>)>,
     pps: BTreeMap<u32, (u32, Vec<u8>)>,
-    /// The decoder was not told of them yet.
+    /// True if the decoder hasn't received the latest sets yet.
     fresh: bool,
 }
 
-/// The picture of a unit that a decoder may be given.
+/// A picture that passed the checks for the decoder.
 pub(crate) struct Admitted {
-    /// The picture's set.
+    /// The sequence parameter set of the picture.
     pub(crate) sps: Arc<Sps>,
     /// As in [`Content`].
     pub(crate) idr: bool,
@@ -36,36 +38,37 @@ pub(crate) struct Admitted {
     pub(crate) bidirectional: bool,
 }
 
-/// What an access unit holds, seen from outside.
+/// The content of an access unit, as its headers show it.
 #[derive(Debug, Default)]
 pub(crate) struct Content {
-    /// The set of the unit's picture.
+    /// The sequence parameter set of the unit's picture.
     pub(crate) sps: Option<Arc<Sps>>,
-    /// The picture is an IDR picture: nothing before it matters any more.
+    /// True for an IDR picture, which doesn't need anything before it.
     pub(crate) idr: bool,
-    /// All slices are intra: the picture needs no other.
+    /// True if all slices are intra, so that the picture needs no other.
     pub(crate) intra: bool,
-    /// Some slice is a B slice.
+    /// True if a slice is a B slice.
     pub(crate) bidirectional: bool,
-    /// A slice that begins a picture is there.
+    /// True if a slice begins a picture.
     pub(crate) picture: bool,
-    /// How many slices there are.
+    /// The number of slices.
     pub(crate) slices: u32,
-    /// They refer to several sequence parameter sets, of which a picture can have but one.
+    /// True if the slices refer to several sequence parameter sets. A picture can have only one.
     pub(crate) mixed: bool,
-    /// Parameter sets are there.
+    /// True if the unit has parameter sets.
     pub(crate) sets: bool,
-    /// One of them at least is sound.
+    /// True if at least one of the parameter sets is valid.
     pub(crate) usable: bool,
 }
 
 impl Parameters {
-    /// Takes in the parameter sets of an access unit and says what its picture is; `None` for a unit of sets alone,
-    /// which are for the next picture.
+    /// Stores the parameter sets of an access unit and checks its picture.
+    ///
+    /// Returns `None` for a unit that holds only parameter sets, which are for the next picture.
     ///
     /// # Errors
-    /// [`DecodeError::Damaged`] for a unit without a picture, without the sets of its picture, or of more than one;
-    /// those of [`check`].
+    /// [`DecodeError::Damaged`] if the unit has no picture, more than one, or one whose parameter sets are missing. The
+    /// errors of [`check`].
     pub(crate) fn admit(&mut self, data: &[u8], max_pixels: u64) -> Result<Option<Admitted>, DecodeError> {
         let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
         let Content { sps, idr, intra, bidirectional, picture, slices, mixed, sets, usable } =
@@ -84,29 +87,30 @@ impl Parameters {
         Ok(Some(Admitted { sps, idr, intra, bidirectional }))
     }
 
-    /// The decoder is a new one, which was not told of the sets.
-    pub(crate) fn renew(&mut self) {
+    /// Marks the sets as not received, because a new decoder replaces the old one.
+    pub(crate) fn mark_fresh(&mut self) {
         self.fresh = true;
     }
 
-    /// True where the decoder was not told of the sets yet.
+    /// Returns true if the decoder hasn't received the latest sets yet.
     pub(crate) fn is_fresh(&self) -> bool {
         self.fresh
     }
 
-    /// What to give the decoder for an admitted unit: with the sets before it, where it was not told of them yet.
-    pub(crate) fn dress<'a>(&mut self, data: &'a [u8]) -> Cow<'a, [u8]> {
+    /// Returns the data of an admitted unit for the decoder. If the decoder hasn't received the latest sets yet, they come
+    /// first.
+    pub(crate) fn with_new_sets<'a>(&mut self, data: &'a [u8]) -> Cow<'a, [u8]> {
         if std::mem::take(&mut self.fresh) { self.assemble(data).into() } else { data.into() }
     }
 
-    /// Takes in the parameter sets of an access unit and says what its slices are.
+    /// Stores the parameter sets of an access unit and returns the unit's content.
     pub(crate) fn scan(&mut self, data: &[u8]) -> Content {
         let mut content = Content { intra: true, ..Content::default() };
         for unit in nal::split(data) {
             match nal::kind(unit) {
                 nal::SPS | nal::PPS => {
                     content.sets = true;
-                    content.usable |= self.take(unit).is_some();
+                    content.usable |= self.store(unit).is_some();
                 }
                 kind @ (nal::SLICE | nal::IDR) => {
                     let Some(slice) = nal::SliceStart::read(unit) else { continue };
@@ -115,8 +119,8 @@ impl Parameters {
                     content.bidirectional |= slice.kind == 1;
                     content.picture |= slice.first_mb == 0;
                     content.slices += 1;
-                    match (&content.sps, self.of(slice.pps)) {
-                        (None, of) => content.sps = of,
+                    match (&content.sps, self.sps_of(slice.pps)) {
+                        (None, sps) => content.sps = sps,
                         (Some(sps), Some(other)) => content.mixed |= !Arc::ptr_eq(sps, &other),
                         (Some(_), None) => {}
                     }
@@ -127,30 +131,31 @@ impl Parameters {
         content
     }
 
-    /// Keeps a parameter set; `None` for one that breaks its syntax or is larger than any can be.
-    fn take(&mut self, unit: &[u8]) -> Option<()> {
-        if unit.len() > MAX_SET {
+    /// Stores a parameter set. Returns `None` if its syntax is wrong or it is larger than a set can be.
+    fn store(&mut self, unit: &[u8]) -> Option<()> {
+        if unit.len() > MAX_SET_LEN {
             return None;
         }
         if nal::kind(unit) == nal::SPS {
-            let sps = Sps::read(&nal::payload(unit, MAX_SET)).filter(|sps| sps.id < 32)?;
+            let sps = Sps::read(&nal::payload(unit, MAX_SET_LEN)).filter(|sps| sps.id < 32)?;
             self.sps.insert(sps.id, (Arc::new(sps), unit.to_vec()));
         } else {
             let payload = nal::payload(unit, 16);
             let mut bits = Bits::new(&payload);
-            let (id, sps) = (bits.ue().filter(|&id| id < 256)?, bits.ue()?);
+            let id = bits.ue().filter(|&id| id < 256)?;
+            let sps = bits.ue()?;
             self.pps.insert(id, (sps, unit.to_vec()));
         }
         Some(())
     }
 
-    fn of(&self, pps: u32) -> Option<Arc<Sps>> {
+    fn sps_of(&self, pps: u32) -> Option<Arc<Sps>> {
         let (sps, _) = self.pps.get(&pps)?;
         self.sps.get(sps).map(|(sps, _)| sps.clone())
     }
 
-    /// All sets that were kept, and then the slices of a unit: what a decoder must see of it. Sets that are broken do
-    /// not reach it, so that their number does not grow.
+    /// Returns all stored sets and then the slices of a unit. Broken sets don't reach the decoder, so that its own number of
+    /// sets stays bounded.
     fn assemble(&self, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(data.len() + 256);
         let sets = self.sps.values().map(|(_, raw)| raw).chain(self.pps.values().map(|(_, raw)| raw));
@@ -160,27 +165,33 @@ impl Parameters {
         out
     }
 
-    /// True once there is a sequence parameter set.
+    /// Returns true if there is a sequence parameter set.
+    #[cfg(feature = "video")]
     pub(crate) fn any(&self) -> bool {
         !self.sps.is_empty()
     }
 
-    /// Some sequence parameter set, where there is one.
+    /// Returns a sequence parameter set, if there is one.
+    #[cfg(feature = "video")]
     pub(crate) fn first(&self) -> Option<&Sps> {
         self.sps.values().next().map(|(sps, _)| sps.as_ref())
     }
 
-    /// Whether pictures of these sets are 8-bit 4:2:0 frames of at most `max_pixels` pixels.
+    /// Checks that pictures of these sets are 8-bit 4:2:0 frames of at most `max_pixels` pixels.
     ///
     /// # Errors
-    /// What else they are.
+    /// As [`check`].
+    #[cfg(feature = "video")]
     pub(crate) fn check(&self, max_pixels: u64) -> Result<(), DecodeError> {
         self.sps.values().try_for_each(|(sps, _)| check(sps, max_pixels))
     }
 }
 
-/// Whether pictures of this set are 8-bit 4:2:0 frames of at most `max_pixels` pixels.
-pub(crate) fn check(sps: &Sps, max_pixels: u64) -> Result<(), DecodeError> {
+/// Checks that pictures of this set are 8-bit 4:2:0 frames of at most `max_pixels` pixels.
+///
+/// # Errors
+/// [`DecodeError::Unsupported`] and [`DecodeError::TooLarge`].
+fn check(sps: &Sps, max_pixels: u64) -> Result<(), DecodeError> {
     let unsupported = |what: String| Err(DecodeError::Unsupported(what));
     let profile = match sps.profile {
         66 => "Baseline",
@@ -210,7 +221,7 @@ pub(crate) fn check(sps: &Sps, max_pixels: u64) -> Result<(), DecodeError> {
     }
     if sps.references > 16 {
         return unsupported(format!(
-            "H.264 with {} reference frames, more than the 16 there may be",
+            "H.264 with {} reference frames, more than the 16 that the standard allows",
             sps.references
         ));
     }

@@ -1,55 +1,60 @@
-//! From decoding order to display order.
+//! Restores display order from decoding order.
 
-/// How far below the last given picture one may lie and count as late: 16 pictures may be reordered (H.264 A.3.1), two
-/// counts a picture. What lies further below begins a new order.
-const LATE: i32 = 32;
-/// So many pictures in rising order show that a stream reorders none.
-const ENOUGH: u32 = 8;
+/// If a picture's order count is below the last returned one by at most this, the picture is late. If it is further below,
+/// a new order begins. 16 pictures may be reordered (H.264 A.3.1), with two counts per picture.
+const MAX_LATENESS: i32 = 32;
+/// After this number of pictures in rising order, the stream is known not to reorder.
+const LEARNING_PICTURES: u32 = 8;
 
 /// Holds pictures back until the next one in display order is known (H.264 C.4.5.3, "bumping").
 pub(crate) struct Reorder<T> {
     waiting: Vec<(i32, T)>,
-    /// The order of the last one given, unless order has begun anew since.
-    given: Option<i32>,
-    early: Option<Steps>,
+    /// The order count of the last returned picture. `None` if a new order began after it.
+    returned: Option<i32>,
+    early: Option<StepEstimate>,
 }
 
-/// How far order rises from picture to picture, as seen so far. Nothing in the stream says it: 2 is usual, 1 allowed, and
-/// more comes from encoders that leave pictures out.
-struct Steps {
-    /// A picture so far above the last one given is the next.
+/// An estimate of how much the order count rises from picture to picture.
+///
+/// The stream doesn't declare it: 2 is usual, 1 is allowed, and encoders that leave pictures out have larger steps.
+struct StepEstimate {
+    /// If a picture is above the last returned one by at most this, it is the next.
     step: i32,
     odd: bool,
     last: Option<i32>,
-    /// Since order began: pictures, whether each was above the last, and the smallest step.
+    /// The number of pictures since the order began.
     count: u32,
+    /// True if each of them was above the one before.
     rising: bool,
-    least: i32,
+    smallest: i32,
 }
 
 impl<T> Reorder<T> {
-    /// One that waits for as many pictures as the stream may reorder.
+    /// Creates a buffer that waits for as many pictures as the stream may reorder.
     pub(crate) fn new() -> Self {
-        Self { waiting: Vec::new(), given: None, early: None }
+        Self { waiting: Vec::new(), returned: None, early: None }
     }
 
-    /// One that also gives a picture as soon as no other fits between it and the last one given, so that a stream that
-    /// reorders nothing is never delayed, whatever it may do by its parameter sets.
+    /// Creates a buffer that also returns a picture as soon as no other fits between it and the last returned one.
+    ///
+    /// A stream that doesn't reorder is then never delayed, even if its parameter sets allow reordering.
     pub(crate) fn early() -> Self {
-        Self { early: Some(Steps::new()), ..Self::new() }
+        Self { early: Some(StepEstimate::new()), ..Self::new() }
     }
 
-    /// Takes the next picture in decoding order and gives those whose turn it is, with at most `depth` still
-    /// waiting. False where the picture's turn has passed: it is gone.
+    /// Takes the next picture in decoding order and appends the pictures that are next in display order to `out`. At most
+    /// `depth` pictures stay behind.
+    ///
+    /// Returns false, and drops the picture, if a picture behind it in display order was returned already.
     #[must_use]
     pub(crate) fn push(&mut self, order: i32, picture: T, depth: usize, out: &mut Vec<T>) -> bool {
         if let Some(steps) = &mut self.early {
-            steps.see(order);
-            let late = self.given.map_or(-1, |given| given.saturating_sub(order));
-            if (0..=LATE).contains(&late) {
+            steps.observe(order);
+            let late = self.returned.map_or(-1, |last| last.saturating_sub(order));
+            if (0..=MAX_LATENESS).contains(&late) {
                 return false;
             }
-            if late > LATE {
+            if late > MAX_LATENESS {
                 self.drain(out);
             }
         }
@@ -60,55 +65,56 @@ impl<T> Reorder<T> {
         true
     }
 
-    /// Gives all that wait. Comes before a picture from which order counts anew.
+    /// Appends all waiting pictures to `out`. The caller must call this before a picture from which the order counts anew.
     pub(crate) fn drain(&mut self, out: &mut Vec<T>) {
         while !self.waiting.is_empty() {
             self.pop(out);
         }
-        self.begin();
+        self.restart();
     }
 
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
-        self.begin();
+        self.restart();
     }
 
-    fn begin(&mut self) {
-        self.given = None;
+    fn restart(&mut self) {
+        self.returned = None;
         if let Some(steps) = &mut self.early {
-            steps.begin();
+            steps.restart();
         }
     }
 
-    /// Whether the first of those that wait is certainly the next. The first of all is: it is an IDR picture, or what is
-    /// before it cannot be decoded.
+    /// Returns true if the first waiting picture is certainly the next.
+    ///
+    /// The first picture of an order always is: it is an IDR picture, or the pictures before it cannot be decoded.
     fn is_next(&self) -> bool {
         let first = self.waiting.iter().map(|(order, _)| *order).min();
         let (Some(steps), Some(first)) = (&self.early, first) else { return false };
-        self.given.is_none_or(|given| first.saturating_sub(given) <= steps.step)
+        self.returned.is_none_or(|last| first.saturating_sub(last) <= steps.step)
     }
 
     fn pop(&mut self, out: &mut Vec<T>) {
         let first = self.waiting.iter().enumerate().min_by_key(|(_, (order, _))| *order);
         if let Some((index, _)) = first {
             let (order, picture) = self.waiting.remove(index);
-            self.given = Some(order);
+            self.returned = Some(order);
             out.push(picture);
         }
     }
 }
 
-impl Steps {
+impl StepEstimate {
     fn new() -> Self {
-        Self { step: 2, odd: false, last: None, count: 0, rising: true, least: i32::MAX }
+        Self { step: 2, odd: false, last: None, count: 0, rising: true, smallest: i32::MAX }
     }
 
-    fn see(&mut self, order: i32) {
+    fn observe(&mut self, order: i32) {
         if let Some(last) = self.last {
             let by = order.saturating_sub(last);
             self.odd |= by % 2 != 0;
             self.rising &= by > 0;
-            self.least = self.least.min(by);
+            self.smallest = self.smallest.min(by);
             if self.odd || !self.rising {
                 self.step = if self.odd { 1 } else { 2 };
             }
@@ -117,12 +123,15 @@ impl Steps {
         self.count += 1;
     }
 
-    /// Order begins anew: what it was until now is how it will go on.
-    fn begin(&mut self) {
+    /// Begins a new order, and expects it to continue like the last one.
+    fn restart(&mut self) {
         let usual = if self.odd { 1 } else { 2 };
-        let known = self.rising && self.count >= ENOUGH;
-        self.step = if known { self.least.max(usual) } else { usual };
-        (self.last, self.count, self.rising, self.least) = (None, 0, true, i32::MAX);
+        let known = self.rising && self.count >= LEARNING_PICTURES;
+        self.step = if known { self.smallest.max(usual) } else { usual };
+        self.last = None;
+        self.count = 0;
+        self.rising = true;
+        self.smallest = i32::MAX;
     }
 }
 
@@ -130,9 +139,11 @@ impl Steps {
 mod tests {
     use super::*;
 
-    /// What is given after each picture, and those whose turn had passed.
+    /// Returns the pictures in display order, their number after each push, and the pictures that came too late.
     fn run(reorder: &mut Reorder<i32>, orders: &[i32], depth: usize) -> (Vec<i32>, Vec<usize>, Vec<i32>) {
-        let (mut out, mut seen, mut late) = (Vec::new(), Vec::new(), Vec::new());
+        let mut out = Vec::new();
+        let mut seen = Vec::new();
+        let mut late = Vec::new();
         for &order in orders {
             if order == 0 {
                 reorder.drain(&mut out);
@@ -146,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn b_frames_come_out_in_display_order_and_no_later_than_they_must() {
+    fn b_frames_come_out_in_display_order_without_needless_delay() {
         // I0 P4 B2 B1 B3 P8 B6 B5 B7, a pyramid of depth 2.
         let orders = [0, 4, 2, 1, 3, 8, 6, 5, 7];
         let mut reorder = Reorder::new();
@@ -157,37 +168,50 @@ mod tests {
     }
 
     #[test]
-    fn early_gives_each_picture_as_soon_as_none_fits_before_it() {
-        // Without B frames at once, though 5 may be reordered.
+    fn early_returns_pictures_at_once_without_b_frames() {
+        // Although 5 pictures may be reordered.
         let (out, seen, _) = run(&mut Reorder::early(), &[0, 2, 4, 6, 0, 2], 5);
         assert_eq!((out, seen), (vec![0, 2, 4, 6, 0, 2], vec![1, 2, 3, 4, 5, 6]));
-        // With two of them, and with a pyramid: when the last one missing is there.
+    }
+
+    #[test]
+    fn early_returns_a_picture_when_none_fits_before_it() {
+        // With two B frames, and with a pyramid: when the last missing picture is there.
         let (out, seen, late) = run(&mut Reorder::early(), &[0, 6, 2, 4, 12, 8, 10], 5);
         assert_eq!((out, late), (vec![0, 2, 4, 6, 8, 10, 12], vec![]));
         assert_eq!(seen, [1, 1, 2, 4, 4, 5, 7]);
         let (out, _, late) = run(&mut Reorder::early(), &[0, 8, 4, 2, 6, 16, 12, 10, 14], 5);
         assert_eq!((out, late), (vec![0, 2, 4, 6, 8, 10, 12, 14, 16], vec![]));
-        // Two that never came hold up until more wait than may, and no longer.
+    }
+
+    #[test]
+    fn missing_pictures_hold_up_until_the_depth_is_reached() {
         let (out, seen, _) = run(&mut Reorder::early(), &[0, 6, 12, 8, 10, 18, 14, 16], 3);
         assert_eq!(seen, [1, 1, 1, 1, 5, 5, 6, 8]);
         assert_eq!(out, [0, 6, 8, 10, 12, 14, 16, 18]);
     }
 
     #[test]
-    fn early_learns_the_step_and_never_gives_a_picture_out_of_order() {
-        // Steps of four are waited for until a whole sequence was in order, and again when that was wrong.
+    fn early_learns_the_step_without_breaking_the_order() {
+        // Steps of four cause a delay until a whole sequence was in order, and again if a later one isn't.
         let mut reorder = Reorder::early();
         let fours: Vec<i32> = (0..8).map(|i| 4 * i).collect();
         let (_, seen, _) = run(&mut reorder, &fours, 2);
         assert_eq!(seen[..4], [1, 1, 1, 2]);
         let (out, seen, late) = run(&mut reorder, &[0, 4, 8, 6, 16, 12, 10, 14], 2);
-        assert_eq!(seen[..5], [3, 4, 5, 5, 5], "two that waited, and then at once");
+        assert_eq!(seen[..5], [3, 4, 5, 5, 5], "two that waited, and then no delay");
         assert_eq!(late, [6]);
         assert_eq!(out[2..], [0, 4, 8, 10, 12, 14, 16]);
-        // A step of one shows itself by one picture that is late.
+    }
+
+    #[test]
+    fn a_step_of_one_shows_by_one_late_picture() {
         let (out, _, late) = run(&mut Reorder::early(), &[0, 2, 1, 4, 3, 6, 5], 4);
         assert_eq!((out, late), (vec![0, 2, 3, 4, 5, 6], vec![1]));
-        // What lies far below is a new order.
+    }
+
+    #[test]
+    fn a_picture_far_below_begins_a_new_order() {
         let (out, _, late) = run(&mut Reorder::early(), &[0, 2, 90, 4, 6], 0);
         assert_eq!((out, late), (vec![0, 2, 90, 4, 6], vec![]));
     }

@@ -1,52 +1,56 @@
-//! What a sequence parameter set says of the pictures.
+//! Reads sequence parameter sets.
 
 use passerby_types::{ColorSpace, Matrix, Range};
 
 use super::bits::Bits;
 
-/// The profiles whose parameter sets say more of chroma and depth (H.264 7.3.2.1.1).
-const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
+/// The profiles whose parameter sets declare chroma and bit depth (H.264 7.3.2.1.1).
+const HIGH_PROFILES: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 
-/// The part of a sequence parameter set that matters outside the decoder.
+/// The fields of a sequence parameter set that this crate needs outside the decoder.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sps {
     pub(crate) id: u32,
     pub(crate) profile: u32,
     /// 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4.
     pub(crate) chroma: u32,
-    /// Of luma and chroma, the larger.
+    /// The bits per sample, of luma or chroma, whichever has more.
     pub(crate) depth: u32,
     pub(crate) poc_type: u32,
-    /// How many reference pictures the decoder keeps.
+    /// The number of reference pictures that the decoder keeps.
     pub(crate) references: u32,
-    /// Frame numbers may have gaps, for which the decoder makes stand-ins.
+    /// True if frame numbers may have gaps. The decoder then creates substitutes for the missing frames.
     pub(crate) gaps: bool,
     /// The coded size in pixels: whole macroblocks.
     pub(crate) coded: (u64, u64),
-    /// Where the picture begins in the coded one, and its size, in pixels.
+    /// The top left pixel of the visible part within the coded picture.
     pub(crate) origin: (usize, usize),
+    /// The size of the visible part in pixels.
     pub(crate) size: (u32, u32),
-    /// True where pictures may be coded as fields.
+    /// True if pictures may be coded as fields.
     pub(crate) fields: bool,
-    /// True where macroblocks of a frame may be coded as fields.
+    /// True if macroblocks of a frame may be coded as fields.
     pub(crate) mbaff: bool,
     /// `matrix_coefficients`: 2 is unspecified.
     pub(crate) matrix: u32,
     pub(crate) full_range: bool,
-    /// How many pictures may have to wait before the next one in display order is known.
+    /// The number of pictures that may have to wait until the next one in display order is known.
     pub(crate) reorder: usize,
-    /// Frames a second, where the timing says so.
+    /// The frames per second, if the set declares them.
     pub(crate) rate: Option<f64>,
 }
 
 impl Sps {
-    /// Reads the payload of a sequence parameter set; `None` where it breaks its syntax.
+    /// Reads the payload of a sequence parameter set. Returns `None` if its syntax is wrong.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
         let mut b = Bits::new(payload);
-        let (profile, constraints, level) = (b.u(8)?, b.u(8)?, b.u(8)?);
+        let profile = b.u(8)?;
+        let constraints = b.u(8)?;
+        let level = b.u(8)?;
         let id = b.ue()?;
-        let (mut chroma, mut depth) = (1, 8);
-        if HIGH.contains(&profile) {
+        let mut chroma = 1;
+        let mut depth = 8;
+        if HIGH_PROFILES.contains(&profile) {
             chroma = b.ue()?;
             if chroma == 3 {
                 b.bit()?;
@@ -80,12 +84,14 @@ impl Sps {
         }
         let references = b.ue()?;
         let gaps = b.bit()?;
-        let (columns, rows) = (u64::from(b.ue()?) + 1, u64::from(b.ue()?) + 1);
+        let columns = u64::from(b.ue()?) + 1;
+        let rows = u64::from(b.ue()?) + 1;
         let fields = !b.bit()?;
         let mbaff = fields && b.bit()?;
         b.bit()?;
         let coded = (columns * 16, rows * if fields { 32 } else { 16 });
-        let (mut origin, mut size) = ((0, 0), coded);
+        let mut origin = (0, 0);
+        let mut size = coded;
         if b.bit()? {
             let (unit_x, unit_y) = match chroma {
                 1 => (2, 2),
@@ -93,8 +99,10 @@ impl Sps {
                 _ => (1, 1),
             };
             let unit_y = if fields { 2 * unit_y } else { unit_y };
-            let (left, right) = (u64::from(b.ue()?) * unit_x, u64::from(b.ue()?) * unit_x);
-            let (top, bottom) = (u64::from(b.ue()?) * unit_y, u64::from(b.ue()?) * unit_y);
+            let left = u64::from(b.ue()?) * unit_x;
+            let right = u64::from(b.ue()?) * unit_x;
+            let top = u64::from(b.ue()?) * unit_y;
+            let bottom = u64::from(b.ue()?) * unit_y;
             size = (
                 coded.0.checked_sub(left + right).filter(|&w| w > 0)?,
                 coded.1.checked_sub(top + bottom).filter(|&h| h > 0)?,
@@ -120,7 +128,7 @@ impl Sps {
             rate: None,
         };
         if b.bit()? {
-            // Many streams end in the middle of this part; what was read until then counts.
+            // In many streams this part is cut off. The fields before that are valid.
             let _ = sps.read_vui(&mut b);
         }
         Some(sps)
@@ -147,10 +155,11 @@ impl Sps {
             b.ue()?;
         }
         if b.bit()? {
-            let (units, scale) = (b.u(32)?, b.u(32)?);
+            let units = b.u(32)?;
+            let scale = b.u(32)?;
             b.bit()?;
             if units > 0 && scale > 0 {
-                // A tick is the time of a field.
+                // A tick is the duration of a field.
                 self.rate = Some(f64::from(scale) / f64::from(units) / 2.0);
             }
         }
@@ -182,8 +191,10 @@ impl Sps {
         Some(())
     }
 
-    /// The colour space: what is unspecified is BT.601 with limited range, as ffmpeg reads it. BT.2020 and SMPTE
-    /// 240M are taken for BT.709, the nearest there is. `None` for RGB and YCgCo.
+    /// Returns the colour space, or `None` for RGB and YCgCo, which aren't supported.
+    ///
+    /// If the stream doesn't specify it, the colour space is BT.601 with limited range, as in ffmpeg. BT.2020 and SMPTE
+    /// 240M become BT.709, which is the nearest.
     pub(crate) fn color(&self) -> Option<ColorSpace> {
         let matrix = match self.matrix {
             0 | 8 => return None,
@@ -196,7 +207,8 @@ impl Sps {
 }
 
 fn skip_scaling_list(b: &mut Bits<'_>, len: usize) -> Option<()> {
-    let (mut last, mut next) = (8, 8);
+    let mut last = 8;
+    let mut next = 8;
     for _ in 0..len {
         if next != 0 {
             next = (last + b.se()?.clamp(-256, 256) + 256) % 256;
@@ -206,8 +218,10 @@ fn skip_scaling_list(b: &mut Bits<'_>, len: usize) -> Option<()> {
     Some(())
 }
 
-/// How many pictures may have to wait where the stream does not say: none without B-frames, else as many as the level
-/// allows (H.264 E.2.1 `max_num_reorder_frames`, A.3.1 table A-1).
+/// Returns the number of pictures that may have to wait if the stream doesn't declare it.
+///
+/// It is 0 if the stream cannot have B frames, and otherwise as many as the level allows (H.264 E.2.1
+/// `max_num_reorder_frames`, A.3.1 table A-1).
 fn default_reorder(profile: u32, constraints: u32, level: u32, poc_type: u32, coded: (u64, u64)) -> usize {
     let intra_only = constraints & 0x10 != 0 && [44, 86, 100, 110, 122, 244].contains(&profile);
     if profile == 66 || poc_type == 2 || intra_only {
@@ -243,7 +257,7 @@ mod tests {
     ];
 
     #[test]
-    fn an_x264_set_says_size_rate_and_reordering() {
+    fn the_fields_of_an_x264_set_are_read() {
         let sps = Sps::read(&nal::payload(HIGH_BF, 999)).unwrap();
         assert_eq!((sps.profile, sps.chroma, sps.depth, sps.fields), (100, 1, 8, false));
         assert_eq!((sps.coded, sps.size, sps.origin), ((480, 272), (480, 270), (0, 0)));
@@ -253,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_off_set_is_a_panic() {
+    fn broken_sets_never_panic() {
         let payload = nal::payload(HIGH_BF, 999);
         for len in 0..payload.len() {
             let _ = Sps::read(&payload[..len]);
@@ -264,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_bounds_the_reordering_of_a_silent_stream() {
+    fn the_level_bounds_undeclared_reordering() {
         assert_eq!(default_reorder(66, 0, 31, 0, (640, 368)), 0);
         assert_eq!(default_reorder(77, 0, 31, 2, (640, 368)), 0);
         assert_eq!(default_reorder(77, 0, 31, 0, (1280, 720)), 5);

@@ -1,29 +1,29 @@
 //! The chunked transfer coding of HTTP/1.1 (RFC 9112 section 7.1).
 
-/// How long the line before a chunk, and the lines after the last, may be.
-const LINE: usize = 16 << 10;
+/// The most bytes of the line before a chunk, and of the lines after the last chunk.
+const MAX_LINE_LEN: usize = 16 << 10;
 
-/// Takes the coding off a body, in whatever pieces it comes.
+/// Decodes a chunked body, which may come in any pieces.
 #[derive(Debug, Default)]
-pub(super) struct Chunks {
+pub(super) struct ChunkDecoder {
     state: State,
-    /// Bytes of the line that is being read.
-    line: usize,
+    /// The bytes of the present line until now.
+    line_len: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// In the size, so far.
+    /// In the size: its value until now, and true after the first digit.
     Size(u64, bool),
-    /// In what may follow a size on its line.
+    /// Behind the size, on its line.
     Extension(u64),
-    /// Before so many bytes of a chunk.
+    /// In a chunk, with this number of bytes left.
     Data(u64),
-    /// After a chunk, before the end of its line.
+    /// Behind a chunk, before the end of its line.
     End,
-    /// In the lines after the last chunk.
+    /// In the lines behind the last chunk.
     Trailer,
-    Over,
+    Ended,
 }
 
 impl Default for State {
@@ -32,11 +32,12 @@ impl Default for State {
     }
 }
 
-impl Chunks {
-    /// Takes bytes off the front of `bytes`, which is left with what comes after the body, and adds what they hold to
-    /// `out`. The error is what is wrong with them.
+impl ChunkDecoder {
+    /// Decodes the front of `bytes` and appends the content to `out`. `bytes` keeps the bytes behind the body.
+    ///
+    /// The error describes the fault.
     pub(super) fn push(&mut self, bytes: &mut &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
-        while !self.is_over() {
+        while !self.has_ended() {
             if let State::Data(left) = self.state {
                 let take = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 let (data, rest) = bytes.split_at(take);
@@ -49,32 +50,32 @@ impl Chunks {
             }
             let Some((&byte, rest)) = bytes.split_first() else { break };
             *bytes = rest;
-            self.line += 1;
-            if self.line > LINE {
+            self.line_len += 1;
+            if self.line_len > MAX_LINE_LEN {
                 return Err("an endless line between two chunks");
             }
             self.state = self.next(byte)?;
             if byte == b'\n' {
-                self.line = 0;
+                self.line_len = 0;
             }
         }
         Ok(())
     }
 
-    /// True where the body has ended.
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
+    /// Returns true if the body has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
     }
 
     fn next(&self, byte: u8) -> Result<State, &'static str> {
-        let begun = |size| if size == 0 { State::Trailer } else { State::Data(size) };
+        let begin = |size| if size == 0 { State::Trailer } else { State::Data(size) };
         match (self.state, byte) {
             (State::Size(size, _), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
-                let size = size.checked_mul(16).ok_or("a chunk whose size is no number")?;
+                let size = size.checked_mul(16).ok_or("a chunk whose size is not a number")?;
                 Ok(State::Size(size | digit, true))
             }
-            (State::Size(size, true), b'\n') | (State::Extension(size), b'\n') => Ok(begun(size)),
+            (State::Size(size, true), b'\n') | (State::Extension(size), b'\n') => Ok(begin(size)),
             (State::Size(size, true), b'\r' | b';' | b' ' | b'\t') | (State::Extension(size), _) => {
                 Ok(State::Extension(size))
             }
@@ -82,7 +83,7 @@ impl Chunks {
             (State::End, b'\r') => Ok(State::End),
             (State::End, b'\n') => Ok(State::default()),
             (State::End, _) => Err("a chunk that is longer than its size"),
-            (State::Trailer, b'\n') if self.line <= 2 => Ok(State::Over),
+            (State::Trailer, b'\n') if self.line_len <= 2 => Ok(State::Ended),
             (State::Trailer, _) => Ok(State::Trailer),
             (other, _) => Ok(other),
         }
@@ -94,16 +95,18 @@ mod tests {
     use super::*;
 
     fn decode(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<u8>, bool), &'static str> {
-        let (mut chunks, mut out, mut after) = (Chunks::default(), Vec::new(), Vec::new());
+        let mut chunks = ChunkDecoder::default();
+        let mut out = Vec::new();
+        let mut after = Vec::new();
         for mut bytes in bytes.chunks(piece) {
             chunks.push(&mut bytes, &mut out)?;
             after.extend_from_slice(bytes);
         }
-        Ok((out, after, chunks.is_over()))
+        Ok((out, after, chunks.has_ended()))
     }
 
     #[test]
-    fn a_body_comes_out_whole_in_any_pieces() {
+    fn the_pieces_of_a_body_do_not_matter() {
         let coded = b"4\r\nwiki\r\n0A;name=\"a\"\r\n0123456789\r\n1\nx\n000\r\nAfter: it\r\n\r\nHTTP";
         for piece in 1..coded.len() {
             let want = (b"wiki0123456789x".to_vec(), b"HTTP".to_vec(), true);
@@ -113,11 +116,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_chunk_is_an_error() {
+    fn an_invalid_chunk_is_an_error() {
         for coded in [&b"\r\n"[..], b"x", b"-1\r\n", b"11111111111111111\r\n", b"1\r\nab\r\n"] {
             assert!(decode(coded, 3).is_err(), "{coded:?}");
         }
-        assert!(decode(&[b"1;".as_slice(), &[b'x'; LINE + 1]].concat(), 1000).is_err());
-        assert!(decode(&[b"0\n".as_slice(), &[b'x'; LINE + 1]].concat(), 1000).is_err());
+    }
+
+    #[test]
+    fn an_endless_line_is_an_error() {
+        assert!(decode(&[b"1;".as_slice(), &[b'x'; MAX_LINE_LEN + 1]].concat(), 1000).is_err());
+        assert!(decode(&[b"0\n".as_slice(), &[b'x'; MAX_LINE_LEN + 1]].concat(), 1000).is_err());
     }
 }

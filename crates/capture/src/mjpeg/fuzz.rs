@@ -1,23 +1,25 @@
-//! A camera's bytes, without a connection around them.
+//! Parses the bytes of a camera, without a connection.
 
 use super::http::{Body, parse};
-use super::parts::{Part, Parts};
+use super::multipart::{MultipartParser, Part};
 
-/// The parts of a multipart body that comes in pieces of this size (0 counts as 1): pictures of up to `limit` bytes, and
-/// `None` for each part that gives none.
+/// Returns the parts of a multipart body: pictures of up to `limit` bytes, and `None` for each part without a picture.
+///
+/// The parser gets the body in pieces of `piece` bytes (0 counts as 1).
 pub fn multipart(boundary: Option<&str>, body: &[u8], piece: usize, limit: usize) -> Vec<Option<Vec<u8>>> {
-    pictures(Parts::new(boundary, limit), body.chunks(piece.max(1)))
+    pictures(MultipartParser::new(boundary, limit), body.chunks(piece.max(1)))
 }
 
-/// The parts of what a camera answers, header and all; `None` where the header is none, or not all there.
+/// Returns the parts of a camera's whole response, or `None` if its header is invalid or incomplete.
 pub fn answer(bytes: &[u8], piece: usize, limit: usize) -> Option<Vec<Option<Vec<u8>>>> {
     let (head, body, used) = parse(bytes).ok()??;
-    let (rest, mut out) = (bytes.get(used..)?, Vec::new());
+    let rest = bytes.get(used..)?;
+    let mut out = Vec::new();
     match body {
         Body::Length(len) => out.extend_from_slice(&rest[..rest.len().min(usize::try_from(len).ok()?)]),
         Body::Chunked(mut chunks) => {
             for mut piece in rest.chunks(piece.max(1)) {
-                if chunks.push(&mut piece, &mut out).is_err() || chunks.is_over() {
+                if chunks.push(&mut piece, &mut out).is_err() || chunks.has_ended() {
                     break;
                 }
             }
@@ -25,13 +27,13 @@ pub fn answer(bytes: &[u8], piece: usize, limit: usize) -> Option<Vec<Option<Vec
         Body::Close => out.extend_from_slice(rest),
     }
     let multipart = head.kind.as_deref().is_some_and(|kind| kind.starts_with("multipart/"));
-    let parts = if multipart { Parts::new(head.boundary(), limit) } else { Parts::bare(limit) };
-    Some(pictures(parts, out.chunks(piece.max(1))))
+    let parser = if multipart { MultipartParser::new(head.boundary(), limit) } else { MultipartParser::bare(limit) };
+    Some(pictures(parser, out.chunks(piece.max(1))))
 }
 
-fn pictures<'a>(mut parts: Parts, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Option<Vec<u8>>> {
+fn pictures<'a>(mut parser: MultipartParser, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Option<Vec<u8>>> {
     let mut out = Vec::new();
-    pieces.for_each(|piece| parts.push(piece, &mut out));
+    pieces.for_each(|piece| parser.push(piece, &mut out));
     let picture = |part| match part {
         Part::Picture(bytes) => Some(bytes),
         Part::Lost(_) => None,

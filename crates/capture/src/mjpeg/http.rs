@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 (RFC 9110, RFC 9112) as asking a camera for pictures takes.
+//! The parts of HTTP/1.1 (RFC 9110, RFC 9112) that a camera's client needs.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -9,65 +9,68 @@ use http_auth::{PasswordClient, PasswordParams};
 use passerby_types::SourceError;
 use url::Url;
 
-use super::chunks::Chunks;
-use super::stop::Stop;
-use super::wire::Wire;
-use crate::address::{Address, Login};
+use super::chunks::ChunkDecoder;
+use super::connection::Connection;
+use super::stop_signal::StopSignal;
+use crate::live::address::{Address, Login};
 
-/// Bytes that an answer's header may have.
-const HEADER: usize = 64 << 10;
-/// Lines that it may have.
-const LINES: usize = 100;
-/// Other addresses that a camera may send us to, one after another.
-const REDIRECTS: usize = 5;
-/// Bytes taken from a connection at a time.
-const PIECE: usize = 64 << 10;
+/// The schemes of a camera's address.
+pub(super) const SCHEMES: [&str; 2] = ["http", "https"];
 
-/// Asks one camera, over one connection for as long as the camera keeps it.
+/// The most bytes of a response's header.
+const MAX_HEADER_LEN: usize = 64 << 10;
+/// The most lines of a response's header.
+const MAX_HEADER_LINES: usize = 100;
+/// The most redirections in a row.
+const MAX_REDIRECTS: usize = 5;
+/// The bytes to read from a connection at a time.
+const READ_SIZE: usize = 64 << 10;
+
+/// The client of one camera. It uses one connection for as long as the camera keeps it.
 pub(super) struct Client {
     name: String,
     url: Url,
     addresses: Vec<SocketAddr>,
-    /// For this host alone.
+    /// Only for the host of the address.
     login: Option<Login>,
-    answer: Option<PasswordClient>,
-    limit: Duration,
-    stop: Arc<Stop>,
-    wire: Option<Wire>,
-    /// The camera means to keep the connection after this answer.
-    keep: bool,
-    /// Read and not yet used.
+    authenticator: Option<PasswordClient>,
+    timeout: Duration,
+    stop: Arc<StopSignal>,
+    connection: Option<Connection>,
+    /// True if the camera keeps the connection after this response.
+    keep_alive: bool,
+    /// The bytes that were read and not yet used.
     ahead: Vec<u8>,
     body: Body,
 }
 
-/// How the body of an answer ends.
+/// How the body of a response ends.
 pub(super) enum Body {
-    /// After so many bytes.
+    /// After this number of bytes.
     Length(u64),
-    Chunked(Chunks),
-    /// With the connection.
+    Chunked(ChunkDecoder),
+    /// At the end of the connection.
     Close,
 }
 
-/// The header of an answer.
+/// The header of a response.
 pub(super) struct Head {
     status: u16,
     reason: String,
-    /// In lower case.
+    /// The content type in lower case.
     pub(super) kind: Option<String>,
-    /// As it was given.
+    /// The boundary as the header declares it.
     boundary: Option<String>,
-    /// True where it says how long its body is.
-    pub(super) bounded: bool,
+    /// True if it declares the length of its body.
+    pub(super) has_length: bool,
     location: Option<String>,
     challenges: Vec<String>,
-    keep: bool,
+    keep_alive: bool,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 enum Failure {
-    /// The connection was of no use before any of it, with what was seen.
+    /// The connection ended before the first byte of the response, for this reason.
     Closed(String),
     Error(SourceError),
 }
@@ -79,18 +82,19 @@ impl From<SourceError> for Failure {
 }
 
 impl Client {
-    /// Looks the camera's host up. Does not connect yet. `limit` is how long a connection and an answer may take.
-    pub(super) fn new(address: &Address, limit: Duration, stop: Arc<Stop>) -> Result<Self, SourceError> {
+    /// Creates a client and looks up the camera's host. Doesn't connect yet. Connecting and the header of a response may take
+    /// `timeout`.
+    pub(super) fn new(address: &Address, timeout: Duration, stop: Arc<StopSignal>) -> Result<Self, SourceError> {
         let mut client = Self {
             name: address.to_string(),
             url: address.url().clone(),
             addresses: Vec::new(),
             login: address.login().cloned(),
-            answer: None,
-            limit,
+            authenticator: None,
+            timeout,
             stop,
-            wire: None,
-            keep: false,
+            connection: None,
+            keep_alive: false,
             ahead: Vec::new(),
             body: Body::Close,
         };
@@ -98,19 +102,21 @@ impl Client {
         Ok(client)
     }
 
-    /// Asks for the picture or the stream, and gives the header of the answer; [`read`](Client::read) gives its body.
-    /// Follows the camera to other addresses, and logs in where it asks for that.
+    /// Requests the picture or the stream and returns the header of the response. [`read`](Client::read) returns its body.
+    ///
+    /// Follows redirections, and logs in if the camera asks for that.
     pub(super) fn get(&mut self) -> Result<Head, SourceError> {
-        let end = Instant::now() + self.limit;
-        let (mut redirects, mut logins) = (0, 0);
+        let deadline = Instant::now() + self.timeout;
+        let mut redirects = 0;
+        let mut logins = 0;
         loop {
-            let head = self.ask(end)?;
+            let head = self.request(deadline)?;
             match head.status {
                 200..=299 => return Ok(head),
                 301..=303 | 307 | 308 => {
                     redirects += 1;
-                    if redirects > REDIRECTS {
-                        return Err(self.malformed(format!("more than {REDIRECTS} redirections")));
+                    if redirects > MAX_REDIRECTS {
+                        return Err(self.malformed(format!("more than {MAX_REDIRECTS} redirections")));
                     }
                     self.redirect(head.location.as_deref())?;
                     logins = 0;
@@ -118,32 +124,32 @@ impl Client {
                 401 => {
                     logins += 1;
                     let stale = head.challenges.iter().any(|c| c.to_ascii_lowercase().contains("stale=true"));
-                    // A nonce that is too old is no wrong password.
-                    if logins > if stale { 3 } else { 1 } && self.answer.is_some() {
-                        return Err(self.denied("the camera does not take this name and password"));
+                    // A nonce that is too old doesn't mean a wrong password.
+                    if logins > if stale { 3 } else { 1 } && self.authenticator.is_some() {
+                        return Err(self.denied("the camera rejects this name and password"));
                     }
                     self.log_in(&head.challenges)?;
                 }
-                403 | 407 => return Err(self.denied(&format!("the camera answers {}", head.says()))),
+                403 | 407 => return Err(self.denied(&format!("the camera responds with {}", head.status_line()))),
                 408 | 429 | 500..=599 => {
-                    return Err(self.lost(format!("the camera answers {}", head.says())));
+                    return Err(self.lost(format!("the camera responds with {}", head.status_line())));
                 }
-                _ => return Err(self.malformed(format!("the camera answers {}", head.says()))),
+                _ => return Err(self.malformed(format!("the camera responds with {}", head.status_line()))),
             }
-            if !self.finish(end) {
-                self.wire = None;
+            if !self.skip_body(deadline) {
+                self.connection = None;
             }
         }
     }
 
-    /// Adds the next bytes of the body to `out`, waiting for them until `end`, or for as long as it takes. False where the
-    /// body has ended.
-    pub(super) fn read(&mut self, out: &mut Vec<u8>, end: Option<Instant>) -> Result<bool, SourceError> {
-        if matches!(self.body, Body::Length(0)) || matches!(&self.body, Body::Chunked(c) if c.is_over()) {
+    /// Appends the next bytes of the body to `out`. Waits for them until `deadline`, or for ever if there is none. Returns
+    /// false if the body has ended.
+    pub(super) fn read(&mut self, out: &mut Vec<u8>, deadline: Option<Instant>) -> Result<bool, SourceError> {
+        if matches!(self.body, Body::Length(0)) || matches!(&self.body, Body::Chunked(c) if c.has_ended()) {
             return Ok(false);
         }
-        if self.ahead.is_empty() && self.fill(end)? == 0 {
-            self.wire = None;
+        if self.ahead.is_empty() && self.fill(deadline)? == 0 {
+            self.connection = None;
             return match self.body {
                 Body::Close => Ok(false),
                 _ => Err(self.lost("the camera closed the connection".into())),
@@ -167,24 +173,24 @@ impl Client {
         Ok(true)
     }
 
-    /// The body is a stream, whatever length it was given: it ends with its connection, or its last chunk.
-    pub(super) fn endless(&mut self) {
+    /// Ignores the declared length of the body. It then ends with its connection, or its last chunk.
+    pub(super) fn ignore_length(&mut self) {
         if matches!(self.body, Body::Length(_)) {
             self.body = Body::Close;
         }
     }
 
-    /// The connection is not used again.
+    /// Closes the connection.
     pub(super) fn close(&mut self) {
-        self.wire = None;
+        self.connection = None;
         self.ahead.clear();
     }
 
-    /// Sends one request and reads the header of its answer. A connection that was kept may have been closed meanwhile:
-    /// then with a new one.
-    fn ask(&mut self, end: Instant) -> Result<Head, SourceError> {
-        if self.keep && self.wire.is_some() {
-            match self.exchange(end) {
+    /// Sends one request and reads the header of its response. If the camera has closed the kept connection meanwhile, opens
+    /// a new one.
+    fn request(&mut self, deadline: Instant) -> Result<Head, SourceError> {
+        if self.keep_alive && self.connection.is_some() {
+            match self.exchange(deadline) {
                 Ok(head) => return Ok(head),
                 Err(Failure::Closed(_)) => {}
                 Err(Failure::Error(error)) => return Err(error),
@@ -192,18 +198,18 @@ impl Client {
         }
         self.ahead.clear();
         let host = self.url.host_str().unwrap_or_default();
-        let secret = self.url.scheme() == "https";
-        let wire = Wire::open(&self.addresses, host, secret, &self.stop, end);
-        self.wire = Some(wire.map_err(|e| self.lost(format!("no connection: {e}")))?);
-        self.exchange(end).map_err(|failure| match failure {
+        let encrypted = self.url.scheme() == "https";
+        let connection = Connection::open(&self.addresses, host, encrypted, &self.stop, deadline);
+        self.connection = Some(connection.map_err(|e| self.lost(format!("no connection: {e}")))?);
+        self.exchange(deadline).map_err(|failure| match failure {
             Failure::Closed(what) => self.lost(what),
             Failure::Error(error) => error,
         })
     }
 
-    fn exchange(&mut self, end: Instant) -> Result<Head, Failure> {
-        let request = self.request()?;
-        if let Some(Err(e)) = self.wire.as_mut().map(|wire| wire.send(request.as_bytes())) {
+    fn exchange(&mut self, deadline: Instant) -> Result<Head, Failure> {
+        let request = self.request_text()?;
+        if let Some(Err(e)) = self.connection.as_mut().map(|connection| connection.send(request.as_bytes())) {
             return Err(Failure::Closed(format!("the connection failed: {e}")));
         }
         loop {
@@ -211,21 +217,21 @@ impl Client {
                 parse(&self.ahead).map_err(|what| self.malformed(what.into()))?
             {
                 self.ahead.drain(..used);
-                // What comes before the answer proper (RFC 9110 section 15.2).
+                // An interim response, which comes before the real one (RFC 9110 section 15.2).
                 if (100..200).contains(&head.status) {
                     continue;
                 }
                 self.body = body;
-                self.keep = head.keep;
+                self.keep_alive = head.keep_alive;
                 return Ok(head);
             }
-            if self.ahead.len() >= HEADER {
-                return Err(self.malformed("the camera's answer has an endless header".into()).into());
+            if self.ahead.len() >= MAX_HEADER_LEN {
+                return Err(self.malformed("the camera's response has an endless header".into()).into());
             }
-            let none = self.ahead.is_empty();
-            match self.fill(Some(end)) {
-                Ok(0) if none => {
-                    return Err(Failure::Closed("the camera closed the connection without an answer".into()));
+            let is_empty = self.ahead.is_empty();
+            match self.fill(Some(deadline)) {
+                Ok(0) if is_empty => {
+                    return Err(Failure::Closed("the camera closed the connection without a response".into()));
                 }
                 Ok(0) => return Err(self.lost("the camera closed the connection".into()).into()),
                 Ok(_) => {}
@@ -234,14 +240,14 @@ impl Client {
         }
     }
 
-    fn request(&mut self) -> Result<String, SourceError> {
+    fn request_text(&mut self) -> Result<String, SourceError> {
         let path = &self.url[url::Position::BeforePath..url::Position::AfterQuery];
         let host = &self.url[url::Position::BeforeHost..url::Position::AfterPort];
         let mut request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: passerby/{}\r\nAccept: */*\r\n",
             env!("CARGO_PKG_VERSION")
         );
-        if let (Some(answer), Some(login)) = (&mut self.answer, &self.login) {
+        if let (Some(authenticator), Some(login)) = (&mut self.authenticator, &self.login) {
             let params = PasswordParams {
                 username: &login.user,
                 password: &login.password,
@@ -249,7 +255,7 @@ impl Client {
                 method: "GET",
                 body: Some(&[]),
             };
-            match answer.respond(&params) {
+            match authenticator.respond(&params) {
                 Ok(value) => request.extend(["Authorization: ", &value, "\r\n"]),
                 Err(what) => return Err(self.denied(&format!("the login cannot be made: {what}"))),
             }
@@ -258,28 +264,28 @@ impl Client {
         Ok(request)
     }
 
-    /// Reads once more from the connection. 0: it was closed.
-    fn fill(&mut self, end: Option<Instant>) -> Result<usize, SourceError> {
-        let Some(wire) = &mut self.wire else { return Ok(0) };
+    /// Reads once from the connection. Returns 0 if it was closed.
+    fn fill(&mut self, deadline: Option<Instant>) -> Result<usize, SourceError> {
+        let Some(connection) = &mut self.connection else { return Ok(0) };
         let had = self.ahead.len();
-        self.ahead.resize(had + PIECE, 0);
-        let result = wire.read(&mut self.ahead[had..], end);
+        self.ahead.resize(had + READ_SIZE, 0);
+        let result = connection.read(&mut self.ahead[had..], deadline);
         self.ahead.truncate(had + *result.as_ref().unwrap_or(&0));
         match result {
-            // How a connection ends that the camera, or we, gave up.
+            // The camera, or the stop signal, ended the connection.
             Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => Ok(0),
-            Err(e) if e.kind() == ErrorKind::TimedOut && end.is_some() => {
-                Err(self.lost(format!("the camera says nothing for {:.1?}", self.limit)))
+            Err(e) if e.kind() == ErrorKind::TimedOut && deadline.is_some() => {
+                Err(self.lost(format!("the camera sends nothing for {:.1?}", self.timeout)))
             }
             result => result.map_err(|e| self.lost(e.to_string())),
         }
     }
 
-    /// Reads the rest of a body that nobody wants. False where it has too much for that.
-    fn finish(&mut self, end: Instant) -> bool {
+    /// Reads and drops the rest of the body. Returns false if it is too long for that.
+    fn skip_body(&mut self, deadline: Instant) -> bool {
         let mut rest = Vec::new();
-        while !matches!(self.body, Body::Close) && rest.len() <= PIECE {
-            match self.read(&mut rest, Some(end)) {
+        while !matches!(self.body, Body::Close) && rest.len() <= READ_SIZE {
+            match self.read(&mut rest, Some(deadline)) {
                 Ok(true) => {}
                 Ok(false) => return true,
                 Err(_) => return false,
@@ -289,13 +295,13 @@ impl Client {
     }
 
     fn redirect(&mut self, location: Option<&str>) -> Result<(), SourceError> {
-        let wrong = || self.malformed("a redirection to no address".into());
+        let wrong = || self.malformed("a redirection without a valid address".into());
         let to = self.url.join(location.ok_or_else(wrong)?).map_err(|_| wrong())?;
-        // Credentials that the camera gives are not the user's.
-        let to = Address::parse(to.as_str(), &super::SCHEMES).map_err(|_| wrong())?.url().clone();
+        // Credentials in the camera's address are dropped, because they aren't the user's.
+        let to = Address::parse(to.as_str(), &SCHEMES).map_err(|_| wrong())?.url().clone();
         if to.origin() != self.url.origin() {
             self.login = None;
-            self.answer = None;
+            self.authenticator = None;
             self.close();
         }
         self.url = to;
@@ -310,7 +316,7 @@ impl Client {
         let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let port = self.url.port_or_known_default().unwrap_or(80);
         let found = (host, port).to_socket_addrs();
-        self.addresses = found.map_err(|e| self.lost(format!("the host is not found: {e}")))?.collect();
+        self.addresses = found.map_err(|e| self.lost(format!("host not found: {e}")))?.collect();
         Ok(())
     }
 
@@ -319,10 +325,10 @@ impl Client {
             return Err(self.denied("the camera asks for a name and a password"));
         }
         let builder = challenges.iter().fold(PasswordClient::builder(), |b, c| b.challenges(c));
-        let answer = builder.build();
-        // Its words may hold what the camera sent, and nothing of ours.
-        self.answer =
-            Some(answer.map_err(|what| self.denied(&format!("a login that is not known: {what}")))?);
+        let authenticator = builder.build();
+        // The error may quote the camera, but never the user's credentials.
+        self.authenticator =
+            Some(authenticator.map_err(|what| self.denied(&format!("an unknown kind of login: {what}")))?);
         Ok(())
     }
 
@@ -344,46 +350,47 @@ impl Client {
 }
 
 impl Head {
-    fn says(&self) -> String {
+    fn status_line(&self) -> String {
         format!("{} {}", self.status, self.reason).trim_end().to_owned()
     }
 
-    /// The boundary, where the answer is a multipart one and names it.
+    /// Returns the boundary, if the response is a multipart one and declares it.
     pub(super) fn boundary(&self) -> Option<&str> {
         self.boundary.as_deref()
     }
 }
 
-/// The header, how the body ends, and the bytes that the header takes; `None` where it is not all there.
+/// Parses the header of a response. Returns it, the kind of its body, and its length in bytes. `None` if the header is
+/// incomplete.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, Body, usize)>, &'static str> {
-    let mut lines = [httparse::EMPTY_HEADER; LINES];
-    let mut answer = httparse::Response::new(&mut lines);
+    let mut lines = [httparse::EMPTY_HEADER; MAX_HEADER_LINES];
+    let mut response = httparse::Response::new(&mut lines);
     let mut config = httparse::ParserConfig::default();
     config
         .allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
         .allow_multiple_spaces_in_response_status_delimiters(true)
         .ignore_invalid_headers_in_responses(true);
-    let used = match config.parse_response(&mut answer, bytes) {
+    let used = match config.parse_response(&mut response, bytes) {
         Ok(httparse::Status::Complete(used)) => used,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => {
-            return Err("the camera's answer has too many lines in its header");
+            return Err("the camera's response has too many lines in its header");
         }
-        Err(_) => return Err("the camera's answer is not HTTP"),
+        Err(_) => return Err("the camera's response is not HTTP"),
     };
     let mut head = Head {
-        status: answer.code.unwrap_or(0),
-        reason: answer.reason.unwrap_or("").chars().take(80).collect(),
+        status: response.code.unwrap_or(0),
+        reason: response.reason.unwrap_or("").chars().take(80).collect(),
         kind: None,
         boundary: None,
-        bounded: false,
+        has_length: false,
         location: None,
         challenges: Vec::new(),
-        keep: answer.version == Some(1),
+        keep_alive: response.version == Some(1),
     };
     let mut body = Body::Close;
-    for line in answer.headers.iter() {
+    for line in response.headers.iter() {
         let value = String::from_utf8_lossy(line.value).trim().to_owned();
         match line.name.to_ascii_lowercase().as_str() {
             "content-type" => {
@@ -395,13 +402,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, Body, usize)>, &'stati
                 body = value.parse().map_or(Body::Close, Body::Length);
             }
             "transfer-encoding" if value.to_ascii_lowercase().contains("chunked") => {
-                body = Body::Chunked(Chunks::default());
+                body = Body::Chunked(ChunkDecoder::default());
             }
             "location" => head.location = Some(value),
             "www-authenticate" => head.challenges.push(value),
             "connection" => {
                 let value = value.to_ascii_lowercase();
-                head.keep = value.contains("keep-alive") || head.keep && !value.contains("close");
+                head.keep_alive = value.contains("keep-alive") || head.keep_alive && !value.contains("close");
             }
             _ => {}
         }
@@ -409,11 +416,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, Body, usize)>, &'stati
     if matches!(head.status, 100..=199 | 204 | 304) {
         body = Body::Length(0);
     }
-    head.bounded = matches!(body, Body::Length(_));
+    head.has_length = matches!(body, Body::Length(_));
     Ok(Some((head, body, used)))
 }
 
-/// The boundary that a content type names, in quotes or not.
+/// Returns the boundary that a content type declares, in quotes or not.
 fn boundary(kind: &str) -> Option<String> {
     let at = kind.to_ascii_lowercase().find("boundary")?;
     let value = kind.get(at + "boundary".len()..)?.trim_start().strip_prefix('=')?.trim_start();

@@ -1,161 +1,148 @@
 //! Cameras that give JPEG pictures over HTTP.
 
 mod chunks;
+mod connection;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod http;
-mod parts;
-mod receive;
-mod stop;
+mod multipart;
+mod receiver;
+mod settings;
+mod stop_signal;
 #[cfg(feature = "tls")]
 mod tls;
-mod wire;
 
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use passerby_types::{
-    CancelHandle, Clock, FramePool, FrameSource, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
-};
+use passerby_types::{CancelHandle, FrameSource, Picture, SourceError, SourceInfo, Timestamp};
 
-use crate::address::Address;
-use crate::inbox::{Inbox, Room, Taken};
-use crate::jpeg;
-use crate::limits::DecodeLimits;
-use crate::rising::Rising;
-use receive::{Coded, Receiver};
-use stop::Stop;
+use crate::context::SourceContext;
+use crate::handover::RecvError;
+use crate::live::address::Address;
+use crate::live::inbox::{FrameOrLoss, Inbox, InboxLimits};
+use crate::live::jpeg;
+use crate::monotonic_pts::MonotonicPts;
+use http::SCHEMES;
+use receiver::{CodedPicture, Receiver};
+pub use settings::MjpegSettings;
+use stop_signal::StopSignal;
 
-const SCHEMES: [&str; 2] = ["http", "https"];
-/// Pictures that may wait to be decoded: one, and one that comes together with it.
-const WAITING: usize = 2;
-/// How long a wait for a picture is before it begins anew.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The most pictures that wait for the decoder: one, and another that comes together with it.
+const MAX_WAITING_PICTURES: usize = 2;
+/// How long one wait at the inbox lasts.
+const RECV_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How an [`Mjpeg`] camera is read.
-#[derive(Clone)]
-pub struct MjpegSettings {
-    /// How long connecting and each answer's header may take. 5 s by default.
-    pub connect: Duration,
-    /// How old a picture may get before it is dropped. 500 ms by default.
-    pub age: Duration,
-    /// How often a camera that gives single pictures is asked, at most, in times a second. 25 by default. What is no
-    /// positive number stands for the default.
-    pub rate: f64,
-    /// What keeps memory bounded. `bytes` is for one coded picture, 16 MiB by default; `picture_pixels` is for a decoded
-    /// one.
-    pub limits: DecodeLimits,
-    /// Who lends the buffers of the pictures.
-    pub pool: FramePool,
-    /// Tells when pictures arrive.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Default for MjpegSettings {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            age: Duration::from_millis(500),
-            rate: 25.0,
-            limits: DecodeLimits { bytes: 16 << 20, ..DecodeLimits::default() },
-            pool: FramePool::default(),
-            clock: Arc::new(SystemClock::new()),
-        }
-    }
-}
-
-impl fmt::Debug for MjpegSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MjpegSettings")
-            .field("connect", &self.connect)
-            .field("age", &self.age)
-            .field("rate", &self.rate)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A camera that gives JPEG pictures over HTTP: a stream of them (`multipart/x-mixed-replace`, or one after another), or
-/// one at each request. Which of the two, its answer says by its content type, or else by its first bytes.
+/// A camera that gives JPEG pictures over HTTP.
 ///
-/// A thread receives; [`next_picture`](FrameSource::next_picture) decodes. Pictures are `Rgb8`, or `Gray8` where they
-/// have no colour, as they come: a rotation in their EXIF data does not apply. Time stamps count from the first
-/// picture, by the arrival of each one's last byte, and rise. The clocks of cameras (`X-Timestamp`) are not used.
+/// The camera either streams them (`multipart/x-mixed-replace`, or one after another), or gives one per request. The content
+/// type of its response decides, or the first bytes of the response if the content type doesn't help.
 ///
-/// A taker that is late gets the newest pictures; those that waited for too long, or had to make room, are
-/// [`SourceError::Lost`] as [`DropReason::Stale`](passerby_types::DropReason::Stale). A picture that is broken or too
-/// large is [`SourceError::Damaged`] or counted as `Undecodable`, and the next ones follow. When a camera that is asked
-/// for single pictures answers with the very bytes of the picture before, that is no new picture and is not counted; a
-/// camera that does so for ever gives nothing. A connection that ends is one [`SourceError::Disconnected`], and then
-/// `Ok(None)`. A camera that keeps its connection and says nothing makes `next_picture` wait until it is interrupted.
+/// A separate thread receives, and [`next_picture`](FrameSource::next_picture) decodes. Pictures are `Gray8` if they have no
+/// colour, and `Rgb8` otherwise. A rotation in their EXIF data doesn't apply. Time stamps count from the first picture, by
+/// the arrival of each picture's last byte, and rise. The camera's own clock (`X-Timestamp`) isn't used.
 ///
-/// Name and password of the address are used where the camera asks for them (basic, or digest with MD5 or SHA-256), and
-/// only at the address's own scheme, host and port, wherever it redirects to.
+/// A late caller gets the newest pictures. Pictures that became too old, or had to make room, are [`SourceError::Lost`] as
+/// [`DropReason::Stale`](passerby_types::DropReason::Stale). A broken picture is [`SourceError::Damaged`], one that is too
+/// large counts as `Undecodable`, and the next ones follow. If a camera of single pictures repeats the bytes of the picture
+/// before, this isn't a new picture and doesn't count. If the connection ends, the source returns
+/// [`SourceError::Disconnected`] once, and then `Ok(None)`. If the camera keeps its connection but sends nothing,
+/// `next_picture` waits until it is cancelled.
+///
+/// If the camera asks for a login (basic, or digest with MD5 or SHA-256), the source uses the name and password of the
+/// address. It sends them only to the address's own scheme, host and port, even if the camera redirects elsewhere.
+///
+/// ```no_run
+/// use passerby_capture::{Mjpeg, MjpegSettings};
+/// use passerby_types::FrameSource;
+///
+/// let mut camera = Mjpeg::connect("http://viewer:secret@192.168.1.21/video.mjpg", MjpegSettings::default())?;
+/// while let Some(picture) = camera.next_picture()? {
+///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
+/// }
+/// # Ok::<(), passerby_types::SourceError>(())
+/// ```
 pub struct Mjpeg {
     info: SourceInfo,
-    inbox: Arc<Inbox<Coded>>,
-    stop: Arc<Stop>,
+    inbox: Arc<Inbox<CodedPicture>>,
+    stop: Arc<StopSignal>,
     receiver: Option<JoinHandle<()>>,
-    settings: MjpegSettings,
-    first: Option<Timestamp>,
-    times: Rising,
-    over: bool,
+    context: SourceContext,
+    first_arrival: Option<Timestamp>,
+    pts: MonotonicPts,
+    ended: bool,
 }
 
 impl Mjpeg {
-    /// Connects to `http://` or, with the feature `tls`, `https://`, with name and password in the address where the camera
-    /// wants them, and waits for the first bytes of its answer. The host's name is looked up by the system, which has its
-    /// own time limit.
+    /// Connects to a camera and waits for the first bytes of its response.
+    ///
+    /// The address begins with `http://` or, with the feature `tls`, `https://`, and may hold a name and a password. The
+    /// system looks up the host's name, and has its own timeout for that.
     ///
     /// # Errors
-    /// [`SourceError::Malformed`] for what is no such address, or where the answer is no HTTP or says that there is nothing
-    /// (404, say); [`SourceError::Denied`] for a login that is missing or wrong; [`SourceError::Disconnected`] where the
-    /// camera is not there, does not answer in time, or cannot now (503, say): try again later;
-    /// [`SourceError::Unsupported`] for `https://` without the feature; [`SourceError::Unrecognised`] where it sends
-    /// something else than JPEG pictures.
+    /// [`SourceError::Malformed`] if the address is wrong, or if the response isn't HTTP or reports an error such as 404;
+    /// [`SourceError::Denied`] if the login is missing or wrong; [`SourceError::Disconnected`] if the camera isn't there,
+    /// doesn't respond in time, or reports a temporary error such as 503, and the caller may try again;
+    /// [`SourceError::Unsupported`] for `https://` without the feature; [`SourceError::Unrecognised`] if the camera sends
+    /// something other than JPEG pictures.
     pub fn connect(url: &str, settings: MjpegSettings) -> Result<Self, SourceError> {
         let address = Address::parse(url, &SCHEMES)?;
         let name = address.to_string();
-        let bytes = usize::try_from(settings.limits.bytes).unwrap_or(usize::MAX);
-        let room = Room { frames: WAITING, bytes: bytes.saturating_mul(WAITING), age: settings.age };
-        let inbox = Inbox::new(room, Arc::clone(&settings.clock));
-        let stop = Arc::new(Stop::default());
-        let receiver = Receiver::connect(&address, &settings, bytes, Arc::clone(&inbox), Arc::clone(&stop))?;
+        let max_bytes = settings.max_picture_bytes.min(settings.context.limits.bytes);
+        let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+        let limits = InboxLimits {
+            frames: MAX_WAITING_PICTURES,
+            bytes: max_bytes.saturating_mul(MAX_WAITING_PICTURES),
+            max_age: settings.max_age,
+        };
+        let inbox = Inbox::new(limits, Arc::clone(&settings.context.clock));
+        let stop = Arc::new(StopSignal::default());
+        let receiver =
+            Receiver::connect(&address, &settings, max_bytes, Arc::clone(&inbox), Arc::clone(&stop))?;
         let thread = std::thread::Builder::new().name("capture-mjpeg".into());
         let receiver = thread
             .spawn(move || receiver.run())
             .map_err(|cause| SourceError::Io { input: name.clone(), cause })?;
         let info = SourceInfo { name, live: true, frame_rate: None, frames: None };
-        let receiver = Some(receiver);
-        Ok(Self { info, inbox, stop, receiver, settings, first: None, times: Rising::default(), over: false })
+        Ok(Self {
+            info,
+            inbox,
+            stop,
+            receiver: Some(receiver),
+            context: settings.context,
+            first_arrival: None,
+            pts: MonotonicPts::default(),
+            ended: false,
+        })
     }
 
-    /// The time stamp of a picture that arrived then.
-    fn pts(&mut self, at: Timestamp) -> Duration {
-        self.times.give(at.since(*self.first.get_or_insert(at)))
+    /// Returns the time stamp of a picture that arrived at `at`.
+    fn next_pts(&mut self, at: Timestamp) -> Duration {
+        self.pts.next(at.since(*self.first_arrival.get_or_insert(at)))
     }
 }
 
 impl FrameSource for Mjpeg {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-        while !self.over {
-            match self.inbox.take(PATIENCE) {
-                Taken::Frame(arrived) => {
-                    let Coded { bytes, frame } = arrived.item;
-                    let image = jpeg::decode(&bytes, &self.settings.limits, &self.settings.pool);
-                    let input = || self.info.name.clone();
-                    let image = image.map_err(|what| SourceError::Damaged { input: input(), frame, what })?;
-                    let pts = Some(self.pts(arrived.at));
+        while !self.ended {
+            match self.inbox.recv_timeout(RECV_TIMEOUT) {
+                Ok(FrameOrLoss::Frame(arrived)) => {
+                    let CodedPicture { bytes, number } = arrived.item;
+                    let SourceContext { limits, pool, .. } = &self.context;
+                    let image = jpeg::decode(&bytes, limits, pool).map_err(|what| SourceError::Damaged {
+                        input: self.info.name.clone(),
+                        frame: number,
+                        what,
+                    })?;
+                    let pts = Some(self.next_pts(arrived.at));
                     return Ok(Some(Picture { image, pts, age: self.inbox.age_of(arrived.at) }));
                 }
-                Taken::Lost(frames, reason, what) => {
-                    return Err(SourceError::Lost { input: self.info.name.clone(), frames, reason, what });
-                }
-                Taken::Nothing => {}
-                Taken::Over(error) => {
-                    self.over = true;
+                Ok(FrameOrLoss::Loss(loss)) => return Err(loss.into_error(&self.info.name)),
+                Err(RecvError::TimedOut(_)) => {}
+                Err(RecvError::Closed(error)) => {
+                    self.ended = true;
                     return error.map_or(Ok(None), Err);
                 }
             }
@@ -171,7 +158,7 @@ impl FrameSource for Mjpeg {
         let stop = Arc::downgrade(&self.stop);
         Some(self.inbox.cancel_handle(move || {
             if let Some(stop) = stop.upgrade() {
-                stop.cancel();
+                stop.raise();
             }
         }))
     }
@@ -179,10 +166,10 @@ impl FrameSource for Mjpeg {
 
 impl Drop for Mjpeg {
     fn drop(&mut self) {
-        self.inbox.interrupt();
-        self.stop.cancel();
+        self.inbox.cancel();
+        self.stop.raise();
         if let Some(receiver) = self.receiver.take() {
-            // It catches nothing, so that a panic in it has ended the inbox and was told.
+            // If the thread panicked, the stream has ended with an error.
             let _ = receiver.join();
         }
     }
@@ -190,6 +177,6 @@ impl Drop for Mjpeg {
 
 impl fmt::Debug for Mjpeg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mjpeg").field("info", &self.info).field("over", &self.over).finish_non_exhaustive()
+        f.debug_struct("Mjpeg").field("info", &self.info).field("ended", &self.ended).finish_non_exhaustive()
     }
 }

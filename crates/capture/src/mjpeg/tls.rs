@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-/// A connection to this host, which has to show a certificate that the system's store vouches for. For a camera that signs
-/// its own, its certificate has to be added there.
+/// Creates a connection to this host, whose certificate must be valid by the system's store.
+///
+/// If a camera signs its own certificate, the user must add it to that store.
 pub(super) fn client(host: &str) -> io::Result<ClientConnection> {
     static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
     let config =
@@ -19,7 +20,7 @@ pub(super) fn client(host: &str) -> io::Result<ClientConnection> {
 
 fn config() -> Option<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
-    // Certificates that cannot be read vouch for nobody.
+    // Certificates that cannot be read are left out.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;

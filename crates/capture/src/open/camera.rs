@@ -1,26 +1,30 @@
-//! Cameras, and how they are kept going.
+//! Opens cameras and keeps them going.
 
 use std::time::Duration;
 
 use passerby_types::{FrameSource, SourceError};
 
-use super::OpenSettings;
-use super::options::{Options, time};
-use crate::reconnect::{Reconnect, ReconnectSettings};
-#[cfg(feature = "webcam")]
-use crate::webcam::{Pixels, Webcam, WebcamSettings};
-#[cfg(feature = "ffmpeg")]
-use crate::{Ffmpeg, FfmpegSettings};
-#[cfg(feature = "mjpeg")]
-use crate::{Mjpeg, MjpegSettings};
+use super::options::{Options, parse_time};
+use super::settings::OpenSettings;
 #[cfg(feature = "rtsp")]
-use crate::{Rtsp, RtspSettings};
+use crate::decoder_choice::Decoder;
+#[cfg(feature = "ffmpeg")]
+use crate::ffmpeg::{Ffmpeg, FfmpegSettings};
+#[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
+use crate::live::rtsp_transport::RtspTransport;
+#[cfg(feature = "mjpeg")]
+use crate::mjpeg::{Mjpeg, MjpegSettings};
+use crate::reconnect::{Reconnect, ReconnectSettings};
+#[cfg(feature = "rtsp")]
+use crate::rtsp::{Rtsp, RtspSettings};
+#[cfg(feature = "webcam")]
+use crate::webcam::{Webcam, WebcamPixels, WebcamSettings};
 
-/// A camera's address and what was asked of it.
+/// A camera's address and its options.
 #[derive(Clone)]
 pub(super) enum Camera {
     #[cfg(feature = "rtsp")]
-    Rtsp(String, RtspSettings, Option<crate::decode::Decoder>),
+    Rtsp(String, RtspSettings, Option<Decoder>),
     #[cfg(feature = "mjpeg")]
     Mjpeg(String, MjpegSettings),
     #[cfg(feature = "webcam")]
@@ -29,39 +33,40 @@ pub(super) enum Camera {
     Ffmpeg(String, FfmpegSettings),
 }
 
-/// What opening a camera may take beside connecting to it.
-const BESIDE: Duration = Duration::from_secs(2);
+/// How much longer than connecting the whole opening of a camera may take.
+const OPENING_MARGIN: Duration = Duration::from_secs(2);
 
-/// What differs from [`OpenSettings::reconnect`].
+/// The options that take precedence over [`OpenSettings::reconnect`].
 #[derive(Clone, Default)]
-pub(super) struct Patience {
-    stall: Option<Duration>,
-    frozen: Option<Option<Duration>>,
-    attempts: Option<Option<u32>>,
+pub(super) struct ReconnectOptions {
+    stall_timeout: Option<Duration>,
+    freeze_timeout: Option<Option<Duration>>,
+    max_attempts: Option<Option<u32>>,
 }
 
-impl Patience {
+impl ReconnectOptions {
     pub(super) fn parse(options: &mut Options) -> Result<Self, SourceError> {
-        let attempts = options.value("attempts", "a number from 1 on, or ever", |text| match text {
+        let max_attempts = options.value("attempts", "a number from 1 on, or ever", |text| match text {
             "ever" => Some(None),
-            _ => text.parse().ok().filter(|tries| *tries > 0).map(Some),
+            _ => text.parse().ok().filter(|attempts| *attempts > 0).map(Some),
         })?;
-        let frozen = options.value("frozen", "a time such as 30s, or never", |text| match text {
+        let freeze_timeout = options.value("frozen", "a time such as 30s, or never", |text| match text {
             "never" => Some(None),
-            _ => time(text).map(Some),
+            _ => parse_time(text).map(Some),
         })?;
-        Ok(Self { stall: options.time("stall")?, frozen, attempts })
+        Ok(Self { stall_timeout: options.time("stall")?, freeze_timeout, max_attempts })
     }
 
-    /// The settings with these in them. What `connect` allows is not cut short by a limit that nobody asked for.
-    fn applied(&self, settings: &ReconnectSettings, connect: Duration) -> ReconnectSettings {
-        let opening = connect.saturating_add(BESIDE);
-        let asked = opening > ReconnectSettings::default().opening;
+    /// Returns `settings` with these options applied. The timeout for opening must not cut `connect_timeout` short if the
+    /// user has raised that.
+    fn apply(&self, settings: &ReconnectSettings, connect_timeout: Duration) -> ReconnectSettings {
+        let needed = connect_timeout.saturating_add(OPENING_MARGIN);
+        let is_raised = needed > ReconnectSettings::default().open_timeout;
         ReconnectSettings {
-            opening: if asked { settings.opening.max(opening) } else { settings.opening },
-            stall: self.stall.unwrap_or(settings.stall),
-            frozen: self.frozen.unwrap_or(settings.frozen),
-            attempts: self.attempts.unwrap_or(settings.attempts),
+            open_timeout: if is_raised { settings.open_timeout.max(needed) } else { settings.open_timeout },
+            stall_timeout: self.stall_timeout.unwrap_or(settings.stall_timeout),
+            freeze_timeout: self.freeze_timeout.unwrap_or(settings.freeze_timeout),
+            max_attempts: self.max_attempts.unwrap_or(settings.max_attempts),
             ..settings.clone()
         }
     }
@@ -71,126 +76,120 @@ impl Camera {
     #[cfg(feature = "rtsp")]
     pub(super) fn rtsp(address: &str, options: &mut Options) -> Result<Self, SourceError> {
         let mut settings = RtspSettings::default();
-        settings.transport = transport(options)?.unwrap_or(settings.transport);
-        settings.damage = options.flag("damage")?.unwrap_or(settings.damage);
-        settings.connect = options.time("connect")?.unwrap_or(settings.connect);
-        settings.age = options.time("age")?.unwrap_or(settings.age);
-        let decoder = options.choice("decoder", &super::play::DECODERS)?;
-        Ok(Self::Rtsp(address.to_owned(), settings, decoder))
+        settings.transport = parse_transport(options)?.unwrap_or(settings.transport);
+        settings.allow_damaged = options.flag("damage")?.unwrap_or(settings.allow_damaged);
+        settings.connect_timeout = options.time("connect")?.unwrap_or(settings.connect_timeout);
+        settings.max_age = options.time("age")?.unwrap_or(settings.max_age);
+        Ok(Self::Rtsp(address.to_owned(), settings, options.decoder()?))
     }
 
     #[cfg(feature = "mjpeg")]
     pub(super) fn mjpeg(address: &str, options: &mut Options) -> Result<Self, SourceError> {
         let mut settings = MjpegSettings::default();
-        settings.connect = options.time("connect")?.unwrap_or(settings.connect);
-        settings.age = options.time("age")?.unwrap_or(settings.age);
+        settings.connect_timeout = options.time("connect")?.unwrap_or(settings.connect_timeout);
+        settings.max_age = options.time("age")?.unwrap_or(settings.max_age);
         settings.rate = options.number("rate", 0.001..=1000.0)?.unwrap_or(settings.rate);
         Ok(Self::Mjpeg(address.to_owned(), settings))
     }
 
     #[cfg(feature = "webcam")]
     pub(super) fn webcam(selector: &str, options: &mut Options) -> Result<Self, SourceError> {
-        use Pixels::{Bgr, Grey, I420, Mjpeg, Nv12, Rgb, Uyvy, Yuyv, Yv12};
         let mut settings = WebcamSettings::default();
         (settings.width, settings.height) =
             options.size("size")?.unwrap_or((settings.width, settings.height));
         settings.rate = options.number("rate", 0.001..=1000.0)?.unwrap_or(settings.rate);
-        let words =
-            [Nv12, I420, Yv12, Yuyv, Uyvy, Rgb, Bgr, Mjpeg, Grey].map(|pixels| (pixels.code(), pixels));
-        settings.pixels = options.choice("pixels", &words)?;
-        settings.connect = options.time("connect")?.unwrap_or(settings.connect);
-        settings.age = options.time("age")?.unwrap_or(settings.age);
+        settings.pixels = options.choice("pixels", &WebcamPixels::ALL.map(|pixels| (pixels.code(), pixels)))?;
+        settings.connect_timeout = options.time("connect")?.unwrap_or(settings.connect_timeout);
+        settings.max_age = options.time("age")?.unwrap_or(settings.max_age);
         Ok(Self::Webcam(selector.to_owned(), settings))
     }
 
     #[cfg(feature = "ffmpeg")]
     pub(super) fn ffmpeg(input: &str, options: &mut Options) -> Result<Self, SourceError> {
-        let mut settings = ffmpeg(options)?;
-        settings.transport = transport(options)?.unwrap_or(settings.transport);
-        settings.connect = options.time("connect")?.unwrap_or(settings.connect);
-        settings.age = options.time("age")?.unwrap_or(settings.age);
+        let mut settings = parse_ffmpeg(options)?;
+        settings.transport = parse_transport(options)?.unwrap_or(settings.transport);
+        settings.connect_timeout = options.time("connect")?.unwrap_or(settings.connect_timeout);
+        settings.max_age = options.time("age")?.unwrap_or(settings.max_age);
         Ok(Self::Ffmpeg(input.to_owned(), settings))
     }
 
-    /// How long connecting may take.
-    fn patience(&self) -> Duration {
+    fn connect_timeout(&self) -> Duration {
         match self {
             #[cfg(feature = "rtsp")]
-            Self::Rtsp(_, settings, _) => settings.connect,
+            Self::Rtsp(_, settings, _) => settings.connect_timeout,
             #[cfg(feature = "mjpeg")]
-            Self::Mjpeg(_, settings) => settings.connect,
+            Self::Mjpeg(_, settings) => settings.connect_timeout,
             #[cfg(feature = "webcam")]
-            Self::Webcam(_, settings) => settings.connect,
+            Self::Webcam(_, settings) => settings.connect_timeout,
             #[cfg(feature = "ffmpeg")]
-            Self::Ffmpeg(_, settings) => settings.connect,
+            Self::Ffmpeg(_, settings) => settings.connect_timeout,
         }
     }
 
-    /// Has a source that knows a stall by itself wait so long for a picture.
+    /// Sets the stall timeout of a source that detects stalls itself.
     #[cfg_attr(not(any(feature = "webcam", feature = "ffmpeg")), allow(unused_variables))]
-    fn wait(&mut self, stall: Duration) {
+    fn set_stall_timeout(&mut self, stall_timeout: Duration) {
         match self {
             #[cfg(feature = "webcam")]
-            Self::Webcam(_, settings) => settings.stall = stall,
+            Self::Webcam(_, settings) => settings.stall_timeout = stall_timeout,
             #[cfg(feature = "ffmpeg")]
-            Self::Ffmpeg(_, settings) => settings.stall = stall,
-            #[allow(unreachable_patterns, reason = "features may leave none")]
+            Self::Ffmpeg(_, settings) => settings.stall_timeout = stall_timeout,
+            #[allow(unreachable_patterns, reason = "with some features there is no other camera")]
             _ => {}
         }
     }
 
     /// Connects once.
     fn connect(&self, with: &OpenSettings) -> Result<Box<dyn FrameSource>, SourceError> {
-        let (limits, pool, clock) = (with.limits, with.pool.clone(), with.clock.clone());
+        let context = with.context.clone();
         match self {
             #[cfg(feature = "rtsp")]
             Self::Rtsp(address, settings, decoder) => {
                 let decoder = decoder.unwrap_or(with.decoder);
-                let settings = RtspSettings { decoder, limits, pool, clock, ..settings.clone() };
+                let settings = RtspSettings { decoder, context, ..settings.clone() };
                 Ok(Box::new(Rtsp::connect(address, settings)?))
             }
             #[cfg(feature = "mjpeg")]
             Self::Mjpeg(address, settings) => {
-                let limits = crate::DecodeLimits { bytes: limits.bytes.min(settings.limits.bytes), ..limits };
-                let settings = MjpegSettings { limits, pool, clock, ..settings.clone() };
-                Ok(Box::new(Mjpeg::connect(address, settings)?))
+                Ok(Box::new(Mjpeg::connect(address, MjpegSettings { context, ..settings.clone() })?))
             }
             #[cfg(feature = "webcam")]
             Self::Webcam(selector, settings) => {
-                let settings = WebcamSettings { limits, pool, clock, ..settings.clone() };
+                let settings = WebcamSettings { context, ..settings.clone() };
                 Ok(Box::new(Webcam::open(selector.as_str(), settings)?))
             }
             #[cfg(feature = "ffmpeg")]
             Self::Ffmpeg(input, settings) => {
-                let settings = FfmpegSettings { limits, pool, clock, ..settings.clone() };
-                Ok(Box::new(Ffmpeg::connect(input, settings)?))
+                Ok(Box::new(Ffmpeg::connect(input, FfmpegSettings { context, ..settings.clone() })?))
             }
         }
     }
 
-    /// The camera, kept going where the settings want that.
+    /// Opens the camera, and keeps it going if [`OpenSettings::reconnect`] is set.
     pub(super) fn open(
         &self,
         name: &str,
-        patience: &Patience,
+        options: &ReconnectOptions,
         with: &OpenSettings,
     ) -> Result<Box<dyn FrameSource>, SourceError> {
         let mut camera = self.clone();
-        if let Some(stall) = patience.stall {
-            camera.wait(stall);
+        if let Some(stall_timeout) = options.stall_timeout {
+            camera.set_stall_timeout(stall_timeout);
         }
         let Some(settings) = &with.reconnect else { return camera.connect(with) };
-        let settings = patience.applied(settings, camera.patience());
-        let (with, watch) = (with.clone(), with.watch.clone());
-        let (clock, named) = (with.clock.clone(), name.to_owned());
+        let settings = options.apply(settings, camera.connect_timeout());
+        let clock = with.context.clock.clone();
+        let listener = with.on_reconnect.clone();
+        let camera_name = name.to_owned();
+        let with = with.clone();
         let source = Reconnect::with_clock(name, move || camera.connect(&with), settings, clock);
-        Ok(Box::new(source.watch(move |event| watch(&named, event))))
+        Ok(Box::new(source.on_event(move |event| listener(&camera_name, event))))
     }
 }
 
-/// How ffmpeg is run, for a file or a camera.
+/// Reads the options of ffmpeg that files and cameras have in common.
 #[cfg(feature = "ffmpeg")]
-pub(super) fn ffmpeg(options: &mut Options) -> Result<FfmpegSettings, SourceError> {
+pub(super) fn parse_ffmpeg(options: &mut Options) -> Result<FfmpegSettings, SourceError> {
     let mut settings = FfmpegSettings::default();
     settings.threads = options.number("threads", 0..=256)?.unwrap_or(settings.threads);
     settings.hwaccel = options.value("hwaccel", "a name that ffmpeg knows", |name| Some(name.to_owned()))?;
@@ -199,32 +198,40 @@ pub(super) fn ffmpeg(options: &mut Options) -> Result<FfmpegSettings, SourceErro
 }
 
 #[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
-fn transport(options: &mut Options) -> Result<Option<crate::RtspTransport>, SourceError> {
-    use crate::RtspTransport::{Tcp, Udp};
-    options.choice("transport", &[("tcp", Tcp), ("udp", Udp)])
+fn parse_transport(options: &mut Options) -> Result<Option<RtspTransport>, SourceError> {
+    options.choice("transport", &[("tcp", RtspTransport::Tcp), ("udp", RtspTransport::Udp)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_limit_that_was_asked_for_is_not_cut_short_by_another() {
-        let given = "connect=20s&stall=60s&attempts=3";
-        let mut options = Options::parse("camera", "a camera", given);
-        let connect = options.time("connect").unwrap().unwrap();
-        let patience = Patience::parse(&mut options).unwrap();
-        let settings = patience.applied(&ReconnectSettings::default(), connect);
-        assert_eq!((settings.opening.as_secs(), settings.stall.as_secs()), (22, 60));
-        assert_eq!((settings.attempts, settings.frozen), (Some(3), Some(Duration::from_secs(30))));
-        let usual = ReconnectSettings { opening: Duration::from_secs(1), ..ReconnectSettings::default() };
-        assert_eq!(patience.applied(&usual, Duration::from_secs(8)).opening, usual.opening);
+    fn parse(text: &str) -> (Duration, ReconnectOptions) {
+        let mut options = Options::parse("camera", "a camera", text);
+        let connect_timeout = options.time("connect").unwrap().unwrap();
+        (connect_timeout, ReconnectOptions::parse(&mut options).unwrap())
+    }
 
-        #[cfg(feature = "ffmpeg")]
-        {
-            let mut camera = Camera::ffmpeg("srt://camera", &mut Options::parse("", "", "")).unwrap();
-            camera.wait(Duration::from_secs(60));
-            assert!(matches!(camera, Camera::Ffmpeg(_, settings) if settings.stall.as_secs() == 60));
-        }
+    #[test]
+    fn a_raised_connect_timeout_raises_the_timeout_for_opening() {
+        let (connect_timeout, options) = parse("connect=20s&stall=60s&attempts=3");
+        let settings = options.apply(&ReconnectSettings::default(), connect_timeout);
+        assert_eq!((settings.open_timeout.as_secs(), settings.stall_timeout.as_secs()), (22, 60));
+        assert_eq!((settings.max_attempts, settings.freeze_timeout), (Some(3), Some(Duration::from_secs(30))));
+    }
+
+    #[test]
+    fn a_usual_connect_timeout_leaves_the_timeout_for_opening() {
+        let (_, options) = parse("connect=20s");
+        let usual = ReconnectSettings { open_timeout: Duration::from_secs(1), ..ReconnectSettings::default() };
+        assert_eq!(options.apply(&usual, Duration::from_secs(8)).open_timeout, usual.open_timeout);
+    }
+
+    #[cfg(feature = "ffmpeg")]
+    #[test]
+    fn a_source_that_detects_stalls_gets_the_stall_timeout() {
+        let mut camera = Camera::ffmpeg("srt://camera", &mut Options::parse("", "", "")).unwrap();
+        camera.set_stall_timeout(Duration::from_secs(60));
+        assert!(matches!(camera, Camera::Ffmpeg(_, settings) if settings.stall_timeout.as_secs() == 60));
     }
 }

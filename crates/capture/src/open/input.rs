@@ -1,4 +1,4 @@
-//! What a user names.
+//! Reads the name of an input.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -6,46 +6,73 @@ use std::path::{Path, PathBuf};
 
 use passerby_types::{FrameSource, SourceError};
 
-use super::OpenSettings;
-#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg"))]
-use super::camera::{Camera, Patience};
+#[cfg(feature = "_live")]
+use super::camera::{Camera, ReconnectOptions};
+use super::file;
+#[cfg(not(all(
+    feature = "scene",
+    feature = "rtsp",
+    feature = "mjpeg",
+    feature = "webcam",
+    feature = "ffmpeg"
+)))]
+use super::missing_feature::missing_feature;
 use super::options::Options;
-use super::play::{self, Play};
+use super::playback::Playback;
+#[cfg(feature = "scene")]
+use super::scene;
+use super::settings::OpenSettings;
 #[cfg(feature = "ffmpeg")]
-use crate::address::HASH;
-use crate::address::{Address, hide};
-use crate::decode::Decoder;
-use crate::images::{Images, ImagesSettings, is_video, list};
+use crate::credentials::HASH_IN_LOGIN;
+use crate::credentials::hide_credentials;
+use crate::decoder_choice::Decoder;
+use crate::folder::list;
+#[cfg(feature = "_address")]
+use crate::live::address::Address;
+#[cfg(feature = "scene")]
 use crate::scene::SceneSettings;
 
-/// Anything that can be opened, as a user names it: see [`open`](super::open()) for what there is. Shows itself without
-/// credentials.
+/// An input that can be opened, as a user names it.
+///
+/// [`open`](super::open()) lists all kinds of inputs. The `Display` and `Debug` of an input don't show credentials.
+///
+/// ```
+/// use passerby_capture::{Input, OpenSettings};
+///
+/// let camera = Input::parse("scene:people=2,size=320x180?live=25")?;
+/// assert!(camera.is_live());
+/// let source = camera.open(&OpenSettings::default())?;
+/// assert_eq!(source.info().frame_rate, Some(25.0));
+/// # Ok::<(), passerby_types::SourceError>(())
+/// ```
 #[derive(Clone)]
 pub struct Input {
-    /// Without credentials and options.
+    /// The name without credentials and options.
     name: String,
-    place: Place,
+    target: Target,
 }
 
 #[derive(Clone)]
-enum Place {
-    File(PathBuf, Option<Decoder>, Play),
-    /// Files by a pattern.
-    Files(String, Play),
-    Scene(SceneSettings, Play),
+enum Target {
+    File(PathBuf, Option<Decoder>, Playback),
+    /// The files that a pattern matches.
+    Pattern(String, Playback),
+    #[cfg(feature = "scene")]
+    Scene(SceneSettings, Playback),
     #[cfg(feature = "ffmpeg")]
-    Ffmpeg(PathBuf, crate::FfmpegSettings, Play),
-    #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg"))]
-    Camera(Camera, Patience),
+    Ffmpeg(PathBuf, crate::ffmpeg::FfmpegSettings, Playback),
+    #[cfg(feature = "_live")]
+    Camera(Camera, ReconnectOptions),
 }
 
 impl Input {
-    /// Reads what the user named. Nothing is opened, and of the file system only asked whether it has a file of this very
-    /// name, which goes before every other meaning.
+    /// Reads the name of an input. Doesn't open it.
+    ///
+    /// If a file of exactly this name exists, the name means that file, whatever else it could mean.
     ///
     /// # Errors
-    /// [`SourceError::Malformed`] for an address or option that is wrong or unknown, with what there is;
-    /// [`SourceError::Unsupported`] for what this build cannot read, with what would.
+    /// [`SourceError::Malformed`] if an address is wrong, or an option is wrong or unknown; the error lists the known ones.
+    /// [`SourceError::Unsupported`] if this build cannot read the input; the error names the feature that can.
     pub fn parse(text: impl AsRef<OsStr>) -> Result<Self, SourceError> {
         let text = text.as_ref();
         let path = Path::new(text);
@@ -60,16 +87,16 @@ impl Input {
             "scene" => Self::scene(text, rest),
             "ffmpeg" => Self::ffmpeg(text, rest),
             _ if rest.starts_with("//") => {
-                let what = format!("scheme {scheme}://; where ffmpeg knows it, ffmpeg:{scheme}://… reads it");
-                Err(SourceError::Unsupported { input: hide(text), what })
+                let what = format!("scheme {scheme}://; if ffmpeg knows it, ffmpeg:{scheme}://… reads it");
+                Err(SourceError::Unsupported { input: hide_credentials(text), what })
             }
             _ => match rest.split('/').next().and_then(|login| login.rsplit_once('@')) {
-                // What is no file may be a camera's address whose beginning was forgotten.
+                // A name that isn't a file may be a camera's address without its scheme.
                 Some((_, host))
                     if !scheme.is_empty()
                         && !scheme.contains('/')
                         && !rest.starts_with('\\')
-                        && Path::new(optional(text).0).symlink_metadata().is_err() =>
+                        && Path::new(split_options(text).0).symlink_metadata().is_err() =>
                 {
                     let what = "no such file; a camera's address begins with rtsp:// or http://".into();
                     Err(SourceError::Malformed { input: format!("…@{host}"), what })
@@ -79,137 +106,175 @@ impl Input {
         }
     }
 
-    /// The inputs that a user names with one word: the files that a pattern matches and those of a folder, by name, or else
-    /// the word as [`Input::parse`] reads it.
+    /// Returns all inputs that a user names with one word.
+    ///
+    /// For a pattern these are the matching files, and for a folder its pictures and videos, both sorted by name. For
+    /// everything else it is the single input that [`Input::parse`] reads.
+    ///
+    /// ```
+    /// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
+    /// use passerby_capture::Input;
+    ///
+    /// let clips = Input::expand(format!("{folder}/tiny*.mp4"))?;
+    /// assert!(clips.len() > 1);
+    /// assert_eq!(Input::expand(format!("{folder}/tiny.mp4"))?.len(), 1);
+    /// # Ok::<(), passerby_types::SourceError>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Input::parse`]; [`SourceError::Io`] for a folder that cannot be read, and [`SourceError::Malformed`] for one
-    /// without pictures and videos, and for a pattern that nothing matches.
+    /// As [`Input::parse`]. [`SourceError::Io`] if a folder cannot be read. [`SourceError::Malformed`] if a folder has no
+    /// pictures and videos, or a pattern matches nothing.
     pub fn expand(text: impl AsRef<OsStr>) -> Result<Vec<Self>, SourceError> {
         let input = Self::parse(text)?;
-        let (files, play, decoder) = match &input.place {
-            Place::File(path, decoder, play) if path.is_dir() => (list(path)?, play, *decoder),
-            Place::Files(pattern, play) => (matching(pattern)?, play, None),
+        let (files, playback, decoder) = match &input.target {
+            Target::File(path, decoder, playback) if path.is_dir() => (list(path)?, playback, *decoder),
+            Target::Pattern(pattern, playback) => (file::matching_files(pattern)?, playback, None),
             _ => return Ok(vec![input]),
         };
         if files.is_empty() {
             let what = "no pictures or videos in this folder".into();
             return Err(SourceError::Malformed { input: input.name, what });
         }
-        let of = |path: PathBuf| Self {
+        let input_of = |path: PathBuf| Self {
             name: path.display().to_string(),
-            place: Place::File(path, decoder, play.clone()),
+            target: Target::File(path, decoder, playback.clone()),
         };
-        Ok(files.into_iter().map(of).collect())
+        Ok(files.into_iter().map(input_of).collect())
     }
 
-    /// True for a camera, and for a file or scene that is played as one.
+    /// Returns true for a camera, and for a file or scene that is played as one.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        match &self.place {
-            Place::File(_, _, play) | Place::Files(_, play) | Place::Scene(_, play) => play.live,
+        match &self.target {
+            Target::File(_, _, playback) | Target::Pattern(_, playback) => playback.live,
+            #[cfg(feature = "scene")]
+            Target::Scene(_, playback) => playback.live,
             #[cfg(feature = "ffmpeg")]
-            Place::Ffmpeg(_, _, play) => play.live,
-            #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg"))]
-            Place::Camera(..) => true,
+            Target::Ffmpeg(_, _, playback) => playback.live,
+            #[cfg(feature = "_live")]
+            Target::Camera(..) => true,
         }
     }
 
-    /// The file or folder, where it is one.
+    /// Returns the path if the input is a file or folder.
     #[must_use]
     pub fn as_path(&self) -> Option<&Path> {
-        match &self.place {
-            Place::File(path, ..) => Some(path),
+        match &self.target {
+            Target::File(path, ..) => Some(path),
             #[cfg(feature = "ffmpeg")]
-            Place::Ffmpeg(path, ..) => Some(path),
+            Target::Ffmpeg(path, ..) => Some(path),
             _ => None,
         }
     }
 
-    /// Opens it.
+    /// Opens the input.
     ///
     /// # Errors
     /// As [`open_with`](super::open_with).
     pub fn open(&self, settings: &OpenSettings) -> Result<Box<dyn FrameSource>, SourceError> {
         let with = settings.clone();
-        match &self.place {
-            Place::File(path, decoder, play) => {
-                let (path, decoder) = (path.clone(), *decoder);
-                play.play(settings, move || play::file(&path, decoder, &with))
+        match &self.target {
+            Target::File(path, decoder, playback) => {
+                let path = path.clone();
+                let decoder = *decoder;
+                playback.play(settings, move || file::open_file(&path, decoder, &with))
             }
-            Place::Files(pattern, play) => {
+            Target::Pattern(pattern, playback) => {
                 let pattern = pattern.clone();
-                play.play(settings, move || pictures(&pattern, &with))
+                playback.play(settings, move || file::open_pattern(&pattern, &with))
             }
-            Place::Scene(scene, play) => {
-                let (scene, name) = (scene.clone(), self.name.clone());
-                play.play(settings, move || play::build(&scene, &name, &with))
+            #[cfg(feature = "scene")]
+            Target::Scene(scene, playback) => {
+                let scene = scene.clone();
+                let name = self.name.clone();
+                playback.play(settings, move || scene::open_scene(&scene, &name, &with))
             }
             #[cfg(feature = "ffmpeg")]
-            Place::Ffmpeg(path, ffmpeg, play) => {
-                let (path, ffmpeg) = (path.clone(), ffmpeg.clone());
-                play.play(settings, move || {
-                    let (limits, pool, clock) = (with.limits, with.pool.clone(), with.clock.clone());
-                    let ffmpeg = crate::FfmpegSettings { limits, pool, clock, ..ffmpeg.clone() };
-                    Ok(Box::new(crate::Ffmpeg::open(&path, ffmpeg)?))
-                })
+            Target::Ffmpeg(path, ffmpeg, playback) => {
+                use crate::ffmpeg::{Ffmpeg, FfmpegSettings};
+                let path = path.clone();
+                let ffmpeg = FfmpegSettings { context: with.context, ..ffmpeg.clone() };
+                playback.play(settings, move || Ok(Box::new(Ffmpeg::open(&path, ffmpeg.clone())?)))
             }
-            #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg"))]
-            Place::Camera(camera, patience) => camera.open(&self.name, patience, settings),
+            #[cfg(feature = "_live")]
+            Target::Camera(camera, options) => camera.open(&self.name, options, settings),
         }
     }
 
     fn file(path: &Path) -> Self {
-        let place = Place::File(path.to_path_buf(), None, Play::default());
-        Self { name: path.display().to_string(), place }
+        let target = Target::File(path.to_path_buf(), None, Playback::default());
+        Self { name: path.display().to_string(), target }
     }
 
-    /// A file that is not there, a file with options, or a pattern.
+    /// Reads a file that doesn't exist, a file with options, or a pattern.
     fn path(text: &str) -> Result<Self, SourceError> {
-        let (path, given) = optional(text);
+        let (path, given) = split_options(text);
         let is_pattern = path.contains(['*', '?', '[']) && Path::new(path).symlink_metadata().is_err();
         let kind = if is_pattern { "a pattern" } else { "a file" };
         let mut options = Options::parse(path, kind, given);
-        let play = Play::parse(&mut options)?;
-        let place = if is_pattern {
-            Place::Files(path.to_owned(), play)
+        let playback = Playback::parse(&mut options)?;
+        let target = if is_pattern {
+            Target::Pattern(path.to_owned(), playback)
         } else {
-            Place::File(path.into(), options.choice("decoder", &play::DECODERS)?, play)
+            Target::File(path.into(), options.decoder()?, playback)
         };
         options.finish()?;
-        Ok(Self { name: path.to_owned(), place })
+        Ok(Self { name: path.to_owned(), target })
     }
 
+    #[cfg(feature = "scene")]
     fn scene(text: &str, rest: &str) -> Result<Self, SourceError> {
         let mut options = Options::parse(text, "a scene", rest.trim_start_matches('?'));
-        let place = Place::Scene(play::scene(&mut options)?, Play::parse(&mut options)?);
+        let target = Target::Scene(scene::parse_scene(&mut options)?, Playback::parse(&mut options)?);
         options.finish()?;
-        Ok(Self { name: text.to_owned(), place })
+        Ok(Self { name: text.to_owned(), target })
     }
 
-    /// A camera whose address may have a query of its own.
+    #[cfg(not(feature = "scene"))]
+    fn scene(text: &str, _: &str) -> Result<Self, SourceError> {
+        Err(missing_feature(text, "scenes", "scene"))
+    }
+
+    /// Reads a network camera. Its address may have a query of its own, so its options follow a `#`.
+    #[cfg(feature = "_address")]
     #[cfg_attr(not(all(feature = "rtsp", feature = "mjpeg")), allow(unused_mut, unused_variables))]
     fn network(text: &str) -> Result<Self, SourceError> {
         let parsed = Address::parse(text, &["rtsp", "rtsps", "http", "https"])?;
         let (address, given) = text.split_once('#').unwrap_or((text, ""));
-        let (name, is_rtsp) = (parsed.to_string(), parsed.url().scheme().starts_with("rtsp"));
+        let name = parsed.to_string();
+        let is_rtsp = parsed.url().scheme().starts_with("rtsp");
         let kind = if is_rtsp { "an RTSP camera" } else { "an HTTP camera" };
         let mut options = Options::parse(&name, kind, given);
         if is_rtsp {
             #[cfg(feature = "rtsp")]
             return Self::camera(name, Camera::rtsp(address, &mut options)?, options);
             #[cfg(not(feature = "rtsp"))]
-            return Err(left_out(&name, "RTSP cameras", "rtsp"));
+            return Err(missing_feature(&name, "RTSP cameras", "rtsp"));
         }
         #[cfg(feature = "mjpeg")]
         return Self::camera(name, Camera::mjpeg(address, &mut options)?, options);
         #[cfg(not(feature = "mjpeg"))]
-        return Err(left_out(&name, "HTTP cameras", "mjpeg"));
+        return Err(missing_feature(&name, "HTTP cameras", "mjpeg"));
+    }
+
+    #[cfg(not(feature = "_address"))]
+    fn network(text: &str) -> Result<Self, SourceError> {
+        // Without // it isn't known where the address would have a password.
+        let name = match text.split_once(':') {
+            Some((_, rest)) if rest.starts_with("//") => hide_credentials(text),
+            _ => "…".to_owned(),
+        };
+        let is_rtsp = text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rtsp"));
+        Err(if is_rtsp {
+            missing_feature(&name, "RTSP cameras", "rtsp")
+        } else {
+            missing_feature(&name, "HTTP cameras", "mjpeg")
+        })
     }
 
     #[cfg(feature = "webcam")]
     fn webcam(text: &str, rest: &str) -> Result<Self, SourceError> {
-        let (selector, given) = optional(rest);
+        let (selector, given) = split_options(rest);
         let name = text[..text.len() - rest.len() + selector.len()].to_owned();
         let mut options = Options::parse(&name, "a webcam", given);
         let selector = if selector.is_empty() { "0" } else { selector };
@@ -218,94 +283,58 @@ impl Input {
 
     #[cfg(not(feature = "webcam"))]
     fn webcam(text: &str, _: &str) -> Result<Self, SourceError> {
-        Err(left_out(text, "cameras at this machine", "webcam"))
+        Err(missing_feature(text, "cameras at this machine", "webcam"))
     }
 
     #[cfg(feature = "ffmpeg")]
     fn ffmpeg(text: &str, rest: &str) -> Result<Self, SourceError> {
-        let options = || rest.rsplit_once('#').filter(|_| !Path::new(rest).is_file());
-        let (what, given) = options().unwrap_or((rest, ""));
+        let with_options = rest.rsplit_once('#').filter(|_| !Path::new(rest).is_file());
+        let (address, given) = with_options.unwrap_or((rest, ""));
         if given.contains('@') {
-            return Err(SourceError::Malformed { input: hide(text), what: HASH.into() });
+            let input = hide_credentials(text);
+            return Err(SourceError::Malformed { input, what: HASH_IN_LOGIN.into() });
         }
-        let name = hide(&text[..text.len() - rest.len() + what.len()]);
+        let name = hide_credentials(&text[..text.len() - rest.len() + address.len()]);
         let mut options = Options::parse(&name, "an input of ffmpeg", given);
-        let path = Path::new(what);
+        let path = Path::new(address);
         if !path.is_file() {
-            if !what.contains("//")
-                && let Some((_, host)) = what.rsplit_once('@')
+            if !address.contains("//")
+                && let Some((_, host)) = address.rsplit_once('@')
             {
                 let what = "no such file; an address begins with a scheme and //".into();
                 return Err(SourceError::Malformed { input: format!("ffmpeg:…@{host}"), what });
             }
-            return Self::camera(name, Camera::ffmpeg(what, &mut options)?, options);
+            return Self::camera(name, Camera::ffmpeg(address, &mut options)?, options);
         }
-        let place =
-            Place::Ffmpeg(path.to_owned(), super::camera::ffmpeg(&mut options)?, Play::parse(&mut options)?);
+        let settings = super::camera::parse_ffmpeg(&mut options)?;
+        let target = Target::Ffmpeg(path.to_owned(), settings, Playback::parse(&mut options)?);
         options.finish()?;
-        Ok(Self { name, place })
+        Ok(Self { name, target })
     }
 
     #[cfg(not(feature = "ffmpeg"))]
     fn ffmpeg(text: &str, rest: &str) -> Result<Self, SourceError> {
-        let name = if rest.contains('@') && !rest.contains("//") { "ffmpeg:…".into() } else { hide(text) };
-        Err(left_out(&name, "what ffmpeg reads", "ffmpeg"))
+        let may_hide_login = rest.contains('@') && !rest.contains("//");
+        let name = if may_hide_login { "ffmpeg:…".into() } else { hide_credentials(text) };
+        Err(missing_feature(&name, "inputs of ffmpeg", "ffmpeg"))
     }
 
-    #[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg"))]
+    #[cfg(feature = "_live")]
     fn camera(name: String, camera: Camera, mut options: Options) -> Result<Self, SourceError> {
-        let place = Place::Camera(camera, Patience::parse(&mut options)?);
+        let target = Target::Camera(camera, ReconnectOptions::parse(&mut options)?);
         options.finish()?;
-        Ok(Self { name, place })
+        Ok(Self { name, target })
     }
 }
 
-/// A path and the options after its last `?`, which a path or a pattern may also have in it: only where what follows looks
-/// like an option.
-fn optional(text: &str) -> (&str, &str) {
-    let named = |given: &str| {
+/// Splits a name at its last `?` into the path and the options. A path or a pattern may have a `?`, too, so this only
+/// splits if the text behind it looks like an option.
+fn split_options(text: &str) -> (&str, &str) {
+    let is_option = |given: &str| {
         let name = given.split(['=', '&', ',']).next().unwrap_or_default();
         name == "loop" || given.contains('=') && name.bytes().all(|b| b.is_ascii_lowercase())
     };
-    text.rsplit_once('?').filter(|(_, given)| named(given)).unwrap_or((text, ""))
-}
-
-/// The files that a pattern matches, by name.
-fn matching(pattern: &str) -> Result<Vec<PathBuf>, SourceError> {
-    let wrong = |what: String| SourceError::Malformed { input: pattern.to_owned(), what };
-    let found = glob::glob(pattern).map_err(|e| wrong(format!("no such file, and no pattern: {e}")))?;
-    let files: Vec<PathBuf> = found
-        .map(|entry| entry.map_err(|e| SourceError::io(e.path().to_owned(), e.into())))
-        .collect::<Result<_, _>>()?;
-    let files: Vec<PathBuf> = files.into_iter().filter(|path| path.is_file()).collect();
-    if files.is_empty() {
-        return Err(wrong("no file matches".into()));
-    }
-    Ok(files)
-}
-
-/// The pictures of a pattern, as one source; a single file whatever it is.
-fn pictures(pattern: &str, settings: &OpenSettings) -> Result<Box<dyn FrameSource>, SourceError> {
-    let files = matching(pattern)?;
-    if let [file] = files.as_slice() {
-        return play::file(file, None, settings);
-    }
-    let matches = files.len();
-    let files: Vec<PathBuf> = files.into_iter().filter(|file| !is_video(file)).collect();
-    if files.is_empty() {
-        let what =
-            format!("matches {matches} videos, and a source is one: name each (Input::expand gives them)");
-        return Err(SourceError::Malformed { input: pattern.to_owned(), what });
-    }
-    let with = ImagesSettings { limits: settings.limits, pool: settings.pool.clone() };
-    Ok(Box::new(Images::files(files, pattern, with)))
-}
-
-/// What this build cannot read.
-#[cfg(not(all(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg")))]
-fn left_out(input: &str, what: &str, feature: &str) -> SourceError {
-    let what = format!("input: {what} need the feature `{feature}`");
-    SourceError::Unsupported { input: input.to_owned(), what }
+    text.rsplit_once('?').filter(|(_, given)| is_option(given)).unwrap_or((text, ""))
 }
 
 impl fmt::Display for Input {

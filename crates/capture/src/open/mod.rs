@@ -1,109 +1,69 @@
-//! Anything that can be opened.
+//! Opens any input by its name.
 
-#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "webcam", feature = "ffmpeg"))]
+#[cfg(feature = "_live")]
 mod camera;
+mod file;
 mod input;
+mod missing_feature;
 mod options;
-mod play;
+mod playback;
+#[cfg(feature = "scene")]
+mod scene;
+mod settings;
 
 use std::ffi::OsStr;
-use std::fmt;
-use std::sync::Arc;
 
-use passerby_types::{Clock, FramePool, FrameSource, SourceError, SystemClock};
+use passerby_types::{FrameSource, SourceError};
 
-use crate::decode::Decoder;
-use crate::limits::DecodeLimits;
-use crate::reconnect::{Event, ReconnectSettings};
 pub use input::Input;
-
-/// Told of what happens to a camera's connections: which camera, and what.
-pub type Watch = Arc<dyn Fn(&str, &Event<'_>) + Send + Sync>;
-
-/// What all inputs have in common. Options of the input itself go before it.
-#[derive(Clone)]
-pub struct OpenSettings {
-    /// Which decoder to use for H.264.
-    pub decoder: Decoder,
-    /// What keeps memory bounded. A picture of an HTTP camera may have 16 MiB at most all the same.
-    pub limits: DecodeLimits,
-    /// Who lends the buffers of the pictures.
-    pub pool: FramePool,
-    /// What tells age and pace.
-    pub clock: Arc<dyn Clock>,
-    /// How cameras are kept going. `None`: each is connected at once and only once, and ends with its connection.
-    pub reconnect: Option<ReconnectSettings>,
-    /// Told of what happens to cameras that are kept going, on the thread that asks for their pictures. Nobody by default.
-    pub watch: Watch,
-}
-
-impl Default for OpenSettings {
-    fn default() -> Self {
-        Self {
-            decoder: Decoder::default(),
-            limits: DecodeLimits::default(),
-            pool: FramePool::default(),
-            clock: Arc::new(SystemClock::new()),
-            reconnect: Some(ReconnectSettings::default()),
-            watch: Arc::new(|_, _| ()),
-        }
-    }
-}
-
-impl fmt::Debug for OpenSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenSettings")
-            .field("decoder", &self.decoder)
-            .field("limits", &self.limits)
-            .field("reconnect", &self.reconnect)
-            .finish_non_exhaustive()
-    }
-}
+pub use settings::{OpenSettings, ReconnectListener};
 
 /// Opens a file, a camera or a scene by its name.
 ///
-/// | input | what it is | feature |
+/// | input | meaning | feature |
 /// |---|---|---|
-/// | `clip.mp4`, `portrait.jpg` | a video or picture; the content decides, not the name | |
-/// | `folder` | the pictures in it, by name | |
-/// | `door/*.jpg` | the pictures that match (`*`, `?`, `[a-z]`, `**`), by name; a single match may be a video | |
-/// | `scene:people=5,seed=1` | people who walk through a hall ([`Scene`](crate::Scene)) | |
-/// | `rtsp://name:password@camera/path` | a network camera ([`Rtsp`](crate::Rtsp)) | `rtsp` |
-/// | `http://name:password@camera/video.mjpg` | a camera that gives JPEG over HTTP ([`Mjpeg`](crate::Mjpeg)); `https` needs `tls` | `mjpeg` |
+/// | `clip.mp4` | a video; the content decides, not the name | `video` |
+/// | `portrait.jpg` | a picture; the content decides, not the name | `images` |
+/// | `folder` | the pictures in it, by name | `images` |
+/// | `door/*.jpg` | the pictures that match (`*`, `?`, `[a-z]`, `**`), by name; a single match may be a video | `images` |
+/// | `scene:people=5,seed=1` | people who walk through a hall (`Scene`) | `scene` |
+/// | `rtsp://name:password@camera/path` | a network camera (`Rtsp`) | `rtsp` |
+/// | `http://name:password@camera/video.mjpg` | a camera that gives JPEG over HTTP (`Mjpeg`); `https` needs `tls` | `mjpeg` |
 /// | `webcam:0`, `webcam:NAME`, `v4l:/dev/video0` | a camera at this machine (`Webcam`) | `webcam` |
-/// | `ffmpeg:clip.mkv`, `ffmpeg:srt://camera:9000` | whatever the ffmpeg program reads (`Ffmpeg`): an existing file as a file, all else as a camera | `ffmpeg` |
+/// | `ffmpeg:clip.mkv`, `ffmpeg:srt://camera:9000` | anything that the ffmpeg program reads (`Ffmpeg`): an existing file as a file, all else as a camera | `ffmpeg` |
 ///
-/// An existing file of the very name goes before every other meaning. Options follow a `?`, as `name=value`, with `&` or `,`
-/// between them: `clip.mp4?live=24&loop`, `webcam:0?size=640x480`; those of a scene follow its colon at once. A network
-/// camera's query is the camera's own, so there, and behind `ffmpeg:`, they follow a `#`:
-/// `rtsp://camera/live?channel=1#transport=udp`. Values are percent-decoded, as are names and passwords, where `@` is `%40`
-/// and `#` is `%23`; a time is `2s`, `500ms` or a number of seconds.
+/// If a file of exactly this name exists, the name means that file. Options follow a `?`, as `name=value`, separated by `&`
+/// or `,`: `clip.mp4?live=24&loop`, `webcam:0?size=640x480`. Those of a scene follow its colon. The query of a network
+/// camera belongs to the camera. For a network camera, and behind `ffmpeg:`, the options therefore follow a `#`:
+/// `rtsp://camera/live?channel=1#transport=udp`. Values are percent-decoded, and so are names and passwords, in which `@` is
+/// `%40` and `#` is `%23`. A time is `2s`, `500ms` or a number of seconds.
 ///
-/// | option | of | what it does |
+/// | option | inputs | effect |
 /// |---|---|---|
-/// | `live=FPS`, `live=own` | files, scenes | plays it as a live camera ([`LivePlayback`](crate::LivePlayback)), so many pictures a second, or at its own times |
-/// | `loop` | files, scenes | plays it live, and again and again |
-/// | `offset=TIME` | files, scenes | plays it live, from so far into it on |
-/// | `decoder=auto`, `rusty`, `openh264` | videos, RTSP | who decodes H.264 ([`Decoder`]) |
-/// | `people=3`, `face=PIXELS`, `speed=PIXELS`, `seed=1`, `size=1280x720`, `fps=24`, `frames=240`, `noise=1` | scenes | who walks in it ([`Crowd`](crate::Crowd)), and [`SceneSettings`](crate::SceneSettings) |
+/// | `live=FPS`, `live=own` | files, scenes | plays it as a live camera ([`LivePlayback`](crate::LivePlayback)), with this number of pictures per second, or at its own times |
+/// | `loop` | files, scenes | plays it live, again and again |
+/// | `offset=TIME` | files, scenes | plays it live, from this time on |
+/// | `decoder=auto`, `rusty`, `openh264` | videos, RTSP | the decoder of H.264 ([`Decoder`](crate::Decoder)) |
+/// | `people=3`, `face=PIXELS`, `speed=PIXELS`, `seed=1`, `size=1280x720`, `fps=24`, `frames=240`, `noise=1` | scenes | the people (`SceneCrowd`) and the other settings (`SceneSettings`) |
 /// | `transport=tcp`, `udp` | RTSP, ffmpeg | how an RTSP camera sends its packets |
-/// | `damage=off`, `on` | RTSP | gives pictures with traces of a loss, too |
-/// | `rate=25` | HTTP | how often a camera of single pictures is asked, a second |
-/// | `size=1280x720`, `rate=30`, `pixels=NV12` … | webcams | what is wanted of it; `pixels` by V4L2's four letters (`Pixels::code`) |
-/// | `threads=1`, `hwaccel=NAME`, `format=NAME` | ffmpeg | as its own options; `threads=0` leaves the number to it |
+/// | `damage=off`, `on` | RTSP | also gives pictures with traces of a loss |
+/// | `rate=25` | HTTP | how often per second a camera of single pictures is asked |
+/// | `size=1280x720`, `rate=30`, `pixels=NV12` … | webcams | the wanted format; `pixels` takes V4L2's four letters (`WebcamPixels::code`) |
+/// | `threads=1`, `hwaccel=NAME`, `format=NAME` | ffmpeg | ffmpeg's own options; with `threads=0` ffmpeg decides |
 /// | `connect=5s` | cameras | how long connecting may take (ffmpeg: 8 s) |
 /// | `age=500ms` | cameras | how old a picture may get before it is dropped and counted |
-/// | `stall=5s`, `frozen=30s`, `frozen=never`, `attempts=N`, `attempts=ever` | cameras | when a connection is given up, and after how many failures in a row the camera is ([`ReconnectSettings`]) |
+/// | `stall=5s`, `frozen=30s`, `frozen=never`, `attempts=N`, `attempts=ever` | cameras | when a connection is given up, and after how many failures in a row the camera is ([`ReconnectSettings`](crate::ReconnectSettings)) |
 ///
-/// Cameras are kept going: they are connected when the first picture is asked for, and again whenever the connection breaks
-/// ([`Reconnect`](crate::Reconnect)). So a camera that is off is no error here.
+/// Cameras are kept going ([`Reconnect`](crate::Reconnect)): they connect when the first picture is asked for, and again
+/// whenever the connection breaks. If a camera is off, this function therefore returns no error.
 ///
 /// ```
 /// use passerby_types::ErrorClass;
 ///
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.mp4");
 /// let mut source = passerby_capture::open(path)?;
-/// let (mut pictures, mut lost) = (0, 0);
+/// let mut pictures = 0;
+/// let mut lost = 0;
 /// loop {
 ///     match source.next_picture() {
 ///         Ok(Some(picture)) => pictures += u32::from(picture.image.width() > 0),
@@ -122,13 +82,13 @@ pub fn open(input: impl AsRef<OsStr>) -> Result<Box<dyn FrameSource>, SourceErro
     open_with(input, &OpenSettings::default())
 }
 
-/// As [`open`] with these settings.
+/// Works as [`open`], with these settings.
 ///
 /// # Errors
-/// Those of [`Input::parse`], and those of the source: [`Video::auto`](crate::Video::auto) and
-/// [`Images::open_with`](crate::Images::open_with) for files, with [`SourceError::Unrecognised`] for what is neither;
-/// [`SourceError::Malformed`] for a scene that cannot be. A camera fails here only where
-/// [`OpenSettings::reconnect`] is `None`, and else when it is asked for pictures.
+/// The errors of [`Input::parse`] and those of the source: of `Video::auto` and `Images::open_with` for files, and
+/// [`SourceError::Unrecognised`] if a file is neither a video nor a picture; [`SourceError::Unsupported`] if the feature
+/// for this kind of file is off; [`SourceError::Malformed`] if a scene's settings are impossible. A camera fails here only
+/// if [`OpenSettings::reconnect`] is `None`. Otherwise it fails when it is asked for pictures.
 pub fn open_with(
     input: impl AsRef<OsStr>,
     settings: &OpenSettings,

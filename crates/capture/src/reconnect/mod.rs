@@ -1,7 +1,10 @@
-//! A source that comes back.
+//! Keeps a source going over broken connections.
 
-mod feed;
-mod frozen;
+mod feed_slot;
+mod freeze_detector;
+mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -12,130 +15,94 @@ use passerby_types::{
     CancelHandle, Clock, ErrorClass, FrameSource, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
 };
 
+use crate::handover::RecvError;
+use crate::monotonic_pts::MonotonicPts;
 use crate::random::Random;
-use crate::rising::Rising;
-use feed::{Desk, Found, Given, Open};
-use frozen::Frozen;
+use feed_slot::{FeedItem, FeedSlot, OpenSource, PictureResult};
+use freeze_detector::FreezeDetector;
+pub use settings::{ReconnectEvent, ReconnectSettings};
 
-/// Threads left behind in calls that hang, beyond which no new connection is tried until one of them comes back.
-const LEFT_BEHIND: usize = 4;
-/// How long a thread whose source was told to end is waited for.
-const GRACE: Duration = Duration::from_millis(200);
-/// A connection that held so long was a good one: after it the waits begin at the shortest again.
-const GOOD: Duration = Duration::from_secs(2);
+/// The most threads that may hang in calls. Beyond it no new connection begins until one of them comes back.
+const MAX_HANGING_THREADS: usize = 4;
+/// How long dropping the source waits for its threads.
+const JOIN_TIMEOUT: Duration = Duration::from_millis(200);
+/// A connection that lasted this long was a good one. After it, the waits begin at the shortest one again.
+const GOOD_CONNECTION: Duration = Duration::from_secs(2);
 
-/// When a [`Reconnect`] gives a connection up, and how long it waits before the next one.
-#[derive(Clone, Debug)]
-pub struct ReconnectSettings {
-    /// How long opening may take. 10 s by default; sources of this crate give up sooner by themselves.
-    pub opening: Duration,
-    /// How long no picture may come. 5 s by default.
-    pub stall: Duration,
-    /// How long the very same picture may come, equal in every byte. 30 s by default: longer than most cameras take from
-    /// one key frame to the next. `None`: for ever, as for a slide show.
-    pub frozen: Option<Duration>,
-    /// The wait after the second failure in a row; the first try after a connection that held follows at once. 100 ms by
-    /// default.
-    pub first: Duration,
-    /// The longest wait: each is twice the one before up to this, and up to a fifth longer or shorter by chance, so that
-    /// many cameras do not all come at once. 1 s by default.
-    pub longest: Duration,
-    /// Failures in a row after which it ends with the last error. `None`, the default: never.
-    pub attempts: Option<u32>,
-}
+type Listener = dyn FnMut(&ReconnectEvent<'_>) + Send;
 
-impl Default for ReconnectSettings {
-    fn default() -> Self {
-        Self {
-            opening: Duration::from_secs(10),
-            stall: Duration::from_secs(5),
-            frozen: Some(Duration::from_secs(30)),
-            first: Duration::from_millis(100),
-            longest: Duration::from_secs(1),
-            attempts: None,
-        }
-    }
-}
-
-/// What happened to a connection.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// The source is open. Pictures have yet to come.
-    Opened(&'a SourceInfo),
-    /// The first picture of a connection came, so long after the last good one, or after the start.
-    Recovered(Duration),
-    /// Opening failed, so many times in a row, or a connection broke; the next try comes after this wait.
-    Failed(&'a SourceError, u32, Duration),
-}
-
-type Watch = dyn FnMut(&Event<'_>) + Send;
-
-/// Keeps a source going: opens it anew when its connection breaks, stalls or shows a frozen picture.
+/// Keeps a source going: opens it again when its connection breaks, stalls or shows a frozen picture.
 ///
-/// The source is opened and read on a thread of its own, named `capture-feed`: a call that hangs costs that thread, which
-/// is left behind and ends when its call comes back, and no more. At most four are left behind at a time.
+/// A separate thread, named `capture-feed`, opens and reads the source. If a call hangs, that thread is left behind, and
+/// ends when the call returns. At most four threads are left behind at a time.
 ///
-/// Pictures wait for nobody: one lies ready while the next is made, and its [`Picture::age`] counts the wait. Times rise
-/// over all connections: the time without pictures is in them.
+/// One picture is ready while the source makes the next one. [`Picture::age`] includes the time in which the picture was
+/// ready. Time stamps rise over all connections, and include the time without pictures.
 ///
 /// # Errors
-/// Those of the class `Skip` are the source's own. One of the class `Reset` comes once for each interruption, also
-/// where it was never open: the source's own, or [`SourceError::Stalled`] or [`SourceError::Frozen`]; failed tries while it lasts are only told to
-/// the watcher ([`Reconnect::watch`]). `Fatal`: the source's own before it has ever given a picture (what cannot be read or
-/// refuses the password will not get better by trying), or the last error when the attempts are used up. The end of a
-/// live source counts as a broken connection; the end of another one is the end.
+/// - `Skip`: the source's own errors.
+/// - `Reset`: once for each interruption, even if the source was never open. It is the source's own error, or
+///   [`SourceError::Stalled`] or [`SourceError::Frozen`]. Only the listener ([`Reconnect::on_event`]) learns of failed tries
+///   during an interruption. If a live source ends, the connection counts as broken.
+/// - `Fatal`: the source's own error if it comes before the first picture, because another try wouldn't help. For example,
+///   the password is wrong or the format is unknown. Also the last error if [`ReconnectSettings::max_attempts`] is reached.
+///
+/// If a source that isn't live ends, the end is the end here, too.
 pub struct Reconnect {
     info: SourceInfo,
-    open: Arc<Open>,
+    open: Arc<OpenSource>,
     settings: ReconnectSettings,
     clock: Arc<dyn Clock>,
-    watch: Box<Watch>,
-    desk: Arc<Desk>,
+    listener: Box<Listener>,
+    slot: Arc<FeedSlot>,
     state: State,
-    /// Failures since a connection that was good.
-    failures: u32,
+    history: History,
     random: Random,
-    frozen: Frozen,
-    /// When the last picture was given, or the start.
-    good: Timestamp,
-    /// A picture was given at some time.
+    freeze: FreezeDetector,
+    pts: ContinuousPts,
+}
+
+/// The past of the connections.
+struct History {
+    /// The failures since the last good connection.
+    failures: u32,
+    /// The time of the last picture, or of the start.
+    last_picture: Timestamp,
+    /// True if a picture has ever come.
     proven: bool,
-    /// The caller knows of the interruption that lasts.
-    told: bool,
-    times: Times,
+    /// True if the caller has got the error of the present interruption.
+    reported: bool,
 }
 
 enum State {
-    /// The next try is due then.
+    /// No connection. The next try is due then.
     Resting(Timestamp),
-    /// Since then; whether a picture has come of it.
     Connected {
-        since: Timestamp,
-        pictures: bool,
+        start: Timestamp,
+        has_pictures: bool,
     },
-    Over,
+    Ended,
 }
 
 /// Presentation times that rise over all connections.
 #[derive(Default)]
-struct Times {
-    rising: Rising,
-    /// The last time given, and when.
+struct ContinuousPts {
+    monotonic: MonotonicPts,
+    /// The last time returned, and when it was returned.
     last: Option<(Duration, Timestamp)>,
-    /// The connection's own first time and what it became.
+    /// The first time of the connection, and the time that stands for it.
     zero: Option<(Duration, Duration)>,
 }
 
-impl Times {
-    fn give(&mut self, own: Duration, now: Timestamp) -> Duration {
+impl ContinuousPts {
+    fn next(&mut self, own: Duration, now: Timestamp) -> Duration {
         let (zero, base) = *self.zero.get_or_insert_with(|| match self.last {
             None => (own, own),
             Some((last, at)) => (own, last.saturating_add(now.since(at))),
         });
-        let time = self.rising.give(base.saturating_add(own.saturating_sub(zero)));
-        self.last = Some((time, now));
-        time
+        let pts = self.monotonic.next(base.saturating_add(own.saturating_sub(zero)));
+        self.last = Some((pts, now));
+        pts
     }
 }
 
@@ -146,10 +113,10 @@ impl fmt::Debug for Reconnect {
 }
 
 impl Reconnect {
-    /// Keeps going what `open` opens. Nothing is opened before the first picture is asked for. `name` is what the camera
-    /// is called until then; it must hold no credentials.
+    /// Creates a source that keeps the source of `open` going. Nothing is opened before the first picture is asked for.
     ///
-    /// `open` is called again for each connection, on that connection's thread, also while a call before it hangs.
+    /// `name` is the source's name. It must not hold credentials. `open` is called again for each connection, on the
+    /// connection's own thread. If a call of it hangs, the next call may come at the same time.
     ///
     /// ```
     /// use passerby_capture::{Reconnect, ReconnectSettings};
@@ -162,7 +129,7 @@ impl Reconnect {
     /// while let Some(picture) = source.next_picture()? {
     ///     pictures += u32::from(picture.image.width() > 0);
     /// }
-    /// assert_eq!(pictures, 10, "a file that ends has ended");
+    /// assert_eq!(pictures, 10, "a file that has ended isn't opened again");
     /// # Ok::<(), passerby_types::SourceError>(())
     /// ```
     #[must_use]
@@ -174,7 +141,7 @@ impl Reconnect {
         Self::with_clock(name, open, settings, Arc::new(SystemClock::new()))
     }
 
-    /// As [`Reconnect::new`], with limits and waits by this clock.
+    /// Works as [`Reconnect::new`], with all timeouts and waits measured by `clock`.
     #[must_use]
     pub fn with_clock(
         name: impl Into<String>,
@@ -187,49 +154,46 @@ impl Reconnect {
             info: SourceInfo { name: name.into(), live: true, ..SourceInfo::default() },
             open: Arc::new(open),
             settings,
-            watch: Box::new(|_| ()),
-            desk: Desk::new(Arc::clone(&clock)),
+            listener: Box::new(|_| ()),
+            slot: FeedSlot::new(Arc::clone(&clock)),
             state: State::Resting(now),
-            failures: 0,
+            history: History { failures: 0, last_picture: now, proven: false, reported: false },
             random: Random::new(RandomState::new().hash_one(0)),
-            frozen: Frozen::default(),
-            good: now,
-            proven: false,
-            told: false,
-            times: Times::default(),
+            freeze: FreezeDetector::default(),
+            pts: ContinuousPts::default(),
             clock,
         }
     }
 
-    /// Whether it stands for a live source, as it says before the first connection. It does unless told otherwise.
+    /// Sets whether [`SourceInfo::live`] is true before the first connection. By default it is.
     #[must_use]
     pub fn live(mut self, live: bool) -> Self {
         self.info.live = live;
         self
     }
 
-    /// Tells this of everything that happens to the connections, on the thread that asks for pictures.
+    /// Calls `listener` for every event of the connections, on the thread that asks for pictures.
     #[must_use]
-    pub fn watch(mut self, watch: impl FnMut(&Event<'_>) + Send + 'static) -> Self {
-        self.watch = Box::new(watch);
+    pub fn on_event(mut self, listener: impl FnMut(&ReconnectEvent<'_>) + Send + 'static) -> Self {
+        self.listener = Box::new(listener);
         self
     }
 
-    /// Begins a new connection, unless too many threads hang in old ones: what the caller is told of that, if anything.
-    fn connect(&mut self) -> Option<Given> {
-        if self.desk.threads() < LEFT_BEHIND && self.desk.connect(&self.open) {
-            self.frozen = Frozen::default();
-            self.times.zero = None;
-            self.state = State::Connected { since: self.clock.now(), pictures: false };
+    /// Begins a new connection, unless too many threads hang in old ones. Returns the error for the caller, if there is one.
+    fn connect(&mut self) -> Option<PictureResult> {
+        if self.slot.threads() < MAX_HANGING_THREADS && self.slot.connect(&self.open) {
+            self.freeze = FreezeDetector::default();
+            self.pts.zero = None;
+            self.state = State::Connected { start: self.clock.now(), has_pictures: false };
             return None;
         }
-        let what = format!("{} calls of the source hang: none of them comes back", self.desk.threads());
-        self.broken(SourceError::Disconnected { input: self.info.name.clone(), what })
+        let what = format!("{} calls of the source hang: none of them comes back", self.slot.threads());
+        self.fail(SourceError::Disconnected { input: self.info.name.clone(), what })
     }
 
-    /// What a call of the source gave.
-    fn given(&mut self, given: Given, at: Timestamp) -> Option<Given> {
-        let picture = match given {
+    /// Processes a result of the source. Returns the result for the caller, if there is one.
+    fn process(&mut self, result: PictureResult, at: Timestamp) -> Option<PictureResult> {
+        let picture = match result {
             Ok(Some(picture)) => picture,
             Ok(None) if !self.info.live => {
                 self.end();
@@ -237,61 +201,68 @@ impl Reconnect {
             }
             Ok(None) => {
                 let what = "the stream has ended".into();
-                return self.broken(SourceError::Disconnected { input: self.info.name.clone(), what });
+                return self.fail(SourceError::Disconnected { input: self.info.name.clone(), what });
             }
             Err(e) if e.class() == ErrorClass::Skip => return Some(Err(e)),
-            Err(e) => return self.broken(e),
+            Err(e) => return self.fail(e),
         };
         let now = self.clock.now();
-        if let Some(limit) = self.settings.frozen {
-            let after = self.frozen.look(&picture.image, now);
-            if after >= limit {
-                return self.broken(SourceError::Frozen { input: self.info.name.clone(), after });
+        if let Some(timeout) = self.settings.freeze_timeout {
+            let after = self.freeze.check(&picture.image, now);
+            if after >= timeout {
+                return self.fail(SourceError::Frozen { input: self.info.name.clone(), after });
             }
         }
-        if let State::Connected { pictures: pictures @ false, .. } = &mut self.state {
-            *pictures = true;
-            (self.watch)(&Event::Recovered(now.since(self.good)));
+        if let State::Connected { has_pictures: has_pictures @ false, .. } = &mut self.state {
+            *has_pictures = true;
+            let outage = now.since(self.history.last_picture);
+            (self.listener)(&ReconnectEvent::Recovered { outage });
         }
-        (self.good, self.proven, self.told) = (now, true, false);
-        let pts = picture.pts.map(|own| self.times.give(own, now));
+        self.history.last_picture = now;
+        self.history.proven = true;
+        self.history.reported = false;
+        let pts = picture.pts.map(|own| self.pts.next(own, now));
         let age = picture.age.saturating_add(now.since(at));
         Some(Ok(Some(Picture { image: picture.image, pts, age })))
     }
 
-    /// The connection is of no use any more. What the caller is told, if anything.
-    fn broken(&mut self, error: SourceError) -> Option<Given> {
-        self.desk.hang_up();
+    /// Gives up the connection. Returns the error for the caller, if the caller doesn't know of the interruption yet.
+    fn fail(&mut self, error: SourceError) -> Option<PictureResult> {
+        self.slot.disconnect();
         let now = self.clock.now();
-        let good =
-            matches!(self.state, State::Connected { since, pictures: true } if now.since(since) >= GOOD);
-        self.failures = if good { 0 } else { self.failures.saturating_add(1) };
-        let last = self.settings.attempts.is_some_and(|attempts| self.failures >= attempts);
-        if last || error.class() == ErrorClass::Fatal && !self.proven {
+        let was_good = match self.state {
+            State::Connected { start, has_pictures } => has_pictures && now.since(start) >= GOOD_CONNECTION,
+            State::Resting(_) | State::Ended => false,
+        };
+        let failures = if was_good { 0 } else { self.history.failures.saturating_add(1) };
+        self.history.failures = failures;
+        let is_last = self.settings.max_attempts.is_some_and(|attempts| failures >= attempts);
+        if is_last || error.class() == ErrorClass::Fatal && !self.history.proven {
             self.end();
             return Some(Err(error));
         }
-        let wait = self.wait();
-        (self.watch)(&Event::Failed(&error, self.failures, wait));
-        self.state = State::Resting(Timestamp(now.0.saturating_add(wait)));
-        (!std::mem::replace(&mut self.told, true)).then(|| Err(interruption(error)))
+        let retry_in = self.next_wait();
+        (self.listener)(&ReconnectEvent::Failed { error: &error, failures, retry_in });
+        self.state = State::Resting(Timestamp(now.0.saturating_add(retry_in)));
+        let reported = std::mem::replace(&mut self.history.reported, true);
+        (!reported).then(|| Err(as_interruption(error)))
     }
 
-    /// How long to wait before the next try.
-    fn wait(&mut self) -> Duration {
-        let Some(doubled) = self.failures.checked_sub(1) else { return Duration::ZERO };
-        let wait = self.settings.first.saturating_mul(1 << doubled.min(20)).min(self.settings.longest);
-        wait.mul_f64(self.random.between(0.8, 1.2))
+    /// Returns the time until the next try.
+    fn next_wait(&mut self) -> Duration {
+        let Some(doublings) = self.history.failures.checked_sub(1) else { return Duration::ZERO };
+        let wait = self.settings.first_wait.saturating_mul(1 << doublings.min(20));
+        wait.min(self.settings.longest_wait).mul_f64(self.random.between(0.8, 1.2))
     }
 
     fn end(&mut self) {
-        self.desk.hang_up();
-        self.state = State::Over;
+        self.slot.disconnect();
+        self.state = State::Ended;
     }
 }
 
-/// An error after which it goes on, as one that says so.
-fn interruption(error: SourceError) -> SourceError {
+/// Converts a fatal error to [`SourceError::Disconnected`], because another try follows. Other errors stay as they are.
+fn as_interruption(error: SourceError) -> SourceError {
     match error.class() {
         ErrorClass::Fatal => {
             SourceError::Disconnected { input: error.input().to_owned(), what: error.to_string() }
@@ -301,28 +272,31 @@ fn interruption(error: SourceError) -> SourceError {
 }
 
 impl FrameSource for Reconnect {
-    fn next_picture(&mut self) -> Given {
+    fn next_picture(&mut self) -> PictureResult {
         loop {
-            let found = match self.state {
-                State::Over => return Ok(None),
-                State::Resting(until) => self.desk.rest(until),
-                State::Connected { .. } => self.desk.take(self.settings.opening, self.settings.stall),
+            let received = match self.state {
+                State::Ended => return Ok(None),
+                State::Resting(until) => Err(self.slot.rest(until)),
+                State::Connected { .. } => {
+                    self.slot.recv(self.settings.open_timeout, self.settings.stall_timeout)
+                }
             };
-            let answer = match found {
-                Found::Interrupted => {
+            let answer = match received {
+                Ok(FeedItem::Opened(info)) => {
+                    (self.listener)(&ReconnectEvent::Opened(&info));
+                    let name = std::mem::take(&mut self.info.name);
+                    let live = self.info.live && info.live;
+                    self.info = SourceInfo { name, live, ..info };
+                    None
+                }
+                Ok(FeedItem::Result(result, at)) => self.process(result, at),
+                Err(RecvError::Closed(_)) => {
                     self.end();
                     return Ok(None);
                 }
-                Found::Opened(info) => {
-                    (self.watch)(&Event::Opened(&info));
-                    let (name, live) = (std::mem::take(&mut self.info.name), self.info.live);
-                    self.info = SourceInfo { name, live: live && info.live, ..info };
-                    None
-                }
-                Found::Given(given, at) => self.given(given, at),
-                Found::TimedOut(_) if matches!(self.state, State::Resting(_)) => self.connect(),
-                Found::TimedOut(after) => {
-                    self.broken(SourceError::Stalled { input: self.info.name.clone(), after })
+                Err(RecvError::TimedOut(_)) if matches!(self.state, State::Resting(_)) => self.connect(),
+                Err(RecvError::TimedOut(after)) => {
+                    self.fail(SourceError::Stalled { input: self.info.name.clone(), after })
                 }
             };
             if let Some(answer) = answer {
@@ -336,10 +310,10 @@ impl FrameSource for Reconnect {
     }
 
     fn cancel_handle(&self) -> Option<CancelHandle> {
-        let desk = Arc::downgrade(&self.desk);
+        let slot = Arc::downgrade(&self.slot);
         Some(CancelHandle::new(move || {
-            if let Some(desk) = desk.upgrade() {
-                desk.interrupt();
+            if let Some(slot) = slot.upgrade() {
+                slot.cancel();
             }
         }))
     }
@@ -347,10 +321,7 @@ impl FrameSource for Reconnect {
 
 impl Drop for Reconnect {
     fn drop(&mut self) {
-        self.desk.interrupt();
-        self.desk.join(GRACE);
+        self.slot.cancel();
+        self.slot.join(JOIN_TIMEOUT);
     }
 }
-
-#[cfg(test)]
-mod tests;

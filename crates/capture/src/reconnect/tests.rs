@@ -1,3 +1,5 @@
+//! Reconnecting sources with cameras that fail in every way.
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -8,28 +10,30 @@ use super::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A clock that runs 20 times as fast as the world, while it lives.
-struct Fast {
+/// A clock that runs 20 times as fast as real time, until it is dropped.
+struct FastClock {
     clock: SimulatedClock,
-    over: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Fast {
+impl FastClock {
     fn new() -> Self {
-        let (clock, over) = (SimulatedClock::new(), Arc::new(AtomicBool::new(false)));
-        let (ticking, ended) = (clock.clone(), Arc::clone(&over));
+        let clock = SimulatedClock::new();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let ticking = clock.clone();
+        let stop = Arc::clone(&stopped);
         let tick = move || {
-            while !ended.load(Ordering::Relaxed) {
+            while !stop.load(Ordering::Relaxed) {
                 ticking.advance(20 * MS);
                 thread::sleep(MS);
             }
         };
         let thread = thread::Builder::new().name("clock".into()).spawn(tick).unwrap();
-        Self { clock, over, thread: Some(thread) }
+        Self { clock, stopped, thread: Some(thread) }
     }
 
-    /// A live camera by this clock.
+    /// Creates a live camera that follows this clock.
     fn camera(&self, calls: u64, faults: &[(u64, SourceFault)]) -> FaultySource {
         let clock = self.clock.clone();
         FaultySource::new(calls, faults.to_vec()).live_by(Arc::new(self.clock.clone()), move |time| {
@@ -41,14 +45,14 @@ impl Fast {
     }
 }
 
-impl Drop for Fast {
+impl Drop for FastClock {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
+        self.stopped.store(true, Ordering::Relaxed);
         self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// What the connections of a camera do, one after another; the last one again and again.
+/// The sources of a camera's connections, one after another. The last one repeats.
 type Script = Vec<Box<dyn Fn() -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync>>;
 
 fn play(
@@ -64,17 +68,17 @@ fn play(
     let log = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&log);
     let source =
-        Reconnect::with_clock("camera", open, settings, Arc::new(clock.clone())).watch(move |event| {
+        Reconnect::with_clock("camera", open, settings, Arc::new(clock.clone())).on_event(move |event| {
             seen.lock().unwrap().push(match event {
-                Event::Opened(info) => format!("opened {}", info.name),
-                Event::Recovered(_) => "recovered".into(),
-                Event::Failed(error, failures, _) => format!("{failures}: {error}"),
+                ReconnectEvent::Opened(info) => format!("opened {}", info.name),
+                ReconnectEvent::Recovered { .. } => "recovered".into(),
+                ReconnectEvent::Failed { error, failures, .. } => format!("{failures}: {error}"),
             });
         });
     (source, log)
 }
 
-/// Pictures until an interruption, and that one.
+/// Returns the number of pictures until an interruption, and the interruption.
 fn until_broken(source: &mut Reconnect, last: &mut Option<Duration>) -> (u64, Option<SourceError>) {
     let mut pictures = 0;
     loop {
@@ -95,8 +99,8 @@ fn refused() -> Result<Box<dyn FrameSource>, SourceError> {
 }
 
 #[test]
-fn it_comes_back_from_every_fault_and_tells_each_interruption_once() {
-    let fast = Arc::new(Fast::new());
+fn every_fault_is_one_interruption() {
+    let fast = Arc::new(FastClock::new());
     let with = |faults: Vec<(u64, SourceFault)>| -> Box<dyn Fn() -> _ + Send + Sync> {
         let fast = Arc::clone(&fast);
         Box::new(move || Ok(Box::new(fast.camera(u64::MAX, &faults)) as Box<dyn FrameSource>))
@@ -111,11 +115,7 @@ fn it_comes_back_from_every_fault_and_tells_each_interruption_once() {
         with(vec![(7, SourceFault::Block)]),
         with(vec![(8, SourceFault::Freeze(u64::MAX / 2))]),
         Box::new(|| panic!("in open")),
-        with(vec![
-            (1, SourceFault::Error(ErrorClass::Skip)),
-            (9, SourceFault::Ahead(3_600_000 * MS)),
-            (12, SourceFault::End),
-        ]),
+        with(vec![(1, SourceFault::Error(ErrorClass::Skip)), (9, SourceFault::Ahead(3_600_000 * MS)), (12, SourceFault::End)]),
         with(vec![]),
     ];
     let (mut source, log) = play(script, ReconnectSettings::default(), &fast.clock);
@@ -125,16 +125,16 @@ fn it_comes_back_from_every_fault_and_tells_each_interruption_once() {
         let (pictures, error) = until_broken(&mut source, &mut last);
         told.push((pictures, error.expect("a live camera does not end").to_string()));
     }
-    assert!(last > Some(3_600_000 * MS), "a clock that jumps is passed on");
+    assert!(last > Some(3_600_000 * MS), "a jump of the camera's clock is passed on");
     let start: Vec<(u64, &str)> = told.iter().map(|(n, e)| (*n, e.as_str())).collect();
-    assert_eq!(start[0], (0, "faulty: connection refused"), "the second refusal is not told again");
+    assert_eq!(start[0], (0, "faulty: connection refused"), "the second refusal is not reported again");
     assert_eq!(start[1], (3, "faulty: the test asked for it"));
     assert_eq!(start[2], (4, "source: panicked: the test asked for a panic at call 4"));
     assert_eq!(start[3], (5, "camera: the stream has ended"));
     assert_eq!((start[4].0, start[4].1.contains("truncated after 6")), (6, true), "{:?}", start[4]);
     assert_eq!((start[5].0, start[5].1.contains("no picture for 5")), (7, true), "{:?}", start[5]);
     assert!(start[6].0 >= 8 + 29 && start[6].1.contains("frozen for 30"), "{:?}", start[6]);
-    assert_eq!((start[7].0, start[7].1.contains("frame 1")), (1, true), "a lost frame is told as it is");
+    assert_eq!((start[7].0, start[7].1.contains("frame 1")), (1, true), "a lost frame is passed on unchanged");
     assert_eq!(start[8], (10, "camera: the stream has ended"));
     let log = log.lock().unwrap();
     assert_eq!(log[..2], ["1: faulty: connection refused", "2: faulty: connection refused"]);
@@ -143,18 +143,18 @@ fn it_comes_back_from_every_fault_and_tells_each_interruption_once() {
 }
 
 #[test]
-fn waits_double_up_to_the_longest_and_attempts_run_out() {
-    let fast = Fast::new();
-    let settings = ReconnectSettings { attempts: Some(8), ..ReconnectSettings::default() };
+fn waits_double_until_the_attempts_run_out() {
+    let fast = FastClock::new();
+    let settings = ReconnectSettings { max_attempts: Some(8), ..ReconnectSettings::default() };
     let waits = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&waits);
     let source = Reconnect::with_clock("camera", refused, settings, Arc::new(fast.clock.clone()));
-    let mut source = source.watch(move |event| {
-        if let Event::Failed(_, _, wait) = event {
-            seen.lock().unwrap().push(wait.as_millis());
+    let mut source = source.on_event(move |event| {
+        if let ReconnectEvent::Failed { retry_in, .. } = event {
+            seen.lock().unwrap().push(retry_in.as_millis());
         }
     });
-    assert!(matches!(source.next_picture(), Err(SourceError::Disconnected { .. })), "told once");
+    assert!(matches!(source.next_picture(), Err(SourceError::Disconnected { .. })), "reported once");
     assert!(matches!(source.next_picture(), Err(SourceError::Disconnected { .. })), "and when given up");
     assert!(matches!(source.next_picture(), Ok(None)));
     let waits = waits.lock().unwrap().clone();
@@ -163,18 +163,23 @@ fn waits_double_up_to_the_longest_and_attempts_run_out() {
     for (wait, of) in waits.into_iter().zip([100, 200, 400, 800, 1000, 1000, 1000]) {
         assert!(about(wait, of), "{wait} for {of}");
     }
+}
 
+#[test]
+fn a_wrong_password_is_not_tried_again() {
+    let fast = FastClock::new();
     let denied = || Err(SourceError::Denied { input: "camera".into(), what: "password".into() });
     let (mut source, _) = play(vec![Box::new(denied)], ReconnectSettings::default(), &fast.clock);
-    assert!(matches!(source.next_picture(), Err(SourceError::Denied { .. })), "trying does not help");
+    assert!(matches!(source.next_picture(), Err(SourceError::Denied { .. })), "another try does not help");
     assert!(matches!(source.next_picture(), Ok(None)));
 }
 
 #[test]
-fn calls_that_hang_are_left_behind_and_no_more_than_four_of_them() {
-    let fast = Arc::new(Fast::new());
+fn at_most_four_hanging_calls_are_left_behind() {
+    let fast = Arc::new(FastClock::new());
     let gates: Arc<Mutex<Vec<SourceGate>>> = Arc::default();
-    let (camera, kept) = (Arc::clone(&fast), Arc::clone(&gates));
+    let camera = Arc::clone(&fast);
+    let kept = Arc::clone(&gates);
     let hang = move || {
         let source = camera.camera(u64::MAX, &[(1, SourceFault::Block)]);
         kept.lock().unwrap().push(source.gate());
@@ -185,7 +190,7 @@ fn calls_that_hang_are_left_behind_and_no_more_than_four_of_them() {
     for _ in 0..4 {
         assert!(matches!(until_broken(&mut source, &mut last), (1, Some(SourceError::Stalled { .. }))));
     }
-    // One comes back while it waits for room.
+    // One of the calls returns while the source waits for that.
     let gate = gates.lock().unwrap().remove(0);
     let opener = thread::Builder::new().name("opener".into()).spawn(move || {
         while !log.lock().unwrap().iter().any(|line| line.contains("4 calls of the source hang")) {
@@ -195,26 +200,27 @@ fn calls_that_hang_are_left_behind_and_no_more_than_four_of_them() {
     });
     assert!(matches!(until_broken(&mut source, &mut last), (1, Some(SourceError::Stalled { .. }))));
     opener.unwrap().join().unwrap();
-    assert_eq!(source.desk.threads(), 4);
-    let desk = Arc::clone(&source.desk);
+    assert_eq!(source.slot.threads(), 4);
+    let slot = Arc::clone(&source.slot);
     drop(source);
     gates.lock().unwrap().clear();
-    assert!(desk.join(Duration::from_secs(10)), "what is left behind ends when its call comes back");
+    assert!(slot.join(Duration::from_secs(10)), "a thread left behind ends when its call returns");
 }
 
 #[test]
-fn it_stops_at_once_whatever_it_waits_for() {
-    let fast = Arc::new(Fast::new());
+fn cancelling_ends_every_kind_of_wait() {
+    let fast = Arc::new(FastClock::new());
     let forever = ReconnectSettings {
-        stall: Duration::MAX,
-        opening: Duration::MAX,
-        first: Duration::from_secs(86_400),
-        longest: Duration::from_secs(86_400),
+        stall_timeout: Duration::MAX,
+        open_timeout: Duration::MAX,
+        first_wait: Duration::from_secs(86_400),
+        longest_wait: Duration::from_secs(86_400),
         ..ReconnectSettings::default()
     };
     let gates: Arc<Mutex<Vec<SourceGate>>> = Arc::default();
     for hangs in ["in a call", "in open", "between tries"] {
-        let (camera, kept) = (Arc::clone(&fast), Arc::clone(&gates));
+        let camera = Arc::clone(&fast);
+        let kept = Arc::clone(&gates);
         let open = move || {
             let mut source = camera.camera(u64::MAX, &[(0, SourceFault::Block)]);
             kept.lock().unwrap().push(source.gate());
@@ -243,13 +249,13 @@ fn it_stops_at_once_whatever_it_waits_for() {
 }
 
 #[test]
-fn a_picture_that_waits_gets_older() {
+fn a_waiting_picture_gets_older() {
     let clock = SimulatedClock::new();
     let open = || Ok(Box::new(FaultySource::new(5, [])) as Box<dyn FrameSource>);
     let source = Reconnect::with_clock("file", open, ReconnectSettings::default(), Arc::new(clock.clone()));
     let mut source = source.live(false);
     assert_eq!(source.next_picture().unwrap().unwrap().age, Duration::ZERO);
-    while !matches!(source.desk.phase(), feed::Phase::Handing) {
+    while !matches!(source.slot.phase(), feed_slot::Phase::Handing) {
         thread::yield_now();
     }
     clock.advance(70 * MS);

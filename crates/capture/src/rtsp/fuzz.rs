@@ -1,43 +1,43 @@
-//! Coded frames as they arrive, without a session around them.
+//! Feeds coded frames to the intake and the decoder, without a session.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use passerby_types::{Clock, FramePool, Timestamp};
 
-use super::intake::{Intake, Received, look};
+use super::intake::{Intake, ReceivedFrame, inspect};
 use crate::h264::{AccessUnit, RustyDecoder, VideoDecoder};
-use crate::inbox::{Inbox, Room, Taken};
+use crate::live::inbox::{FrameOrLoss, Inbox, InboxLimits};
 
-/// An access unit as the depacketizer gives it.
+/// An access unit as the depacketizer returns it.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
-    /// Its time by the camera's clock.
+    /// Its time in nanoseconds by the camera's clock.
     pub nanos: i64,
-    /// Packets were lost before it or in it.
+    /// True if packets were lost before it or in it.
     pub loss: bool,
-    /// Nothing needs it.
+    /// True if no other unit needs it.
     pub disposable: bool,
     /// The unit as Annex B.
     pub data: &'a [u8],
 }
 
-/// What became of them.
+/// The number of units by their fate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcome {
-    /// Units that came before the stream began.
+    /// The units that came before the stream began.
     pub before: u64,
-    /// Units that the decoder was given.
+    /// The units that the decoder received.
     pub given: u64,
-    /// Units that were counted as lost.
+    /// The units that were counted as lost.
     pub lost: u64,
-    /// Pictures that came of them.
+    /// The pictures that the decoder returned.
     pub pictures: u64,
 }
 
-struct Still;
+struct StoppedClock;
 
-impl Clock for Still {
+impl Clock for StoppedClock {
     fn now(&self) -> Timestamp {
         Timestamp::default()
     }
@@ -47,29 +47,28 @@ impl Clock for Still {
     }
 }
 
-/// Takes them in and decodes what is to be decoded, up to so many pixels a picture.
-pub fn rtsp<'a>(arrivals: impl Iterator<Item = Arrival<'a>>, damage: bool, pixels: u64) -> Outcome {
-    let clock: Arc<dyn Clock> = Arc::new(Still);
-    let room = Room { frames: 1, bytes: usize::MAX, age: Duration::MAX };
-    let inbox = Inbox::new(room, Arc::clone(&clock));
-    let mut intake = Intake::new(Arc::clone(&inbox), clock, damage, 1 << 20, None);
+/// Passes the units through the intake and decodes them. A picture may have at most `pixels` pixels.
+pub fn rtsp<'a>(arrivals: impl Iterator<Item = Arrival<'a>>, allow_damaged: bool, pixels: u64) -> Outcome {
+    let clock: Arc<dyn Clock> = Arc::new(StoppedClock);
+    let limits = InboxLimits { frames: 1, bytes: usize::MAX, max_age: Duration::MAX };
+    let inbox = Inbox::new(limits, Arc::clone(&clock));
+    let mut intake = Intake::new(Arc::clone(&inbox), clock, allow_damaged, 1 << 20, None);
     let mut decoder = RustyDecoder::new(FramePool::default(), pixels).low_delay();
-    let (mut outcome, mut out) = (Outcome::default(), Vec::new());
-    for arrival in arrivals {
-        let (kind, whole) = look(arrival.data, arrival.disposable);
-        let Arrival { nanos, loss, .. } = arrival;
+    let mut outcome = Outcome::default();
+    let mut out = Vec::new();
+    for Arrival { nanos, loss, disposable, data } in arrivals {
+        let (kind, complete_start) = inspect(data, disposable);
         let before = (outcome.given, outcome.lost);
-        let _ = intake.frame(Received { nanos, loss, kind, whole }, arrival.data.to_vec());
-        loop {
-            match inbox.take(Duration::ZERO) {
-                Taken::Frame(frame) => {
+        let _ = intake.push(ReceivedFrame { nanos, loss, kind, complete_start }, data.to_vec());
+        while let Ok(item) = inbox.recv_timeout(Duration::ZERO) {
+            match item {
+                FrameOrLoss::Frame(frame) => {
                     outcome.given += 1;
                     let unit = AccessUnit { data: &frame.item.data, pts: Some(frame.item.pts) };
-                    // What is wrong with one does not matter: the decoder has to take the next.
+                    // A unit may be damaged. The decoder must then accept the next one.
                     let _ = decoder.decode(unit, &mut out);
                 }
-                Taken::Lost(frames, ..) => outcome.lost += frames,
-                Taken::Nothing | Taken::Over(_) => break,
+                FrameOrLoss::Loss(loss) => outcome.lost += loss.frames,
             }
         }
         outcome.before += u64::from(before == (outcome.given, outcome.lost));

@@ -1,4 +1,4 @@
-//! The conversation with the camera.
+//! The RTSP session with the camera.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -20,56 +20,63 @@ use retina::codec::{
 };
 use tokio::task::coop::has_budget_remaining;
 
-use super::intake::{Intake, Received, look};
-use super::{Codec, RtspTransport};
-use crate::address::Address;
+use super::intake::{Intake, ReceivedFrame, inspect};
 use crate::h264::nal;
-use crate::inbox::Kind;
+use crate::live::address::Address;
+use crate::live::inbox::FrameKind;
+use crate::live::rtsp_transport::RtspTransport;
 
-/// So many complaints about packets without a frame between them end the session.
-const COMPLAINTS: u32 = 16;
-/// In so many pieces an answer, and a frame, may arrive. `retina` holds what it has until it is whole and knows no limit; a
-/// frame of 3 MB fits even where each packet comes alone.
-const ANSWER: u32 = 128;
-const FRAME: u32 = 2048;
-/// As many pieces count when more is there than the runtime lets a task read at once (128 times at most).
-const FLOOD: u32 = 512;
-/// How long a session that is over may take to say goodbye.
-pub(super) const GOODBYE: Duration = Duration::from_millis(300);
+/// After this number of packet errors without a frame between them, the session ends.
+const MAX_PACKET_ERRORS: u32 = 16;
+/// The most reads for one response. `retina` buffers a response until it is complete, without a limit of its own.
+const MAX_RESPONSE_READS: u32 = 128;
+/// The most reads for one frame. A frame of 3 MB fits even if each packet comes alone.
+const MAX_FRAME_READS: u32 = 2048;
+/// If more data is there than the runtime lets a task read at once (128 reads at most), it counts as this number of reads.
+const FLOOD_READS: u32 = 512;
+/// How long a session may take to end.
+pub(super) const TEARDOWN_TIMEOUT: Duration = Duration::from_millis(300);
 /// The packet type of an RTCP BYE (RFC 3550 6.6).
 const BYE: u8 = 203;
 
-/// A session that plays.
-pub(super) struct Playing {
+/// The codec of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Codec {
+    H264,
+    Jpeg,
+}
+
+/// A session whose stream plays.
+pub(super) struct PlayingSession {
     demuxed: Demuxed,
     pub(super) codec: Codec,
-    /// Frames a second, where the camera says so and is to be believed.
+    /// The frames per second, if the camera declares a plausible number.
     pub(super) rate: Option<f64>,
 }
 
-/// Asks for the camera's video and has it played. Other streams are not asked for.
+/// Opens a session and starts the camera's video stream. Other streams aren't requested.
 pub(super) async fn open(
     address: &Address,
     transport: RtspTransport,
     group: Arc<SessionGroup>,
-) -> Result<Playing, SourceError> {
-    bounded(talk(address, transport, group), ANSWER).await.unwrap_or_else(|| {
-        let what = "an answer without an end".into();
+) -> Result<PlayingSession, SourceError> {
+    bounded_reads(negotiate(address, transport, group), MAX_RESPONSE_READS).await.unwrap_or_else(|| {
+        let what = "an endless response".into();
         Err(SourceError::Disconnected { input: address.to_string(), what })
     })
 }
 
-async fn talk(
+async fn negotiate(
     address: &Address,
     transport: RtspTransport,
     group: Arc<SessionGroup>,
-) -> Result<Playing, SourceError> {
+) -> Result<PlayingSession, SourceError> {
     let input = address.to_string();
-    let refuse = |e: retina::Error| refused(address, transport, &e);
+    let refuse = |e: retina::Error| source_error(address, transport, &e);
     let creds = address
         .login()
         .map(|login| Credentials { username: login.user.clone(), password: login.password.clone() });
-    // The tolerant choices: cameras get these details wrong in many ways.
+    // These are the tolerant choices, since many cameras get the details wrong.
     let options = SessionOptions::default()
         .creds(creds)
         .user_agent(concat!("passerby/", env!("CARGO_PKG_VERSION")).into())
@@ -105,11 +112,11 @@ async fn talk(
         parameter_set_insertion: ParameterSetInsertion::EachKeyFrame,
         ..FrameFormat::SIMPLE
     };
-    let way = match transport {
+    let transport = match transport {
         RtspTransport::Tcp => Transport::Tcp(Default::default()),
         RtspTransport::Udp => Transport::Udp(Default::default()),
     };
-    let setup = SetupOptions::default().transport(way).frame_format(format);
+    let setup = SetupOptions::default().transport(transport).frame_format(format);
     session.setup(index, setup).await.map_err(refuse)?;
     let stream = &session.streams()[index];
     let rate = stream.framerate().map(f64::from).or_else(|| match stream.parameters() {
@@ -123,24 +130,26 @@ async fn talk(
         .initial_seq(InitialSequenceNumberPolicy::Ignore)
         .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::ProcessPackets);
     let demuxed = session.play(play).await.and_then(Session::demuxed).map_err(refuse)?;
-    Ok(Playing { demuxed, codec, rate: rate.filter(|rate| (0.1..=1000.0).contains(rate)) })
+    Ok(PlayingSession { demuxed, codec, rate: rate.filter(|rate| (0.1..=1000.0).contains(rate)) })
 }
 
-impl Playing {
-    /// Receives until the session is over, and says why.
+impl PlayingSession {
+    /// Receives until the session ends, and returns the reason.
     pub(super) async fn receive(mut self, intake: &mut Intake) -> String {
-        let mut complaints = 0;
+        let mut packet_errors = 0;
+        // True if the next frame may lack packets.
         let mut suspect = false;
         loop {
-            let Some(next) = bounded(self.demuxed.next(), FRAME).await else {
-                return "a frame without an end".into();
+            let Some(next) = bounded_reads(self.demuxed.next(), MAX_FRAME_READS).await else {
+                return "an endless frame".into();
             };
             match next {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
-                    (complaints, suspect) = (0, self.take(frame, suspect, intake).is_break());
-                    if suspect {
-                        return "interrupted".into();
+                    if self.pass_on(frame, suspect, intake).is_break() {
+                        return "cancelled".into();
                     }
+                    packet_errors = 0;
+                    suspect = false;
                 }
                 Some(Ok(CodecItem::Rtcp(packet))) => {
                     if packet.pkts().any(|packet| packet.payload_type() == BYE) {
@@ -148,12 +157,12 @@ impl Playing {
                     }
                 }
                 Some(Ok(_)) => {}
-                // A packet that makes no sense costs its frame; a connection that is gone goes on complaining.
+                // An invalid packet costs its frame. A broken connection returns one error after another.
                 Some(Err(e)) => {
-                    complaints += 1;
+                    packet_errors += 1;
                     suspect = true;
-                    if complaints >= COMPLAINTS {
-                        return line(&e);
+                    if packet_errors >= MAX_PACKET_ERRORS {
+                        return first_line(&e);
                     }
                 }
                 None => return "the camera closed the connection".into(),
@@ -161,28 +170,31 @@ impl Playing {
         }
     }
 
-    fn take(&self, frame: VideoFrame, suspect: bool, intake: &mut Intake) -> ControlFlow<()> {
-        let (kind, whole) = match self.codec {
-            Codec::H264 => look(frame.data(), frame.is_disposable()),
-            Codec::Jpeg => (Kind::Key, true),
+    /// Passes a frame on to the intake.
+    fn pass_on(&self, frame: VideoFrame, suspect: bool, intake: &mut Intake) -> ControlFlow<()> {
+        let (kind, complete_start) = match self.codec {
+            Codec::H264 => inspect(frame.data(), frame.is_disposable()),
+            Codec::Jpeg => (FrameKind::Key, true),
         };
         let time = frame.timestamp();
         let nanos = i128::from(time.elapsed()) * 1_000_000_000 / i128::from(time.clock_rate().get());
         let nanos = nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        let received = Received { nanos, loss: suspect || frame.loss() > 0, kind, whole };
-        // The depacketizer takes the parameter sets out and gives them back before IDR pictures only.
-        let bare = !frame.is_random_access_point() && (kind == Kind::Key || frame.has_new_parameters());
-        let mut data = if bare { self.sets(frame.stream_id()) } else { Vec::new() };
+        let received =
+            ReceivedFrame { nanos, loss: suspect || frame.loss() > 0, kind, complete_start };
+        // The depacketizer removes the parameter sets, and returns them before IDR pictures only.
+        let needs_sets =
+            !frame.is_random_access_point() && (kind == FrameKind::Key || frame.has_new_parameters());
+        let mut data = if needs_sets { self.parameter_sets(frame.stream_id()) } else { Vec::new() };
         if data.is_empty() {
             data = frame.into_data();
         } else {
             data.extend_from_slice(frame.data());
         }
-        intake.frame(received, data)
+        intake.push(received, data)
     }
 
-    /// The parameter sets of an H.264 stream, as far as they are known, as Annex B.
-    fn sets(&self, stream: usize) -> Vec<u8> {
+    /// Returns the known parameter sets of an H.264 stream as Annex B.
+    fn parameter_sets(&self, stream: usize) -> Vec<u8> {
         let mut out = Vec::new();
         if let Some(ParametersRef::Video(video)) = self.demuxed.streams()[stream].parameters()
             && let VideoParametersCodec::H264 { sps, pps } = video.codec_params()
@@ -194,29 +206,30 @@ impl Playing {
     }
 }
 
-/// Waits for what arrives in so many pieces at most; `None` where it takes more. A piece is what there is when the future is
-/// woken.
-async fn bounded<F: Future>(future: F, pieces: u32) -> Option<F::Output> {
+/// Waits for a future that reads from the network. Returns `None` if it takes more than `max_reads` reads.
+///
+/// A read is the data that is there when the future is woken.
+async fn bounded_reads<F: Future>(future: F, max_reads: u32) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut left = pieces;
+    let mut left = max_reads;
     poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => {
-            left = left.saturating_sub(if has_budget_remaining() { 1 } else { FLOOD });
+            left = left.saturating_sub(if has_budget_remaining() { 1 } else { FLOOD_READS });
             if left == 0 { Poll::Ready(None) } else { Poll::Pending }
         }
     })
     .await
 }
 
-/// What an answer that is no success, or none at all, means to the caller.
-fn refused(address: &Address, transport: RtspTransport, error: &retina::Error) -> SourceError {
+/// Converts the error of a response, or of a missing one, to the source's error.
+fn source_error(address: &Address, transport: RtspTransport, error: &retina::Error) -> SourceError {
     let input = address.to_string();
     match error.status_code() {
         Some(401) => {
             let what = match address.login() {
                 Some(_) => "wrong name or password",
-                None => "it wants a name and a password (rtsp://name:password@camera/)",
+                None => "the camera asks for a name and a password (rtsp://name:password@camera/)",
             };
             SourceError::Denied { input, what: what.into() }
         }
@@ -228,13 +241,13 @@ fn refused(address: &Address, transport: RtspTransport, error: &retina::Error) -
                 RtspTransport::Udp => "transport UDP; the camera may speak TCP".into(),
             },
         },
-        _ => SourceError::Disconnected { input, what: line(error) },
+        _ => SourceError::Disconnected { input, what: first_line(error) },
     }
 }
 
-/// The first line of what retina says, which holds the reason; below it are addresses and bytes.
-fn line(error: &retina::Error) -> String {
-    const MOST: usize = 200;
+/// Returns the first line of retina's error, which holds the reason. The lines below hold addresses and bytes.
+fn first_line(error: &retina::Error) -> String {
+    const MAX_CHARS: usize = 200;
     let text = error.to_string();
-    text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(MOST).collect()
+    text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect()
 }

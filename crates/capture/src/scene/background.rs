@@ -1,16 +1,16 @@
-//! The hall that the people walk through: a panelled wall, a floor, and a counter in front that hides their legs.
+//! Paints the hall: a panelled wall, a floor, and a counter in front that hides the people's legs.
 
 use passerby_types::Image;
 
 use super::cutout::Converter;
 use crate::random::Random;
 
-/// Where the floor begins, in heights of the picture.
+/// The upper edge of the floor, in heights of the picture.
 const FLOOR: f32 = 0.60;
-/// Where the counter begins.
+/// The upper edge of the counter, in heights of the picture.
 const COUNTER: f32 = 0.72;
 
-/// The first row of the counter: it hides all of a person from there down. Even, so that chroma rows agree.
+/// Returns the first row of the counter, which hides people from there down. It is even, so that chroma rows match.
 pub(super) fn counter_row(height: u32) -> u32 {
     (height as f32 * COUNTER) as u32 / 2 * 2
 }
@@ -18,7 +18,8 @@ pub(super) fn counter_row(height: u32) -> u32 {
 /// Paints the empty hall over the whole of an I420 picture.
 pub(super) fn paint(image: &mut Image, seed: u64) {
     let convert = Converter::new(image.color());
-    let (width, height) = (image.width() as usize, image.height() as usize);
+    let width = image.width() as usize;
+    let height = image.height() as usize;
     let mut grain = Random::new(seed);
     for y in 0..height {
         for (x, out) in image.row_mut(0, y).iter_mut().enumerate() {
@@ -36,9 +37,10 @@ pub(super) fn paint(image: &mut Image, seed: u64) {
     }
 }
 
-/// The colour at a pixel.
+/// Returns the colour of a pixel.
 fn color(x: f32, y: f32, width: f32, height: f32) -> [u8; 3] {
-    let (u, v) = (x / height, y / height);
+    let u = x / height;
+    let v = y / height;
     let aspect = width / height;
     let counter = counter_row(height as u32) as f32 / height;
     let rgb = if v >= counter {
@@ -51,10 +53,11 @@ fn color(x: f32, y: f32, width: f32, height: f32) -> [u8; 3] {
     rgb.map(|c| (c + 0.5).clamp(0.0, 255.0) as u8)
 }
 
-/// A white plaster wall with upright battens, a darker band below and a light strip on top.
+/// Returns the colour of the wall: white plaster with upright battens, a darker band below and a light strip on top.
 fn wall(u: f32, v: f32) -> [f32; 3] {
     let light = 1.0 - 0.06 * v / FLOOR;
-    let (panel, batten) = (period(u, 0.42), 0.42);
+    let batten = 0.42;
+    let panel = period(u, batten);
     let base = if v > FLOOR - 0.025 {
         [108.0, 104.0, 100.0]
     } else if panel < 0.016 || panel > batten - 0.004 {
@@ -70,16 +73,17 @@ fn wall(u: f32, v: f32) -> [f32; 3] {
     base.map(|c| c * light)
 }
 
-/// Stone tiles in perspective: the joints run towards the middle of the wall's foot.
+/// Returns the colour of the floor: stone tiles in perspective, with joints that run towards the middle of the wall.
 fn floor(u: f32, v: f32) -> [f32; 3] {
     let depth = 0.06 / (v - FLOOR + 0.02);
-    let (joint_x, joint_z) = (period(u * depth + 40.0, 0.30), period(depth, 0.45));
+    let joint_x = period(u * depth + 40.0, 0.30);
+    let joint_z = period(depth, 0.45);
     let base = if joint_x < 0.012 * depth || joint_z < 0.05 { 118.0 } else { 136.0 };
     let tone = base - 14.0 * depth.min(2.0) + 2.0 * wave(u * 5.0 * depth);
     [tone, tone - 4.0, tone - 10.0]
 }
 
-/// The counter's top edge and its boarded front.
+/// Returns the colour of the counter: its top edge and its boarded front.
 fn front(u: f32, below: f32) -> [f32; 3] {
     let tone = if below < 0.022 {
         1.35
@@ -93,12 +97,12 @@ fn front(u: f32, below: f32) -> [f32; 3] {
     [104.0 * tone, 84.0 * tone, 66.0 * tone]
 }
 
-/// The place within a period: 0 to `length`.
+/// Returns the position within a period: 0 to `length`.
 fn period(x: f32, length: f32) -> f32 {
     x - (x / length).floor() * length
 }
 
-/// A smooth wave of period 1 and height -1 to 1, from multiplications alone: the same on every platform.
+/// Returns a smooth wave of period 1 and height -1 to 1. It only multiplies, so it is the same on every platform.
 fn wave(x: f32) -> f32 {
     let p = 2.0 * period(x, 1.0) - 1.0;
     4.0 * p * (1.0 - p.abs())

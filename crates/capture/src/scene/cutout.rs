@@ -1,13 +1,14 @@
-//! A portrait cut out of its background: planes weighted by how much each pixel belongs to the person.
+//! Cuts portraits out of their background.
 
 use passerby_types::{ColorSpace, Matrix, Range};
 
-use super::{Portrait, SceneError};
+use super::error::SceneError;
+use super::portrait::Portrait;
 
-/// The weight of a pixel that belongs wholly to the person: 255 * 255, so that a weighted 8-bit number fits 16 bits.
+/// The weight of an opaque pixel: 255 * 255, so that a weighted 8-bit number fits into 16 bits.
 pub(super) const OPAQUE: i32 = 255 * 255;
 
-/// A person without background. All planes have the portrait's size, row after row.
+/// A person without background, as planes weighted by alpha. All planes have the portrait's size.
 pub(super) struct Cutout {
     pub(super) width: usize,
     pub(super) height: usize,
@@ -26,7 +27,8 @@ impl Cutout {
         if picture.dimensions() != portrait.size() {
             return Err(broken(format!("a size of {:?}", picture.dimensions())));
         }
-        let (width, height) = (picture.width() as usize, picture.height() as usize);
+        let width = picture.width() as usize;
+        let height = picture.height() as usize;
         let mask = feather(&coverage(portrait.outline(), width, height), width, height);
         let convert = Converter::new(color);
         let mut planes = [(); 3].map(|()| Vec::with_capacity(mask.len()));
@@ -39,10 +41,11 @@ impl Cutout {
         Ok(Self { width, height, planes, alpha })
     }
 
-    /// How much of the person is at a point in pixels of the portrait: 0 to 1. Below the portrait the last row goes
-    /// on, as it does when drawn.
+    /// Returns the alpha (0 to 1) at a point in pixels of the portrait. Below the portrait the last row continues, as when it is
+    /// drawn.
     pub(super) fn alpha_at(&self, x: f64, y: f64) -> f32 {
-        let (x, y) = ((x + 0.5).floor(), (y + 0.5).floor().min(self.height as f64 - 1.0));
+        let x = (x + 0.5).floor();
+        let y = (y + 0.5).floor().min(self.height as f64 - 1.0);
         if !(x >= 0.0 && y >= 0.0 && x < self.width as f64) {
             return 0.0;
         }
@@ -50,7 +53,7 @@ impl Cutout {
     }
 }
 
-/// R'G'B' to Y'CbCr, the inverse of [`ColorSpace::rgb`].
+/// Converts R'G'B' to Y'CbCr, as the inverse of [`ColorSpace::rgb`].
 pub(super) struct Converter {
     kr: f32,
     kb: f32,
@@ -75,13 +78,15 @@ impl Converter {
     pub(super) fn ycbcr(&self, rgb: [u8; 3]) -> [u8; 3] {
         let [r, g, b] = rgb.map(f32::from);
         let y = self.kr * r + (1.0 - self.kr - self.kb) * g + self.kb * b;
-        let (cb, cr) = ((b - y) / (2.0 * (1.0 - self.kb)), (r - y) / (2.0 * (1.0 - self.kr)));
+        let cb = (b - y) / (2.0 * (1.0 - self.kb));
+        let cr = (r - y) / (2.0 * (1.0 - self.kr));
         [self.y_offset + y * self.y_gain, 128.0 + cb * self.c_gain, 128.0 + cr * self.c_gain]
             .map(|v| (v + 0.5).clamp(0.0, 255.0) as u8)
     }
 }
 
-/// How much of each pixel lies inside the outline (even-odd rule), 0 to 1; four lines a pixel row, exact along x.
+/// Returns the share of each pixel inside the outline (even-odd rule), 0 to 1. It samples four lines per row of pixels, and is
+/// exact along x.
 fn coverage(outline: &[(i16, i16)], width: usize, height: usize) -> Vec<f32> {
     const LINES: usize = 4;
     let mut cover = vec![0.0; width * height];
@@ -104,7 +109,8 @@ fn coverage(outline: &[(i16, i16)], width: usize, height: usize) -> Vec<f32> {
         crossings.sort_by(f32::total_cmp);
         for span in crossings.chunks_exact(2) {
             // Pixel x spans x - 0.5 to x + 0.5.
-            let (from, to) = (span[0] + 0.5, span[1] + 0.5);
+            let from = span[0] + 0.5;
+            let to = span[1] + 0.5;
             let first = from.max(0.0) as usize;
             let end = (to.max(0.0).ceil() as usize).min(width);
             for x in first..end {
@@ -116,8 +122,8 @@ fn coverage(outline: &[(i16, i16)], width: usize, height: usize) -> Vec<f32> {
     cover
 }
 
-/// Softens the edge and draws it in by about a pixel, so that no fringe of the old background stays. Beyond the
-/// left and right edge there is nothing; above and below the edge row goes on.
+/// Softens the edge and moves it inwards by about a pixel, so that no fringe of the old background stays. Beyond the left and
+/// right edge alpha is 0. Above and below, the edge row continues.
 fn feather(cover: &[f32], width: usize, height: usize) -> Vec<u8> {
     let mut soft = cover.to_vec();
     // Binomial kernel (1 4 6 4 1) / 16 in both directions, twice: standard deviation 1.4 pixels.
@@ -125,7 +131,8 @@ fn feather(cover: &[f32], width: usize, height: usize) -> Vec<u8> {
     for _ in 0..2 {
         let across = soft.clone();
         for (i, out) in soft.iter_mut().enumerate() {
-            let (row, x) = (i / width * width, i % width);
+            let row = i / width * width;
+            let x = i % width;
             *out = (0..5)
                 .filter_map(|k| {
                     (x + k).checked_sub(2).filter(|&x| x < width).map(|x| KERNEL[k] * across[row + x])
@@ -134,7 +141,8 @@ fn feather(cover: &[f32], width: usize, height: usize) -> Vec<u8> {
         }
         let down = soft.clone();
         for (i, out) in soft.iter_mut().enumerate() {
-            let (y, x) = (i / width, i % width);
+            let y = i / width;
+            let x = i % width;
             *out =
                 (0..5).map(|k| KERNEL[k] * down[(y + k).saturating_sub(2).min(height - 1) * width + x]).sum();
         }
@@ -147,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_survive_the_way_there_and_back() {
+    fn colours_survive_the_conversion_to_ycbcr_and_back() {
         for matrix in [Matrix::Bt601, Matrix::Bt709] {
             for range in [Range::Limited, Range::Full] {
                 let color = ColorSpace { matrix, range };
@@ -164,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_square_covers_its_pixels_and_no_others() {
+    fn a_square_covers_only_its_pixels() {
         let cover = coverage(&[(2, 2), (6, 2), (6, 6), (2, 6)], 9, 9);
         assert!((cover[4 * 9 + 4] - 1.0).abs() < 1e-6);
         assert!((cover[4 * 9 + 2] - 0.5).abs() < 1e-6);

@@ -1,10 +1,10 @@
-//! The bundled portraits: pixels, where the face is, and the outline of head and body.
+//! The bundled portraits: their pixels, faces, and outlines of head and body.
 
 use passerby_types::{BBox, Gender, Landmarks, Point};
 
-/// A person of whom there is at least one bundled portrait.
+/// A person with at least one bundled portrait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Person {
+pub enum ScenePerson {
     /// Barack Obama; White House photographs, public domain.
     Obama,
     /// Joe Biden; White House photograph, public domain.
@@ -13,17 +13,21 @@ pub enum Person {
     Astronaut,
 }
 
-impl Person {
-    /// Everybody, in the order of [`Person::index`].
+impl ScenePerson {
+    /// All persons, in the order of [`ScenePerson::index`].
     pub const ALL: [Self; 3] = [Self::Obama, Self::Biden, Self::Astronaut];
 
-    /// The person's place in [`Person::ALL`], from 0.
+    /// Returns the person's index in [`ScenePerson::ALL`], from 0.
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// A short name in lower case.
+    /// Returns a short name in lower case.
+    ///
+    /// ```
+    /// assert_eq!(passerby_capture::Portrait::Obama2.person().name(), "obama");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -33,7 +37,7 @@ impl Person {
         }
     }
 
-    /// The person's gender.
+    /// Returns the person's gender.
     #[must_use]
     pub const fn gender(self) -> Gender {
         match self {
@@ -42,9 +46,10 @@ impl Person {
         }
     }
 
-    /// The age in years that dlib's age-v1 estimates from the person's first portrait at full size: what an
-    /// estimate from a scene compares with. It is not the person's age on the day of the photograph. The astronaut's
-    /// falls to about 30 before a grey wall, or where the landmarks are 5 % of the face's width off.
+    /// Returns the age in years that dlib's age-v1 estimates from the person's first portrait at full size.
+    ///
+    /// Estimates from a scene should be near it. It isn't the person's age on the day of the photograph. The astronaut's
+    /// estimate falls to about 30 before a grey wall, or if the landmarks are wrong by 5 % of the face's width.
     #[must_use]
     pub const fn estimated_age(self) -> f32 {
         match self {
@@ -71,20 +76,20 @@ pub enum Portrait {
 }
 
 impl Portrait {
-    /// Every portrait; the first of each person, then the others.
+    /// Every portrait: the first of each person, then the others.
     pub const ALL: [Self; 5] = [Self::Obama, Self::Biden, Self::Astronaut, Self::Obama2, Self::Obama3];
 
-    /// Whom it shows.
+    /// Returns the person in the portrait.
     #[must_use]
-    pub const fn person(self) -> Person {
+    pub const fn person(self) -> ScenePerson {
         match self {
-            Self::Obama | Self::Obama2 | Self::Obama3 => Person::Obama,
-            Self::Biden => Person::Biden,
-            Self::Astronaut => Person::Astronaut,
+            Self::Obama | Self::Obama2 | Self::Obama3 => ScenePerson::Obama,
+            Self::Biden => ScenePerson::Biden,
+            Self::Astronaut => ScenePerson::Astronaut,
         }
     }
 
-    /// The whole photograph, background included, as the bytes of a JPEG file.
+    /// Returns the whole photograph with its background, as the bytes of a JPEG file.
     #[must_use]
     pub const fn jpeg(self) -> &'static [u8] {
         match self {
@@ -96,20 +101,20 @@ impl Portrait {
         }
     }
 
-    /// The width and height of the photograph in pixels.
+    /// Returns the width and height of the photograph in pixels.
     #[must_use]
     pub const fn size(self) -> (u32, u32) {
         self.facts().size
     }
 
-    /// The face's box in pixels of the photograph: what CenterFace finds in the full-size original, scaled.
+    /// Returns the face's box in pixels of the photograph. CenterFace found it in the full-size original.
     #[must_use]
     pub const fn bbox(self) -> BBox {
         let [x1, y1, x2, y2] = self.facts().bbox;
         BBox::new(x1, y1, x2, y2)
     }
 
-    /// The face's landmarks in pixels of the photograph, found as [`Portrait::bbox`] was.
+    /// Returns the face's landmarks in pixels of the photograph, from the same source as [`Portrait::bbox`].
     #[must_use]
     pub const fn landmarks(self) -> Landmarks {
         let p = self.facts().landmarks;
@@ -122,8 +127,8 @@ impl Portrait {
         ])
     }
 
-    /// The outline of head and body in pixels of the photograph. It reaches below the photograph where the body
-    /// does.
+    /// Returns the outline of head and body in pixels of the photograph. If the body reaches below the photograph, so does the
+    /// outline.
     pub(super) const fn outline(self) -> &'static [(i16, i16)] {
         self.facts().outline
     }
@@ -139,7 +144,7 @@ impl Portrait {
     }
 }
 
-/// What is known of a photograph. Box and landmarks: CenterFace on the original (long side 640, OpenCV resize),
+/// The annotations of a photograph. Box and landmarks: CenterFace on the original (long side 640, OpenCV resize),
 /// moved and scaled by the crop and scale in assets/tools/portraits.py. Outlines: GrabCut (OpenCV), corrected by hand.
 struct Facts {
     size: (u32, u32),

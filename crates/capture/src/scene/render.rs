@@ -1,11 +1,11 @@
-//! Draws cut-outs into an I420 picture: one pass across and one down with fixed-point weights.
+//! Draws cut-outs into an I420 picture, with one pass across and one down in fixed-point arithmetic.
 
 use passerby_types::Image;
 
 use super::cutout::{Cutout, OPAQUE};
 use crate::random::Random;
 
-/// Where a cut-out stands: a portrait's pixel p is drawn at `scale * p + (x, y)`.
+/// The place of a cut-out in the picture: a portrait's pixel p is drawn at `scale * p + (x, y)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Place {
     pub(super) scale: f64,
@@ -13,16 +13,17 @@ pub(super) struct Place {
     pub(super) y: f64,
 }
 
-/// The bits after the point of a filter weight.
+/// The number of fractional bits of a filter weight.
 const SHIFT: u32 = 12;
 const ONE: i32 = 1 << SHIFT;
 
-/// How far the filter reaches, in source pixels, or in target pixels where those are wider.
+/// The reach of the filter, in source pixels, or in target pixels if those are wider.
 const REACH: f64 = 2.0;
 
-/// The filter's height at a distance from its middle: Catmull-Rom, after R. Keys, "Cubic convolution interpolation for
-/// digital image processing", 1981 (a = -1/2). A triangle would blur: a face shrunk with it to
-/// two thirds looks five years younger to age-v1.
+/// Returns the filter's value at a distance from its middle: Catmull-Rom, after R. Keys, "Cubic convolution interpolation for
+/// digital image processing", 1981 (a = -1/2).
+///
+/// A triangle filter would blur: age-v1 estimates a face that it shrinks to two thirds as five years younger.
 fn kernel(distance: f64) -> f64 {
     let x = distance.abs();
     if x < 1.0 {
@@ -34,21 +35,21 @@ fn kernel(distance: f64) -> f64 {
     }
 }
 
-/// For each target pixel from `start` on, the source pixels it is made of.
+/// For each target pixel from `start` on, the source pixels that make it up, with their weights.
 struct Taps {
     start: usize,
-    /// First source index, and where its weights begin and end.
+    /// The first source index, and the range of its weights.
     spans: Vec<(usize, usize, usize)>,
     weights: Vec<i32>,
 }
 
 impl Taps {
-    /// The filter of [`kernel`], stretched where a target pixel is wider than a source pixel. Source pixels outside
-    /// count as empty, except behind the end where `hold` repeats the last one.
+    /// Creates the taps of [`kernel`], which is stretched if a target pixel is wider than a source pixel. Source pixels outside
+    /// count as empty. If `hold` is true, the last one repeats behind the end.
     fn new(scale: f64, shift: f64, source: usize, target: usize, hold: bool) -> Self {
         let stretch = (1.0 / scale).max(1.0);
         let radius = REACH * stretch;
-        // Target pixels whose filter reaches the source at all.
+        // The target pixels whose filter reaches the source.
         let start = (shift - scale * radius).ceil().clamp(0.0, target as f64) as usize;
         let reach = if hold { f64::INFINITY } else { shift + scale * (source as f64 - 1.0 + radius) };
         let end = ((reach + 1.0).floor().clamp(0.0, target as f64) as usize).max(start);
@@ -57,7 +58,8 @@ impl Taps {
         let mut raw = Vec::new();
         for i in start..end {
             let u = (i as f64 - shift) / scale;
-            let (low, high) = ((u - radius).ceil() as i64, (u + radius).floor() as i64);
+            let low = (u - radius).ceil() as i64;
+            let high = (u + radius).floor() as i64;
             raw.clear();
             raw.extend((low..=high).map(|k| kernel((k as f64 - u) / stretch)));
             let total: f64 = raw.iter().sum();
@@ -66,7 +68,7 @@ impl Taps {
             let mut spent = 0.0;
             let mut given = 0;
             for (k, weight) in (low..=high).zip(&raw) {
-                // Rounds the running sum, so that the weights of a whole filter add up to one exactly.
+                // The running sum is rounded, so that the weights of a whole filter add up to exactly one.
                 spent += weight / total;
                 let until = (spent * f64::from(ONE) + 0.5).floor() as i32;
                 let weight = until - given;
@@ -90,7 +92,7 @@ impl Taps {
         self.spans.iter().map(|&(first, from, to)| (first, &self.weights[from..to]))
     }
 
-    /// The first source index used, and one past the last.
+    /// Returns the range of used source indices: the first one, and one past the last.
     fn used(&self) -> (usize, usize) {
         let first = self.spans.iter().map(|s| s.0).min().unwrap_or(0);
         let end = self.spans.iter().map(|s| s.0 + s.2 - s.1).max().unwrap_or(0);
@@ -98,17 +100,18 @@ impl Taps {
     }
 }
 
-/// Buffers that are kept from one picture to the next.
+/// Buffers that are reused for each picture.
 #[derive(Default)]
 pub(super) struct Scratch {
     rows: Vec<i32>,
 }
 
-/// Draws `cutout` at `place` over `image`, above row `floor` only (even).
+/// Draws `cutout` at `place` over `image`, but only above row `floor`, which must be even.
 pub(super) fn draw(image: &mut Image, cutout: &Cutout, place: Place, floor: u32, scratch: &mut Scratch) {
-    let (width, height) = (image.width() as usize, image.height().min(floor) as usize);
+    let width = image.width() as usize;
+    let height = image.height().min(floor) as usize;
     blend(image, cutout, [0].as_slice(), place, (width, height), scratch);
-    // Chroma sample j lies midway between the luma samples 2 j and 2 j + 1.
+    // Chroma sample j is midway between the luma samples 2 j and 2 j + 1.
     let half = Place { scale: place.scale / 2.0, x: (place.x - 0.5) / 2.0, y: (place.y - 0.5) / 2.0 };
     let size = (width.div_ceil(2), height.div_ceil(2));
     blend(image, cutout, [1, 2].as_slice(), half, size, scratch);
@@ -124,7 +127,8 @@ fn blend(
 ) {
     let across = Taps::new(place.scale, place.x, cutout.width, width, false);
     let down = Taps::new(place.scale, place.y, cutout.height, height, true);
-    let (columns, (top, bottom)) = (across.spans.len(), down.used());
+    let columns = across.spans.len();
+    let (top, bottom) = down.used();
     if columns == 0 || top >= bottom {
         return;
     }
@@ -161,7 +165,7 @@ fn blend(
     }
 }
 
-/// The weighted sum of rows from `first` on.
+/// Replaces `out` by the weighted sum of the rows from `first` on.
 fn filter_down(out: &mut [i32], rows: &[i32], first: usize, weights: &[i32]) {
     out.fill(ONE / 2);
     for (row, &weight) in rows.chunks_exact(out.len()).skip(first).zip(weights) {
@@ -174,12 +178,13 @@ fn filter_down(out: &mut [i32], rows: &[i32], first: usize, weights: &[i32]) {
     }
 }
 
-/// Adds to every luma sample a number from `-amplitude` to `amplitude`, each as likely.
+/// Adds a number from `-amplitude` to `amplitude` to every luma sample, all with equal probability.
 pub(super) fn add_noise(image: &mut Image, amplitude: u8, random: &mut Random) {
     if amplitude == 0 {
         return;
     }
-    let (steps, middle) = (2 * u32::from(amplitude) + 1, i16::from(amplitude));
+    let steps = 2 * u32::from(amplitude) + 1;
+    let middle = i16::from(amplitude);
     for y in 0..image.height() as usize {
         for eight in image.row_mut(0, y).chunks_mut(8) {
             for (out, random) in eight.iter_mut().zip(random.next().to_le_bytes()) {
@@ -209,8 +214,8 @@ mod tests {
     }
 
     #[test]
-    fn half_a_pixel_off_fine_detail_stays() {
-        // A wave of four pixels a period. A triangle filter leaves 0.71 of it.
+    fn a_shift_by_half_a_pixel_keeps_fine_detail() {
+        // A wave with a period of four pixels. A triangle filter leaves 0.71 of it.
         let taps = Taps::new(1.0, 0.5, 64, 64, false);
         let wave = |k: usize| (std::f64::consts::FRAC_PI_2 * k as f64).sin();
         let drawn = taps.iter().map(|(first, weights)| {
@@ -218,7 +223,7 @@ mod tests {
             sum / f64::from(ONE)
         });
         let height = drawn.skip(8).take(32).map(f64::abs).fold(0.0, f64::max);
-        // The samples lie an eighth of a period off the wave's tops.
+        // The samples are an eighth of a period from the wave's tops.
         let share = height / std::f64::consts::FRAC_1_SQRT_2;
         assert!((0.85..=1.0).contains(&share), "{share}");
     }

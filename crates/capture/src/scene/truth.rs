@@ -1,44 +1,44 @@
-//! What a scene knows of the faces it shows.
+//! The ground truth of a scene's faces.
 
 use passerby_types::{BBox, Face, Landmarks, Point};
 
 use super::cutout::Cutout;
+use super::portrait::{Portrait, ScenePerson};
 use super::render::Place;
 use super::walk::Stand;
-use super::{Person, Portrait};
 
-/// One face of one picture of a scene, exactly.
+/// The ground truth of one face in one picture of a scene.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TruthFace {
-    /// Which walker: the place in the script, or the number in the crowd, from 0.
+    /// The index of the walker in the script or crowd, from 0.
     pub walker: usize,
-    /// Which visit of this walker, from 0: a tracker's track is one walker's one visit.
+    /// The number of this walker's visit, from 0. A tracker should give each visit a track of its own.
     pub visit: u64,
-    /// Which portrait is drawn.
+    /// The portrait that is drawn.
     pub portrait: Portrait,
-    /// The face's box in pixels of the picture. May reach outside it.
+    /// The face's box in pixels of the picture. It may reach outside the picture.
     pub bbox: BBox,
-    /// The face's landmarks in pixels of the picture. May lie outside it.
+    /// The face's landmarks in pixels of the picture. They may be outside the picture.
     pub landmarks: Landmarks,
-    /// How much of the box is inside the picture and hidden by nobody nearer and not by the counter: 0 to 1.
+    /// The share of the box that is inside the picture and not hidden by a nearer person or the counter: 0 to 1.
     pub visible: f32,
 }
 
 impl TruthFace {
-    /// Whose face it is.
+    /// Returns the person whose face it is.
     #[must_use]
-    pub const fn person(&self) -> Person {
+    pub const fn person(&self) -> ScenePerson {
         self.portrait.person()
     }
 
-    /// The face as a perfect detector would report it: box, landmarks, and a score of 1.
+    /// Returns the face as a perfect detector would find it: with box, landmarks, and a score of 1.
     #[must_use]
     pub const fn face(&self) -> Face {
         Face::new(self.bbox, 1.0).with_landmarks(self.landmarks)
     }
 }
 
-/// One walker in the picture, with the cut-out to draw.
+/// A walker in the picture, with the cut-out to draw.
 pub(super) struct Actor<'a> {
     pub(super) walker: usize,
     pub(super) portrait: Portrait,
@@ -55,18 +55,20 @@ impl Place {
     }
 }
 
-/// The faces of `actors`, which stand from far to near, in a picture of which people are drawn in
-/// `width` x `floor` pixels. By rising walker. A face whose box lies wholly outside the picture is left out.
+/// Returns the faces of `actors`, sorted by walker. `actors` must be sorted from far to near. People are drawn in
+/// `width` x `floor` pixels of the picture. A face whose box is entirely outside the picture is left out.
 pub(super) fn faces(actors: &[Actor<'_>], (width, height, floor): (u32, u32, u32)) -> Vec<TruthFace> {
     let mut faces: Vec<TruthFace> = actors
         .iter()
         .enumerate()
         .filter_map(|(i, actor)| {
-            let (place, original) = (actor.stand.place, actor.portrait.bbox());
+            let place = actor.stand.place;
+            let original = actor.portrait.bbox();
             let top_left = place.apply(Point::new(original.x1, original.y1));
             let bottom_right = place.apply(Point::new(original.x2, original.y2));
             let bbox = BBox::new(top_left.x, top_left.y, bottom_right.x, bottom_right.y);
-            let (w, h) = (width as f32, height as f32);
+            let w = width as f32;
+            let h = height as f32;
             let inside = bbox.x2 > 0.0 && bbox.y2 > 0.0 && bbox.x1 < w - 1.0 && bbox.y1 < h - 1.0;
             inside.then(|| TruthFace {
                 walker: actor.walker,
@@ -82,7 +84,7 @@ pub(super) fn faces(actors: &[Actor<'_>], (width, height, floor): (u32, u32, u32
     faces
 }
 
-/// The share of `bbox` that is inside and not behind `nearer` ones, from a grid of 32 x 32 points.
+/// Returns the share of `bbox` that is inside the picture and not behind `nearer` walkers, from a grid of 32 x 32 points.
 fn visible(bbox: &BBox, nearer: &[Actor<'_>], width: f32, floor: f32) -> f32 {
     const GRID: u16 = 32;
     let mut seen = 0.0;
@@ -100,7 +102,8 @@ fn visible(bbox: &BBox, nearer: &[Actor<'_>], width: f32, floor: f32) -> f32 {
                 .iter()
                 .map(|actor| {
                     let place = actor.stand.place;
-                    let (x, y) = (f64::from(x) - place.x, f64::from(y) - place.y);
+                    let x = f64::from(x) - place.x;
+                    let y = f64::from(y) - place.y;
                     1.0 - actor.cutout.alpha_at(x / place.scale, y / place.scale)
                 })
                 .product::<f32>();

@@ -1,55 +1,56 @@
-//! Who walks where: scripts, crowds, and where a walker is at a given time.
+//! The walks of the people: scripts, crowds, and the place of a walker at a given time.
 
 use std::ops::RangeInclusive;
 
+use super::error::SceneError;
+use super::portrait::Portrait;
 use super::render::Place;
-use super::{Portrait, SceneError};
 use crate::random::Random;
 
-/// A point of a walk: where the face is at a time. Between two points everything changes linearly.
+/// A point of a walk: the place and size of the face at a time. Between two points everything changes linearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Waypoint {
     /// Seconds since the start of the scene.
     pub time: f64,
-    /// The centre of the face's box, in pixels to the right. May lie outside the picture.
+    /// The x coordinate of the centre of the face's box in pixels. It may be outside the picture.
     pub x: f64,
-    /// The centre of the face's box, in pixels down. May lie outside the picture.
+    /// The y coordinate of the centre of the face's box in pixels. It may be outside the picture.
     pub y: f64,
-    /// The width of the face's box in pixels: 4 to 8192. The wider, the nearer: nearer people hide farther ones.
+    /// The width of the face's box in pixels: 4 to 8192. A person with a wider face is nearer, and hides those behind.
     pub face: f64,
 }
 
 impl Waypoint {
-    /// The point (x, y) at `time` with a face `face` pixels wide.
+    /// Creates the point (x, y) at `time`, with a face `face` pixels wide.
     #[must_use]
     pub const fn new(time: f64, x: f64, y: f64, face: f64) -> Self {
         Self { time, x, y, face }
     }
 }
 
-/// One visit of one person: there from the time of the first waypoint until that of the last.
+/// One visit of one person, from the time of the first waypoint to that of the last one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Walk {
-    /// Who, and in which photograph.
+pub struct SceneWalk {
+    /// The portrait to draw.
     pub portrait: Portrait,
-    /// Where, by rising time. A single waypoint is somebody who stands there through the whole scene.
+    /// The waypoints, whose times must rise. With a single waypoint, the person stands there through the whole scene.
     pub path: Vec<Waypoint>,
 }
 
 /// People who walk to and fro at random, leave and come back.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Crowd {
-    /// How many, 0 to 1000. Walker `i` has portrait `i % 5` of [`Portrait::ALL`], so up to three are three different
-    /// persons and more than three repeat persons.
+pub struct SceneCrowd {
+    /// The number of people, 0 to 1000. Walker `i` has portrait `i % 5` of [`Portrait::ALL`]. Up to three are different
+    /// persons. If there are more, persons repeat.
     pub people: usize,
-    /// The widths of the faces' boxes in pixels: within 4 to 8192.
+    /// The range of the faces' box widths in pixels, within 4 to 8192.
     pub face: RangeInclusive<f64>,
-    /// Speeds in pixels a second: above 0.
+    /// The range of speeds in pixels per second, above 0.
     pub speed: RangeInclusive<f64>,
 }
 
-impl Default for Crowd {
-    /// Three people with faces 60 to 140 pixels wide, at 120 to 260 pixels a second.
+impl Default for SceneCrowd {
+    /// Three people with faces 60 to 140 pixels wide, at 120 to 260 pixels per second.
     fn default() -> Self {
         Self { people: 3, face: 60.0..=140.0, speed: 120.0..=260.0 }
     }
@@ -57,49 +58,49 @@ impl Default for Crowd {
 
 /// The people of a scene.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cast {
+pub enum SceneCast {
     /// Random walks.
-    Crowd(Crowd),
-    /// Walks told one by one; two walks of the same person are two visits. Empty: nobody.
-    Script(Vec<Walk>),
+    Crowd(SceneCrowd),
+    /// A list of walks. Two walks of the same person are two visits. If the list is empty, the hall is.
+    Script(Vec<SceneWalk>),
 }
 
-/// The narrowest and the widest face in pixels.
-const FACE: RangeInclusive<f64> = 4.0..=8192.0;
-/// How far from the origin a waypoint may lie, in pixels and in seconds.
-const FAR: f64 = 1e6;
-/// How many walkers there may be.
-const PEOPLE: usize = 1000;
-/// How many visits a walker of a crowd makes before they repeat.
-const VISITS: usize = 8;
-/// Steps a second.
-const CADENCE: f64 = 1.8;
+/// The allowed widths of a face in pixels.
+const FACE_WIDTHS: RangeInclusive<f64> = 4.0..=8192.0;
+/// The greatest distance of a waypoint from the origin, in pixels and in seconds.
+const MAX_DISTANCE: f64 = 1e6;
+/// The most walkers.
+const MAX_PEOPLE: usize = 1000;
+/// The number of visits that a walker of a crowd makes before they repeat.
+const CROWD_VISITS: usize = 8;
+/// The steps per second.
+const STEP_RATE: f64 = 1.8;
 
 /// One walker's whole way through the scene.
 pub(super) struct Course {
     pub(super) portrait: Portrait,
     visits: Vec<Vec<Waypoint>>,
-    /// After so many seconds the visits repeat; `None`: never.
+    /// The seconds after which the visits repeat. `None`: they don't repeat.
     period: Option<f64>,
-    /// Seconds into the course at the scene's start.
+    /// The seconds of the course before the scene's start.
     lead: f64,
 }
 
-/// Where a walker's face is.
+/// The place of a walker's face.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stand {
-    /// Which visit, from 0.
+    /// The number of the visit, from 0.
     pub(super) visit: u64,
     /// The width of the face's box.
     pub(super) face: f64,
     pub(super) place: Place,
 }
 
-impl Cast {
-    /// The courses of all walkers of a picture of this size.
+impl SceneCast {
+    /// Returns the courses of all walkers in a picture of this size.
     pub(super) fn courses(&self, width: u32, height: u32, seed: u64) -> Result<Vec<Course>, SceneError> {
         match self {
-            Self::Script(walks) if walks.len() > PEOPLE => Err(SceneError::People { people: walks.len() }),
+            Self::Script(walks) if walks.len() > MAX_PEOPLE => Err(SceneError::People { people: walks.len() }),
             Self::Script(walks) => walks.iter().enumerate().map(|(i, walk)| scripted(i, walk)).collect(),
             Self::Crowd(crowd) => {
                 crowd.check()?;
@@ -110,50 +111,52 @@ impl Cast {
     }
 }
 
-fn scripted(walk: usize, told: &Walk) -> Result<Course, SceneError> {
-    let wrong = |what| Err(SceneError::Path { walk, what });
-    if told.path.is_empty() {
+fn scripted(index: usize, walk: &SceneWalk) -> Result<Course, SceneError> {
+    let wrong = |what| Err(SceneError::Path { walk: index, what });
+    if walk.path.is_empty() {
         return wrong("no waypoints");
     }
-    for point in &told.path {
-        let near = |v: f64| v.abs() <= FAR;
+    for point in &walk.path {
+        let near = |v: f64| v.abs() <= MAX_DISTANCE;
         if !(near(point.time) && near(point.x) && near(point.y)) {
-            return wrong("a time or place that is not within a million of 0");
+            return wrong("a time or place that is more than a million from 0");
         }
-        if !FACE.contains(&point.face) {
+        if !FACE_WIDTHS.contains(&point.face) {
             return wrong("a face that is not 4 to 8192 pixels wide");
         }
     }
-    if told.path.windows(2).any(|w| w[0].time >= w[1].time) {
+    if walk.path.windows(2).any(|w| w[0].time >= w[1].time) {
         return wrong("times that do not rise");
     }
-    Ok(Course { portrait: told.portrait, visits: vec![told.path.clone()], period: None, lead: 0.0 })
+    Ok(Course { portrait: walk.portrait, visits: vec![walk.path.clone()], period: None, lead: 0.0 })
 }
 
-impl Crowd {
+impl SceneCrowd {
     fn check(&self) -> Result<(), SceneError> {
-        if self.people > PEOPLE {
+        if self.people > MAX_PEOPLE {
             return Err(SceneError::People { people: self.people });
         }
         let range = |what, range: &RangeInclusive<f64>, limits: RangeInclusive<f64>| {
             let fine = limits.contains(range.start()) && limits.contains(range.end()) && !range.is_empty();
-            let (low, high) = (*range.start(), *range.end());
-            if fine { Ok(()) } else { Err(SceneError::Range { what, low, high }) }
+            if fine {
+                return Ok(());
+            }
+            Err(SceneError::Range { what, low: *range.start(), high: *range.end() })
         };
-        range("face widths", &self.face, FACE)?;
-        range("speeds", &self.speed, f64::MIN_POSITIVE..=FAR)
+        range("face widths", &self.face, FACE_WIDTHS)?;
+        range("speeds", &self.speed, f64::MIN_POSITIVE..=MAX_DISTANCE)
     }
 
     fn course(&self, walker: usize, width: f64, height: f64, seed: u64) -> Course {
         let mut random = Random::stream(seed, walker as u64);
-        let mut visits = Vec::with_capacity(VISITS);
+        let mut visits = Vec::with_capacity(CROWD_VISITS);
         let mut time = 0.0;
-        for _ in 0..VISITS {
+        for _ in 0..CROWD_VISITS {
             let visit = self.visit(time, width, height, &mut random);
             time = visit.last().map_or(time, |p| p.time) + random.between(0.4, 2.0);
             visits.push(visit);
         }
-        // At the start each is somewhere on the first visit.
+        // At the start, each walker is somewhere on the first visit.
         let first = visits[0].last().map_or(0.0, |p| p.time);
         Course {
             portrait: Portrait::ALL[walker % Portrait::ALL.len()],
@@ -163,12 +166,12 @@ impl Crowd {
         }
     }
 
-    /// In at one side, through the picture, out at the other side or back.
+    /// Returns a visit: in at one side, through the picture, and out at the other or the same side.
     fn visit(&self, start: f64, width: f64, height: f64, random: &mut Random) -> Vec<Waypoint> {
         let speed = random.between(*self.speed.start(), *self.speed.end());
         let clamp = |face: f64| face.clamp(*self.face.start(), *self.face.end());
-        let (near, far) = (random.between(*self.face.start(), *self.face.end()), random.between(0.75, 1.33));
-        let (from, to) = (near, clamp(near * far));
+        let from = random.between(*self.face.start(), *self.face.end());
+        let to = clamp(from * random.between(0.75, 1.33));
         let side = random.between(0.0, 1.0) < 0.5;
         let back = random.between(0.0, 1.0) < 0.25;
         // A body is about four faces wide.
@@ -186,7 +189,8 @@ impl Crowd {
         let mut path: Vec<Waypoint> = Vec::with_capacity(points.len());
         for (x, y, face) in points {
             let time = path.last().map_or(start, |last| {
-                let (dx, dy) = (x - last.x, y - last.y);
+                let dx = x - last.x;
+                let dy = y - last.y;
                 last.time + ((dx * dx + dy * dy).sqrt() / speed).max(1e-3)
             });
             path.push(Waypoint { time, x, y, face });
@@ -196,7 +200,8 @@ impl Crowd {
 }
 
 impl Course {
-    /// Where the walker is at `time`; `None` while away. `bob` is the height of a step in widths of the face.
+    /// Returns the place of the walker at `time`, or `None` if the walker is away. `bob` is the height of a step in widths of the
+    /// face.
     pub(super) fn at(&self, time: f64, bob: f64) -> Option<Stand> {
         let (round, time) = match self.period {
             Some(period) => {
@@ -209,7 +214,7 @@ impl Course {
             path.len() == 1 || (path[0].time <= time && path.last().is_some_and(|p| time <= p.time))
         })?;
         let (now, moving) = between(path, time);
-        let bob = if moving { bob * now.face * step(time * CADENCE) } else { 0.0 };
+        let bob = if moving { bob * now.face * step(time * STEP_RATE) } else { 0.0 };
         let face = self.portrait.bbox();
         let scale = now.face / f64::from(face.width());
         let middle = face.center();
@@ -225,10 +230,11 @@ impl Course {
     }
 }
 
-/// The point of the path at `time`, and whether the walker moves at all.
+/// Returns the point of the path at `time`, and true if the walker moves.
 fn between(path: &[Waypoint], time: f64) -> (Waypoint, bool) {
     let next = path.partition_point(|p| p.time <= time).clamp(1, path.len().max(2) - 1);
-    let (a, b) = (path[next - 1], *path.get(next).unwrap_or(&path[next - 1]));
+    let a = path[next - 1];
+    let b = *path.get(next).unwrap_or(&a);
     if b.time <= a.time {
         return (a, false);
     }
@@ -238,7 +244,7 @@ fn between(path: &[Waypoint], time: f64) -> (Waypoint, bool) {
     (point, (a.x, a.y) != (b.x, b.y))
 }
 
-/// The height of the head over a step of length 1: 0 at its ends, 1 in its middle, a parabola between.
+/// Returns the height of the head within a step of length 1: a parabola with 0 at its ends and 1 in its middle.
 fn step(time: f64) -> f64 {
     let part = time - time.floor();
     4.0 * part * (1.0 - part)
@@ -249,11 +255,11 @@ mod tests {
     use super::*;
 
     fn walk(path: Vec<Waypoint>) -> Course {
-        scripted(0, &Walk { portrait: Portrait::Biden, path }).unwrap()
+        scripted(0, &SceneWalk { portrait: Portrait::Biden, path }).unwrap()
     }
 
     #[test]
-    fn a_walker_is_between_the_waypoints_and_away_before_and_after() {
+    fn a_walker_is_there_only_between_the_waypoints() {
         let course = walk(vec![
             Waypoint::new(1.0, 100.0, 50.0, 40.0),
             Waypoint::new(2.0, 200.0, 50.0, 80.0),
@@ -273,15 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn one_waypoint_stands_for_ever() {
+    fn a_walker_with_one_waypoint_stands_for_ever() {
         let course = walk(vec![Waypoint::new(3.0, 100.0, 50.0, 40.0)]);
         assert_eq!(course.at(0.0, 0.1), course.at(1e5, 0.1));
         assert!(course.at(0.0, 0.1).is_some());
     }
 
     #[test]
-    fn a_crowd_goes_on_for_ever_and_counts_its_visits() {
-        let crowd = Crowd { people: 1, face: 60.0..=120.0, speed: 80.0..=200.0 };
+    fn a_crowd_never_stops_visiting() {
+        let crowd = SceneCrowd { people: 1, face: 60.0..=120.0, speed: 80.0..=200.0 };
         let course = crowd.course(0, 640.0, 360.0, 5);
         let mut visits: Vec<u64> =
             (0..400_000).filter_map(|i| course.at(f64::from(i) / 10.0, 0.0).map(|s| s.visit)).collect();

@@ -1,36 +1,53 @@
-//! What a camera of this machine is, and what reaches it.
+//! Cameras of this machine, their formats, and the interface to their drivers.
 
 use std::fmt;
 use std::time::Duration;
 
 use passerby_types::{Buffer, ColorSpace, FramePool, SourceError};
 
-/// How a webcam's pixels come.
+/// The pixel format of a webcam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Pixels {
-    /// Y', then Cb and Cr interleaved, 4:2:0. Becomes [`Nv12`](passerby_types::PixelLayout::Nv12) as it is.
+pub enum WebcamPixels {
+    /// Y', then Cb and Cr interleaved, 4:2:0. Becomes [`Nv12`](passerby_types::PixelLayout::Nv12) unchanged.
     Nv12,
-    /// Y', Cb, Cr, 4:2:0 (V4L2's YU12). Becomes [`I420`](passerby_types::PixelLayout::I420) as it is.
+    /// Y', Cb, Cr, 4:2:0 (V4L2's YU12). Becomes [`I420`](passerby_types::PixelLayout::I420) unchanged.
     I420,
-    /// Y', Cr, Cb, 4:2:0. Becomes [`I420`](passerby_types::PixelLayout::I420) as it is.
+    /// Y', Cr, Cb, 4:2:0. Becomes [`I420`](passerby_types::PixelLayout::I420) unchanged.
     Yv12,
-    /// Y' Cb Y' Cr, 4:2:2 (YUY2). Becomes [`Yuyv`](passerby_types::PixelLayout::Yuyv) as it is.
+    /// Y' Cb Y' Cr, 4:2:2 (YUY2). Becomes [`Yuyv`](passerby_types::PixelLayout::Yuyv) unchanged.
     Yuyv,
     /// Cb Y' Cr Y', 4:2:2. Becomes [`Yuyv`](passerby_types::PixelLayout::Yuyv), bytes swapped in place.
     Uyvy,
-    /// R, G, B. Becomes [`Rgb8`](passerby_types::PixelLayout::Rgb8) as it is.
+    /// R, G, B. Becomes [`Rgb8`](passerby_types::PixelLayout::Rgb8) unchanged.
     Rgb,
     /// B, G, R. Becomes [`Rgb8`](passerby_types::PixelLayout::Rgb8), bytes swapped in place.
     Bgr,
-    /// JPEG pictures. Decoded to `Rgb8`, or `Gray8` where they have no colour.
+    /// JPEG pictures. Decoded to `Gray8` if they have no colour, and to `Rgb8` otherwise.
     Mjpeg,
-    /// Grey. Becomes [`Gray8`](passerby_types::PixelLayout::Gray8) as it is.
+    /// Grey. Becomes [`Gray8`](passerby_types::PixelLayout::Gray8) unchanged.
     Grey,
 }
 
-impl Pixels {
-    /// The four letters by which V4L2 knows them.
+impl WebcamPixels {
+    /// Every pixel format.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Nv12,
+        Self::I420,
+        Self::Yv12,
+        Self::Yuyv,
+        Self::Uyvy,
+        Self::Rgb,
+        Self::Bgr,
+        Self::Mjpeg,
+        Self::Grey,
+    ];
+
+    /// Returns the four letters by which V4L2 knows the format.
+    ///
+    /// ```
+    /// assert_eq!(passerby_capture::WebcamPixels::Mjpeg.code(), "MJPG");
+    /// ```
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -47,16 +64,16 @@ impl Pixels {
     }
 }
 
-/// Something that a camera can give.
+/// A format that a camera offers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WebcamFormat {
-    /// How its pixels come.
-    pub pixels: Pixels,
-    /// Columns.
+    /// The pixel format.
+    pub pixels: WebcamPixels,
+    /// The width in pixels.
     pub width: u32,
-    /// Rows.
+    /// The height in pixels.
     pub height: u32,
-    /// The highest rate at this size, in frames a second, where the driver says so.
+    /// The highest rate at this size in frames per second, if the driver reports it.
     pub rate: Option<f64>,
 }
 
@@ -70,42 +87,50 @@ impl fmt::Display for WebcamFormat {
 /// A camera at this machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebcamInfo {
-    /// Its number: N of `/dev/videoN` on Linux, its place in the system's list elsewhere. Another one may have it after
-    /// a camera was plugged out and in.
+    /// The camera's index: N of `/dev/videoN` on Linux, and the place in the system's list elsewhere. After a camera is
+    /// unplugged and plugged in, another one may have this index.
     pub index: u32,
-    /// What its maker calls it. Cameras of the same make have the same name.
+    /// The name of the product. Cameras of the same product have the same name.
     pub name: String,
-    /// What stays the same, where the system has such a thing: the link in `/dev/v4l/by-id` (or `by-path`) on Linux, the
-    /// unique id on macOS, the symbolic link on Windows.
+    /// An id that never changes, if the system has one: the link in `/dev/v4l/by-id` (or `by-path`) on Linux, the unique id on
+    /// macOS, the symbolic link on Windows.
     pub id: Option<String>,
-    /// What it can give and passerby can read. Empty where it gives nothing of that kind.
+    /// The camera's formats that passerby can read. Empty if there are none.
     pub formats: Vec<WebcamFormat>,
 }
 
-/// Which camera at this machine.
+/// Selects a camera at this machine.
+///
+/// ```
+/// use passerby_capture::WebcamSelector;
+///
+/// assert_eq!(WebcamSelector::from("webcam:2"), WebcamSelector::Index(2));
+/// assert_eq!(WebcamSelector::from("HD Camera"), WebcamSelector::Name("HD Camera".into()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selector {
-    /// The one with this number.
+pub enum WebcamSelector {
+    /// The camera with this index.
     Index(u32),
-    /// The first one with this [`name`](WebcamInfo::name) or [`id`](WebcamInfo::id); on Linux also the path of its node.
+    /// The first camera with this [`name`](WebcamInfo::name) or [`id`](WebcamInfo::id). On Linux also the path of a camera's
+    /// node.
     Name(String),
 }
 
-impl From<u32> for Selector {
+impl From<u32> for WebcamSelector {
     fn from(index: u32) -> Self {
         Self::Index(index)
     }
 }
 
-/// A number is an index, all else a name. `webcam:` and `v4l:` before it do not belong to it.
-impl From<&str> for Selector {
+/// A number is an index, and everything else a name. A `webcam:` or `v4l:` before it is dropped.
+impl From<&str> for WebcamSelector {
     fn from(text: &str) -> Self {
         let rest = text.strip_prefix("webcam:").or_else(|| text.strip_prefix("v4l:")).unwrap_or(text);
         rest.parse().map_or_else(|_| Self::Name(rest.to_owned()), Self::Index)
     }
 }
 
-impl fmt::Display for Selector {
+impl fmt::Display for WebcamSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Index(index) => write!(f, "webcam:{index}"),
@@ -114,25 +139,25 @@ impl fmt::Display for Selector {
     }
 }
 
-/// The first camera of this name or id.
-pub(crate) fn named<'a>(cameras: &'a [WebcamInfo], name: &str) -> Result<&'a WebcamInfo, Fault> {
-    let named = |c: &&WebcamInfo| c.name == name || c.id.as_deref() == Some(name);
-    cameras.iter().find(named).ok_or_else(|| Fault::Gone("no camera of this name".into()))
+/// Returns the first camera with this name or id.
+pub(super) fn find_named<'a>(cameras: &'a [WebcamInfo], name: &str) -> Result<&'a WebcamInfo, DriverFault> {
+    let matches = |c: &&WebcamInfo| c.name == name || c.id.as_deref() == Some(name);
+    cameras.iter().find(matches).ok_or_else(|| DriverFault::Gone("no camera of this name".into()))
 }
 
-/// Why a driver does not do what it was asked.
+/// Why a driver doesn't do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The device is not there, or cannot be had now. It may come back.
+pub(super) enum DriverFault {
+    /// The device isn't there or isn't available now. It may come back.
     Gone(String),
-    /// Its user may not have it.
+    /// The user has no right to use the device.
     Denied(String),
-    /// It is nothing that can be read.
+    /// The device cannot be read.
     Unsupported(String),
 }
 
-impl Fault {
-    pub(crate) fn of(self, input: &str) -> SourceError {
+impl DriverFault {
+    pub(super) fn into_error(self, input: &str) -> SourceError {
         let input = input.to_owned();
         match self {
             Self::Gone(what) => SourceError::Disconnected { input, what },
@@ -142,41 +167,41 @@ impl Fault {
     }
 }
 
-/// What the driver has agreed to.
+/// The format that the driver has agreed to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Stream {
-    /// What it gives; the rate is the one at which it does.
-    pub(crate) format: WebcamFormat,
-    /// The bytes from one row to the next, of the first plane where there are several. 0: the driver does not say.
-    pub(crate) stride: usize,
-    /// How the numbers stand for colours. Means nothing for JPEG.
-    pub(crate) color: ColorSpace,
+pub(super) struct NegotiatedFormat {
+    /// The format of the frames. The rate is the real one.
+    pub(super) format: WebcamFormat,
+    /// The bytes from one row to the next, of the first plane if there are several. 0 if the driver doesn't report it.
+    pub(super) stride: usize,
+    /// The colour space. Ignored for JPEG.
+    pub(super) color: ColorSpace,
 }
 
-/// One frame as the driver gave it.
+/// A frame as the driver returned it.
 #[derive(Debug)]
-pub(crate) struct Raw {
-    pub(crate) bytes: Buffer,
-    /// Its number, where the driver counts: a gap means that frames are missing.
-    pub(crate) number: Option<u32>,
-    /// When it was taken, on a clock of the driver's that never goes back.
-    pub(crate) time: Option<Duration>,
-    /// The driver says that it is not whole.
-    pub(crate) damaged: bool,
+pub(super) struct RawFrame {
+    pub(super) bytes: Buffer,
+    /// The frame's number, if the driver counts frames. A gap means that frames are missing.
+    pub(super) number: Option<u32>,
+    /// The time at which it was taken, by a clock of the driver that never goes back.
+    pub(super) time: Option<Duration>,
+    /// True if the driver reports that it is incomplete.
+    pub(super) damaged: bool,
 }
 
-/// What reaches the cameras of a machine. Any call may hang, or panic: drivers do.
-pub(crate) trait Backend: Send + Sync + 'static {
-    fn list(&self) -> Result<Vec<WebcamInfo>, Fault>;
-    fn open(&self, selector: &Selector) -> Result<Box<dyn Device>, Fault>;
+/// Access to the cameras of a machine. Any call may hang or panic, because drivers do.
+pub(super) trait Backend: Send + Sync + 'static {
+    fn list(&self) -> Result<Vec<WebcamInfo>, DriverFault>;
+    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn Device>, DriverFault>;
 }
 
-/// A camera that is open. Stays on the thread that opened it, and is closed by dropping it.
-pub(crate) trait Device {
-    /// What it can give.
-    fn formats(&mut self) -> Result<Vec<WebcamFormat>, Fault>;
-    /// Makes it give this, at about this rate.
-    fn start(&mut self, format: &WebcamFormat, rate: f64) -> Result<Stream, Fault>;
-    /// The next frame in a buffer of the pool. `None`: none came; a driver that can, waits so long at most.
-    fn next(&mut self, patience: Duration, pool: &FramePool) -> Result<Option<Raw>, Fault>;
+/// An open camera. It stays on the thread that opened it. Dropping it closes it.
+pub(super) trait Device {
+    /// Returns the formats that the camera offers.
+    fn formats(&mut self) -> Result<Vec<WebcamFormat>, DriverFault>;
+    /// Starts the camera with this format, at about this rate.
+    fn start(&mut self, format: &WebcamFormat, rate: f64) -> Result<NegotiatedFormat, DriverFault>;
+    /// Returns the next frame in a buffer of the pool, or `None` if no frame came within `timeout`. Some drivers wait longer.
+    fn next(&mut self, timeout: Duration, pool: &FramePool) -> Result<Option<RawFrame>, DriverFault>;
 }

@@ -1,4 +1,4 @@
-//! Calls of a driver, on threads that are left behind where one does not come back.
+//! Calls a driver on separate threads. If a call hangs, its thread is left behind.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -11,73 +11,76 @@ use std::time::Duration;
 
 use passerby_types::{DropReason, FramePool, SourceError};
 
-use super::choice::{Wanted, choose};
-use super::device::{Backend, Device, Fault, Pixels, Raw, Selector, Stream, WebcamInfo};
-use crate::inbox::{Inbox, Kind};
+use super::device::{
+    Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamInfo, WebcamPixels, WebcamSelector,
+};
+use super::format_choice::{WantedFormat, choose};
+use crate::live::inbox::{FrameKind, Inbox};
 
-/// How many threads may be with one device at a time, the one that works and those that hang in it.
-pub(crate) const THREADS: usize = 4;
-/// How often a thread that waits for a frame looks whether anybody still wants it.
-const TICK: Duration = Duration::from_millis(100);
-/// Frames that one gap in a driver's numbers may stand for. Beyond it the driver has begun to count anew.
-const GAP: u32 = 1000;
-/// Buffers for coded pictures: those in the inbox, one that is decoded, and one that is filled.
-const CODED: usize = 4;
+/// The most threads of one device at a time: the working one, and those that hang.
+pub(super) const MAX_DEVICE_THREADS: usize = 4;
+/// How often a thread that waits for a frame checks for cancellation.
+const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// The most frames that a gap in a driver's numbers may stand for. If it is larger, the driver has started a new count.
+const MAX_GAP: u32 = 1000;
+/// The buffers for coded pictures: two in the inbox, one that is being decoded, and one that is being filled.
+const CODED_BUFFERS: usize = 4;
 
-/// How many threads are with each device, by what it was asked for by.
-static BUSY: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
+/// The number of threads of each device in this process, by its selector. All sources of a device share its driver, so the
+/// limit must hold for all of them together.
+static DEVICE_THREADS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
-/// A thread's place at a device.
-struct Place(String);
+/// The permit for one thread of a device.
+struct ThreadPermit(String);
 
-impl Place {
-    /// `None`: it has too many threads already.
-    fn take(device: &str) -> Option<Self> {
-        let mut busy = busy();
-        let threads = busy.entry(device.to_owned()).or_default();
-        (*threads < THREADS).then(|| {
+impl ThreadPermit {
+    /// Returns `None` if the device has too many threads already.
+    fn acquire(device: &str) -> Option<Self> {
+        let mut counts = device_threads();
+        let threads = counts.entry(device.to_owned()).or_default();
+        (*threads < MAX_DEVICE_THREADS).then(|| {
             *threads += 1;
             Self(device.to_owned())
         })
     }
 }
 
-impl Drop for Place {
+impl Drop for ThreadPermit {
     fn drop(&mut self) {
-        let mut busy = busy();
-        if let Some(threads) = busy.get_mut(&self.0) {
+        let mut counts = device_threads();
+        if let Some(threads) = counts.get_mut(&self.0) {
             *threads -= 1;
             if *threads == 0 {
-                busy.remove(&self.0);
+                counts.remove(&self.0);
             }
         }
     }
 }
 
-fn busy() -> MutexGuard<'static, BTreeMap<String, usize>> {
-    BUSY.lock().unwrap_or_else(PoisonError::into_inner)
+fn device_threads() -> MutexGuard<'static, BTreeMap<String, usize>> {
+    DEVICE_THREADS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A thread that may be left behind.
-pub(crate) struct Thread {
+pub(super) struct DriverThread {
     handle: JoinHandle<()>,
-    /// Closed when it has ended.
+    /// Disconnected when the thread has ended.
     ended: Receiver<Infallible>,
 }
 
-impl Thread {
-    /// Runs something that calls the driver of this device.
+impl DriverThread {
+    /// Runs `work`, which calls the driver of this device.
     fn start(device: &str, work: impl FnOnce() + Send + 'static) -> Result<Self, SourceError> {
-        let Some(place) = Place::take(device) else {
-            let what = format!("{THREADS} calls of its driver have not come back");
-            return Err(Fault::Gone(what).of(device));
+        let Some(permit) = ThreadPermit::acquire(device) else {
+            let what = format!("{MAX_DEVICE_THREADS} calls of its driver have not come back");
+            return Err(DriverFault::Gone(what).into_error(device));
         };
         let (alive, ended) = sync_channel::<Infallible>(0);
         let handle = Builder::new().name("capture-webcam".into()).spawn(move || {
-            // In this order: whoever sees the end finds the place free.
+            // The permit must be free when `join` sees the end, so it is dropped first.
             let _alive = alive;
-            let _place = place;
-            // What a panic means is told by the channel or the inbox that `work` leaves without an answer.
+            let _permit = permit;
+            // After a panic, the channel or inbox of `work` reports the failure.
             let _ = catch_unwind(AssertUnwindSafe(work));
         });
         let handle =
@@ -85,63 +88,67 @@ impl Thread {
         Ok(Self { handle, ended })
     }
 
-    /// Waits for its end so long at most, then leaves it behind.
-    pub(crate) fn join(self, patience: Duration) {
-        if matches!(self.ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected)) {
-            // It catches its panics.
+    /// Waits up to `timeout` for the thread's end, and then leaves it behind.
+    pub(super) fn join(self, timeout: Duration) {
+        if matches!(self.ended.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected)) {
+            // The thread catches its panics.
             let _ = self.handle.join();
         }
     }
 }
 
-/// What the driver answered, within the limit.
-fn answer<T>(answer: &Receiver<Result<T, Fault>>, limit: Duration, device: &str) -> Result<T, SourceError> {
-    let fault = match answer.recv_timeout(limit) {
+/// Waits up to `timeout` for the driver's answer.
+fn wait_for_answer<T>(
+    answer: &Receiver<Result<T, DriverFault>>,
+    timeout: Duration,
+    device: &str,
+) -> Result<T, SourceError> {
+    let fault = match answer.recv_timeout(timeout) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(fault)) => fault,
-        Err(RecvTimeoutError::Timeout) => Fault::Gone(format!("the driver gave no answer in {limit:.1?}")),
-        Err(RecvTimeoutError::Disconnected) => Fault::Gone("the call of the driver panicked".into()),
+        Err(RecvTimeoutError::Timeout) => DriverFault::Gone(format!("the driver gave no answer in {timeout:.1?}")),
+        Err(RecvTimeoutError::Disconnected) => DriverFault::Gone("the call of the driver panicked".into()),
     };
-    Err(fault.of(device))
+    Err(fault.into_error(device))
 }
 
-/// The cameras of this machine.
-pub(crate) fn list(backend: Arc<dyn Backend>, limit: Duration) -> Result<Vec<WebcamInfo>, SourceError> {
+/// Returns the cameras of this machine.
+pub(super) fn list(backend: Arc<dyn Backend>, timeout: Duration) -> Result<Vec<WebcamInfo>, SourceError> {
     const ALL: &str = "webcams";
     let (sender, receiver) = sync_channel(1);
-    Thread::start(ALL, move || {
-        // Nobody may be waiting any more.
+    DriverThread::start(ALL, move || {
+        // The receiver may have given up.
         let _ = sender.send(backend.list());
     })?;
-    answer(&receiver, limit, ALL)
+    wait_for_answer(&receiver, timeout, ALL)
 }
 
-/// Opens a camera, and has its frames put into the inbox until that is interrupted or the device fails.
-pub(crate) fn open(
+/// Opens a camera and starts a thread that puts its frames into the inbox until the inbox is cancelled or the device fails.
+pub(super) fn open(
     backend: Arc<dyn Backend>,
-    selector: Selector,
-    wanted: Wanted,
-    inbox: &Arc<Inbox<Raw>>,
+    selector: WebcamSelector,
+    wanted: WantedFormat,
+    inbox: &Arc<Inbox<RawFrame>>,
     pool: FramePool,
-    limit: Duration,
-) -> Result<(Thread, Stream), SourceError> {
+    timeout: Duration,
+) -> Result<(DriverThread, NegotiatedFormat), SourceError> {
     let device = selector.to_string();
     let name = device.clone();
     let (sender, receiver) = sync_channel(1);
-    let thread = Thread::start(&device, {
+    let thread = DriverThread::start(&device, {
         let inbox = Arc::clone(inbox);
         move || {
             let work = || run(&*backend, &selector, &wanted, &inbox, &pool, &name, sender);
             if catch_unwind(AssertUnwindSafe(work)).is_err() {
-                inbox.end(Some(Fault::Gone("a call of the driver panicked".into()).of(&name)));
+                inbox.end(Some(DriverFault::Gone("a call of the driver panicked".into()).into_error(&name)));
             }
         }
     })?;
-    match answer(&receiver, limit, &device) {
-        Ok(stream) => Ok((thread, stream)),
+    match wait_for_answer(&receiver, timeout, &device) {
+        Ok(format) => Ok((thread, format)),
         Err(e) => {
-            // Where the driver comes back after all, it is to close the device again.
-            inbox.interrupt();
+            // If the call of the driver returns after all, the thread must close the device.
+            inbox.cancel();
             Err(e)
         }
     }
@@ -149,12 +156,12 @@ pub(crate) fn open(
 
 fn run(
     backend: &dyn Backend,
-    selector: &Selector,
-    wanted: &Wanted,
-    inbox: &Inbox<Raw>,
+    selector: &WebcamSelector,
+    wanted: &WantedFormat,
+    inbox: &Inbox<RawFrame>,
     pool: &FramePool,
     name: &str,
-    opened: SyncSender<Result<Stream, Fault>>,
+    opened: SyncSender<Result<NegotiatedFormat, DriverFault>>,
 ) {
     let (mut device, stream) = match start(backend, selector, wanted) {
         Ok(started) => started,
@@ -167,56 +174,56 @@ fn run(
         return;
     }
     drop(opened);
-    let coded = FramePool::new(CODED);
-    let pool = if stream.format.pixels == Pixels::Mjpeg { &coded } else { pool };
-    // Told before the device is closed, which may take for ever.
-    inbox.end(pump(&mut *device, inbox, pool).err().map(|fault| fault.of(name)));
+    let coded = FramePool::new(CODED_BUFFERS);
+    let pool = if stream.format.pixels == WebcamPixels::Mjpeg { &coded } else { pool };
+    // The inbox ends before the device is closed, which may take for ever.
+    inbox.end(pump(&mut *device, inbox, pool).err().map(|fault| fault.into_error(name)));
 }
 
 fn start(
     backend: &dyn Backend,
-    selector: &Selector,
-    wanted: &Wanted,
-) -> Result<(Box<dyn Device>, Stream), Fault> {
+    selector: &WebcamSelector,
+    wanted: &WantedFormat,
+) -> Result<(Box<dyn Device>, NegotiatedFormat), DriverFault> {
     let mut device = backend.open(selector)?;
     let formats = device.formats()?;
     let format = choose(&formats, wanted).ok_or_else(|| {
         let only = wanted.pixels.map(|pixels| format!("{} ", pixels.code())).unwrap_or_default();
-        Fault::Unsupported(format!(
-            "camera: it gives nothing {only}of up to {} pixels that can be read ({} formats)",
-            wanted.most,
+        DriverFault::Unsupported(format!(
+            "camera: it has no format {only}of up to {} pixels that can be read ({} formats)",
+            wanted.max_pixels,
             formats.len()
         ))
     })?;
     let stream = device.start(&format, wanted.rate)?;
     let (width, height) = (stream.format.width, stream.format.height);
-    if u64::from(width) * u64::from(height) > wanted.most {
-        return Err(Fault::Unsupported(format!(
-            "camera: asked for {format} it gives {width}x{height}, over the limit of {} pixels",
-            wanted.most
+    if u64::from(width) * u64::from(height) > wanted.max_pixels {
+        return Err(DriverFault::Unsupported(format!(
+            "camera: asked for {format}, it gives {width}x{height}, over the limit of {} pixels",
+            wanted.max_pixels
         )));
     }
     Ok((device, stream))
 }
 
-/// Frames from the device into the inbox. `Ok`: nobody wants any more.
-fn pump(device: &mut dyn Device, inbox: &Inbox<Raw>, pool: &FramePool) -> Result<(), Fault> {
+/// Moves frames from the device into the inbox. Returns `Ok` when the inbox was cancelled.
+fn pump(device: &mut dyn Device, inbox: &Inbox<RawFrame>, pool: &FramePool) -> Result<(), DriverFault> {
     let mut last = None;
-    while !inbox.is_interrupted() {
-        let Some(raw) = device.next(TICK, pool)? else { continue };
+    while !inbox.is_cancelled() {
+        let Some(raw) = device.next(CANCEL_POLL_INTERVAL, pool)? else { continue };
         if let (Some(last), Some(number)) = (last, raw.number) {
             let missing = number.wrapping_sub(last).wrapping_sub(1);
-            if (1..=GAP).contains(&missing) {
-                inbox.lose(missing.into(), DropReason::Network, "the camera's numbers have a gap", false);
+            if (1..=MAX_GAP).contains(&missing) {
+                inbox.lose(missing.into(), DropReason::Network, "a gap in the camera's frame numbers", false);
             }
         }
         last = raw.number;
         if raw.damaged {
-            inbox.lose(1, DropReason::Undecodable, "the driver says that it is damaged", false);
+            inbox.lose(1, DropReason::Undecodable, "the driver reports it as damaged", false);
         } else {
             let bytes = raw.bytes.len();
-            // Whether anybody wants more is asked above.
-            let _ = inbox.push(raw, Kind::Key, bytes);
+            // The loop checks for cancellation.
+            let _ = inbox.push(raw, FrameKind::Key, bytes);
         }
     }
     Ok(())

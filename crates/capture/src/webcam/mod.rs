@@ -1,11 +1,12 @@
 //! Cameras at this machine.
 
-mod choice;
 mod device;
 mod driver;
+mod format_choice;
 #[cfg(any(target_os = "macos", windows))]
 mod native;
-mod raw;
+mod raw_frame;
+mod settings;
 #[cfg(test)]
 mod tests;
 #[cfg(target_os = "linux")]
@@ -15,205 +16,170 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{
-    CancelHandle, Clock, FramePool, FrameSource, Picture, SourceError, SourceInfo, SystemClock,
-};
+use passerby_types::{CancelHandle, FrameSource, Picture, SourceError, SourceInfo};
 
-use crate::inbox::{Arrived, Inbox, Room, Taken};
-use crate::limits::DecodeLimits;
-use crate::rising::Rising;
-use choice::Wanted;
-use device::{Backend, Raw, Stream};
-pub use device::{Pixels, Selector, WebcamFormat, WebcamInfo};
-use driver::Thread;
+use crate::context::SourceContext;
+use crate::handover::RecvError;
+use crate::live::inbox::{Arrived, FrameOrLoss, Inbox, InboxLimits};
+use crate::monotonic_pts::MonotonicPts;
+use device::{Backend, NegotiatedFormat, RawFrame};
+pub use device::{WebcamFormat, WebcamInfo, WebcamPixels, WebcamSelector};
+use driver::DriverThread;
+use format_choice::WantedFormat;
+pub use settings::WebcamSettings;
 
-/// Frames that may wait to be taken: one, and one that comes while the one before is made a picture.
-const WAITING: usize = 2;
+/// The most frames that wait: one, and another that comes while the one before is converted.
+const MAX_WAITING_FRAMES: usize = 2;
 
-/// How a [`Webcam`] is used.
-#[derive(Clone)]
-pub struct WebcamSettings {
-    /// The width that is wanted, in pixels. 1280 by default.
-    pub width: u32,
-    /// The height that is wanted, in pixels. 720 by default.
-    pub height: u32,
-    /// The rate that is wanted, in frames a second. 30 by default.
-    pub rate: f64,
-    /// Nothing but this, whatever it costs. `None`, the default: what is best.
-    pub pixels: Option<Pixels>,
-    /// How long finding, opening and starting it may take, together. 5 s by default.
-    pub connect: Duration,
-    /// How long the driver may give no frame. 5 s by default.
-    pub stall: Duration,
-    /// How long dropping it waits for the driver to close it. 1 s by default.
-    pub close: Duration,
-    /// How old a frame may get before it is dropped. 500 ms by default.
-    pub age: Duration,
-    /// What keeps memory bounded: `picture_pixels` is for a picture, `bytes` for the frames that wait.
-    pub limits: DecodeLimits,
-    /// Who lends the buffers of the pictures.
-    pub pool: FramePool,
-    /// Tells when frames arrive.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Default for WebcamSettings {
-    fn default() -> Self {
-        Self {
-            width: 1280,
-            height: 720,
-            rate: 30.0,
-            pixels: None,
-            connect: Duration::from_secs(5),
-            stall: Duration::from_secs(5),
-            close: Duration::from_secs(1),
-            age: Duration::from_millis(500),
-            limits: DecodeLimits::default(),
-            pool: FramePool::default(),
-            clock: Arc::new(SystemClock::new()),
-        }
-    }
-}
-
-impl fmt::Debug for WebcamSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebcamSettings")
-            .field("width", &self.width)
-            .field("height", &self.height)
-            .field("rate", &self.rate)
-            .field("pixels", &self.pixels)
-            .field("connect", &self.connect)
-            .field("stall", &self.stall)
-            .field("close", &self.close)
-            .field("age", &self.age)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A camera at this machine: through Video4Linux on Linux, AVFoundation on macOS, Media Foundation on Windows.
+/// A camera at this machine: through Video4Linux on Linux, AVFoundation on macOS, and Media Foundation on Windows.
 ///
-/// Of what the camera offers, the format is chosen that gives the most of the wanted size and rate, then the smallest,
-/// then the one that is read with the least work: NV12, then 4:2:2, then RGB, then JPEG, which alone reaches size and
-/// rate on USB 2; grey only where there is nothing in colour. Pictures keep the layout that the camera gives; nothing
-/// is converted to RGB but JPEG. Time stamps count from the first picture, by the driver's clock where it has one, and
-/// rise.
+/// The source chooses the format that comes nearest to the wanted size and rate. If there are several, it takes the
+/// smallest, and among these the one that costs the least work: NV12, then 4:2:2, then RGB, then JPEG. On USB 2 only JPEG
+/// reaches the usual size and rate. Grey is chosen only if the camera has no format with colour. Pictures keep the camera's
+/// layout, except JPEG, which becomes RGB. Time stamps count from the first picture and rise. They follow the driver's clock
+/// if it has one.
 ///
-/// Drivers hang. Every call of one runs on a thread of its own, and whoever waits for it waits for a limited time:
-/// [`connect`](WebcamSettings::connect), [`stall`](WebcamSettings::stall), [`close`](WebcamSettings::close). A thread
-/// that does not come back is left behind and ends when its driver lets go of it; while four of a camera are out, it is
-/// not opened again.
+/// Drivers hang. Every call of a driver therefore runs on a thread of its own, and every wait for it has a timeout:
+/// [`connect_timeout`](WebcamSettings::connect_timeout), [`stall_timeout`](WebcamSettings::stall_timeout) or
+/// [`close_timeout`](WebcamSettings::close_timeout). If a call hangs, its thread is left behind, and ends when the call
+/// returns. If four threads of a camera hang, the camera isn't opened again until one of them ends.
 ///
-/// A taker that is late gets the newest frames; those that waited for too long, or had to make room, are
-/// [`SourceError::Lost`] as [`DropReason::Stale`](passerby_types::DropReason::Stale), those that are missing in the
-/// camera's own count as `Network`, those that the driver calls damaged as `Undecodable`. Bytes that are no picture are
-/// [`SourceError::Damaged`], and the next ones follow. A camera that is plugged out, or whose driver fails, is one
-/// [`SourceError::Disconnected`], one that gives nothing for too long one [`SourceError::Stalled`], and then
-/// `Ok(None)`. After it was plugged in again it may have another index, but the same name and id.
+/// A late caller gets the newest frames. Frames that became too old, or had to make room, are [`SourceError::Lost`] as
+/// [`DropReason::Stale`](passerby_types::DropReason::Stale). Frames that are missing in the camera's own count are lost as
+/// `Network`, and those that the driver reports as damaged as `Undecodable`. Bytes that aren't a picture are
+/// [`SourceError::Damaged`], and the next picture follows. If the camera is unplugged or its driver fails, the source
+/// returns [`SourceError::Disconnected`] once; if no frame comes for too long, [`SourceError::Stalled`] once; and then
+/// `Ok(None)`. After the camera is plugged in again it may have another index, but it has the same name and id.
+///
+/// ```no_run
+/// use passerby_capture::{Webcam, WebcamSettings};
+/// use passerby_types::FrameSource;
+///
+/// for camera in Webcam::list()? {
+///     println!("{}: {}", camera.index, camera.name);
+/// }
+/// let mut webcam = Webcam::open(0, WebcamSettings::default())?;
+/// while let Some(picture) = webcam.next_picture()? {
+///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
+/// }
+/// # Ok::<(), passerby_types::SourceError>(())
+/// ```
 pub struct Webcam {
     info: SourceInfo,
-    inbox: Arc<Inbox<Raw>>,
-    thread: Option<Thread>,
-    stream: Stream,
-    settings: WebcamSettings,
-    /// Frames that came or were lost.
+    inbox: Arc<Inbox<RawFrame>>,
+    thread: Option<DriverThread>,
+    format: NegotiatedFormat,
+    context: SourceContext,
+    stall_timeout: Duration,
+    close_timeout: Duration,
+    /// The frames that came or were lost until now.
     frames: u64,
-    first: Option<Duration>,
-    times: Rising,
-    over: bool,
+    first_time: Option<Duration>,
+    pts: MonotonicPts,
+    ended: bool,
 }
 
 impl Webcam {
-    /// Opens a camera by its index (`0`, `"0"`, `"webcam:0"`), its name or id, or on Linux the path of its node
-    /// (`"v4l:/dev/video0"`), and starts it. Does not wait for its first picture.
+    /// Opens and starts a camera. Doesn't wait for its first picture.
+    ///
+    /// The selector is the camera's index (`0`, `"0"`, `"webcam:0"`), its name or id, or on Linux the path of its node
+    /// (`"v4l:/dev/video0"`).
     ///
     /// # Errors
-    /// [`SourceError::Disconnected`] where there is no such camera, another program has it, or its driver does not answer
-    /// in time: try again later. [`SourceError::Denied`] where it may not be used: give the user the right to.
-    /// [`SourceError::Unsupported`] for what is no camera, or one that gives nothing that can be read, or nothing within
-    /// the limits: choose another one.
-    pub fn open(selector: impl Into<Selector>, settings: WebcamSettings) -> Result<Self, SourceError> {
+    /// [`SourceError::Disconnected`] if there is no such camera, another program uses it, or its driver doesn't respond in
+    /// time; the caller may try again later. [`SourceError::Denied`] if the user has no right to use it.
+    /// [`SourceError::Unsupported`] if the device isn't a camera, or has no format that can be read within the limits;
+    /// another camera is needed.
+    pub fn open(selector: impl Into<WebcamSelector>, settings: WebcamSettings) -> Result<Self, SourceError> {
         Self::open_with(backend()?, selector.into(), settings)
     }
 
-    /// The cameras at this machine, by index, and what they can give. Empty where there are none.
+    /// Returns the cameras at this machine with their formats, sorted by index. The list is empty if there are none.
     ///
     /// # Errors
-    /// [`SourceError::Disconnected`] where a driver does not answer in five seconds; [`SourceError::Denied`] where there
-    /// are cameras, but none may be used.
+    /// [`SourceError::Disconnected`] if a driver doesn't respond within five seconds; [`SourceError::Denied`] if there are
+    /// cameras, but the user has no right to use any of them.
     pub fn list() -> Result<Vec<WebcamInfo>, SourceError> {
-        driver::list(backend()?, WebcamSettings::default().connect)
+        driver::list(backend()?, WebcamSettings::default().connect_timeout)
     }
 
-    /// What the camera gives. The rate is the one that it was set to, where the driver says so; in the dark many give
-    /// fewer.
+    /// Returns the format of the camera's frames.
+    ///
+    /// The rate is the one that the driver was set to, if the driver reports it. In the dark many cameras give fewer frames.
     #[must_use]
     pub fn format(&self) -> WebcamFormat {
-        self.stream.format
+        self.format.format
     }
 
     fn open_with(
         backend: Arc<dyn Backend>,
-        selector: Selector,
+        selector: WebcamSelector,
         settings: WebcamSettings,
     ) -> Result<Self, SourceError> {
         let name = selector.to_string();
-        let bytes = usize::try_from(settings.limits.bytes).unwrap_or(usize::MAX);
-        let room = Room { frames: WAITING, bytes, age: settings.age };
-        let inbox = Inbox::new(room, Arc::clone(&settings.clock));
-        let wanted = Wanted {
+        let context = settings.context;
+        let limits = InboxLimits {
+            frames: MAX_WAITING_FRAMES,
+            bytes: usize::try_from(context.limits.bytes).unwrap_or(usize::MAX),
+            max_age: settings.max_age,
+        };
+        let inbox = Inbox::new(limits, Arc::clone(&context.clock));
+        let wanted = WantedFormat {
             width: settings.width,
             height: settings.height,
             rate: settings.rate,
             pixels: settings.pixels,
-            most: settings.limits.picture_pixels,
+            max_pixels: context.limits.picture_pixels,
         };
-        let pool = settings.pool.clone();
-        let (thread, stream) = driver::open(backend, selector, wanted, &inbox, pool, settings.connect)?;
-        let info = SourceInfo { name, live: true, frame_rate: stream.format.rate, frames: None };
-        let thread = Some(thread);
+        let pool = context.pool.clone();
+        let (thread, format) =
+            driver::open(backend, selector, wanted, &inbox, pool, settings.connect_timeout)?;
+        let info = SourceInfo { name, live: true, frame_rate: format.format.rate, frames: None };
         Ok(Self {
             info,
             inbox,
-            thread,
-            stream,
-            settings,
+            thread: Some(thread),
+            format,
+            context,
+            stall_timeout: settings.stall_timeout,
+            close_timeout: settings.close_timeout,
             frames: 0,
-            first: None,
-            times: Rising::default(),
-            over: false,
+            first_time: None,
+            pts: MonotonicPts::default(),
+            ended: false,
         })
     }
 
-    fn picture(&mut self, Arrived { item: raw, at }: Arrived<Raw>) -> Result<Picture, SourceError> {
+    fn picture(&mut self, Arrived { item: raw, at }: Arrived<RawFrame>) -> Result<Picture, SourceError> {
         let frame = self.frames;
         self.frames += 1;
-        let image = raw::picture(raw.bytes, &self.stream, &self.settings.limits, &self.settings.pool)
+        let SourceContext { limits, pool, .. } = &self.context;
+        let image = raw_frame::to_image(raw.bytes, &self.format, limits, pool)
             .map_err(|what| SourceError::Damaged { input: self.info.name.clone(), frame, what })?;
         let time = raw.time.unwrap_or(at.0);
-        let pts = self.times.give(time.saturating_sub(*self.first.get_or_insert(time)));
+        let pts = self.pts.next(time.saturating_sub(*self.first_time.get_or_insert(time)));
         Ok(Picture { image, pts: Some(pts), age: self.inbox.age_of(at) })
     }
 }
 
 impl FrameSource for Webcam {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-        if self.over {
+        if self.ended {
             return Ok(None);
         }
-        match self.inbox.take(self.settings.stall) {
-            Taken::Frame(arrived) => self.picture(arrived).map(Some),
-            Taken::Lost(frames, reason, what) => {
-                self.frames += frames;
-                Err(SourceError::Lost { input: self.info.name.clone(), frames, reason, what })
+        match self.inbox.recv_timeout(self.stall_timeout) {
+            Ok(FrameOrLoss::Frame(arrived)) => self.picture(arrived).map(Some),
+            Ok(FrameOrLoss::Loss(loss)) => {
+                self.frames += loss.frames;
+                Err(loss.into_error(&self.info.name))
             }
-            Taken::Nothing => {
-                self.over = true;
-                self.inbox.interrupt();
-                Err(SourceError::Stalled { input: self.info.name.clone(), after: self.settings.stall })
+            Err(RecvError::TimedOut(after)) => {
+                self.ended = true;
+                self.inbox.cancel();
+                Err(SourceError::Stalled { input: self.info.name.clone(), after })
             }
-            Taken::Over(error) => {
-                self.over = true;
+            Err(RecvError::Closed(error)) => {
+                self.ended = true;
                 error.map_or(Ok(None), Err)
             }
         }
@@ -230,9 +196,9 @@ impl FrameSource for Webcam {
 
 impl Drop for Webcam {
     fn drop(&mut self) {
-        self.inbox.interrupt();
+        self.inbox.cancel();
         if let Some(thread) = self.thread.take() {
-            thread.join(self.settings.close);
+            thread.join(self.close_timeout);
         }
     }
 }
@@ -241,25 +207,25 @@ impl fmt::Debug for Webcam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webcam")
             .field("info", &self.info)
-            .field("format", &self.stream.format)
-            .field("over", &self.over)
+            .field("format", &self.format.format)
+            .field("ended", &self.ended)
             .finish_non_exhaustive()
     }
 }
 
-/// What reaches the cameras of this machine.
+/// Returns the access to the cameras of this machine.
 #[cfg(target_os = "linux")]
 fn backend() -> Result<Arc<dyn Backend>, SourceError> {
     Ok(Arc::new(v4l::V4l))
 }
 
-/// What reaches the cameras of this machine.
+/// Returns the access to the cameras of this machine.
 #[cfg(any(target_os = "macos", windows))]
 fn backend() -> Result<Arc<dyn Backend>, SourceError> {
     Ok(Arc::new(native::Native))
 }
 
-/// What reaches the cameras of this machine.
+/// Returns the access to the cameras of this machine.
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 fn backend() -> Result<Arc<dyn Backend>, SourceError> {
     let what = "cameras at this machine: the feature `webcam` is for Linux, macOS and Windows".into();

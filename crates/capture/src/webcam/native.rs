@@ -10,27 +10,30 @@ use nokhwa::utils::{
 use nokhwa::{Camera, NokhwaError};
 use passerby_types::{ColorSpace, FramePool};
 
-use super::device::{Backend, Device, Fault, Pixels, Raw, Selector, Stream, WebcamFormat, WebcamInfo, named};
+use super::device::{
+    Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamFormat, WebcamInfo, WebcamPixels,
+    WebcamSelector, find_named,
+};
 
-/// Every format that is read.
-const PIXELS: [(FrameFormat, Pixels); 6] = [
-    (FrameFormat::NV12, Pixels::Nv12),
-    (FrameFormat::YUYV, Pixels::Yuyv),
-    (FrameFormat::RAWRGB, Pixels::Rgb),
-    (FrameFormat::RAWBGR, Pixels::Bgr),
-    (FrameFormat::MJPEG, Pixels::Mjpeg),
-    (FrameFormat::GRAY, Pixels::Grey),
+/// The pixel formats that are read.
+const PIXEL_FORMATS: [(FrameFormat, WebcamPixels); 6] = [
+    (FrameFormat::NV12, WebcamPixels::Nv12),
+    (FrameFormat::YUYV, WebcamPixels::Yuyv),
+    (FrameFormat::RAWRGB, WebcamPixels::Rgb),
+    (FrameFormat::RAWBGR, WebcamPixels::Bgr),
+    (FrameFormat::MJPEG, WebcamPixels::Mjpeg),
+    (FrameFormat::GRAY, WebcamPixels::Grey),
 ];
 
 pub(crate) struct Native;
 
 impl Backend for Native {
-    fn list(&self) -> Result<Vec<WebcamInfo>, Fault> {
-        permit()?;
+    fn list(&self) -> Result<Vec<WebcamInfo>, DriverFault> {
+        request_permission()?;
         let mut cameras = Vec::new();
         for about in nokhwa::query(ApiBackend::Auto).map_err(|e| fault(&e))? {
             let Ok(index) = about.index().as_index() else { continue };
-            // One that another program has is still there.
+            // A camera that another program uses is listed, too.
             let formats = open(index).and_then(|mut camera| camera.formats()).unwrap_or_default();
             cameras.push(info(index, &about, formats));
         }
@@ -38,23 +41,23 @@ impl Backend for Native {
         Ok(cameras)
     }
 
-    fn open(&self, selector: &Selector) -> Result<Box<dyn Device>, Fault> {
-        permit()?;
+    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn Device>, DriverFault> {
+        request_permission()?;
         let index = match selector {
-            Selector::Index(index) => *index,
-            Selector::Name(name) => {
+            WebcamSelector::Index(index) => *index,
+            WebcamSelector::Name(name) => {
                 let cameras = nokhwa::query(ApiBackend::Auto).map_err(|e| fault(&e))?;
                 let cameras =
                     cameras.iter().filter_map(|c| Some(info(c.index().as_index().ok()?, c, vec![])));
-                named(&cameras.collect::<Vec<_>>(), name)?.index
+                find_named(&cameras.collect::<Vec<_>>(), name)?.index
             }
         };
         Ok(Box::new(open(index)?))
     }
 }
 
-/// Asks the user, where the system wants that, and waits for the answer.
-fn permit() -> Result<(), Fault> {
+/// Asks the user for permission if the system requires that, and waits for the answer.
+fn request_permission() -> Result<(), DriverFault> {
     if nokhwa::nokhwa_check() {
         return Ok(());
     }
@@ -65,7 +68,7 @@ fn permit() -> Result<(), Fault> {
     });
     match granted.recv() {
         Ok(true) => Ok(()),
-        _ => Err(Fault::Denied("the system does not let this program use cameras".into())),
+        _ => Err(DriverFault::Denied("the system does not let this program use cameras".into())),
     }
 }
 
@@ -74,23 +77,23 @@ fn info(index: u32, about: &CameraInfo, formats: Vec<WebcamFormat>) -> WebcamInf
     WebcamInfo { index, name: about.human_name(), id, formats }
 }
 
-fn open(index: u32) -> Result<Open, Fault> {
-    let any: Vec<FrameFormat> = PIXELS.iter().map(|(format, _)| *format).collect();
+fn open(index: u32) -> Result<OpenCamera, DriverFault> {
+    let any: Vec<FrameFormat> = PIXEL_FORMATS.iter().map(|(format, _)| *format).collect();
     let request = RequestedFormat::with_formats(RequestedFormatType::None, &any);
     let mut camera = Camera::new(CameraIndex::Index(index), request).map_err(|e| fault(&e))?;
     let formats = camera.compatible_camera_formats().map_err(|e| fault(&e))?;
-    Ok(Open { camera, formats })
+    Ok(OpenCamera { camera, formats })
 }
 
-/// A camera that is open. nokhwa closes it when it is dropped.
-struct Open {
+/// An open camera. nokhwa closes it when it is dropped.
+struct OpenCamera {
     camera: Camera,
-    /// What it can give, one for each rate.
+    /// The formats of the camera, one for each rate.
     formats: Vec<CameraFormat>,
 }
 
-impl Device for Open {
-    fn formats(&mut self) -> Result<Vec<WebcamFormat>, Fault> {
+impl Device for OpenCamera {
+    fn formats(&mut self) -> Result<Vec<WebcamFormat>, DriverFault> {
         let mut formats: Vec<WebcamFormat> = Vec::new();
         for one in &self.formats {
             let Some(pixels) = pixels(one.format()) else { continue };
@@ -104,24 +107,24 @@ impl Device for Open {
         Ok(formats)
     }
 
-    fn start(&mut self, format: &WebcamFormat, rate: f64) -> Result<Stream, Fault> {
+    fn start(&mut self, format: &WebcamFormat, rate: f64) -> Result<NegotiatedFormat, DriverFault> {
         let same = |f: &&CameraFormat| {
             pixels(f.format()) == Some(format.pixels)
                 && f.resolution() == Resolution::new(format.width, format.height)
         };
-        // The lowest rate that is enough, or the highest.
+        // The lowest sufficient rate, or the highest one.
         let enough = |f: &CameraFormat| f64::from(f.frame_rate()) * 1.01 >= rate;
         let order =
             |f: &&CameraFormat| if enough(f) { (0, f.frame_rate()) } else { (1, u32::MAX - f.frame_rate()) };
         let asked = self.formats.iter().filter(same).min_by_key(order).copied();
-        let asked = asked.ok_or_else(|| Fault::Unsupported(format!("camera: it does not give {format}")))?;
+        let asked = asked.ok_or_else(|| DriverFault::Unsupported(format!("camera: it does not give {format}")))?;
         let only = [asked.format()];
         let request = RequestedFormat::with_formats(RequestedFormatType::Exact(asked), &only);
         self.camera.set_camera_requset(request).map_err(|e| fault(&e))?;
         self.camera.open_stream().map_err(|e| fault(&e))?;
         let got = self.camera.camera_format();
         let pixels = pixels(got.format()).ok_or_else(|| {
-            Fault::Unsupported(format!("camera: asked for {format} it gives {}", got.format()))
+            DriverFault::Unsupported(format!("camera: asked for {format}, it gives {}", got.format()))
         })?;
         let format = WebcamFormat {
             pixels,
@@ -129,24 +132,24 @@ impl Device for Open {
             height: got.height(),
             rate: Some(f64::from(got.frame_rate())),
         };
-        // Neither the stride nor the colour space are known here.
-        Ok(Stream { format, stride: 0, color: ColorSpace::default() })
+        // Neither the stride nor the colour space is known here.
+        Ok(NegotiatedFormat { format, stride: 0, color: ColorSpace::default() })
     }
 
-    fn next(&mut self, _: Duration, pool: &FramePool) -> Result<Option<Raw>, Fault> {
-        // It waits as long as it likes.
+    fn next(&mut self, _: Duration, pool: &FramePool) -> Result<Option<RawFrame>, DriverFault> {
+        // nokhwa doesn't take a timeout.
         let bytes = self.camera.frame_raw().map_err(|e| fault(&e))?;
         let mut copy = pool.take(bytes.len());
         copy.copy_from_slice(&bytes);
-        Ok(Some(Raw { bytes: copy, number: None, time: None, damaged: false }))
+        Ok(Some(RawFrame { bytes: copy, number: None, time: None, damaged: false }))
     }
 }
 
-fn pixels(format: FrameFormat) -> Option<Pixels> {
-    PIXELS.iter().find(|(known, _)| *known == format).map(|(_, pixels)| *pixels)
+fn pixels(format: FrameFormat) -> Option<WebcamPixels> {
+    PIXEL_FORMATS.iter().find(|(known, _)| *known == format).map(|(_, pixels)| *pixels)
 }
 
-/// nokhwa has no more than words for its errors: all of them may pass.
-fn fault(e: &NokhwaError) -> Fault {
-    Fault::Gone(e.to_string())
+/// Converts an error of nokhwa. It has no classes of errors, so every error counts as temporary.
+fn fault(e: &NokhwaError) -> DriverFault {
+    DriverFault::Gone(e.to_string())
 }

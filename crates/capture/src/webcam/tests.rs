@@ -1,4 +1,4 @@
-//! Everything above the drivers, with one that goes wrong when told.
+//! Webcams with a fault-injecting fake driver.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
@@ -9,54 +9,62 @@ use std::time::{Duration, Instant};
 use passerby_testkit::suite;
 use passerby_types::{ColorSpace, DropReason, ErrorClass, FramePool, FrameSource, PixelLayout, SourceError};
 
-use super::device::{Backend, Device, Fault, Pixels, Raw, Selector, Stream, WebcamFormat, WebcamInfo, named};
-use super::{Webcam, WebcamSettings, driver};
+use super::device::{
+    Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamFormat, WebcamInfo, WebcamPixels,
+    WebcamSelector, find_named,
+};
+use super::driver;
+use super::settings::WebcamSettings;
+use super::Webcam;
+use crate::context::SourceContext;
 use crate::limits::DecodeLimits;
 
-/// A limit that is reached.
+/// A timeout that is reached.
 const SHORT: Duration = Duration::from_millis(250);
-/// A limit that is not, on any machine.
+/// A timeout that isn't reached on any machine.
 const LONG: Duration = Duration::from_secs(60);
-/// When something that waited for a short limit has not waited for a long one.
+/// A wait that is shorter than this was for a short timeout, not for a long one.
 const SOON: Duration = Duration::from_secs(20);
 
-/// What a call does instead of its work.
+/// What a faulty call does instead of its work.
 #[derive(Clone, Debug)]
 enum Trouble {
-    /// Does not come back before the test is over, and works then.
+    /// The call returns only when the test is over.
     Hang,
     Panic,
-    Fail(Fault),
+    Fail(DriverFault),
 }
 
-/// What comes of one call for a frame.
+/// The result of one call for a frame.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Bytes and their number.
+    /// The bytes and number of a frame.
     Frame(Vec<u8>, u32),
-    /// The same, called damaged by the driver.
+    /// The number of a frame that the driver reports as damaged.
     Damaged(u32),
     Trouble(Trouble),
 }
 
-/// A driver. A clone is the same one.
+/// A fake driver. A clone is the same driver.
 #[derive(Clone, Default)]
 struct Fake(Arc<State>);
 
 #[derive(Default)]
 struct State {
     formats: Vec<WebcamFormat>,
-    /// What the device gives instead of what it was asked for.
+    /// The format that the device gives instead of the requested one.
     other: Option<WebcamFormat>,
     trouble: BTreeMap<&'static str, Trouble>,
-    /// After the last of them, no frame comes any more.
+    /// After the last step, no more frames come.
     steps: Vec<Step>,
-    /// Calls that hang may go on.
+    /// True if hanging calls may return.
     free: Mutex<bool>,
     freed: Condvar,
-    /// Devices that are open now, calls of `open`, and calls for a frame.
+    /// The number of open devices.
     open: AtomicUsize,
+    /// The calls of `open` until now.
     opens: AtomicU32,
+    /// The calls for a frame until now.
     asked: AtomicUsize,
 }
 
@@ -65,19 +73,19 @@ struct FakeDevice {
     next: usize,
 }
 
-/// Lets go of all hanging calls when the test is over, whatever its end, and waits for them.
-struct Freedom(Fake);
+/// Ends all hanging calls when it is dropped, even if the test fails.
+struct HangGuard(Fake);
 
-impl Drop for Freedom {
+impl Drop for HangGuard {
     fn drop(&mut self) {
         *self.0.0.free.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.0.freed.notify_all();
     }
 }
 
-impl Freedom {
-    /// Ends the hanging calls, after which every device is closed.
-    fn give(self) {
+impl HangGuard {
+    /// Ends the hanging calls and waits until every device is closed.
+    fn release(self) {
         let fake = self.0.clone();
         drop(self);
         until("all devices are closed", || fake.0.open.load(SeqCst) == 0);
@@ -96,18 +104,18 @@ impl Fake {
     fn new(
         steps: impl IntoIterator<Item = Step>,
         trouble: impl IntoIterator<Item = (&'static str, Trouble)>,
-    ) -> (Self, Freedom) {
+    ) -> (Self, HangGuard) {
         let state = State {
-            formats: vec![small(Pixels::Yuyv)],
+            formats: vec![small(WebcamPixels::Yuyv)],
             trouble: trouble.into_iter().collect(),
             steps: steps.into_iter().collect(),
             ..State::default()
         };
         let fake = Self(Arc::new(state));
-        (fake.clone(), Freedom(fake))
+        (fake.clone(), HangGuard(fake))
     }
 
-    fn meet(&self, trouble: Option<Trouble>) -> Result<(), Fault> {
+    fn meet(&self, trouble: Option<Trouble>) -> Result<(), DriverFault> {
         match trouble {
             None => Ok(()),
             Some(Trouble::Hang) => {
@@ -122,7 +130,7 @@ impl Fake {
         }
     }
 
-    fn call(&self, name: &str) -> Result<(), Fault> {
+    fn call(&self, name: &str) -> Result<(), DriverFault> {
         self.meet(self.0.trouble.get(name).cloned())
     }
 
@@ -132,13 +140,13 @@ impl Fake {
 }
 
 impl Backend for Fake {
-    fn list(&self) -> Result<Vec<WebcamInfo>, Fault> {
+    fn list(&self) -> Result<Vec<WebcamInfo>, DriverFault> {
         self.call("list")?;
         let formats = self.0.formats.clone();
         Ok(vec![WebcamInfo { index: 3, name: "Fake".into(), id: Some("/dev/fake".into()), formats }])
     }
 
-    fn open(&self, _: &Selector) -> Result<Box<dyn Device>, Fault> {
+    fn open(&self, _: &WebcamSelector) -> Result<Box<dyn Device>, DriverFault> {
         self.0.opens.fetch_add(1, SeqCst);
         self.call("open")?;
         self.0.open.fetch_add(1, SeqCst);
@@ -147,18 +155,18 @@ impl Backend for Fake {
 }
 
 impl Device for FakeDevice {
-    fn formats(&mut self) -> Result<Vec<WebcamFormat>, Fault> {
+    fn formats(&mut self) -> Result<Vec<WebcamFormat>, DriverFault> {
         self.fake.call("formats")?;
         Ok(self.fake.0.formats.clone())
     }
 
-    fn start(&mut self, format: &WebcamFormat, _: f64) -> Result<Stream, Fault> {
+    fn start(&mut self, format: &WebcamFormat, _: f64) -> Result<NegotiatedFormat, DriverFault> {
         self.fake.call("start")?;
         let format = self.fake.0.other.unwrap_or(*format);
-        Ok(Stream { format, stride: 0, color: ColorSpace::JPEG })
+        Ok(NegotiatedFormat { format, stride: 0, color: ColorSpace::JPEG })
     }
 
-    fn next(&mut self, _: Duration, pool: &FramePool) -> Result<Option<Raw>, Fault> {
+    fn next(&mut self, _: Duration, pool: &FramePool) -> Result<Option<RawFrame>, DriverFault> {
         self.fake.0.asked.store(self.next + 1, SeqCst);
         let Some(step) = self.fake.0.steps.get(self.next).cloned() else {
             thread::sleep(Duration::from_millis(1));
@@ -173,7 +181,7 @@ impl Device for FakeDevice {
         let mut copy = pool.take(bytes.len());
         copy.copy_from_slice(&bytes);
         let time = Some(Duration::from_millis(40 * u64::from(number)));
-        Ok(Some(Raw { bytes: copy, number: Some(number), time, damaged }))
+        Ok(Some(RawFrame { bytes: copy, number: Some(number), time, damaged }))
     }
 }
 
@@ -186,27 +194,34 @@ impl Drop for FakeDevice {
     }
 }
 
-fn small(pixels: Pixels) -> WebcamFormat {
+fn small(pixels: WebcamPixels) -> WebcamFormat {
     WebcamFormat { pixels, width: 4, height: 2, rate: Some(30.0) }
 }
 
-/// A whole frame of [`small`] in YUYV, all of this luma.
+/// Returns a complete frame of [`small`] in YUYV, all of this luma.
 fn frame(luma: u8, number: u32) -> Step {
     Step::Frame([luma, 128].repeat(8), number)
 }
 
-/// Room for all frames of a test, and limits that are not reached.
+/// Returns settings whose timeouts aren't reached.
 fn patient() -> WebcamSettings {
-    WebcamSettings { connect: LONG, stall: LONG, close: LONG, age: LONG, ..WebcamSettings::default() }
+    WebcamSettings {
+        connect_timeout: LONG,
+        stall_timeout: LONG,
+        close_timeout: LONG,
+        max_age: LONG,
+        ..WebcamSettings::default()
+    }
 }
 
 fn gone() -> Trouble {
-    Trouble::Fail(Fault::Gone("plugged out".into()))
+    Trouble::Fail(DriverFault::Gone("plugged out".into()))
 }
 
-/// Everything that comes: pictures' luma, and losses.
+/// Reads to the end. Returns the luma of each picture, the losses, and the final error.
 fn drain(webcam: &mut Webcam) -> (Vec<u8>, BTreeMap<DropReason, u64>, Option<SourceError>) {
-    let (mut pictures, mut lost) = (Vec::new(), BTreeMap::new());
+    let mut pictures = Vec::new();
+    let mut lost = BTreeMap::new();
     loop {
         match webcam.next_picture() {
             Ok(Some(picture)) => pictures.push(picture.image.rgb_at(0, 0)[0]),
@@ -221,11 +236,11 @@ fn drain(webcam: &mut Webcam) -> (Vec<u8>, BTreeMap<DropReason, u64>, Option<Sou
 }
 
 #[test]
-fn a_camera_gives_its_pictures_until_it_is_plugged_out() {
+fn a_camera_gives_pictures_until_it_is_unplugged() {
     let steps = [frame(10, 1), frame(20, 2), Step::Trouble(Trouble::Hang), Step::Trouble(gone())];
-    let (fake, freedom) = Fake::new(steps, []);
+    let (fake, guard) = Fake::new(steps, []);
     let mut webcam = fake.webcam("webcam:a", patient()).unwrap();
-    assert_eq!(webcam.format(), small(Pixels::Yuyv));
+    assert_eq!(webcam.format(), small(WebcamPixels::Yuyv));
     let info = webcam.info().clone();
     assert_eq!((info.name.as_str(), info.live, info.frame_rate), ("webcam:a", true, Some(30.0)));
     for (luma, pts) in [(10, 0), (20, 40)] {
@@ -234,7 +249,7 @@ fn a_camera_gives_its_pictures_until_it_is_plugged_out() {
         assert_eq!(picture.image.rgb_at(3, 1), [luma; 3]);
         assert_eq!(picture.pts, Some(Duration::from_millis(pts)));
     }
-    drop(freedom);
+    drop(guard);
     let error = webcam.next_picture().unwrap_err();
     assert!(matches!(error, SourceError::Disconnected { .. }), "{error}");
     assert_eq!(error.to_string(), "webcam:a: plugged out");
@@ -245,16 +260,16 @@ fn a_camera_gives_its_pictures_until_it_is_plugged_out() {
 }
 
 #[test]
-fn it_is_a_source() {
+fn a_webcam_is_a_source() {
     let steps = (0..50).map(|i| frame(i, u32::from(i))).chain([Step::Trouble(gone())]);
-    let (fake, _freedom) = Fake::new(steps, []);
+    let (fake, _guard) = Fake::new(steps, []);
     let (pictures, skips) = suite::source(fake.webcam("webcam:suite", patient()).unwrap());
     assert!(pictures >= 2 && skips <= 50, "{pictures} {skips}");
 }
 
 #[test]
-fn a_late_taker_gets_the_newest_and_the_count_of_the_others() {
-    let (fake, _freedom) = Fake::new((0..10).map(|i| frame(i * 10, u32::from(i))), []);
+fn a_late_caller_gets_the_newest_frames() {
+    let (fake, _guard) = Fake::new((0..10).map(|i| frame(i * 10, u32::from(i))), []);
     let mut webcam = fake.webcam("webcam:late", patient()).unwrap();
     until("ten frames are out", || fake.0.asked.load(SeqCst) == 11);
     let lost = webcam.next_picture().unwrap_err();
@@ -265,9 +280,9 @@ fn a_late_taker_gets_the_newest_and_the_count_of_the_others() {
 }
 
 #[test]
-fn every_frame_that_is_no_picture_is_counted_by_reason() {
+fn every_lost_frame_is_counted_by_reason() {
     let short = Step::Frame(vec![1; 15], 5);
-    let (fake, _freedom) = Fake::new(
+    let (fake, _guard) = Fake::new(
         [
             Step::Damaged(u32::MAX),
             frame(1, 2),
@@ -288,7 +303,7 @@ fn every_frame_that_is_no_picture_is_counted_by_reason() {
     // 0 and 1 are missing between the largest number and 2.
     assert_eq!(seen, BTreeMap::from([(DropReason::Undecodable, 1), (DropReason::Network, 2)]));
     assert_eq!(webcam.next_picture().unwrap().unwrap().image.rgb_at(0, 0), [1; 3]);
-    drop(_freedom);
+    drop(_guard);
     let (pictures, lost, error) = drain(&mut webcam);
     assert!(pictures.is_empty());
     assert_eq!(lost, BTreeMap::from([(DropReason::Undecodable, 2), (DropReason::Network, 2)]));
@@ -296,9 +311,9 @@ fn every_frame_that_is_no_picture_is_counted_by_reason() {
 }
 
 #[test]
-fn numbers_that_begin_anew_are_no_gap() {
+fn a_new_count_of_frames_is_not_a_gap() {
     let numbers = [1_000_000, 0, 0, 5_000, 7];
-    let (fake, _freedom) =
+    let (fake, _guard) =
         Fake::new(numbers.map(|n| frame(0, n)).into_iter().chain([Step::Trouble(gone())]), []);
     let (pictures, lost, _) = drain(&mut fake.webcam("webcam:numbers", patient()).unwrap());
     assert_eq!(pictures.len() as u64 + lost.get(&DropReason::Stale).copied().unwrap_or(0), 5);
@@ -306,28 +321,28 @@ fn numbers_that_begin_anew_are_no_gap() {
 }
 
 #[test]
-fn a_driver_that_hangs_while_it_is_opened_is_left_behind() {
+fn a_driver_that_hangs_at_opening_is_left_behind() {
     for call in ["open", "formats", "start"] {
-        let (fake, freedom) = Fake::new([], [(call, Trouble::Hang)]);
+        let (fake, guard) = Fake::new([], [(call, Trouble::Hang)]);
         let start = Instant::now();
-        let settings = WebcamSettings { connect: SHORT, ..patient() };
+        let settings = WebcamSettings { connect_timeout: SHORT, ..patient() };
         let error = fake.webcam(&format!("webcam:hang at {call}"), settings).unwrap_err();
         assert!((SHORT..SOON).contains(&start.elapsed()), "{call}");
         assert!(matches!(error, SourceError::Disconnected { .. }), "{call}: {error}");
         assert!(error.to_string().ends_with(&format!("the driver gave no answer in {SHORT:.1?}")), "{error}");
-        // It is closed once the driver lets go of it, and gives no frames to nobody before.
-        freedom.give();
+        // The device is closed when the call returns. Until then it isn't asked for frames.
+        guard.release();
         assert_eq!(fake.0.asked.load(SeqCst), 0);
     }
-    let (fake, _freedom) = Fake::new([], [("list", Trouble::Hang)]);
+    let (fake, _guard) = Fake::new([], [("list", Trouble::Hang)]);
     let error = driver::list(Arc::new(fake), SHORT).unwrap_err();
     assert!(matches!(error, SourceError::Disconnected { .. }), "{error}");
 }
 
 #[test]
 fn a_driver_that_hangs_at_a_frame_is_a_stall() {
-    let (fake, freedom) = Fake::new([frame(1, 0), frame(2, 1), Step::Trouble(Trouble::Hang)], []);
-    let settings = WebcamSettings { stall: SHORT, close: SHORT, ..patient() };
+    let (fake, guard) = Fake::new([frame(1, 0), frame(2, 1), Step::Trouble(Trouble::Hang)], []);
+    let settings = WebcamSettings { stall_timeout: SHORT, close_timeout: SHORT, ..patient() };
     let mut webcam = fake.webcam("webcam:stall", settings).unwrap();
     let start = Instant::now();
     let (pictures, lost, error) = drain(&mut webcam);
@@ -337,37 +352,37 @@ fn a_driver_that_hangs_at_a_frame_is_a_stall() {
     drop(webcam);
     assert!((2 * SHORT..SOON).contains(&start.elapsed()));
     assert_eq!(fake.0.open.load(SeqCst), 1);
-    freedom.give();
+    guard.release();
 }
 
 #[test]
-fn a_camera_that_gives_nothing_is_a_stall_and_closes() {
-    let (fake, _freedom) = Fake::new([], []);
-    let mut webcam = fake.webcam("webcam:silent", WebcamSettings { stall: SHORT, ..patient() }).unwrap();
+fn a_silent_camera_is_a_stall() {
+    let (fake, _guard) = Fake::new([], []);
+    let mut webcam = fake.webcam("webcam:silent", WebcamSettings { stall_timeout: SHORT, ..patient() }).unwrap();
     assert!(matches!(webcam.next_picture(), Err(SourceError::Stalled { .. })));
     drop(webcam);
     assert_eq!(fake.0.open.load(SeqCst), 0);
 }
 
 #[test]
-fn a_driver_that_hangs_while_it_closes_holds_up_nobody() {
-    let (fake, freedom) = Fake::new([frame(1, 0), Step::Trouble(gone())], [("close", Trouble::Hang)]);
-    let mut webcam = fake.webcam("webcam:close", WebcamSettings { close: SHORT, ..patient() }).unwrap();
+fn a_driver_that_hangs_at_closing_is_left_behind() {
+    let (fake, guard) = Fake::new([frame(1, 0), Step::Trouble(gone())], [("close", Trouble::Hang)]);
+    let mut webcam = fake.webcam("webcam:close", WebcamSettings { close_timeout: SHORT, ..patient() }).unwrap();
     let (pictures, _, error) = drain(&mut webcam);
     assert_eq!(pictures, [1]);
-    assert!(matches!(error, Some(SourceError::Disconnected { .. })), "told before it is closed: {error:?}");
+    assert!(matches!(error, Some(SourceError::Disconnected { .. })), "the error comes before the close: {error:?}");
     let start = Instant::now();
     drop(webcam);
     assert!((SHORT..SOON).contains(&start.elapsed()));
     assert_eq!(fake.0.open.load(SeqCst), 1);
-    freedom.give();
+    guard.release();
 }
 
 #[test]
-fn a_camera_whose_driver_keeps_four_threads_is_not_opened_again() {
-    let (fake, freedom) = Fake::new([], [("open", Trouble::Hang)]);
-    let settings = || WebcamSettings { connect: SHORT, ..patient() };
-    for _ in 0..driver::THREADS {
+fn a_camera_with_four_hanging_threads_is_not_opened_again() {
+    let (fake, guard) = Fake::new([], [("open", Trouble::Hang)]);
+    let settings = || WebcamSettings { connect_timeout: SHORT, ..patient() };
+    for _ in 0..driver::MAX_DEVICE_THREADS {
         let error = fake.webcam("webcam:greedy", settings()).unwrap_err();
         assert!(error.to_string().contains("no answer"), "{error}");
     }
@@ -375,19 +390,23 @@ fn a_camera_whose_driver_keeps_four_threads_is_not_opened_again() {
     assert_eq!(error.to_string(), "webcam:greedy: 4 calls of its driver have not come back");
     assert_eq!((error.class(), fake.0.opens.load(SeqCst)), (ErrorClass::Reset, 4));
     assert!(fake.webcam("webcam:other", settings()).unwrap_err().to_string().contains("no answer"));
-    freedom.give();
+    guard.release();
     until("it opens again", || fake.webcam("webcam:greedy", patient()).is_ok());
 }
 
 #[test]
-fn a_driver_that_panics_is_a_broken_connection() {
+fn a_panic_at_opening_is_a_broken_connection() {
     for call in ["open", "formats", "start"] {
-        let (fake, _freedom) = Fake::new([], [(call, Trouble::Panic)]);
+        let (fake, _guard) = Fake::new([], [(call, Trouble::Panic)]);
         let error = fake.webcam(&format!("webcam:panic at {call}"), patient()).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Reset, "{call}: {error}");
         assert!(error.to_string().ends_with("the call of the driver panicked"), "{error}");
     }
-    let (fake, _freedom) = Fake::new([frame(7, 0), Step::Trouble(Trouble::Panic)], []);
+}
+
+#[test]
+fn a_panic_at_a_frame_is_a_broken_connection() {
+    let (fake, _guard) = Fake::new([frame(7, 0), Step::Trouble(Trouble::Panic)], []);
     let mut webcam = fake.webcam("webcam:panic", patient()).unwrap();
     let (pictures, _, error) = drain(&mut webcam);
     assert_eq!(pictures, [7]);
@@ -395,8 +414,11 @@ fn a_driver_that_panics_is_a_broken_connection() {
     assert!(matches!(webcam.next_picture(), Ok(None)));
     drop(webcam);
     assert_eq!(fake.0.open.load(SeqCst), 0);
+}
 
-    let (fake, _freedom) = Fake::new([frame(7, 0)], [("close", Trouble::Panic)]);
+#[test]
+fn a_panic_at_closing_is_ignored() {
+    let (fake, _guard) = Fake::new([frame(7, 0)], [("close", Trouble::Panic)]);
     let mut webcam = fake.webcam("webcam:panic at close", patient()).unwrap();
     assert!(webcam.next_picture().unwrap().is_some());
     let start = Instant::now();
@@ -407,19 +429,19 @@ fn a_driver_that_panics_is_a_broken_connection() {
 #[test]
 fn faults_keep_their_class() {
     let faults = [
-        (Fault::Gone("gone".into()), ErrorClass::Reset),
-        (Fault::Denied("no".into()), ErrorClass::Fatal),
-        (Fault::Unsupported("thing".into()), ErrorClass::Fatal),
+        (DriverFault::Gone("gone".into()), ErrorClass::Reset),
+        (DriverFault::Denied("no".into()), ErrorClass::Fatal),
+        (DriverFault::Unsupported("thing".into()), ErrorClass::Fatal),
     ];
     for (fault, class) in faults {
-        let (fake, _freedom) = Fake::new([], [("open", Trouble::Fail(fault.clone()))]);
+        let (fake, _guard) = Fake::new([], [("open", Trouble::Fail(fault.clone()))]);
         assert_eq!(fake.webcam("webcam:class", patient()).unwrap_err().class(), class, "{fault:?}");
     }
 }
 
 #[test]
-fn an_interruption_ends_a_wait_at_once() {
-    let (fake, _freedom) = Fake::new([frame(1, 0)], []);
+fn cancelling_ends_a_wait_at_once() {
+    let (fake, _guard) = Fake::new([frame(1, 0)], []);
     let mut webcam = fake.webcam("webcam:interrupt", patient()).unwrap();
     assert!(webcam.next_picture().unwrap().is_some());
     let cancel = webcam.cancel_handle().unwrap();
@@ -434,51 +456,54 @@ fn an_interruption_ends_a_wait_at_once() {
     assert!(matches!(webcam.next_picture(), Ok(None)));
     assert!(start.elapsed() < SOON);
     raiser.unwrap().join().unwrap();
-    until("nobody wanting any more, it is closed", || fake.0.open.load(SeqCst) == 0);
+    until("the cancelled device is closed", || fake.0.open.load(SeqCst) == 0);
 }
 
 #[test]
-fn what_a_camera_gives_instead_is_read_within_the_limits() {
+fn another_format_is_read_within_the_limits() {
     let start = |other: WebcamFormat, bytes: usize, limit| {
         let state = State {
-            formats: vec![small(Pixels::Yuyv)],
+            formats: vec![small(WebcamPixels::Yuyv)],
             other: Some(other),
             steps: vec![Step::Frame(vec![9; bytes], 0), Step::Trouble(gone())],
             ..State::default()
         };
         let limits = DecodeLimits { picture_pixels: limit, ..DecodeLimits::default() };
-        Fake(Arc::new(state)).webcam("webcam:instead", WebcamSettings { limits, ..patient() })
+        Fake(Arc::new(state)).webcam("webcam:instead", WebcamSettings {
+                context: SourceContext { limits, ..SourceContext::default() },
+                ..patient()
+            })
     };
-    let mut webcam = start(WebcamFormat { width: 8, ..small(Pixels::Nv12) }, 24, 16).unwrap();
+    let mut webcam = start(WebcamFormat { width: 8, ..small(WebcamPixels::Nv12) }, 24, 16).unwrap();
     let picture = webcam.next_picture().unwrap().unwrap();
     assert_eq!((picture.image.layout(), picture.image.width()), (PixelLayout::Nv12, 8));
-    // It says more than it sends.
+    // The driver reports a larger picture than it sends.
     let mut webcam =
-        start(WebcamFormat { width: 640, height: 480, ..small(Pixels::Yuyv) }, 24, 1 << 20).unwrap();
+        start(WebcamFormat { width: 640, height: 480, ..small(WebcamPixels::Yuyv) }, 24, 1 << 20).unwrap();
     assert_eq!(webcam.next_picture().unwrap_err().lost(), (1, DropReason::Undecodable));
-    let error = start(WebcamFormat { width: 100, ..small(Pixels::Yuyv) }, 24, 16).unwrap_err();
+    let error = start(WebcamFormat { width: 100, ..small(WebcamPixels::Yuyv) }, 24, 16).unwrap_err();
     assert!(matches!(error, SourceError::Unsupported { .. }), "{error}");
-    let error = start(small(Pixels::Yuyv), 24, 7).unwrap_err();
-    assert!(error.to_string().contains("nothing of up to 7 pixels"), "{error}");
+    let error = start(small(WebcamPixels::Yuyv), 24, 7).unwrap_err();
+    assert!(error.to_string().contains("no format of up to 7 pixels"), "{error}");
 }
 
 #[test]
 fn cameras_are_named_by_index_name_or_id() {
     for (text, want) in [
-        ("0", Selector::Index(0)),
-        ("webcam:2", Selector::Index(2)),
-        ("v4l:/dev/video0", Selector::Name("/dev/video0".into())),
-        ("webcam:HD Camera: front", Selector::Name("HD Camera: front".into())),
-        ("-1", Selector::Name("-1".into())),
-        ("", Selector::Name(String::new())),
+        ("0", WebcamSelector::Index(0)),
+        ("webcam:2", WebcamSelector::Index(2)),
+        ("v4l:/dev/video0", WebcamSelector::Name("/dev/video0".into())),
+        ("webcam:HD Camera: front", WebcamSelector::Name("HD Camera: front".into())),
+        ("-1", WebcamSelector::Name("-1".into())),
+        ("", WebcamSelector::Name(String::new())),
     ] {
-        assert_eq!(Selector::from(text), want);
-        assert_eq!(Selector::from(want.to_string().as_str()), want, "its text means the same");
+        assert_eq!(WebcamSelector::from(text), want);
+        assert_eq!(WebcamSelector::from(want.to_string().as_str()), want, "its text has the same meaning");
     }
-    let (fake, _freedom) = Fake::new([], []);
+    let (fake, _guard) = Fake::new([], []);
     let cameras = driver::list(Arc::new(fake), LONG).unwrap();
     for name in ["Fake", "/dev/fake"] {
-        assert_eq!(named(&cameras, name).unwrap().index, 3);
+        assert_eq!(find_named(&cameras, name).unwrap().index, 3);
     }
-    assert!(matches!(named(&cameras, "fake"), Err(Fault::Gone(_))));
+    assert!(matches!(find_named(&cameras, "fake"), Err(DriverFault::Gone(_))));
 }

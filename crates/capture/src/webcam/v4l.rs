@@ -1,4 +1,4 @@
-//! Cameras through Video4Linux: mapped buffers, no libv4l, so that nothing is converted behind our back.
+//! Cameras through Video4Linux, with mapped buffers. It doesn't use libv4l, which converts frames silently.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -17,62 +17,54 @@ use ::v4l::video::capture::Parameters;
 use ::v4l::{Format, FourCC, Fraction};
 use passerby_types::{ColorSpace, FramePool, Matrix, Range};
 
-use super::device::{Backend, Device, Fault, Pixels, Raw, Selector, Stream, WebcamFormat, WebcamInfo, named};
+use super::device::{
+    Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamFormat, WebcamInfo, WebcamPixels,
+    WebcamSelector, find_named,
+};
 
-/// Buffers that the driver fills in turn: one is read while it fills another, and two stand between.
-const BUFFERS: u32 = 4;
-/// Sizes that are tried where a driver scales to any.
-const SIZES: [(u32, u32); 7] =
+/// The buffers that the driver fills in turn: one is read, another is filled, and two more are free.
+const BUFFER_COUNT: u32 = 4;
+/// The sizes to try if a driver can scale to any size.
+const USUAL_SIZES: [(u32, u32); 7] =
     [(320, 240), (640, 480), (800, 600), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160)];
-/// Every format that is read.
-const PIXELS: [Pixels; 9] = [
-    Pixels::Nv12,
-    Pixels::I420,
-    Pixels::Yv12,
-    Pixels::Yuyv,
-    Pixels::Uyvy,
-    Pixels::Rgb,
-    Pixels::Bgr,
-    Pixels::Mjpeg,
-    Pixels::Grey,
-];
 /// Errors that `std` has no name for (`asm-generic/errno-base.h`).
 const ENXIO: i32 = 6;
 const ENODEV: i32 = 19;
 const ENOTTY: i32 = 25;
 
-pub(crate) struct V4l;
+pub(super) struct V4l;
 
 impl Backend for V4l {
-    fn list(&self) -> Result<Vec<WebcamInfo>, Fault> {
-        let (mut cameras, mut denied) = (Vec::new(), None);
+    fn list(&self) -> Result<Vec<WebcamInfo>, DriverFault> {
+        let mut cameras = Vec::new();
+        let mut denied = None;
         for (index, path) in nodes() {
             match Camera::open(&path) {
                 Ok(mut camera) => cameras.push(WebcamInfo {
                     index,
                     name: std::mem::take(&mut camera.name),
-                    id: lasting(&path),
+                    id: stable_path(&path),
                     formats: camera.formats()?,
                 }),
-                // Nodes of a camera beside the one for pictures, and those that were plugged out just now.
-                Err(Fault::Unsupported(_) | Fault::Gone(_)) => {}
+                // A node of a camera other than the one for pictures, or a camera that was just unplugged.
+                Err(DriverFault::Unsupported(_) | DriverFault::Gone(_)) => {}
                 Err(fault) => denied = Some(fault),
             }
         }
         denied.filter(|_| cameras.is_empty()).map_or(Ok(cameras), Err)
     }
 
-    fn open(&self, selector: &Selector) -> Result<Box<dyn Device>, Fault> {
+    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn Device>, DriverFault> {
         let path = match selector {
-            Selector::Index(index) => PathBuf::from(format!("/dev/video{index}")),
-            Selector::Name(path) if path.starts_with('/') => PathBuf::from(path),
-            Selector::Name(name) => PathBuf::from(format!("/dev/video{}", named(&self.list()?, name)?.index)),
+            WebcamSelector::Index(index) => PathBuf::from(format!("/dev/video{index}")),
+            WebcamSelector::Name(path) if path.starts_with('/') => PathBuf::from(path),
+            WebcamSelector::Name(name) => PathBuf::from(format!("/dev/video{}", find_named(&self.list()?, name)?.index)),
         };
         Ok(Box::new(Camera::open(&path)?))
     }
 }
 
-/// The nodes of cameras, and of what else is of their kind, by index.
+/// Returns the video nodes, sorted by index. Not all of them are cameras.
 fn nodes() -> Vec<(u32, PathBuf)> {
     let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
     let index = |path: &Path| path.file_name()?.to_str()?.strip_prefix("video")?.parse().ok();
@@ -82,8 +74,8 @@ fn nodes() -> Vec<(u32, PathBuf)> {
     nodes
 }
 
-/// A path of this node that is the same after it was plugged out and in.
-fn lasting(node: &Path) -> Option<String> {
+/// Returns a path of this node that stays the same when the camera is unplugged and plugged in.
+fn stable_path(node: &Path) -> Option<String> {
     ["/dev/v4l/by-id", "/dev/v4l/by-path"].into_iter().find_map(|folder| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut links: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -93,16 +85,16 @@ fn lasting(node: &Path) -> Option<String> {
     })
 }
 
-/// A camera that is open.
+/// An open camera.
 struct Camera {
     device: ::v4l::Device,
     name: String,
-    /// Once it was started.
+    /// Set when the camera is started.
     stream: Option<mmap::Stream<'static>>,
 }
 
 impl Camera {
-    fn open(path: &Path) -> Result<Self, Fault> {
+    fn open(path: &Path) -> Result<Self, DriverFault> {
         let device = ::v4l::Device::with_path(path).map_err(|e| fault(&e))?;
         let about = device.query_caps().map_err(|e| fault(&e))?;
         if !about.capabilities.contains(Capability::VIDEO_CAPTURE | Capability::STREAMING) {
@@ -111,27 +103,27 @@ impl Camera {
             } else {
                 "device: it gives no pictures"
             };
-            return Err(Fault::Unsupported(what.into()));
+            return Err(DriverFault::Unsupported(what.into()));
         }
         Ok(Self { device, name: about.card, stream: None })
     }
 
-    /// The sizes of one of its formats.
+    /// Returns the sizes of a format.
     fn sizes(&self, description: &Description) -> Vec<(u32, u32)> {
         match self.device.enum_framesizes(description.fourcc) {
             Ok(sizes) => sizes
                 .into_iter()
                 .flat_map(|size| match size.size {
                     FrameSizeEnum::Discrete(size) => vec![(size.width, size.height)],
-                    FrameSizeEnum::Stepwise(steps) => within(&steps),
+                    FrameSizeEnum::Stepwise(steps) => usual_sizes(&steps),
                 })
                 .collect(),
-            // The driver has one size, and that is the one it is set to.
+            // The driver has only the size to which it is set.
             Err(_) => self.device.format().map(|f| (f.width, f.height)).into_iter().collect(),
         }
     }
 
-    /// The highest rate.
+    /// Returns the highest rate of a format and size.
     fn rate(&self, fourcc: FourCC, (width, height): (u32, u32)) -> Option<f64> {
         let intervals = self.device.enum_frameintervals(fourcc, width, height).ok()?;
         let rates = intervals.into_iter().filter_map(|interval| match interval.interval {
@@ -143,7 +135,7 @@ impl Camera {
 }
 
 impl Device for Camera {
-    fn formats(&mut self) -> Result<Vec<WebcamFormat>, Fault> {
+    fn formats(&mut self) -> Result<Vec<WebcamFormat>, DriverFault> {
         let mut formats = Vec::new();
         for description in self.device.enum_formats().map_err(|e| fault(&e))? {
             let Some(pixels) = pixels(description.fourcc) else { continue };
@@ -155,24 +147,24 @@ impl Device for Camera {
         Ok(formats)
     }
 
-    fn start(&mut self, format: &WebcamFormat, rate: f64) -> Result<Stream, Fault> {
+    fn start(&mut self, format: &WebcamFormat, rate: f64) -> Result<NegotiatedFormat, DriverFault> {
         let mut code = [0; 4];
         code.copy_from_slice(format.pixels.code().as_bytes());
         let asked = Format::new(format.width, format.height, FourCC::new(&code));
         let got = self.device.set_format(&asked).map_err(|e| fault(&e))?;
         let pixels = pixels(got.fourcc).ok_or_else(|| {
-            Fault::Unsupported(format!("camera: asked for {format} it gives {}", got.fourcc))
+            DriverFault::Unsupported(format!("camera: asked for {format}, it gives {}", got.fourcc))
         })?;
-        // A driver that cannot set a rate has its own; one that takes no part in this says so.
+        // If a driver cannot set the rate, it uses its own.
         let interval = Fraction::new(1000, (rate * 1000.0) as u32);
         let set = self.device.set_params(&Parameters::new(interval)).or_else(|_| self.device.params());
         let rate = set.ok().and_then(|set| self::rate(set.interval));
 
         let mut stream =
-            mmap::Stream::with_buffers(&self.device, Type::VideoCapture, BUFFERS).map_err(|e| fault(&e))?;
-        // `next` hands the driver the buffer that it gave out before, at first the one with number 0. The others are its
-        // own from the start; where it has fewer, it refuses those that it does not have.
-        for index in 1..BUFFERS as usize {
+            mmap::Stream::with_buffers(&self.device, Type::VideoCapture, BUFFER_COUNT).map_err(|e| fault(&e))?;
+        // `next` returns the buffer of the call before to the driver, at first the one with number 0. The driver must get the
+        // others now. If it has fewer buffers, it refuses those that it doesn't have.
+        for index in 1..BUFFER_COUNT as usize {
             if CaptureStream::queue(&mut stream, index).is_err() {
                 break;
             }
@@ -181,25 +173,25 @@ impl Device for Camera {
         self.stream = Some(stream);
         started.map_err(|e| fault(&e))?;
         let format = WebcamFormat { pixels, width: got.width, height: got.height, rate };
-        Ok(Stream { format, stride: got.stride as usize, color: color(&got, pixels) })
+        Ok(NegotiatedFormat { format, stride: got.stride as usize, color: color(&got, pixels) })
     }
 
-    fn next(&mut self, patience: Duration, pool: &FramePool) -> Result<Option<Raw>, Fault> {
-        let stream = self.stream.as_mut().ok_or_else(|| Fault::Gone("it was not started".into()))?;
-        let wait = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    fn next(&mut self, timeout: Duration, pool: &FramePool) -> Result<Option<RawFrame>, DriverFault> {
+        let stream = self.stream.as_mut().ok_or_else(|| DriverFault::Gone("it was not started".into()))?;
+        let wait = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         match stream.handle().poll(POLLIN, wait) {
             Ok(0) => return Ok(None),
             Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(None),
             Err(e) => return Err(fault(&e)),
             Ok(_) => {}
         }
-        stream.set_timeout(patience);
+        stream.set_timeout(timeout);
         let (bytes, about) = CaptureStream::next(stream).map_err(|e| fault(&e))?;
         let bytes = &bytes[..bytes.len().min(about.bytesused as usize)];
         let mut copy = pool.take(bytes.len());
         copy.copy_from_slice(bytes);
         let monotonic = about.flags & Flags::TIMESTAMP_MASK == Flags::TIMESTAMP_MONOTONIC;
-        Ok(Some(Raw {
+        Ok(Some(RawFrame {
             bytes: copy,
             number: Some(about.sequence),
             time: monotonic.then(|| about.timestamp.into()),
@@ -208,7 +200,7 @@ impl Device for Camera {
     }
 }
 
-/// `poll.h`.
+/// The event "data to read" (`poll.h`).
 const POLLIN: i16 = 1;
 
 impl Drop for Camera {
@@ -216,8 +208,8 @@ impl Drop for Camera {
         let Some(mut stream) = self.stream.take() else { return };
         match stream.stop() {
             Err(e) if e.raw_os_error() != Some(ENODEV) => {
-                // Dropping it would stop it once more and panic, twice perhaps, which would end the process. Its buffers
-                // stay mapped and the device open instead.
+                // Dropping the stream would stop it again and panic. A second panic would end the process. Instead, its
+                // buffers stay mapped and the device stays open.
                 std::mem::forget(stream);
             }
             _ => {}
@@ -225,51 +217,53 @@ impl Drop for Camera {
     }
 }
 
-/// What an error of a device means.
-fn fault(e: &io::Error) -> Fault {
+/// Converts an error of a device.
+fn fault(e: &io::Error) -> DriverFault {
     match (e.kind(), e.raw_os_error()) {
         (ErrorKind::PermissionDenied, _) => {
-            Fault::Denied(format!("{e}; on most systems the group `video` may"))
+            DriverFault::Denied(format!("{e}; on most systems the group `video` has the right"))
         }
-        (ErrorKind::NotFound, _) => Fault::Gone("no such device".into()),
-        (ErrorKind::ResourceBusy, _) => Fault::Gone("another program uses it".into()),
-        (ErrorKind::StorageFull, _) => Fault::Gone("the USB bus has no room for what it would send".into()),
-        (_, Some(ENODEV | ENXIO)) => Fault::Gone("it is not plugged in any more".into()),
-        (ErrorKind::InvalidInput, _) | (_, Some(ENOTTY)) => Fault::Unsupported(format!("device ({e})")),
-        (ErrorKind::IsADirectory, _) => Fault::Unsupported("folder: a device is needed".into()),
-        _ => Fault::Gone(e.to_string()),
+        (ErrorKind::NotFound, _) => DriverFault::Gone("no such device".into()),
+        (ErrorKind::ResourceBusy, _) => DriverFault::Gone("another program uses it".into()),
+        (ErrorKind::StorageFull, _) => DriverFault::Gone("the USB bus is too slow for its data".into()),
+        (_, Some(ENODEV | ENXIO)) => DriverFault::Gone("it is not plugged in any more".into()),
+        (ErrorKind::InvalidInput, _) | (_, Some(ENOTTY)) => DriverFault::Unsupported(format!("device ({e})")),
+        (ErrorKind::IsADirectory, _) => DriverFault::Unsupported("folder: a device is needed".into()),
+        _ => DriverFault::Gone(e.to_string()),
     }
 }
 
-fn pixels(fourcc: FourCC) -> Option<Pixels> {
+fn pixels(fourcc: FourCC) -> Option<WebcamPixels> {
     if fourcc.repr == *b"JPEG" {
-        return Some(Pixels::Mjpeg);
+        return Some(WebcamPixels::Mjpeg);
     }
-    PIXELS.into_iter().find(|pixels| pixels.code().as_bytes() == fourcc.repr)
+    WebcamPixels::ALL.into_iter().find(|pixels| pixels.code().as_bytes() == fourcc.repr)
 }
 
-/// Frames a second from seconds a frame.
+/// Converts seconds per frame to frames per second.
 fn rate(interval: Fraction) -> Option<f64> {
     let known = interval.numerator > 0 && interval.denominator > 0;
     known.then(|| f64::from(interval.denominator) / f64::from(interval.numerator))
 }
 
-/// The usual sizes that a driver can scale to, and its largest.
-fn within(steps: &Stepwise) -> Vec<(u32, u32)> {
+/// Returns the usual sizes that a driver can scale to, and its largest size.
+fn usual_sizes(steps: &Stepwise) -> Vec<(u32, u32)> {
     let fits = |value: u32, min: u32, max: u32, step: u32| {
         (min..=max).contains(&value) && (value - min).is_multiple_of(step.max(1))
     };
-    let usual = SIZES.into_iter().filter(|(width, height)| {
+    let usual = USUAL_SIZES.into_iter().filter(|(width, height)| {
         fits(*width, steps.min_width, steps.max_width, steps.step_width)
             && fits(*height, steps.min_height, steps.max_height, steps.step_height)
     });
     usual.chain([(steps.max_width, steps.max_height)]).collect()
 }
 
-/// What the driver says of its colours. Where it leaves that open, the defaults of V4L2 apply (`V4L2_MAP_YCBCR_ENC_DEFAULT`
-/// and `V4L2_MAP_QUANTIZATION_DEFAULT` in `linux/videodev2.h`), and grey is full range, as everybody reads it. The binding
-/// does not show a matrix other than the colour space's own.
-fn color(format: &Format, pixels: Pixels) -> ColorSpace {
+/// Returns the colour space that the driver reports.
+///
+/// If the driver leaves it open, the defaults of V4L2 apply (`V4L2_MAP_YCBCR_ENC_DEFAULT` and
+/// `V4L2_MAP_QUANTIZATION_DEFAULT` in `linux/videodev2.h`). Grey is then full range, as other programs read it. The binding
+/// doesn't report a matrix that differs from the colour space's own.
+fn color(format: &Format, pixels: WebcamPixels) -> ColorSpace {
     let matrix = match format.colorspace {
         Colorspace::Rec709 | Colorspace::DCIP3 => Matrix::Bt709,
         _ => Matrix::Bt601,
@@ -277,7 +271,7 @@ fn color(format: &Format, pixels: Pixels) -> ColorSpace {
     let full = match format.quantization {
         Quantization::FullRange => true,
         Quantization::LimitedRange => false,
-        Quantization::Default => matches!(format.colorspace, Colorspace::JPEG) || pixels == Pixels::Grey,
+        Quantization::Default => matches!(format.colorspace, Colorspace::JPEG) || pixels == WebcamPixels::Grey,
     };
     ColorSpace { matrix, range: if full { Range::Full } else { Range::Limited } }
 }
@@ -297,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_camera_is_told_so() {
+    fn opening_something_other_than_a_camera_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("video0");
         fs::write(&file, b"no camera").unwrap();
@@ -331,36 +325,44 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_what_the_driver_says_or_else_the_defaults_of_v4l2() {
+    fn unreported_colours_are_the_defaults_of_v4l2() {
         let of = |colorspace, quantization, pixels| {
             color(&Format { colorspace, quantization, ..Format::new(2, 2, FourCC::new(b"YUYV")) }, pixels)
         };
         let space = |matrix, range| ColorSpace { matrix, range };
         use Quantization::{Default, FullRange, LimitedRange};
         for (colorspace, quantization, pixels, want) in [
-            (Colorspace::SRGB, Default, Pixels::Yuyv, space(Matrix::Bt601, Range::Limited)),
-            (Colorspace::SRGB, FullRange, Pixels::Yuyv, space(Matrix::Bt601, Range::Full)),
-            (Colorspace::JPEG, Default, Pixels::Nv12, space(Matrix::Bt601, Range::Full)),
-            (Colorspace::JPEG, LimitedRange, Pixels::Nv12, space(Matrix::Bt601, Range::Limited)),
-            (Colorspace::Rec709, Default, Pixels::Uyvy, space(Matrix::Bt709, Range::Limited)),
-            (Colorspace::SMPTE170M, Default, Pixels::I420, space(Matrix::Bt601, Range::Limited)),
-            (Colorspace::RAW, Default, Pixels::Grey, space(Matrix::Bt601, Range::Full)),
+            (Colorspace::SRGB, Default, WebcamPixels::Yuyv, space(Matrix::Bt601, Range::Limited)),
+            (Colorspace::SRGB, FullRange, WebcamPixels::Yuyv, space(Matrix::Bt601, Range::Full)),
+            (Colorspace::JPEG, Default, WebcamPixels::Nv12, space(Matrix::Bt601, Range::Full)),
+            (Colorspace::JPEG, LimitedRange, WebcamPixels::Nv12, space(Matrix::Bt601, Range::Limited)),
+            (Colorspace::Rec709, Default, WebcamPixels::Uyvy, space(Matrix::Bt709, Range::Limited)),
+            (Colorspace::SMPTE170M, Default, WebcamPixels::I420, space(Matrix::Bt601, Range::Limited)),
+            (Colorspace::RAW, Default, WebcamPixels::Grey, space(Matrix::Bt601, Range::Full)),
         ] {
             assert_eq!(of(colorspace, quantization, pixels), want, "{colorspace} {quantization}");
         }
     }
 
     #[test]
-    fn formats_sizes_and_rates_are_read_as_v4l2_writes_them() {
-        for code in PIXELS {
+    fn the_codes_of_pixel_formats_are_read() {
+        for code in WebcamPixels::ALL {
             let mut letters = [0; 4];
             letters.copy_from_slice(code.code().as_bytes());
             assert_eq!(pixels(FourCC::new(&letters)), Some(code));
         }
-        assert_eq!(pixels(FourCC::new(b"JPEG")), Some(Pixels::Mjpeg));
+        assert_eq!(pixels(FourCC::new(b"JPEG")), Some(WebcamPixels::Mjpeg));
         assert_eq!(pixels(FourCC::new(b"H264")), None);
+    }
+
+    #[test]
+    fn intervals_become_rates() {
         assert_eq!(rate(Fraction::new(1001, 30_000)).map(|r| (r * 100.0).round()), Some(2997.0));
         assert_eq!((rate(Fraction::new(0, 30)), rate(Fraction::new(1, 0))), (None, None));
+    }
+
+    #[test]
+    fn a_scaling_driver_has_the_usual_sizes() {
         let steps = |max_width, max_height, step| Stepwise {
             min_width: 160,
             max_width,
@@ -369,18 +371,18 @@ mod tests {
             max_height,
             step_height: step,
         };
-        assert_eq!(within(&steps(1000, 700, 2)), [(320, 240), (640, 480), (800, 600), (1000, 700)]);
-        assert_eq!(within(&steps(160, 120, 0)), [(160, 120)]);
+        assert_eq!(usual_sizes(&steps(1000, 700, 2)), [(320, 240), (640, 480), (800, 600), (1000, 700)]);
+        assert_eq!(usual_sizes(&steps(160, 120, 0)), [(160, 120)]);
     }
 
     #[test]
-    fn errors_of_the_system_say_what_to_do() {
-        let class = |code: i32| fault(&io::Error::from_raw_os_error(code)).of("camera").class();
-        // EIO, ENXIO, EBUSY, ENODEV, ENOSPC, EPROTO: it may come back.
+    fn errors_of_the_system_have_their_class() {
+        let class = |code: i32| fault(&io::Error::from_raw_os_error(code)).into_error("camera").class();
+        // EIO, ENXIO, EBUSY, ENODEV, ENOSPC, EPROTO: the camera may come back.
         for code in [5, 6, 16, 19, 28, 71] {
             assert_eq!(class(code), ErrorClass::Reset, "{code}");
         }
-        // EPERM, EACCES, EISDIR, EINVAL, ENOTTY: it will not.
+        // EPERM, EACCES, EISDIR, EINVAL, ENOTTY: another try does not help.
         for code in [1, 13, 21, 22, 25] {
             assert_eq!(class(code), ErrorClass::Fatal, "{code}");
         }

@@ -1,4 +1,4 @@
-//! A camera that speaks HTTP, as the tests want it.
+//! A scripted camera that speaks HTTP.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -7,36 +7,38 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// What was asked.
+/// A request of the client.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
     pub authorization: Option<String>,
-    /// Its number, over all connections.
+    /// The number of the request, over all connections.
     pub number: usize,
 }
 
 type Answer = dyn Fn(&mut TcpStream, &Request) -> bool + Send + Sync;
 
-/// Answers each request as it is told, on a thread for each connection, until it is dropped.
+/// A camera that answers each request with a closure, on a thread for each connection, until it is dropped.
 pub struct Camera {
     pub address: String,
     pub connections: Arc<AtomicUsize>,
     pub requests: Arc<Mutex<Vec<Request>>>,
-    over: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Camera {
-    /// `answer` says whether the connection is kept.
+    /// Creates a camera. If `answer` returns true, the connection is kept.
     pub fn new(answer: impl Fn(&mut TcpStream, &Request) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its number").to_string();
         let connections = Arc::new(AtomicUsize::new(0));
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let over = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::new(AtomicBool::new(false));
         let answer: Arc<Answer> = Arc::new(answer);
-        let (count, list, stop) = (Arc::clone(&connections), Arc::clone(&requests), Arc::clone(&over));
+        let count = Arc::clone(&connections);
+        let list = Arc::clone(&requests);
+        let stop = Arc::clone(&stopped);
         let run = move || {
             let mut open: Vec<(TcpStream, JoinHandle<()>)> = Vec::new();
             for stream in listener.incoming().map_while(Result::ok) {
@@ -44,8 +46,9 @@ impl Camera {
                     break;
                 }
                 count.fetch_add(1, Ordering::AcqRel);
-                let (copy, answer, list) =
-                    (stream.try_clone().expect("a copy"), Arc::clone(&answer), Arc::clone(&list));
+                let copy = stream.try_clone().expect("a copy");
+                let answer = Arc::clone(&answer);
+                let list = Arc::clone(&list);
                 let serve = move || serve(stream, &*answer, &list);
                 let thread = std::thread::Builder::new().name("test-camera".into());
                 open.push((copy, thread.spawn(serve).expect("a thread")));
@@ -56,10 +59,10 @@ impl Camera {
             }
         };
         let thread = std::thread::Builder::new().name("test-cameras".into()).spawn(run).expect("a thread");
-        Self { address, connections, requests, over, thread: Some(thread) }
+        Self { address, connections, requests, stopped, thread: Some(thread) }
     }
 
-    /// One that sends these bytes to whoever asks, and closes the connection.
+    /// Creates a camera that answers every request with these bytes and closes the connection.
     pub fn sending(bytes: Vec<u8>) -> Self {
         Self::new(move |stream, _| {
             let _ = stream.write_all(&bytes);
@@ -72,13 +75,13 @@ impl Camera {
     }
 
     pub fn requests(&self) -> Vec<Request> {
-        self.requests.lock().expect("nobody failed").clone()
+        self.requests.lock().expect("no panic").clone()
     }
 }
 
 impl Drop for Camera {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Release);
+        self.stopped.store(true, Ordering::Release);
         let _ = TcpStream::connect(&self.address);
         if let Some(thread) = self.thread.take() {
             let result = thread.join();
@@ -90,7 +93,8 @@ impl Drop for Camera {
 fn serve(mut stream: TcpStream, answer: &Answer, requests: &Mutex<Vec<Request>>) {
     let mut reader = BufReader::new(stream.try_clone().expect("a copy"));
     loop {
-        let (mut path, mut authorization) = (String::new(), None);
+        let mut path = String::new();
+        let mut authorization = None;
         loop {
             let mut line = String::new();
             if !matches!(reader.read_line(&mut line), Ok(1..)) {
@@ -107,7 +111,7 @@ fn serve(mut stream: TcpStream, answer: &Answer, requests: &Mutex<Vec<Request>>)
             }
         }
         let request = {
-            let mut requests = requests.lock().expect("nobody failed");
+            let mut requests = requests.lock().expect("no panic");
             let request = Request { path, authorization, number: requests.len() };
             requests.push(request.clone());
             request
@@ -119,7 +123,7 @@ fn serve(mut stream: TcpStream, answer: &Answer, requests: &Mutex<Vec<Request>>)
     }
 }
 
-/// An answer whose body is this.
+/// Returns an answer with this body.
 pub fn answer(status: &str, header: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes =
         format!("HTTP/1.1 {status}\r\n{header}Content-Length: {}\r\n\r\n", body.len()).into_bytes();

@@ -1,5 +1,5 @@
-//! GStreamer's RTSP server as a camera.
-#![allow(dead_code, unreachable_pub, reason = "each user of it uses a part of it")]
+//! A camera played by GStreamer's RTSP server.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 const PYTHON: &str = "/usr/bin/python3";
 const SCRIPT: &str = include_str!("../peers/rtsp.py");
 
-/// A camera played by GStreamer, which goes with it.
+/// A process of GStreamer that plays a camera. Dropping it kills the process.
 pub struct Camera {
     child: Child,
     _stdin: ChildStdin,
@@ -16,8 +16,8 @@ pub struct Camera {
     pub port: u16,
 }
 
-/// True where GStreamer's RTSP server is installed.
-pub fn is_there() -> bool {
+/// Returns true if GStreamer's RTSP server is installed.
+pub fn is_installed() -> bool {
     let probe = "import gi; gi.require_version('GstRtspServer', '1.0'); \
         from gi.repository import Gst, GstRtspServer; Gst.init(None); \
         assert all(Gst.ElementFactory.find(e) for e in ('qtdemux', 'h264parse', 'rtph264pay', 'jpegenc'))";
@@ -26,7 +26,7 @@ pub fn is_there() -> bool {
 }
 
 impl Camera {
-    /// One with these arguments of the script, at any port. It listens.
+    /// Starts the script with these arguments, at any port, and waits until it listens.
     pub fn start(arguments: &[&str]) -> Self {
         Self::begin(arguments.iter().map(|&argument| argument.into()).collect(), 0)
     }
@@ -43,12 +43,12 @@ impl Camera {
         let stdin = child.stdin.take().expect("piped");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut camera = Self { child, _stdin: stdin, stdout, arguments, port: 0 };
-        camera.port = camera.said("port ").parse().expect("a port");
+        camera.port = camera.wait_for("port ").parse().expect("a port");
         camera
     }
 
-    /// What follows this word in what it says next.
-    pub fn said(&mut self, word: &str) -> String {
+    /// Waits for the next line of output that begins with this word, and returns the rest of the line.
+    pub fn wait_for(&mut self, word: &str) -> String {
         loop {
             let mut line = String::new();
             assert!(self.stdout.read_line(&mut line).expect("text") > 0, "the camera ended before `{word}`");
@@ -62,19 +62,20 @@ impl Camera {
         format!("rtsp://127.0.0.1:{}/live", self.port)
     }
 
-    /// Kills it, as a power cut does.
+    /// Kills the camera, as a power cut does.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// The same camera again at the same port, the one before being killed. It listens.
-    pub fn again(&mut self) {
+    /// Kills the camera and starts it again at the same port. Waits until it listens.
+    pub fn restart(&mut self) {
         self.kill();
         *self = Self::begin(std::mem::take(&mut self.arguments), self.port);
     }
 
-    /// Has it stand still, or go on: it keeps its connections and says nothing. False where the system cannot do that.
+    /// Pauses or continues the camera. While it is paused, it keeps its connections and sends nothing. Returns false if the
+    /// system cannot do that.
     pub fn stop(&self, stop: bool) -> bool {
         let signal = if stop { "-STOP" } else { "-CONT" };
         let kill = Command::new("kill").args([signal, &self.child.id().to_string()]).status();

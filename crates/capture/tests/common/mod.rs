@@ -1,4 +1,4 @@
-//! What the tests of the file sources share.
+//! Helpers for the tests of the file sources.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 use passerby_capture::{Decoder, OpenSettings, open_with};
 use passerby_types::{ErrorClass, FrameSource, Image, SourceError};
 
-/// A file of `tests/data`.
+/// Returns the path of a file of `tests/data`.
 pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
-/// Its bytes.
+/// Returns the bytes of a file of `tests/data`.
 pub fn bytes(name: &str) -> Vec<u8> {
-    std::fs::read(data(name)).expect("the test data is there")
+    std::fs::read(data(name)).expect("the test data exists")
 }
 
-/// The frames that ffmpeg makes of a clip: time stamps in microseconds, and checksums of the planes.
+/// Returns the frames that ffmpeg decodes from a clip: time stamps in microseconds, and checksums of the planes.
 pub fn golden(name: &str) -> Vec<(u64, u32)> {
     let text =
-        std::fs::read_to_string(data(&format!("golden/{name}.txt"))).expect("the golden file is there");
+        std::fs::read_to_string(data(&format!("golden/{name}.txt"))).expect("the golden file exists");
     let line = |line: &str| {
         let (time, sum) = line.split_once(" 0x").expect("two columns");
         (time.parse().expect("a time"), u32::from_str_radix(sum, 16).expect("a sum"))
@@ -28,36 +28,39 @@ pub fn golden(name: &str) -> Vec<(u64, u32)> {
     text.lines().map(line).collect()
 }
 
-/// The checksum that ffmpeg's `framecrc` writes: Adler-32, begun with 0, over all planes without padding.
+/// Returns the checksum that ffmpeg's `framecrc` writes: Adler-32, begun with 0, over all planes without padding.
 pub fn checksum(image: &Image) -> u32 {
-    let (mut a, mut b) = (0_u32, 0_u32);
+    let mut a = 0_u32;
+    let mut b = 0_u32;
     for plane in 0..image.layout().planes() {
         let plane = image.plane(plane);
         for row in 0..plane.rows {
-            // 5552 bytes are as many as fit before the sums overflow.
+            // After more than 5552 bytes the sums could overflow.
             for part in plane.row(row).chunks(5552) {
                 for &byte in part {
                     a += u32::from(byte);
                     b += a;
                 }
-                (a, b) = (a % 65_521, b % 65_521);
+                a %= 65_521;
+                b %= 65_521;
             }
         }
     }
     b << 16 | a
 }
 
-/// What a source gave.
+/// The results of a source.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Time stamps in microseconds, and checksums.
     pub frames: Vec<(Option<u64>, u32)>,
     /// Width and height of each picture.
     pub sizes: Vec<(u32, u32)>,
-    /// What was lost, and how many frames that were.
+    /// The errors of lost frames.
     pub damaged: Vec<String>,
+    /// The number of lost frames.
     pub lost: usize,
-    /// What ended it before its time.
+    /// The error that ended the source.
     pub fatal: Option<SourceError>,
 }
 
@@ -85,11 +88,11 @@ pub fn drain(source: &mut dyn FrameSource) -> Outcome {
         }
         assert!(out.frames.len() + out.damaged.len() < 100_000, "a test input ends");
     }
-    assert!(matches!(source.next_picture(), Ok(None)), "after the end there is nothing");
+    assert!(matches!(source.next_picture(), Ok(None)), "nothing comes after the end");
     out
 }
 
-/// Writes bytes to a file of this name in a folder that goes when the test ends.
+/// Writes bytes to a file of this name in a folder that is deleted when the test ends.
 pub fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join(name);
@@ -97,20 +100,20 @@ pub fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// What a file must give.
+/// The expected results of a file.
 #[derive(Clone, Copy, Debug)]
 pub enum Want {
-    /// So many pictures and no complaint.
+    /// This number of pictures, and no error.
     All(usize),
-    /// At least so many pictures, and the rest of so many lost.
+    /// At least the first number of pictures. The others, up to the second number, are lost.
     Most(usize, usize),
-    /// So many pictures at least, then an error that says this.
+    /// At least this number of pictures, and then an error with this text.
     Then(usize, &'static str),
-    /// No picture, and an error that says this.
+    /// No picture, and an error with this text.
     None(&'static str),
 }
 
-/// Reads a file to its end with the readers that are part of the crate, and says how long that took.
+/// Reads a file to its end with the readers of this crate. Returns the results and the time that it took.
 pub fn read(path: &Path) -> (Outcome, Duration) {
     let start = Instant::now();
     let settings = OpenSettings { decoder: Decoder::Rusty, ..OpenSettings::default() };
@@ -121,7 +124,7 @@ pub fn read(path: &Path) -> (Outcome, Duration) {
     (outcome, start.elapsed())
 }
 
-/// What is not as wanted.
+/// Returns a description of the difference, if there is one.
 pub fn compare(name: &str, want: Want, got: &Outcome) -> Option<String> {
     let frames = got.frames.len();
     let error = got.fatal.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -1,0 +1,10 @@
+//! Parts that several live sources share.
+
+#[cfg(feature = "_address")]
+pub(crate) mod address;
+#[cfg(feature = "_live")]
+pub(crate) mod inbox;
+#[cfg(feature = "_jpeg")]
+pub(crate) mod jpeg;
+#[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
+pub(crate) mod rtsp_transport;

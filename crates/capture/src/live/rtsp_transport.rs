@@ -1,0 +1,11 @@
+//! The transport of an RTSP stream.
+
+/// How an RTSP camera sends its packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RtspTransport {
+    /// Within the RTSP connection. No packet gets lost. If the network is too slow, packets arrive late.
+    #[default]
+    Tcp,
+    /// In UDP packets, which may get lost. A packet that arrives out of order counts as lost.
+    Udp,
+}

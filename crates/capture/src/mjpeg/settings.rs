@@ -1,0 +1,37 @@
+//! The settings of an HTTP camera.
+
+use std::time::Duration;
+
+use crate::context::SourceContext;
+
+/// The settings of an [`Mjpeg`](super::Mjpeg) camera.
+#[derive(Clone, Debug)]
+pub struct MjpegSettings {
+    /// How long connecting may take, and the header of each response. 5 s by default.
+    pub connect_timeout: Duration,
+    /// How old a picture may get before it is dropped. 500 ms by default.
+    pub max_age: Duration,
+    /// How often per second a camera that gives single pictures is asked, at most. 25 by default. If the rate isn't a
+    /// positive number, the default applies.
+    pub rate: f64,
+    /// The most bytes of a coded picture. 16 MiB by default. The `bytes` of the context's limits apply as well.
+    pub max_picture_bytes: u64,
+    /// The limits, buffers and clock. `picture_pixels` bounds a decoded picture.
+    pub context: SourceContext,
+}
+
+impl MjpegSettings {
+    pub(super) const DEFAULT_RATE: f64 = 25.0;
+}
+
+impl Default for MjpegSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            max_age: Duration::from_millis(500),
+            rate: Self::DEFAULT_RATE,
+            max_picture_bytes: 16 << 20,
+            context: SourceContext::default(),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The error for an input whose feature is off.
+
+use passerby_types::SourceError;
+
+/// Returns the error for an input that needs another feature of this crate.
+///
+/// `what` names the kind of input in the plural, for example `video files`.
+#[cfg_attr(
+    all(
+        feature = "video",
+        feature = "images",
+        feature = "scene",
+        feature = "rtsp",
+        feature = "mjpeg",
+        feature = "webcam",
+        feature = "ffmpeg"
+    ),
+    allow(dead_code, reason = "this build has every feature")
+)]
+pub(super) fn missing_feature(input: &str, what: &str, feature: &str) -> SourceError {
+    let what = format!("input: {what} need the feature `{feature}`");
+    SourceError::Unsupported { input: input.to_owned(), what }
+}

@@ -1,0 +1,22 @@
+//! Opens regular files only.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// Opens a file if it is a regular one.
+///
+/// To open a pipe would wait for a writer, and a device may never end.
+///
+/// # Errors
+/// The system's error, `IsADirectory` for a folder, and `InvalidInput` for everything else that isn't a regular file.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    File::open(path)
+}

@@ -1,0 +1,295 @@
+//! Video files.
+
+mod access_units;
+mod annexb;
+mod mp4;
+mod random_access;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::BufReader;
+use std::path::Path;
+use std::time::Duration;
+
+use passerby_types::{FramePool, FrameSource, Image, ImageError, Picture, SourceError, SourceInfo};
+
+use crate::context::SourceContext;
+use crate::decoder_choice::Decoder;
+use crate::h264::{AccessUnit, AutoDecoder, DecodeError, source_error};
+use crate::monotonic_pts::MIN_PTS_STEP;
+use crate::regular_file::open_regular;
+use crate::rotation::Rotation;
+use crate::sniff::{FileFormat, sniff};
+use access_units::{AccessUnits, NextUnit};
+use random_access::RandomAccessFile;
+
+/// The settings of a [`Video`].
+#[derive(Clone, Debug, Default)]
+pub struct VideoSettings {
+    /// The decoder to use.
+    pub decoder: Decoder,
+    /// The limits and the pool that lends the buffers of the pictures.
+    pub context: SourceContext,
+}
+
+/// A video file with H.264: MP4 or MOV, fragmented or not, or an Annex B byte stream.
+///
+/// Pictures are `I420`, upright and cropped, in display order. They have the stream's colour space, or BT.601 with limited
+/// range if the stream doesn't declare one. The size may change from one picture to the next. Time stamps are those of the
+/// file, counted from its earliest picture. If one doesn't rise, a microsecond after the one before stands in for it. An
+/// Annex B stream has the time stamps of its frame rate. There are none if the file declares no unit of time. Sound is
+/// ignored.
+///
+/// If a picture cannot be decoded, the video returns [`SourceError::Damaged`] with the number of its sample, and the next
+/// pictures follow. They may show traces of the damage until the next key frame. A file that was cut off gives the
+/// pictures that are there, and then [`SourceError::Truncated`].
+///
+/// ```
+/// use passerby_capture::Video;
+/// use passerby_types::FrameSource;
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.mp4");
+/// let mut video = Video::open(path)?;
+/// assert_eq!(video.info().frames, Some(10));
+/// while let Some(picture) = video.next_picture()? {
+///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
+/// }
+/// # Ok::<(), passerby_types::SourceError>(())
+/// ```
+pub struct Video {
+    info: SourceInfo,
+    input: String,
+    units: AccessUnits,
+    decoder: AutoDecoder,
+    finisher: PictureFinisher,
+    unit: Vec<u8>,
+    decoded: Vec<Picture>,
+    ready: VecDeque<Picture>,
+    lost: u64,
+    state: State,
+}
+
+/// The last step of each picture: rotates it and makes its time stamp rise.
+struct PictureFinisher {
+    rotation: Rotation,
+    pool: FramePool,
+    /// The time from picture to picture, for streams without time stamps.
+    period: Option<Duration>,
+    last_pts: Option<Duration>,
+    /// The pictures finished until now.
+    finished: u64,
+}
+
+enum State {
+    Running,
+    /// No more units are read. The decoded pictures are returned, and then the ending.
+    Draining(Ending),
+    Ended,
+}
+
+enum Ending {
+    Complete,
+    /// The file was cut off. It should have had this number of frames, if that is known.
+    Truncated(Option<u64>),
+    Failed(SourceError),
+}
+
+impl Video {
+    /// Opens a video file with the default settings.
+    ///
+    /// # Errors
+    /// As [`Video::open_with`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
+        Self::open_with(path, VideoSettings::default())
+    }
+
+    /// Opens a video file.
+    ///
+    /// # Errors
+    /// There is nothing to read after any of these. [`SourceError::Io`] if the system refuses the file;
+    /// [`SourceError::Empty`]; [`SourceError::Unrecognised`] if the file isn't a video; [`SourceError::Unsupported`] for
+    /// a container, codec or profile that cannot be read, with advice; [`SourceError::Malformed`] if there is no readable
+    /// index or video track; [`SourceError::TooLarge`] if the video exceeds the limits.
+    pub fn open_with(path: impl AsRef<Path>, settings: VideoSettings) -> Result<Self, SourceError> {
+        let path = path.as_ref();
+        let input = path.display().to_string();
+        let io = |cause| SourceError::io(path, cause);
+        let SourceContext { limits, pool, .. } = settings.context;
+        let file = open_regular(path).map_err(io)?;
+        let len = file.metadata().map_err(io)?.len();
+        let mut file = BufReader::with_capacity(64 << 10, file);
+        let units = match sniff(&mut file, &input)? {
+            FileFormat::Mp4 => AccessUnits::mp4(RandomAccessFile::new(file, len), &limits, &input)?,
+            FileFormat::AnnexB => AccessUnits::annex_b(file, &limits, &input)?,
+            other => return Err(other.refuse(&input, "a video")),
+        };
+        units.check(&limits).map_err(|e| source_error(&input, e))?;
+        let decoder = AutoDecoder::new(settings.decoder, false, limits, pool.clone())
+            .map_err(|e| source_error(&input, e))?;
+        let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
+        let finisher = PictureFinisher {
+            rotation: units.rotation(),
+            pool,
+            period: units.period(),
+            last_pts: None,
+            finished: 0,
+        };
+        Ok(Self {
+            info: SourceInfo { name, live: false, frame_rate: units.frame_rate(), frames: units.frames() },
+            input,
+            units,
+            decoder,
+            finisher,
+            unit: Vec::new(),
+            decoded: Vec::new(),
+            ready: VecDeque::new(),
+            lost: 0,
+            state: State::Running,
+        })
+    }
+
+    /// Opens a video with the first reader that can read it.
+    ///
+    /// The first reader is [`Video`] itself. With the feature `ffmpeg`, an installed ffmpeg reads the containers and
+    /// codecs that `Video` refuses.
+    ///
+    /// # Errors
+    /// As [`Video::open_with`]. If only ffmpeg could read the file, ffmpeg's error; if ffmpeg is missing or cannot read it
+    /// either, [`SourceError::Unsupported`] with both reasons.
+    #[cfg_attr(
+        not(feature = "ffmpeg"),
+        allow(clippy::needless_pass_by_value, reason = "the second reader needs them")
+    )]
+    pub fn auto(
+        path: impl AsRef<Path>,
+        settings: VideoSettings,
+    ) -> Result<Box<dyn FrameSource>, SourceError> {
+        match Self::open_with(&path, settings.clone()) {
+            Ok(video) => Ok(Box::new(video)),
+            #[cfg(feature = "ffmpeg")]
+            Err(SourceError::Unsupported { what, .. }) if settings.decoder == Decoder::Auto => {
+                use crate::ffmpeg::{Ffmpeg, FfmpegSettings};
+                let settings = FfmpegSettings { context: settings.context, ..FfmpegSettings::default() };
+                match Ffmpeg::open(path, settings) {
+                    Ok(video) => Ok(Box::new(video)),
+                    Err(SourceError::Unsupported { input, what: theirs }) => {
+                        Err(SourceError::Unsupported { input, what: format!("{what}; ffmpeg: {theirs}") })
+                    }
+                    Err(e) => Err(e),
+                }
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Reads and decodes one unit.
+    fn step(&mut self) -> Result<(), SourceError> {
+        let (index, pts, key) = match self.units.next(&mut self.unit) {
+            Err(cause) => {
+                let error = SourceError::Io { input: self.input.clone(), cause };
+                self.drain(Ending::Failed(error));
+                return Ok(());
+            }
+            Ok(NextUnit::Unit { index, pts, key }) => (index, pts, key),
+            Ok(NextUnit::Lost { index, key, what }) => return Err(self.lose(index, key, what)),
+            Ok(NextUnit::End { truncated }) => {
+                self.drain(truncated.map_or(Ending::Complete, Ending::Truncated));
+                return Ok(());
+            }
+        };
+        let unit = AccessUnit { data: &self.unit, pts };
+        match self.decoder.decode(unit, &mut self.decoded) {
+            Ok(()) => Ok(()),
+            Err(DecodeError::Damaged(what)) => Err(self.lose(index, key, what)),
+            Err(e) => {
+                let error = source_error(&self.input, e);
+                self.drain(Ending::Failed(error));
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts a lost frame and returns its error. If it was a key frame, the frames after it must not refer to older ones.
+    fn lose(&mut self, frame: u64, key: bool, what: String) -> SourceError {
+        self.lost += 1;
+        if key {
+            self.decoder.flush(&mut self.decoded);
+            self.decoder.reset();
+        }
+        self.damaged(frame, what)
+    }
+
+    fn damaged(&self, frame: u64, what: String) -> SourceError {
+        SourceError::Damaged { input: self.input.clone(), frame, what }
+    }
+
+    /// Ends the reading of units and takes the pictures that the decoder still holds.
+    fn drain(&mut self, ending: Ending) {
+        self.decoder.flush(&mut self.decoded);
+        let nothing = self.decoded.is_empty() && self.finisher.finished == 0 && self.lost == 0;
+        self.state = State::Draining(match ending {
+            Ending::Complete if nothing => {
+                Ending::Failed(SourceError::Malformed { input: self.input.clone(), what: "no frames".into() })
+            }
+            ending => ending,
+        });
+    }
+}
+
+impl PictureFinisher {
+    fn finish(&mut self, picture: Picture) -> Result<Picture, ImageError> {
+        let own = match self.period {
+            Some(period) => Some(period.saturating_mul(u32::try_from(self.finished).unwrap_or(u32::MAX))),
+            None => picture.pts,
+        };
+        let pts = match (own, self.last_pts) {
+            (Some(own), Some(last)) if own <= last => Some(last.saturating_add(MIN_PTS_STEP)),
+            _ => own,
+        };
+        self.last_pts = pts.or(self.last_pts);
+        self.finished += 1;
+        let image: Image = self.rotation.apply(picture.image, &self.pool)?;
+        Ok(Picture { image, pts, age: picture.age })
+    }
+}
+
+impl FrameSource for Video {
+    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        loop {
+            if let Some(picture) = self.ready.pop_front() {
+                let frame = self.finisher.finished;
+                let finished = self.finisher.finish(picture);
+                return finished.map(Some).map_err(|e| self.damaged(frame, e.to_string()));
+            }
+            match std::mem::replace(&mut self.state, State::Ended) {
+                State::Running => {
+                    self.state = State::Running;
+                    let result = self.step();
+                    self.ready.extend(self.decoded.drain(..));
+                    result?;
+                }
+                State::Draining(Ending::Truncated(expected)) => {
+                    let frames = self.finisher.finished;
+                    return Err(SourceError::Truncated { input: self.input.clone(), frames, expected });
+                }
+                State::Draining(Ending::Failed(error)) => return Err(error),
+                State::Draining(Ending::Complete) | State::Ended => return Ok(None),
+            }
+        }
+    }
+
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+}
+
+impl fmt::Debug for Video {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Video")
+            .field("info", &self.info)
+            .field("finished", &self.finisher.finished)
+            .finish_non_exhaustive()
+    }
+}
