@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer::Camera;
 use lexopt::prelude::*;
-use passerby::capture::{Decoder, Event, Input, LivePlayback, OpenSettings};
+use passerby::capture::{Decoder, Input, LivePlayback, OpenSettings, ReconnectEvent};
 use passerby::inference::{Device, Engine, Precision};
 use passerby::pipeline::{
     Flow, FlowSettings, GovernorLimits, MetricsSnapshot, Pipeline, PipelineSettings, Stages,
@@ -70,7 +70,7 @@ struct Args {
 
 fn main() -> Result<(), BoxError> {
     let mut args = parse()?;
-    if args.rtsp.is_some() && !gstreamer::is_there() {
+    if args.rtsp.is_some() && !gstreamer::is_installed() {
         println!("SKIPPED pipeline --rtsp: no RTSP server of GStreamer");
         return Ok(());
     }
@@ -168,12 +168,15 @@ fn opener(
     args: &Args,
     input: &Input,
 ) -> impl FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send + use<> {
-    let watch = |camera: &str, event: &Event<'_>| match event {
-        Event::Recovered(after) => eprintln!("{camera}: pictures after {after:.2?} without"),
-        Event::Failed(e, tries, wait) => eprintln!("{e} ({tries}), again in {wait:.2?}"),
+    let listener = |camera: &str, event: &ReconnectEvent<'_>| match event {
+        ReconnectEvent::Recovered { outage } => eprintln!("{camera}: pictures after {outage:.2?} without"),
+        ReconnectEvent::Failed { error, failures, retry_in } => {
+            eprintln!("{error} ({failures}), again in {retry_in:.2?}");
+        }
         _ => {}
     };
-    let settings = OpenSettings { decoder: args.decoder, watch: Arc::new(watch), ..OpenSettings::default() };
+    let settings =
+        OpenSettings { decoder: args.decoder, on_reconnect: Arc::new(listener), ..OpenSettings::default() };
     let input = input.clone();
     move || input.open(&settings)
 }
@@ -251,7 +254,7 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
             if let Some(server) = &mut server {
                 server.kill();
                 std::thread::sleep(AWAY);
-                server.again();
+                server.restart();
                 eprintln!("{:.2} s: the server is back", start.elapsed().as_secs_f64());
             }
         }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::num::NonZeroU32;
 
-use passerby::capture::{Cast, Person, Portrait, Scene, SceneSettings, Walk, Waypoint};
+use passerby::capture::{Portrait, Scene, SceneCast, ScenePerson, SceneSettings, SceneWalk, Waypoint};
 use passerby::types::{FrameSource, Gender, Image};
 use rusty_h264::{Encoder, EncoderConfig, Preset, YuvFrame};
 use serde::Serialize;
@@ -63,14 +63,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let path = |i: usize, default: &str| paths.get(i).cloned().unwrap_or_else(|| default.into());
 
-    let walks = SCRIPT.map(|(portrait, path)| Walk {
+    let walks = SCRIPT.map(|(portrait, path)| SceneWalk {
         portrait,
         path: path.iter().map(|&(time, x, y, face)| Waypoint::new(time, x, y, face)).collect(),
     });
     let mut scene = Scene::new(SceneSettings {
         fps: FPS.into(),
         frames: FRAMES.into(),
-        cast: Cast::Script(walks.to_vec()),
+        cast: SceneCast::Script(walks.to_vec()),
         ..SceneSettings::default()
     })?;
     let (truth, persons) = truth(&scene)?;
@@ -139,7 +139,7 @@ fn truth(scene: &Scene) -> Result<(String, String), Box<dyn Error>> {
             }
         }
     }
-    let entries = Person::ALL.map(|person| Entry {
+    let entries = ScenePerson::ALL.map(|person| Entry {
         id: person.index() + 1,
         name: person.name(),
         gender: if person.gender() == Gender::Male { "male" } else { "female" },

@@ -111,7 +111,7 @@ fn keep(
     let watch = connection_log.watch();
     let open = move || Ok(Box::new(Rtsp::connect(&address, settings.clone())?) as Box<dyn FrameSource>);
     let camera = Reconnect::new(&name, open, ReconnectSettings::default());
-    Ok(camera.watch(move |event| watch(&name, event)))
+    Ok(camera.on_event(move |event| watch(&name, event)))
 }
 
 /// Reads the camera for `PROBE_DURATION` and prints picture size, rate and delay.

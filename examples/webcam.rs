@@ -125,5 +125,5 @@ fn open(
     };
     let camera = Reconnect::new(&name, open, ReconnectSettings::default());
     let watch = connection_log.watch();
-    Ok(camera.watch(move |event| watch(&name, event)))
+    Ok(camera.on_event(move |event| watch(&name, event)))
 }

@@ -111,10 +111,10 @@ fn with_reconnect_every_camera_comes_back() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let gates: Arc<std::sync::Mutex<Vec<SourceGate>>> = Arc::default();
     let settings = ReconnectSettings {
-        stall: 400 * MS,
-        frozen: Some(700 * MS),
-        first: 5 * MS,
-        longest: 20 * MS,
+        stall_timeout: 400 * MS,
+        freeze_timeout: Some(700 * MS),
+        first_wait: 5 * MS,
+        longest_wait: 20 * MS,
         ..ReconnectSettings::default()
     };
     let time = 3000 * MS;

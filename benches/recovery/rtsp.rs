@@ -55,7 +55,7 @@ fn server(
     times: usize,
     connect: impl Fn(&str) -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync + 'static,
 ) -> Rows {
-    if !gstreamer::is_there() {
+    if !gstreamer::is_installed() {
         println!("SKIPPED recovery, {source}: no RTSP server of GStreamer");
         return Ok(Vec::new());
     }
@@ -69,7 +69,7 @@ fn server(
         ("killed, refused for 10 s", 10 * SECOND),
     ] {
         let kill = || server.borrow_mut().kill();
-        let again = || server.borrow_mut().again();
+        let again = || server.borrow_mut().restart();
         rows.push(Row { source, fault, timings: repeat(times, || camera.suffer(lasts, kill, again))? });
     }
     for (fault, lasts) in [("stands still for 2 s", 2 * SECOND), ("stands still for 8 s", 8 * SECOND)] {

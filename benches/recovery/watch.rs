@@ -60,7 +60,8 @@ impl Camera {
         garbage: fn(&Image) -> bool,
         open: impl Fn() -> Result<Box<dyn FrameSource>, SourceError> + Send + Sync + 'static,
     ) -> Result<Self, BoxError> {
-        let settings = ReconnectSettings { frozen: Some(Duration::from_secs(3)), ..Default::default() };
+        let settings =
+            ReconnectSettings { freeze_timeout: Some(Duration::from_secs(3)), ..Default::default() };
         let mut source = Reconnect::new("camera", open, settings);
         let log = Arc::new(Log::default());
         let cancel = source.cancel_handle();

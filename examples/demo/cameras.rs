@@ -30,7 +30,7 @@ pub(crate) fn open(inputs: &[String], connection_log: &ConnectionLog) -> Result<
         };
         return (0..CAMERAS).map(camera).collect();
     }
-    let settings = OpenSettings { watch: connection_log.watch(), ..OpenSettings::default() };
+    let settings = OpenSettings { on_reconnect: connection_log.watch(), ..OpenSettings::default() };
     let camera = |(n, input): (u32, &String)| {
         let source = capture::open_with(input, &settings)?;
         let live = source.info().live;

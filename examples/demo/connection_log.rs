@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use passerby::capture::{Event, Watch};
+use passerby::capture::{ReconnectEvent, ReconnectListener};
 
 /// The number of unread messages that are kept. Later ones are discarded.
 const MAX_MESSAGES: usize = 100;
@@ -13,13 +13,13 @@ pub(crate) struct ConnectionLog(Arc<Mutex<Vec<String>>>);
 
 impl ConnectionLog {
     /// Returns the function that a source calls for each event of its connection.
-    pub(crate) fn watch(&self) -> Watch {
+    pub(crate) fn watch(&self) -> ReconnectListener {
         let log = self.clone();
         Arc::new(move |camera, event| {
             let line = match event {
                 // Only the first failure of an interruption is worth a line: later attempts fail in the same way.
-                Event::Failed(error, 0 | 1, _) => error.to_string(),
-                Event::Recovered(after) => format!("{camera}: pictures after {after:.1?}"),
+                ReconnectEvent::Failed { error, failures: 0 | 1, .. } => error.to_string(),
+                ReconnectEvent::Recovered { outage } => format!("{camera}: pictures after {outage:.1?}"),
                 _ => return,
             };
             let mut lines = log.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -69,12 +69,15 @@ pub fn drain(source: Result<impl FrameSource, SourceError>, path: &Path, most: u
 /// Returns the access units of an Annex B byte stream. A unit ends after its last slice; the first bit of a picture's
 /// first slice is set.
 pub fn units(data: &[u8]) -> Vec<Range<usize>> {
-    let (mut out, mut begin, mut slice) = (Vec::new(), 0, false);
+    let mut out = Vec::new();
+    let mut begin = 0;
+    let mut slice = false;
     for at in starts(data) {
         let is_slice = matches!(data[at + 3] & 0x1f, 1 | 5);
         if slice && (!is_slice || data.get(at + 4).is_none_or(|b| b & 0x80 != 0)) {
             out.push(begin..at);
-            (begin, slice) = (at, false);
+            begin = at;
+            slice = false;
         }
         slice |= is_slice;
     }

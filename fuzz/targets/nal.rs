@@ -21,7 +21,9 @@ fuzz_target!(init: watch(), |data: &[u8]| {
 });
 
 fn run(decoder: &mut dyn VideoDecoder, data: &[u8]) {
-    let (mut out, mut given, mut pictures) = (Vec::new(), 0, 0);
+    let mut out = Vec::new();
+    let mut given = 0;
+    let mut pictures = 0;
     for unit in units(data).into_iter().map(|range| &data[range]) {
         for at in starts(unit) {
             match unit[at + 3] & 0x1f {

@@ -10,11 +10,13 @@ use passerby_capture::fuzzing::{Arrival, rtsp};
 use passerby_fuzz::{starts, units, watch};
 
 fuzz_target!(init: watch(), |data: &[u8]| {
-    let (units, mut nanos) = (units(data), 0_i64);
+    let units = units(data);
+    let mut nanos = 0_i64;
     let all = units.len() as u64;
     let arrivals = units.into_iter().map(|range| {
         let data = &data[range];
-        let (mut flags, mut step) = (0, 40_000_000_i64);
+        let mut flags = 0;
+        let mut step = 40_000_000_i64;
         for mark in starts(data).map(|at| &data[at + 3..]) {
             if let [kind, first, second, ..] = *mark
                 && kind & 0x1f == 30
@@ -26,8 +28,8 @@ fuzz_target!(init: watch(), |data: &[u8]| {
         nanos = nanos.wrapping_add(step);
         Arrival { nanos, loss: flags & 1 != 0, disposable: flags & 2 != 0, data }
     });
-    let damage = data.first().is_some_and(|b| b & 1 == 1);
-    let outcome = rtsp(arrivals, damage, 1 << 16);
+    let allow_damaged = data.first().is_some_and(|b| b & 1 == 1);
+    let outcome = rtsp(arrivals, allow_damaged, 1 << 16);
     assert!(outcome.pictures <= outcome.given, "{outcome:?}");
     let accounted = outcome.before.saturating_add(outcome.given).saturating_add(outcome.lost);
     assert!(accounted >= all, "{all} frames: {outcome:?}");

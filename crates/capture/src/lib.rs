@@ -50,9 +50,9 @@ mod h264;
 mod handover;
 #[cfg(feature = "images")]
 mod images;
+mod limits;
 #[cfg(feature = "_live")]
 mod live;
-mod limits;
 mod live_playback;
 #[cfg(feature = "mjpeg")]
 mod mjpeg;

@@ -11,6 +11,7 @@ impl Random {
     }
 
     /// Creates a separate stream for item `index` of `seed`.
+    #[cfg(feature = "scene")]
     pub(crate) fn stream(seed: u64, index: u64) -> Self {
         let mut mixed = Self::new(seed);
         let base = mixed.next();

@@ -61,11 +61,7 @@ fn overlapping_samples_are_read_about_once() {
     assert!(time < SOON, "{time:?}");
     let error = got.fatal.expect("it ends").to_string();
     assert!(error.contains("overlaid.mp4") && error.contains("samples overlap"), "{error}");
-    assert!(
-        (250..300).contains(&got.damaged.len()),
-        "the limit plus the file: {}",
-        got.damaged.len()
-    );
+    assert!((250..300).contains(&got.damaged.len()), "the limit plus the file: {}", got.damaged.len());
 }
 
 #[test]

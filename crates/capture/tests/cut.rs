@@ -57,10 +57,7 @@ fn a_cut_off_clip_gives_the_remaining_frames() {
             );
             // Times aren't compared, since they count from the earliest known frame.
             let strange = got.frames.iter().find(|(_, sum)| !want.iter().any(|(_, w)| w == sum));
-            assert!(
-                strange.is_none(),
-                "{name} cut to {len} bytes shows a picture that isn't in the clip"
-            );
+            assert!(strange.is_none(), "{name} cut to {len} bytes shows a picture that isn't in the clip");
         }
         assert_eq!(most, last, "{name}");
     }
@@ -114,7 +111,10 @@ fn a_cut_off_picture_never_comes_out() {
                 "{name} cut to {len} bytes gives fewer pictures than a shorter one"
             );
             most = got.frames.len();
-            assert!(most == want.len() || got.fatal.is_some(), "{name} cut to {len} bytes must report the cut");
+            assert!(
+                most == want.len() || got.fatal.is_some(),
+                "{name} cut to {len} bytes must report the cut"
+            );
         }
     }
 }

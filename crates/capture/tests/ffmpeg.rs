@@ -1,42 +1,47 @@
-//! The ffmpeg source, with a real program where there is one, and with programs that misbehave.
+//! The ffmpeg source: with the real program, if it is installed, and with faulty ones.
 #![cfg(feature = "ffmpeg")]
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test stops where something is wrong, and says what it skips"
+    reason = "tests may fail, and skipped tests are reported"
 )]
 
+#[path = "common/clock.rs"]
+mod clock;
 mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clock::ArrivalClock;
 use common::Want::{self, All, Most, None as Nothing, Then};
 use common::{compare, data, drain};
-use passerby_capture::{DecodeLimits, Decoder, Ffmpeg, FfmpegSettings, Video, VideoSettings};
+use passerby_capture::{DecodeLimits, Decoder, Ffmpeg, FfmpegSettings, SourceContext, Video, VideoSettings};
 use passerby_testkit::shared;
 use passerby_types::{DropReason, FrameSource, Matrix, Range, SourceError};
 
-/// False, with a notice, where there is no ffmpeg.
-fn is_there(test: &str) -> bool {
-    let there = Command::new("ffmpeg").arg("-version").output().is_ok_and(|out| out.status.success());
-    if !there {
+/// Returns true if ffmpeg is installed. Otherwise reports that the test is skipped.
+fn is_installed(test: &str) -> bool {
+    let installed = Command::new("ffmpeg").arg("-version").output().is_ok_and(|out| out.status.success());
+    if !installed {
         eprintln!("SKIPPED {test}: no ffmpeg program");
     }
-    there
+    installed
 }
 
-/// Both readers give the same bytes at the same times in the same colours.
+/// Checks that both readers give the same bytes, times and colour spaces. Returns the number of pictures.
 fn same(path: &Path, most: usize) -> usize {
     let mut ours = Video::open(path).unwrap();
     let mut theirs = Ffmpeg::open(path, FfmpegSettings::default()).unwrap();
     let mut count = 0;
     while count < most {
-        let (a, b) = (ours.next_picture().unwrap(), theirs.next_picture().unwrap());
+        let a = ours.next_picture().unwrap();
+        let b = theirs.next_picture().unwrap();
         let (Some(a), Some(b)) = (&a, &b) else {
             assert!(a.is_none() && b.is_none(), "{}: one ends after {count}", path.display());
             break;
@@ -44,10 +49,12 @@ fn same(path: &Path, most: usize) -> usize {
         assert_eq!((b.image.width(), b.image.height()), (a.image.width(), a.image.height()));
         assert_eq!(b.image.color(), a.image.color(), "{}", path.display());
         for plane in 0..3 {
-            let (a, b) = (a.image.plane(plane), b.image.plane(plane));
+            let a = a.image.plane(plane);
+            let b = b.image.plane(plane);
             assert!((0..a.rows).all(|y| a.row(y) == b.row(y)), "{}: frame {count}", path.display());
         }
-        let (a, b) = (a.pts.unwrap(), b.pts.unwrap());
+        let a = a.pts.unwrap();
+        let b = b.pts.unwrap();
         assert!(a.abs_diff(b) <= Duration::from_micros(1), "{}: {a:?}, {b:?}", path.display());
         count += 1;
     }
@@ -55,9 +62,9 @@ fn same(path: &Path, most: usize) -> usize {
 }
 
 #[test]
-fn h264_comes_out_as_from_our_own_reader() {
-    let name = "h264_comes_out_as_from_our_own_reader";
-    if !is_there(name) {
+fn both_readers_give_the_same_h264() {
+    let name = "both_readers_give_the_same_h264";
+    if !is_installed(name) {
         return;
     }
     for name in ["tiny.mp4", "tiny_fragmented.mp4", "tiny_bt709_full.mp4"] {
@@ -73,7 +80,8 @@ fn h264_comes_out_as_from_our_own_reader() {
     }
 }
 
-/// `shared/data/bad`, as its README says of ffmpeg. The odd one has its last column and row cut off by ffmpeg.
+/// The files of `shared/data/bad`, with ffmpeg's results by its README. ffmpeg cuts off the last column and row of the odd
+/// size.
 const SHARED: &[(&str, Want)] = &[
     ("moov_end.mp4", All(41)),
     ("fragmented.mp4", All(41)),
@@ -111,9 +119,9 @@ const SHARED: &[(&str, Want)] = &[
 ];
 
 #[test]
-fn the_shared_bad_files_do_as_their_readme_says_of_ffmpeg() {
-    let name = "the_shared_bad_files_do_as_their_readme_says_of_ffmpeg";
-    let Some(folder) = shared(name).filter(|_| is_there(name)) else { return };
+fn the_shared_bad_files_give_the_results_of_their_readme() {
+    let name = "the_shared_bad_files_give_the_results_of_their_readme";
+    let Some(folder) = shared(name).filter(|_| is_installed(name)) else { return };
     let mut wrong = Vec::new();
     for &(name, want) in SHARED {
         let path = folder.join("data/bad").join(name);
@@ -130,9 +138,9 @@ fn the_shared_bad_files_do_as_their_readme_says_of_ffmpeg() {
 }
 
 #[test]
-fn what_the_reader_of_the_crate_refuses_is_given_to_ffmpeg() {
-    let name = "what_the_reader_of_the_crate_refuses_is_given_to_ffmpeg";
-    let Some(folder) = shared(name).filter(|_| is_there(name)) else { return };
+fn ffmpeg_reads_the_files_that_video_refuses() {
+    let name = "ffmpeg_reads_the_files_that_video_refuses";
+    let Some(folder) = shared(name).filter(|_| is_installed(name)) else { return };
     let bad = folder.join("data/bad");
     for (name, frames) in [("hevc.mp4", 41), ("vp8.webm", 41), ("h264_444.mp4", 41), ("tiny2x2.mp4", 41)] {
         let refused = Video::open(bad.join(name)).is_err();
@@ -143,23 +151,26 @@ fn what_the_reader_of_the_crate_refuses_is_given_to_ffmpeg() {
         assert_eq!(
             Video::auto(bad.join(name), rusty).is_err(),
             refused,
-            "{name}: a decoder by name is kept to"
+            "{name}: a chosen decoder has no fallback"
         );
     }
 }
 
 #[test]
 fn a_video_over_the_limit_is_refused() {
-    if !is_there("a_video_over_the_limit_is_refused") {
+    if !is_installed("a_video_over_the_limit_is_refused") {
         return;
     }
     let limits = DecodeLimits { video_pixels: 64 * 42 - 1, ..DecodeLimits::default() };
-    let settings = FfmpegSettings { limits, ..FfmpegSettings::default() };
+    let settings = FfmpegSettings {
+        context: SourceContext { limits, ..SourceContext::default() },
+        ..FfmpegSettings::default()
+    };
     let error = Ffmpeg::open(data("tiny.mp4"), settings).unwrap_err();
     assert!(matches!(error, SourceError::TooLarge { .. } | SourceError::Malformed { .. }), "{error}");
 }
 
-/// Serves a file once by HTTP. Gives its address, with a password in it.
+/// Serves a file by HTTP. Returns its address, with a password in it.
 fn serve(bytes: Vec<u8>, status: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -175,21 +186,29 @@ fn serve(bytes: Vec<u8>, status: &'static str) -> String {
 }
 
 #[test]
-fn a_camera_is_live_and_its_end_an_interruption() {
-    if !is_there("a_camera_is_live_and_its_end_an_interruption") {
+fn a_camera_drops_pictures_and_its_end_is_a_broken_connection() {
+    if !is_installed("a_camera_drops_pictures_and_its_end_is_a_broken_connection") {
         return;
     }
     let address = serve(std::fs::read(data("tiny_fragmented.mp4")).unwrap(), "200 OK");
-    let settings = FfmpegSettings { age: Duration::from_secs(60), ..FfmpegSettings::default() };
+    let clock = ArrivalClock::new("capture-ffmpeg");
+    let context = SourceContext { clock: Arc::new(clock.clone()), ..SourceContext::default() };
+    let settings = FfmpegSettings {
+        max_age: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(60),
+        context,
+        ..FfmpegSettings::default()
+    };
     let mut camera = Ffmpeg::connect(&address, settings).unwrap();
     assert!(camera.info().live && !camera.info().name.contains("geheim"), "{:?}", camera.info());
-    // Long enough for all ten to come.
-    thread::sleep(Duration::from_secs(2));
-    let (mut pictures, mut lost) = (0, 0);
+    clock.wait_for_arrivals(10);
+    clock.clock.advance(Duration::from_millis(70));
+    let mut pictures = 0;
+    let mut lost = 0;
     let end = loop {
         match camera.next_picture() {
             Ok(Some(picture)) => {
-                assert!(picture.age > Duration::from_millis(50), "{:?}", picture.age);
+                assert_eq!(picture.age, Duration::from_millis(70));
                 pictures += 1;
             }
             Err(e) if e.lost().0 > 0 => {
@@ -199,11 +218,17 @@ fn a_camera_is_live_and_its_end_an_interruption() {
             end => break end,
         }
     };
-    // Four may wait; the others were too many.
+    // At most four pictures wait.
     assert_eq!((pictures, lost), (4, 6), "{end:?}");
     assert!(matches!(end, Err(SourceError::Disconnected { .. })), "{end:?}");
     assert!(matches!(camera.next_picture(), Ok(None)));
+}
 
+#[test]
+fn the_error_of_a_camera_does_not_show_its_password() {
+    if !is_installed("the_error_of_a_camera_does_not_show_its_password") {
+        return;
+    }
     let address = serve(Vec::new(), "401 Unauthorized");
     let error = Ffmpeg::connect(&address, FfmpegSettings::default()).unwrap_err();
     assert!(matches!(error, SourceError::Denied { .. }), "{error}");
@@ -217,7 +242,7 @@ fn a_camera_is_live_and_its_end_an_interruption() {
 }
 
 #[test]
-fn without_the_program_the_error_says_how_to_get_it() {
+fn without_the_program_the_error_has_the_command_that_installs_it() {
     let settings = FfmpegSettings { program: "no-such-ffmpeg".into(), ..FfmpegSettings::default() };
     let error = Ffmpeg::open(data("tiny.mp4"), settings).unwrap_err();
     assert!(matches!(error, SourceError::Unsupported { .. }), "{error:?}");
@@ -230,7 +255,7 @@ mod fake {
 
     use super::*;
 
-    /// A program that does this.
+    /// A program that runs a script.
     struct Program {
         _folder: tempfile::TempDir,
         path: PathBuf,
@@ -246,10 +271,14 @@ mod fake {
             Self { _folder: folder, path }
         }
 
-        /// Patient ones: how long a program takes on a busy machine is not what these tests ask.
+        /// Returns settings with long timeouts, since the machine may be busy.
         fn settings(&self) -> FfmpegSettings {
-            let (connect, stall) = (Duration::from_secs(60), Duration::from_secs(60));
-            FfmpegSettings { program: self.path.clone(), connect, stall, ..FfmpegSettings::default() }
+            FfmpegSettings {
+                program: self.path.clone(),
+                connect_timeout: Duration::from_secs(60),
+                stall_timeout: Duration::from_secs(60),
+                ..FfmpegSettings::default()
+            }
         }
 
         fn open(&self) -> Result<Ffmpeg, SourceError> {
@@ -257,7 +286,7 @@ mod fake {
         }
 
         fn open_with(&self, settings: &FfmpegSettings) -> Result<Ffmpeg, SourceError> {
-            // A file that was just written cannot be run while another thread is about to start a program.
+            // A file that was just written cannot be run while another thread starts a program.
             for _ in 0..50 {
                 match Ffmpeg::open(data("tiny.mp4"), settings.clone()) {
                     Err(SourceError::Io { cause, .. })
@@ -271,21 +300,21 @@ mod fake {
             panic!("{} stays busy", self.path.display());
         }
 
-        /// Whether its process is gone, reaped and all.
+        /// Returns true if its process has ended and was reaped.
         fn is_gone(&self) -> bool {
             let pid = std::fs::read_to_string(format!("{}.pid", self.path.display())).unwrap();
             !Path::new("/proc").join(pid.trim()).exists()
         }
     }
 
-    /// What writes three pictures of 2x2.
+    /// Returns a script that writes three pictures of 2x2.
     fn small() -> String {
         let color = "echo '[showinfo] [info] color_range:tv color_space:unknown' >&2";
         format!("{color}; cat {}", data("small.nut").display())
     }
 
     #[test]
-    fn its_last_words_are_the_error() {
+    fn the_last_message_is_the_error() {
         let cases: [(&str, &str); 5] = [
             ("echo '[error] file:x: Invalid data found' >&2; exit 1", "Invalid data found"),
             ("head -c 100000 /dev/zero; exit 0", "gave no pictures"),
@@ -310,20 +339,22 @@ mod fake {
     }
 
     #[test]
-    fn one_that_hangs_is_ended() {
-        // Before the first picture, and after the third; by itself, and with another process that holds its pipes.
+    fn a_program_that_hangs_is_killed() {
+        // It hangs before the first picture, and after the third one; itself, and with another process that holds its pipes.
         for hang in ["exec sleep 30", "sleep 30"] {
             let start = Instant::now();
             let program = Program::new(hang);
-            let connect = Duration::from_millis(400);
-            let error = program.open_with(&FfmpegSettings { connect, ..program.settings() }).unwrap_err();
+            let connect_timeout = Duration::from_millis(400);
+            let settings = FfmpegSettings { connect_timeout, ..program.settings() };
+            let error = program.open_with(&settings).unwrap_err();
             assert!(matches!(error, SourceError::Disconnected { .. }), "{error:?}");
             assert!(error.to_string().contains("no picture within 400.0ms"), "{error}");
             assert!(program.is_gone());
 
             let program = Program::new(&format!("{}; {hang}", small()));
-            let stall = Duration::from_secs(1);
-            let mut source = program.open_with(&FfmpegSettings { stall, ..program.settings() }).unwrap();
+            let stall_timeout = Duration::from_secs(1);
+            let settings = FfmpegSettings { stall_timeout, ..program.settings() };
+            let mut source = program.open_with(&settings).unwrap();
             (0..3).for_each(|_| assert!(source.next_picture().unwrap().is_some()));
             let error = source.next_picture().unwrap_err();
             assert!(matches!(error, SourceError::Stalled { .. }), "{error:?}");
@@ -335,33 +366,36 @@ mod fake {
     }
 
     #[test]
-    fn an_interrupt_ends_the_wait_and_the_program() {
+    fn cancelling_kills_the_program() {
         for hang in ["exec sleep 30", "sleep 30"] {
             let program = Program::new(&format!("{}; {hang}", small()));
             let mut source = program.open().unwrap();
             (0..3).for_each(|_| assert!(source.next_picture().unwrap().is_some()));
             let cancel = source.cancel_handle().unwrap();
-            let raiser = thread::Builder::new().name("raiser".into()).spawn(move || {
+            let canceller = thread::Builder::new().name("canceller".into()).spawn(move || {
                 thread::sleep(Duration::from_millis(50));
                 cancel.cancel();
             });
             let start = Instant::now();
             assert!(matches!(source.next_picture(), Ok(None)));
             assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-            raiser.unwrap().join().unwrap();
+            canceller.unwrap().join().unwrap();
             drop(source);
             assert!(program.is_gone());
         }
     }
 
     #[test]
-    fn pictures_before_a_failure_are_given() {
+    fn pictures_before_a_failure_come_out() {
         let program = Program::new(&format!("{}; echo '[error] disk on fire' >&2; exit 1", small()));
         let got = drain(&mut program.open().unwrap());
         assert_eq!(got.frames.len(), 3);
         let text = got.fatal.unwrap().to_string();
         assert!(text.contains("after 3 frames") && text.contains("disk on fire"), "{text}");
+    }
 
+    #[test]
+    fn a_cut_off_stream_is_a_failure() {
         let program = Program::new(&format!("({}) | head -c 262", small()));
         let got = drain(&mut program.open().unwrap());
         assert_eq!(got.frames.len(), 2);
@@ -370,7 +404,7 @@ mod fake {
     }
 
     #[test]
-    fn an_older_one_is_asked_in_its_own_words() {
+    fn an_older_program_gets_its_own_option() {
         let refuse = "case \"$*\" in *fps_mode*) echo \"Unrecognized option 'fps_mode'.\" >&2; exit 1;; esac";
         let program = Program::new(&format!("{refuse}\n{}", small()));
         assert_eq!(drain(&mut program.open().unwrap()).frames.len(), 3);

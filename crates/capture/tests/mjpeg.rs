@@ -1,8 +1,10 @@
-//! Cameras that give JPEG over HTTP: what cheap ones do wrong, what hostile ones do on purpose, and ffmpeg as one.
+//! Cameras that give JPEG over HTTP: faulty ones, hostile ones, and ffmpeg as a camera.
 #![cfg(feature = "mjpeg")]
 
 #[path = "common/camera.rs"]
 mod camera;
+#[path = "common/clock.rs"]
+mod clock;
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -12,22 +14,23 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use camera::{Camera, Request, answer};
+use clock::ArrivalClock;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, Rgb, RgbImage};
 use md5::{Digest, Md5};
-use passerby_capture::{DecodeLimits, Mjpeg, MjpegSettings};
+use passerby_capture::{Mjpeg, MjpegSettings, SourceContext};
 use passerby_testkit::suite;
 use passerby_types::{DropReason, FrameSource, SourceError};
 use sha2::Sha256;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Settings with which no picture is too old, however slow the machine.
+/// Returns settings with which no picture is too old, even on a busy machine.
 fn patient() -> MjpegSettings {
-    MjpegSettings { age: 60 * SECOND, ..MjpegSettings::default() }
+    MjpegSettings { max_age: 60 * SECOND, ..MjpegSettings::default() }
 }
 
-/// A picture that is as bright as its number, times ten.
+/// Returns a picture whose brightness is ten times its number.
 fn jpeg(number: u8) -> Vec<u8> {
     let picture = RgbImage::from_pixel(40, 24, Rgb([10 * number; 3]));
     let mut bytes = Vec::new();
@@ -35,7 +38,7 @@ fn jpeg(number: u8) -> Vec<u8> {
     bytes
 }
 
-/// What came, in order: the numbers of pictures, and why others did not.
+/// The numbers of the pictures that came, in order, and the numbers of lost ones by reason.
 #[derive(Debug, Default)]
 struct Outcome {
     pictures: Vec<u8>,
@@ -64,25 +67,25 @@ fn drain(source: &mut Mjpeg) -> Outcome {
             },
         }
     }
-    assert!(matches!(source.next_picture(), Ok(None)), "after the end there is nothing");
+    assert!(matches!(source.next_picture(), Ok(None)), "nothing comes after the end");
     out
 }
 
 fn connect(camera: &Camera) -> Mjpeg {
-    Mjpeg::connect(&camera.url(), patient()).expect("the camera is there")
+    Mjpeg::connect(&camera.url(), patient()).expect("the camera connects")
 }
 
 fn refused(url: &str) -> SourceError {
-    let settings = MjpegSettings { connect: SECOND, ..patient() };
-    Mjpeg::connect(url, settings).expect_err("this camera is not to be read")
+    let settings = MjpegSettings { connect_timeout: SECOND, ..patient() };
+    Mjpeg::connect(url, settings).expect_err("this camera cannot be read")
 }
 
-/// An answer's header with this content type, and without a length.
+/// Returns an answer's header with this content type, and without a length.
 fn head(kind: &str) -> Vec<u8> {
     format!("HTTP/1.0 200 OK\r\n{kind}\r\n\r\n").into_bytes()
 }
 
-/// Two pictures with this before each and after each.
+/// Returns two pictures with `before` and `after` around each.
 fn two(before: &str, after: &str) -> Vec<u8> {
     [1, 2].map(|n| [before.as_bytes(), &jpeg(n), after.as_bytes()].concat()).concat()
 }
@@ -90,13 +93,13 @@ fn two(before: &str, after: &str) -> Vec<u8> {
 const MULTIPART: &str = "Content-Type: multipart/x-mixed-replace; boundary=frame";
 
 #[test]
-fn what_cheap_cameras_send_is_understood() {
+fn faulty_multipart_streams_are_understood() {
     let len = jpeg(1).len();
     let right = format!("--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len}\r\n\r\n");
     let kind = |rest: &str| format!("Content-Type: multipart/x-mixed-replace{rest}");
     let bad_length = |n: &str| format!("--frame\r\nContent-Length: {n}\r\n\r\n");
     let cases: Vec<(&str, String, Vec<u8>)> = vec![
-        ("as it should be", MULTIPART.into(), two(&right, "\r\n")),
+        ("a correct stream", MULTIPART.into(), two(&right, "\r\n")),
         ("a closing boundary", MULTIPART.into(), [two(&right, "\r\n"), b"--frame--\r\n".to_vec()].concat()),
         ("quotes", kind(";boundary=\"frame\""), two(&right, "\r\n")),
         ("odd case", "CONTENT-type: Multipart/X-Mixed-Replace; BOUNDARY = frame".into(), two(&right, "\r\n")),
@@ -113,24 +116,28 @@ fn what_cheap_cameras_send_is_understood() {
         ("a preamble", MULTIPART.into(), [b"hello\r\nthere\r\n".to_vec(), two(&right, "\r\n")].concat()),
         ("blank lines before a picture", MULTIPART.into(), two("--frame\r\nA: b\r\n\r\n\r\n", "\r\n\r\n")),
         ("text/plain", "Content-Type: text/plain".into(), two(&right, "\r\n")),
-        ("nothing said", "X: y".into(), two(&right, "\r\n")),
+        ("no content type", "X: y".into(), two(&right, "\r\n")),
         ("pictures alone", "Content-Type: application/octet-stream".into(), two("", "")),
         ("a length of a stream", format!("Content-Length: 5\r\n{MULTIPART}"), two(&right, "\r\n")),
     ];
-    for (what, kind, body) in cases {
+    for (case, kind, body) in cases {
         let camera = Camera::sending([head(&kind), body].concat());
         let out = drain(&mut connect(&camera));
-        assert_eq!((out.pictures, out.stale, out.undecodable), (vec![1, 2], 0, 0), "{what}");
-        assert!(matches!(out.end, Some(SourceError::Disconnected { .. })), "{what}: {:?}", out.end);
+        assert_eq!((out.pictures, out.stale, out.undecodable), (vec![1, 2], 0, 0), "{case}");
+        assert!(matches!(out.end, Some(SourceError::Disconnected { .. })), "{case}: {:?}", out.end);
     }
-    let camera = Camera::sending([head(MULTIPART), two(&right, "\r\n")].concat());
+}
+
+#[test]
+fn a_camera_is_a_source() {
+    let camera = Camera::sending([head(MULTIPART), two("--frame\r\n\r\n", "\r\n")].concat());
     let source = connect(&camera);
     assert!(source.info().live && source.info().name == camera.url());
     assert_eq!(suite::source(source), (2, 0));
 }
 
 #[test]
-fn a_slow_trickle_in_chunks_is_one_stream() {
+fn slow_small_chunks_are_one_stream() {
     let body = two("--frame\r\n\r\n", "\r\n");
     let camera = Camera::new(move |stream, _| {
         let head = format!("HTTP/1.1 200 OK\r\n{MULTIPART}\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -155,7 +162,7 @@ fn a_slow_trickle_in_chunks_is_one_stream() {
 }
 
 #[test]
-fn broken_parts_are_counted_and_the_next_ones_come() {
+fn a_broken_part_does_not_end_the_stream() {
     let begin = b"--frame\r\n\r\n";
     let mut corrupt = jpeg(3);
     let quarter = corrupt.len() / 4;
@@ -168,7 +175,7 @@ fn broken_parts_are_counted_and_the_next_ones_come() {
     let half = jpeg(4)[..quarter].to_vec();
     let camera = Camera::new(move |stream, _| {
         let _ = stream.write_all(&head(MULTIPART));
-        // One a time, so that none is too many.
+        // One at a time, so that no picture has to make room for another.
         for body in &bodies {
             let _ = stream.write_all(body);
             let _ = stream.write_all(begin);
@@ -177,8 +184,8 @@ fn broken_parts_are_counted_and_the_next_ones_come() {
         let _ = stream.write_all(&half);
         false
     });
-    let limits = DecodeLimits { bytes: 8000, ..MjpegSettings::default().limits };
-    let mut source = Mjpeg::connect(&camera.url(), MjpegSettings { limits, ..patient() }).unwrap();
+    let settings = MjpegSettings { max_picture_bytes: 8000, ..patient() };
+    let mut source = Mjpeg::connect(&camera.url(), settings).unwrap();
     let mut seen = Vec::new();
     for _ in 0..5 {
         seen.push(match source.next_picture() {
@@ -194,7 +201,7 @@ fn broken_parts_are_counted_and_the_next_ones_come() {
     assert!(matches!(out.end, Some(SourceError::Disconnected { .. })));
 }
 
-/// A camera that gives picture after picture, each of them twice, and then no more.
+/// Creates a camera of single pictures. It gives five pictures, each of them twice, and then no more.
 fn single(kind: &'static str, keep: bool) -> Camera {
     Camera::new(move |stream, request| {
         let number = request.number / 2 + 1;
@@ -208,7 +215,7 @@ fn single(kind: &'static str, keep: bool) -> Camera {
 }
 
 #[test]
-fn a_camera_of_single_pictures_is_asked_again_and_again() {
+fn a_camera_of_single_pictures_is_asked_repeatedly() {
     for (kind, keep) in
         [("Content-Type: image/jpeg\r\n", true), ("", true), ("Content-Type: image/jpeg\r\n", false)]
     {
@@ -217,15 +224,19 @@ fn a_camera_of_single_pictures_is_asked_again_and_again() {
         let start = Instant::now();
         let out = drain(&mut Mjpeg::connect(&camera.url(), settings).unwrap());
         assert!(out.pictures.is_sorted_by(|a, b| a < b), "{out:?}");
-        assert_eq!(out.pictures.len() as u64 + out.stale, 5, "a copy is no picture: {out:?}");
+        assert_eq!(out.pictures.len() as u64 + out.stale, 5, "a copy does not count: {out:?}");
         assert_eq!(out.pictures.last(), Some(&5));
         assert!(start.elapsed() > Duration::from_millis(9 * 25), "no faster than the rate");
         let connections = camera.connections.load(Ordering::Acquire);
-        assert_eq!(connections, if keep { 2 } else { 11 }, "one for all, and one more try at the end");
+        assert_eq!(
+            connections,
+            if keep { 2 } else { 11 },
+            "one for all requests, and another try at the end"
+        );
     }
 }
 
-/// `H(user:realm:password)` and so on, as RFC 7616 section 3.4 has it.
+/// Checks the response of a digest login, as RFC 7616 section 3.4 defines it.
 fn digest(request: &Request, name: &str, hash: fn(&str) -> String, nonce: &str) -> bool {
     let Some(value) = request.authorization.as_deref().and_then(|a| a.strip_prefix("Digest ")) else {
         return false;
@@ -261,7 +272,7 @@ fn login(camera: &Camera, login: &str) -> String {
 }
 
 #[test]
-fn a_login_is_made_as_the_camera_asks() {
+fn the_login_follows_the_challenge_of_the_camera() {
     type Check = Box<dyn Fn(&Request) -> bool + Send + Sync>;
     let md5: fn(&str) -> String = |text| hex(&Md5::digest(text));
     let sha: fn(&str) -> String = |text| hex(&Sha256::digest(text));
@@ -294,7 +305,7 @@ fn a_login_is_made_as_the_camera_asks() {
         let out = drain(&mut source);
         assert_eq!(out.pictures.len() as u64 + out.stale, 3, "{challenge}: {out:?}");
         let connections = camera.connections.load(Ordering::Acquire);
-        assert_eq!(connections, 2, "the login goes over the same connection");
+        assert_eq!(connections, 2, "the login uses the same connection");
         let counts: Vec<_> = camera.requests().iter().filter_map(|r| r.authorization.clone()).collect();
         assert!(!challenge.contains("Digest") || counts[1].contains("nc=00000002"), "{counts:?}");
         for wrong in ["admin:other", "admin"] {
@@ -309,15 +320,15 @@ fn a_login_is_made_as_the_camera_asks() {
 }
 
 #[test]
-fn redirections_are_followed_and_take_no_login_along() {
+fn a_redirection_to_another_host_gets_no_login() {
     let body = [head(MULTIPART), two("--frame\r\n\r\n", "\r\n")].concat();
     let ask = "WWW-Authenticate: Basic realm=\"r\"\r\n";
     let other = Camera::new(move |stream, request| match request.path.as_str() {
         "/open" => stream.write_all(&body).is_err(),
         _ => stream.write_all(&answer("401 Unauthorized", ask, b"")).is_ok(),
     });
-    let (open, closed) =
-        (format!("http://x:y@{}/open", other.address), format!("http://{}/in", other.address));
+    let open = format!("http://x:y@{}/open", other.address);
+    let closed = format!("http://{}/in", other.address);
     let camera = Camera::new(move |stream, request| {
         let to = match request.path.as_str() {
             _ if request.authorization.is_none() => {
@@ -341,7 +352,7 @@ fn redirections_are_followed_and_take_no_login_along() {
 }
 
 #[test]
-fn what_is_no_camera_is_told_in_time() {
+fn an_invalid_response_is_refused() {
     let web = answer("200 OK", "Content-Type: text/html\r\n", b"<html>hello</html>");
     let lie = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec();
     let many = [b"HTTP/1.1 200 OK\r\n".to_vec(), b"A: b\r\n".repeat(500)].concat();
@@ -349,19 +360,23 @@ fn what_is_no_camera_is_told_in_time() {
         ("garbage", vec![0x80; 5000], "not HTTP"),
         ("a long line", [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'x'; 200_000]].concat(), "endless header"),
         ("many lines", many, "too many lines"),
-        ("not found", answer("404 Not Found", "", b""), "answers 404 Not Found"),
-        ("too busy", answer("503 Too Many Clients", "", b""), "answers 503"),
+        ("not found", answer("404 Not Found", "", b""), "responds with 404 Not Found"),
+        ("too busy", answer("503 Too Many Clients", "", b""), "responds with 503"),
         ("a web page", web, "a web page"),
         ("an untrue chunk", lie, "a chunk without a size"),
         ("nothing", answer("200 OK", "", b""), "empty"),
-        ("closed at once", Vec::new(), "without an answer"),
+        ("closed at once", Vec::new(), "without a response"),
     ];
-    for (what, bytes, says) in cases {
+    for (case, bytes, says) in cases {
         let camera = Camera::sending(bytes);
         let error = refused(&camera.url()).to_string();
-        assert!(error.contains(says), "{what}: {error}");
+        assert!(error.contains(says), "{case}: {error}");
     }
-    // One that never ends its header, one that accepts and says nothing, and one that is not there.
+}
+
+#[test]
+fn a_missing_response_is_reported_in_time() {
+    // One camera never ends its header, one accepts and sends nothing, and one doesn't exist.
     let trickle = Camera::new(|stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
         while stream.write_all(b"A: b\r\n").is_ok() {
@@ -376,11 +391,20 @@ fn what_is_no_camera_is_told_in_time() {
     for url in urls {
         assert!(matches!(refused(&url), SourceError::Disconnected { .. }), "{url}");
     }
-    assert!(start.elapsed() < 15 * SECOND, "a second each: {:?}", start.elapsed());
+    assert!(start.elapsed() < 15 * SECOND, "one second each: {:?}", start.elapsed());
+}
+
+#[test]
+fn a_wrong_address_is_refused() {
     for url in ["ftp://camera/", "http://", "rtsp://a:b@c/"] {
         assert!(matches!(refused(url), SourceError::Malformed { .. }), "{url}");
     }
-    let secret = refused(&format!("https://{}/", trickle.address));
+}
+
+#[test]
+fn an_encrypted_connection_needs_its_feature() {
+    let camera = Camera::sending(Vec::new());
+    let secret = refused(&format!("https://{}/", camera.address));
     #[cfg(not(feature = "tls"))]
     assert!(matches!(secret, SourceError::Unsupported { .. }), "{secret}");
     #[cfg(feature = "tls")]
@@ -388,24 +412,24 @@ fn what_is_no_camera_is_told_in_time() {
 }
 
 #[test]
-fn a_wait_ends_at_once_when_told() {
+fn cancelling_ends_a_wait_at_once() {
     let stream = || {
         let body =
             [head(MULTIPART), b"--frame\r\n\r\n".to_vec(), jpeg(1), b"\r\n--frame\r\n\r\n\xFF\xD8".to_vec()];
         let body = body.concat();
         Camera::new(move |stream, _| stream.write_all(&body).is_ok())
     };
-    // Waiting for the stream, and sleeping until the next request.
+    // One source waits for the stream, and the other one sleeps until the next request.
     for (camera, rate) in [(stream(), 25.0), (single("Content-Type: image/jpeg\r\n", true), 0.001)] {
         let settings = MjpegSettings { rate, ..patient() };
         let mut source = Mjpeg::connect(&camera.url(), settings.clone()).unwrap();
         assert!(source.next_picture().unwrap().is_some());
         let cancel = source.cancel_handle().unwrap();
-        let thread = std::thread::Builder::new().name("taker".into());
-        let taker = thread.spawn(move || (source.next_picture().unwrap().is_none(), source)).unwrap();
+        let thread = std::thread::Builder::new().name("reader".into());
+        let reader = thread.spawn(move || (source.next_picture().unwrap().is_none(), source)).unwrap();
         let start = Instant::now();
         cancel.cancel();
-        let (none, mut source) = taker.join().unwrap();
+        let (none, mut source) = reader.join().unwrap();
         assert!(none && source.next_picture().unwrap().is_none());
         drop(source);
         cancel.cancel();
@@ -417,22 +441,24 @@ fn a_wait_ends_at_once_when_told() {
 }
 
 #[test]
-fn a_late_taker_gets_the_newest() {
-    let (sent, all_sent) = sync_channel(9);
+fn a_late_reader_gets_the_newest_pictures() {
     let camera = Camera::new(move |stream, _| {
         let parts = (1..=20).map(|n| [b"--frame\r\n\r\n", jpeg(n).as_slice(), b"\r\n"].concat());
         let _ = stream.write_all(&[head(MULTIPART), parts.collect::<Vec<_>>().concat()].concat());
-        let _ = sent.send(());
         false
     });
-    let mut source = connect(&camera);
-    all_sent.recv_timeout(10 * SECOND).unwrap();
-    std::thread::sleep(SECOND);
+    let clock = ArrivalClock::new("capture-mjpeg");
+    let context = SourceContext { clock: Arc::new(clock.clone()), ..SourceContext::default() };
+    let mut source = Mjpeg::connect(&camera.url(), MjpegSettings { context, ..patient() }).unwrap();
+    clock.wait_for_arrivals(20);
     let out = drain(&mut source);
     assert_eq!((out.pictures.len() as u64 + out.stale, out.pictures.last()), (20, Some(&20)), "{out:?}");
     assert!(out.stale > 0 && out.pictures.is_sorted(), "{out:?}");
-    // And with an age: what waited for longer is gone.
-    let clock = passerby_testkit::SimulatedClock::new();
+}
+
+#[test]
+fn a_picture_that_became_too_old_is_lost() {
+    let clock = ArrivalClock::new("capture-mjpeg");
     let body = [head(MULTIPART), two("--frame\r\n\r\n", "\r\n")].concat();
     let (go, wait) = sync_channel::<()>(9);
     let wait = std::sync::Mutex::new(wait);
@@ -441,12 +467,13 @@ fn a_late_taker_gets_the_newest() {
         let _ = wait.lock().unwrap().recv_timeout(10 * SECOND);
         false
     });
-    let settings = MjpegSettings { clock: Arc::new(clock.clone()), ..MjpegSettings::default() };
+    let context = SourceContext { clock: Arc::new(clock.clone()), ..SourceContext::default() };
+    let settings = MjpegSettings { context, ..MjpegSettings::default() };
     let mut source = Mjpeg::connect(&camera.url(), settings).unwrap();
     let first = source.next_picture().unwrap().unwrap();
     assert_eq!((first.pts, first.age), (Some(Duration::ZERO), Duration::ZERO));
-    std::thread::sleep(SECOND);
-    clock.advance(SECOND);
+    clock.wait_for_arrivals(2);
+    clock.clock.advance(SECOND);
     go.send(()).unwrap();
     let out = drain(&mut source);
     assert_eq!((out.pictures.len(), out.stale), (0, 1));
@@ -458,16 +485,19 @@ fn ffmpeg(arguments: &[&str]) -> std::io::Result<std::process::Child> {
     command.args(["-nostdin", "-v", "error", "-y"]).args(arguments).spawn()
 }
 
-/// ffmpeg as the camera: the pictures that come are those that it makes of its own file, in order.
+/// ffmpeg is the camera. Its pictures must be those that it decodes from its own file, in order.
 #[test]
-fn ffmpeg_is_understood() {
+fn ffmpeg_is_a_camera() {
     const ENCODE: [&str; 4] = ["-c:v", "mjpeg", "-q:v", "3"];
-    let (width, height, frames) = (162, 118, 25);
+    const WIDTH: usize = 162;
+    const HEIGHT: usize = 118;
+    const FRAMES: usize = 25;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let scene = format!("testsrc2=s={width}x{height}:r=25:d=1,gblur=sigma=3");
+    let scene = format!("testsrc2=s={WIDTH}x{HEIGHT}:r=25:d=1,gblur=sigma=3");
     let input = ["-f", "lavfi", "-i", &scene, "-pix_fmt", "yuvj420p"];
-    let (coded, plain) = (path("coded.mjpeg"), path("plain.yuv"));
+    let coded = path("coded.mjpeg");
+    let plain = path("plain.yuv");
     let encode = [&input[..], &ENCODE, &["-f", "mjpeg", &coded]].concat();
     let Ok(mut child) = ffmpeg(&encode) else {
         println!("skipped: there is no ffmpeg");
@@ -477,8 +507,8 @@ fn ffmpeg_is_understood() {
     let decode = ["-i", &coded, "-f", "rawvideo", "-pix_fmt", "yuvj420p", &plain];
     assert!(ffmpeg(&decode).unwrap().wait().unwrap().success());
     let plain = std::fs::read(&plain).unwrap();
-    let want: Vec<_> = plain.chunks_exact(width * height * 3 / 2).collect();
-    assert_eq!(want.len(), frames);
+    let want: Vec<_> = plain.chunks_exact(WIDTH * HEIGHT * 3 / 2).collect();
+    assert_eq!(want.len(), FRAMES);
 
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}/");
@@ -494,14 +524,17 @@ fn ffmpeg_is_understood() {
             Err(e) => panic!("{e}"),
         }
     };
-    let (mut at, mut given, mut stale, mut last) = (0, 0, 0, None);
+    let mut at = 0;
+    let mut given = 0;
+    let mut stale = 0;
+    let mut last = None;
     loop {
         match source.next_picture() {
             Ok(Some(picture)) => {
                 assert!(picture.pts > last);
                 last = picture.pts;
-                // Luma, since chroma may be interpolated in many ways.
-                let got: Vec<f64> = (0..height)
+                // Only luma is compared, since decoders interpolate chroma differently.
+                let got: Vec<f64> = (0..HEIGHT)
                     .flat_map(|y| picture.image.plane(0).row(y).chunks_exact(3))
                     .map(|p| 0.299 * f64::from(p[0]) + 0.587 * f64::from(p[1]) + 0.114 * f64::from(p[2]))
                     .collect();
@@ -509,15 +542,16 @@ fn ffmpeg_is_understood() {
                     let sum: f64 = got.iter().zip(want).map(|(a, b)| (a - f64::from(*b)).abs()).sum();
                     sum / got.len() as f64
                 };
-                let best = (at..frames).map(|i| (off(want[i]), i)).min_by(|a, b| a.0.total_cmp(&b.0));
+                let best = (at..FRAMES).map(|i| (off(want[i]), i)).min_by(|a, b| a.0.total_cmp(&b.0));
                 let (least, found) = best.expect("no more pictures than there are");
                 assert!(least < 1.0, "no such picture: {least}");
-                (at, given) = (found + 1, given + 1);
+                at = found + 1;
+                given += 1;
             }
             Ok(None) => break,
             Err(e) => stale += e.lost().0,
         }
     }
-    assert_eq!((given + stale, at), (frames as u64, frames));
+    assert_eq!((given + stale, at), (FRAMES as u64, FRAMES));
     child.wait().unwrap();
 }

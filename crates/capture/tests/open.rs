@@ -181,7 +181,10 @@ fn a_pattern_without_matches_is_refused() {
     let pattern = |pattern: &str| folder.path().join(pattern).display().to_string();
     for gone in ["*.png", "none/*", "[z"] {
         let said = open(pattern(gone)).map(drop).unwrap_err().to_string();
-        assert!(said.contains("no file matches") || said.contains("neither a file nor a pattern"), "{gone}: {said}");
+        assert!(
+            said.contains("no file matches") || said.contains("neither a file nor a pattern"),
+            "{gone}: {said}"
+        );
     }
 }
 

@@ -277,7 +277,8 @@ fn impossible_settings_are_errors() {
         vec![point(0.0, 0.0, 0.0, 3.0)],
         vec![point(f64::INFINITY, 0.0, 0.0, 40.0)],
     ] {
-        let walks = vec![stand(Portrait::Biden, 9.0, 9.0, 40.0), SceneWalk { portrait: Portrait::Obama, path }];
+        let walks =
+            vec![stand(Portrait::Biden, 9.0, 9.0, 40.0), SceneWalk { portrait: Portrait::Obama, path }];
         assert!(matches!(error(script(walks)), SceneError::Path { walk: 1, .. }));
     }
 }

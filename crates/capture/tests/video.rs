@@ -83,7 +83,8 @@ fn the_shared_clips_are_bit_exact() {
 /// (cisco/openh264 issue 3269). With a fix of that in its source, all frames of these clips were equal, except three of
 /// `mosaic720`.
 #[cfg(feature = "openh264")]
-const INEXACT_CLIPS: [&str; 4] = ["mosaic720", "onebyone_noface", "walkpause3_high_bf", "walkpause3_rot90meta"];
+const INEXACT_CLIPS: [&str; 4] =
+    ["mosaic720", "onebyone_noface", "walkpause3_high_bf", "walkpause3_rot90meta"];
 
 /// Both decoders give the same frames in the same order at the same times, with the same pixels. In the clips of
 /// [`INEXACT_CLIPS`], less than one pixel in 100 of a plane differs, by less than 16 of 255.
@@ -98,7 +99,8 @@ fn both_decoders_agree() {
     }
     for path in clips {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let (share_allowed, most_allowed) = if INEXACT_CLIPS.contains(&&*stem) { (0.01, 15) } else { (0.0, 0) };
+        let (share_allowed, most_allowed) =
+            if INEXACT_CLIPS.contains(&&*stem) { (0.01, 15) } else { (0.0, 0) };
         let mut rusty = open(&path, Decoder::Rusty);
         let mut other = open(&path, Decoder::OpenH264);
         let mut frame = 0;

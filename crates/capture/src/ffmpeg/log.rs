@@ -131,7 +131,7 @@ impl Log {
 
     /// Returns true if ffmpeg reported that the file is cut off.
     pub(super) fn is_truncated(&self) -> bool {
-        self.lock().partial
+        self.lock().truncated
     }
 
     /// Returns the last two messages, of which the first is often the more helpful one, and all kept messages. Neither holds

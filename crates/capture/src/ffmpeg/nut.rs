@@ -327,7 +327,8 @@ impl<R: Read> Nut<R> {
 
 /// Reads the properties for each first byte of a frame.
 fn codes(fields: &mut Fields<'_>) -> Option<Vec<FrameCode>> {
-    let invalid = FrameCode { flags: INVALID, stream: 0, factor: 0, size: 0, delta: 0, reserved: 0, header: 0 };
+    let invalid =
+        FrameCode { flags: INVALID, stream: 0, factor: 0, size: 0, delta: 0, reserved: 0, header: 0 };
     let mut codes = vec![invalid; 256];
     let mut at = 0;
     let mut code = FrameCode { factor: 1, ..invalid };

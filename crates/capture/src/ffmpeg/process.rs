@@ -45,7 +45,8 @@ impl Process {
             if Instant::now() >= deadline {
                 self.kill();
                 // A killed process ends at once, unless it hangs in a driver. It is left to the system then.
-                let _ = wait_until(Duration::from_millis(500), || matches!(self.lock().try_wait(), Ok(Some(_))));
+                let _ =
+                    wait_until(Duration::from_millis(500), || matches!(self.lock().try_wait(), Ok(Some(_))));
                 return None;
             }
             thread::sleep(POLL_INTERVAL);

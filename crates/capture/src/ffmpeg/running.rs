@@ -60,11 +60,8 @@ impl RunningFfmpeg {
         let (log, log_thread) = Log::spawn(input.to_string_lossy().into_owned(), stderr)?;
         let context = &settings.context;
         let (sender, pictures) = if live {
-            let limits = InboxLimits {
-                frames: MAX_WAITING_PICTURES,
-                bytes: usize::MAX,
-                max_age: settings.max_age,
-            };
+            let limits =
+                InboxLimits { frames: MAX_WAITING_PICTURES, bytes: usize::MAX, max_age: settings.max_age };
             let inbox = Inbox::new(limits, Arc::clone(&context.clock));
             (PictureSender::Live(Arc::clone(&inbox)), PictureReceiver::Live(inbox))
         } else {

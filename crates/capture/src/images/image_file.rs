@@ -75,7 +75,12 @@ fn image_format(format: PictureFormat) -> ImageFormat {
 }
 
 /// Refuses a picture over the limit, before anything allocates memory for it.
-pub(super) fn check_size(width: u32, height: u32, limits: &DecodeLimits, input: &str) -> Result<(), SourceError> {
+pub(super) fn check_size(
+    width: u32,
+    height: u32,
+    limits: &DecodeLimits,
+    input: &str,
+) -> Result<(), SourceError> {
     let side = Image::MAX_SIDE;
     if u64::from(width) * u64::from(height) <= limits.picture_pixels && width.max(height) <= side {
         return Ok(());

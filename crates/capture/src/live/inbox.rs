@@ -332,10 +332,9 @@ mod tests {
     #[test]
     fn disposable_frames_go_at_half_the_age() {
         let (inbox, clock) = inbox(10, 1000);
-        for (i, kind) in
-            [FrameKind::Disposable, FrameKind::Reference, FrameKind::Disposable, FrameKind::Key]
-                .into_iter()
-                .enumerate()
+        for (i, kind) in [FrameKind::Disposable, FrameKind::Reference, FrameKind::Disposable, FrameKind::Key]
+            .into_iter()
+            .enumerate()
         {
             push(&inbox, i as u32, kind, 1);
             clock.advance(10 * MS);

@@ -3,6 +3,7 @@
 #[cfg(feature = "_address")]
 pub(crate) mod address;
 #[cfg(feature = "_live")]
+#[cfg_attr(not(feature = "_jpeg"), allow(dead_code, reason = "ffmpeg uses a part of it"))]
 pub(crate) mod inbox;
 #[cfg(feature = "_jpeg")]
 pub(crate) mod jpeg;

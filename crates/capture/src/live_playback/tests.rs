@@ -131,7 +131,11 @@ fn a_slow_source_is_at_most_a_second_late() {
     let total = late(999, seen[999]);
     assert!(seen.windows(2).all(|w| w[1].0 - w[0].0 == 150), "as fast as it can, no faster");
     assert_eq!(total, 999 * 50);
-    assert!(camera.schedule.moved >= Duration::from_millis(999 * 50) - MAX_LATENESS, "{:?}", camera.schedule.moved);
+    assert!(
+        camera.schedule.moved >= Duration::from_millis(999 * 50) - MAX_LATENESS,
+        "{:?}",
+        camera.schedule.moved
+    );
 }
 
 #[test]

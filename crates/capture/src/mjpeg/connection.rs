@@ -49,7 +49,13 @@ impl Connection {
         Err(last)
     }
 
-    fn new(socket: TcpStream, host: &str, encrypted: bool, stop: &StopSignal, deadline: Instant) -> io::Result<Self> {
+    fn new(
+        socket: TcpStream,
+        host: &str,
+        encrypted: bool,
+        stop: &StopSignal,
+        deadline: Instant,
+    ) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         socket.set_write_timeout(Some(left))?;
@@ -92,7 +98,8 @@ impl Connection {
             match self.read_once(bytes) {
                 // The kind depends on the system. The time is checked above.
                 Err(e)
-                    if deadline.is_some() && matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                    if deadline.is_some()
+                        && matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 // The other side of a TLS connection ended without a message.
                 Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(0),

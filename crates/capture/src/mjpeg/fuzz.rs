@@ -27,7 +27,8 @@ pub fn answer(bytes: &[u8], piece: usize, limit: usize) -> Option<Vec<Option<Vec
         Body::Close => out.extend_from_slice(rest),
     }
     let multipart = head.kind.as_deref().is_some_and(|kind| kind.starts_with("multipart/"));
-    let parser = if multipart { MultipartParser::new(head.boundary(), limit) } else { MultipartParser::bare(limit) };
+    let parser =
+        if multipart { MultipartParser::new(head.boundary(), limit) } else { MultipartParser::bare(limit) };
     Some(pictures(parser, out.chunks(piece.max(1))))
 }
 

@@ -84,7 +84,11 @@ impl From<SourceError> for Failure {
 impl Client {
     /// Creates a client and looks up the camera's host. Doesn't connect yet. Connecting and the header of a response may take
     /// `timeout`.
-    pub(super) fn new(address: &Address, timeout: Duration, stop: Arc<StopSignal>) -> Result<Self, SourceError> {
+    pub(super) fn new(
+        address: &Address,
+        timeout: Duration,
+        stop: Arc<StopSignal>,
+    ) -> Result<Self, SourceError> {
         let mut client = Self {
             name: address.to_string(),
             url: address.url().clone(),
@@ -130,7 +134,9 @@ impl Client {
                     }
                     self.log_in(&head.challenges)?;
                 }
-                403 | 407 => return Err(self.denied(&format!("the camera responds with {}", head.status_line()))),
+                403 | 407 => {
+                    return Err(self.denied(&format!("the camera responds with {}", head.status_line())));
+                }
                 408 | 429 | 500..=599 => {
                     return Err(self.lost(format!("the camera responds with {}", head.status_line())));
                 }
@@ -231,7 +237,9 @@ impl Client {
             let is_empty = self.ahead.is_empty();
             match self.fill(Some(deadline)) {
                 Ok(0) if is_empty => {
-                    return Err(Failure::Closed("the camera closed the connection without a response".into()));
+                    return Err(Failure::Closed(
+                        "the camera closed the connection without a response".into(),
+                    ));
                 }
                 Ok(0) => return Err(self.lost("the camera closed the connection".into()).into()),
                 Ok(_) => {}

@@ -77,7 +77,8 @@ impl MultipartParser {
     /// parser learns it from the body.
     pub(super) fn new(boundary: Option<&str>, limit: usize) -> Self {
         let core = boundary.map(|b| b.trim_start_matches('-')).unwrap_or_default();
-        let usable = !core.is_empty() && core.len() <= MAX_BOUNDARY_LEN && core.bytes().all(|b| b.is_ascii_graphic());
+        let usable =
+            !core.is_empty() && core.len() <= MAX_BOUNDARY_LEN && core.bytes().all(|b| b.is_ascii_graphic());
         let needle = if usable { format!("--{core}").into_bytes() } else { Vec::new() };
         Self { needle, bare: false, limit, buffer: Vec::new(), start: 0, state: State::Learn }
     }
@@ -264,7 +265,8 @@ impl MarkerWalk {
             match self.region {
                 Region::Broken => return None,
                 Region::Samples => {
-                    self.offset += memchr(0xFF, bytes.get(self.offset..)?).unwrap_or(bytes.len() - self.offset);
+                    self.offset +=
+                        memchr(0xFF, bytes.get(self.offset..)?).unwrap_or(bytes.len() - self.offset);
                     match *bytes.get(self.offset + 1)? {
                         0x00 | 0xD0..=0xD7 => self.offset += 2,
                         0xFF => self.offset += 1,

@@ -198,9 +198,11 @@ fn detect_delivery(
     }
     loop {
         match start.trim_ascii_start() {
-            [0xFF, 0xD8, ..] if head.bounded => return Ok(Delivery::Single),
+            [0xFF, 0xD8, ..] if head.has_length => return Ok(Delivery::Single),
             [0xFF, 0xD8, ..] => return Ok(Delivery::Bare),
-            [b'-', b'-', ..] => return Ok(Delivery::Multipart(MultipartParser::new(head.boundary(), max_bytes))),
+            [b'-', b'-', ..] => {
+                return Ok(Delivery::Multipart(MultipartParser::new(head.boundary(), max_bytes)));
+            }
             [] | [0xFF] | [b'-'] if start.len() < 1024 => {}
             _ => break,
         }

@@ -31,7 +31,7 @@ impl StopSignal {
     }
 
     pub(super) fn is_raised(&self) -> bool {
-        self.lock().over
+        self.lock().raised
     }
 
     /// Sets the socket of the next reads. Returns false if the signal was raised.

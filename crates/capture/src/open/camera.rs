@@ -98,7 +98,8 @@ impl Camera {
         (settings.width, settings.height) =
             options.size("size")?.unwrap_or((settings.width, settings.height));
         settings.rate = options.number("rate", 0.001..=1000.0)?.unwrap_or(settings.rate);
-        settings.pixels = options.choice("pixels", &WebcamPixels::ALL.map(|pixels| (pixels.code(), pixels)))?;
+        settings.pixels =
+            options.choice("pixels", &WebcamPixels::ALL.map(|pixels| (pixels.code(), pixels)))?;
         settings.connect_timeout = options.time("connect")?.unwrap_or(settings.connect_timeout);
         settings.max_age = options.time("age")?.unwrap_or(settings.max_age);
         Ok(Self::Webcam(selector.to_owned(), settings))
@@ -217,13 +218,17 @@ mod tests {
         let (connect_timeout, options) = parse("connect=20s&stall=60s&attempts=3");
         let settings = options.apply(&ReconnectSettings::default(), connect_timeout);
         assert_eq!((settings.open_timeout.as_secs(), settings.stall_timeout.as_secs()), (22, 60));
-        assert_eq!((settings.max_attempts, settings.freeze_timeout), (Some(3), Some(Duration::from_secs(30))));
+        assert_eq!(
+            (settings.max_attempts, settings.freeze_timeout),
+            (Some(3), Some(Duration::from_secs(30)))
+        );
     }
 
     #[test]
     fn a_usual_connect_timeout_leaves_the_timeout_for_opening() {
         let (_, options) = parse("connect=20s");
-        let usual = ReconnectSettings { open_timeout: Duration::from_secs(1), ..ReconnectSettings::default() };
+        let usual =
+            ReconnectSettings { open_timeout: Duration::from_secs(1), ..ReconnectSettings::default() };
         assert_eq!(options.apply(&usual, Duration::from_secs(8)).open_timeout, usual.open_timeout);
     }
 

@@ -134,7 +134,11 @@ fn every_fault_is_one_interruption() {
     assert_eq!((start[4].0, start[4].1.contains("truncated after 6")), (6, true), "{:?}", start[4]);
     assert_eq!((start[5].0, start[5].1.contains("no picture for 5")), (7, true), "{:?}", start[5]);
     assert!(start[6].0 >= 8 + 29 && start[6].1.contains("frozen for 30"), "{:?}", start[6]);
-    assert_eq!((start[7].0, start[7].1.contains("frame 1")), (1, true), "a lost frame is passed on unchanged");
+    assert_eq!(
+        (start[7].0, start[7].1.contains("frame 1")),
+        (1, true),
+        "a lost frame is passed on unchanged"
+    );
     assert_eq!(start[8], (10, "camera: the stream has ended"));
     let log = log.lock().unwrap();
     assert_eq!(log[..2], ["1: faulty: connection refused", "2: faulty: connection refused"]);

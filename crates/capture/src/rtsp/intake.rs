@@ -136,7 +136,8 @@ impl Intake {
         };
         let by = nanos.saturating_add(self.shift).saturating_sub(latest);
         let passed = self.clock.now().since(arrived).as_nanos().try_into().unwrap_or(i64::MAX);
-        let back = self.period.map_or(MAX_REORDER_NANOS, |period| MAX_REORDER_NANOS.max(period.saturating_mul(8)));
+        let back =
+            self.period.map_or(MAX_REORDER_NANOS, |period| MAX_REORDER_NANOS.max(period.saturating_mul(8)));
         if by < -back || by > CLOCK_JUMP_NANOS.saturating_add(passed) {
             let step = self.period.unwrap_or(0).max(if loss { passed } else { 0 });
             self.shift = latest.saturating_add(step).saturating_sub(nanos);
@@ -226,8 +227,7 @@ mod tests {
             let clock = SimulatedClock::new();
             let limits = InboxLimits { frames: 100, bytes: 1000, max_age: Duration::from_secs(999) };
             let inbox = Inbox::new(limits, Arc::new(clock.clone()));
-            let intake =
-                Intake::new(Arc::clone(&inbox), Arc::new(clock.clone()), allow_damaged, 10, rate);
+            let intake = Intake::new(Arc::clone(&inbox), Arc::new(clock.clone()), allow_damaged, 10, rate);
             Self { intake, inbox, clock }
         }
 
@@ -278,7 +278,8 @@ mod tests {
             camera.frame(280, Disposable, true, true);
             camera.frame(320, Key, true, true);
             camera.frame(360, Reference, false, true);
-            let want = if allow_damaged { (vec![0, 40, 200, 280, 320, 360], 4) } else { (vec![0, 40, 320, 360], 6) };
+            let want =
+                if allow_damaged { (vec![0, 40, 200, 280, 320, 360], 4) } else { (vec![0, 40, 320, 360], 6) };
             assert_eq!(camera.outcome(), want);
             // The beginning is missing, although no packet seems to be.
             camera.frame(400, Reference, false, false);

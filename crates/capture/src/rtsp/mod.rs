@@ -108,11 +108,8 @@ impl Rtsp {
         let context = settings.context.clone();
         let h264 = AutoDecoder::new(settings.decoder, true, context.limits, context.pool.clone())
             .map_err(|e| source_error(&input, e))?;
-        let limits = InboxLimits {
-            frames: MAX_WAITING_FRAMES,
-            bytes: MAX_WAITING_BYTES,
-            max_age: settings.max_age,
-        };
+        let limits =
+            InboxLimits { frames: MAX_WAITING_FRAMES, bytes: MAX_WAITING_BYTES, max_age: settings.max_age };
         let inbox = Inbox::new(limits, Arc::clone(&context.clock));
         let stop = Arc::new(Notify::new());
         let (sender, opened) = sync_channel(1);

@@ -38,8 +38,7 @@ impl Receiver {
         };
         // If a camera makes the protocol code panic, the stream ends.
         let receive = || runtime.block_on(self.receive(opened));
-        let what =
-            catch_unwind(AssertUnwindSafe(receive)).unwrap_or_else(|_| "the receiver panicked".into());
+        let what = catch_unwind(AssertUnwindSafe(receive)).unwrap_or_else(|_| "the receiver panicked".into());
         self.inbox.end(Some(SourceError::Disconnected { input, what }));
         // Looking up a name cannot be cancelled. Its thread stays until the system has an answer.
         runtime.shutdown_background();

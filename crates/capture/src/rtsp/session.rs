@@ -179,8 +179,7 @@ impl PlayingSession {
         let time = frame.timestamp();
         let nanos = i128::from(time.elapsed()) * 1_000_000_000 / i128::from(time.clock_rate().get());
         let nanos = nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        let received =
-            ReceivedFrame { nanos, loss: suspect || frame.loss() > 0, kind, complete_start };
+        let received = ReceivedFrame { nanos, loss: suspect || frame.loss() > 0, kind, complete_start };
         // The depacketizer removes the parameter sets, and returns them before IDR pictures only.
         let needs_sets =
             !frame.is_random_access_point() && (kind == FrameKind::Key || frame.has_new_parameters());

@@ -100,7 +100,9 @@ impl SceneCast {
     /// Returns the courses of all walkers in a picture of this size.
     pub(super) fn courses(&self, width: u32, height: u32, seed: u64) -> Result<Vec<Course>, SceneError> {
         match self {
-            Self::Script(walks) if walks.len() > MAX_PEOPLE => Err(SceneError::People { people: walks.len() }),
+            Self::Script(walks) if walks.len() > MAX_PEOPLE => {
+                Err(SceneError::People { people: walks.len() })
+            }
             Self::Script(walks) => walks.iter().enumerate().map(|(i, walk)| scripted(i, walk)).collect(),
             Self::Crowd(crowd) => {
                 crowd.check()?;

@@ -61,7 +61,11 @@ pub(crate) struct AnnexBUnits {
 
 impl AccessUnits {
     /// Opens an MP4 file.
-    pub(crate) fn mp4(mut file: RandomAccessFile, limits: &DecodeLimits, input: &str) -> Result<Self, SourceError> {
+    pub(crate) fn mp4(
+        mut file: RandomAccessFile,
+        limits: &DecodeLimits,
+        input: &str,
+    ) -> Result<Self, SourceError> {
         let len = file.len();
         let input = || input.to_owned();
         let malformed = |what: String| SourceError::Malformed { input: input(), what };
@@ -305,7 +309,11 @@ impl AnnexBUnits {
         };
         let index = self.next;
         self.next += 1;
-        Ok(if found { NextUnit::Unit { index, pts: None, key: false } } else { NextUnit::End { truncated: None } })
+        Ok(if found {
+            NextUnit::Unit { index, pts: None, key: false }
+        } else {
+            NextUnit::End { truncated: None }
+        })
     }
 }
 

@@ -106,7 +106,9 @@ fn wait_for_answer<T>(
     let fault = match answer.recv_timeout(timeout) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(fault)) => fault,
-        Err(RecvTimeoutError::Timeout) => DriverFault::Gone(format!("the driver gave no answer in {timeout:.1?}")),
+        Err(RecvTimeoutError::Timeout) => {
+            DriverFault::Gone(format!("the driver gave no answer in {timeout:.1?}"))
+        }
         Err(RecvTimeoutError::Disconnected) => DriverFault::Gone("the call of the driver panicked".into()),
     };
     Err(fault.into_error(device))

@@ -77,7 +77,9 @@ mod tests {
         [(640, 480, 30.0), (1280, 720, 10.0), (1920, 1080, 5.0)]
             .into_iter()
             .map(|(w, h, rate)| format(WebcamPixels::Yuyv, w, h, rate))
-            .chain([(640, 480), (1280, 720), (1920, 1080)].map(|(w, h)| format(WebcamPixels::Mjpeg, w, h, 30.0)))
+            .chain(
+                [(640, 480), (1280, 720), (1920, 1080)].map(|(w, h)| format(WebcamPixels::Mjpeg, w, h, 30.0)),
+            )
             .collect()
     }
 
@@ -137,7 +139,12 @@ mod tests {
                 WantedFormat { max_pixels: 640 * 480, ..HD },
                 Some(format(Yuyv, 640, 480, 30.0)),
             ),
-            ("only the format that the user insists on", usb2(), WantedFormat { pixels: Some(Nv12), ..HD }, None),
+            (
+                "only the format that the user insists on",
+                usb2(),
+                WantedFormat { pixels: Some(Nv12), ..HD },
+                None,
+            ),
         ];
         for (case, formats, wanted, want) in cases {
             assert_eq!(choose(&formats, &wanted), want, "{case}");

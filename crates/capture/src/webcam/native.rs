@@ -117,7 +117,8 @@ impl Device for OpenCamera {
         let order =
             |f: &&CameraFormat| if enough(f) { (0, f.frame_rate()) } else { (1, u32::MAX - f.frame_rate()) };
         let asked = self.formats.iter().filter(same).min_by_key(order).copied();
-        let asked = asked.ok_or_else(|| DriverFault::Unsupported(format!("camera: it does not give {format}")))?;
+        let asked =
+            asked.ok_or_else(|| DriverFault::Unsupported(format!("camera: it does not give {format}")))?;
         let only = [asked.format()];
         let request = RequestedFormat::with_formats(RequestedFormatType::Exact(asked), &only);
         self.camera.set_camera_requset(request).map_err(|e| fault(&e))?;

@@ -43,8 +43,12 @@ pub(super) fn to_image(
     let mut image = Image::from_planes(layout, width, height, stream.color, offsets, strides, bytes)
         .map_err(|e| e.to_string())?;
     match stream.format.pixels {
-        WebcamPixels::Uyvy => each_row(&mut image, |row| row.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1))),
-        WebcamPixels::Bgr => each_row(&mut image, |row| row.chunks_exact_mut(3).for_each(|bgr| bgr.swap(0, 2))),
+        WebcamPixels::Uyvy => {
+            each_row(&mut image, |row| row.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1)))
+        }
+        WebcamPixels::Bgr => {
+            each_row(&mut image, |row| row.chunks_exact_mut(3).for_each(|bgr| bgr.swap(0, 2)))
+        }
         _ => {}
     }
     Ok(image)
@@ -88,7 +92,13 @@ mod tests {
         WebcamPixels::Grey,
     ];
 
-    fn stream(pixels: WebcamPixels, width: u32, height: u32, stride: usize, color: ColorSpace) -> NegotiatedFormat {
+    fn stream(
+        pixels: WebcamPixels,
+        width: u32,
+        height: u32,
+        stride: usize,
+        color: ColorSpace,
+    ) -> NegotiatedFormat {
         NegotiatedFormat { format: WebcamFormat { pixels, width, height, rate: None }, stride, color }
     }
 

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use passerby_testkit::suite;
 use passerby_types::{ColorSpace, DropReason, ErrorClass, FramePool, FrameSource, PixelLayout, SourceError};
 
+use super::Webcam;
 use super::device::{
     Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamFormat, WebcamInfo, WebcamPixels,
     WebcamSelector, find_named,
 };
 use super::driver;
 use super::settings::WebcamSettings;
-use super::Webcam;
 use crate::context::SourceContext;
 use crate::limits::DecodeLimits;
 
@@ -358,7 +358,8 @@ fn a_driver_that_hangs_at_a_frame_is_a_stall() {
 #[test]
 fn a_silent_camera_is_a_stall() {
     let (fake, _guard) = Fake::new([], []);
-    let mut webcam = fake.webcam("webcam:silent", WebcamSettings { stall_timeout: SHORT, ..patient() }).unwrap();
+    let mut webcam =
+        fake.webcam("webcam:silent", WebcamSettings { stall_timeout: SHORT, ..patient() }).unwrap();
     assert!(matches!(webcam.next_picture(), Err(SourceError::Stalled { .. })));
     drop(webcam);
     assert_eq!(fake.0.open.load(SeqCst), 0);
@@ -367,10 +368,14 @@ fn a_silent_camera_is_a_stall() {
 #[test]
 fn a_driver_that_hangs_at_closing_is_left_behind() {
     let (fake, guard) = Fake::new([frame(1, 0), Step::Trouble(gone())], [("close", Trouble::Hang)]);
-    let mut webcam = fake.webcam("webcam:close", WebcamSettings { close_timeout: SHORT, ..patient() }).unwrap();
+    let mut webcam =
+        fake.webcam("webcam:close", WebcamSettings { close_timeout: SHORT, ..patient() }).unwrap();
     let (pictures, _, error) = drain(&mut webcam);
     assert_eq!(pictures, [1]);
-    assert!(matches!(error, Some(SourceError::Disconnected { .. })), "the error comes before the close: {error:?}");
+    assert!(
+        matches!(error, Some(SourceError::Disconnected { .. })),
+        "the error comes before the close: {error:?}"
+    );
     let start = Instant::now();
     drop(webcam);
     assert!((SHORT..SOON).contains(&start.elapsed()));
@@ -469,10 +474,10 @@ fn another_format_is_read_within_the_limits() {
             ..State::default()
         };
         let limits = DecodeLimits { picture_pixels: limit, ..DecodeLimits::default() };
-        Fake(Arc::new(state)).webcam("webcam:instead", WebcamSettings {
-                context: SourceContext { limits, ..SourceContext::default() },
-                ..patient()
-            })
+        Fake(Arc::new(state)).webcam(
+            "webcam:instead",
+            WebcamSettings { context: SourceContext { limits, ..SourceContext::default() }, ..patient() },
+        )
     };
     let mut webcam = start(WebcamFormat { width: 8, ..small(WebcamPixels::Nv12) }, 24, 16).unwrap();
     let picture = webcam.next_picture().unwrap().unwrap();

@@ -58,7 +58,9 @@ impl Backend for V4l {
         let path = match selector {
             WebcamSelector::Index(index) => PathBuf::from(format!("/dev/video{index}")),
             WebcamSelector::Name(path) if path.starts_with('/') => PathBuf::from(path),
-            WebcamSelector::Name(name) => PathBuf::from(format!("/dev/video{}", find_named(&self.list()?, name)?.index)),
+            WebcamSelector::Name(name) => {
+                PathBuf::from(format!("/dev/video{}", find_named(&self.list()?, name)?.index))
+            }
         };
         Ok(Box::new(Camera::open(&path)?))
     }
@@ -160,8 +162,8 @@ impl Device for Camera {
         let set = self.device.set_params(&Parameters::new(interval)).or_else(|_| self.device.params());
         let rate = set.ok().and_then(|set| self::rate(set.interval));
 
-        let mut stream =
-            mmap::Stream::with_buffers(&self.device, Type::VideoCapture, BUFFER_COUNT).map_err(|e| fault(&e))?;
+        let mut stream = mmap::Stream::with_buffers(&self.device, Type::VideoCapture, BUFFER_COUNT)
+            .map_err(|e| fault(&e))?;
         // `next` returns the buffer of the call before to the driver, at first the one with number 0. The driver must get the
         // others now. If it has fewer buffers, it refuses those that it doesn't have.
         for index in 1..BUFFER_COUNT as usize {
@@ -271,7 +273,9 @@ fn color(format: &Format, pixels: WebcamPixels) -> ColorSpace {
     let full = match format.quantization {
         Quantization::FullRange => true,
         Quantization::LimitedRange => false,
-        Quantization::Default => matches!(format.colorspace, Colorspace::JPEG) || pixels == WebcamPixels::Grey,
+        Quantization::Default => {
+            matches!(format.colorspace, Colorspace::JPEG) || pixels == WebcamPixels::Grey
+        }
     };
     ColorSpace { matrix, range: if full { Range::Full } else { Range::Limited } }
 }

@@ -19,8 +19,7 @@ pub fn bytes(name: &str) -> Vec<u8> {
 
 /// Returns the frames that ffmpeg decodes from a clip: time stamps in microseconds, and checksums of the planes.
 pub fn golden(name: &str) -> Vec<(u64, u32)> {
-    let text =
-        std::fs::read_to_string(data(&format!("golden/{name}.txt"))).expect("the golden file exists");
+    let text = std::fs::read_to_string(data(&format!("golden/{name}.txt"))).expect("the golden file exists");
     let line = |line: &str| {
         let (time, sum) = line.split_once(" 0x").expect("two columns");
         (time.parse().expect("a time"), u32::from_str_radix(sum, 16).expect("a sum"))

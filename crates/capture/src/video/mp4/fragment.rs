@@ -110,7 +110,8 @@ impl Fragments {
             return Ok(offset.saturating_add(count * u64::from(header.defaults.size)));
         }
         for _ in 0..count {
-            let [duration, size, sample_flags, shift] = fields.map(|present| if present { b.u32() } else { None });
+            let [duration, size, sample_flags, shift] =
+                fields.map(|present| if present { b.u32() } else { None });
             let size = size.unwrap_or(header.defaults.size);
             // Flags of the first sample take precedence over those of each sample.
             let sample_flags = first.take().or(sample_flags).unwrap_or(header.defaults.flags);
