@@ -161,7 +161,12 @@ fn an_offset_beyond_the_end_gives_no_pictures() {
 fn the_offset_of_a_looped_source_wraps_around() {
     // Three pictures that differ in width, 40 ms apart.
     let clip = || {
-        let steps = [SourceStep::Damaged, SourceStep::Picture(1, 8), SourceStep::Picture(2, 8), SourceStep::Picture(3, 8)];
+        let steps = [
+            SourceStep::Damaged,
+            SourceStep::Picture(1, 8),
+            SourceStep::Picture(2, 8),
+            SourceStep::Picture(3, 8),
+        ];
         Ok(Box::new(ScriptedSource::new(steps)) as Box<dyn FrameSource>)
     };
     let clock = SimulatedClock::new();
@@ -258,7 +263,8 @@ fn a_played_file_is_a_source() {
 fn errors_pass_through() {
     let clock = SimulatedClock::new();
     let arc = Arc::new(clock.clone());
-    let steps = || [SourceStep::Picture(8, 8), SourceStep::Damaged, SourceStep::Picture(8, 8), SourceStep::Truncated];
+    let steps =
+        || [SourceStep::Picture(8, 8), SourceStep::Damaged, SourceStep::Picture(8, 8), SourceStep::Truncated];
     let mut camera =
         on(&clock, LivePlayback::new(Box::new(ScriptedSource::new(steps())), Some(10.0), arc.clone()));
     let seen: Vec<String> = (0..5)

@@ -115,7 +115,11 @@ fn every_fault_is_one_interruption() {
         with(vec![(7, SourceFault::Block)]),
         with(vec![(8, SourceFault::Freeze(u64::MAX / 2))]),
         Box::new(|| panic!("in open")),
-        with(vec![(1, SourceFault::Error(ErrorClass::Skip)), (9, SourceFault::Ahead(3_600_000 * MS)), (12, SourceFault::End)]),
+        with(vec![
+            (1, SourceFault::Error(ErrorClass::Skip)),
+            (9, SourceFault::Ahead(3_600_000 * MS)),
+            (12, SourceFault::End),
+        ]),
         with(vec![]),
     ];
     let (mut source, log) = play(script, ReconnectSettings::default(), &fast.clock);
