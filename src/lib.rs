@@ -78,6 +78,7 @@ mod default_stages;
 mod error;
 #[cfg(feature = "bundled")]
 mod photo;
+#[cfg(feature = "images")]
 mod read_image;
 
 #[cfg(feature = "bundled")]
@@ -85,4 +86,5 @@ pub use default_stages::{NetworkReport, Settings, networks, stages, stages_with}
 pub use error::Error;
 #[cfg(feature = "bundled")]
 pub use photo::{Verdict, faces, same_person};
+#[cfg(feature = "images")]
 pub use read_image::read_image;
