@@ -23,6 +23,7 @@
 //! | [`types`] | frames, faces, tracks, observations, and the stage traits |
 //! | [`capture`] | video files, pictures, cameras, synthetic scenes |
 //! | [`inference`] | networks on a CPU or GPU |
+//! | [`pixels`] | network inputs from images in any pixel layout |
 //! | [`detect`] | CenterFace: faces with five landmarks |
 //! | [`track`] | greedy IoU and SORT |
 //! | [`reid`] | MobileFaceNet embeddings and an open-set gallery of persons |
@@ -44,17 +45,13 @@
 //!     .camera(CameraId(0), passerby::capture::open("door.mp4")?)
 //!     .camera(CameraId(1), passerby::capture::open("hall.mp4")?);
 //! let observations = pipeline.subscribe("summary", 64, WhenFull::Block);
-//! let handle = pipeline.start()?;
-//! let summarize = std::thread::spawn(move || {
-//!     let mut summary = Summary::default();
-//!     for observation in observations {
-//!         summary.add(&observation);
-//!     }
-//!     summary
-//! });
-//! let done = handle.finish();
-//! let summary = summarize.join().expect("the summary does not panic");
-//! println!("{} frames, {} persons", done.figures.ledger().analysed, summary.persons().len());
+//! let run = std::thread::spawn(|| pipeline.run());
+//! let mut summary = Summary::default();
+//! for observation in observations {
+//!     summary.add(&observation);
+//! }
+//! let report = run.join().expect("the pipeline does not panic")?;
+//! println!("{} frames, {} persons", report.figures.ledger().analysed, summary.persons().len());
 //! # Ok(())
 //! # }
 //! ```
@@ -88,3 +85,26 @@ pub use error::Error;
 pub use photo::{Verdict, faces, same_person};
 #[cfg(feature = "images")]
 pub use read_image::read_image;
+
+/// Runs the examples in the READMEs of the crates.
+#[cfg(all(doctest, feature = "bundled"))]
+mod readmes {
+    macro_rules! readme {
+        ($($name:ident $path:literal),* $(,)?) => { $(#[doc = include_str!($path)] pub struct $name;)* };
+    }
+    readme! {
+        Capture "../crates/capture/README.md",
+        Cnn "../crates/cnn/README.md",
+        Demographics "../crates/demographics/README.md",
+        Detect "../crates/detect/README.md",
+        Inference "../crates/inference/README.md",
+        PipelineCrate "../crates/pipeline/README.md",
+        Pixels "../crates/pixels/README.md",
+        Reid "../crates/reid/README.md",
+        Store "../crates/store/README.md",
+        Track "../crates/track/README.md",
+        Types "../crates/types/README.md",
+        Workers "../crates/workers/README.md",
+        CustomDetector "../docs/custom-detector.md",
+    }
+}

@@ -22,7 +22,7 @@ pub struct Verdict {
     pub same: bool,
 }
 
-/// Returns the faces of a picture, best score first, in pixels of the picture. Returns an empty list if there are none.
+/// Returns the faces of a picture, best score first, in pixels of the picture. The list is empty if the picture shows no face.
 ///
 /// It uses CenterFace with the bundled weights and the default settings. The first call loads the network; later calls
 /// use it again. Threads may call it at the same time: each then works with an instance of its own, and as many
