@@ -31,7 +31,7 @@ fn store_reads_back_a_run() {
     use passerby_store::{Reader, Sqlite, SqliteSettings};
     let path = std::env::temp_dir().join(format!("passerby-consumer-{}.sqlite", std::process::id()));
     let mut sink = Sqlite::open(&path, SqliteSettings::default()).unwrap();
-    sink.cameras(&[(CameraId(0), "entrance")]).unwrap();
+    sink.name_cameras(&[(CameraId(0), "entrance")]).unwrap();
     sink.finish().unwrap();
     assert_eq!(Reader::open(&path).unwrap().runs().unwrap().len(), 1);
     std::fs::remove_file(path).unwrap();
