@@ -1,7 +1,7 @@
 //! Measures the whole pipeline, end to end: its throughput, its delay, and its cost.
 //!
 //! ```text
-//! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-size WxH] [--cadence N|auto]
+//! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-side N] [--cadence N|auto]
 //!                                 [--workers N] [--precision float|int8] [--device NAME] [--decoder rusty|openh264]
 //!                                 [--soak S] [--rtsp VIDEO] [--restart S] [--flow] [--json FILE] [INPUT...]
 //! ```
@@ -21,6 +21,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its user")]
 
+#[path = "../examples/analyze/detector_size.rs"]
+mod detector_size;
 #[path = "../crates/capture/tests/common/gstreamer.rs"]
 mod gstreamer;
 
@@ -111,10 +113,11 @@ fn parse() -> Result<Args, BoxError> {
             Long("cameras") => args.cameras = parser.value()?.parse()?,
             Long("live") => args.live = Some(parser.value()?.parse()?),
             Long("seconds") => args.seconds = parser.value()?.parse()?,
+            Long("detector-side") => {
+                args.long_side = detector_size::parse_side(&parser.value()?.string()?)?;
+            }
             Long("detector-size") => {
-                let size = parser.value()?.string()?;
-                let (width, height) = size.split_once('x').ok_or("--detector-size: expected WxH")?;
-                args.long_side = width.parse::<u32>()?.max(height.parse()?);
+                args.long_side = detector_size::parse_size(&parser.value()?.string()?)?;
             }
             Long("cadence") => {
                 let cadence = parser.value()?.string()?;

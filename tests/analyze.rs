@@ -379,11 +379,13 @@ fn assert_refused(example: &Path, args: &[&str], expected: &str) {
 #[test]
 fn a_bad_argument_fails_with_one_line() {
     let Some(example) = example() else { return };
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 13] = [
         (&[], "no input given"),
         (&["--frobnicate", "x.mp4"], "--frobnicate"),
         (&["--detector-size", "480", "x.mp4"], "--detector-size 480"),
         (&["--detector-size", "9x9", "x.mp4"], "--detector-size 9x9"),
+        (&["--detector-size", "480x320", "x.mp4"], "480x288; use --detector-side 480"),
+        (&["--detector-side", "31", "x.mp4"], "--detector-side 31"),
         (&["--threshold", "1.5", "x.mp4"], "--threshold 1.5"),
         (&["--mot"], "--mot"),
         (&["--live", "0", "x.mp4"], "--live 0"),
@@ -490,6 +492,18 @@ fn a_missing_device_falls_back_with_a_warning_for_each_network() {
     assert_eq!(summary["networks"], usual["networks"]);
     assert_eq!(summary["networks"].as_object().unwrap().len(), 4);
     assert_eq!((&summary["faces"], &summary["people"]), (&usual["faces"], &usual["people"]));
+}
+
+#[test]
+fn the_detector_size_is_that_of_its_longer_side() {
+    let Some(example) = example() else { return };
+    let picture = format!("{ROOT}/crates/capture/portraits/obama.jpg");
+    let people = |args: &[&str]| {
+        let output = analyze(&example, &[args, &["--json", &picture]].concat());
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        summary["people"].clone()
+    };
+    assert_eq!(people(&["--detector-side", "320"]), people(&["--detector-size", "320x192"]));
 }
 
 #[test]

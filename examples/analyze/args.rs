@@ -12,6 +12,8 @@ use passerby::capture::Input;
 use passerby::inference::{Device, Precision};
 use passerby::types::BoxError;
 
+use crate::detector_size;
+
 pub(crate) const HELP: &str = "\
 Detects, tracks, identifies and describes the faces in videos and pictures.
 
@@ -22,8 +24,9 @@ a camera: rtsp://NAME:PASSWORD@HOST/PATH, http://HOST/video.mjpg, scene:people=5
 built in. docs/inputs.md lists all inputs and their options. If one input is a camera, all inputs run at once, as with
 --live, until Ctrl-C or --seconds.
 
-  --detector-size WxH  size of the detector's input, such as 320x192, 480x288 (default) or 640x384: the longer
-                       side of a picture is scaled to the larger number, the other follows its shape
+  --detector-side N    scales the longer side of each picture to N pixels for the detector (default 480); the other side
+                       follows the picture's shape
+  --detector-size WxH  the same for pictures of 16:9, such as 320x192, 480x288 or 640x384; both sides must fit
   --threshold T        lowest detector score of a face, 0 to 1
   --precision P        number format of the detector and the embedder: float (default), or int8 for speed
   --device NAME        runs the networks on a device of ONNX Runtime (built with --features ort): cuda, cuda:1, tensorrt,
@@ -89,7 +92,12 @@ pub(crate) fn parse() -> Result<Option<Args>, BoxError> {
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
-            Long("detector-size") => args.long_side = Some(long_side(&parser.value()?.string()?)?),
+            Long("detector-side") => {
+                args.long_side = Some(detector_size::parse_side(&parser.value()?.string()?)?);
+            }
+            Long("detector-size") => {
+                args.long_side = Some(detector_size::parse_size(&parser.value()?.string()?)?);
+            }
             Long("threshold") => {
                 args.threshold = Some(number("--threshold", &parser.value()?.string()?, &(0.0..=1.0))?);
             }
@@ -145,14 +153,6 @@ fn refuse_shared_paths(args: &Args, inputs: &[Input]) -> Result<(), BoxError> {
         taken.push(path);
     }
     Ok(())
-}
-
-/// Returns the longer side of `WxH`.
-fn long_side(text: &str) -> Result<u32, BoxError> {
-    let side = |s: &str| s.parse::<u32>().ok().filter(|n| (32..=3840).contains(n));
-    text.split_once('x').and_then(|(w, h)| Some(side(w)?.max(side(h)?))).ok_or_else(|| {
-        format!("--detector-size {text}: expected WxH with sides of 32 to 3840, such as 480x288").into()
-    })
 }
 
 /// Reads the number format of the networks.

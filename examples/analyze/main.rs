@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 mod args;
+mod detector_size;
 mod files;
 mod inputs;
 mod live;
