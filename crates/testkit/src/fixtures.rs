@@ -9,7 +9,7 @@ use passerby_types::{ColorSpace, Frame, FrameMeta, Image, PixelLayout, Timestamp
 pub const LAYOUTS: [PixelLayout; 5] =
     [PixelLayout::I420, PixelLayout::Nv12, PixelLayout::Yuyv, PixelLayout::Rgb8, PixelLayout::Gray8];
 
-/// Returns the folder of shared test data, for example clips with ground truth, or `None` if there is no such folder.
+/// Returns the folder of shared test data, for example clips with ground truth, or `None` if it does not exist.
 ///
 /// The environment variable `PASSERBY_SHARED` names the folder. If it is not set, the folder is `../shared` beside the
 /// workspace. Without the folder, this prints that `test` is skipped, and the test should pass.

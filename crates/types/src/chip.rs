@@ -100,7 +100,8 @@ impl Default for ChipPool {
 /// Prints the frame and the size, never the face.
 impl fmt::Debug for FaceChip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (w, h) = (self.image.width(), self.image.height());
+        let w = self.image.width();
+        let h = self.image.height();
         write!(f, "FaceChip({} frame {}, {w}x{h})", self.meta.camera, self.meta.seq)
     }
 }

@@ -181,7 +181,8 @@ mod tests {
     fn a_dropped_buffer_is_lent_again() {
         let pool = FramePool::new(2);
         for _ in 0..100 {
-            let (a, b) = (pool.take(1000), pool.take(500));
+            let a = pool.take(1000);
+            let b = pool.take(500);
             assert_eq!((a.len(), b.len()), (1000, 500));
         }
         let stats = pool.stats();

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_given_back_is_empty_and_has_its_memory() {
+    fn a_list_keeps_its_memory() {
         let lists = Recycler::new(1);
         let mut list = lists.take_list();
         list.extend([1, 2, 3]);
@@ -199,11 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_holders_gives_its_pixels_and_its_place_back() {
-        let (images, pool) = (Recycler::new(1), FramePool::new(1));
+    fn an_image_without_holders_is_recycled() {
+        let images = Recycler::new(1);
+        let pool = FramePool::new(1);
         let image = || Image::new_in(&pool, PixelLayout::Gray8, 4, 2, ColorSpace::JPEG).unwrap();
         let first = images.share(image());
-        let (place, other) = (Arc::as_ptr(&first), Arc::clone(&first));
+        let place = Arc::as_ptr(&first);
+        let other = Arc::clone(&first);
         images.give_back_image(first);
         assert_eq!((other.width(), other.plane(0).row(1).len()), (4, 4), "the other handle keeps its pixels");
         images.give_back_image(other);

@@ -29,7 +29,8 @@ impl PixelLayout {
     /// Returns the bytes of one row, and the number of rows, of a plane of a picture of this size.
     #[must_use]
     pub const fn plane_size(self, plane: usize, width: u32, height: u32) -> (usize, usize) {
-        let (w, h) = (width as usize, height as usize);
+        let w = width as usize;
+        let h = height as usize;
         match (self, plane) {
             (Self::I420, 1 | 2) => (w.div_ceil(2), h.div_ceil(2)),
             (Self::Nv12, 1) => (w.div_ceil(2) * 2, h.div_ceil(2)),

@@ -264,7 +264,8 @@ impl Image {
     #[must_use]
     pub fn rgb_at(&self, x: u32, y: u32) -> [u8; 3] {
         assert!(x < self.width && y < self.height, "({x}, {y}) lies outside {}x{}", self.width, self.height);
-        let (x, y) = (x as usize, y as usize);
+        let x = x as usize;
+        let y = y as usize;
         let first = self.plane(0).row(y);
         match self.layout {
             PixelLayout::I420 => {
@@ -338,27 +339,43 @@ mod tests {
     }
 
     #[test]
-    fn impossible_sizes_and_planes_are_errors() {
-        let color = ColorSpace::default();
+    fn an_impossible_size_is_an_error() {
         assert_eq!(
-            Image::from_vec(PixelLayout::Rgb8, 0, 4, color, vec![]).unwrap_err(),
+            Image::from_vec(PixelLayout::Rgb8, 0, 4, ColorSpace::default(), vec![]).unwrap_err(),
             ImageError::Size { width: 0, height: 4 }
         );
+    }
+
+    #[test]
+    fn too_few_bytes_are_an_error() {
+        let color = ColorSpace::default();
         for layout in LAYOUTS {
             let len = layout.tight_len(5, 3);
             assert!(Image::from_vec(layout, 5, 3, color, vec![0; len]).is_ok());
             assert!(Image::from_vec(layout, 5, 3, color, vec![0; len - 1]).is_err());
-            let huge = Image::from_planes(
-                layout,
-                5,
-                3,
-                color,
-                [usize::MAX; 3],
-                [usize::MAX; 3],
-                vec![0; len].into(),
-            );
+        }
+    }
+
+    #[test]
+    fn a_plane_outside_the_buffer_is_an_error() {
+        let color = ColorSpace::default();
+        for layout in LAYOUTS {
+            let bytes = vec![0; layout.tight_len(5, 3)].into();
+            let huge = Image::from_planes(layout, 5, 3, color, [usize::MAX; 3], [usize::MAX; 3], bytes);
             assert!(huge.is_err());
         }
+    }
+
+    #[test]
+    fn a_clone_keeps_its_pixels_if_the_image_is_written() {
+        let pool = FramePool::new(2);
+        let mut image = Image::new_in(&pool, PixelLayout::Gray8, 4, 2, ColorSpace::JPEG).unwrap();
+        (0..2).for_each(|y| image.row_mut(0, y).fill(7));
+        let clone = image.clone();
+        assert_eq!(pool.stats().allocated, 1, "a clone shares the bytes");
+        image.row_mut(0, 1).fill(9);
+        assert_eq!((clone.rgb_at(0, 1), image.rgb_at(0, 1)), ([7; 3], [9; 3]));
+        assert_eq!(image.rgb_at(0, 0), [7; 3]);
     }
 
     #[test]

@@ -217,7 +217,7 @@ impl<'de> Deserialize<'de> for Observation {
 }
 
 #[derive(serde::Deserialize)]
-struct FaceFields {
+struct ObservedFaceFields {
     track: TrackId,
     state: TrackState,
     #[serde(rename = "box")]
@@ -236,7 +236,7 @@ struct FaceFields {
 /// Reads one face of the shape of [`ObservationRecord`].
 impl<'de> Deserialize<'de> for ObservedFace {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = FaceFields::deserialize(deserializer)?;
+        let read = ObservedFaceFields::deserialize(deserializer)?;
         let similarity = read.similarity.unwrap_or(f32::NAN);
         let embedding = read.embedding.map(Embedding::new).transpose();
         Ok(Self {

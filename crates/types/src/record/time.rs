@@ -77,7 +77,9 @@ impl fmt::Display for WallTime {
         let in_day = self.0.rem_euclid(MICROS_PER_DAY);
         let seconds = in_day / 1_000_000;
         let fraction = in_day % 1_000_000;
-        let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let h = seconds / 3600;
+        let m = seconds / 60 % 60;
+        let s = seconds % 60;
         write!(f, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{fraction:06}Z")
     }
 }
