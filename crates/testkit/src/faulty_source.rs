@@ -218,7 +218,7 @@ impl FrameSource for FaultySource {
             Some(&SourceFault::Ahead(by)) => self.ahead = self.ahead.saturating_add(by),
             Some(&SourceFault::Behind(by)) => behind = by,
             Some(&SourceFault::Freeze(calls)) => {
-                self.frozen = (call.saturating_sub(1), call.saturating_add(calls))
+                self.frozen = (call.saturating_sub(1), call.saturating_add(calls));
             }
             Some(SourceFault::Garbage) => garbage = true,
             Some(SourceFault::End) => {

@@ -85,7 +85,7 @@ mod tests {
         let mut persons = PersonPerTrack::default();
         let [first, second] = [sighting(7, 0, 1), sighting(3, 0, 2)];
         persons.identify(&[first.clone(), second.clone()], &[first.track, second.track]);
-        persons.identify(&[second.clone()], &[second.track]);
+        persons.identify(std::slice::from_ref(&second), &[second.track]);
         let person = |sighting: &Sighting| persons.identity(sighting.track).person();
         assert_eq!((person(&first), person(&second)), (Some(PersonId(1)), Some(PersonId(2))));
     }
