@@ -1,6 +1,6 @@
 //! Hides the credentials in addresses.
 
-/// The message for an `@` behind a `#`, where a `#` has cut a login in two.
+/// The message for an `@` behind a `#`, which has cut a login in two.
 pub(crate) const HASH_IN_LOGIN: &str = "an @ behind a #; in a name or a password # is written %23";
 
 /// The names of URL parameters in which some cameras take the login.

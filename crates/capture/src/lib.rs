@@ -25,7 +25,8 @@
 //!
 //! let mut scene = passerby_capture::open("scene:people=2,size=320x180,frames=3")?;
 //! let mut pictures = 0;
-//! while let Some(picture) = scene.next_picture()? {
+//! for picture in scene.pictures() {
+//!     let picture = picture?;
 //!     assert_eq!((picture.image.width(), picture.image.height()), (320, 180));
 //!     pictures += 1;
 //! }

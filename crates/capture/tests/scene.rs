@@ -1,4 +1,4 @@
-//! Scenes: the same settings give the same bytes, the ground truth is where the people are, and settings are checked.
+//! Scenes: the same settings give the same bytes, the ground truth fits the pictures, and settings are checked.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -100,7 +100,8 @@ fn the_people_are_at_their_ground_truth() {
             let settings = script(vec![stand(portrait, 150.3, 70.8, face)]);
             let truth = Scene::new(settings.clone()).unwrap().truth(0);
             assert_eq!(truth.len(), 1);
-            let (box_, middle) = (truth[0].bbox, truth[0].bbox.center());
+            let box_ = truth[0].bbox;
+            let middle = box_.center();
             assert!((middle.x - 150.3).abs() < 1e-3 && (middle.y - 70.8).abs() < 1e-3);
             assert!((box_.width() - face as f32).abs() < 1e-3);
             assert_eq!((truth[0].portrait, truth[0].visible), (portrait, 1.0));
@@ -117,7 +118,8 @@ fn the_people_are_at_their_ground_truth() {
                 let mut count = 0.0;
                 for dy in -2..=2 {
                     for dx in -2..=2 {
-                        let (ox, oy) = (dx as f32 / 2.0 * half, dy as f32 / 2.0 * half);
+                        let ox = dx as f32 / 2.0 * half;
+                        let oy = dy as f32 / 2.0 * half;
                         let drawn = picture.rgb_at((at.x + ox).round() as u32, (at.y + oy).round() as u32);
                         let pixel = |v: f32| v.round() as u32;
                         let known =
@@ -155,7 +157,8 @@ fn a_nearer_person_hides_a_farther_one() {
     // Between the landmarks of the near person, nothing of the far one is visible.
     let both = Scene::new(script(vec![far.clone(), near.clone()])).unwrap().truth(0);
     let [left, right, _, mouth, _] = both[1].landmarks.0;
-    let (together, alone) = (first(script(vec![far, near.clone()])), first(script(vec![near])));
+    let together = first(script(vec![far, near.clone()]));
+    let alone = first(script(vec![near]));
     for y in left.y as u32..=mouth.y as u32 {
         for x in left.x as u32..=right.x as u32 {
             assert_eq!(together.rgb_at(x, y), alone.rgb_at(x, y), "({x}, {y})");

@@ -58,7 +58,8 @@ const COLOR_TIMEOUT: Duration = Duration::from_secs(1);
 /// use passerby_types::FrameSource;
 ///
 /// let mut video = Ffmpeg::open("holiday.mkv", FfmpegSettings::default())?;
-/// while let Some(picture) = video.next_picture()? {
+/// for picture in video.pictures() {
+///     let picture = picture?;
 ///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
 /// }
 /// # Ok::<(), passerby_types::SourceError>(())
@@ -88,6 +89,7 @@ impl Ffmpeg {
     /// [`SourceError::Unsupported`] if there is no ffmpeg program, with the commands that install it, or if it cannot read
     /// the format; [`SourceError::Malformed`] if ffmpeg fails, with its message; [`SourceError::TooLarge`] if the video
     /// exceeds the limits; [`SourceError::Disconnected`] if no picture came in time.
+    #[expect(clippy::needless_pass_by_value, reason = "every source takes its settings by value")]
     pub fn open(path: impl AsRef<Path>, settings: FfmpegSettings) -> Result<Self, SourceError> {
         let path = path.as_ref();
         let io = |cause| SourceError::io(path, cause);
@@ -111,6 +113,7 @@ impl Ffmpeg {
     /// # Errors
     /// As [`Ffmpeg::open`]. [`SourceError::Denied`] if the name or password is wrong. [`SourceError::Disconnected`] if the
     /// camera isn't there or gives no picture in time.
+    #[expect(clippy::needless_pass_by_value, reason = "every source takes its settings by value")]
     pub fn connect(input: &str, settings: FfmpegSettings) -> Result<Self, SourceError> {
         let name = hide_credentials(input);
         Self::start(OsStr::new(input), name.clone(), name, true, &settings)

@@ -18,7 +18,7 @@ pub(super) struct RawPicture {
     pub(super) pts: Duration,
 }
 
-/// Where the thread puts the pictures.
+/// The destination of the pictures.
 pub(super) enum PictureSender {
     /// The thread, and ffmpeg with it, wait until a picture is taken.
     File(SyncSender<RawPicture>),

@@ -126,7 +126,7 @@ fn first_scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
         let len = u16::from_be_bytes([head[2], head[3]]);
         match head {
             [0xff, 0xc0..=0xd9 | 0xdb..=0xfe, ..] if len >= 2 => {
-                // The length counts itself. Seeking relatively keeps what is buffered.
+                // The length counts itself. A relative seek keeps the buffer.
                 file.seek_relative(i64::from(len) - 2)?;
                 at += 2 + u64::from(len);
             }

@@ -36,7 +36,7 @@ impl Address {
     /// password.
     pub(crate) fn parse(text: &str, schemes: &[&str]) -> Result<Self, SourceError> {
         let wrong = |what: String| SourceError::Malformed { input: hide_credentials(text), what };
-        // Without a scheme it isn't known where a password would be.
+        // Without a scheme, the place of a password isn't known.
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         if !scheme.is_some_and(|scheme| scheme.bytes().all(|b| b.is_ascii_alphanumeric())) {
             let what = format!("an address begins with {}://", schemes.join(":// or "));

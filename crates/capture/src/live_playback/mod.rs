@@ -108,7 +108,8 @@ impl LivePlayback {
     /// let camera = LivePlayback::looped(open, Some(50.0), Arc::new(SystemClock::new()))?;
     /// let mut camera = camera.offset(5).limit(Duration::from_millis(50));
     /// let mut pictures = 0;
-    /// while let Some(picture) = camera.next_picture()? {
+    /// for picture in camera.pictures() {
+    ///     let picture = picture?;
     ///     assert_eq!(picture.pts, Some(pictures * Duration::from_millis(20)));
     ///     pictures += 1;
     /// }
@@ -211,7 +212,7 @@ impl LivePlayback {
                 end => return end,
             };
             if self.pictures_of_loop == 1 && passed > 0 {
-                // The offset is beyond the end. There is no need to play whole loops to get there.
+                // The offset is beyond the end. Whole loops need not be played to get there.
                 offset = match offset {
                     Offset::Pictures(n) => Offset::Pictures((n - passed) % passed),
                     Offset::Time(time) => {

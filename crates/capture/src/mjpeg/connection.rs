@@ -86,7 +86,7 @@ impl Connection {
         self.socket.write_all(bytes)
     }
 
-    /// Reads the available bytes. Waits for them until `deadline`, or for ever if there is none. Returns 0 if the camera has
+    /// Reads the available bytes. Waits for them until `deadline`, or for ever without one. Returns 0 if the camera has
     /// closed the connection.
     pub(super) fn read(&mut self, bytes: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
         loop {

@@ -68,7 +68,7 @@ pub(super) struct Head {
     keep_alive: bool,
 }
 
-/// Why there is no response.
+/// Why a response is missing.
 enum Failure {
     /// The connection ended before the first byte of the response, for this reason.
     Closed(String),
@@ -148,7 +148,7 @@ impl Client {
         }
     }
 
-    /// Appends the next bytes of the body to `out`. Waits for them until `deadline`, or for ever if there is none. Returns
+    /// Appends the next bytes of the body to `out`. Waits for them until `deadline`, or for ever without one. Returns
     /// false if the body has ended.
     pub(super) fn read(&mut self, out: &mut Vec<u8>, deadline: Option<Instant>) -> Result<bool, SourceError> {
         if matches!(self.body, Body::Length(0)) || matches!(&self.body, Body::Chunked(c) if c.has_ended()) {

@@ -59,7 +59,8 @@ const RECV_TIMEOUT: Duration = Duration::from_secs(60);
 /// use passerby_types::FrameSource;
 ///
 /// let mut camera = Mjpeg::connect("http://viewer:secret@192.168.1.21/video.mjpg", MjpegSettings::default())?;
-/// while let Some(picture) = camera.next_picture()? {
+/// for picture in camera.pictures() {
+///     let picture = picture?;
 ///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
 /// }
 /// # Ok::<(), passerby_types::SourceError>(())

@@ -73,7 +73,7 @@ enum Region {
 impl MultipartParser {
     /// Creates a parser for pictures of at most `limit` bytes.
     ///
-    /// `boundary` is the one that the response's header declares, with or without dashes before it. If there is none, the
+    /// `boundary` is the one that the response's header declares, with or without dashes before it. Without one, the
     /// parser learns it from the body.
     pub(super) fn new(boundary: Option<&str>, limit: usize) -> Self {
         let core = boundary.map(|b| b.trim_start_matches('-')).unwrap_or_default();

@@ -39,7 +39,7 @@ use crate::scene::SceneSettings;
 /// ```
 /// use passerby_capture::{Input, OpenSettings};
 ///
-/// let camera = Input::parse("scene:people=2,size=320x180?live=25")?;
+/// let camera = Input::parse("scene:people=2,size=320x180,live=25")?;
 /// assert!(camera.is_live());
 /// let source = camera.open(&OpenSettings::default())?;
 /// assert_eq!(source.info().frame_rate, Some(25.0));
@@ -259,7 +259,7 @@ impl Input {
 
     #[cfg(not(feature = "_address"))]
     fn network(text: &str) -> Result<Self, SourceError> {
-        // Without // it isn't known where the address would have a password.
+        // Without //, the place of a password isn't known.
         let name = match text.split_once(':') {
             Some((_, rest)) if rest.starts_with("//") => hide_credentials(text),
             _ => "…".to_owned(),

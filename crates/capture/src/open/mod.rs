@@ -58,16 +58,16 @@ pub use settings::{OpenSettings, ReconnectListener};
 /// whenever the connection breaks. If a camera is off, this function therefore returns no error.
 ///
 /// ```
-/// use passerby_types::ErrorClass;
+/// use passerby_types::{ErrorClass, FrameSource};
 ///
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.mp4");
 /// let mut source = passerby_capture::open(path)?;
 /// let mut pictures = 0;
 /// let mut lost = 0;
-/// loop {
-///     match source.next_picture() {
-///         Ok(Some(picture)) => pictures += u32::from(picture.image.width() > 0),
-///         Ok(None) => break,
+/// for picture in source.pictures() {
+///     match picture {
+///         Ok(picture) => pictures += u32::from(picture.image.width() > 0),
+///         // A lost frame. The next picture may follow.
 ///         Err(e) if e.class() == ErrorClass::Skip => lost += 1,
 ///         Err(e) => return Err(e.into()),
 ///     }

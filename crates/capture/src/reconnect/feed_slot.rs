@@ -26,7 +26,7 @@ const CLOCK_POLL_INTERVAL: Duration = Duration::from_millis(25);
 /// The state of the running connection.
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
-    /// There is no connection.
+    /// No connection.
     Idle,
     /// The source has been opening since then.
     Opening(Timestamp),

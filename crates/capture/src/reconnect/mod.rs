@@ -126,7 +126,8 @@ impl Reconnect {
     /// let open = move || passerby_capture::open(path);
     /// let mut source = Reconnect::new("tiny", open, ReconnectSettings::default());
     /// let mut pictures = 0;
-    /// while let Some(picture) = source.next_picture()? {
+    /// for picture in source.pictures() {
+    ///     let picture = picture?;
     ///     pictures += u32::from(picture.image.width() > 0);
     /// }
     /// assert_eq!(pictures, 10, "a file that has ended isn't opened again");

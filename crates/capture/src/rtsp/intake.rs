@@ -196,7 +196,7 @@ pub(super) fn inspect(data: &[u8], disposable: bool) -> (FrameKind, bool) {
             first = false;
         }
     }
-    // If there is no slice at all, the decoder returns an error.
+    // Without any slice, the decoder returns an error.
     let kind = if intra && !first {
         FrameKind::Key
     } else if disposable {

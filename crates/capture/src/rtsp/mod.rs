@@ -63,7 +63,8 @@ const MAX_HELD_PICTURES: usize = 32;
 /// use passerby_types::FrameSource;
 ///
 /// let mut camera = Rtsp::connect("rtsp://viewer:secret@192.168.1.20/live", RtspSettings::default())?;
-/// while let Some(picture) = camera.next_picture()? {
+/// for picture in camera.pictures() {
+///     let picture = picture?;
 ///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
 /// }
 /// # Ok::<(), passerby_types::SourceError>(())

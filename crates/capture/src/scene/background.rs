@@ -30,7 +30,8 @@ pub(super) fn paint(image: &mut Image, seed: u64) {
     for y in 0..height.div_ceil(2) {
         for plane in [1, 2] {
             for (x, out) in image.row_mut(plane, y).iter_mut().enumerate() {
-                let (x, y) = (2.0 * x as f32 + 0.5, 2.0 * y as f32 + 0.5);
+                let x = 2.0 * x as f32 + 0.5;
+                let y = 2.0 * y as f32 + 0.5;
                 *out = convert.ycbcr(color(x, y, width as f32, height as f32))[plane];
             }
         }

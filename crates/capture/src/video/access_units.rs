@@ -210,7 +210,7 @@ fn sets(entry: &Entry) -> Vec<u8> {
 }
 
 impl Mp4Units {
-    /// Returns the parameter sets of the first sample, or `None` if there are none.
+    /// Returns the parameter sets of the first sample, or `None` if it has none.
     fn parameters(&mut self) -> Option<Parameters> {
         let mut parameters = Parameters::default();
         let first = *self.movie.samples.first()?;

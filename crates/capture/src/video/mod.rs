@@ -53,7 +53,8 @@ pub struct VideoSettings {
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.mp4");
 /// let mut video = Video::open(path)?;
 /// assert_eq!(video.info().frames, Some(10));
-/// while let Some(picture) = video.next_picture()? {
+/// for picture in video.pictures() {
+///     let picture = picture?;
 ///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
 /// }
 /// # Ok::<(), passerby_types::SourceError>(())

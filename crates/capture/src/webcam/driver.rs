@@ -198,7 +198,8 @@ fn start(
         ))
     })?;
     let stream = device.start(&format, wanted.rate)?;
-    let (width, height) = (stream.format.width, stream.format.height);
+    let width = stream.format.width;
+    let height = stream.format.height;
     if u64::from(width) * u64::from(height) > wanted.max_pixels {
         return Err(DriverFault::Unsupported(format!(
             "camera: asked for {format}, it gives {width}x{height}, over the limit of {} pixels",

@@ -59,7 +59,8 @@ const MAX_WAITING_FRAMES: usize = 2;
 ///     println!("{}: {}", camera.index, camera.name);
 /// }
 /// let mut webcam = Webcam::open(0, WebcamSettings::default())?;
-/// while let Some(picture) = webcam.next_picture()? {
+/// for picture in webcam.pictures() {
+///     let picture = picture?;
 ///     println!("{:?}: {}x{}", picture.pts, picture.image.width(), picture.image.height());
 /// }
 /// # Ok::<(), passerby_types::SourceError>(())

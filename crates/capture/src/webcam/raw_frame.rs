@@ -44,10 +44,10 @@ pub(super) fn to_image(
         .map_err(|e| e.to_string())?;
     match stream.format.pixels {
         WebcamPixels::Uyvy => {
-            each_row(&mut image, |row| row.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1)))
+            each_row(&mut image, |row| row.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1)));
         }
         WebcamPixels::Bgr => {
-            each_row(&mut image, |row| row.chunks_exact_mut(3).for_each(|bgr| bgr.swap(0, 2)))
+            each_row(&mut image, |row| row.chunks_exact_mut(3).for_each(|bgr| bgr.swap(0, 2)));
         }
         _ => {}
     }
@@ -133,7 +133,8 @@ mod tests {
 
     /// Returns the bytes of a row and of a picture by the format's definition.
     fn needed(s: &NegotiatedFormat) -> (usize, usize) {
-        let (w, h) = (s.format.width as usize, s.format.height as usize);
+        let w = s.format.width as usize;
+        let h = s.format.height as usize;
         let even = w.next_multiple_of(2);
         let small = |row: usize| s.stride * h + s.stride.div_ceil(2) * (2 * h.div_ceil(2) - 1) + row;
         let plane = |row: usize| (row, s.stride * (h - 1) + row);

@@ -26,7 +26,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// A wait that is shorter than this was for a short timeout, not for a long one.
 const SOON: Duration = Duration::from_secs(20);
 
-/// What a faulty call does instead of its work.
+/// The fault of a call.
 #[derive(Clone, Debug)]
 enum Trouble {
     /// The call returns only when the test is over.

@@ -1,4 +1,4 @@
-//! MP4 and MOV files, fragmented or not (ISO/IEC 14496-12): where the coded pictures are and when they are shown.
+//! MP4 and MOV files, fragmented or not (ISO/IEC 14496-12): the places and times of the coded pictures.
 //!
 //! The index is held in memory, the coded data isn't. The reader checks every length and count in the file against the
 //! bytes that are there, before it allocates memory for it.
@@ -173,7 +173,7 @@ struct TopBox {
 }
 
 impl TopBox {
-    /// Reads the box header at byte `offset`. Returns `None` at the end of the file, and if there is no valid header.
+    /// Reads the box header at byte `offset`. Returns `None` at the end of the file, and if the header is invalid.
     fn read(file: &mut RandomAccessFile, offset: u64) -> io::Result<Option<Self>> {
         let mut header = Vec::new();
         file.read(offset, 16, &mut header)?;

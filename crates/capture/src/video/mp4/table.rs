@@ -1,4 +1,4 @@
-//! The sample tables of a track: where each sample is and when it is shown.
+//! The sample tables of a track: the place and time of each sample.
 
 use super::boxes::{Bytes, boxes};
 
