@@ -150,11 +150,11 @@ fn patterns_and_folders_expand_to_their_files() {
 
 /// Creates a folder with three pictures and a video.
 fn pictures_and_a_video() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     for name in ["b2.jpg", "b10.jpg", "a.jpg"] {
-        std::fs::copy(data("tiny.jpg"), folder.path().join(name)).unwrap();
+        std::fs::copy(data("tiny.jpg"), folder.path().join(name)).expect("a copy");
     }
-    std::fs::copy(data("tiny.mp4"), folder.path().join("b3.mp4")).unwrap();
+    std::fs::copy(data("tiny.mp4"), folder.path().join("b3.mp4")).expect("a copy");
     folder
 }
 
