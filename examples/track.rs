@@ -114,18 +114,18 @@ fn run(options: &Options) -> Result<(), String> {
 fn tracker(options: &Options) -> (Box<dyn Tracker>, u64) {
     if options.greedy {
         let mut settings = IouSettings::default();
-        settings.iou = options.iou.unwrap_or(settings.iou);
+        settings.min_iou = options.iou.unwrap_or(settings.min_iou);
         settings.max_age = options.max_age.unwrap_or(settings.max_age);
         settings.min_hits = options.min_hits.unwrap_or(settings.min_hits);
         let min_hits = settings.min_hits.into();
-        (Box::new(Iou::new(settings)), min_hits)
+        (Box::new(Iou::with_settings(settings)), min_hits)
     } else {
         let mut settings = SortSettings::default();
-        settings.iou = options.iou.unwrap_or(settings.iou);
+        settings.match_threshold = options.iou.unwrap_or(settings.match_threshold);
         settings.max_age = options.max_age.unwrap_or(settings.max_age);
         settings.min_hits = options.min_hits.unwrap_or(settings.min_hits);
         let min_hits = settings.min_hits.into();
-        (Box::new(Sort::new(settings)), min_hits)
+        (Box::new(Sort::with_settings(settings)), min_hits)
     }
 }
 

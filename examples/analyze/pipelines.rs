@@ -58,10 +58,10 @@ impl Pipelines {
         settings.detector.long_side = args.long_side.unwrap_or(settings.detector.long_side);
         if let Some(threshold) = args.threshold {
             settings.detector.threshold = threshold;
-            settings.tracker.strong = threshold;
+            settings.tracker.strong_score = threshold;
         }
         if args.every_frame {
-            settings.tracker.strong = 0.0;
+            settings.tracker.strong_score = 0.0;
         }
         settings.engine = args.device.map_or(Engine::Auto, Engine::Prefer);
         let gallery = SharedGallery::new(settings.gallery.clone());
@@ -76,7 +76,7 @@ impl Pipelines {
         let mut settings = self.settings.clone();
         if is_still {
             // A photograph is the only view of its track, so one view must be enough.
-            settings.tracker.strong = 0.0;
+            settings.tracker.strong_score = 0.0;
             settings.tracker.min_hits = 1;
             settings.gallery.founding = 1;
             settings.vote.views = 1;

@@ -1,21 +1,21 @@
-//! Which track takes which detection: the pairs whose scores sum to the most.
+//! The assignment of detections to tracks: the set of pairs with the greatest sum of scores.
 //!
-//! Shortest augmenting paths, one for each row: J. Munkres, "Algorithms for the assignment and transportation problems",
+//! The solver finds a shortest augmenting path for each row: J. Munkres, "Algorithms for the assignment and transportation problems",
 //! 1957, in the form of R. Jonker and A. Volgenant, "A shortest augmenting path algorithm for dense and sparse linear
 //! assignment problems", Computing 38, 1987, section 3, without its initialisation.
 
-use crate::pair::Pair;
+use crate::overlap::Pair;
 
-/// Scores are rounded to multiples of 1 / SCALE, so that every sum of costs is exact. A sum over as many pairs as memory
-/// holds is far from the end of an i64.
-const SCALE: f64 = (1 << 24) as f64;
+/// The integer cost of a score of 1. Integer costs make every sum exact, and even a sum over as many pairs as fit into
+/// memory does not overflow an i64.
+const COST_OF_SCORE_ONE: f64 = (1 << 24) as f64;
 
-/// Finds the matching with the greatest sum of scores. Keeps its buffers from call to call.
+/// Finds the assignment with the greatest sum of scores. It keeps its buffers from call to call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Assigner {
-    /// Disjoint sets over rows, then columns.
+    /// Disjoint sets over the rows and, after them, the columns.
     parents: Vec<usize>,
-    /// The pairs with the set they are in, sorted by it.
+    /// The pairs, sorted by the set that they belong to.
     grouped: Vec<(usize, Pair)>,
     rows: Vec<usize>,
     cols: Vec<usize>,
@@ -24,37 +24,39 @@ pub(crate) struct Assigner {
 }
 
 impl Assigner {
-    /// The chosen (row, column) pairs, by rising row; each row and each column once at the most. Only pairs given
-    /// are chosen, and only with a score above 0.
+    /// Returns the chosen (row, column) pairs, sorted by row. Each row and each column appears at most once.
     ///
-    /// The pairs fall into groups that share neither row nor column, most of them a single pair. Each is solved on its
-    /// own, so that a crowd costs the sum of its clusters and not the cube of its size.
+    /// The result contains only given pairs, and only those with a finite score above 0. It is empty if there are none.
+    ///
+    /// The pairs fall into groups that share neither row nor column, most of them a single pair. Each group is solved on
+    /// its own, so that the cost of a crowd is the sum over its clusters instead of the cube of its size.
     pub(crate) fn solve(&mut self, pairs: &[Pair], rows: usize, cols: usize) -> &[(usize, usize)] {
         self.chosen.clear();
         self.parents.clear();
         self.parents.extend(0..rows + cols);
         self.grouped.clear();
-        let real = || pairs.iter().filter(|p| p.score > 0.0 && p.score.is_finite());
-        for pair in real() {
-            let (a, b) = (self.set(pair.row), self.set(rows + pair.col));
+        let valid = || pairs.iter().filter(|p| p.score > 0.0 && p.score.is_finite());
+        for pair in valid() {
+            let a = self.find_set(pair.row);
+            let b = self.find_set(rows + pair.col);
             self.parents[a.max(b)] = a.min(b);
         }
-        for pair in real() {
-            let set = self.set(pair.row);
+        for pair in valid() {
+            let set = self.find_set(pair.row);
             self.grouped.push((set, *pair));
         }
         self.grouped.sort_unstable_by_key(|(set, p)| (*set, p.row, p.col));
         let grouped = std::mem::take(&mut self.grouped);
         for group in grouped.chunk_by(|a, b| a.0 == b.0) {
-            self.group(group);
+            self.solve_group(group);
         }
         self.grouped = grouped;
         self.chosen.sort_unstable();
         &self.chosen
     }
 
-    /// The set that `at` is in, halving the path to it on the way.
-    fn set(&mut self, mut at: usize) -> usize {
+    /// Returns the set that `at` belongs to, and halves the path to it on the way.
+    fn find_set(&mut self, mut at: usize) -> usize {
         while self.parents[at] != at {
             self.parents[at] = self.parents[self.parents[at]];
             at = self.parents[at];
@@ -62,8 +64,8 @@ impl Assigner {
         at
     }
 
-    /// Solves one group, which is sorted by row and column.
-    fn group(&mut self, group: &[(usize, Pair)]) {
+    /// Solves one group, which must be sorted by row and column.
+    fn solve_group(&mut self, group: &[(usize, Pair)]) {
         self.rows.clear();
         self.rows.extend(group.iter().map(|(_, p)| p.row));
         self.rows.dedup();
@@ -72,48 +74,51 @@ impl Assigner {
         self.cols.sort_unstable();
         self.cols.dedup();
         if self.rows.len() == 1 || self.cols.len() == 1 {
-            // The best pair; the first of equal ones.
+            // Of equal pairs the first one wins.
             let better = |a: Pair, (_, b): &(usize, Pair)| if b.score > a.score { *b } else { a };
             let best = group[1..].iter().fold(group[0].1, better);
             self.chosen.push((best.row, best.col));
             return;
         }
-        // No more rows than columns, as the paths ask.
-        let turned = self.rows.len() > self.cols.len();
-        let (short, long) = if turned { (&self.cols, &self.rows) } else { (&self.rows, &self.cols) };
+        // The paths need at least as many columns as rows.
+        let transposed = self.rows.len() > self.cols.len();
+        let (short, long) = if transposed { (&self.cols, &self.rows) } else { (&self.rows, &self.cols) };
         self.paths.begin(short.len(), long.len());
         for (_, pair) in group {
-            let (a, b) = if turned { (pair.col, pair.row) } else { (pair.row, pair.col) };
+            let (a, b) = if transposed { (pair.col, pair.row) } else { (pair.row, pair.col) };
             if let (Ok(a), Ok(b)) = (short.binary_search(&a), long.binary_search(&b)) {
-                self.paths.costs[a * long.len() + b] = -(f64::from(pair.score) * SCALE).round() as i64;
+                self.paths.costs[a * long.len() + b] =
+                    -(f64::from(pair.score) * COST_OF_SCORE_ONE).round() as i64;
             }
         }
         for (a, b) in self.paths.solve() {
-            self.chosen.push(if turned { (long[b], short[a]) } else { (short[a], long[b]) });
+            self.chosen.push(if transposed { (long[b], short[a]) } else { (short[a], long[b]) });
         }
     }
 }
 
-/// The least sum of costs, none above 0, with every row at a column of its own. A pair that was not given costs 0: that is to
-/// stay alone.
+/// Finds the least sum of costs with a different column for every row. No cost is above 0. A pair that was not given
+/// costs 0 and stands for a row without a partner.
 #[derive(Clone, Debug, Default)]
 struct Paths {
     cols: usize,
-    /// Row by row.
+    /// The cost of each pair, row by row.
     costs: Vec<i64>,
-    /// What a row and a column cost beforehand: no pair costs less than both together, and a chosen one as much.
+    /// The dual prices of rows and columns. No pair costs less than the sum of its two prices, and a chosen pair costs
+    /// exactly that.
     row_prices: Vec<i64>,
     col_prices: Vec<i64>,
-    /// The row at each column. Behind the last column stands one where the row that looks for its place is.
+    /// The row at each column. An extra entry after the last column holds the row that is being placed.
     row_at: Vec<Option<usize>>,
-    /// Of the paths that begin at that row: the least cost to each column, from which column, and whether it is settled.
+    /// For the paths that begin at that row: the least cost to reach each column, its predecessor, and whether the cost
+    /// is final.
     least: Vec<i64>,
     from: Vec<usize>,
     settled: Vec<bool>,
 }
 
 impl Paths {
-    /// So many rows and columns, no fewer columns than rows, and no pair between them yet.
+    /// Resets the problem to this size, without pairs. There must be at least as many columns as rows.
     fn begin(&mut self, rows: usize, cols: usize) {
         fn fill<T: Clone>(list: &mut Vec<T>, len: usize, value: T) {
             list.clear();
@@ -129,7 +134,7 @@ impl Paths {
         fill(&mut self.settled, cols + 1, false);
     }
 
-    /// The rows with their columns, but for those that stay alone.
+    /// Returns each row that has a partner, with its column.
     fn solve(&mut self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.row_prices.len()).for_each(|row| self.place(row));
         let Self { cols, costs, row_at, .. } = self;
@@ -137,7 +142,7 @@ impl Paths {
         taken.filter(|(row, col)| costs[row * *cols + col] < 0)
     }
 
-    /// Finds a column for one more row, for which others may have to move on.
+    /// Finds a column for one more row, and moves other rows to make room for it if needed.
     fn place(&mut self, row: usize) {
         let mut at = self.cols;
         self.row_at[at] = Some(row);
@@ -145,17 +150,20 @@ impl Paths {
         self.settled.fill(false);
         while let Some(row) = self.row_at[at] {
             self.settled[at] = true;
-            let (mut step, mut next) = (i64::MAX, at);
+            let mut step = i64::MAX;
+            let mut next = at;
             for col in 0..self.cols {
                 if self.settled[col] {
                     continue;
                 }
                 let cost = self.costs[row * self.cols + col] - self.row_prices[row] - self.col_prices[col];
                 if cost < self.least[col] {
-                    (self.least[col], self.from[col]) = (cost, at);
+                    self.least[col] = cost;
+                    self.from[col] = at;
                 }
                 if self.least[col] < step {
-                    (step, next) = (self.least[col], col);
+                    step = self.least[col];
+                    next = col;
                 }
             }
             for col in 0..=self.cols {
@@ -168,7 +176,7 @@ impl Paths {
             }
             at = next;
         }
-        // Along the path each row takes the column to which it led.
+        // Each row on the path moves to the next column of the path.
         while at != self.cols {
             let before = self.from[at];
             self.row_at[at] = self.row_at[before];
@@ -197,7 +205,7 @@ mod tests {
         Assigner::default().solve(&pairs(table), table.len(), cols).to_vec()
     }
 
-    /// The greatest sum, by trying everything.
+    /// Returns the greatest sum by trying every assignment.
     fn best(table: &[Vec<f32>], row: usize, used: &mut Vec<bool>) -> f64 {
         let Some(scores) = table.get(row) else { return 0.0 };
         let mut most = best(table, row + 1, used);
@@ -212,25 +220,36 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_counts_and_not_the_best_pair() {
-        // Greedy takes 0.9 and leaves 0.1.
+    fn the_sum_wins_over_the_best_pair() {
+        // A greedy choice would take 0.9 and leave 0.1.
         assert_eq!(solve(&[&[0.9, 0.8], &[0.8, 0.1]]), [(0, 1), (1, 0)]);
-        // More rows than columns, and the other way round.
+    }
+
+    #[test]
+    fn rows_may_outnumber_columns() {
         assert_eq!(solve(&[&[0.5], &[0.7], &[0.6]]), [(1, 0)]);
-        assert_eq!(solve(&[&[0.5, 0.7, 0.6]]), [(0, 1)]);
         assert_eq!(solve(&[&[0.5, 0.6], &[0.4, 0.7], &[0.9, 0.8]]), [(1, 1), (2, 0)]);
     }
 
     #[test]
-    fn nothing_broken_and_nothing_at_zero_is_chosen() {
+    fn columns_may_outnumber_rows() {
+        assert_eq!(solve(&[&[0.5, 0.7, 0.6]]), [(0, 1)]);
+    }
+
+    #[test]
+    fn an_empty_table_has_no_pairs() {
         assert_eq!(solve(&[]), []);
         assert_eq!(solve(&[&[]]), []);
+    }
+
+    #[test]
+    fn only_finite_scores_above_zero_are_chosen() {
         assert_eq!(solve(&[&[0.0, -1.0], &[f32::NAN, f32::INFINITY]]), []);
         assert_eq!(solve(&[&[f32::NAN, 0.4], &[0.4, 0.0]]), [(0, 1), (1, 0)]);
     }
 
     #[test]
-    fn equal_scores_finish_and_fill_the_square() {
+    fn equal_scores_fill_the_square() {
         for size in [2, 3, 7, 50, 200] {
             for value in [0.1_f32, 1.0 / 3.0, 1.0] {
                 let row = vec![value; size];
@@ -241,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn five_hundred_by_five_hundred_in_one_cluster_is_solved() {
+    fn a_cluster_of_five_hundred_is_solved() {
         let score = |r: usize, c: usize| ((r * 7919 + c * 104_729) % 1009 + 1) as f32 / 1010.0;
         let mut pairs = Vec::new();
         for row in 0..500 {
@@ -258,9 +277,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_sum_is_the_greatest_there_is(
+        fn no_assignment_has_a_greater_sum(
             rows in 1usize..6, cols in 1usize..6,
-            // Few values: many equal ones, and many pairs that are none.
+            // Only few different values, so that many scores are equal and many pairs have no score.
             values in prop::collection::vec(prop::sample::select(vec![0.0_f32, 0.0, 0.3, 0.5, 0.7, 0.1, 1.0 / 3.0]), 36),
         ) {
             let table: Vec<Vec<f32>> = (0..rows).map(|r| values[r * 6..r * 6 + cols].to_vec()).collect();

@@ -1,46 +1,49 @@
-//! How a box is believed to move: SORT's Kalman filter with constant velocity.
+//! The motion model of a box: SORT's Kalman filter with constant velocity.
 //!
 //! The state is the paper's: centre x and y, area, and the ratio of width to height, with velocities for the first
-//! three (Bewley et al. 2016, section 3.2). Transition, measurement and every covariance couple a number with its own
-//! velocity only, so the filter of seven numbers falls apart, exactly, into three of two numbers and one of one.
+//! three (Bewley et al. 2016, section 3.2). Transition, measurement and every covariance couple a value only with its own
+//! velocity. The filter with seven state variables therefore splits exactly into three filters with two and one with one.
 //!
 //! The reference implementation's covariances are in pixels and fit people some hundred pixels high. Here they are
 //! relative to the box (as in Wojke et al. 2017, "Simple online and realtime tracking with a deep association metric",
-//! section 2.1), so that a face of 12 pixels is followed as one of 120. The box's size is the square root of its area.
+//! section 2.1), so that the filter follows a face of 12 pixels as well as one of 120. The size of a box is the square
+//! root of its area.
 
 use passerby_types::BBox;
 
-/// Standard deviation of a detection's centre, over the box's size.
-const CENTER: f64 = 0.05;
-/// Standard deviation of a detection's area, over the area: a length off by one part is an area off by two.
-const AREA: f64 = 2.0 * CENTER;
-/// Standard deviation of a detection's ratio of width to height.
-const RATIO: f64 = 0.1;
+/// The standard deviation of a detection's centre, relative to the box's size.
+const CENTER_DEVIATION: f64 = 0.05;
+/// The standard deviation of a detection's area, relative to the area. A relative error of a length doubles in the area.
+const AREA_DEVIATION: f64 = 2.0 * CENTER_DEVIATION;
+/// The standard deviation of a detection's ratio of width to height.
+const RATIO_DEVIATION: f64 = 0.1;
 
-/// Variance that the centre, the area and the ratio gain a frame, over the variance of a detection.
-const DRIFT: f64 = 0.2;
-const RATIO_DRIFT: f64 = 0.03;
-/// Standard deviation of what the velocity gains a frame: box sizes a frame, and areas a frame.
-const CENTER_PUSH: f64 = 0.01;
-const AREA_PUSH: f64 = 0.003;
+/// The variance that the centre and the area gain in a frame, relative to the variance of a detection.
+const DRIFT_PER_FRAME: f64 = 0.2;
+/// The variance that the ratio gains in a frame, relative to the variance of a detection.
+const RATIO_DRIFT_PER_FRAME: f64 = 0.03;
+/// The standard deviation of the centre's acceleration, in box sizes a frame, for each frame.
+const CENTER_ACCELERATION: f64 = 0.01;
+/// The standard deviation of the area's acceleration, in areas a frame, for each frame.
+const AREA_ACCELERATION: f64 = 0.003;
 
-/// Standard deviation of a new track's velocity about 0: box sizes a frame, and areas a frame.
-const VELOCITY: f64 = 0.1;
+/// The standard deviation of a new track's velocity about 0, in box sizes a frame and areas a frame.
+const INITIAL_VELOCITY_DEVIATION: f64 = 0.1;
 
-/// The least area in square pixels, so that a shrinking box stays a box.
-const LEAST_AREA: f64 = 1e-3;
+/// The least area of a box in square pixels, so that a shrinking box never becomes empty.
+const MIN_AREA: f64 = 1e-3;
 
-/// A number that drifts at a constant velocity, and the covariance of the two.
+/// A value that moves at a constant velocity, and the covariance of the two.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     value: f64,
     velocity: f64,
-    /// Variance of the value.
-    spread: f64,
-    /// Covariance of value and velocity.
-    cross: f64,
-    /// Variance of the velocity.
-    velocity_spread: f64,
+    /// The variance of the value.
+    variance: f64,
+    /// The covariance of value and velocity.
+    covariance: f64,
+    /// The variance of the velocity.
+    velocity_variance: f64,
 }
 
 impl Axis {
@@ -48,30 +51,31 @@ impl Axis {
         Self {
             value,
             velocity: 0.0,
-            spread: deviation * deviation,
-            cross: 0.0,
-            velocity_spread: velocity_deviation * velocity_deviation,
+            variance: deviation * deviation,
+            covariance: 0.0,
+            velocity_variance: velocity_deviation * velocity_deviation,
         }
     }
 
-    /// One frame on: x = F x, P = F P F' + Q with F = [1 1; 0 1].
-    fn predict(&mut self, variance: f64, velocity_variance: f64) {
+    /// Moves on by one frame with this process noise: x = F x, P = F P F' + Q with F = [1 1; 0 1].
+    fn predict(&mut self, noise: f64, velocity_noise: f64) {
         self.value += self.velocity;
-        self.spread += 2.0 * self.cross + self.velocity_spread + variance;
-        self.cross += self.velocity_spread;
-        self.velocity_spread += velocity_variance;
+        self.variance += 2.0 * self.covariance + self.velocity_variance + noise;
+        self.covariance += self.velocity_variance;
+        self.velocity_variance += velocity_noise;
     }
 
-    /// Takes a measured value with this variance: K = P H' / (H P H' + R) with H = [1 0].
-    fn update(&mut self, measured: f64, variance: f64) {
-        let total = self.spread + variance;
-        let (gain, velocity_gain) = (self.spread / total, self.cross / total);
+    /// Corrects the state with a measurement of this variance: K = P H' / (H P H' + R) with H = [1 0].
+    fn update(&mut self, measured: f64, measured_variance: f64) {
+        let total = self.variance + measured_variance;
+        let gain = self.variance / total;
+        let velocity_gain = self.covariance / total;
         let innovation = measured - self.value;
         self.value += gain * innovation;
         self.velocity += velocity_gain * innovation;
-        self.velocity_spread -= velocity_gain * self.cross;
-        self.cross *= 1.0 - gain;
-        self.spread *= 1.0 - gain;
+        self.velocity_variance -= velocity_gain * self.covariance;
+        self.covariance *= 1.0 - gain;
+        self.variance *= 1.0 - gain;
     }
 }
 
@@ -82,55 +86,58 @@ pub(crate) struct Motion {
     y: Axis,
     area: Axis,
     ratio: f64,
-    ratio_spread: f64,
+    ratio_variance: f64,
 }
 
 impl Motion {
-    /// A box seen for the first time: it stands still, as far as is known.
+    /// Starts with a box that stands still.
     pub(crate) fn new(bbox: &BBox) -> Self {
         let [x, y, area, ratio] = measure(bbox);
         let size = area.sqrt();
         Self {
-            x: Axis::new(x, CENTER * size, VELOCITY * size),
-            y: Axis::new(y, CENTER * size, VELOCITY * size),
-            area: Axis::new(area, AREA * area, VELOCITY * area),
+            x: Axis::new(x, CENTER_DEVIATION * size, INITIAL_VELOCITY_DEVIATION * size),
+            y: Axis::new(y, CENTER_DEVIATION * size, INITIAL_VELOCITY_DEVIATION * size),
+            area: Axis::new(area, AREA_DEVIATION * area, INITIAL_VELOCITY_DEVIATION * area),
             ratio,
-            ratio_spread: RATIO * RATIO,
+            ratio_variance: RATIO_DEVIATION * RATIO_DEVIATION,
         }
     }
 
-    /// One frame on.
+    /// Moves on by one frame.
     pub(crate) fn predict(&mut self) {
-        let area = self.area.value.max(LEAST_AREA);
-        let center = |part: f64| part * part * area;
-        let whole = |part: f64| part * part * area * area;
-        if self.area.value + self.area.velocity <= LEAST_AREA {
+        let area = self.area.value.max(MIN_AREA);
+        let center_variance = |deviation: f64| deviation * deviation * area;
+        let area_variance = |deviation: f64| deviation * deviation * area * area;
+        if self.area.value + self.area.velocity <= MIN_AREA {
             self.area.velocity = 0.0;
         }
         for axis in [&mut self.x, &mut self.y] {
-            axis.predict(DRIFT * center(CENTER), center(CENTER_PUSH));
+            let noise = DRIFT_PER_FRAME * center_variance(CENTER_DEVIATION);
+            axis.predict(noise, center_variance(CENTER_ACCELERATION));
         }
-        self.area.predict(DRIFT * whole(AREA), whole(AREA_PUSH));
-        self.ratio_spread += RATIO_DRIFT * RATIO * RATIO;
+        let noise = DRIFT_PER_FRAME * area_variance(AREA_DEVIATION);
+        self.area.predict(noise, area_variance(AREA_ACCELERATION));
+        self.ratio_variance += RATIO_DRIFT_PER_FRAME * RATIO_DEVIATION * RATIO_DEVIATION;
     }
 
-    /// Takes a detection.
+    /// Corrects the estimate with a detection.
     pub(crate) fn update(&mut self, bbox: &BBox) {
         let [x, y, area, ratio] = measure(bbox);
-        self.x.update(x, CENTER * CENTER * area);
-        self.y.update(y, CENTER * CENTER * area);
-        self.area.update(area, (AREA * area).powi(2));
-        let gain = self.ratio_spread / (self.ratio_spread + RATIO * RATIO);
+        self.x.update(x, CENTER_DEVIATION * CENTER_DEVIATION * area);
+        self.y.update(y, CENTER_DEVIATION * CENTER_DEVIATION * area);
+        self.area.update(area, (AREA_DEVIATION * area).powi(2));
+        let gain = self.ratio_variance / (self.ratio_variance + RATIO_DEVIATION * RATIO_DEVIATION);
         self.ratio += gain * (ratio - self.ratio);
-        self.ratio_spread *= 1.0 - gain;
+        self.ratio_variance *= 1.0 - gain;
     }
 
-    /// Where the box is believed to be.
+    /// Returns the estimated box.
     pub(crate) fn bbox(&self) -> BBox {
-        let area = self.area.value.max(LEAST_AREA);
+        let area = self.area.value.max(MIN_AREA);
         let width = (area * self.ratio).sqrt();
         let height = area / width;
-        let (x, y) = (self.x.value, self.y.value);
+        let x = self.x.value;
+        let y = self.y.value;
         BBox::new(
             (x - width / 2.0) as f32,
             (y - height / 2.0) as f32,
@@ -140,10 +147,11 @@ impl Motion {
     }
 }
 
-/// Centre x and y, area, and width over height of a box that is not empty.
+/// Returns centre x and y, area, and width over height of a box that is not empty.
 fn measure(bbox: &BBox) -> [f64; 4] {
     let [x1, y1, x2, y2] = [bbox.x1, bbox.y1, bbox.x2, bbox.y2].map(f64::from);
-    let (width, height) = (x2 - x1, y2 - y1);
+    let width = x2 - x1;
+    let height = y2 - y1;
     [f64::midpoint(x1, x2), f64::midpoint(y1, y2), width * height, width / height]
 }
 
@@ -156,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_walk_is_learnt_and_carried_on() {
+    fn a_steady_walk_is_predicted() {
         let mut motion = Motion::new(&walker(0));
         for frame in 1..30 {
             motion.predict();
@@ -169,9 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn the_same_walk_ten_times_as_large_is_followed_alike() {
+    fn the_estimate_scales_with_the_box() {
         let large = |b: BBox| BBox::new(b.x1 * 10.0, b.y1 * 10.0, b.x2 * 10.0, b.y2 * 10.0);
-        let (mut a, mut b) = (Motion::new(&walker(0)), Motion::new(&large(walker(0))));
+        let mut a = Motion::new(&walker(0));
+        let mut b = Motion::new(&large(walker(0)));
         for frame in 1..20 {
             for (motion, seen) in [(&mut a, walker(frame)), (&mut b, large(walker(frame)))] {
                 motion.predict();
@@ -182,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_that_shrank_fast_stays_a_box_for_ever() {
+    fn a_shrinking_box_never_becomes_empty() {
         let mut motion = Motion::new(&BBox::from_xywh(0.0, 0.0, 100.0, 100.0));
         for side in [60.0, 30.0, 8.0] {
             motion.predict();

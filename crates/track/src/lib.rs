@@ -1,50 +1,49 @@
-//! Multi-object tracking: the same face followed through the frames of one camera.
+//! Multi-object tracking: follows each face through the frames of one camera.
 //!
-//! Two implementations of [`passerby_types::Tracker`]: [`Sort`] expects each face where its motion takes it, and is the
-//! default for faces; [`Iou`] compares with the last detection only. Neither looks at pixels, landmarks or embeddings.
+//! The crate has two implementations of [`passerby_types::Tracker`]. [`Sort`] predicts the motion of each face and is
+//! the default for faces. [`Iou`] compares each detection with the last one only. Neither looks at pixels, landmarks or
+//! embeddings.
 //!
 //! ```
 //! use passerby_track::Sort;
-//! use passerby_types::{BBox, CameraId, Face, FrameMeta, Timestamp, TrackState, TrackUpdate, Tracker};
+//! use passerby_types::{BBox, Face, TrackState};
 //!
-//! let (mut tracker, mut update) = (Sort::default(), TrackUpdate::default());
-//! for seq in 0..10 {
-//!     let meta = FrameMeta {
-//!         camera: CameraId(0),
-//!         seq,
-//!         captured: Timestamp::default(),
-//!         pts: None,
-//!         wall: std::time::SystemTime::UNIX_EPOCH,
-//!     };
-//!     // A face that walks to the right, looked for in every second frame.
-//!     let faces = [Face::new(BBox::from_xywh(100.0 + 8.0 * seq as f32, 50.0, 40.0, 52.0), 0.9)];
-//!     tracker.update(&meta, (seq % 2 == 0).then_some(&faces), &mut update);
-//!     assert_eq!(update.tracks.len(), 1);
-//!     assert_eq!(update.tracks[0].track.0, 1);
-//!     assert_eq!(update.tracks[0].state == TrackState::Confirmed, seq >= 4);
+//! let mut tracker = Sort::new();
+//! for frame in 0..10 {
+//!     // A face that walks to the right by 4 pixels a frame.
+//!     let faces = [Face::new(BBox::from_xywh(100.0 + 4.0 * frame as f32, 50.0, 40.0, 52.0), 0.9)];
+//!     let tracks = tracker.step(&faces);
+//!     assert_eq!(tracks.len(), 1);
+//!     assert_eq!(tracks[0].track.0, 1);
+//!     // SORT confirms a track at its third detection.
+//!     assert_eq!(tracks[0].state == TrackState::Confirmed, frame >= 2);
 //! }
 //! ```
 //!
-//! # What both do
+//! `step` counts the frames itself. If you number them, or if the detector skips some of them, call
+//! [`Tracker::update`](passerby_types::Tracker::update) instead: it takes the frame's number, and `None` in place of
+//! the faces if the detector did not run.
 //!
-//! - **Life.** A track is `Tentative` until it has its `min_hits` detections, and its first miss before that ends it.
-//!   Then it is `Confirmed`; `Lost` when a frame was detected on and it was not found; `Confirmed` again when it is
-//!   found. It ends when more than `max_age` frames in a row went by without it.
-//! - **Coasting.** Over a frame that was not detected on no track is missed: each keeps its state, [`Sort`] moves its
-//!   box on and [`Iou`] leaves it where it is. The frame counts towards `max_age`, so that a track ends even where
-//!   nobody detects any more.
-//! - **Gaps.** A gap in `seq` counts as that many frames coasted over. A frame whose `seq` does not rise is the one
-//!   after the last, and counting goes on from it.
-//! - **Order.** Ids count from 1 and are never used twice. [`passerby_types::TrackUpdate::tracks`] and `ended` are by
-//!   rising id. The same frames give the same tracks, always.
-//! - **Broken input.** A detection with an empty box, a number that is not finite, a side below a hundredth of a pixel,
-//!   or a corner more than a million pixels out is ignored.
+//! # The rules of both trackers
+//!
+//! - **States.** A track is `Tentative` until it has `min_hits` detections. If a tentative track is missed once, it
+//!   ends. A confirmed track becomes `Lost` if the detector ran and did not find it, and `Confirmed` again as soon as it
+//!   is found. It ends after more than `max_age` frames in a row without a detection.
+//! - **Coasting.** If the detector did not run on a frame, no track counts as missed, and each keeps its state. [`Sort`]
+//!   moves the boxes on by their velocity, [`Iou`] leaves them in place. The frame counts towards `max_age`, so that
+//!   tracks end even if the detector never runs again.
+//! - **Gaps.** A gap in `seq` counts as that many coasted frames. If `seq` does not rise, the frame counts as the one
+//!   after the last frame, and counting goes on from its number.
+//! - **Order.** Ids count from 1, and a tracker never uses one twice. [`passerby_types::TrackUpdate::tracks`] and
+//!   `ended` are sorted by id. The same frames always give the same tracks.
+//! - **Broken input.** Both trackers ignore a detection with an empty box, a coordinate that is not finite, a side below
+//!   a hundredth of a pixel, or a corner more than a million pixels from the origin.
 
 mod assign;
 mod iou;
 mod kalman;
-mod life;
-mod pair;
+mod lifecycle;
+mod overlap;
 mod sort;
 
 pub use iou::{Iou, IouSettings};

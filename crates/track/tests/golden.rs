@@ -1,4 +1,4 @@
-//! Real detections: the same tracks in every run, and not many more than people.
+//! The trackers on real detections.
 
 #![allow(clippy::unwrap_used, reason = "a file that cannot be read is a failed test")]
 
@@ -10,7 +10,7 @@ use passerby_testkit::{meta, shared, track};
 use passerby_track::{Iou, Sort};
 use passerby_types::{BBox, Face, TrackState, TrackUpdate, Tracker};
 
-/// The detections of a MOTChallenge file by frame, from 1.
+/// Reads the detections of a MOTChallenge file by frame, from 1.
 fn read(path: &Path) -> BTreeMap<u64, Vec<Face>> {
     let mut frames: BTreeMap<u64, Vec<Face>> = BTreeMap::new();
     for line in fs::read_to_string(path).unwrap().lines() {
@@ -42,8 +42,8 @@ fn two_runs_over_a_sequence_are_equal() {
 }
 
 #[test]
-fn the_people_of_the_clips_are_as_many_tracks() {
-    let Some(folder) = shared("the_people_of_the_clips_are_as_many_tracks") else {
+fn each_person_of_a_clip_is_one_track() {
+    let Some(folder) = shared("each_person_of_a_clip_is_one_track") else {
         return;
     };
     for (clip, people) in [("classroom4", 4), ("headpose_fm", 2), ("walk2", 2), ("walkpause3", 3)] {

@@ -1,4 +1,4 @@
-//! What the trackers do in scenes made up for it.
+//! The trackers in made-up scenes.
 
 use passerby_testkit::{meta, track};
 use passerby_track::{Iou, IouSettings, Sort, SortSettings};
@@ -13,7 +13,7 @@ fn weak(x: f32, y: f32) -> Face {
     Face { score: 0.3, ..face(x, y) }
 }
 
-/// The states of the live tracks, by id, and the ids that ended.
+/// Tracks one frame and returns the live tracks with their states, and the ids that ended.
 fn states(tracker: &mut dyn Tracker, seq: u64, faces: Option<&[Face]>) -> (Vec<(u64, TrackState)>, Vec<u64>) {
     let update = track(tracker, &FrameMeta { seq, ..meta(0, 0) }, faces);
     let tracks = update.tracks.iter().map(|t| (t.track.0, t.state)).collect();
@@ -21,12 +21,12 @@ fn states(tracker: &mut dyn Tracker, seq: u64, faces: Option<&[Face]>) -> (Vec<(
 }
 
 #[test]
-fn sort_keeps_the_ids_of_walkers_who_cross_and_hide_each_other() {
+fn sort_keeps_the_ids_of_crossing_walkers() {
     let mut tracker = Sort::default();
     let at = |seq: u64| [10.0 + 6.0 * seq as f32, 370.0 - 6.0 * seq as f32];
     for seq in 0..60 {
         let [right, left] = at(seq);
-        // Side by side by less than a third of a face, the detector finds the nearer one only; head on head, none.
+        // If the walkers overlap by more than a quarter, the detector finds only the nearer one; face on face, neither.
         let faces = match (right - left).abs() {
             apart if apart > 30.0 => vec![face(right, 100.0), face(left, 104.0)],
             apart if apart > 10.0 => vec![face(left, 104.0)],
@@ -43,22 +43,35 @@ fn sort_keeps_the_ids_of_walkers_who_cross_and_hide_each_other() {
     }
 }
 
-#[test]
-fn iou_follows_a_slow_walker_and_loses_a_fast_one() {
-    let ids = |pace: f32, tracker: &mut dyn Tracker| {
-        (0..20)
-            .flat_map(|seq| track(tracker, &meta(0, seq), Some(&[face(pace * seq as f32, 0.0)])).tracks)
-            .map(|t| t.track.0)
-            .max()
-    };
-    assert_eq!(ids(10.0, &mut Iou::default()), Some(1));
-    assert_eq!(ids(30.0, &mut Iou::default()), Some(20));
-    assert_eq!(ids(30.0, &mut Sort::default()), Some(1));
+/// Returns the number of tracks that a face with this many pixels a frame gets in twenty frames.
+fn tracks_of_walker(pixels_per_frame: f32, tracker: &mut dyn Tracker) -> Option<u64> {
+    (0..20)
+        .flat_map(|seq| {
+            let faces = [face(pixels_per_frame * seq as f32, 0.0)];
+            track(tracker, &meta(0, seq), Some(&faces)).tracks
+        })
+        .map(|t| t.track.0)
+        .max()
 }
 
 #[test]
-fn coasting_moves_the_tracks_on_and_misses_none() {
-    // Detected on in every fifth frame; in between the boxes go on by themselves.
+fn iou_follows_a_slow_walker() {
+    assert_eq!(tracks_of_walker(10.0, &mut Iou::default()), Some(1));
+}
+
+#[test]
+fn iou_loses_a_fast_walker() {
+    assert_eq!(tracks_of_walker(30.0, &mut Iou::default()), Some(20));
+}
+
+#[test]
+fn sort_follows_a_fast_walker() {
+    assert_eq!(tracks_of_walker(30.0, &mut Sort::default()), Some(1));
+}
+
+#[test]
+fn coasting_moves_the_boxes_on() {
+    // The detector runs on every fifth frame. In between, the boxes move by their velocity.
     let mut tracker = Sort::default();
     for seq in 0..60 {
         let here = face(20.0 + 3.0 * seq as f32, 80.0);
@@ -72,34 +85,34 @@ fn coasting_moves_the_tracks_on_and_misses_none() {
             assert!(tracked.bbox.iou(&here.bbox) > 0.85, "frame {seq}: {tracked:?}");
         }
     }
-    // Nobody detects any more: it coasts, confirmed, for max_age frames, counted from the last detection.
+    // The detector stops: the track coasts, confirmed, for max_age frames after its last detection.
     for seq in 60..=85 {
         assert_eq!(states(&mut tracker, seq, None), (vec![(1, Confirmed)], vec![]), "frame {seq}");
     }
     assert_eq!(states(&mut tracker, 86, None), (vec![], vec![1]));
 }
 
-/// What a frame tells the tracker, and the live tracks and the ended ones it is answered with.
-type Told<'a> = (Option<&'a [Face]>, &'a [(u64, TrackState)], &'a [u64]);
+/// The faces of a frame, and the live and the ended tracks that are expected after it.
+type Scene<'a> = (Option<&'a [Face]>, &'a [(u64, TrackState)], &'a [u64]);
 
 #[test]
-fn a_life_frame_by_frame() {
+fn sort_changes_states_frame_by_frame() {
     let settings = SortSettings { max_age: 2, ..SortSettings::default() };
-    let mut tracker = Sort::new(settings);
+    let mut tracker = Sort::with_settings(settings);
     let here = [face(50.0, 50.0)];
     let two = [face(50.0, 50.0), face(300.0, 50.0)];
-    let frames: [Told<'_>; 15] = [
+    let frames: [Scene<'_>; 15] = [
         (Some(&here), &[(1, Tentative)], &[]),
         (Some(&here), &[(1, Tentative)], &[]),
         (Some(&here), &[(1, Confirmed)], &[]),
         (None, &[(1, Confirmed)], &[]),
         (Some(&[]), &[(1, Lost)], &[]),
         (Some(&here), &[(1, Confirmed)], &[]),
-        // A second face, seen once: its first miss ends it.
+        // A second face is detected once, and its first miss ends it.
         (Some(&two), &[(1, Confirmed), (2, Tentative)], &[]),
         (None, &[(1, Confirmed), (2, Tentative)], &[]),
         (Some(&here), &[(1, Confirmed)], &[2]),
-        // Missed twice, then found; missed three times is one too many.
+        // The face is missed twice, then found. A third miss in a row ends the track.
         (Some(&[]), &[(1, Lost)], &[]),
         (None, &[(1, Lost)], &[]),
         (Some(&here), &[(1, Confirmed)], &[]),
@@ -120,8 +133,8 @@ fn a_life_frame_by_frame() {
 }
 
 #[test]
-fn iou_lives_by_the_same_rules() {
-    let mut tracker = Iou::new(IouSettings { max_age: 1, ..IouSettings::default() });
+fn iou_changes_states_frame_by_frame() {
+    let mut tracker = Iou::with_settings(IouSettings { max_age: 1, ..IouSettings::default() });
     let here = [face(50.0, 50.0)];
     assert_eq!(states(&mut tracker, 0, Some(&here)), (vec![(1, Confirmed)], vec![]));
     assert_eq!(states(&mut tracker, 1, Some(&[])), (vec![(1, Lost)], vec![]));
@@ -130,45 +143,59 @@ fn iou_lives_by_the_same_rules() {
     assert_eq!(states(&mut tracker, 4, None), (vec![], vec![1]));
 }
 
+/// A face that walks to the right by 5 pixels a frame.
+fn walk(seq: u64) -> Face {
+    face(20.0 + 5.0 * seq as f32, 80.0)
+}
+
+/// A tracker that has followed the walk for twenty frames.
+fn trained() -> Sort {
+    let mut tracker = Sort::default();
+    for seq in 0..20 {
+        track(&mut tracker, &meta(0, seq), Some(&[walk(seq)]));
+    }
+    tracker
+}
+
 #[test]
-fn a_gap_counts_as_frames_coasted_over() {
-    let walk = |seq: u64| face(20.0 + 5.0 * seq as f32, 80.0);
-    let trained = || {
-        let mut tracker = Sort::default();
-        for seq in 0..20 {
-            track(&mut tracker, &meta(0, seq), Some(&[walk(seq)]));
-        }
-        tracker
-    };
-    // Ten frames lost: the walker is 55 pixels on, more than the width of a face, and is the same track.
+fn a_gap_counts_as_coasted_frames() {
+    // After ten lost frames the walker is 55 pixels on, more than the width of a face, and keeps its track.
     let update = track(&mut trained(), &meta(0, 30), Some(&[walk(30)]));
     assert_eq!((update.tracks.len(), update.tracks[0].track.0), (1, 1));
-    // The same as being told of every one of them.
-    let mut told = trained();
+    // Coasting over each of the frames gives the same result.
+    let mut coasted = trained();
     for seq in 20..30 {
-        track(&mut told, &meta(0, seq), None);
+        track(&mut coasted, &meta(0, seq), None);
     }
-    assert_eq!(track(&mut told, &meta(0, 30), Some(&[walk(30)])), update);
-    // Thirty frames may be lost, and no more.
+    assert_eq!(track(&mut coasted, &meta(0, 30), Some(&[walk(30)])), update);
+}
+
+#[test]
+fn a_gap_longer_than_max_age_ends_the_track() {
+    // Thirty frames may be missing.
     assert_eq!(states(&mut trained(), 50, Some(&[walk(50)])).0, [(1, Confirmed)]);
     let late = states(&mut trained(), 51, Some(&[walk(51)]));
     assert_eq!(late, (vec![(2, Tentative)], vec![1]));
-    // However large the gap is.
+    // The longest possible gap.
     let late = states(&mut trained(), u64::MAX, Some(&[walk(20)]));
     assert_eq!(late, (vec![(2, Tentative)], vec![1]));
-    let still = Sort::new(SortSettings { max_age: u32::MAX, ..SortSettings::default() });
-    let mut patient = still;
-    track(&mut patient, &meta(0, 0), Some(&[walk(0)]));
-    let late = track(&mut patient, &meta(0, u64::from(u32::MAX)), Some(&[walk(0)]));
+}
+
+#[test]
+fn a_large_max_age_bridges_a_large_gap() {
+    let settings = SortSettings { max_age: u32::MAX, ..SortSettings::default() };
+    let mut tracker = Sort::with_settings(settings);
+    track(&mut tracker, &meta(0, 0), Some(&[walk(0)]));
+    let late = track(&mut tracker, &meta(0, u64::from(u32::MAX)), Some(&[walk(0)]));
     assert_eq!((late.tracks.len(), late.tracks[0].track.0), (1, 1));
 }
 
 #[test]
-fn a_frame_that_does_not_rise_is_the_next_one() {
-    let walk = |seq: u64| face(20.0 + 5.0 * seq as f32, 80.0);
-    let (mut even, mut odd) = (Sort::default(), Sort::default());
+fn a_seq_that_does_not_rise_is_the_next_frame() {
+    let mut even = Sort::default();
+    let mut odd = Sort::default();
     for (seq, number) in [0, 0, 0, 5, 5, 4, 5, 6, 0, 1].into_iter().enumerate() {
-        // 0 to 5 is a gap of four frames, which the even one is told of.
+        // From 0 to 5 is a gap of four frames, which the numbers of the even tracker show too.
         let seq = seq as u64 + if seq >= 3 { 4 } else { 0 };
         let faces = [walk(seq)];
         assert_eq!(
@@ -178,23 +205,36 @@ fn a_frame_that_does_not_rise_is_the_next_one() {
     }
 }
 
-#[test]
-fn weak_detections_carry_on_what_is_confirmed_and_start_nothing() {
+/// A tracker with one confirmed track at (50, 50), after the frames 1 to 3.
+fn confirmed() -> Sort {
     let mut tracker = Sort::default();
-    assert_eq!(states(&mut tracker, 0, Some(&[weak(50.0, 50.0)])), (vec![], vec![]));
     for seq in 1..4 {
         track(&mut tracker, &meta(0, seq), Some(&[face(50.0, 50.0)]));
     }
+    tracker
+}
+
+#[test]
+fn weak_detections_start_no_track() {
+    let mut tracker = Sort::default();
+    assert_eq!(states(&mut tracker, 0, Some(&[weak(50.0, 50.0)])), (vec![], vec![]));
+}
+
+#[test]
+fn a_weak_detection_continues_a_confirmed_track() {
     let both = [weak(50.0, 50.0), weak(300.0, 50.0)];
-    assert_eq!(states(&mut tracker, 4, Some(&both)), (vec![(1, Confirmed)], vec![]));
-    // A strong one goes before a weak one that fits better.
+    assert_eq!(states(&mut confirmed(), 4, Some(&both)), (vec![(1, Confirmed)], vec![]));
+}
+
+#[test]
+fn a_strong_detection_wins_over_a_weak_one_that_fits_better() {
     let both = [weak(50.0, 50.0), face(56.0, 50.0)];
-    let update = track(&mut tracker, &meta(0, 5), Some(&both));
+    let update = track(&mut confirmed(), &meta(0, 4), Some(&both));
     assert_eq!(update.tracks[0].face, Some(both[1]));
 }
 
 #[test]
-fn a_second_box_on_a_face_does_not_take_it_away() {
+fn a_second_box_on_a_face_does_not_take_the_face_away() {
     let mut tracker = Sort::default();
     for seq in 0..5 {
         track(&mut tracker, &meta(0, seq), Some(&[face(50.0, 50.0)]));
@@ -209,17 +249,17 @@ fn a_second_box_on_a_face_does_not_take_it_away() {
 
 #[test]
 fn a_crowd_of_five_hundred_keeps_its_ids() {
-    // 25 by 20 faces that stand close enough for neighbours to overlap, all walking to the right.
+    // 25 by 20 faces whose boxes overlap those of their neighbours, all walking to the right.
     let crowd = |seq: u64| -> Vec<Face> {
         (0..500)
             .map(|i| {
-                let (x, y) = ((i % 25) as f32 * 36.0, (i / 25) as f32 * 45.0);
+                let x = (i % 25) as f32 * 36.0;
+                let y = (i / 25) as f32 * 45.0;
                 face(x + 3.0 * seq as f32, y)
             })
             .collect()
     };
-    let (mut iou, mut sort) = (Iou::default(), Sort::default());
-    let trackers: [&mut dyn Tracker; 2] = [&mut iou, &mut sort];
+    let trackers: [&mut dyn Tracker; 2] = [&mut Iou::default(), &mut Sort::default()];
     for tracker in trackers {
         for seq in 0..30 {
             let faces = crowd(seq);
@@ -234,12 +274,38 @@ fn a_crowd_of_five_hundred_keeps_its_ids() {
 }
 
 #[test]
-fn five_hundred_boxes_in_one_place_are_five_hundred_tracks() {
-    let heap = vec![face(100.0, 100.0); 500];
+fn each_of_five_hundred_equal_boxes_gets_a_track() {
+    let stack = vec![face(100.0, 100.0); 500];
     let mut tracker = Sort::default();
     for seq in 0..4 {
-        let update = track(&mut tracker, &meta(0, seq), Some(&heap));
+        let update = track(&mut tracker, &meta(0, seq), Some(&stack));
         assert_eq!(update.tracks.len(), 500);
         assert_eq!(update.tracks.iter().filter(|t| t.face.is_some()).count(), 500);
     }
+}
+
+#[test]
+fn step_equals_update_with_rising_numbers() {
+    let mut stepped = Sort::new();
+    let mut updated = Sort::new();
+    let mut stepped_iou = Iou::new();
+    let mut updated_iou = Iou::new();
+    for seq in 0..60 {
+        // The walker hides for the frames 10 to 19, and leaves at frame 25.
+        let faces: &[Face] = if (10..20).contains(&seq) || seq >= 25 { &[] } else { &[walk(seq)] };
+        let update = track(&mut updated, &meta(0, seq), Some(faces));
+        assert_eq!(stepped.step(faces), update.tracks, "frame {seq}");
+        assert_eq!(stepped.ended(), update.ended, "frame {seq}");
+        let update = track(&mut updated_iou, &meta(0, seq), Some(faces));
+        assert_eq!(stepped_iou.step(faces), update.tracks, "frame {seq}");
+        assert_eq!(stepped_iou.ended(), update.ended, "frame {seq}");
+    }
+}
+
+#[test]
+fn a_step_follows_the_latest_update() {
+    let mut stepped = trained();
+    let mut updated = trained();
+    let update = track(&mut updated, &meta(0, 20), Some(&[walk(20)]));
+    assert_eq!(stepped.step(&[walk(20)]), update.tracks);
 }

@@ -1,4 +1,4 @@
-//! Which boxes overlap: the pairs of tracks and detections that may belong together.
+//! Overlapping boxes: the pairs of a track and a detection that may belong together.
 
 use passerby_types::BBox;
 
@@ -9,22 +9,22 @@ pub(crate) struct Pair {
     pub(crate) row: usize,
     /// The detection's index.
     pub(crate) col: usize,
-    /// How well they fit; more is better, above 0.
+    /// How well the two fit: above 0, and more is better.
     pub(crate) score: f32,
 }
 
-/// A box with the index of what it belongs to.
+/// A box with the index of its track or detection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
+pub(crate) struct IndexedBox {
     pub(crate) index: usize,
     pub(crate) bbox: BBox,
 }
 
-/// Appends every pair of a row and a column that overlap, with their intersection over union, by rows.
+/// Appends every pair of a row and a column that overlap, with their intersection over union, in the order of `rows`.
 ///
-/// Sorts the columns by their left edge, so that a row looks at those only that can reach it: in a crowd spread over
-/// a picture most boxes are never compared.
-pub(crate) fn overlaps(rows: &[Slot], cols: &mut [Slot], pairs: &mut Vec<Pair>) {
+/// The function sorts `cols` by their left edge, so that it compares a row only with the columns that can reach it. In a
+/// crowd that is spread over a picture, most boxes are never compared.
+pub(crate) fn find_overlaps(rows: &[IndexedBox], cols: &mut [IndexedBox], pairs: &mut Vec<Pair>) {
     cols.sort_unstable_by(|a, b| a.bbox.x1.total_cmp(&b.bbox.x1).then(a.index.cmp(&b.index)));
     let widest = cols.iter().map(|c| c.bbox.width()).fold(0.0, f32::max);
     for row in rows {
@@ -42,9 +42,9 @@ pub(crate) fn overlaps(rows: &[Slot], cols: &mut [Slot], pairs: &mut Vec<Pair>) 
     }
 }
 
-/// True for a box that can be tracked: finite, within a million pixels of the origin, a hundredth of a pixel or more
-/// a side. Within these bounds no sum or product of the trackers leaves its type.
-pub(crate) fn usable(bbox: &BBox) -> bool {
+/// Returns true if a box can be tracked: its sides are at least a hundredth of a pixel, and its corners are finite and
+/// within a million pixels of the origin. Within these bounds no sum or product of the trackers overflows.
+pub(crate) fn is_trackable(bbox: &BBox) -> bool {
     let near = [bbox.x1, bbox.y1, bbox.x2, bbox.y2].iter().all(|v| v.abs() <= 1e6);
     near && bbox.width() >= 0.01 && bbox.height() >= 0.01
 }
@@ -56,17 +56,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_sweep_finds_what_comparing_all_with_all_finds(
+        fn the_sweep_equals_comparing_all_with_all(
             rows in prop::collection::vec((-50f32..50.0, -50f32..50.0, 0.1f32..40.0, 0.1f32..40.0), 0..20),
             cols in prop::collection::vec((-50f32..50.0, -50f32..50.0, 0.1f32..40.0, 0.1f32..40.0), 0..20),
         ) {
-            let slots = |v: &[(f32, f32, f32, f32)]| -> Vec<Slot> {
+            let indexed = |v: &[(f32, f32, f32, f32)]| -> Vec<IndexedBox> {
                 v.iter()
                     .enumerate()
-                    .map(|(index, &(x, y, w, h))| Slot { index, bbox: BBox::from_xywh(x, y, w, h) })
+                    .map(|(index, &(x, y, w, h))| IndexedBox { index, bbox: BBox::from_xywh(x, y, w, h) })
                     .collect()
             };
-            let (rows, mut cols) = (slots(&rows), slots(&cols));
+            let rows = indexed(&rows);
+            let mut cols = indexed(&cols);
             let mut want = Vec::new();
             for r in &rows {
                 for c in &cols {
@@ -77,7 +78,7 @@ mod tests {
                 }
             }
             let mut pairs = Vec::new();
-            overlaps(&rows, &mut cols, &mut pairs);
+            find_overlaps(&rows, &mut cols, &mut pairs);
             pairs.sort_unstable_by_key(|p| (p.row, p.col));
             let got: Vec<_> = pairs.iter().filter(|p| p.score > 0.0).map(|p| (p.row, p.col, p.score)).collect();
             prop_assert_eq!(got, want);
