@@ -15,7 +15,8 @@ fn detect(c: &mut Criterion) {
     for (long_side, input) in [(320, "320x192"), (480, "480x288"), (640, "640x384")] {
         let settings = CenterFaceSettings { long_side, ..CenterFaceSettings::default() };
         let mut faces = [Vec::new()];
-        let mut detector = CenterFace::bundled(&settings).expect("the bundled weights load");
+        let model = CenterFace::bundled_model().expect("the bundled weights load");
+        let mut detector = CenterFace::with_settings(model, settings).expect("the settings are in range");
         detector.detect(&frames, &mut faces).expect("the first frame makes the network ready");
         group.bench_function(input, |b| {
             b.iter(|| {

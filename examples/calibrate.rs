@@ -20,7 +20,7 @@ use lexopt::prelude::*;
 use passerby::detect::{CenterFace, CenterFaceSettings};
 use passerby::inference::Calibration;
 use passerby::pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
-use passerby::reid::{MobileFaceNet, SIDE};
+use passerby::reid::{INPUT_SIDE, MobileFaceNet};
 use passerby::types::{
     BoxError, CameraId, ChipPool, Clock, ColorSpace, Detector, FaceChip, Frame, FrameMeta, FrameSource,
     Image, PixelLayout, SystemClock,
@@ -91,14 +91,12 @@ struct Calibrator {
 
 impl Calibrator {
     fn new() -> Result<Self, BoxError> {
+        let settings =
+            CenterFaceSettings { threshold: 0.5, long_side: LONG_SIDES[2], ..CenterFaceSettings::default() };
         Ok(Self {
             detector: BTreeMap::new(),
-            embedder: MobileFaceNet::bundled_model()?.calibration([3, SIDE, SIDE])?,
-            finder: CenterFace::bundled(&CenterFaceSettings {
-                threshold: 0.5,
-                long_side: LONG_SIDES[2],
-                ..CenterFaceSettings::default()
-            })?,
+            embedder: MobileFaceNet::bundled_model()?.calibration([3, INPUT_SIDE, INPUT_SIDE])?,
+            finder: CenterFace::with_settings(CenterFace::bundled_model()?, settings)?,
             scratch: LetterboxScratch::default(),
             pool: ChipPool::default(),
             pictures: 0,
@@ -153,7 +151,7 @@ impl Calibrator {
     }
 
     fn detect(&mut self, image: &Image, long_side: u32) -> Result<(), BoxError> {
-        let place = CenterFace::place(image, long_side);
+        let place = CenterFace::letterbox(image, long_side);
         let calibration = match self.detector.entry(place.item()) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::btree_map::Entry::Vacant(new) => {

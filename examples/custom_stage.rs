@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use passerby::detect::{CenterFace, CenterFaceSettings, nms};
+use passerby::detect::{CenterFace, nms};
 use passerby::pipeline::{Flow, FlowSettings, Summary};
 use passerby::types::{
     BoxError, CameraId, Detector, Face, Frame, FramePool, Region, StageError, SystemClock,
@@ -70,7 +70,7 @@ fn run() -> Result<(), BoxError> {
 
     let model = CenterFace::bundled_model()?;
     let stages = passerby::stages(&passerby::Settings::default())?.with_detector(move || {
-        let inner = CenterFace::new(model.clone(), &CenterFaceSettings::default());
+        let inner = CenterFace::new(model.clone());
         let inner = inner.map_err(|e| StageError::fatal("halves", e))?;
         Ok::<_, StageError>(Halves { inner, pool: FramePool::default(), found: Vec::new() })
     });

@@ -21,7 +21,7 @@ const IDLE_EMBEDDINGS: usize = 512;
 ///
 /// let mut settings = Settings::default();
 /// settings.detector.long_side = 640; // also finds small faces
-/// settings.gallery.same = 0.55; // fewer false matches
+/// settings.gallery.match_threshold = 0.55; // fewer false matches
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -79,7 +79,7 @@ impl NetworkReport {
 /// As for [`stages`], and if a required device is missing.
 pub fn networks(settings: &Settings) -> Result<Vec<NetworkReport>, Error> {
     let Models { detector, embedder, age, gender } = Models::new(settings)?;
-    let detector = CenterFace::new(detector, &settings.detector)?;
+    let detector = CenterFace::with_settings(detector, settings.detector.clone())?;
     let embedder = MobileFaceNet::new(embedder)?;
     let classifier = DlibAgeGender::new(age, gender)?;
     let sessions = detector.sessions().chain([embedder.session()]).chain(classifier.sessions());
@@ -117,7 +117,7 @@ impl Models {
 /// instead.
 pub fn stages(settings: &Settings) -> Result<Stages, Error> {
     let gallery = settings.gallery.clone();
-    stages_with(settings, move || Gallery::with(gallery.clone()))
+    stages_with(settings, move || Gallery::with_policy(gallery.clone()))
 }
 
 /// Returns the default stages with another identifier in place of their own gallery, for example a
@@ -139,11 +139,14 @@ pub fn stages_with<Kind>(
         network.map(|network| network.with_pool(embeddings.clone()))
     };
     Ok(Stages::new(
-        move || CenterFace::new(centerface.clone(), &detector),
-        move || Sort::new(tracker.clone()),
+        move || CenterFace::with_settings(centerface.clone(), detector.clone()),
+        move || Sort::with_settings(tracker.clone()),
     )
     .identifying(embedder, identifier)
-    .classifying(move || DlibAgeGender::new(age.clone(), gender.clone()), move || AttributeVote::with(vote)))
+    .classifying(
+        move || DlibAgeGender::new(age.clone(), gender.clone()),
+        move || AttributeVote::with_settings(vote),
+    ))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use passerby_detect::{CenterFace, CenterFaceSettings};
+use passerby_detect::CenterFace;
 use passerby_reid::{GalleryPolicy, MobileFaceNet};
 use passerby_types::{
     ChipPool, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta, Image, StageError,
@@ -67,7 +67,7 @@ pub fn same_person(a: &Image, b: &Image) -> Result<Verdict, Error> {
     let first = embedding(a, "first")?;
     let second = embedding(b, "second")?;
     let similarity = first.cosine(&second);
-    Ok(Verdict { similarity, same: similarity >= GalleryPolicy::default().same })
+    Ok(Verdict { similarity, same: similarity >= GalleryPolicy::default().match_threshold })
 }
 
 fn frame(image: &Image) -> Frame {
@@ -75,7 +75,7 @@ fn frame(image: &Image) -> Frame {
 }
 
 fn detect(frame: &Frame) -> Result<Vec<Face>, Error> {
-    let make = || Ok(CenterFace::bundled(&CenterFaceSettings::default())?);
+    let make = || Ok(CenterFace::bundled()?);
     DETECTORS.with(make, |detector| detector.detect_one(frame))
 }
 

@@ -65,7 +65,7 @@ impl Chain {
         // The settings of the reference run: photographs are larger than a camera's faces.
         let settings = CenterFaceSettings { long_side: 640, threshold: 0.5, ..CenterFaceSettings::default() };
         Self {
-            detector: CenterFace::bundled(&settings).unwrap(),
+            detector: CenterFace::with_settings(CenterFace::bundled_model().unwrap(), settings).unwrap(),
             embedder: MobileFaceNet::bundled().unwrap(),
             classifier: DlibAgeGender::bundled().unwrap(),
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use passerby::detect::{CenterFace, CenterFaceSettings};
-use passerby::inference::{Backend, ModelError, Precision};
+use passerby::inference::{Backend, Model, ModelError, Precision};
 use passerby::reid::MobileFaceNet;
 use passerby::track::Sort;
 use passerby::types::{ChipPool, Embedding, Face, FaceChip, Frame, TrackId};
@@ -49,7 +49,7 @@ impl Pair {
         let detector = |precision| {
             let settings =
                 CenterFaceSettings { long_side, threshold, precision, ..CenterFaceSettings::default() };
-            CenterFace::bundled(&settings).unwrap()
+            CenterFace::with_settings(CenterFace::bundled_model().unwrap(), settings).unwrap()
         };
         let embedder = |precision| {
             let model = MobileFaceNet::bundled_model().unwrap().with_precision(precision).unwrap();
@@ -256,7 +256,8 @@ fn int8_tells_the_same_people_apart() {
 fn a_network_without_ranges_is_refused_in_int8() {
     let weights = repository().join("crates/detect/models/centerface_fp16.onnx");
     let settings = CenterFaceSettings { precision: Precision::Int8, ..CenterFaceSettings::default() };
-    let error = CenterFace::from_path(weights, &settings).unwrap_err().to_string();
+    let error =
+        CenterFace::with_settings(Model::from_path(weights).unwrap(), settings).unwrap_err().to_string();
     assert!(error.contains("centerface_fp16.onnx") && error.contains("calibrate"), "{error}");
 }
 

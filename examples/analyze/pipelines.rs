@@ -78,9 +78,9 @@ impl Pipelines {
             // A photograph is the only view of its track, so one view must be enough.
             settings.tracker.strong_score = 0.0;
             settings.tracker.min_hits = 1;
-            settings.gallery.founding = 1;
-            settings.vote.views = 1;
-            settings.vote.quality = 0.0;
+            settings.gallery.min_enroll_views = 1;
+            settings.vote.min_views = 1;
+            settings.vote.min_total_quality = 0.0;
         }
         let slot = if is_still { &mut self.still } else { &mut self.video };
         if let Some(full) = slot.take_if(|running| running.inputs >= MAX_INPUTS_PER_PIPELINE) {
@@ -93,7 +93,7 @@ impl Pipelines {
         if self.ended.networks.is_empty() {
             self.ended.networks = checked_engines(&settings)?;
         }
-        let gallery = self.gallery.clone().founding(settings.gallery.founding);
+        let gallery = self.gallery.clone().with_min_enroll_views(settings.gallery.min_enroll_views);
         let stages = stages_with(&settings, move || gallery.clone())?;
         let mut pipeline = Pipeline::new(stages, self.pipeline.clone(), Arc::new(SystemClock::new()));
         if let Some(database) = &self.database {

@@ -1,4 +1,4 @@
-//! Age and gender by dlib's networks.
+//! Estimates age and gender with dlib's networks.
 
 use std::fmt;
 use std::path::Path;
@@ -6,62 +6,84 @@ use std::path::Path;
 #[cfg(feature = "bundled")]
 use passerby_inference::Bundled;
 use passerby_inference::{Model, RunError, Session};
-use passerby_types::{Age, Attributes, Classifier, FaceChip, StageError};
+use passerby_types::{Age, Attributes, Classifier, Face, FaceChip, Image, StageError};
 
 use crate::align::picture_from_chip;
+use crate::error::{ClassifierError, STAGE};
 use crate::network::Network;
-use crate::{ClassifierError, STAGE};
 
 /// The side of the age network's input in pixels.
 const AGE_SIDE: usize = 64;
 /// The side of the gender network's input in pixels.
 const GENDER_SIDE: usize = 32;
-/// The ages 0 to 80 that the age network tells apart.
-const AGES: usize = 81;
+/// The number of classes of the age network: the ages 0 to 80.
+const AGE_CLASSES: usize = 81;
 
-/// What the first class, the ages from 0 up to 1, counts in years: dlib, `examples/dnn_age_predictor_v1_ex.cpp`,
+/// The years that the first age class stands for, as in dlib, `examples/dnn_age_predictor_v1_ex.cpp`,
 /// `get_estimated_age`.
-const YOUNGEST: f32 = 0.25;
+const YEARS_OF_FIRST_CLASS: f32 = 0.25;
 
-/// The part of the distribution that the interval of an age leaves out at each end: a tenth in all.
-const TAIL: f32 = 0.05;
+/// The part of the distribution that an age's interval leaves out at each end: a tenth in total.
+const INTERVAL_TAIL: f32 = 0.05;
 
 /// Estimates age and gender with dlib's networks age-v1 and gender-v1 (Cydral, dlib-models, CC0).
 ///
-/// A face is sampled straight out of its chip, whatever the layout, once for each network: RGB at 64x64 and 32x32,
-/// turned and scaled so that the five landmarks lie as in dlib's mean face, the border's pixels repeated outside the
-/// picture. A batch runs face by face, so an answer never depends on the other faces.
+/// The classifier samples a face directly from the picture, in any pixel layout, once for each network: RGB at 64x64 and
+/// 32x32, turned and scaled so that the five landmarks lie as in dlib's mean face. Outside the picture it repeats the
+/// pixels of the border. A batch runs face by face, so a result never depends on the other faces.
 ///
-/// The age is the mean of the network's distribution over the ages 0 to 80, the interval the part of it between 5 %
-/// and 95 %. `p_male` is what the gender network says. Measured on 999 pictures of people of 3 to 80 years (UTKFace):
-/// the age is wrong by 7.0 years in the mean, the gender right for 95.7 % of those from 10 years on. The interval of
-/// one view is the network's own word, and it is surer of some views than it is right: take many views of a track
-/// together with a [`AttributeVote`](crate::AttributeVote), whose interval widens where they disagree.
+/// The age is the mean of the age network's distribution over the ages 0 to 80; its interval goes from 5 % to 95 % of the
+/// distribution. `p_male` is the output of the gender network. On 999 pictures of people from 3 to 80 years (UTKFace) the
+/// mean error of the age is 7.0 years, and the gender is right for 95.7 % of the people from 10 years on.
 ///
-/// Instances made from the same [`Model`]s share their weights; an instance of its own has only buffers. One instance
+/// For some views the network is too certain, so the interval of one view is too narrow. Combine the views of a track with
+/// an [`AttributeVote`](crate::AttributeVote): its interval widens if the views disagree.
+///
+/// Instances that are made from the same [`Model`]s share their weights; each has only buffers of its own. An instance
 /// works on one thread.
+///
+/// ```
+/// use passerby_demographics::DlibAgeGender;
+/// use passerby_types::{BBox, ColorSpace, Face, Image, Landmarks, PixelLayout, Point};
+///
+/// # #[cfg(feature = "bundled")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut classifier = DlibAgeGender::bundled()?;
+/// let pixels = (0..112 * 112).map(|i| (i % 251) as u8).collect();
+/// let image = Image::from_vec(PixelLayout::Gray8, 112, 112, ColorSpace::JPEG, pixels)?;
+/// // From a detector: a face with its five landmarks.
+/// let landmarks = [(38.0, 52.0), (74.0, 52.0), (56.0, 72.0), (42.0, 92.0), (71.0, 92.0)];
+/// let landmarks = Landmarks(landmarks.map(|(x, y)| Point::new(x, y)));
+/// let face = Face::new(BBox::from_xywh(20.0, 20.0, 72.0, 90.0), 0.9).with_landmarks(landmarks);
+///
+/// let attributes = classifier.classify_face(&image, &face)?.ok_or("the landmarks fit no face")?;
+/// assert!(attributes.age.low <= attributes.age.years && attributes.age.years <= attributes.age.high);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "bundled"))]
+/// # fn main() {}
+/// ```
 pub struct DlibAgeGender {
-    age: Network<AGE_SIDE, AGES>,
+    age: Network<AGE_SIDE, AGE_CLASSES>,
     gender: Network<GENDER_SIDE, 2>,
 }
 
 impl DlibAgeGender {
-    /// The classifier with the bundled weights, which are read once a process: see
-    /// [`DlibAgeGender::bundled_models`].
+    /// Creates a classifier with the bundled weights. See [`DlibAgeGender::bundled_models`].
     ///
     /// # Errors
-    /// As [`DlibAgeGender::bundled_models`].
+    /// As for [`DlibAgeGender::bundled_models`].
     #[cfg(feature = "bundled")]
     pub fn bundled() -> Result<Self, ClassifierError> {
         let (age, gender) = Self::bundled_models()?;
         Self::new(age, gender)
     }
 
-    /// The bundled networks for age and for gender: dlib's age-v1 and gender-v1 (CC0), stored in half precision,
-    /// computed in single. Read at the first call; every later call gives the same shared ones.
+    /// Returns the bundled networks for age and for gender: dlib's age-v1 and gender-v1 (CC0), stored in half precision and
+    /// computed in single precision. The first call reads them; later calls return the same shared networks.
     ///
     /// # Errors
-    /// [`ClassifierError::Model`] where the engine does not take a network, which would be a fault of this build.
+    /// [`ClassifierError::Model`] if the engine cannot run a network, which means that this build is broken.
     #[cfg(feature = "bundled")]
     pub fn bundled_models() -> Result<(Model, Model), ClassifierError> {
         static AGE: Bundled = Bundled::new("age-v1", include_bytes!("../models/age-v1_fp16.onnx"));
@@ -69,122 +91,147 @@ impl DlibAgeGender {
         Ok((AGE.model()?, GENDER.model()?))
     }
 
-    /// The classifier with the weights of two ONNX files. To make several instances, read the files once with
+    /// Creates a classifier with the weights of two ONNX files. For several instances, read the files once with
     /// [`Model::from_path`] and use [`DlibAgeGender::new`].
     ///
     /// # Errors
-    /// [`ClassifierError`], which names the file.
+    /// As for [`DlibAgeGender::new`], or if a file cannot be read. The message names the file.
     pub fn from_paths(age: impl AsRef<Path>, gender: impl AsRef<Path>) -> Result<Self, ClassifierError> {
         Self::new(Model::from_path(age)?, Model::from_path(gender)?)
     }
 
-    /// The classifier with these weights: for age an input `[batch, 3, 64, 64]` and `[batch, 81]`, the probabilities
-    /// of the ages 0 to 80, as the first output; for gender `[batch, 3, 32, 32]` and `[batch, 2]`, female and male.
+    /// Creates a classifier with these weights.
+    ///
+    /// The age network must have an input `[batch, 3, 64, 64]` and, as its first output, the probabilities of the ages 0 to
+    /// 80 as `[batch, 81]`. The gender network must have an input `[batch, 3, 32, 32]` and, as its first output, the
+    /// probabilities of female and male as `[batch, 2]`.
     ///
     /// # Errors
-    /// [`ClassifierError::Model`] for another input or output.
+    /// [`ClassifierError::Model`] if a network has another input or output.
     pub fn new(age: Model, gender: Model) -> Result<Self, ClassifierError> {
         Ok(Self { age: Network::new(age)?, gender: Network::new(gender)? })
     }
 
-    /// The networks for age and for gender: what runs them, and why.
+    /// Returns the sessions of the networks for age and for gender, in this order. A session has the backend of its network
+    /// and the reason for it.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
         [self.age.session(), self.gender.session()].into_iter()
     }
 
-    /// `None` for a face that cannot be aligned.
-    fn one(&mut self, chip: &FaceChip) -> Result<Option<Attributes>, StageError> {
-        let place = |side| picture_from_chip(chip.face.landmarks.as_ref()?, side);
-        let (Some(large), Some(small)) = (place(AGE_SIDE), place(GENDER_SIDE)) else {
+    /// Estimates age and gender of a face of a picture. `face` is in pixels of `image`, as a detector returns it.
+    ///
+    /// Returns `None` if the face cannot be aligned: it has no landmarks, or landmarks that fit no face. In a pipeline, use
+    /// [`Classifier::classify`], which works on the part of a frame around each face.
+    ///
+    /// # Errors
+    /// If a network fails, the class is `Reset`: the caller should make a new instance. If a network returns no probability
+    /// distribution, the class is `Skip`: the caller should go on without this face.
+    pub fn classify_face(&mut self, image: &Image, face: &Face) -> Result<Option<Attributes>, StageError> {
+        let transform = |side| picture_from_chip(face.landmarks.as_ref()?, side);
+        let (Some(large), Some(small)) = (transform(AGE_SIDE), transform(GENDER_SIDE)) else {
             return Ok(None);
         };
-        let failed = |e: RunError| StageError::reset(STAGE, e).at(&chip.meta);
-        let ages = self.age.probabilities(&chip.image, &large).map_err(failed)?;
-        let genders = self.gender.probabilities(&chip.image, &small).map_err(failed)?;
-        // Numbers that are none come only from weights that are broken for this face.
+        let failed = |e: RunError| StageError::reset(STAGE, e);
+        let ages = self.age.probabilities(image, &large).map_err(failed)?;
+        let genders = self.gender.probabilities(image, &small).map_err(failed)?;
+        // Only corrupt weights give something else than a distribution.
         let (Some(ages), Some([_, p_male])) = (ages, genders) else {
-            let broken = "an answer of the age or gender network is no distribution";
-            return Err(StageError::skip(STAGE, broken).at(&chip.meta));
+            let broken = "the age or gender network returned no probability distribution";
+            return Err(StageError::skip(STAGE, broken));
         };
-        Ok(Some(Attributes { age: age(&ages), p_male: p_male.clamp(0.0, 1.0) }))
+        Ok(Some(Attributes { age: mean_age(&ages), p_male: p_male.clamp(0.0, 1.0) }))
     }
 }
 
 impl Classifier for DlibAgeGender {
-    /// As [`Classifier::classify`] says.
+    /// Estimates age and gender of the chips' faces one after another. See [`Classifier::classify`].
     ///
     /// # Errors
-    /// `Reset` where a network fails, `Skip` where its answer is no distribution; both name the frame.
+    /// `Reset` if a network fails, `Skip` if it returns no probability distribution. The message names the frame.
     fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError> {
         for (chip, out) in chips.iter().zip(out) {
-            *out = self.one(chip)?;
+            *out = self.classify_face(&chip.image, &chip.face).map_err(|e| e.at(&chip.meta))?;
         }
         Ok(())
     }
 }
 
-/// The networks only.
+/// Prints the names of the networks only.
 impl fmt::Debug for DlibAgeGender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (age, gender) = (self.age.name(), self.gender.name());
-        write!(f, "DlibAgeGender({age}, {gender})")
+        write!(f, "DlibAgeGender({}, {})", self.age.name(), self.gender.name())
     }
 }
 
-/// The mean of a distribution over the ages 0 to 80, and the ages between which nine tenths of it lie. The mean of a
-/// lopsided distribution may lie outside those; then the interval reaches to it.
-fn age(p: &[f32; AGES]) -> Age {
-    let years = YOUNGEST * p[0] + p.iter().enumerate().map(|(i, p)| i as f32 * p).sum::<f32>();
-    Age { years, low: quantile(p, TAIL).min(years), high: quantile(p, 1.0 - TAIL).max(years) }
+/// Returns the mean of a distribution over the ages 0 to 80, with the interval that holds nine tenths of it.
+///
+/// The mean of a lopsided distribution may lie outside that interval. The interval then reaches to the mean.
+fn mean_age(p: &[f32; AGE_CLASSES]) -> Age {
+    let years = YEARS_OF_FIRST_CLASS * p[0] + p.iter().enumerate().map(|(i, p)| i as f32 * p).sum::<f32>();
+    let low = quantile(p, INTERVAL_TAIL).min(years);
+    let high = quantile(p, 1.0 - INTERVAL_TAIL).max(years);
+    Age { years, low, high }
 }
 
-/// The age below which a part `q` of the distribution lies. Class `i` stands for the year around `i`, evenly; class 0
-/// for the half year from 0.
-fn quantile(p: &[f32; AGES], q: f32) -> f32 {
+/// Returns the age below which a part `q` of the distribution lies. Class `i` covers the year around `i` evenly; class 0
+/// covers the half year from 0.
+fn quantile(p: &[f32; AGE_CLASSES], q: f32) -> f32 {
     let mut below = 0.0;
     for (i, &p) in p.iter().enumerate() {
         if p > 0.0 && below + p >= q {
             let within = ((q - below) / p).clamp(0.0, 1.0);
-            let (from, to) = ((i as f32 - 0.5).max(0.0), i as f32 + 0.5);
+            let from = (i as f32 - 0.5).max(0.0);
+            let to = i as f32 + 0.5;
             return from + within * (to - from);
         }
         below += p;
     }
-    AGES as f32 - 0.5
+    AGE_CLASSES as f32 - 0.5
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ages(of: &[(usize, f32)]) -> Age {
-        let mut p = [0.0; AGES];
-        of.iter().for_each(|&(i, v)| p[i] = v);
-        age(&p)
+    /// Returns the age of a distribution with these probabilities, by class.
+    fn age(classes: &[(usize, f32)]) -> Age {
+        let mut p = [0.0; AGE_CLASSES];
+        classes.iter().for_each(|&(i, v)| p[i] = v);
+        mean_age(&p)
     }
 
     #[test]
-    fn an_age_is_the_mean_and_its_interval_nine_tenths() {
-        let sure = ages(&[(30, 1.0)]);
+    fn a_certain_age_has_an_interval_within_a_year() {
+        let sure = age(&[(30, 1.0)]);
         assert_eq!(sure.years, 30.0);
         assert!((sure.low - 29.55).abs() < 1e-3 && (sure.high - 30.45).abs() < 1e-3);
+    }
 
+    #[test]
+    fn the_interval_holds_nine_tenths_of_the_distribution() {
         let even: Vec<(usize, f32)> = (20..40).map(|i| (i, 0.05)).collect();
-        let even = ages(&even);
+        let even = age(&even);
         assert!((even.years - 29.5).abs() < 1e-3, "{even:?}");
         assert!((even.low - 20.5).abs() < 0.01 && (even.high - 38.5).abs() < 0.01, "{even:?}");
+    }
 
-        let infant = ages(&[(0, 1.0)]);
+    #[test]
+    fn the_first_class_is_a_quarter_of_a_year() {
+        let infant = age(&[(0, 1.0)]);
         assert_eq!(infant.years, 0.25);
         assert!(infant.low >= 0.0 && infant.low <= 0.25 && infant.high >= 0.25);
     }
 
     #[test]
-    fn the_interval_holds_the_age_however_lopsided() {
-        let lopsided = ages(&[(0, 0.96), (80, 0.04)]);
+    fn the_interval_holds_the_age_of_a_lopsided_distribution() {
+        let lopsided = age(&[(0, 0.96), (80, 0.04)]);
         assert!(lopsided.low <= lopsided.years && lopsided.years <= lopsided.high);
         assert!((lopsided.years - 3.44).abs() < 0.01);
-        let old = ages(&[(80, 1.0)]);
+    }
+
+    #[test]
+    fn the_interval_ends_with_the_last_class() {
+        let old = age(&[(80, 1.0)]);
         assert!(old.high <= 80.5 && old.low <= old.years);
     }
 }

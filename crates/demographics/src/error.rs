@@ -1,22 +1,24 @@
-//! Why there is no classifier.
+//! The error of making a classifier.
 
 use passerby_inference::ModelError;
 use passerby_types::StageError;
 
-use crate::STAGE;
+/// The name of this stage in errors.
+pub(crate) const STAGE: &str = "classify";
 
-/// Why a classifier cannot be made. Trying again does not help: the file has to be another.
+/// The reason why a classifier cannot be made. It does not help to try again: the caller must use another file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClassifierError {
-    /// The file cannot be read, is no network that can run here, takes pictures of another size, or gives another number of
-    /// probabilities ([`ModelError::Output`]): check that it is what it should be, and that age and gender are not
-    /// exchanged. Says which file.
+    /// The file cannot be read, or the engine cannot run its network, or the network takes pictures of another size or
+    /// returns another number of probabilities ([`ModelError::Output`]). The message names the file. Check that age and
+    /// gender are not swapped.
     #[error(transparent)]
     Model(#[from] ModelError),
 }
 
-/// `Fatal`, since it does not help to try again; for [`StageFactory`](passerby_types::StageFactory) closures.
+/// Converts to a `Fatal` error, because it does not help to try again. This lets
+/// [`StageFactory`](passerby_types::StageFactory) closures use `?`.
 impl From<ClassifierError> for StageError {
     fn from(error: ClassifierError) -> Self {
         Self::fatal(STAGE, error)

@@ -1,92 +1,113 @@
-//! What many views of one track say together.
+//! Combines the age and gender estimates of a track.
 
 use std::collections::BTreeMap;
 
 use passerby_types::{Age, AttributeFusion, Attributes, TrackKey};
 
-/// How many standard deviations hold nine tenths of a normal distribution.
-const NINE_TENTHS: f32 = 1.645;
+/// The number of standard deviations to each side that hold nine tenths of a normal distribution.
+const DEVIATIONS_OF_NINE_TENTHS: f32 = 1.645;
 
-/// The probability a single view is trusted with at the most, and one minus it at the least: of single pictures 4 in
-/// 100 are wrong, also among those of which the network is surer than that.
-const SUREST: f32 = 0.98;
+/// The highest probability that the vote believes a single view; the lowest is one minus it. 4 in 100 single pictures are
+/// wrong, even among those for which the network gives a higher probability.
+const MAX_VIEW_PROBABILITY: f32 = 0.98;
 
-/// How much the errors of two views of one track have in common: the same face, light and camera. With it any number
-/// of views is worth two independent ones at the most.
-const CORRELATION: f32 = 0.5;
+/// The correlation between the errors of two views of one track, which show the same face, light and camera. With it, any
+/// number of views counts as at most two independent ones.
+const ERROR_CORRELATION: f32 = 0.5;
 
-/// Settles a track's age and gender from its single views.
+/// Combines the age and gender estimates of each track.
 ///
-/// **Age.** The mean of the views, weighted by quality. The interval reaches as far to each side as the views' own
-/// do in the mean of squares, and further where the views disagree: their standard deviation is added in squares. It
-/// does not shrink with the number of views, since what the network gets wrong about a face it gets wrong in every
-/// view of it.
+/// **Age.** The age is the mean of the views, weighted by quality. To each side, the interval reaches as far as the root
+/// mean square of the views' own intervals. If the views disagree, it reaches further: their variance is added to the mean
+/// square. It does not shrink with the number of views, because the network makes the same error in every view of a face.
 ///
-/// **Gender.** The mean of the views' log-odds, weighted by quality, times what the views are worth: `n` views whose
-/// errors correlate by 0.5 count as `n / (1 + 0.5 (n - 1))` independent ones, at most two. `n` is the number of
-/// equally weighted views that would be worth as much (Kish's effective sample size). A view counts as no surer than
-/// 0.98.
+/// **Gender.** The vote takes the mean of the views' log-odds, weighted by quality, and multiplies it by the number of
+/// independent views. `n` views with errors that correlate by 0.5 count as `n / (1 + 0.5 (n - 1))` independent ones, at
+/// most two. `n` is the number of equally weighted views with the same weight (Kish's effective sample size). The vote
+/// limits the probability of each view to 0.98.
 ///
-/// **Unknown.** `None` until [`VoteSettings::views`] views and a quality of [`VoteSettings::quality`] in all have come.
+/// **Unknown.** The attributes are `None` until there are [`VoteSettings::min_views`] views with a total quality of
+/// [`VoteSettings::min_total_quality`].
 ///
-/// **What does not count.** An estimate with a number that is not finite, a probability outside 0 to 1, or a quality
-/// that is not above 0: the answer is then as before.
+/// **Ignored estimates.** The vote ignores an estimate if one of its numbers is not finite, if its probability is outside 0
+/// to 1, or if its quality is not above 0.
 ///
-/// **Memory.** A few sums a track. When the qualities reach [`VoteSettings::memory`], what came before fades, so a track
-/// that moved to another face comes to say so. Of more than [`VoteSettings::tracks`] tracks the one not heard of for the
-/// longest goes.
+/// **Memory.** The vote keeps a few sums for each track. Beyond a total quality of [`VoteSettings::max_total_quality`], older
+/// views fade, so that a track that has moved to another face gets that face's attributes. Beyond
+/// [`VoteSettings::max_tracks`] tracks, the one without an estimate for the longest time is forgotten.
+///
+/// ```
+/// use passerby_demographics::AttributeVote;
+/// use passerby_types::{Age, AttributeFusion, Attributes, TrackKey};
+///
+/// let mut vote = AttributeVote::new();
+/// let track = TrackKey::default();
+/// let view = Attributes { age: Age { years: 40.0, low: 34.0, high: 48.0 }, p_male: 0.2 };
+/// vote.fuse(track, &view, 0.6);
+/// assert_eq!(vote.attributes(track), None, "one view is not enough");
+/// vote.fuse(track, &view, 0.6);
+/// vote.fuse(track, &view, 0.6);
+/// assert!(vote.attributes(track).is_some_and(|known| (known.age.years - 40.0).abs() < 0.1));
+/// ```
 #[derive(Clone, Debug)]
 pub struct AttributeVote {
     settings: VoteSettings,
-    tracks: BTreeMap<TrackKey, Ballot>,
-    calls: u64,
+    tracks: BTreeMap<TrackKey, TrackSums>,
+    /// The number of estimates so far, which orders the tracks by their latest one.
+    estimates: u64,
 }
 
-/// When a [`AttributeVote`] knows enough, and how much it keeps.
+/// The settings of an [`AttributeVote`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct VoteSettings {
-    /// How many views there must be. Default 3.
-    pub views: u32,
-    /// How much quality ([`passerby_types::Face::quality`]) the views must have in all. Default 0.5: three views of a
-    /// face of 30 pixels, or five of one of 20.
-    pub quality: f32,
-    /// The quality in all beyond which older views fade; above `quality`, or nothing is ever known. Default 20: 40
-    /// views of a face of 60 pixels.
-    pub memory: f32,
-    /// How many tracks are kept, should their ends never be told. 0 is taken as 1. Default 4096.
-    pub tracks: usize,
+    /// The least number of views for a result. Default 3.
+    pub min_views: u32,
+    /// The least total quality of the views for a result: the sum of their [`passerby_types::Face::quality`], each 0 to 1.
+    /// Default 0.5, for example three views of a face of 30 pixels, or five of one of 20.
+    pub min_total_quality: f32,
+    /// The total quality beyond which older views fade. It must be above `min_total_quality`, otherwise there is never a
+    /// result. Default 20, for example 40 views of a face of 60 pixels.
+    pub max_total_quality: f32,
+    /// The number of tracks that the vote keeps, in case the caller never ends its tracks. 0 counts as 1. Default 4096.
+    pub max_tracks: usize,
 }
 
 impl Default for VoteSettings {
     fn default() -> Self {
-        Self { views: 3, quality: 0.5, memory: 20.0, tracks: 4096 }
+        Self { min_views: 3, min_total_quality: 0.5, max_total_quality: 20.0, max_tracks: 4096 }
     }
 }
 
-/// The sums over the views of one track. Means are kept, not sums of squares, which would lose digits: D. West,
+/// The sums over the views of one track. It keeps means instead of sums of squares, which would lose digits: D. West,
 /// "Updating mean and variance estimates: an improved method", CACM 22(9), 1979.
 #[derive(Clone, Copy, Debug, Default)]
-struct Ballot {
+struct TrackSums {
     views: u32,
+    /// The sum of the views' qualities.
     weight: f32,
+    /// The sum of their squares.
     weight_squares: f32,
+    /// The mean age.
     years: f32,
-    /// Weight times the squared distance to the mean.
+    /// The weighted sum of the squared distances to the mean age.
     scatter: f32,
-    /// The mean square of the views' intervals, below and above their age.
+    /// The mean square of the distance from a view's age down to the low end of its interval.
     below: f32,
+    /// The mean square of the distance from a view's age up to the high end of its interval.
     above: f32,
+    /// The mean log-odds of male.
     log_odds: f32,
-    /// The call that it was heard of last.
-    heard: u64,
+    /// The number of the track's latest estimate.
+    latest_estimate: u64,
 }
 
-impl Ballot {
-    fn add(&mut self, estimate: &Attributes, quality: f32, memory: f32) {
+impl TrackSums {
+    fn add(&mut self, estimate: &Attributes, quality: f32, max_total_quality: f32) {
         let Attributes { age, p_male } = *estimate;
-        let full = self.weight + quality;
-        if self.weight > 0.0 && full > memory {
-            let fade = ((memory - quality) / self.weight).clamp(0.0, 1.0);
+        if self.weight > 0.0 && self.weight + quality > max_total_quality {
+            let fade = ((max_total_quality - quality) / self.weight).clamp(0.0, 1.0);
             self.weight *= fade;
             self.weight_squares *= fade * fade;
             self.scatter *= fade;
@@ -101,53 +122,64 @@ impl Ballot {
         let square = |reach: f32| reach.max(0.0) * reach.max(0.0);
         self.below += part * (square(age.years - age.low) - self.below);
         self.above += part * (square(age.high - age.years) - self.above);
-        let p = p_male.clamp(1.0 - SUREST, SUREST);
+        let p = p_male.clamp(1.0 - MAX_VIEW_PROBABILITY, MAX_VIEW_PROBABILITY);
         self.log_odds += part * ((p / (1.0 - p)).ln() - self.log_odds);
     }
 
     fn result(&self) -> Attributes {
-        let apart = NINE_TENTHS * NINE_TENTHS * (self.scatter / self.weight).max(0.0);
-        let views = self.weight * self.weight / self.weight_squares;
-        let worth = views / (1.0 + CORRELATION * (views - 1.0).max(0.0));
+        let variance = (self.scatter / self.weight).max(0.0);
+        let disagreement = DEVIATIONS_OF_NINE_TENTHS * DEVIATIONS_OF_NINE_TENTHS * variance;
+        let effective_views = self.weight * self.weight / self.weight_squares;
+        let independent_views =
+            effective_views / (1.0 + ERROR_CORRELATION * (effective_views - 1.0).max(0.0));
         let age = Age {
             years: self.years,
-            // No one is younger than 0; an age that is, as some networks give it, stays inside its interval.
-            low: (self.years - (self.below + apart).sqrt()).max(self.years.min(0.0)),
-            high: self.years + (self.above + apart).sqrt(),
+            // The interval does not reach below 0, unless the age does, which some networks return.
+            low: (self.years - (self.below + disagreement).sqrt()).max(self.years.min(0.0)),
+            high: self.years + (self.above + disagreement).sqrt(),
         };
-        Attributes { age, p_male: 1.0 / (1.0 + (-worth * self.log_odds).exp()) }
+        Attributes { age, p_male: 1.0 / (1.0 + (-independent_views * self.log_odds).exp()) }
     }
 }
 
 impl AttributeVote {
-    /// No track known, the default [`VoteSettings`].
+    /// Creates a vote without tracks, with the default [`VoteSettings`].
     #[must_use]
     pub fn new() -> Self {
-        Self::with(VoteSettings::default())
+        Self::with_settings(VoteSettings::default())
     }
 
-    /// No track known, these settings.
+    /// Creates a vote without tracks, with the given settings.
+    ///
+    /// ```
+    /// use passerby_demographics::{AttributeVote, VoteSettings};
+    ///
+    /// // Photographs: one view of any quality must be enough.
+    /// let settings = VoteSettings { min_views: 1, min_total_quality: 0.0, ..VoteSettings::default() };
+    /// let vote = AttributeVote::with_settings(settings);
+    /// assert!(vote.is_empty());
+    /// ```
     #[must_use]
-    pub fn with(settings: VoteSettings) -> Self {
-        Self { settings, tracks: BTreeMap::new(), calls: 0 }
+    pub fn with_settings(settings: VoteSettings) -> Self {
+        Self { settings, tracks: BTreeMap::new(), estimates: 0 }
     }
 
-    /// How many tracks it keeps something of.
+    /// Returns the number of tracks with an estimate.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tracks.len()
     }
 
-    /// True where it keeps nothing of any track.
+    /// Returns true if no track has an estimate.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tracks.is_empty()
     }
 
-    /// Makes room for one more track.
+    /// Forgets the tracks without an estimate for the longest time, until there is room for one more track.
     fn make_room(&mut self) {
-        while self.tracks.len() >= self.settings.tracks.max(1) {
-            let oldest = self.tracks.iter().min_by_key(|(_, ballot)| ballot.heard);
+        while self.tracks.len() >= self.settings.max_tracks.max(1) {
+            let oldest = self.tracks.iter().min_by_key(|(_, sums)| sums.latest_estimate);
             let Some((&oldest, _)) = oldest else { return };
             self.tracks.remove(&oldest);
         }
@@ -157,22 +189,23 @@ impl AttributeVote {
 impl AttributeFusion for AttributeVote {
     fn fuse(&mut self, track: TrackKey, estimate: &Attributes, quality: f32) {
         let Age { years, low, high } = estimate.age;
-        let finite = [years, low, high].iter().all(|v| v.is_finite());
-        if finite && (0.0..=1.0).contains(&estimate.p_male) && quality > 0.0 {
+        let is_finite = [years, low, high].iter().all(|v| v.is_finite());
+        if is_finite && (0.0..=1.0).contains(&estimate.p_male) && quality > 0.0 {
             if !self.tracks.contains_key(&track) {
                 self.make_room();
             }
-            self.calls += 1;
-            let ballot = self.tracks.entry(track).or_default();
-            ballot.heard = self.calls;
-            ballot.add(estimate, quality.min(1.0), self.settings.memory);
+            self.estimates += 1;
+            let sums = self.tracks.entry(track).or_default();
+            sums.latest_estimate = self.estimates;
+            sums.add(estimate, quality.min(1.0), self.settings.max_total_quality);
         }
     }
 
     fn attributes(&self, track: TrackKey) -> Option<Attributes> {
-        let ballot = self.tracks.get(&track)?;
-        let enough = ballot.views >= self.settings.views && ballot.weight >= self.settings.quality;
-        enough.then(|| ballot.result())
+        let sums = self.tracks.get(&track)?;
+        let is_enough =
+            sums.views >= self.settings.min_views && sums.weight >= self.settings.min_total_quality;
+        is_enough.then(|| sums.result())
     }
 
     fn end(&mut self, track: TrackKey) {

@@ -1,32 +1,57 @@
-//! The bundled networks against the contract, and networks that are others.
+//! The bundled networks, and files with other networks.
 #![cfg(feature = "bundled")]
 
 use std::path::PathBuf;
 
 use passerby_demographics::{ClassifierError, DlibAgeGender};
-use passerby_testkit::suite;
+use passerby_testkit::{frame, noise, suite};
+use passerby_types::{BBox, ChipPool, Classifier, Face, FaceChip, PixelLayout};
 
 fn model(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
 }
 
 #[test]
-fn it_is_a_classifier() {
+fn it_keeps_the_contract_of_a_classifier() {
     suite::classifier(|| DlibAgeGender::bundled().unwrap());
 }
 
 #[test]
-fn files_are_as_good_as_the_bundled_weights() {
+fn files_with_the_weights_load() {
     let files = DlibAgeGender::from_paths(model("age-v1_fp16.onnx"), model("gender-v1_fp16.onnx"));
     assert!(format!("{:?}", files.unwrap()).contains("gender-v1_fp16.onnx"));
 }
 
 #[test]
-fn another_network_is_refused_by_name_and_shape() {
+fn an_error_names_the_file_of_another_network() {
     let error =
         DlibAgeGender::from_paths(model("gender-v1_fp16.onnx"), model("age-v1_fp16.onnx")).unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, ClassifierError::Model(_)) && text.contains("gender-v1_fp16.onnx"), "{text}");
+}
+
+#[test]
+fn an_error_names_the_missing_file() {
     let error = DlibAgeGender::from_paths("no such file.onnx", model("gender-v1_fp16.onnx")).unwrap_err();
     assert!(error.to_string().contains("no such file.onnx"), "{error}");
+}
+
+#[test]
+fn a_face_of_a_picture_classifies_like_its_chip() {
+    let image = noise(PixelLayout::Rgb8, 320, 240, 7);
+    let bbox = BBox::from_xywh(90.0, 40.0, 80.0, 100.0);
+    let face = Face::new(bbox, 0.9).with_landmarks(suite::frontal(bbox));
+    let chip = FaceChip::cut(&frame(0, image.clone()), &face, &ChipPool::default()).unwrap();
+    let mut classifier = DlibAgeGender::bundled().unwrap();
+    let of_chip = classifier.classify_one(&chip).unwrap().unwrap();
+    let of_face = classifier.classify_face(&image, &face).unwrap().unwrap();
+    assert!((of_face.age.years - of_chip.age.years).abs() < 0.1, "{of_face:?} {of_chip:?}");
+    assert!((of_face.p_male - of_chip.p_male).abs() < 0.01, "{of_face:?} {of_chip:?}");
+}
+
+#[test]
+fn a_face_without_landmarks_has_no_attributes() {
+    let image = noise(PixelLayout::Rgb8, 64, 64, 7);
+    let face = Face::new(BBox::from_xywh(10.0, 10.0, 40.0, 40.0), 0.9);
+    assert_eq!(DlibAgeGender::bundled().unwrap().classify_face(&image, &face).unwrap(), None);
 }

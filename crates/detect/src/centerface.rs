@@ -1,4 +1,4 @@
-//! CenterFace: faces and their five landmarks in one pass over the picture.
+//! CenterFace: finds faces and their five landmarks in one pass over the picture.
 
 use std::fmt;
 use std::path::Path;
@@ -10,56 +10,77 @@ use passerby_pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
 use passerby_types::{BBox, Detector, Face, Frame, Image, Landmarks, Point, StageError};
 
 use crate::decode::{CHANNELS, Maps};
-use crate::recent::Recent;
-use crate::{CenterFaceSettings, DetectorError, STAGE, nms};
+use crate::error::{DetectorError, STAGE};
+use crate::lru_cache::LruCache;
+use crate::nms::nms;
+use crate::settings::CenterFaceSettings;
 
 /// The names of the network's outputs: likelihood, size, offset, landmarks.
-const OUTPUTS: [&str; 4] = ["537", "538", "539", "540"];
+const OUTPUT_NAMES: [&str; 4] = ["537", "538", "539", "540"];
 
-/// The input's sides are multiples of this, the network's largest stride.
-const MULTIPLE: u32 = 32;
+/// The sides of the input must be multiples of the network's largest stride.
+const INPUT_MULTIPLE: u32 = 32;
 
-/// Sessions an instance keeps, one an input shape. Cameras of one installation have few shapes of picture; a hostile
-/// stream that changes its shape at every frame makes sessions anew but does not pile them up.
-const SESSIONS: usize = 8;
+/// The number of sessions that an instance keeps, one for each input shape. The cameras of one installation have few
+/// shapes. If a hostile stream changes its shape at every frame, the limit bounds the memory.
+const MAX_SESSIONS: usize = 8;
 
-/// Finds faces with CenterFace (J. Xu et al., 2020, arXiv 1911.03599): a box, a score and five landmarks each.
+/// Finds faces with CenterFace (J. Xu et al., 2020, arXiv 1911.03599): a box, a score and five landmarks for each face.
 ///
-/// Each picture is scaled so that its longer side is [`CenterFaceSettings::long_side`], put at the top left of a
-/// black input whose sides are multiples of 32 (480x270 in 480x288), and run as RGB from 0 to 255. A batch runs
-/// frame by frame, so a frame's faces never depend on the other frames.
+/// The detector scales each picture so that its longer side is [`CenterFaceSettings::long_side`], and puts it at the top
+/// left of a black input whose sides are multiples of 32 (for example 480x270 in 480x288). The network sees RGB from 0 to
+/// 255. A batch runs frame by frame, so the faces of a frame never depend on the other frames.
 ///
-/// Instances made from one [`Model`] share its weights and the plans for each input shape; an instance of its own
-/// has only buffers and up to eight sessions. One instance works on one thread.
+/// Instances that are made from one [`Model`] share its weights and the plans for each input shape. An instance has only
+/// buffers and up to eight sessions of its own, and works on one thread.
 ///
-/// Boxes may reach outside the picture by the rounding of its scaled size, and landmarks wherever the network puts
-/// them; every box has an area and a part inside the picture, and all numbers are finite.
+/// Boxes and landmarks are in pixels of the upright picture. Every box has an area and lies at least partly inside the
+/// picture, and all numbers are finite. A box may reach outside the picture by the rounding of the scaled size, and a
+/// landmark may lie anywhere.
+///
+/// ```
+/// use passerby_detect::CenterFace;
+/// use passerby_types::{ColorSpace, Image, PixelLayout};
+///
+/// # #[cfg(feature = "bundled")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let grey = vec![128; 320 * 180];
+/// let image = Image::from_vec(PixelLayout::Gray8, 320, 180, ColorSpace::JPEG, grey)?;
+/// let mut detector = CenterFace::bundled()?;
+/// assert!(detector.detect_image(&image)?.is_empty());
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "bundled"))]
+/// # fn main() {}
+/// ```
 pub struct CenterFace {
     model: Model,
-    /// Where in the session's answers each of [`OUTPUTS`] is.
+    /// The index of each of [`OUTPUT_NAMES`] among the session's outputs.
     outputs: [usize; 4],
     settings: CenterFaceSettings,
-    sessions: Recent<[usize; 3], Session>,
+    sessions: LruCache<[usize; 3], Session>,
     scratch: LetterboxScratch,
-    /// The faces of single cells, many of which mean one face.
-    cells: Vec<Face>,
+    /// The faces of single cells. Many of them may stand for one face.
+    cell_faces: Vec<Face>,
 }
 
 impl CenterFace {
-    /// CenterFace with the bundled weights, which are read once a process: see [`CenterFace::bundled_model`].
+    /// Creates a detector with the bundled weights and the default settings.
+    ///
+    /// For other settings, call [`CenterFace::with_settings`] with [`CenterFace::bundled_model`].
     ///
     /// # Errors
-    /// [`DetectorError::Setting`] for a setting outside its range.
+    /// As for [`CenterFace::bundled_model`].
     #[cfg(feature = "bundled")]
-    pub fn bundled(settings: &CenterFaceSettings) -> Result<Self, DetectorError> {
-        Self::new(Self::bundled_model()?, settings)
+    pub fn bundled() -> Result<Self, DetectorError> {
+        Self::new(Self::bundled_model()?)
     }
 
-    /// The bundled network: weights of Star-Clouds/CenterFace (MIT), stored in half precision, computed in single.
-    /// Read at the first call; every later call gives the same shared one.
+    /// Returns the bundled network: weights of Star-Clouds/CenterFace (MIT), stored in half precision and computed in single
+    /// precision. The first call reads it; later calls return the same shared network.
     ///
     /// # Errors
-    /// [`DetectorError::Model`] where the engine does not take the network, which would be a fault of this build.
+    /// [`DetectorError::Model`] if the engine cannot run the network, which means that this build is broken.
     #[cfg(feature = "bundled")]
     pub fn bundled_model() -> Result<Model, DetectorError> {
         static NETWORK: Bundled =
@@ -68,65 +89,109 @@ impl CenterFace {
         Ok(NETWORK.model()?)
     }
 
-    /// CenterFace with the weights of an ONNX file. To make several instances, read the file once with
-    /// [`Model::from_path`] and use [`CenterFace::new`].
+    /// Creates a detector with the weights of an ONNX file and the default settings.
+    ///
+    /// For several instances, or for other settings, read the file once with [`Model::from_path`] and use
+    /// [`CenterFace::with_settings`].
     ///
     /// # Errors
-    /// [`DetectorError`]; all but a wrong setting name the file.
-    pub fn from_path(path: impl AsRef<Path>, settings: &CenterFaceSettings) -> Result<Self, DetectorError> {
-        Self::new(Model::from_path(path)?, settings)
+    /// As for [`CenterFace::new`], or if the file cannot be read. The message names the file.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Self, DetectorError> {
+        Self::new(Model::from_path(path)?)
     }
 
-    /// CenterFace with these weights: an input `[batch, 3, height, width]` and the outputs 537 to 540. It is ready at once
-    /// for pictures of 16:9.
+    /// Creates a detector with these weights and the default settings.
     ///
     /// # Errors
-    /// [`DetectorError::Interface`] for another network, [`DetectorError::Setting`] for a setting outside its range,
-    /// [`DetectorError::Model`] for a precision that the network has no ranges for, or a required device that cannot be had.
-    pub fn new(model: Model, settings: &CenterFaceSettings) -> Result<Self, DetectorError> {
+    /// As for [`CenterFace::with_settings`].
+    pub fn new(model: Model) -> Result<Self, DetectorError> {
+        Self::with_settings(model, CenterFaceSettings::default())
+    }
+
+    /// Creates a detector with these weights and settings. The network must have an input `[batch, 3, height, width]` and
+    /// the outputs 537 to 540.
+    ///
+    /// The detector prepares the network for 16:9 pictures, which most cameras send.
+    ///
+    /// ```
+    /// use passerby_detect::{CenterFace, CenterFaceSettings};
+    ///
+    /// # #[cfg(feature = "bundled")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Close cameras show large faces, so a small input is enough.
+    /// let settings = CenterFaceSettings { long_side: 320, ..CenterFaceSettings::default() };
+    /// let detector = CenterFace::with_settings(CenterFace::bundled_model()?, settings)?;
+    /// assert_eq!(detector.settings().long_side, 320);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "bundled"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// [`DetectorError::Interface`] if the network is not CenterFace. [`DetectorError::Setting`] if a setting is outside its
+    /// range. [`DetectorError::Model`] if the network has no ranges for the precision, or if a required device is missing.
+    pub fn with_settings(model: Model, settings: CenterFaceSettings) -> Result<Self, DetectorError> {
         settings.check()?;
         let mut detector = Self {
-            outputs: interface(&model)?,
+            outputs: find_outputs(&model)?,
             model: model.with_precision(settings.precision)?,
-            settings: settings.clone(),
-            sessions: Recent::new(SESSIONS),
+            settings,
+            sessions: LruCache::new(MAX_SESSIONS),
             scratch: LetterboxScratch::default(),
-            cells: Vec::new(),
+            cell_faces: Vec::new(),
         };
-        // Made ready for the shape that most cameras have. A network that does not take it says so at its first frame.
-        let usual = Letterbox::new(1920, 1080, settings.long_side, MULTIPLE).item();
-        match detector.sessions.get_or_make(usual, || detector.model.session(usual)) {
+        // If the network cannot take this shape, the first frame returns the error.
+        let usual = Letterbox::new(1920, 1080, detector.settings.long_side, INPUT_MULTIPLE).item();
+        match detector.sessions.get_or_insert_with(usual, || detector.model.session(usual)) {
             Err(e @ ModelError::Device { .. }) => Err(e.into()),
             _ => Ok(detector),
         }
     }
 
-    /// The settings it was made with.
+    /// Returns the settings of this detector.
     #[must_use]
     pub fn settings(&self) -> &CenterFaceSettings {
         &self.settings
     }
 
-    /// The network for each shape of picture that was seen lately, and for 16:9 from the start: what runs it, and why.
+    /// Returns the session for each input shape that was used lately, starting with 16:9. A session has the backend of the
+    /// network and the reason for it.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
         self.sessions.values()
     }
 
-    /// Where in the network's input a picture lies, at this longer side: what a calibration samples.
+    /// Returns the place of a picture in the network's input if its longer side is scaled to `long_side` pixels. A
+    /// calibration samples pictures by it.
     #[must_use]
-    pub fn place(image: &Image, long_side: u32) -> Letterbox {
-        Letterbox::new(image.width(), image.height(), long_side, MULTIPLE)
+    pub fn letterbox(image: &Image, long_side: u32) -> Letterbox {
+        Letterbox::new(image.width(), image.height(), long_side, INPUT_MULTIPLE)
     }
 
-    fn faces(&mut self, image: &Image, out: &mut Vec<Face>) -> Result<(), StageError> {
-        let place = Self::place(image, self.settings.long_side);
-        // A shape the network cannot take stays so: skip these frames, others may have another. A device may come back.
-        let session = self.sessions.get_or_make(place.item(), || self.model.session(place.item())).map_err(
-            |e| match e {
+    /// Returns the faces of a picture: best score first, in pixels of the upright picture. The list is empty if there are no
+    /// faces.
+    ///
+    /// It allocates the list. For many frames, [`Detector::detect`] uses lists that the caller keeps.
+    ///
+    /// # Errors
+    /// As for [`Detector::detect`], but the error names no frame.
+    pub fn detect_image(&mut self, image: &Image) -> Result<Vec<Face>, StageError> {
+        let mut faces = Vec::new();
+        self.detect_into(image, &mut faces)?;
+        Ok(faces)
+    }
+
+    /// Replaces the contents of `out` by the faces of a picture.
+    fn detect_into(&mut self, image: &Image, out: &mut Vec<Face>) -> Result<(), StageError> {
+        let place = Self::letterbox(image, self.settings.long_side);
+        // If the network cannot take a shape, it never will, but the next frame may have another one. A device may return.
+        let session = self
+            .sessions
+            .get_or_insert_with(place.item(), || self.model.session(place.item()))
+            .map_err(|e| match e {
                 ModelError::Device { .. } => StageError::reset(STAGE, e),
                 e => StageError::skip(STAGE, e),
-            },
-        )?;
+            })?;
 
         letterbox(image, &place, &Normalize::NONE, &mut self.scratch, session.input());
         let answers = session.run().map_err(|e| StageError::reset(STAGE, e))?;
@@ -134,37 +199,41 @@ impl CenterFace {
         let maps = self.outputs.map(|at| answers.data(at));
         let maps = Maps::new(place.input_width, place.input_height, maps).ok_or_else(|| {
             let shapes: Vec<&[usize]> = (0..answers.len()).map(|at| answers.shape(at)).collect();
-            let (name, item) = (self.model.name(), place.item());
-            StageError::fatal(STAGE, format!("{name}: answers of {shapes:?} do not fit an input of {item:?}"))
+            let name = self.model.name();
+            let item = place.item();
+            StageError::fatal(STAGE, format!("{name}: outputs {shapes:?} do not fit the input {item:?}"))
         })?;
-        maps.faces(self.settings.threshold, &mut self.cells);
-        nms(&mut self.cells, self.settings.nms_iou, self.settings.max_faces);
-        let (w, h) = (image.width(), image.height());
-        let picture_from_input = place.image_from_input(w, h);
-        let faces = self.cells.iter().map(|face| scaled(face, picture_from_input));
+        maps.faces(self.settings.threshold, &mut self.cell_faces);
+        nms(&mut self.cell_faces, self.settings.nms_iou, self.settings.max_faces);
+        let width = image.width();
+        let height = image.height();
+        let picture_from_input = place.image_from_input(width, height);
+        let faces = self.cell_faces.iter().map(|face| scaled(face, picture_from_input));
         out.clear();
-        // What lies wholly in the black part of the input has no pixels.
-        out.extend(faces.filter(|face| !face.bbox.clamped(w, h).is_empty()));
+        // A face that lies entirely in the black part of the input is outside the picture.
+        out.extend(faces.filter(|face| !face.bbox.clamped(width, height).is_empty()));
         Ok(())
     }
 }
 
 impl Detector for CenterFace {
-    /// As [`Detector::detect`] says. The first frame of another shape than 16:9 takes some tens of milliseconds longer: the network
-    /// is made ready for it.
+    /// Finds the faces of the frames one after another. See [`Detector::detect`].
+    ///
+    /// The first frame with another shape than 16:9 takes some tens of milliseconds longer, because the detector must
+    /// prepare the network for it.
     ///
     /// # Errors
-    /// Each names the frame. `Skip`: the network cannot take a picture of this shape. `Reset`: the engine failed.
-    /// `Fatal`: the network's answers are not CenterFace's.
+    /// `Skip` if the network cannot take a picture of this shape, `Reset` if the engine fails, `Fatal` if the outputs are
+    /// not those of CenterFace. The message names the frame.
     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
         for (frame, faces) in frames.iter().zip(faces) {
-            self.faces(&frame.image, faces).map_err(|e| e.at(&frame.meta))?;
+            self.detect_into(&frame.image, faces).map_err(|e| e.at(&frame.meta))?;
         }
         Ok(())
     }
 }
 
-/// The network's name and the settings.
+/// Prints the network's name and the settings.
 impl fmt::Debug for CenterFace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CenterFace")
@@ -174,33 +243,33 @@ impl fmt::Debug for CenterFace {
     }
 }
 
-/// Where each of [`OUTPUTS`] is, in a network that has what CenterFace has.
-fn interface(model: &Model) -> Result<[usize; 4], DetectorError> {
-    let differs = |what: String| DetectorError::Interface { model: model.name().to_owned(), what };
-    let channels = |dims: &[Option<usize>], n: usize| match dims {
+/// Returns the index of each of [`OUTPUT_NAMES`] among the outputs of a network.
+fn find_outputs(model: &Model) -> Result<[usize; 4], DetectorError> {
+    let differs = |problem: String| DetectorError::Interface { model: model.name().to_owned(), problem };
+    let has_channels = |dims: &[Option<usize>], n: usize| match dims {
         [_, c, _, _] => c.is_none_or(|c| c == n),
         dims => dims.is_empty(),
     };
     let input = model.input();
-    if !channels(&input.dims, 3) {
+    if !has_channels(&input.dims, 3) {
         return Err(differs(format!(
-            "input {} is {:?}, not 3 channels of a picture",
+            "input {} is {:?} instead of a picture with 3 channels",
             input.name, input.dims
         )));
     }
     let mut found = [0; 4];
-    for ((at, name), n) in found.iter_mut().zip(OUTPUTS).zip(CHANNELS) {
+    for ((at, name), n) in found.iter_mut().zip(OUTPUT_NAMES).zip(CHANNELS) {
         let place = model.outputs().iter().position(|o| o.name == name);
-        *at = place.ok_or_else(|| differs(format!("no output {name}")))?;
+        *at = place.ok_or_else(|| differs(format!("output {name} is missing")))?;
         let dims = &model.outputs()[*at].dims;
-        if !channels(dims, n) {
-            return Err(differs(format!("output {name} is {dims:?}, not {n} channels of a map")));
+        if !has_channels(dims, n) {
+            return Err(differs(format!("output {name} is {dims:?} instead of a map with {n} channels")));
         }
     }
     Ok(found)
 }
 
-/// The face in pixels of a picture that is larger by these factors.
+/// Returns the face in pixels of a picture that is larger by these factors.
 fn scaled(face: &Face, (x, y): (f32, f32)) -> Face {
     let BBox { x1, y1, x2, y2 } = face.bbox;
     Face {

@@ -1,73 +1,84 @@
-//! CenterFace's four maps, read: J. Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point",
-//! 2020 (arXiv 1911.03599), section 3. Each cell of a grid of a quarter of the input's size says how likely a face
-//! is centred in it, where exactly, how large it is and where its landmarks are.
+//! Decodes CenterFace's four output maps: J. Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as
+//! Point", 2020 (arXiv 1911.03599), section 3.
+//!
+//! The maps are grids of a quarter of the input's size. Each cell holds the likelihood that a face is centred in it, and
+//! that face's exact centre, its size and its landmarks.
 
 use passerby_types::{BBox, Face, Landmarks, Point};
 
-/// Input pixels to a cell, each way (the paper's R).
-pub(crate) const STRIDE: usize = 4;
+/// The side of a cell in pixels of the input (the paper's R).
+const STRIDE: usize = 4;
 
-/// How many channels each map has, in the order of [`Maps::new`].
+/// The number of channels of each map, in the order of [`Maps::new`].
 pub(crate) const CHANNELS: [usize; 4] = [1, 2, 2, 10];
 
-/// The maps of one picture: planes of `rows` times `cols` cells, one plane after another.
+/// The maps of one picture. Each is a list of planes with `rows` times `cols` cells.
 pub(crate) struct Maps<'a> {
     cols: usize,
-    /// Cells of a plane.
+    /// The number of cells in a plane.
     cells: usize,
-    /// How likely a face is centred here, 0 to 1.
+    /// The likelihood that a face is centred in the cell, 0 to 1.
     heat: &'a [f32],
-    /// Logarithm of height and width in cells.
+    /// The logarithms of the face's height and width in cells.
     scale: &'a [f32],
-    /// From the cell's centre to the face's, in cells: down, right.
+    /// The offset from the cell's centre to the face's, in cells: down, right.
     offset: &'a [f32],
-    /// Five landmarks from the box's top-left corner, in heights and widths of the box: down, right.
+    /// The five landmarks, from the box's top-left corner, in heights and widths of the box: down, right.
     points: &'a [f32],
 }
 
 impl<'a> Maps<'a> {
-    /// The maps `[heat, scale, offset, points]` for an input of this size in pixels. `None` where the size is not of
-    /// whole cells or a map has not the length that goes with it.
+    /// Takes the maps `[heat, scale, offset, points]` of an input with this size in pixels.
+    ///
+    /// Returns `None` if the size is not a multiple of a cell, or if a map does not have the length for it.
     pub(crate) fn new(input_width: usize, input_height: usize, maps: [&'a [f32]; 4]) -> Option<Self> {
-        let (cols, rows) = (input_width / STRIDE, input_height / STRIDE);
+        let cols = input_width / STRIDE;
+        let rows = input_height / STRIDE;
         let cells = cols * rows;
-        let whole = cols * STRIDE == input_width && rows * STRIDE == input_height;
+        let is_whole = cols * STRIDE == input_width && rows * STRIDE == input_height;
         let fits = maps.iter().zip(CHANNELS).all(|(map, n)| map.len() == n * cells);
         let [heat, scale, offset, points] = maps;
-        (whole && fits).then_some(Self { cols, cells, heat, scale, offset, points })
+        (is_whole && fits).then_some(Self { cols, cells, heat, scale, offset, points })
     }
 
-    /// Writes the faces of every cell whose likelihood is above `threshold` to `out`, row by row, in pixels of the input;
-    /// many cells may mean one face. Cells with a number that is not finite or a box without area are left out.
+    /// Replaces the contents of `out` by the faces of every cell whose likelihood is above `threshold`, row by row, in
+    /// pixels of the input. Several cells may stand for one face.
+    ///
+    /// A cell is left out if one of its numbers is not finite, or if its box has no area.
     pub(crate) fn faces(&self, threshold: f32, out: &mut Vec<Face>) {
         let cells = (0..self.cells).filter(|&cell| self.heat[cell] > threshold);
         out.clear();
         out.extend(cells.filter_map(|cell| self.face(cell)));
     }
 
+    /// Returns the face of one cell, or `None` if its numbers make no face.
     fn face(&self, cell: usize) -> Option<Face> {
         let stride = STRIDE as f32;
         let at = |map: &[f32], plane: usize| map[plane * self.cells + cell];
-        let (input_width, input_height) =
-            (self.cols as f32 * stride, (self.cells / self.cols) as f32 * stride);
-        let (cx, cy) = ((cell % self.cols) as f32, (cell / self.cols) as f32);
+        let input_width = self.cols as f32 * stride;
+        let input_height = (self.cells / self.cols) as f32 * stride;
+        let col = (cell % self.cols) as f32;
+        let row = (cell / self.cols) as f32;
 
-        let (height, width) = (at(self.scale, 0).exp() * stride, at(self.scale, 1).exp() * stride);
+        let height = at(self.scale, 0).exp() * stride;
+        let width = at(self.scale, 1).exp() * stride;
         let corner = |c: f32, offset: f32, side: f32, limit: f32| {
             ((c + offset + 0.5) * stride - side / 2.0).clamp(0.0, limit)
         };
-        let x1 = corner(cx, at(self.offset, 1), width, input_width);
-        let y1 = corner(cy, at(self.offset, 0), height, input_height);
+        let x1 = corner(col, at(self.offset, 1), width, input_width);
+        let y1 = corner(row, at(self.offset, 0), height, input_height);
         let bbox = BBox::new(x1, y1, (x1 + width).min(input_width), (y1 + height).min(input_height));
         let landmarks = Landmarks(std::array::from_fn(|j| {
-            let (down, right) = (at(self.points, 2 * j), at(self.points, 2 * j + 1));
+            let down = at(self.points, 2 * j);
+            let right = at(self.points, 2 * j + 1);
             Point::new(x1 + width * right, y1 + height * down)
         }));
 
         let heat = self.heat[cell];
-        let finite = [heat, width, height].iter().all(|v| v.is_finite())
+        let is_finite = [heat, width, height].iter().all(|v| v.is_finite())
             && landmarks.0.iter().all(|p| p.x.is_finite() && p.y.is_finite());
-        (finite && !bbox.is_empty()).then(|| Face::new(bbox, heat.clamp(0.0, 1.0)).with_landmarks(landmarks))
+        (is_finite && !bbox.is_empty())
+            .then(|| Face::new(bbox, heat.clamp(0.0, 1.0)).with_landmarks(landmarks))
     }
 }
 
@@ -75,7 +86,7 @@ impl<'a> Maps<'a> {
 mod tests {
     use super::*;
 
-    /// Maps of an input of 16x8 pixels, 4x2 cells, in which nothing is.
+    /// Maps of an input with 16x8 pixels, which are 4x2 cells, without a face.
     struct Blank {
         heat: Vec<f32>,
         scale: Vec<f32>,
@@ -108,7 +119,7 @@ mod tests {
     #[test]
     fn a_cell_becomes_a_box_with_landmarks() {
         let mut maps = Blank::new();
-        let cell = 4 + 2; // Row 1, column 2: its centre is (10, 6).
+        let cell = 4 + 2; // Row 1, column 2, with its centre at (10, 6).
         maps.heat[cell] = 0.8;
         maps.scale[cell] = 0.5_f32.ln(); // 2 pixels high
         maps.scale[CELLS + cell] = 1.5_f32.ln(); // 6 pixels wide
@@ -127,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_itself_is_not_a_face() {
+    fn a_cell_at_the_threshold_is_not_a_face() {
         let mut maps = Blank::new();
         maps.heat[0] = 0.5;
         maps.heat[7] = 0.75;
@@ -137,10 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn a_box_over_the_edge_is_moved_in_and_cut() {
+    fn a_box_over_the_edge_is_kept_inside() {
         let mut maps = Blank::new();
         maps.heat[0] = 0.9;
-        maps.scale[0] = 1.5_f32.ln(); // 6 pixels high, so from -1: moved to 0
+        maps.scale[0] = 1.5_f32.ln(); // 6 pixels high: the top would be -1 and moves to 0
         maps.scale[CELLS] = 9.0_f32.ln(); // 36 pixels wide, more than the input
         let [face] = maps.faces(0.5)[..] else { panic!("one face") };
         assert_eq!((face.bbox.x1, face.bbox.x2), (0.0, 16.0));
@@ -149,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_cells_are_left_out_and_scores_are_at_most_one() {
+    fn cells_with_broken_numbers_are_left_out() {
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut maps = Blank::new();
             maps.heat.fill(0.9);
@@ -158,21 +169,34 @@ mod tests {
             maps.scale[CELLS + 2] = value;
             maps.points[9 * CELLS + 3] = value;
             let faces = maps.faces(0.5);
-            assert_eq!(faces.len(), 4, "{value}: the second row is left");
+            assert_eq!(faces.len(), 4, "{value}: only the second row remains");
         }
+    }
+
+    #[test]
+    fn a_face_outside_the_input_is_left_out() {
+        let mut maps = Blank::new();
+        maps.heat[5] = 0.9;
+        maps.offset[CELLS + 5] = 100.0; // far to the right of the input
+        assert!(maps.faces(0.5).is_empty());
+    }
+
+    #[test]
+    fn a_score_is_at_most_one() {
         let mut maps = Blank::new();
         maps.heat[5] = 1.5;
-        maps.offset[CELLS + 5] = 100.0; // far to the right: nothing of it is left
-        assert!(maps.faces(0.5).is_empty());
-        maps.offset[CELLS + 5] = 0.0;
         assert_eq!(maps.faces(0.5)[0].score, 1.0);
     }
 
     #[test]
-    fn maps_that_do_not_fit_are_none() {
+    fn maps_of_another_size_are_refused() {
         let maps = Blank::new();
-        let of = |w, h| Maps::new(w, h, [&maps.heat, &maps.scale, &maps.offset, &maps.points]).is_some();
-        assert!(of(16, 8) && of(8, 16) && !of(16, 12) && !of(17, 8) && !of(0, 0));
+        let fits = |w, h| Maps::new(w, h, [&maps.heat, &maps.scale, &maps.offset, &maps.points]).is_some();
+        assert!(fits(16, 8) && fits(8, 16) && !fits(16, 12) && !fits(17, 8) && !fits(0, 0));
+    }
+
+    #[test]
+    fn an_empty_input_has_no_faces() {
         assert!(Maps::new(0, 0, [&[]; 4]).is_some_and(|m| found(&m, 0.5).is_empty()));
     }
 }

@@ -1,38 +1,40 @@
-//! Why there is no detector.
+//! The error of making a detector.
 
 use passerby_inference::ModelError;
 use passerby_types::StageError;
 
-use crate::STAGE;
+/// The name of this stage in errors.
+pub(crate) const STAGE: &str = "detect";
 
-/// Why a detector cannot be made. Trying again does not help: the file, or the setting, has to be another.
+/// The reason why a detector cannot be made. It does not help to try again: the caller must change the file or the setting.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DetectorError {
-    /// The file cannot be read, or is no network that can run here. Says which file.
+    /// The file cannot be read, or the engine cannot run its network. The message names the file.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The network is not CenterFace: an input or output is missing or has other channels. Check the file.
-    #[error("{model}: not CenterFace: {what}")]
+    /// The network is not CenterFace: an input or output is missing or has another number of channels. Check the file.
+    #[error("{model} is not CenterFace: {problem}")]
     Interface {
-        /// Which network.
+        /// The name of the network.
         model: String,
-        /// What is missing or different.
-        what: String,
+        /// The input or output that is missing or different.
+        problem: String,
     },
     /// A setting is outside its range.
-    #[error("{setting} {value} is outside {range}")]
+    #[error("{setting} is {value}, but must be {range}")]
     Setting {
-        /// Which field of the settings.
+        /// The field of the settings.
         setting: &'static str,
-        /// What it was set to.
+        /// Its value.
         value: String,
-        /// What it may be.
+        /// The values that are allowed, for example "0 to 1".
         range: &'static str,
     },
 }
 
-/// `Fatal`, since it does not help to try again; for [`StageFactory`](passerby_types::StageFactory) closures.
+/// Converts to a `Fatal` error, because it does not help to try again. This lets
+/// [`StageFactory`](passerby_types::StageFactory) closures use `?`.
 impl From<DetectorError> for StageError {
     fn from(error: DetectorError) -> Self {
         Self::fatal(STAGE, error)

@@ -1,20 +1,18 @@
-//! Finds faces in frames: [`CenterFace`], a [`Detector`](passerby_types::Detector) with five landmarks a face.
+//! Finds faces in pictures and frames: [`CenterFace`] is a [`Detector`](passerby_types::Detector) that returns a box, a
+//! score and five landmarks for each face.
 //!
 //! ```
-//! use passerby_detect::{CenterFace, CenterFaceSettings};
-//! use passerby_types::{Detector, StageFactory};
+//! use passerby_detect::CenterFace;
+//! use passerby_types::{ColorSpace, Image, PixelLayout};
 //!
 //! # #[cfg(feature = "bundled")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let settings = CenterFaceSettings {
-//!     long_side: 320, // close cameras: faces from about a thirtieth of the picture's width
-//!     ..CenterFaceSettings::default()
-//! };
-//!
-//! // Each worker of a pool has its own instance; the weights are in memory once.
-//! let factory: StageFactory<dyn Detector> = std::sync::Arc::new(move || Ok(Box::new(CenterFace::bundled(&settings)?)));
-//! let mut detector = factory()?;
-//! detector.detect(&[], &mut [])?;
+//! # let pixels = vec![90; 3 * 320 * 180];
+//! let image = Image::from_vec(PixelLayout::Rgb8, 320, 180, ColorSpace::JPEG, pixels)?;
+//! let mut detector = CenterFace::bundled()?;
+//! for face in detector.detect_image(&image)? {
+//!     println!("a face at {:?}, score {}", face.bbox, face.score);
+//! }
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "bundled"))]
@@ -25,20 +23,21 @@
 //! - `bundled` (default): the weights (3.7 MB) are part of the binary. Without it, load them with
 //!   [`CenterFace::from_path`].
 //!
+//! # Workers
+//! Each worker of a pool has its own detector. Make them from one [`Model`](passerby_inference::Model), for example
+//! [`CenterFace::bundled_model`], so that the weights are in memory only once.
+//!
 //! # Networks of your own
-//! A detector that answers with boxes for every place of a grid needs one face from many: [`nms()`] does that.
+//! If your network returns several overlapping boxes for a face, [`nms()`] reduces them to one.
 
 mod centerface;
 mod decode;
 mod error;
+mod lru_cache;
 mod nms;
-mod recent;
 mod settings;
 
 pub use centerface::CenterFace;
 pub use error::DetectorError;
 pub use nms::nms;
 pub use settings::CenterFaceSettings;
-
-/// What errors call this stage.
-const STAGE: &str = "detect";

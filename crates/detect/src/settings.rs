@@ -1,33 +1,38 @@
-//! What can be chosen about CenterFace.
+//! The settings of CenterFace.
 
 use std::ops::RangeInclusive;
 
 use passerby_inference::Precision;
 
-use crate::DetectorError;
+use crate::error::DetectorError;
 
-/// The long sides an input may have, in pixels: one multiple of the network's largest stride, up to a 4K picture.
-const LONG_SIDES: RangeInclusive<u32> = 32..=3840;
+/// The range of the input's longer side in pixels: from the network's largest stride to the width of a 4K picture.
+const LONG_SIDE_RANGE: RangeInclusive<u32> = 32..=3840;
 
-/// What can be chosen about [`CenterFace`](crate::CenterFace).
+/// The settings of [`CenterFace`](crate::CenterFace).
 #[derive(Clone, Debug, PartialEq)]
 pub struct CenterFaceSettings {
-    /// The longer side in pixels to which each picture is scaled, up or down, before the network sees it, 32 to 3840.
-    /// The cost grows with its square. Default 480: a 16:9 picture becomes 480x270 and shows faces from about 8
-    /// pixels of that; 320 is for close cameras, 640 for far ones. Above 640, faces that fill the picture give
-    /// partial boxes: WIDER FACE, the training set, has few so large.
+    /// The longer side of the network's input, in pixels, 32 to 3840. Default 480.
+    ///
+    /// The detector scales each picture, up or down, so that its longer side has this length, and keeps the aspect ratio:
+    /// 1920x1080 becomes 480x270, and 1080x1920 becomes 270x480. The shorter side follows and cannot be set. The cost grows
+    /// with the square of this length.
+    ///
+    /// The network finds faces from about 8 pixels of the scaled picture, which are 32 pixels of a 1920x1080 frame at the
+    /// default. Use 320 if the faces are close to the camera, and 640 if they are far away. Above 640, faces that fill the
+    /// picture give partial boxes, because WIDER FACE, the training set, has few faces of that size.
     pub long_side: u32,
-    /// The score above which there is a face, 0 to 1. Default 0.4, from four clips of people (177 frames, 485 faces
-    /// of 11 to 76 pixels, `long_side` 480): recall is 100 % and precision 99.8 %, 98.6 % on the worst clip. From
-    /// 0.45 to 0.5 both are 100 %, at 0.55 recall falls to 97 %. At 0.35, photographs give about one false face in
-    /// ten pictures.
+    /// The score above which the detector reports a face, 0 to 1. Default 0.4, measured on four clips of people (177
+    /// frames, 485 faces of 11 to 76 pixels, `long_side` 480): recall is 100 % and precision 99.8 %, 98.6 % on the worst
+    /// clip. From 0.45 to 0.5 both are 100 %; at 0.55 recall falls to 97 %. At 0.35, photographs give about one false face
+    /// in ten pictures.
     pub threshold: f32,
-    /// The intersection over union above which two boxes are one face, 0 to 1. Default 0.3, CenterFace's own.
+    /// The intersection over union above which two boxes are one face, 0 to 1. Default 0.3, as in CenterFace's code.
     pub nms_iou: f32,
-    /// At most so many faces of a picture, the best ones. Default 256; bounds the work a hostile picture can cause.
+    /// The most faces of a picture; the best are kept. Default 256. It bounds the work that a hostile picture can cause.
     pub max_faces: usize,
-    /// In what numbers the network computes. Default [`Precision::Float`]. [`Precision::Int8`] needs a network with ranges;
-    /// the bundled one has them.
+    /// The numbers that the network computes with. Default [`Precision::Float`]. [`Precision::Int8`] needs a network with
+    /// ranges, which the bundled one has.
     pub precision: Precision,
 }
 
@@ -38,17 +43,18 @@ impl Default for CenterFaceSettings {
 }
 
 impl CenterFaceSettings {
+    /// Returns an error that names the first setting outside its range.
     pub(crate) fn check(&self) -> Result<(), DetectorError> {
-        let probability = |value: f32| (0.0..=1.0).contains(&value);
+        let is_fraction = |value: f32| (0.0..=1.0).contains(&value);
         let wrong =
             |setting, value: String, range: &'static str| DetectorError::Setting { setting, value, range };
-        if !LONG_SIDES.contains(&self.long_side) {
+        if !LONG_SIDE_RANGE.contains(&self.long_side) {
             return Err(wrong("long_side", self.long_side.to_string(), "32 to 3840 pixels"));
         }
-        if !probability(self.threshold) {
+        if !is_fraction(self.threshold) {
             return Err(wrong("threshold", self.threshold.to_string(), "0 to 1"));
         }
-        if !probability(self.nms_iou) {
+        if !is_fraction(self.nms_iou) {
             return Err(wrong("nms_iou", self.nms_iou.to_string(), "0 to 1"));
         }
         Ok(())
@@ -60,22 +66,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_out_of_range_are_told_by_name() {
-        let told = |change: fn(&mut CenterFaceSettings)| {
+    fn the_error_names_the_setting_outside_its_range() {
+        let check = |change: fn(&mut CenterFaceSettings)| {
             let mut settings = CenterFaceSettings::default();
             change(&mut settings);
             settings.check().map_err(|e| e.to_string())
         };
-        assert_eq!(told(|_| ()), Ok(()));
-        assert_eq!(told(|s| s.max_faces = 0), Ok(()));
+        assert_eq!(check(|_| ()), Ok(()));
+        assert_eq!(check(|s| s.max_faces = 0), Ok(()));
         for (change, name) in [
-            ((|s| s.long_side = 0) as fn(&mut CenterFaceSettings), "long_side 0"),
-            (|s| s.long_side = u32::MAX, "long_side 4294967295"),
-            (|s| s.threshold = f32::NAN, "threshold NaN"),
-            (|s| s.threshold = -0.1, "threshold -0.1"),
-            (|s| s.nms_iou = 1.5, "nms_iou 1.5"),
+            ((|s| s.long_side = 0) as fn(&mut CenterFaceSettings), "long_side is 0,"),
+            (|s| s.long_side = u32::MAX, "long_side is 4294967295,"),
+            (|s| s.threshold = f32::NAN, "threshold is NaN,"),
+            (|s| s.threshold = -0.1, "threshold is -0.1,"),
+            (|s| s.nms_iou = 1.5, "nms_iou is 1.5,"),
         ] {
-            let message = told(change).unwrap_err();
+            let message = check(change).unwrap_err();
             assert!(message.contains(name), "{message}");
         }
     }

@@ -1,274 +1,321 @@
-//! Who a track is, over all cameras.
+//! The gallery: decides which person a track is, over all cameras.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map;
 use std::fmt;
 
-use passerby_types::{Identifier, Identity, PersonId, Sighting, Timestamp, TrackKey};
+use passerby_types::{Embedding, Identifier, Identity, PersonId, Sighting, Timestamp, TrackKey};
 
-use crate::GalleryPolicy;
-use crate::index::Index;
-use crate::tracks::{Held, Tracks};
-use crate::views::View;
+use crate::decision::{Decision, Holder};
+use crate::error::EnrollError;
+use crate::policy::GalleryPolicy;
+use crate::state::{GalleryState, PersonRecord};
 
-/// How much nearer than its own person another one must be before a sighting speaks against the track's person: two
-/// rows of the table of [`GalleryPolicy`], a hundred times fewer false accepts.
-const NEARER: f32 = 0.1;
-
-/// An open-set gallery in memory: it tells persons it knows from persons it does not, and makes the latter known.
+/// An open-set gallery in memory: recognises the persons that it knows, and makes persons of those that it does not know.
 ///
-/// **Who is used.** A view below [`GalleryPolicy::min_size`] or [`GalleryPolicy::min_quality`], or whose embedding has another
-/// length than the first one ever kept, decides nothing; a track of which nothing better was seen is
-/// [`Identity::Unidentified`].
+/// It works in two ways. As an [`Identifier`] it decides which person each track is, and learns while it watches:
+/// [`Identifier::identify`] takes the sightings of a frame, and [`Identifier::identity`] returns the result. By hand, you
+/// [`enroll`](Gallery::enroll) persons, [`search`](Gallery::search) for a face, list the persons with
+/// [`iter`](Gallery::iter), and [`remove`](Gallery::remove) them.
 ///
-/// **Who a new track is.** Its best views that agree with one another, weighted by quality, make one direction. Two
-/// such views that lie at [`GalleryPolicy::same`] to a template of a person, or one at [`GalleryPolicy::sure`], are that person.
-/// [`GalleryPolicy::founding`] of them, two by default, that lie at nobody are a new person. Of all tracks and persons of a frame the nearest pair is decided first,
-/// and a person that any other track of the frame holds is not to be had: two tracks of one frame are never the same
-/// person, nor ever become it later.
+/// ```
+/// use passerby_reid::Gallery;
+/// use passerby_types::Embedding;
 ///
-/// **Whom it must wait for.** A tracker may go on showing a track whose face it has lost, and the face comes back as
-/// a new track. So a new track that looks like a person held by a track that was not sighted since, or is in doubt
-/// (below), stays [`Identity::Pending`] until that one ends, is sighted, or is resolved; it does not become a second
-/// person meanwhile.
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut gallery = Gallery::new();
+/// let ann = gallery.enroll(&[Embedding::new(vec![0.6, 0.8])?])?; // from an embedder
+/// let bob = gallery.enroll(&[Embedding::new(vec![1.0, 0.0])?])?;
 ///
-/// **When a track changes its person.** It keeps it, whatever single sightings say, but for three cases:
-/// - Its sightings speak against the person: below [`GalleryPolicy::differ`] to all its templates and to the track so far,
-///   or at [`GalleryPolicy::sure`] to another person and nearer to it by 0.1. After [`GalleryPolicy::patience`] of them that agree,
-///   with none for the person between (after two where they are at [`GalleryPolicy::sure`] to somebody), the tracker has
-///   moved the track to another face: it is decided anew by these sightings alone. Where two tracks of a frame are in
-///   doubt and each looks like the other's person, they exchange persons. What the track taught the gallery before
-///   stays: it was the person then.
-/// - The track founded its person and nobody else was ever recognised as it, and with better views the track is at
-///   [`GalleryPolicy::sure`] to an older person: the younger gives way, its templates go to the older, its number is not
-///   used again.
-/// - Two tracks of one frame hold the same person after all (their sightings came late, say): the one nearer to it
-///   keeps it, the other is decided anew.
+/// let found = gallery.search(&Embedding::new(vec![0.7, 0.7])?, 1);
+/// assert_eq!(found[0].person, ann);
+/// assert!(found[0].similarity > 0.98);
 ///
-/// **What is kept.** Everything is bounded by [`GalleryPolicy`]: views a track, templates a person, persons, live and ended
-/// tracks. Where every person is held by a live track and there is no room, new ones stay [`Identity::Pending`].
-/// A track at less than [`GalleryPolicy::sure`] to a person it did not found teaches it nothing, so that a person does not
-/// drift into another by small steps. Search is exact and takes one pass over all templates.
+/// assert!(gallery.remove(ann));
+/// assert_eq!(gallery.iter().map(|person| person.id).collect::<Vec<_>>(), [bob]);
+/// # Ok(())
+/// # }
+/// ```
 ///
-/// The same calls give the same answers: no clock, no randomness, no order of a hash table.
+/// # How the gallery identifies a track
+///
+/// **Usable views.** The gallery does not use a view below [`GalleryPolicy::min_size`] or
+/// [`GalleryPolicy::min_quality`], or an embedding whose length differs from the first one ever kept. If a track has only
+/// such views, it is [`Identity::Unidentified`].
+///
+/// **New tracks.** The gallery takes the quality-weighted mean of the track's best views that agree. If two or more such
+/// views lie within [`GalleryPolicy::match_threshold`] of a person's template, or one within
+/// [`GalleryPolicy::confident_threshold`], the track is that person. If [`GalleryPolicy::min_enroll_views`] of them match
+/// no person, they become a new person. The gallery decides the nearest pair of a track and a person in a frame first. It
+/// never gives a track a person that another track of the frame holds: two tracks of one frame are two persons for good.
+///
+/// **Waiting.** A tracker may keep showing a track whose face it has lost, while the same face comes back as a new track.
+/// If a new track looks like a person that another track holds, and that track was not sighted since, or sightings
+/// contradict it, the new track stays [`Identity::Pending`]. It stays so until the other track ends, is sighted, or is
+/// resolved, and does not become a second person meanwhile.
+///
+/// **Changes.** A single sighting never changes the person of a track. The person changes in three cases:
+/// - Sightings contradict the person. A sighting does so if it lies below [`GalleryPolicy::reject_threshold`] from all
+///   the person's templates and from the track's other views, or if it lies within
+///   [`GalleryPolicy::confident_threshold`] of another person and is nearer to that one by 0.1. After
+///   [`GalleryPolicy::max_disagreeing_views`] such sightings that agree, with none for the person between them, the
+///   tracker has moved the track to another face. (Two are enough if they are within
+///   [`GalleryPolicy::confident_threshold`] of another person.) The gallery then decides the track anew by these
+///   sightings alone. If two tracks of a frame are in this state and each looks like the other's person, they swap
+///   persons. The templates that the track taught before stay with the earlier person.
+/// - The track founded its person, no other track was ever recognised as that person, and better views put the track
+///   within [`GalleryPolicy::confident_threshold`] of an older person. The gallery then merges the younger person into
+///   the older one and never uses the younger number again.
+/// - Two tracks of one frame hold the same person, for example because their sightings came late. The nearer track keeps
+///   the person, and the gallery decides the other one anew.
+///
+/// **Memory.** [`GalleryPolicy`] bounds the views of a track, the templates of a person, the persons, and the live and
+/// ended tracks. If a new person would exceed the limit, its track stays [`Identity::Pending`]. A track teaches a person
+/// that it did not found only if it lies within [`GalleryPolicy::confident_threshold`], so that a person cannot drift
+/// into another one by small steps. A search is exact and takes one pass over all templates.
+///
+/// The same calls always give the same results: the gallery uses no clock, no random numbers and no hash order.
 pub struct Gallery {
-    pub(crate) policy: GalleryPolicy,
-    pub(crate) index: Index,
-    pub(crate) persons: BTreeMap<PersonId, Person>,
-    pub(crate) tracks: Tracks,
-    last_id: u64,
-    /// The tracks of a frame, those of them with a new view, and who they are, to be written over.
-    keys: (Vec<TrackKey>, Vec<TrackKey>),
-    pub(crate) holders: Vec<(PersonId, f32, TrackKey)>,
+    policy: GalleryPolicy,
+    state: GalleryState,
+    buffers: Buffers,
 }
 
-/// What is known of a person besides the templates.
-pub(crate) struct Person {
-    pub(crate) first_seen: Timestamp,
-    pub(crate) last_seen: Timestamp,
-    pub(crate) tracks: u64,
-    /// The track that founded it, while no other track was ever recognised as it.
-    pub(crate) founder: Option<TrackKey>,
+/// The buffers that [`Gallery::identify`] keeps from frame to frame.
+#[derive(Default)]
+struct Buffers {
+    visible: Vec<TrackKey>,
+    fresh: Vec<TrackKey>,
+    holders: Vec<Holder>,
 }
 
-/// One person of a [`Gallery`], without anything biometric.
+/// One person of a [`Gallery`], without biometric data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GalleryPerson {
-    /// Who.
+    /// The person's number.
     pub id: PersonId,
-    /// When the first of the person's sightings was captured.
-    pub first_seen: Timestamp,
-    /// When the last one was, however small.
-    pub last_seen: Timestamp,
-    /// How many times a track became this person, the first one included.
+    /// The capture time of the person's first sighting, or `None` if the person was enrolled and never seen.
+    pub first_seen: Option<Timestamp>,
+    /// The capture time of the latest sighting of any size, or `None` if the person was enrolled and never seen.
+    pub last_seen: Option<Timestamp>,
+    /// The number of times that a track became this person, including the first.
     pub tracks: u64,
-    /// How many templates of the person there are.
+    /// The number of the person's templates.
     pub templates: usize,
 }
 
+/// One result of [`Gallery::search`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Match {
+    /// The person.
+    pub person: PersonId,
+    /// The cosine to the person's nearest template, -1 to 1. [`GalleryPolicy`] has a table of its meaning.
+    pub similarity: f32,
+}
+
 impl Gallery {
-    /// An empty gallery with the default [`GalleryPolicy`].
+    /// Creates an empty gallery with the default [`GalleryPolicy`].
     #[must_use]
     pub fn new() -> Self {
-        Self::with(GalleryPolicy::default())
+        Self::with_policy(GalleryPolicy::default())
     }
 
-    /// An empty gallery that goes by `policy`.
+    /// Creates an empty gallery with the given policy.
     #[must_use]
-    pub fn with(policy: GalleryPolicy) -> Self {
+    pub fn with_policy(policy: GalleryPolicy) -> Self {
         Self {
-            policy: policy.checked(),
-            index: Index::default(),
-            persons: BTreeMap::new(),
-            tracks: Tracks::default(),
-            last_id: 0,
-            keys: (Vec::new(), Vec::new()),
-            holders: Vec::new(),
+            policy: policy.with_valid_counts(),
+            state: GalleryState::default(),
+            buffers: Buffers::default(),
         }
     }
 
-    /// How many persons are known.
+    /// Returns the gallery's policy, with counts of 0 replaced by 1.
+    #[must_use]
+    pub fn policy(&self) -> &GalleryPolicy {
+        &self.policy
+    }
+
+    /// Returns the number of persons.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.persons.len()
+        self.state.persons.len()
     }
 
-    /// True where nobody is known.
+    /// Returns true if there are no persons.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.persons.is_empty()
+        self.state.persons.is_empty()
     }
 
-    /// Every person known, by rising id.
-    pub fn persons(&self) -> impl Iterator<Item = GalleryPerson> {
-        self.persons.iter().map(|(&id, person)| GalleryPerson {
-            id,
-            first_seen: person.first_seen,
-            last_seen: person.last_seen,
-            tracks: person.tracks,
-            templates: self.index.count(id),
-        })
+    /// Returns the persons that are most like a face: at most `limit` of them, the most similar first.
+    ///
+    /// Each person appears once, with the similarity of the nearest template. Of equal similarities, the older person
+    /// comes first. The result is empty if the gallery is empty, if `limit` is 0, or if the embedding has another length
+    /// than the templates.
+    ///
+    /// The search applies no threshold: even a stranger has a nearest person. You should compare the similarity with
+    /// [`GalleryPolicy::confident_threshold`] before you believe a single view. A search changes nothing: the gallery
+    /// learns only from sightings and enrolment.
+    ///
+    /// ```
+    /// use passerby_reid::Gallery;
+    /// use passerby_types::Embedding;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut gallery = Gallery::new();
+    /// let ann = gallery.enroll(&[Embedding::new(vec![1.0, 0.0])?])?;
+    /// let bob = gallery.enroll(&[Embedding::new(vec![0.0, 1.0])?])?;
+    ///
+    /// let found = gallery.search(&Embedding::new(vec![3.0, 4.0])?, 10);
+    /// assert_eq!(found.iter().map(|m| m.person).collect::<Vec<_>>(), [bob, ann]);
+    /// assert!((found[0].similarity - 0.8).abs() < 1e-6);
+    /// assert!(found[0].similarity >= gallery.policy().confident_threshold);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn search(&self, face: &Embedding, limit: usize) -> Vec<Match> {
+        let mut found = self.state.index.search(face, f32::NEG_INFINITY);
+        found.truncate(limit);
+        found.into_iter().map(|(person, similarity)| Match { person, similarity }).collect()
     }
 
-    /// Takes one sighting. True where it is a new view of whoever the track follows, so that there is something to
-    /// decide.
-    fn take(&mut self, sighting: &Sighting) -> bool {
-        let policy = &self.policy;
-        let Some(live) = self.tracks.see(sighting, policy) else {
-            return false;
-        };
-        if let Some(person) = live.held.and_then(|h| self.persons.get_mut(&h.person)) {
-            person.last_seen = person.last_seen.max(sighting.captured);
-        }
-        let good = sighting.size >= policy.min_size && sighting.quality >= policy.min_quality;
-        if !(good && sighting.quality.is_finite() && self.index.fits(&sighting.embedding)) {
-            live.poor = true;
-            return false;
-        }
-        let view = View::from(sighting);
-        let Some(held) = live.held else {
-            live.views.add(view, policy.views, policy);
-            return true;
-        };
-        let probe = &view.embedding;
-        let so_far = live.views.mean(policy).map(|(mean, _)| mean.cosine(probe));
-        let known = self.index.nearest(held.person, probe, None);
-        let own = so_far.unwrap_or(-1.0).max(known.unwrap_or(-1.0));
-        if own >= policy.same {
-            live.doubt.clear();
-            live.views.add(view.clone(), policy.views, policy);
-            self.confirm(sighting.track, &view);
-            return true;
-        }
-        let nearer = |(person, cosine): (PersonId, f32)| person != held.person && cosine >= own + NEARER;
-        if own < policy.differ || self.index.near(probe, policy.sure).any(nearer) {
-            live.object(view, policy);
-            return true;
-        }
-        false
+    /// Makes a new person of these views of one face, and returns the person's number.
+    ///
+    /// The views become templates that never age and that no sighting replaces. If there are more than
+    /// [`GalleryPolicy::templates_per_person`], the gallery keeps those that differ most. It does not compare them with
+    /// the persons that it knows: call [`Gallery::search`] first if the person may be enrolled already.
+    ///
+    /// The gallery never forgets an enrolled person by itself. It may forget the person who was not seen for the longest
+    /// to make room.
+    ///
+    /// Tracks without a person can become the enrolled person at their next good view. A live track keeps the person that
+    /// it holds already, so you should enroll before the cameras start.
+    ///
+    /// ```
+    /// use passerby_reid::Gallery;
+    /// use passerby_types::{Embedding, Identifier, Sighting, Timestamp, TrackKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut gallery = Gallery::new();
+    /// let front = Embedding::new(vec![0.6, 0.8])?; // from an embedder
+    /// let side = Embedding::new(vec![0.8, 0.6])?;
+    /// let ann = gallery.enroll(&[front.clone(), side])?;
+    ///
+    /// // A camera sees her.
+    /// let sighting = Sighting {
+    ///     track: TrackKey::default(),
+    ///     seq: 0,
+    ///     captured: Timestamp::default(),
+    ///     embedding: front,
+    ///     quality: 0.8,
+    ///     size: 90.0,
+    /// };
+    /// gallery.identify(&[sighting.clone()], &[sighting.track]);
+    /// assert_eq!(gallery.identity(sighting.track).person(), Some(ann));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`EnrollError::NoEmbeddings`] if `views` is empty. [`EnrollError::Length`] if a view has another length than the
+    /// other views or the gallery's templates: the caller should use one network for all of them. [`EnrollError::Full`] if
+    /// the gallery is full: the caller should remove a person. The gallery is unchanged after an error.
+    pub fn enroll(&mut self, views: &[Embedding]) -> Result<PersonId, EnrollError> {
+        self.state.enroll(views, &self.policy)
     }
 
-    /// A view of a track agrees with its person: the track's similarity is settled anew, and the person learns.
-    fn confirm(&mut self, key: TrackKey, view: &View) {
-        let policy = &self.policy;
-        let Some(live) = self.tracks.get_mut(key) else { return };
-        let (Some(held), Some((mean, _))) = (&mut live.held, live.views.mean(policy)) else {
-            return;
-        };
-        if !held.founded {
-            let others = self.index.nearest(held.person, &mean, Some(key));
-            held.similarity = others.unwrap_or(held.similarity);
-        }
-        let begins = !held.teaches && held.similarity >= policy.sure;
-        held.teaches |= begins;
-        if held.teaches {
-            let all = if begins { live.views.group(policy) } else { None };
-            for lesson in all.as_ref().map_or(std::slice::from_ref(view), |group| group.views.as_slice()) {
-                self.index.learn(held.person, key, lesson, policy);
-            }
-        }
+    /// Forgets a person and all templates of the person. Returns false if the gallery does not know the person.
+    ///
+    /// The gallery never uses the number again. Tracks that hold the person, live or ended, become
+    /// [`Identity::Pending`]. A live track of the person is decided anew at its next good view, and then becomes a new
+    /// person if the face is still there.
+    ///
+    /// ```
+    /// use passerby_reid::Gallery;
+    /// use passerby_types::Embedding;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut gallery = Gallery::new();
+    /// let ann = gallery.enroll(&[Embedding::new(vec![0.6, 0.8])?])?;
+    /// assert!(gallery.remove(ann));
+    /// assert!(!gallery.remove(ann));
+    /// assert!(gallery.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn remove(&mut self, person: PersonId) -> bool {
+        self.state.remove(person)
     }
 
-    /// The track is this person from now on, at this similarity.
-    pub(crate) fn hold(&mut self, key: TrackKey, id: PersonId, similarity: f32) {
-        let policy = &self.policy;
-        let (Some(live), Some(person)) = (self.tracks.get_mut(key), self.persons.get_mut(&id)) else {
-            return;
-        };
-        let founded = person.founder == Some(key);
-        if !founded {
-            person.founder = None;
-        }
-        let held = Held {
-            person: id,
-            similarity: similarity.clamp(-1.0, 1.0),
-            founded,
-            teaches: founded || similarity >= policy.sure,
-        };
-        live.held = Some(held);
-        person.tracks += 1;
-        let group = live.views.group(policy);
-        for view in group.iter().flat_map(|g| &g.views) {
-            person.first_seen = person.first_seen.min(view.captured);
-            person.last_seen = person.last_seen.max(view.captured);
-            if held.teaches {
-                self.index.learn(id, key, view, policy);
-            }
-        }
+    /// Returns an iterator over all persons, sorted by number. It yields nothing if the gallery is empty.
+    ///
+    /// `for person in &gallery` does the same.
+    ///
+    /// ```
+    /// use passerby_reid::Gallery;
+    /// use passerby_types::Embedding;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut gallery = Gallery::new();
+    /// gallery.enroll(&[Embedding::new(vec![0.6, 0.8])?])?;
+    /// for person in &gallery {
+    ///     println!("{} has {} templates", person.id, person.templates);
+    /// }
+    /// assert_eq!(gallery.iter().count(), gallery.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> GalleryIter<'_> {
+        GalleryIter { persons: self.state.persons.iter(), state: &self.state }
     }
 
-    /// The track no longer holds a person; the person is no longer this track's alone.
-    pub(crate) fn release(&mut self, key: TrackKey) -> Option<PersonId> {
-        let held = self.tracks.get_mut(key)?.held.take()?;
-        if let Some(person) = self.persons.get_mut(&held.person) {
-            person.founder = None;
-        }
-        Some(held.person)
+    /// Returns the memory of the gallery, for other views of it.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn state(&self) -> &GalleryState {
+        &self.state
     }
 
-    /// A new person, seen in this track. `None` where there is no room.
-    pub(crate) fn found(&mut self, key: TrackKey) -> Option<PersonId> {
-        if self.persons.len() >= self.policy.persons {
-            let held: BTreeSet<PersonId> = self.tracks.live().filter_map(|t| Some(t.held?.person)).collect();
-            let free = self.persons.iter().filter(|(id, _)| !held.contains(id));
-            let (&oldest, _) = free.min_by_key(|(_, person)| person.last_seen)?;
-            self.persons.remove(&oldest);
-            self.index.forget(oldest);
+    /// As [`Identifier::identify`], with this many agreeing views to make a new person.
+    pub(crate) fn identify_with(
+        &mut self,
+        min_enroll_views: usize,
+        sightings: &[Sighting],
+        visible: &[TrackKey],
+    ) {
+        let Self { policy, state, buffers } = self;
+        buffers.visible.clear();
+        buffers.visible.extend(visible.iter().copied().chain(sightings.iter().map(|s| s.track)));
+        buffers.fresh.clear();
+        buffers.fresh.extend(sightings.iter().filter(|s| state.observe(s, policy)).map(|s| s.track));
+        for keys in [&mut buffers.visible, &mut buffers.fresh] {
+            keys.sort_unstable();
+            keys.dedup();
         }
-        self.last_id += 1;
-        let id = PersonId(self.last_id);
-        let person = Person {
-            first_seen: Timestamp(std::time::Duration::MAX),
-            last_seen: Timestamp::default(),
-            tracks: 0,
-            founder: Some(key),
+        let decision = Decision {
+            state,
+            min_enroll_views: policy.valid_enroll_views(min_enroll_views),
+            policy,
+            visible: &buffers.visible,
+            fresh: &buffers.fresh,
+            holders: &mut buffers.holders,
         };
-        self.persons.insert(id, person);
-        self.hold(key, id, 1.0);
-        Some(id)
+        decision.run();
     }
 }
 
 impl Identifier for Gallery {
     fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) {
-        let (mut frame, mut fresh) = std::mem::take(&mut self.keys);
-        frame.clear();
-        frame.extend(visible.iter().copied().chain(sightings.iter().map(|s| s.track)));
-        fresh.clear();
-        fresh.extend(sightings.iter().filter(|s| self.take(s)).map(|s| s.track));
-        for keys in [&mut frame, &mut fresh] {
-            keys.sort_unstable();
-            keys.dedup();
-        }
-        self.decide(&frame, &fresh);
-        self.keys = (frame, fresh);
+        self.identify_with(self.policy.min_enroll_views, sightings, visible);
     }
 
     fn identity(&self, track: TrackKey) -> Identity {
-        self.tracks.identity(track)
+        self.state.tracks.identity(track)
     }
 
     fn end(&mut self, track: TrackKey) {
-        self.tracks.end(track, &self.policy);
+        self.state.tracks.end(track, &self.policy);
     }
 }
 
@@ -278,15 +325,59 @@ impl Default for Gallery {
     }
 }
 
-/// Counts only.
+/// Prints counts only.
 impl fmt::Debug for Gallery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (live, ended) = self.tracks.len();
         f.debug_struct("Gallery")
             .field("persons", &self.len())
-            .field("templates", &self.index.len())
-            .field("live_tracks", &live)
-            .field("ended_tracks", &ended)
+            .field("templates", &self.state.index.len())
+            .field("live_tracks", &self.state.tracks.live_len())
+            .field("ended_tracks", &self.state.tracks.ended_len())
             .finish_non_exhaustive()
+    }
+}
+
+/// An iterator over the persons of a [`Gallery`], sorted by number. Made by [`Gallery::iter`].
+#[derive(Clone)]
+pub struct GalleryIter<'a> {
+    persons: btree_map::Iter<'a, PersonId, PersonRecord>,
+    state: &'a GalleryState,
+}
+
+impl Iterator for GalleryIter<'_> {
+    type Item = GalleryPerson;
+
+    fn next(&mut self) -> Option<GalleryPerson> {
+        let (&id, record) = self.persons.next()?;
+        let was_seen = record.tracks > 0;
+        Some(GalleryPerson {
+            id,
+            first_seen: was_seen.then_some(record.first_seen),
+            last_seen: was_seen.then_some(record.last_seen),
+            tracks: record.tracks,
+            templates: self.state.index.count(id),
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.persons.size_hint()
+    }
+}
+
+impl ExactSizeIterator for GalleryIter<'_> {}
+
+impl<'a> IntoIterator for &'a Gallery {
+    type Item = GalleryPerson;
+    type IntoIter = GalleryIter<'a>;
+
+    fn into_iter(self) -> GalleryIter<'a> {
+        self.iter()
+    }
+}
+
+/// Prints the number of persons left.
+impl fmt::Debug for GalleryIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GalleryIter").field("left", &self.len()).finish_non_exhaustive()
     }
 }

@@ -1,202 +1,273 @@
-//! The templates of all persons in one matrix, searched exactly.
+//! The templates of all persons in one matrix, and an exact search in it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use passerby_types::{Embedding, PersonId, Timestamp, TrackKey};
 
-use crate::GalleryPolicy;
+use crate::policy::GalleryPolicy;
 use crate::views::View;
 
-/// Two views of one person this alike show nothing that the better one does not. In the bundled network different
-/// crops of one picture lie at 0.88 to 0.90, pictures of one person on different occasions at 0.57 to 0.81.
-const LIKE: f32 = 0.85;
+/// The cosine from which two views of one person show the same, so that only the better one is kept. In the bundled
+/// network, different crops of one picture have 0.88 to 0.90, pictures of one person on different occasions 0.57 to 0.81.
+const DUPLICATE_COSINE: f32 = 0.85;
 
-/// What is known of one row of the matrix.
+/// The record of one row of the matrix.
 struct Template {
     person: PersonId,
-    track: TrackKey,
+    /// The track that taught the template; `None` if it was enrolled.
+    track: Option<TrackKey>,
     quality: f32,
-    /// When it, or a view like it, was seen last.
-    seen: Timestamp,
+    /// The time at which the template, or a view like it, was seen last.
+    last_seen: Timestamp,
 }
 
-/// Templates of persons: unit vectors of one length, one after another.
+impl Template {
+    fn is_enrolled(&self) -> bool {
+        self.track.is_none()
+    }
+
+    /// Returns the time since the template was seen last. An enrolled template never ages.
+    fn age(&self, now: Timestamp) -> Duration {
+        if self.is_enrolled() { Duration::ZERO } else { now.since(self.last_seen) }
+    }
+
+    /// Compares how much two templates are worth: enrolled ones are worth more, then those with more quality, then the
+    /// more recent ones.
+    fn cmp_worth(&self, other: &Self) -> Ordering {
+        let by_quality = self.quality.total_cmp(&other.quality);
+        self.is_enrolled()
+            .cmp(&other.is_enrolled())
+            .then(by_quality)
+            .then(self.last_seen.cmp(&other.last_seen))
+    }
+}
+
+/// The templates of all persons: unit vectors with one length, stored one after another.
 #[derive(Default)]
-pub(crate) struct Index {
-    /// The length of a template: that of the first one ever kept.
+pub(crate) struct TemplateIndex {
+    /// The length of a template, which is that of the first one ever kept.
     length: Option<usize>,
-    rows: Vec<f32>,
+    values: Vec<f32>,
     templates: Vec<Template>,
-    of: BTreeMap<PersonId, Vec<usize>>,
+    rows_of: BTreeMap<PersonId, Vec<usize>>,
 }
 
-impl Index {
-    /// True where this embedding can be of the same network as the templates.
+impl TemplateIndex {
+    /// Returns true if the embedding has the length of the templates, so that both can come from one network.
     pub(crate) fn fits(&self, embedding: &Embedding) -> bool {
         self.length.is_none_or(|n| n == embedding.as_slice().len())
     }
 
-    /// How many templates there are.
+    /// Returns the length of a template, or `None` if none was ever kept.
+    pub(crate) fn template_length(&self) -> Option<usize> {
+        self.length
+    }
+
+    /// Returns the number of templates.
     pub(crate) fn len(&self) -> usize {
         self.templates.len()
     }
 
-    /// How many templates a person has.
+    /// Returns the number of templates of a person.
     pub(crate) fn count(&self, person: PersonId) -> usize {
-        self.of.get(&person).map_or(0, Vec::len)
+        self.rows_of.get(&person).map_or(0, Vec::len)
     }
 
-    /// Every person of whom a template lies at `floor` or above, with the nearest one's cosine, nearest person first,
-    /// of equals the older.
-    pub(crate) fn search(&self, probe: &Embedding, floor: f32) -> Vec<(PersonId, f32)> {
-        let mut found: Vec<_> = self.near(probe, floor).collect();
+    /// Returns the templates row by row, one after another.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Returns the person of each row.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn persons_by_row(&self) -> impl Iterator<Item = PersonId> {
+        self.templates.iter().map(|template| template.person)
+    }
+
+    /// Returns every person with a template at `threshold` or above, with the cosine of the nearest template.
+    ///
+    /// The nearest person comes first. Of equals, the older person comes first.
+    pub(crate) fn search(&self, probe: &Embedding, threshold: f32) -> Vec<(PersonId, f32)> {
+        let mut found: Vec<_> = self.templates_near(probe, threshold).collect();
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
         found.dedup_by_key(|(person, _)| *person);
         found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found
     }
 
-    /// The person and the cosine of every template that lies at `floor` or above, in no order.
-    pub(crate) fn near(&self, probe: &Embedding, floor: f32) -> impl Iterator<Item = (PersonId, f32)> {
-        let cosines = self.each(probe).map(|(row, template)| (template.person, dot(probe.as_slice(), row)));
-        cosines.filter(move |(_, cosine)| *cosine >= floor)
+    /// Returns the person and the cosine of every template at `threshold` or above, in no particular order.
+    pub(crate) fn templates_near(
+        &self,
+        probe: &Embedding,
+        threshold: f32,
+    ) -> impl Iterator<Item = (PersonId, f32)> {
+        let cosines = self.rows(probe).map(|(row, template)| (template.person, dot(probe.as_slice(), row)));
+        cosines.filter(move |(_, cosine)| *cosine >= threshold)
     }
 
-    /// The cosine to the person's nearest template, leaving out those that `without` taught; `None` where none is
-    /// left.
+    /// Returns the cosine to the nearest template of a person, without the templates that `except` taught.
+    ///
+    /// Returns `None` if no template remains.
     pub(crate) fn nearest(
         &self,
         person: PersonId,
         probe: &Embedding,
-        without: Option<TrackKey>,
+        except: Option<TrackKey>,
     ) -> Option<f32> {
-        let rows = self.of.get(&person).filter(|_| self.fits(probe))?;
+        let rows = self.rows_of.get(&person).filter(|_| self.fits(probe))?;
         rows.iter()
-            .filter(|&&i| Some(self.templates[i].track) != without)
+            .filter(|&&i| except.is_none() || self.templates[i].track != except)
             .map(|&i| dot(probe.as_slice(), self.row(i)))
             .max_by(f32::total_cmp)
     }
 
-    /// Takes a view of a person, so that a person's templates are at most [`GalleryPolicy::templates`], unlike one another,
-    /// good and not old: a view like one that is there replaces it where it is better; where there is no room a
-    /// template that is stale goes, else the worse of the two most alike.
+    /// Adds a view of a person to the person's templates, of which there are at most
+    /// [`GalleryPolicy::templates_per_person`]. Ignores a view with another length.
+    ///
+    /// If a template is like the view, the better of the two stays. Otherwise the view becomes a template. If there is
+    /// then one too many, a stale template goes, else the worse of the two that are most alike. Enrolled templates stay.
     pub(crate) fn learn(&mut self, person: PersonId, track: TrackKey, view: &View, policy: &GalleryPolicy) {
         if !self.fits(&view.embedding) {
             return;
         }
-        let own = self.of.get(&person).map_or(&[][..], Vec::as_slice);
-        let full = own.len() >= policy.templates;
+        let rows = self.rows_of.get(&person).map_or(&[][..], Vec::as_slice);
+        let is_full = rows.len() >= policy.templates_per_person;
         let probe = view.embedding.as_slice();
-        let near = own.iter().map(|&i| (i, dot(probe, self.row(i))));
-        if let Some((i, cosine)) = near.max_by(|a, b| a.1.total_cmp(&b.1))
-            && cosine >= LIKE
+        let cosines = rows.iter().map(|&i| (i, dot(probe, self.row(i))));
+        if let Some((i, cosine)) = cosines.max_by(|a, b| a.1.total_cmp(&b.1))
+            && cosine >= DUPLICATE_COSINE
         {
             let old = &mut self.templates[i];
-            old.seen = old.seen.max(view.captured);
-            if view.quality > old.quality {
-                (old.quality, old.track) = (view.quality, track);
+            old.last_seen = old.last_seen.max(view.captured);
+            if view.quality > old.quality && !old.is_enrolled() {
+                old.quality = view.quality;
+                old.track = Some(track);
                 self.row_mut(i).copy_from_slice(probe);
             }
             return;
         }
-        self.push(person, track, view);
-        if full {
+        self.push(person, Some(track), view);
+        if is_full {
             let surplus = self.surplus(person, view.captured, policy);
-            surplus.into_iter().for_each(|i| self.remove(i));
+            surplus.into_iter().for_each(|i| self.remove_row(i));
         }
     }
 
-    /// Gives all templates of `from` to `to`.
+    /// Adds enrolled templates of a person, which must have the length of the other templates.
+    ///
+    /// If there are more than [`GalleryPolicy::templates_per_person`], those that are least alike stay.
+    pub(crate) fn enroll(&mut self, person: PersonId, embeddings: &[Embedding], policy: &GalleryPolicy) {
+        for embedding in embeddings {
+            let captured = Timestamp::default();
+            let view = View { embedding: embedding.clone(), quality: 1.0, seq: 0, captured };
+            self.push(person, None, &view);
+            if self.count(person) > policy.templates_per_person {
+                let surplus = self.surplus(person, captured, policy);
+                surplus.into_iter().for_each(|i| self.remove_row(i));
+            }
+        }
+    }
+
+    /// Moves all templates of `from` to `to`.
     pub(crate) fn merge(&mut self, from: PersonId, to: PersonId, policy: &GalleryPolicy) {
-        let rows = self.of.remove(&from).unwrap_or_default();
+        let rows = self.rows_of.remove(&from).unwrap_or_default();
         let mut now = Timestamp::default();
         for &i in &rows {
             self.templates[i].person = to;
-            now = now.max(self.templates[i].seen);
+            now = now.max(self.templates[i].last_seen);
         }
-        self.of.entry(to).or_default().extend(rows);
-        while self.count(to) > policy.templates {
+        self.rows_of.entry(to).or_default().extend(rows);
+        while self.count(to) > policy.templates_per_person {
             let Some(i) = self.surplus(to, now, policy) else { return };
-            self.remove(i);
+            self.remove_row(i);
         }
     }
 
-    /// Forgets a person.
-    pub(crate) fn forget(&mut self, person: PersonId) {
-        while let Some(&i) = self.of.get(&person).and_then(|rows| rows.last()) {
-            self.remove(i);
+    /// Removes all templates of a person.
+    pub(crate) fn remove_person(&mut self, person: PersonId) {
+        while let Some(&i) = self.rows_of.get(&person).and_then(|rows| rows.last()) {
+            self.remove_row(i);
         }
-        self.of.remove(&person);
+        self.rows_of.remove(&person);
     }
 
-    /// The template of this person to go first.
+    /// Returns the template of a person that should go first.
     fn surplus(&self, person: PersonId, now: Timestamp, policy: &GalleryPolicy) -> Option<usize> {
-        let rows = self.of.get(&person)?;
-        let age = |i: usize| now.since(self.templates[i].seen);
+        let rows = self.rows_of.get(&person)?;
+        let age = |i: usize| self.templates[i].age(now);
         let oldest = rows.iter().copied().max_by_key(|&i| age(i))?;
-        if age(oldest) > policy.stale {
+        if age(oldest) > policy.template_max_age {
             return Some(oldest);
         }
-        let mut alike: Option<(f32, usize, usize)> = None;
+        let is_enrolled = |i: usize| self.templates[i].is_enrolled();
+        let all_enrolled = rows.iter().all(|&i| is_enrolled(i));
+        let mut most_alike: Option<(f32, usize, usize)> = None;
         for (n, &i) in rows.iter().enumerate() {
             for &j in &rows[..n] {
+                // As long as there are other templates, no enrolled one goes.
+                if !all_enrolled && is_enrolled(i) && is_enrolled(j) {
+                    continue;
+                }
                 let cosine = dot(self.row(i), self.row(j));
-                if alike.is_none_or(|(best, ..)| cosine > best) {
-                    alike = Some((cosine, i, j));
+                if most_alike.is_none_or(|(best, ..)| cosine > best) {
+                    most_alike = Some((cosine, i, j));
                 }
             }
         }
-        // A person of one template, where one is the limit, keeps the better.
-        let (_, i, j) = alike?;
-        let (a, b) = (&self.templates[i], &self.templates[j]);
-        let worse = a.quality.total_cmp(&b.quality).then(a.seen.cmp(&b.seen));
-        Some(if worse.is_lt() { i } else { j })
+        let (_, i, j) = most_alike?;
+        let i_is_worse = self.templates[i].cmp_worth(&self.templates[j]).is_lt();
+        Some(if i_is_worse { i } else { j })
     }
 
-    fn push(&mut self, person: PersonId, track: TrackKey, view: &View) {
+    fn push(&mut self, person: PersonId, track: Option<TrackKey>, view: &View) {
         let values = view.embedding.as_slice();
         self.length = Some(values.len());
-        self.rows.extend_from_slice(values);
-        self.of.entry(person).or_default().push(self.templates.len());
-        self.templates.push(Template { person, track, quality: view.quality, seen: view.captured });
+        self.values.extend_from_slice(values);
+        self.rows_of.entry(person).or_default().push(self.templates.len());
+        self.templates.push(Template { person, track, quality: view.quality, last_seen: view.captured });
     }
 
-    /// Removes row `i`; the last row takes its place.
-    fn remove(&mut self, i: usize) {
-        let (last, length) = (self.templates.len() - 1, self.length.unwrap_or_default());
-        self.rows.copy_within(last * length.., i * length);
-        self.rows.truncate(last * length);
-        let gone = self.templates.swap_remove(i);
-        if let Some(rows) = self.of.get_mut(&gone.person) {
+    /// Removes row `i`. The last row takes its place.
+    fn remove_row(&mut self, i: usize) {
+        let last = self.templates.len() - 1;
+        let length = self.length.unwrap_or_default();
+        self.values.copy_within(last * length.., i * length);
+        self.values.truncate(last * length);
+        let removed = self.templates.swap_remove(i);
+        if let Some(rows) = self.rows_of.get_mut(&removed.person) {
             rows.retain(|&r| r != i);
         }
         if let Some(moved) = self.templates.get(i) {
-            let rows = self.of.get_mut(&moved.person);
+            let rows = self.rows_of.get_mut(&moved.person);
             rows.into_iter().flatten().filter(|r| **r == last).for_each(|r| *r = i);
         }
     }
 
-    fn each(&self, probe: &Embedding) -> impl Iterator<Item = (&[f32], &Template)> {
-        // With a probe of another length there is nothing to compare.
+    /// Returns every row that can be compared with `probe`: none if it has another length.
+    fn rows(&self, probe: &Embedding) -> impl Iterator<Item = (&[f32], &Template)> {
         let length = self.length.filter(|_| self.fits(probe)).unwrap_or(usize::MAX);
-        self.rows.chunks_exact(length).zip(&self.templates)
+        self.values.chunks_exact(length).zip(&self.templates)
     }
 
     fn row(&self, i: usize) -> &[f32] {
         let length = self.length.unwrap_or_default();
-        &self.rows[i * length..][..length]
+        &self.values[i * length..][..length]
     }
 
     fn row_mut(&mut self, i: usize) -> &mut [f32] {
         let length = self.length.unwrap_or_default();
-        &mut self.rows[i * length..][..length]
+        &mut self.values[i * length..][..length]
     }
 }
 
-/// The inner product of two vectors of one length, in sixteen sums side by side so that it runs in vector registers.
+/// Returns the inner product of two vectors with one length. Sixteen partial sums let it run in vector registers.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let a = a.chunks_exact(LANES);
+    let b = b.chunks_exact(LANES);
     let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
     let mut sums = [0.0; LANES];
     for (x, y) in a.zip(b) {
@@ -209,8 +280,6 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use passerby_testkit::suite::{direction, sighting};
     use proptest::prelude::*;
 
@@ -220,27 +289,34 @@ mod tests {
         View { quality, ..View::from(&sighting(1, jitter, person)) }
     }
 
-    /// Every row belongs to the person that lists it, and to nobody else.
-    fn check(index: &Index) {
-        let listed: usize = index.of.values().map(Vec::len).sum();
+    /// Checks that every row belongs to the person that lists it, and to no other.
+    fn check(index: &TemplateIndex) {
+        let listed: usize = index.rows_of.values().map(Vec::len).sum();
         assert_eq!(listed, index.len());
-        assert_eq!(index.rows.len(), index.len() * index.length.unwrap_or_default());
-        for (person, rows) in &index.of {
+        assert_eq!(index.values.len(), index.len() * index.length.unwrap_or_default());
+        for (person, rows) in &index.rows_of {
             assert!(rows.iter().all(|&i| index.templates[i].person == *person));
         }
     }
 
     #[test]
-    fn templates_are_few_and_the_better_of_two_alike_stays() {
-        let policy = GalleryPolicy { templates: 3, ..GalleryPolicy::default() };
-        let (mut index, person, track) = (Index::default(), PersonId(1), TrackKey::default());
-        index.learn(person, track, &view(1, 0, 0.5), &policy);
+    fn the_better_of_two_equal_views_stays() {
+        let policy = GalleryPolicy::default();
+        let mut index = TemplateIndex::default();
+        index.learn(PersonId(1), TrackKey::default(), &view(1, 0, 0.5), &policy);
         let again = View { captured: Timestamp(Duration::from_secs(9)), ..view(1, 0, 0.9) };
-        index.learn(person, track, &again, &policy);
+        index.learn(PersonId(1), TrackKey::default(), &again, &policy);
         assert_eq!(index.len(), 1, "the same view is one template");
         assert_eq!(index.templates[0].quality, 0.9);
-        for other in 2..9 {
-            index.learn(person, track, &view(other, 0, 0.6), &policy);
+    }
+
+    #[test]
+    fn a_person_has_a_limited_number_of_templates() {
+        let policy = GalleryPolicy { templates_per_person: 3, ..GalleryPolicy::default() };
+        let mut index = TemplateIndex::default();
+        let person = PersonId(1);
+        for other in 1..9 {
+            index.learn(person, TrackKey::default(), &view(other, 0, 0.6), &policy);
             check(&index);
         }
         assert_eq!((index.len(), index.count(person)), (3, 3));
@@ -248,12 +324,13 @@ mod tests {
 
     #[test]
     fn a_stale_template_goes_first_however_good() {
-        let policy = GalleryPolicy { templates: 2, ..GalleryPolicy::default() };
-        let (mut index, person, track) = (Index::default(), PersonId(1), TrackKey::default());
-        index.learn(person, track, &view(1, 0, 1.0), &policy);
+        let policy = GalleryPolicy { templates_per_person: 2, ..GalleryPolicy::default() };
+        let mut index = TemplateIndex::default();
+        let person = PersonId(1);
+        index.learn(person, TrackKey::default(), &view(1, 0, 1.0), &policy);
         for (other, days) in [(2, 1), (3, 40)] {
             let captured = Timestamp(Duration::from_secs(days * 24 * 3600));
-            index.learn(person, track, &View { captured, ..view(other, 0, 0.2) }, &policy);
+            index.learn(person, TrackKey::default(), &View { captured, ..view(other, 0, 0.2) }, &policy);
         }
         assert!(index.nearest(person, &direction(3, 0), None).unwrap() > 0.99);
         let qualities: Vec<f32> = index.templates.iter().map(|t| t.quality).collect();
@@ -261,9 +338,38 @@ mod tests {
     }
 
     #[test]
-    fn an_embedding_of_another_length_matches_nobody() {
-        let (mut index, policy) = (Index::default(), GalleryPolicy::default());
-        index.learn(PersonId(1), TrackKey::default(), &view(1, 0, 0.5), &policy);
+    fn no_view_displaces_an_enrolled_template() {
+        let policy = GalleryPolicy { templates_per_person: 2, ..GalleryPolicy::default() };
+        let mut index = TemplateIndex::default();
+        let person = PersonId(1);
+        let enrolled = [direction(1, 0), direction(2, 0)];
+        index.enroll(person, &enrolled, &policy);
+        for days in 0..100 {
+            let captured = Timestamp(Duration::from_secs(days * 24 * 3600));
+            let view = View { captured, ..view(3 + days, 0, 2.0) };
+            index.learn(person, TrackKey::default(), &view, &policy);
+            check(&index);
+        }
+        for embedding in &enrolled {
+            assert!(index.nearest(person, embedding, None).unwrap() > 0.999);
+        }
+        assert_eq!(index.count(person), 2);
+    }
+
+    #[test]
+    fn the_enrolled_templates_that_differ_most_stay() {
+        let policy = GalleryPolicy { templates_per_person: 2, ..GalleryPolicy::default() };
+        let mut index = TemplateIndex::default();
+        index.enroll(PersonId(1), &[direction(1, 0), direction(1, 1), direction(2, 0)], &policy);
+        assert_eq!(index.count(PersonId(1)), 2);
+        assert!(index.nearest(PersonId(1), &direction(1, 0), None).unwrap() > 0.8);
+        assert!(index.nearest(PersonId(1), &direction(2, 0), None).unwrap() > 0.999);
+    }
+
+    #[test]
+    fn an_embedding_of_another_length_matches_no_person() {
+        let mut index = TemplateIndex::default();
+        index.learn(PersonId(1), TrackKey::default(), &view(1, 0, 0.5), &GalleryPolicy::default());
         let short = Embedding::new(vec![1.0, 0.0]).unwrap();
         assert!(index.search(&short, -1.0).is_empty());
         assert_eq!(index.nearest(PersonId(1), &short, None), None);
@@ -271,19 +377,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rows_and_persons_stay_in_step(steps in prop::collection::vec((0u64..6, 0u64..40, 0u8..8), 1..120)) {
-            let policy = GalleryPolicy { templates: 3, ..GalleryPolicy::default() };
-            let mut index = Index::default();
+        fn rows_stay_in_step_with_persons(steps in prop::collection::vec((0u64..6, 0u64..40, 0u8..9), 1..120)) {
+            let policy = GalleryPolicy { templates_per_person: 3, ..GalleryPolicy::default() };
+            let mut index = TemplateIndex::default();
             for (person, face, action) in steps {
+                let probe = direction(face, face);
                 match action {
-                    0 => index.forget(PersonId(person)),
+                    0 => index.remove_person(PersonId(person)),
                     1 => index.merge(PersonId(person), PersonId((person + 1) % 6), &policy),
+                    2 => index.enroll(PersonId(person), std::slice::from_ref(&probe), &policy),
                     _ => index.learn(PersonId(person), TrackKey::default(), &view(face, face, 0.5), &policy),
                 }
                 check(&index);
                 prop_assert!((0..6).all(|p| index.count(PersonId(p)) <= 3));
-                for (found, cosine) in index.search(&direction(face, face), 0.5) {
-                    prop_assert_eq!(index.nearest(found, &direction(face, face), None), Some(cosine));
+                for (found, cosine) in index.search(&probe, 0.5) {
+                    prop_assert_eq!(index.nearest(found, &probe, None), Some(cosine));
                 }
             }
         }

@@ -1,63 +1,76 @@
-//! Tells persons apart: [`MobileFaceNet`], an [`Embedder`](passerby_types::Embedder) that turns faces into directions
-//! in which near means alike, and [`Gallery`], an [`Identifier`](passerby_types::Identifier) that says which person a
-//! track is, also one it has never seen.
+//! Tells persons apart.
+//!
+//! - [`MobileFaceNet`] is an [`Embedder`](passerby_types::Embedder): it turns a face into an embedding, a vector that
+//!   points in a similar direction for similar faces.
+//! - [`Gallery`] is an [`Identifier`](passerby_types::Identifier): it decides which person a track is, and makes a new
+//!   person of a face that it does not know. You can also enroll, search, list and remove persons by hand.
+//! - [`SharedGallery`] is a gallery for several pipelines.
 //!
 //! ```
-//! use std::time::Duration;
-//!
 //! use passerby_reid::Gallery;
-//! use passerby_types::{CameraId, Embedding, Identifier, Sighting, Timestamp, TrackId, TrackKey};
+//! use passerby_types::{Embedding, Identifier, Sighting, Timestamp, TrackId, TrackKey};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut gallery = Gallery::new();
-//! let look = |camera, track, seq| -> Result<Sighting, Box<dyn std::error::Error>> {
+//! let sighting = |camera: u32, seq: u64| -> Result<Sighting, Box<dyn std::error::Error>> {
 //!     Ok(Sighting {
-//!         track: TrackKey { camera: CameraId(camera), track: TrackId(track) },
+//!         track: TrackKey { camera: camera.into(), track: TrackId(1) },
 //!         seq,
-//!         captured: Timestamp(Duration::from_millis(40 * seq)),
+//!         captured: Timestamp::default(),
 //!         embedding: Embedding::new(vec![0.6, 0.8])?, // from an embedder
 //!         quality: 0.8,
 //!         size: 90.0,
 //!     })
 //! };
 //!
-//! // Two looks that agree make a person; another camera recognises it.
+//! // Two sightings that agree make a person.
 //! for seq in 0..2 {
-//!     let sighting = look(0, 1, seq)?;
-//!     gallery.identify(&[sighting.clone()], &[sighting.track]);
+//!     let view = sighting(0, seq)?;
+//!     gallery.identify(&[view.clone()], &[view.track]);
 //! }
-//! let elsewhere = look(1, 1, 500)?;
+//! // Another camera recognises the person.
+//! let elsewhere = sighting(1, 500)?;
 //! gallery.identify(&[elsewhere.clone()], &[elsewhere.track]);
-//! assert_eq!(gallery.identity(elsewhere.track).person(), gallery.persons().next().map(|p| p.id));
+//! assert_eq!(gallery.identity(elsewhere.track).person(), gallery.iter().next().map(|person| person.id));
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # Features
+//! - `mobilefacenet` (default): [`MobileFaceNet`], which needs an inference engine. Without it this crate is the gallery
+//!   alone and depends only on `passerby-types`.
 //! - `bundled` (default): the weights (2.6 MB) are part of the binary. Without it, load them with
 //!   [`MobileFaceNet::from_path`].
+//! - `ndarray`: embeddings and templates as arrays, without a copy.
+//! - `serde`: the policy as a serde type, for configuration files.
 //!
 //! # Networks of your own
-//! An embedder of another network uses [`picture_from_input`] if it was trained on the common 112x112 alignment, and
-//! its gallery needs a [`GalleryPolicy`] measured on that network.
+//! An embedder of another network should use [`picture_from_input`] if it was trained on the common 112x112 alignment.
+//! Its gallery needs a [`GalleryPolicy`] that was measured on that network.
 
 mod align;
-mod decide;
+mod decision;
 mod error;
 mod gallery;
 mod index;
+#[cfg(feature = "mobilefacenet")]
 mod mobilefacenet;
+#[cfg(feature = "ndarray")]
+mod ndarray_views;
 mod policy;
 mod shared;
+mod state;
 mod tracks;
 mod views;
 
-pub use align::{SIDE, TEMPLATE, picture_from_input};
+pub use align::{ALIGNED_LANDMARKS, INPUT_SIDE, picture_from_input};
+#[cfg(feature = "mobilefacenet")]
 pub use error::EmbedderError;
-pub use gallery::{Gallery, GalleryPerson};
+pub use error::EnrollError;
+pub use gallery::{Gallery, GalleryIter, GalleryPerson, Match};
+#[cfg(feature = "mobilefacenet")]
 pub use mobilefacenet::MobileFaceNet;
+#[cfg(feature = "ndarray")]
+pub use ndarray_views::embedding_view;
 pub use policy::GalleryPolicy;
 pub use shared::SharedGallery;
-
-/// What errors call this stage.
-const STAGE: &str = "embed";

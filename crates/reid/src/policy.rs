@@ -1,11 +1,14 @@
-//! When two faces are one person, and how much is kept.
+//! The thresholds and the limits of a gallery.
 
 use std::time::Duration;
 
-/// What a [`crate::Gallery`] goes by. The defaults belong to the bundled network: a cosine means nothing for another.
+/// The thresholds that decide whether two faces are one person, and the limits on the memory of a
+/// [`Gallery`](crate::Gallery).
 ///
-/// They come from 1.19 million pairs of different people (LFW, single pictures) seen through that network. Its false
-/// accept rates, and the share of 3000 pairs of one person that lie above the same cosine:
+/// The defaults belong to the bundled network. They mean nothing for the embeddings of another network.
+///
+/// They come from 1.19 million pairs of different people (LFW, single pictures) seen through that network. The table
+/// shows its false accept rates, and the share of 3000 pairs of one person that lie above the same cosine:
 ///
 /// | cosine | false accepts | accepted of one person |
 /// |---|---|---|
@@ -14,88 +17,106 @@ use std::time::Duration;
 /// | 0.529 | 1 in 10 000 | 95.5 % |
 /// | 0.578 | 1 in 100 000 | 92.2 % |
 ///
-/// A number that is not finite makes every comparison with it fail; a count of 0 is taken as 1.
+/// If a threshold is not finite, every comparison with it fails. If a count is 0, the gallery uses 1.
+///
+/// ```
+/// use passerby_reid::{Gallery, GalleryPolicy};
+///
+/// // A photograph has only one view, so one must be enough.
+/// let gallery = Gallery::with_policy(GalleryPolicy { min_enroll_views: 1, ..GalleryPolicy::default() });
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct GalleryPolicy {
-    /// The cosine from which agreeing sightings of a track are a known person. Default 0.50: between 1 false accept
-    /// in 1000 and 1 in 10 000, above the most alike different people (0.42) and below the least alike pictures of
-    /// one person (0.567) of a separate set of 60 photographs. A gallery is asked once a track and not once a
-    /// frame, so the rate holds for each track and person.
-    pub same: f32,
-    /// The cosine that is enough by itself: for a single sighting, before a track teaches the gallery a new view of
-    /// a person it did not found, and before a person gives way to an older one. Default 0.58: 1 false accept in
+    /// The cosine from which two or more agreeing sightings of a track are a known person. Default 0.50, which is
+    /// between 1 false accept in 1000 and 1 in 10 000. In a separate set of 60 photographs the most alike pair of
+    /// different people has 0.42, the least alike pair of one person 0.567. A gallery decides once for a track and not
+    /// once for a frame, so the rate holds for each pair of a track and a person.
+    pub match_threshold: f32,
+    /// The cosine that is enough by itself: for a single sighting, before a track teaches the gallery a new view of a
+    /// person that it did not found, and before a person is merged into an older one. Default 0.58: 1 false accept in
     /// 100 000.
-    pub sure: f32,
-    /// The cosine from which two sightings of one track agree. Default 0.45: that they are one track is evidence
-    /// already, so 1 false accept in 1000 will do.
-    pub agree: f32,
-    /// How many agreeing sightings of a track that is nobody known make a new person. Default 2: a single one may be
-    /// a face half hidden, or none at all. 1 is for photographs, of which there is no second.
-    pub founding: usize,
-    /// The cosine below which a sighting speaks against its track's person. Default 0.35: 99.4 % of the pairs of
-    /// one person lie above it.
-    pub differ: f32,
-    /// How many sightings that speak against a track's person, and agree with one another, take it away. Default 3.
-    pub patience: usize,
-    /// The shorter side, in pixels, below which a face is not told apart from others. Default 30: between faces of
-    /// 32 to 76 pixels of different people the highest cosine measured is 0.37, between faces of 11 to 23 pixels 0.66.
+    pub confident_threshold: f32,
+    /// The cosine from which two sightings of one track agree. Default 0.45: 1 false accept in 1000 is enough, because
+    /// the track itself is evidence that both are one person.
+    pub agreement_threshold: f32,
+    /// The number of agreeing sightings that make a new person of a track that matches no known person. Default 2, because a
+    /// single sighting may show a face that is half hidden, or no face. Use 1 for photographs, which have no second
+    /// view. At most `views_per_track`.
+    pub min_enroll_views: usize,
+    /// The cosine below which a sighting contradicts its track's person. Default 0.35: 99.4 % of the pairs of one
+    /// person lie above it.
+    pub reject_threshold: f32,
+    /// The number of sightings that make a track lose its person, if they contradict the person and agree with one
+    /// another. Default 3.
+    pub max_disagreeing_views: usize,
+    /// The shorter side of a face, in pixels, below which the gallery does not use it. Default 30: between faces of
+    /// different people the highest measured cosine is 0.37 at 32 to 76 pixels, but 0.66 at 11 to 23 pixels.
     pub min_size: f32,
-    /// The [`passerby_types::Face::quality`] below which a view is not used. Default 0.1: a face of 30 pixels in full
-    /// profile that the detector gives 0.75.
+    /// The [`passerby_types::Face::quality`] below which the gallery does not use a view. Default 0.1: a face of 30
+    /// pixels in full profile with a score of 0.75.
     pub min_quality: f32,
-    /// How many views of a track are kept: the best that agree. Default 5.
-    pub views: usize,
-    /// How many templates of a person are kept: unlike one another, and good. Default 8.
-    pub templates: usize,
-    /// How long a template lasts that no later view was like. Old ones are the first to be replaced; none goes
-    /// without a better one. Default 30 days.
-    pub stale: Duration,
-    /// How many persons are kept. Beyond, the one seen longest ago that no live track holds is forgotten. Default
-    /// 10 000: 60 MB of templates at the most.
-    pub persons: usize,
-    /// How many live tracks are kept, should their ends never be told: the one seen longest ago counts as ended.
-    /// Default 4096.
-    pub tracks: usize,
-    /// How many ended tracks keep their person, the last ones. Default 4096.
-    pub ended: usize,
+    /// The number of views that the gallery keeps of a track: the best that agree. Default 5.
+    pub views_per_track: usize,
+    /// The number of templates that the gallery keeps of a person: good ones that differ from one another. Default 8.
+    pub templates_per_person: usize,
+    /// The age from which a template is stale, counted from the latest view that was like it. A person who has no room
+    /// for a better template loses a stale one first. Default 30 days.
+    pub template_max_age: Duration,
+    /// The number of persons that the gallery keeps. To make room for another, it forgets the person who was not seen
+    /// for the longest, except for enrolled persons and those whom a live track holds. Default 10 000, which need at
+    /// most 60 MB for their templates.
+    pub max_persons: usize,
+    /// The number of live tracks that the gallery keeps. Beyond it, the track that was not seen for the longest counts
+    /// as ended, in case the caller never ends its tracks. Default 4096.
+    pub max_tracks: usize,
+    /// The number of ended tracks whose person the gallery remembers. The oldest go first. Default 4096.
+    pub max_ended_tracks: usize,
 }
 
 impl Default for GalleryPolicy {
     fn default() -> Self {
         Self {
-            same: 0.50,
-            sure: 0.58,
-            agree: 0.45,
-            founding: 2,
-            differ: 0.35,
-            patience: 3,
+            match_threshold: 0.50,
+            confident_threshold: 0.58,
+            agreement_threshold: 0.45,
+            min_enroll_views: 2,
+            reject_threshold: 0.35,
+            max_disagreeing_views: 3,
             min_size: 30.0,
             min_quality: 0.1,
-            views: 5,
-            templates: 8,
-            stale: Duration::from_secs(30 * 24 * 3600),
-            persons: 10_000,
-            tracks: 4096,
-            ended: 4096,
+            views_per_track: 5,
+            templates_per_person: 8,
+            template_max_age: Duration::from_secs(30 * 24 * 3600),
+            max_persons: 10_000,
+            max_tracks: 4096,
+            max_ended_tracks: 4096,
         }
     }
 }
 
 impl GalleryPolicy {
-    /// The policy with every count at least 1.
-    pub(crate) fn checked(mut self) -> Self {
+    /// Returns the policy with every count at least 1.
+    pub(crate) fn with_valid_counts(mut self) -> Self {
         let counts = [
-            &mut self.patience,
-            &mut self.views,
-            &mut self.templates,
-            &mut self.persons,
-            &mut self.tracks,
-            &mut self.ended,
+            &mut self.max_disagreeing_views,
+            &mut self.views_per_track,
+            &mut self.templates_per_person,
+            &mut self.max_persons,
+            &mut self.max_tracks,
+            &mut self.max_ended_tracks,
         ];
         for count in counts {
             *count = (*count).max(1);
         }
-        self.founding = self.founding.clamp(1, self.views);
+        self.min_enroll_views = self.valid_enroll_views(self.min_enroll_views);
         self
+    }
+
+    /// Returns `views` within the range that `min_enroll_views` may have: a track cannot agree with itself more often
+    /// than it keeps views.
+    pub(crate) fn valid_enroll_views(&self, views: usize) -> usize {
+        views.clamp(1, self.views_per_track)
     }
 }

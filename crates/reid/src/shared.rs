@@ -3,52 +3,108 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use passerby_types::{Identifier, Identity, Sighting, TrackKey};
+use passerby_types::{Embedding, Identifier, Identity, PersonId, Sighting, TrackKey};
 
-use crate::{Gallery, GalleryPolicy};
+use crate::error::EnrollError;
+use crate::gallery::{Gallery, GalleryPerson, Match};
+use crate::policy::GalleryPolicy;
 
-/// A handle to a [`Gallery`] that others hold, too: who is known to one is known to all. Each handle has a
-/// [`GalleryPolicy::founding`] of its own, so that photographs and videos can be told apart in one gallery.
+/// A handle to a [`Gallery`] that several pipelines share: a person whom one of them knows is known to all of them.
 ///
-/// Every call waits for the calls of the other handles. The cameras of all handles need different numbers. A call that
-/// panics leaves an empty gallery behind.
+/// A clone is another handle to the same gallery. All handles share one [`GalleryPolicy`]; only
+/// [`GalleryPolicy::min_enroll_views`] can differ from handle to handle, so that photographs and videos can share a
+/// gallery. The cameras of all handles must have different numbers.
+///
+/// Every call waits until the calls of the other handles are done. If a call panics, the next call starts with an empty
+/// gallery.
+///
+/// ```
+/// use passerby_reid::{GalleryPolicy, SharedGallery};
+/// use passerby_types::Embedding;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let videos = SharedGallery::new(GalleryPolicy::default());
+/// // A photograph has no second view, so one must be enough.
+/// let photos = videos.clone().with_min_enroll_views(1);
+///
+/// let ann = photos.enroll(&[Embedding::new(vec![0.6, 0.8])?])?;
+/// assert_eq!(videos.search(&Embedding::new(vec![0.6, 0.8])?, 1)[0].person, ann);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SharedGallery {
     gallery: Arc<Mutex<Gallery>>,
-    policy: GalleryPolicy,
+    min_enroll_views: usize,
 }
 
 impl SharedGallery {
-    /// The first handle to an empty gallery that goes by `policy`. Its clones are further handles.
+    /// Creates an empty gallery with the given policy and returns the first handle to it.
     #[must_use]
     pub fn new(policy: GalleryPolicy) -> Self {
-        Self { gallery: Arc::new(Mutex::new(Gallery::with(policy.clone()))), policy }
+        let min_enroll_views = policy.min_enroll_views;
+        Self { gallery: Arc::new(Mutex::new(Gallery::with_policy(policy))), min_enroll_views }
     }
 
-    /// The same handle with this [`GalleryPolicy::founding`].
+    /// Returns this handle with its own number of agreeing views that make a new person, in the place of
+    /// [`GalleryPolicy::min_enroll_views`]. Other handles keep theirs.
     #[must_use]
-    pub fn founding(mut self, founding: usize) -> Self {
-        self.policy.founding = founding;
+    pub fn with_min_enroll_views(mut self, views: usize) -> Self {
+        self.min_enroll_views = views;
         self
     }
 
-    /// The gallery, going by this handle's policy.
+    /// Returns the persons that are most like a face, as [`Gallery::search`].
+    #[must_use]
+    pub fn search(&self, face: &Embedding, limit: usize) -> Vec<Match> {
+        self.lock().search(face, limit)
+    }
+
+    /// Makes a new person of these views of one face, as [`Gallery::enroll`].
+    ///
+    /// # Errors
+    /// As for [`Gallery::enroll`].
+    pub fn enroll(&self, views: &[Embedding]) -> Result<PersonId, EnrollError> {
+        self.lock().enroll(views)
+    }
+
+    /// Forgets a person, as [`Gallery::remove`]. Returns false if the gallery does not know the person.
+    pub fn remove(&self, person: PersonId) -> bool {
+        self.lock().remove(person)
+    }
+
+    /// Returns all persons, sorted by number. The list is empty if the gallery is empty.
+    #[must_use]
+    pub fn persons(&self) -> Vec<GalleryPerson> {
+        self.lock().iter().collect()
+    }
+
+    /// Returns the number of persons.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Returns true if there are no persons.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Gallery> {
-        let mut gallery = self.gallery.lock().unwrap_or_else(|broken| {
-            // A panic left it half changed.
-            let mut gallery = broken.into_inner();
-            *gallery = Gallery::with(self.policy.clone());
+        self.gallery.lock().unwrap_or_else(|poisoned| {
+            // The panic may have left the gallery half changed.
+            let mut gallery = poisoned.into_inner();
+            *gallery = Gallery::with_policy(gallery.policy().clone());
             self.gallery.clear_poison();
             gallery
-        });
-        gallery.policy = self.policy.clone().checked();
-        gallery
+        })
     }
 }
 
 impl Identifier for SharedGallery {
     fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]) {
-        self.lock().identify(sightings, visible);
+        self.lock().identify_with(self.min_enroll_views, sightings, visible);
     }
 
     fn identity(&self, track: TrackKey) -> Identity {
@@ -60,9 +116,31 @@ impl Identifier for SharedGallery {
     }
 }
 
-/// Counts only.
+/// Prints counts only.
 impl fmt::Debug for SharedGallery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SharedGallery").field(&*self.lock()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use passerby_testkit::suite::direction;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_leaves_an_empty_gallery_with_the_same_policy() {
+        let gallery = SharedGallery::new(GalleryPolicy { max_persons: 7, ..GalleryPolicy::default() });
+        gallery.enroll(&[direction(1, 0)]).unwrap();
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| {
+                let _gallery = gallery.lock();
+                panic!("a call that panics while it changes the gallery");
+            });
+            assert!(call.join().is_err());
+        });
+        assert!(gallery.is_empty());
+        assert_eq!(gallery.lock().policy().max_persons, 7);
     }
 }

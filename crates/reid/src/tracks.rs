@@ -1,141 +1,167 @@
-//! What is known of the tracks: of the live ones all that decides who they are, of the ended ones who they were.
+//! The live tracks with everything that decides who they are, and the ended ones with their last identity.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use passerby_types::{Identity, PersonId, Sighting, Timestamp, TrackKey};
 
-use crate::GalleryPolicy;
+use crate::policy::GalleryPolicy;
 use crate::views::{View, Views};
 
-/// How many persons a track remembers not to be. The ones with the lowest numbers go first.
-const BARRED: usize = 256;
+/// The most persons that a track can exclude. Beyond it, the persons with the lowest numbers are dropped first.
+const MAX_EXCLUDED_PERSONS: usize = 256;
 
-/// The person a track is.
+/// The person that a track holds.
 #[derive(Clone, Copy)]
-pub(crate) struct Held {
+pub(crate) struct HeldPerson {
     pub(crate) person: PersonId,
     pub(crate) similarity: f32,
-    /// The person was first seen in this track.
-    pub(crate) founded: bool,
-    /// The track's views become templates of the person.
+    /// True if the person was first seen in this track.
+    pub(crate) is_founder: bool,
+    /// True if the track's views become templates of the person.
     pub(crate) teaches: bool,
 }
 
 /// A live track.
 #[derive(Default)]
-pub(crate) struct Live {
-    /// The views that show whom the track follows.
+pub(crate) struct LiveTrack {
+    /// The best views of the face that the track follows.
     pub(crate) views: Views,
-    /// The latest sightings that speak against the person held, in succession.
-    pub(crate) doubt: Views,
-    pub(crate) held: Option<Held>,
-    /// Persons seen beside this track, each as a track of its own.
-    pub(crate) barred: BTreeSet<PersonId>,
-    /// The first and the last frame in which the face that the track follows was seen.
-    pub(crate) first: u64,
-    pub(crate) last: u64,
-    seen: Timestamp,
-    /// A face was seen that was too small or too poor.
-    pub(crate) poor: bool,
+    /// The latest sightings in a row that contradict the held person.
+    pub(crate) contradictions: Views,
+    pub(crate) held: Option<HeldPerson>,
+    /// The persons that were seen beside this track, each as a track of its own.
+    pub(crate) excluded: BTreeSet<PersonId>,
+    /// The first frame in which the face that the track follows was seen.
+    pub(crate) first_seq: u64,
+    /// The last frame in which it was seen.
+    pub(crate) last_seq: u64,
+    last_captured: Timestamp,
+    /// True if a view was too small or too poor to be used.
+    pub(crate) has_unusable_view: bool,
 }
 
-impl Live {
+impl LiveTrack {
     pub(crate) fn identity(&self) -> Identity {
         match self.held {
-            Some(Held { person, similarity, .. }) => Identity::Person { id: person, similarity },
-            None if self.poor && self.views.is_empty() => Identity::Unidentified,
+            Some(HeldPerson { person, similarity, .. }) => Identity::Person { id: person, similarity },
+            None if self.has_unusable_view && self.views.is_empty() => Identity::Unidentified,
             None => Identity::Pending,
         }
     }
 
-    /// The track will not be this person.
-    pub(crate) fn bar(&mut self, person: PersonId) {
-        self.barred.insert(person);
-        if self.barred.len() > BARRED {
-            self.barred.pop_first();
+    /// Returns true if no sighting contradicts the track's person.
+    pub(crate) fn is_consistent(&self) -> bool {
+        self.contradictions.is_empty()
+    }
+
+    /// Records that the track cannot be this person.
+    pub(crate) fn exclude(&mut self, person: PersonId) {
+        self.excluded.insert(person);
+        if self.excluded.len() > MAX_EXCLUDED_PERSONS {
+            self.excluded.pop_first();
         }
     }
 
-    /// The track follows another face than before, the one of these views; who it is remains to be told.
-    pub(crate) fn turn(&mut self, views: Views) {
-        self.first = views.since().unwrap_or(self.last);
+    /// Starts the track anew with these views, which show another face than before. It then holds no person.
+    pub(crate) fn restart(&mut self, views: Views) {
+        self.first_seq = views.first_seq().unwrap_or(self.last_seq);
         self.views = views;
-        self.doubt.clear();
-        self.barred.clear();
+        self.contradictions.clear();
+        self.excluded.clear();
         self.held = None;
     }
 
-    /// A sighting speaks against the person held.
-    pub(crate) fn object(&mut self, view: View, policy: &GalleryPolicy) {
-        self.doubt.add_latest(view, 2 * policy.patience.max(2));
+    /// Records a sighting that contradicts the held person.
+    pub(crate) fn add_contradiction(&mut self, view: View, policy: &GalleryPolicy) {
+        self.contradictions.add_latest(view, 2 * policy.max_disagreeing_views.max(2));
     }
 }
 
-/// The tracks.
+/// The live tracks, and the identities of the ended ones.
 #[derive(Default)]
 pub(crate) struct Tracks {
-    live: BTreeMap<TrackKey, Live>,
+    live: BTreeMap<TrackKey, LiveTrack>,
     ended: BTreeMap<TrackKey, Identity>,
-    order: VecDeque<TrackKey>,
+    /// The ended tracks in the order in which they ended.
+    ended_order: VecDeque<TrackKey>,
 }
 
 impl Tracks {
-    pub(crate) fn get(&self, key: TrackKey) -> Option<&Live> {
+    pub(crate) fn get(&self, key: TrackKey) -> Option<&LiveTrack> {
         self.live.get(&key)
     }
 
-    pub(crate) fn get_mut(&mut self, key: TrackKey) -> Option<&mut Live> {
+    pub(crate) fn get_mut(&mut self, key: TrackKey) -> Option<&mut LiveTrack> {
         self.live.get_mut(&key)
     }
 
-    pub(crate) fn live(&self) -> impl Iterator<Item = &Live> {
+    pub(crate) fn live(&self) -> impl Iterator<Item = &LiveTrack> {
         self.live.values()
     }
 
-    pub(crate) fn live_mut(&mut self) -> impl Iterator<Item = &mut Live> {
+    pub(crate) fn live_mut(&mut self) -> impl Iterator<Item = &mut LiveTrack> {
         self.live.values_mut()
     }
 
-    /// How many tracks are live, and how many ended ones are remembered.
-    pub(crate) fn len(&self) -> (usize, usize) {
-        (self.live.len(), self.ended.len())
+    /// Returns the number of live tracks.
+    pub(crate) fn live_len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Returns the number of ended tracks that are remembered.
+    pub(crate) fn ended_len(&self) -> usize {
+        self.ended.len()
     }
 
     pub(crate) fn identity(&self, key: TrackKey) -> Identity {
-        let live = self.live.get(&key).map(Live::identity);
+        let live = self.live.get(&key).map(LiveTrack::identity);
         live.or_else(|| self.ended.get(&key).copied()).unwrap_or_default()
     }
 
-    /// The person that a live track holds.
+    /// Returns the person that a live track holds.
     pub(crate) fn person(&self, key: TrackKey) -> Option<PersonId> {
         Some(self.live.get(&key)?.held?.person)
     }
 
-    /// The live track of this sighting, made where it is new; `None` where it ended.
-    pub(crate) fn see(&mut self, sighting: &Sighting, policy: &GalleryPolicy) -> Option<&mut Live> {
+    /// Returns the live track of this sighting, and creates it if it is new. Returns `None` if the track has ended.
+    pub(crate) fn track_of(&mut self, sighting: &Sighting, policy: &GalleryPolicy) -> Option<&mut LiveTrack> {
         let Sighting { track, seq, captured, .. } = *sighting;
         if self.ended.contains_key(&track) {
             return None;
         }
-        if !self.live.contains_key(&track) && self.live.len() >= policy.tracks {
-            let oldest = self.live.iter().min_by_key(|(_, live)| live.seen);
+        if !self.live.contains_key(&track) && self.live.len() >= policy.max_tracks {
+            let oldest = self.live.iter().min_by_key(|(_, live)| live.last_captured);
             oldest.map(|(&key, _)| key).into_iter().for_each(|key| self.end(key, policy));
         }
-        let live =
-            self.live.entry(track).or_insert_with(|| Live { first: seq, last: seq, ..Live::default() });
-        live.first = live.first.min(seq);
-        live.last = live.last.max(seq);
-        live.seen = live.seen.max(captured);
+        let live = self.live.entry(track).or_insert_with(|| LiveTrack {
+            first_seq: seq,
+            last_seq: seq,
+            ..LiveTrack::default()
+        });
+        live.first_seq = live.first_seq.min(seq);
+        live.last_seq = live.last_seq.max(seq);
+        live.last_captured = live.last_captured.max(captured);
         Some(live)
     }
 
     pub(crate) fn end(&mut self, key: TrackKey, policy: &GalleryPolicy) {
         let Some(live) = self.live.remove(&key) else { return };
         self.ended.insert(key, live.identity());
-        self.order.push_back(key);
-        if self.order.len() > policy.ended {
-            let first = self.order.pop_front();
+        self.ended_order.push_back(key);
+        if self.ended_order.len() > policy.max_ended_tracks {
+            let first = self.ended_order.pop_front();
             first.map(|key| self.ended.remove(&key));
+        }
+    }
+
+    /// Removes a person from every track that holds it or held it at its end: those become [`Identity::Pending`].
+    pub(crate) fn forget_person(&mut self, person: PersonId) {
+        for live in self.live.values_mut().filter(|live| live.held.is_some_and(|h| h.person == person)) {
+            live.held = None;
+            live.contradictions.clear();
+        }
+        for identity in self.ended.values_mut().filter(|identity| identity.person() == Some(person)) {
+            *identity = Identity::Pending;
         }
     }
 }

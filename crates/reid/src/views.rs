@@ -1,8 +1,8 @@
-//! The best views of one track, and what they have in common.
+//! The best views of one track, and the largest group of them that agree.
 
 use passerby_types::{Embedding, Sighting, Timestamp};
 
-use crate::GalleryPolicy;
+use crate::policy::GalleryPolicy;
 
 /// One view of a track.
 #[derive(Clone)]
@@ -24,69 +24,72 @@ impl From<&Sighting> for View {
     }
 }
 
-/// A few views of one track, one a frame.
+/// A few views of one track, at most one of each frame.
 #[derive(Clone, Default)]
 pub(crate) struct Views(Vec<View>);
 
 /// The largest group of a track's views that agree.
 #[derive(Clone)]
 pub(crate) struct Group {
-    /// The direction of their quality-weighted mean.
+    /// The direction of the quality-weighted mean.
     pub(crate) mean: Embedding,
-    /// The views.
     pub(crate) views: Vec<View>,
 }
 
 impl Views {
-    /// Takes one more view; of more than `keep`, the one goes that agrees with the fewest, of these the one of the
-    /// least quality, of these the oldest. A second view of one frame is not taken.
-    pub(crate) fn add(&mut self, view: View, keep: usize, policy: &GalleryPolicy) {
+    /// Adds a view and keeps the best `limit`. Ignores a second view of one frame.
+    ///
+    /// If there are too many, the view that agrees with the fewest others goes. Of several such views, the one with the
+    /// lowest quality goes, and of those the oldest.
+    pub(crate) fn add_best(&mut self, view: View, limit: usize, policy: &GalleryPolicy) {
         if self.0.iter().any(|v| v.seq == view.seq) {
             return;
         }
         self.0.push(view);
-        if self.0.len() > keep {
-            let worth = |i: &usize| {
-                let view = &self.0[*i];
-                (self.agreeing(*i, policy).count(), view.quality, view.seq)
-            };
-            let least = (0..self.0.len()).min_by(|a, b| {
-                let ((an, aq, aseq), (bn, bq, bseq)) = (worth(a), worth(b));
-                an.cmp(&bn).then(aq.total_cmp(&bq)).then(aseq.cmp(&bseq))
+        if self.0.len() > limit {
+            let agreement = |i: usize| self.agreeing(i, policy).count();
+            let worst = (0..self.0.len()).min_by(|&i, &j| {
+                let a = &self.0[i];
+                let b = &self.0[j];
+                let by_agreement = agreement(i).cmp(&agreement(j));
+                by_agreement.then(a.quality.total_cmp(&b.quality)).then(a.seq.cmp(&b.seq))
             });
-            least.map(|i| self.0.remove(i));
+            worst.map(|i| self.0.remove(i));
         }
     }
 
-    /// Takes one more view; of more than `keep`, the one taken first goes. A second view of one frame is not taken.
-    pub(crate) fn add_latest(&mut self, view: View, keep: usize) {
+    /// Adds a view and keeps the latest `limit`. Ignores a second view of one frame.
+    pub(crate) fn add_latest(&mut self, view: View, limit: usize) {
         if self.0.iter().any(|v| v.seq == view.seq) {
             return;
         }
         self.0.push(view);
-        let surplus = self.0.len().saturating_sub(keep);
+        let surplus = self.0.len().saturating_sub(limit);
         self.0.drain(..surplus);
     }
 
-    /// The largest group of views that agree with one of them; of two as large, the one of more quality. `None`
-    /// where there is no view.
+    /// Returns the largest group of views that agree with one of them, or `None` if there are no views.
+    ///
+    /// Of two groups with the same size, the one with more quality wins.
     pub(crate) fn group(&self, policy: &GalleryPolicy) -> Option<Group> {
-        let views = self.agreeing(self.middle(policy)?, policy).map(|j| self.0[j].clone()).collect();
+        let views = self.agreeing(self.center(policy)?, policy).map(|j| self.0[j].clone()).collect();
         Some(Group { mean: self.mean(policy)?.0, views })
     }
 
-    /// The direction of the quality-weighted mean of the largest group, and of how many views it is. `None` where there is
-    /// no view, or they cancel out.
+    /// Returns the direction of the quality-weighted mean of the largest group, and the number of its views.
+    ///
+    /// Returns `None` if there are no views, or if they cancel out.
     pub(crate) fn mean(&self, policy: &GalleryPolicy) -> Option<(Embedding, usize)> {
-        let middle = self.middle(policy)?;
-        let group = || self.agreeing(middle, policy).map(|j| &self.0[j]);
+        let center = self.center(policy)?;
+        let group = || self.agreeing(center, policy).map(|j| &self.0[j]);
         Some((Embedding::mean(group().map(|view| (&view.embedding, view.quality)))?, group().count()))
     }
 
-    /// The view with which the largest group agrees.
-    fn middle(&self, policy: &GalleryPolicy) -> Option<usize> {
+    /// Returns the view with which the largest group agrees. Of equal groups, the first wins.
+    fn center(&self, policy: &GalleryPolicy) -> Option<usize> {
         let size = |i: usize| {
-            let (mut count, mut quality) = (0, 0.0);
+            let mut count = 0;
+            let mut quality = 0.0;
             for j in self.agreeing(i, policy) {
                 count += 1;
                 quality += self.0[j].quality;
@@ -94,9 +97,9 @@ impl Views {
             (count, quality)
         };
         (0..self.0.len()).max_by(|&a, &b| {
-            let ((an, aq), (bn, bq)) = (size(a), size(b));
-            // Of equals the first.
-            an.cmp(&bn).then(aq.total_cmp(&bq)).then(b.cmp(&a))
+            let (a_count, a_quality) = size(a);
+            let (b_count, b_quality) = size(b);
+            a_count.cmp(&b_count).then(a_quality.total_cmp(&b_quality)).then(b.cmp(&a))
         })
     }
 
@@ -108,16 +111,16 @@ impl Views {
         self.0.clear();
     }
 
-    /// The frame of the earliest view.
-    pub(crate) fn since(&self) -> Option<u64> {
+    /// Returns the frame of the earliest view.
+    pub(crate) fn first_seq(&self) -> Option<u64> {
         self.0.iter().map(|v| v.seq).min()
     }
 
-    /// The views that agree with view `i`, itself among them.
+    /// Returns the views that agree with view `i`, including view `i`.
     fn agreeing(&self, i: usize, policy: &GalleryPolicy) -> impl Iterator<Item = usize> {
-        let with = &self.0[i].embedding;
-        let agree = policy.agree;
-        (0..self.0.len()).filter(move |&j| j == i || with.cosine(&self.0[j].embedding) >= agree)
+        let center = &self.0[i].embedding;
+        let threshold = policy.agreement_threshold;
+        (0..self.0.len()).filter(move |&j| j == i || center.cosine(&self.0[j].embedding) >= threshold)
     }
 }
 
@@ -138,24 +141,31 @@ mod tests {
     }
 
     #[test]
-    fn the_best_views_that_agree_are_kept() {
-        let (policy, mut views) = (GalleryPolicy::default(), Views::default());
-        assert!(views.group(&policy).is_none() && views.is_empty());
-        for (seq, person, quality) in [(0, 1, 0.3), (1, 2, 0.99), (2, 1, 0.5), (3, 1, 0.9), (4, 1, 0.4)] {
-            views.add(view(seq, person, quality), 3, &policy);
-        }
-        let group = views.group(&policy).unwrap();
-        let kept: Vec<u64> = group.views.iter().map(|v| v.seq).collect();
-        assert_eq!(kept, [2, 3, 4], "the stranger and the poorest went");
-        assert!(group.mean.cosine(&direction(1, 3)) > 0.9);
-        assert_eq!(views.since(), Some(2));
+    fn no_views_have_no_group() {
+        let views = Views::default();
+        assert!(views.group(&GalleryPolicy::default()).is_none() && views.is_empty());
     }
 
     #[test]
-    fn one_frame_is_one_view() {
-        let (policy, mut views) = (GalleryPolicy::default(), Views::default());
+    fn the_best_views_that_agree_are_kept() {
+        let policy = GalleryPolicy::default();
+        let mut views = Views::default();
+        for (seq, person, quality) in [(0, 1, 0.3), (1, 2, 0.99), (2, 1, 0.5), (3, 1, 0.9), (4, 1, 0.4)] {
+            views.add_best(view(seq, person, quality), 3, &policy);
+        }
+        let group = views.group(&policy).unwrap();
+        let kept: Vec<u64> = group.views.iter().map(|v| v.seq).collect();
+        assert_eq!(kept, [2, 3, 4], "the stranger and the view with the lowest quality went");
+        assert!(group.mean.cosine(&direction(1, 3)) > 0.9);
+        assert_eq!(views.first_seq(), Some(2));
+    }
+
+    #[test]
+    fn a_frame_has_only_one_view() {
+        let policy = GalleryPolicy::default();
+        let mut views = Views::default();
         for _ in 0..4 {
-            views.add(view(7, 1, 0.5), 5, &policy);
+            views.add_best(view(7, 1, 0.5), 5, &policy);
         }
         assert_eq!(views.group(&policy).unwrap().views.len(), 1);
     }

@@ -26,7 +26,7 @@ pub(crate) struct Assigner {
 impl Assigner {
     /// Returns the chosen (row, column) pairs, sorted by row. Each row and each column appears at most once.
     ///
-    /// The result contains only given pairs, and only those with a finite score above 0. It is empty if there are none.
+    /// The result contains only given pairs, and only those with a finite score above 0. It is empty if no pair has such a score.
     ///
     /// The pairs fall into groups that share neither row nor column, most of them a single pair. Each group is solved on
     /// its own, so that the cost of a crowd is the sum over its clusters instead of the cube of its size.

@@ -7,6 +7,8 @@ use crate::overlap::{IndexedBox, Pair, find_overlaps, is_trackable};
 
 /// The settings of [`Iou`].
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct IouSettings {
     /// The least intersection over union of a track's last detection and a new one, 0 to 1. Default 0.3.
     pub min_iou: f32,
@@ -26,10 +28,10 @@ impl Default for IouSettings {
 ///
 /// The tracker takes pairs of tracks and detections in the order of falling overlap, and uses each track and each
 /// detection once. It never joins a pair that overlaps by less than [`IouSettings::min_iou`]. Of equal overlaps, the
-/// older track and the earlier detection come first. There is no motion model, so a face that moves by more than about
+/// older track and the earlier detection come first. The tracker has no motion model, so a face that moves by more than about
 /// half its width between two frames gets a new track; [`Sort`](crate::Sort) follows it.
 ///
-/// [`TrackedFace::bbox`] is the detection in this frame or, if there is none, the last one. See the
+/// [`TrackedFace::bbox`] is the latest detection. See the
 /// [crate's page](crate) for coasting and gaps.
 #[derive(Clone, Debug, Default)]
 pub struct Iou {

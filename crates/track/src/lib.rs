@@ -38,6 +38,9 @@
 //!   `ended` are sorted by id. The same frames always give the same tracks.
 //! - **Broken input.** Both trackers ignore a detection with an empty box, a coordinate that is not finite, a side below
 //!   a hundredth of a pixel, or a corner more than a million pixels from the origin.
+//!
+//! # Features
+//! - `serde`: the settings as serde types, for configuration files.
 
 mod assign;
 mod iou;

@@ -15,6 +15,8 @@ const MAX_PREDICTED_FRAMES: u64 = 1000;
 
 /// The settings of [`Sort`].
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct SortSettings {
     /// The number of detections that confirm a track. Until then, its first miss ends it. Default 3, as in the
     /// reference implementation of Bewley et al.: a detection that appears only once or twice is mostly no face.

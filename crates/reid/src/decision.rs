@@ -1,0 +1,234 @@
+//! The decisions of one frame: which person each track is.
+
+use std::collections::BTreeSet;
+
+use passerby_types::{PersonId, TrackKey};
+
+use crate::policy::GalleryPolicy;
+use crate::state::GalleryState;
+use crate::tracks::LiveTrack;
+use crate::views::{Group, Views};
+
+/// A track, the similarity to a person that it holds, and that person.
+pub(crate) type Holder = (PersonId, f32, TrackKey);
+
+/// Decides the identities of one frame's tracks by changing the state of a gallery.
+pub(crate) struct Decision<'a> {
+    pub(crate) state: &'a mut GalleryState,
+    pub(crate) policy: &'a GalleryPolicy,
+    /// The number of agreeing views that make a new person. It takes the place of [`GalleryPolicy::min_enroll_views`].
+    pub(crate) min_enroll_views: usize,
+    /// The tracks of the frame, each once, sorted.
+    pub(crate) visible: &'a [TrackKey],
+    /// The tracks with a new view, each once, sorted.
+    pub(crate) fresh: &'a [TrackKey],
+    /// A buffer that the gallery keeps from frame to frame.
+    pub(crate) holders: &'a mut Vec<Holder>,
+}
+
+impl Decision<'_> {
+    /// Makes the decisions in their order.
+    pub(crate) fn run(mut self) {
+        self.separate_duplicates();
+        self.exclude_visible_persons();
+        for &key in self.fresh {
+            self.resolve_contradictions(key);
+        }
+        self.assign_known_persons();
+        for &key in self.fresh {
+            self.found_new_person(key);
+            self.merge_into_older_person(key);
+        }
+    }
+
+    /// If several tracks of the frame hold the same person, lets only the nearest keep it.
+    fn separate_duplicates(&mut self) {
+        let state = &mut *self.state;
+        self.holders.clear();
+        self.holders.extend(self.visible.iter().filter_map(|&key| {
+            let held = state.tracks.get(key)?.held?;
+            Some((held.person, held.similarity, key))
+        }));
+        self.holders.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+        for pair in self.holders.windows(2) {
+            let (person, ..) = pair[0];
+            let (other_person, _, loser) = pair[1];
+            if person == other_person {
+                state.release_person(loser);
+                if let Some(live) = state.tracks.get_mut(loser) {
+                    live.contradictions.clear();
+                    live.exclude(person);
+                }
+            }
+        }
+    }
+
+    /// Excludes from each fresh track the persons that were seen beside it.
+    fn exclude_visible_persons(&mut self) {
+        for &key in self.fresh {
+            let Some(live) = self.consistent_track(key) else { continue };
+            let others = self.visible.iter().filter(|&&other| other != key);
+            let persons: Vec<PersonId> = others
+                .filter(|&&other| self.is_certain_since(other, live.first_seq))
+                .filter_map(|&other| self.state.tracks.person(other))
+                .filter(|person| !live.excluded.contains(person))
+                .collect();
+            if let Some(live) = self.state.tracks.get_mut(key) {
+                persons.into_iter().for_each(|person| live.exclude(person));
+            }
+        }
+    }
+
+    /// Lets a track change its person if enough sightings contradict the one that it holds.
+    fn resolve_contradictions(&mut self, key: TrackKey) {
+        let Some(live) = self.state.tracks.get(key) else { return };
+        let (Some(held), Some(group)) = (live.held, live.contradictions.group(self.policy)) else {
+            return;
+        };
+        let count = group.views.len();
+        let first_seq = live.contradictions.first_seq().unwrap_or(live.last_seq);
+        let is_enough = count >= self.policy.max_disagreeing_views;
+        let threshold = if is_enough { self.policy.match_threshold } else { self.policy.confident_threshold };
+        if count < 2 && !is_enough {
+            return;
+        }
+        for (person, cosine) in self.state.index.search(&group.mean, threshold) {
+            if person == held.person {
+                continue;
+            }
+            let Some(other) = self.other_holder(person, key) else {
+                self.restart_track(key, group);
+                self.state.hold_person(key, person, cosine, self.policy);
+                return;
+            };
+            if !self.is_certain_since(other, first_seq) {
+                self.swap_persons((key, group), (other, person), cosine);
+                return;
+            }
+        }
+        if is_enough {
+            // The track is a free person or a new one. The next steps decide it together with the other tracks.
+            self.restart_track(key, group);
+        }
+    }
+
+    /// Takes the person away from a track and starts the track anew with these views.
+    fn restart_track(&mut self, key: TrackKey, group: Group) {
+        self.state.release_person(key);
+        if let Some(live) = self.state.tracks.get_mut(key) {
+            live.restart(Views::from(group));
+        }
+    }
+
+    /// Swaps the persons of two tracks if sightings contradict both and each looks like the other's person. Otherwise the
+    /// first track waits.
+    fn swap_persons(
+        &mut self,
+        (key, group): (TrackKey, Group),
+        (other, person): (TrackKey, PersonId),
+        cosine: f32,
+    ) {
+        let other_group = self.state.tracks.get(other).and_then(|t| t.contradictions.group(self.policy));
+        let (Some(own), Some(other_group)) = (self.state.tracks.person(key), other_group) else {
+            return;
+        };
+        let other_cosine = self.state.index.nearest(own, &other_group.mean, None);
+        if let Some(other_cosine) = other_cosine.filter(|c| *c >= self.policy.match_threshold) {
+            self.restart_track(key, group);
+            self.restart_track(other, other_group);
+            self.state.hold_person(key, person, cosine, self.policy);
+            self.state.hold_person(other, own, other_cosine, self.policy);
+        }
+    }
+
+    /// Gives known persons to fresh tracks without one. The nearest pair of the frame comes first.
+    fn assign_known_persons(&mut self) {
+        let mut pairs: Vec<(f32, TrackKey, PersonId)> = Vec::new();
+        for &key in self.fresh {
+            let Some(live) = self.track_without_person(key) else { continue };
+            let Some((mean, count)) = live.views.mean(self.policy) else { continue };
+            let threshold =
+                if count > 1 { self.policy.match_threshold } else { self.policy.confident_threshold };
+            let found = self.state.index.search(&mean, threshold);
+            let allowed = found.into_iter().filter(|(person, _)| !live.excluded.contains(person));
+            pairs.extend(allowed.map(|(person, cosine)| (cosine, key, person)));
+        }
+        if pairs.is_empty() {
+            return;
+        }
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        let held = self.visible.iter().filter_map(|&key| self.state.tracks.person(key));
+        let mut taken: BTreeSet<PersonId> = held.collect();
+        for (cosine, key, person) in pairs {
+            if self.state.tracks.person(key).is_none() && taken.insert(person) {
+                self.state.hold_person(key, person, cosine, self.policy);
+            }
+        }
+    }
+
+    /// Makes a new person of a track that matches no known person, if enough views agree.
+    fn found_new_person(&mut self, key: TrackKey) {
+        let Some(live) = self.track_without_person(key) else { return };
+        let group = live.views.mean(self.policy).filter(|(_, count)| *count >= self.min_enroll_views);
+        let Some((mean, _)) = group else { return };
+        let is_uncertain = |(person, _)| {
+            let holder = self.other_holder(person, key);
+            !live.excluded.contains(&person)
+                && holder.is_some_and(|other| !self.is_certain_since(other, live.first_seq))
+        };
+        let must_wait = self.state.index.templates_near(&mean, self.policy.match_threshold).any(is_uncertain);
+        if !must_wait {
+            self.state.found_person(key, self.policy);
+        }
+    }
+
+    /// Merges a person that only this track ever was into an older person, if the track's views prove that they are one.
+    fn merge_into_older_person(&mut self, key: TrackKey) {
+        let Some(live) = self.consistent_track(key) else { return };
+        let Some(young) = live.held.map(|h| h.person) else { return };
+        if self.state.persons.get(&young).is_none_or(|p| p.founder != Some(key)) {
+            return;
+        }
+        let group = live.views.mean(self.policy).filter(|(_, count)| *count >= self.min_enroll_views);
+        let Some((mean, _)) = group else { return };
+        let near = self.state.index.templates_near(&mean, self.policy.confident_threshold);
+        let candidates = near.filter(|(person, _)| {
+            *person < young && !live.excluded.contains(person) && self.other_holder(*person, key).is_none()
+        });
+        // The nearest person wins; of equals, the older.
+        let nearest = candidates.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+        let Some((older, cosine)) = nearest else { return };
+        self.state.index.merge(young, older, self.policy);
+        let removed = self.state.persons.remove(&young);
+        if let (Some(removed), Some(kept)) = (removed, self.state.persons.get_mut(&older)) {
+            kept.first_seen = kept.first_seen.min(removed.first_seen);
+            kept.last_seen = kept.last_seen.max(removed.last_seen);
+        }
+        for other in self.state.tracks.live_mut().filter(|t| t.excluded.contains(&young)) {
+            other.exclude(older);
+        }
+        self.state.hold_person(key, older, cosine, self.policy);
+    }
+
+    /// Returns a live track if no sighting contradicts its person.
+    fn consistent_track(&self, key: TrackKey) -> Option<&LiveTrack> {
+        self.state.tracks.get(key).filter(|live| live.is_consistent())
+    }
+
+    /// Returns a live track if it holds no person.
+    fn track_without_person(&self, key: TrackKey) -> Option<&LiveTrack> {
+        self.state.tracks.get(key).filter(|live| live.held.is_none())
+    }
+
+    /// Returns true if a track was seen at frame `seq` or later and no sighting contradicts its person. Then the track
+    /// and another one that was first seen at `seq` are two faces.
+    fn is_certain_since(&self, key: TrackKey, seq: u64) -> bool {
+        self.consistent_track(key).is_some_and(|live| live.last_seq >= seq)
+    }
+
+    /// Returns the other track of the frame that holds this person.
+    fn other_holder(&self, person: PersonId, except: TrackKey) -> Option<TrackKey> {
+        let mut others = self.visible.iter().copied().filter(|&key| key != except);
+        others.find(|&key| self.state.tracks.person(key) == Some(person))
+    }
+}

@@ -1,0 +1,217 @@
+//! The persons, templates and tracks of a gallery, and the elementary changes of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use passerby_types::{Embedding, PersonId, Sighting, Timestamp, TrackKey};
+
+use crate::error::EnrollError;
+use crate::index::TemplateIndex;
+use crate::policy::GalleryPolicy;
+use crate::tracks::{HeldPerson, Tracks};
+use crate::views::View;
+
+/// How much nearer than its own person another person must be before a sighting contradicts the track's person: two rows
+/// of the table of [`GalleryPolicy`], which means a hundred times fewer false accepts.
+const CONTRADICTION_MARGIN: f32 = 0.1;
+
+/// The data of a person beside the templates.
+pub(crate) struct PersonRecord {
+    /// The time of the first sighting; [`Duration::MAX`] if there was none.
+    pub(crate) first_seen: Timestamp,
+    pub(crate) last_seen: Timestamp,
+    /// The number of times a track became this person.
+    pub(crate) tracks: u64,
+    /// The track that founded the person, as long as no other track was ever recognised as it.
+    pub(crate) founder: Option<TrackKey>,
+    pub(crate) is_enrolled: bool,
+}
+
+impl PersonRecord {
+    /// Creates the record of a person who was never seen.
+    fn new(founder: Option<TrackKey>) -> Self {
+        Self {
+            first_seen: Timestamp(Duration::MAX),
+            last_seen: Timestamp::default(),
+            tracks: 0,
+            founder,
+            is_enrolled: founder.is_none(),
+        }
+    }
+}
+
+/// The memory of a gallery.
+#[derive(Default)]
+pub(crate) struct GalleryState {
+    pub(crate) index: TemplateIndex,
+    pub(crate) persons: BTreeMap<PersonId, PersonRecord>,
+    pub(crate) tracks: Tracks,
+    last_id: u64,
+}
+
+impl GalleryState {
+    /// Takes one sighting. Returns true if it is a new view of the track's face, so that there is something to decide.
+    pub(crate) fn observe(&mut self, sighting: &Sighting, policy: &GalleryPolicy) -> bool {
+        let Some(live) = self.tracks.track_of(sighting, policy) else {
+            return false;
+        };
+        if let Some(person) = live.held.and_then(|h| self.persons.get_mut(&h.person)) {
+            person.last_seen = person.last_seen.max(sighting.captured);
+        }
+        let is_good = sighting.size >= policy.min_size && sighting.quality >= policy.min_quality;
+        if !(is_good && sighting.quality.is_finite() && self.index.fits(&sighting.embedding)) {
+            live.has_unusable_view = true;
+            return false;
+        }
+        let view = View::from(sighting);
+        let Some(held) = live.held else {
+            live.views.add_best(view, policy.views_per_track, policy);
+            return true;
+        };
+        let probe = &view.embedding;
+        let to_track = live.views.mean(policy).map(|(mean, _)| mean.cosine(probe));
+        let to_person = self.index.nearest(held.person, probe, None);
+        let own = to_track.unwrap_or(-1.0).max(to_person.unwrap_or(-1.0));
+        if own >= policy.match_threshold {
+            live.contradictions.clear();
+            live.views.add_best(view.clone(), policy.views_per_track, policy);
+            self.confirm_person(sighting.track, &view, policy);
+            return true;
+        }
+        let is_clearly_nearer =
+            |(person, cosine): (PersonId, f32)| person != held.person && cosine >= own + CONTRADICTION_MARGIN;
+        if own < policy.reject_threshold
+            || self.index.templates_near(probe, policy.confident_threshold).any(is_clearly_nearer)
+        {
+            live.add_contradiction(view, policy);
+            return true;
+        }
+        false
+    }
+
+    /// Updates a track with a view that agrees with its person: the similarity, and the person's templates.
+    fn confirm_person(&mut self, key: TrackKey, view: &View, policy: &GalleryPolicy) {
+        let Some(live) = self.tracks.get_mut(key) else { return };
+        let (Some(held), Some((mean, _))) = (&mut live.held, live.views.mean(policy)) else {
+            return;
+        };
+        if !held.is_founder {
+            let others = self.index.nearest(held.person, &mean, Some(key));
+            held.similarity = others.unwrap_or(held.similarity);
+        }
+        let begins_to_teach = !held.teaches && held.similarity >= policy.confident_threshold;
+        held.teaches |= begins_to_teach;
+        if held.teaches {
+            let all = if begins_to_teach { live.views.group(policy) } else { None };
+            let lessons = all.as_ref().map_or(std::slice::from_ref(view), |group| group.views.as_slice());
+            for lesson in lessons {
+                self.index.learn(held.person, key, lesson, policy);
+            }
+        }
+    }
+
+    /// Makes a track hold this person from now on.
+    pub(crate) fn hold_person(
+        &mut self,
+        key: TrackKey,
+        id: PersonId,
+        similarity: f32,
+        policy: &GalleryPolicy,
+    ) {
+        let (Some(live), Some(person)) = (self.tracks.get_mut(key), self.persons.get_mut(&id)) else {
+            return;
+        };
+        let is_founder = person.founder == Some(key);
+        if !is_founder {
+            person.founder = None;
+        }
+        let held = HeldPerson {
+            person: id,
+            similarity: similarity.clamp(-1.0, 1.0),
+            is_founder,
+            teaches: is_founder || similarity >= policy.confident_threshold,
+        };
+        live.held = Some(held);
+        person.tracks += 1;
+        let group = live.views.group(policy);
+        for view in group.iter().flat_map(|g| &g.views) {
+            person.first_seen = person.first_seen.min(view.captured);
+            person.last_seen = person.last_seen.max(view.captured);
+            if held.teaches {
+                self.index.learn(id, key, view, policy);
+            }
+        }
+    }
+
+    /// Takes the person away from a track. If the track founded the person, the person no longer belongs to it alone.
+    pub(crate) fn release_person(&mut self, key: TrackKey) {
+        let held = self.tracks.get_mut(key).and_then(|live| live.held.take());
+        if let Some(person) = held.and_then(|held| self.persons.get_mut(&held.person)) {
+            person.founder = None;
+        }
+    }
+
+    /// Makes a new person of a track. Does nothing if the gallery is full.
+    pub(crate) fn found_person(&mut self, key: TrackKey, policy: &GalleryPolicy) {
+        if self.make_room(policy) {
+            let id = self.add_person(PersonRecord::new(Some(key)));
+            self.hold_person(key, id, 1.0, policy);
+        }
+    }
+
+    /// Makes a new person of these embeddings.
+    pub(crate) fn enroll(
+        &mut self,
+        embeddings: &[Embedding],
+        policy: &GalleryPolicy,
+    ) -> Result<PersonId, EnrollError> {
+        let first = embeddings.first().ok_or(EnrollError::NoEmbeddings)?;
+        let expected = self.index.template_length().unwrap_or(first.as_slice().len());
+        for embedding in embeddings {
+            let found = embedding.as_slice().len();
+            if found != expected {
+                return Err(EnrollError::Length { found, expected });
+            }
+        }
+        if !self.make_room(policy) {
+            return Err(EnrollError::Full { max_persons: policy.max_persons });
+        }
+        let id = self.add_person(PersonRecord::new(None));
+        self.index.enroll(id, embeddings, policy);
+        Ok(id)
+    }
+
+    /// Removes a person. Returns false if the gallery does not know the person.
+    pub(crate) fn remove(&mut self, person: PersonId) -> bool {
+        let existed = self.persons.remove(&person).is_some();
+        if existed {
+            self.index.remove_person(person);
+            self.tracks.forget_person(person);
+        }
+        existed
+    }
+
+    fn add_person(&mut self, record: PersonRecord) -> PersonId {
+        self.last_id += 1;
+        let id = PersonId(self.last_id);
+        self.persons.insert(id, record);
+        id
+    }
+
+    /// Returns true if there is room for another person, and forgets the person who was not seen for the longest if that
+    /// is needed. Enrolled persons and those whom a live track holds are never forgotten.
+    fn make_room(&mut self, policy: &GalleryPolicy) -> bool {
+        if self.persons.len() < policy.max_persons {
+            return true;
+        }
+        let held: BTreeSet<PersonId> = self.tracks.live().filter_map(|t| Some(t.held?.person)).collect();
+        let forgettable =
+            self.persons.iter().filter(|(id, person)| !person.is_enrolled && !held.contains(id));
+        let Some((&oldest, _)) = forgettable.min_by_key(|(_, person)| person.last_seen) else {
+            return false;
+        };
+        self.persons.remove(&oldest);
+        self.index.remove_person(oldest);
+        true
+    }
+}
