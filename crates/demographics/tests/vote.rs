@@ -56,7 +56,7 @@ fn age_of_views(years: [f32; 2]) -> Age {
     for i in 0..100 {
         vote.fuse(key(1), &view(years[i % 2], 0.9), 0.5);
     }
-    vote.attributes(key(1)).unwrap().age
+    vote.attributes(key(1)).expect("enough views came").age
 }
 
 #[test]

@@ -18,7 +18,8 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Returns a detector with the bundled weights.
 fn bundled(settings: &CenterFaceSettings) -> CenterFace {
-    CenterFace::with_settings(CenterFace::bundled_model().unwrap(), settings.clone()).unwrap()
+    let model = CenterFace::bundled_model().expect("the bundled network loads");
+    CenterFace::with_settings(model, settings.clone()).expect("the settings fit")
 }
 
 fn small() -> CenterFaceSettings {
