@@ -312,7 +312,7 @@ fn inputs_of_every_kind_run_at_once() {
     // If the machine is busy, a camera's pictures get too old, and the program warns of it.
     let complaints = text(&done.stderr);
     assert!(
-        complaints.lines().all(|line| line.ends_with("lost: too old when their turn came")),
+        complaints.lines().all(|line| line.ends_with("lost: too old to be decoded")),
         "{complaints}"
     );
     assert_eq!(done.status.code(), Some(0), "{complaints}");
