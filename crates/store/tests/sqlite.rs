@@ -122,7 +122,8 @@ fn a_track_reads_back() {
     assert_eq!(tracks.len(), 2);
     let key = TrackKey { camera: CameraId(4), track: TrackId(1) };
     assert_eq!(tracks[0].key, key);
-    assert_eq!((tracks[0].first_seq, tracks[0].last_seq, tracks[0].frames), (10, 13, 3));
+    assert_eq!((tracks[0].first_seq, tracks[0].last_seq), (10, 13));
+    assert_eq!(tracks[0].frames, 3);
     assert_eq!((tracks[0].first_seen, tracks[0].last_seen), (first.meta.wall, third.meta.wall));
     assert_eq!((tracks[0].person, tracks[0].similarity), (Some(PersonId(1)), Some(0.8)));
     assert_eq!((tracks[0].attributes, tracks[0].ended_seq), (Some(known_attributes()), Some(13)));
@@ -137,7 +138,11 @@ fn a_person_reads_back() {
     let persons = reader.persons(run).unwrap();
     assert_eq!(persons.len(), 1);
     assert_eq!((persons[0].first_seen, persons[0].last_seen), (first.meta.wall, third.meta.wall));
-    assert_eq!((persons[0].sightings, persons[0].tracks, persons[0].frames), (2, 1, 3));
+    assert_eq!(
+        (persons[0].sightings, persons[0].tracks, persons[0].frames),
+        (2, 1, 2),
+        "one box is a prediction"
+    );
     assert_eq!((persons[0].attributes, persons[0].cameras), (Some(known_attributes()), 1));
 }
 
@@ -324,7 +329,7 @@ fn a_track_belongs_to_its_last_person() {
         one.faces[0].attributes.as_mut().unwrap().age.years = years;
         one
     };
-    // Person 1 at two cameras; the later track has the say about the age, whatever the order of the cameras.
+    // Person 1 is at two cameras.
     sink.write(&[frame(0, 5, 1, 30.0), frame(1, 3, 1, 20.0)]).unwrap();
     // The track of camera 2 was person 2 and turns out to be person 1.
     sink.write(&[frame(2, 6, 2, 50.0)]).unwrap();
@@ -336,11 +341,11 @@ fn a_track_belongs_to_its_last_person() {
     let one = persons[0];
     assert_eq!((one.id, one.tracks, one.cameras, one.frames), (PersonId(1), 3, 3, 4));
     assert_eq!((one.first_seen, one.last_seen), (meta(0, 3).wall, meta(0, 7).wall));
-    assert_eq!(one.attributes.unwrap().age.years, 40.0);
+    assert_eq!(one.attributes.unwrap().age.years, (30.0 + 20.0 + 2.0 * 40.0) / 4.0);
 }
 
 #[test]
-fn the_later_of_two_tracks_of_one_batch_has_the_say_about_the_age() {
+fn the_age_of_a_person_is_the_mean_of_the_tracks() {
     let (_folder, path) = file();
     let mut sink = open(&path);
     let run = sink.run();
@@ -353,9 +358,33 @@ fn the_later_of_two_tracks_of_one_batch_has_the_say_about_the_age() {
     sink.write(&[frame(0, 5, 30.0), frame(1, 3, 20.0)]).unwrap();
     let reader = Reader::open(&path).unwrap();
     let age = |reader: &Reader| reader.persons(run).unwrap()[0].attributes.unwrap().age.years;
-    assert_eq!(age(&reader), 30.0);
-    sink.write(&[frame(0, 6, 31.0), frame(1, 9, 21.0)]).unwrap();
-    assert_eq!(age(&reader), 21.0);
+    assert_eq!(age(&reader), 25.0);
+    sink.write(&[frame(0, 6, 30.0), frame(0, 7, 30.0)]).unwrap();
+    assert_eq!(age(&reader), 27.5, "a track counts by its frames");
+}
+
+#[test]
+fn a_predicted_box_does_not_count_for_the_person() {
+    let (_folder, path) = file();
+    let mut sink = open(&path);
+    let run = sink.run();
+    let mut predicted = observation(0, 1);
+    predicted.faces[0].face = None;
+    sink.write(&[observation(0, 0), predicted]).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    assert_eq!(reader.tracks(run).unwrap()[0].frames, 2);
+    assert_eq!(reader.persons(run).unwrap()[0].frames, 1);
+}
+
+#[test]
+fn a_track_that_was_never_confirmed_is_no_ones() {
+    let (_folder, path) = file();
+    let mut sink = open(&path);
+    let run = sink.run();
+    let mut tentative = observation(0, 0);
+    tentative.faces[0].state = TrackState::Tentative;
+    sink.write(&[tentative]).unwrap();
+    assert!(Reader::open(&path).unwrap().persons(run).unwrap().is_empty());
 }
 
 #[test]

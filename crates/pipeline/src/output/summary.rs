@@ -1,71 +1,91 @@
-//! Who passed, from the observations.
+//! Sums of observations by track and by person.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use passerby_types::{Age, Attributes, CameraId, FrameMeta, Observation, PersonId, TrackKey, TrackState};
+use passerby_types::{Attributes, CameraId, FrameMeta, Observation, PersonId, TrackKey, TrackState};
 
 /// One track from its first to its last frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackSummary {
-    /// Which track.
+    /// The camera and number of the track.
     pub track: TrackKey,
-    /// The frame in which the track was first seen.
+    /// The first frame of the track.
     pub first: FrameMeta,
-    /// The frame in which its face was last found.
+    /// The last frame in which the face was found.
     pub last: FrameMeta,
-    /// Frames in which its face was found.
+    /// The number of frames in which the face was found. Frames with a predicted box do not count.
     pub frames: u64,
-    /// Who it is, as far as was known at last.
+    /// The person in the track's last observation, or `None` if it named none.
     pub person: Option<PersonId>,
-    /// Its age and gender, as far as was known at last.
+    /// The latest age and gender of the track, or `None` if they were never estimated.
     pub attributes: Option<Attributes>,
 }
 
 /// One person over all tracks and cameras.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PersonSummary {
-    /// Who.
+    /// The person's number.
     pub id: PersonId,
     /// The first frame of the person's first track.
     pub first: FrameMeta,
     /// The last frame in which the person's face was found.
     pub last: FrameMeta,
-    /// Frames in which the face was found, over all tracks.
+    /// The number of frames in which the person's face was found, over all tracks.
     pub frames: u64,
-    /// The person's tracks in the order in which they began.
+    /// The person's tracks, in the order in which they began.
     pub tracks: Vec<TrackKey>,
     /// The cameras that saw the person, by rising number.
     pub cameras: Vec<CameraId>,
-    /// Age and gender: the tracks' mean, weighted by their frames. `None` where no track has any.
+    /// The age and gender by [`Attributes::weighted_mean`] over the tracks, or `None` if no track has any.
     pub attributes: Option<Attributes>,
 }
 
-/// Adds up observations to tracks and persons. Counts only tracks that were ever confirmed. Memory grows with the
-/// number of tracks: about 200 bytes each.
+/// Sums up observations by track and by person. Only tracks that were confirmed at some time count. The memory grows by
+/// about 200 bytes for each track.
+///
+/// ```
+/// use passerby_pipeline::Summary;
+/// use passerby_testkit::suite::observation;
+/// use passerby_types::PersonId;
+///
+/// let mut summary = Summary::default();
+/// for seq in 0..10 {
+///     summary.add(&observation(0, seq));
+/// }
+/// let persons = summary.persons();
+/// assert_eq!((persons[0].id, persons[0].frames), (PersonId(1), 10));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    tracks: BTreeMap<TrackKey, (TrackSummary, bool)>,
+    tracks: BTreeMap<TrackKey, TrackEntry>,
+}
+
+#[derive(Clone, Debug)]
+struct TrackEntry {
+    summary: TrackSummary,
+    confirmed: bool,
 }
 
 impl Summary {
-    /// Adds one frame.
+    /// Adds the observation of one frame. The frames of a camera must come in order.
     pub fn add(&mut self, observation: &Observation) {
         let meta = observation.meta;
         for face in &observation.faces {
-            let key = TrackKey { camera: meta.camera, track: face.track };
-            let (summary, confirmed) = self.tracks.entry(key).or_insert_with(|| {
-                let new = TrackSummary {
-                    track: key,
+            let track = TrackKey { camera: meta.camera, track: face.track };
+            let entry = self.tracks.entry(track).or_insert_with(|| TrackEntry {
+                summary: TrackSummary {
+                    track,
                     first: meta,
                     last: meta,
                     frames: 0,
                     person: None,
                     attributes: None,
-                };
-                (new, false)
+                },
+                confirmed: false,
             });
-            *confirmed |= face.state == TrackState::Confirmed;
+            entry.confirmed |= face.state == TrackState::Confirmed;
+            let summary = &mut entry.summary;
             if face.face.is_some() {
                 summary.last = meta;
                 summary.frames += 1;
@@ -75,12 +95,12 @@ impl Summary {
         }
     }
 
-    /// The tracks that were confirmed, by camera and rising id.
+    /// Returns the confirmed tracks by camera and rising number.
     pub fn tracks(&self) -> impl Iterator<Item = &TrackSummary> {
-        self.tracks.values().filter(|(_, confirmed)| *confirmed).map(|(track, _)| track)
+        self.tracks.values().filter(|entry| entry.confirmed).map(|entry| &entry.summary)
     }
 
-    /// The persons, by rising id. Empty where nobody was identified.
+    /// Returns the persons by rising number, or an empty list if no track was identified.
     #[must_use]
     pub fn persons(&self) -> Vec<PersonSummary> {
         let mut groups: BTreeMap<PersonId, Vec<&TrackSummary>> = BTreeMap::new();
@@ -93,11 +113,12 @@ impl Summary {
     }
 }
 
-/// When a frame was: its place in the stream where it has one (of which there is one a camera), else its arrival.
+/// Returns the key by which frames of all cameras are ordered: the time of day, then the time in the stream, then the number.
 fn time(meta: &FrameMeta) -> (SystemTime, Option<Duration>, u64) {
     (meta.wall, meta.pts, meta.seq)
 }
 
+/// Sums up the tracks of one person. Returns `None` if there are no tracks.
 fn person(id: PersonId, mut tracks: Vec<&TrackSummary>) -> Option<PersonSummary> {
     tracks.sort_by_key(|t| (time(&t.first), t.track));
     let first = tracks.first()?.first;
@@ -112,19 +133,8 @@ fn person(id: PersonId, mut tracks: Vec<&TrackSummary>) -> Option<PersonSummary>
         frames: tracks.iter().map(|t| t.frames).sum(),
         tracks: tracks.iter().map(|t| t.track).collect(),
         cameras,
-        attributes: mean(&tracks),
+        attributes: Attributes::weighted_mean(tracks.iter().filter_map(|t| Some((t.frames, t.attributes?)))),
     })
-}
-
-/// The tracks' attributes, weighted by their frames.
-fn mean(tracks: &[&TrackSummary]) -> Option<Attributes> {
-    let known: Vec<(f32, Attributes)> =
-        tracks.iter().filter_map(|t| Some((t.frames.max(1) as f32, t.attributes?))).collect();
-    let total: f32 = known.iter().map(|(weight, _)| weight).sum();
-    let mean =
-        |of: fn(&Attributes) -> f32| known.iter().map(|(weight, a)| weight * of(a)).sum::<f32>() / total;
-    let age = || Age { years: mean(|a| a.age.years), low: mean(|a| a.age.low), high: mean(|a| a.age.high) };
-    (total > 0.0).then(|| Attributes { age: age(), p_male: mean(|a| a.p_male) })
 }
 
 #[cfg(test)]

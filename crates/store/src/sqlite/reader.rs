@@ -77,14 +77,14 @@ impl Reader {
 
     /// Returns the persons of a run by rising number, or an empty list if no track was identified.
     ///
-    /// Leaves out a person whose tracks all turned out to be another person's.
+    /// Only confirmed tracks count. Leaves out a person whose tracks all turned out to be another person's.
     ///
     /// # Errors
     /// As for [`Reader::runs`].
     pub fn persons(&self, run: RunId) -> Result<Vec<PersonRow>, StoreError> {
         let sql = "SELECT p.person, p.first_us, p.last_us, p.sightings, count(*), count(DISTINCT t.camera),
-                sum(t.frames), p.age, p.age_low, p.age_high, p.p_male
-            FROM person p JOIN track t ON t.run = p.run AND t.person = p.person
+                sum(t.found), p.age, p.age_low, p.age_high, p.p_male
+            FROM person p JOIN track t ON t.run = p.run AND t.person = p.person AND t.confirmed
             WHERE p.run = ?1 GROUP BY p.person ORDER BY p.person";
         self.all(sql, params![run.0], |row| {
             Ok(PersonRow {

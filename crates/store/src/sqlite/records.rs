@@ -70,9 +70,10 @@ pub struct PersonRow {
     pub tracks: u64,
     /// The number of cameras that saw the person.
     pub cameras: u64,
-    /// The number of frames of the person's tracks together, with predicted boxes.
+    /// The number of frames in which the person's face was found, over all confirmed tracks.
     pub frames: u64,
-    /// The age and gender of the person's latest track, or `None` while they are unknown.
+    /// The age and gender by [`Attributes::weighted_mean`] over the person's confirmed tracks, or `None` while they are
+    /// unknown.
     pub attributes: Option<Attributes>,
 }
 

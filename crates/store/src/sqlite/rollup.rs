@@ -38,6 +38,8 @@ pub(super) struct CameraSum {
 pub(super) struct TrackSum {
     pub(super) span: Span,
     pub(super) frames: i64,
+    /// The frames in which the face was found: those without predicted boxes.
+    pub(super) found: i64,
     pub(super) confirmed: bool,
     /// The last known person and the similarity.
     pub(super) person: Option<(i64, Option<f64>)>,
@@ -48,7 +50,6 @@ pub(super) struct TrackSum {
 pub(super) struct PersonSum {
     pub(super) span: Span,
     pub(super) sightings: i64,
-    pub(super) attributes: Option<Attributes>,
 }
 
 /// The sums of a batch, by key.
@@ -149,26 +150,24 @@ impl Rollup {
         let sum = self.tracks.entry(key).or_insert_with(|| TrackSum {
             span: Span::at(moment),
             frames: 0,
+            found: 0,
             confirmed: false,
             person: None,
             attributes: None,
         });
         sum.span.extend(moment);
         sum.frames += 1;
+        sum.found += i64::from(face.face.is_some());
         sum.confirmed |= face.state != TrackState::Tentative;
         sum.attributes = attributes.or(sum.attributes);
         if let Identity::Person { id, similarity } = face.identity {
             let person = integer("person", id.0)?;
             sum.person = Some((person, finite(similarity)));
             let key = (person, moment.camera, track);
-            let sum = self.persons.entry(key).or_insert_with(|| PersonSum {
-                span: Span::at(moment),
-                sightings: 0,
-                attributes: None,
-            });
+            let sum =
+                self.persons.entry(key).or_insert_with(|| PersonSum { span: Span::at(moment), sightings: 0 });
             sum.span.extend(moment);
             sum.sightings += i64::from(face.embedding.is_some());
-            sum.attributes = attributes.or(sum.attributes);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::error::StoreFault;
 pub(super) const APPLICATION_ID: i64 = 0x7061_7373;
 
 /// Step `i` upgrades a file from `user_version` i to i + 1. A released step must never change.
-pub(super) const MIGRATIONS: &[&str] = &[V1];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Times are microseconds: `*_us` since 1970-01-01 UTC, `pts_us` since the start of the stream.
 ///
@@ -45,7 +45,7 @@ CREATE TABLE person (
     first_us INTEGER NOT NULL,
     last_us INTEGER NOT NULL,
     sightings INTEGER NOT NULL, -- embedded looks
-    age REAL, -- years; of the latest track
+    age REAL, -- years; since step 2 the mean of the confirmed tracks, weighted by `track.found`
     age_low REAL,
     age_high REAL,
     p_male REAL,
@@ -60,7 +60,7 @@ CREATE TABLE track (
     last_seq INTEGER NOT NULL,
     first_us INTEGER NOT NULL,
     last_us INTEGER NOT NULL,
-    frames INTEGER NOT NULL,
+    frames INTEGER NOT NULL, -- predicted boxes included
     confirmed INTEGER NOT NULL, -- 1: was believed at some time
     ended_seq INTEGER, -- NULL: lives, or the run broke off
     person INTEGER,
@@ -104,6 +104,18 @@ CREATE TABLE template ( -- empty unless embeddings are asked for
     PRIMARY KEY (run, camera, track, seq),
     FOREIGN KEY (run, camera, track) REFERENCES track (run, camera, track) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Counts the frames of each track in which its face was found, and makes the attributes of a person their mean over the
+/// confirmed tracks, weighted by these frames. Version 1 held those of the latest track.
+const V2: &str = "
+ALTER TABLE track ADD COLUMN found INTEGER NOT NULL DEFAULT 0; -- frames in which the face was found
+UPDATE track SET found = (SELECT count(score) FROM observation AS o
+    WHERE o.run = track.run AND o.camera = track.camera AND o.track = track.track);
+UPDATE person SET (age, age_low, age_high, p_male) = (
+    SELECT sum(age * w) / sum(w), sum(age_low * w) / sum(w), sum(age_high * w) / sum(w), sum(p_male * w) / sum(w)
+    FROM (SELECT age, age_low, age_high, p_male, max(found, 1) AS w FROM track
+        WHERE track.run = person.run AND track.person = person.person AND confirmed AND p_male IS NOT NULL));
 ";
 
 /// The content of a database file.
@@ -176,8 +188,36 @@ mod tests {
         migrate(&mut conn, &steps).unwrap();
         // The version before refuses the file now.
         let newer = content(&conn, MIGRATIONS.len() as i64).unwrap_err();
-        assert!(matches!(newer, StoreFault::Newer { found: 3, known: 1 }), "{newer}");
+        assert!(matches!(newer, StoreFault::Newer { found: 4, known: 2 }), "{newer}");
         assert!(matches!(migrate(&mut conn, MIGRATIONS), Err(StoreFault::Newer { .. })));
+    }
+
+    #[test]
+    fn step_2_computes_the_figures_of_older_rows() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, &MIGRATIONS[..1]).unwrap();
+        conn.execute_batch(
+            "INSERT INTO run (id, started_us, version) VALUES (1, 0, 'old');
+            INSERT INTO camera (run, camera) VALUES (1, 0);
+            INSERT INTO person (run, person, first_us, last_us, sightings, age, age_low, age_high, p_male)
+                VALUES (1, 7, 0, 9, 3, 40, 35, 45, 0.5);
+            INSERT INTO track (run, camera, track, first_seq, last_seq, first_us, last_us, frames, confirmed,
+                    person, age, age_low, age_high, p_male)
+                VALUES (1, 0, 1, 0, 3, 0, 3, 4, 1, 7, 30, 25, 35, 0.5), (1, 0, 2, 4, 4, 4, 4, 1, 1, 7, 40, 35, 45, 0.5);
+            INSERT INTO observation (run, camera, track, seq, wall_us, state, score)
+                VALUES (1, 0, 1, 0, 0, 1, 0.9), (1, 0, 1, 1, 1, 1, 0.9), (1, 0, 1, 2, 2, 1, 0.9), (1, 0, 1, 3, 3, 2, NULL),
+                    (1, 0, 2, 4, 4, 1, 0.9);",
+        )
+        .unwrap();
+        migrate(&mut conn, MIGRATIONS).unwrap();
+        let found: Vec<i64> = (1..=2)
+            .map(|track| {
+                conn.query_row("SELECT found FROM track WHERE track = ?1", [track], |row| row.get(0)).unwrap()
+            })
+            .collect();
+        assert_eq!(found, [3, 1]);
+        let age: f64 = conn.query_row("SELECT age FROM person", [], |row| row.get(0)).unwrap();
+        assert_eq!(age, 32.5);
     }
 
     #[test]

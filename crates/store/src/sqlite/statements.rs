@@ -1,8 +1,10 @@
 //! The SQL statements that write a batch. Parents go before their children: cameras, tracks, persons, then the rows of each
 //! frame.
 
+use std::collections::BTreeSet;
+
 use passerby_types::{Attributes, Observation, TrackState};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::convert::{finite, integer};
 use super::rollup::{Moment, Rollup};
@@ -23,14 +25,15 @@ ON CONFLICT (run, camera) DO UPDATE SET
 
 const TRACK: &str = "
 INSERT INTO track (run, camera, track, first_seq, last_seq, first_us, last_us, frames, confirmed,
-    person, similarity, age, age_low, age_high, p_male)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+    person, similarity, age, age_low, age_high, p_male, found)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 ON CONFLICT (run, camera, track) DO UPDATE SET
     first_seq = min(first_seq, excluded.first_seq),
     last_seq = max(last_seq, excluded.last_seq),
     first_us = min(first_us, excluded.first_us),
     last_us = max(last_us, excluded.last_us),
     frames = frames + excluded.frames,
+    found = found + excluded.found,
     confirmed = max(confirmed, excluded.confirmed),
     person = ifnull(excluded.person, person),
     similarity = iif(excluded.person IS NULL, similarity, excluded.similarity),
@@ -39,20 +42,25 @@ ON CONFLICT (run, camera, track) DO UPDATE SET
     age_high = iif(excluded.p_male IS NULL, age_high, excluded.age_high),
     p_male = ifnull(excluded.p_male, p_male)";
 
-/// A person is there since the track began that turned out to be theirs. Attributes are those of the later track,
-/// where two of a person's tracks are in one batch.
+/// A person is present from the first frame of a track that turned out to be theirs.
 const PERSON: &str = "
-INSERT INTO person (run, person, first_us, last_us, sightings, age, age_low, age_high, p_male)
-VALUES (?1, ?2, (SELECT min(first_us, ?5) FROM track WHERE run = ?1 AND camera = ?3 AND track = ?4),
-    ?6, ?7, ?8, ?9, ?10, ?11)
+INSERT INTO person (run, person, first_us, last_us, sightings)
+VALUES (?1, ?2, (SELECT min(first_us, ?5) FROM track WHERE run = ?1 AND camera = ?3 AND track = ?4), ?6, ?7)
 ON CONFLICT (run, person) DO UPDATE SET
     first_us = min(first_us, excluded.first_us),
     last_us = max(last_us, excluded.last_us),
-    sightings = sightings + excluded.sightings,
-    (age, age_low, age_high, p_male) = (
-        SELECT iif(take, excluded.age, age), iif(take, excluded.age_low, age_low),
-            iif(take, excluded.age_high, age_high), iif(take, excluded.p_male, p_male)
-        FROM (SELECT excluded.p_male IS NOT NULL AND (excluded.last_us >= last_us OR p_male IS NULL) AS take))";
+    sightings = sightings + excluded.sightings";
+
+/// The person that a track had before the batch.
+const OWNER: &str = "SELECT person FROM track WHERE run = ?1 AND camera = ?2 AND track = ?3";
+
+/// The mean of [`Attributes::weighted_mean`] over the person's confirmed tracks.
+const MEAN: &str = "
+UPDATE person SET (age, age_low, age_high, p_male) = (
+    SELECT sum(age * w) / sum(w), sum(age_low * w) / sum(w), sum(age_high * w) / sum(w), sum(p_male * w) / sum(w)
+    FROM (SELECT age, age_low, age_high, p_male, max(found, 1) AS w FROM track
+        WHERE run = ?1 AND person = ?2 AND confirmed AND p_male IS NOT NULL))
+WHERE run = ?1 AND person = ?2";
 
 const ENDED: &str = "UPDATE track SET ended_seq = ?4 WHERE run = ?1 AND camera = ?2 AND track = ?3";
 
@@ -81,8 +89,15 @@ pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), S
             span.last_us
         ])?;
     }
+    let mut owner = conn.prepare_cached(OWNER)?;
     let mut track = conn.prepare_cached(TRACK)?;
+    // The persons whose tracks change in this batch.
+    let mut changed = BTreeSet::new();
     for ((camera, id), sum) in &rollup.tracks {
+        let before: Option<Option<i64>> =
+            owner.query_row(params![run, camera, id], |row| row.get(0)).optional()?;
+        changed.extend(before.flatten());
+        changed.extend(sum.person.map(|(person, _)| person));
         let span = sum.span;
         let [age, low, high, male] = numbers(sum.attributes);
         let (person, similarity) = sum.person.unzip();
@@ -101,26 +116,18 @@ pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), S
             age,
             low,
             high,
-            male
+            male,
+            sum.found
         ])?;
     }
     let mut person = conn.prepare_cached(PERSON)?;
     for ((id, camera, track), sum) in &rollup.persons {
         let span = sum.span;
-        let [age, low, high, male] = numbers(sum.attributes);
-        person.execute(params![
-            run,
-            id,
-            camera,
-            track,
-            span.first_us,
-            span.last_us,
-            sum.sightings,
-            age,
-            low,
-            high,
-            male
-        ])?;
+        person.execute(params![run, id, camera, track, span.first_us, span.last_us, sum.sightings])?;
+    }
+    let mut mean = conn.prepare_cached(MEAN)?;
+    for person in changed {
+        mean.execute(params![run, person])?;
     }
     let mut ended = conn.prepare_cached(ENDED)?;
     for (camera, track, seq) in &rollup.ended {

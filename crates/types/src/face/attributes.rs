@@ -53,6 +53,36 @@ impl Attributes {
         }
     }
 
+    /// Returns the mean of several tracks' attributes, weighted by the number of frames in which each face was found. A weight
+    /// of 0 counts as 1. Returns `None` if there are no tracks.
+    ///
+    /// This is the definition of a person's age and gender: the summary of a pipeline and the database both use it, over the
+    /// person's confirmed tracks.
+    ///
+    /// ```
+    /// use passerby_types::{Age, Attributes};
+    ///
+    /// let at = |years| Attributes { age: Age { years, low: years - 5.0, high: years + 5.0 }, p_male: 0.5 };
+    /// let mean = Attributes::weighted_mean([(300, at(30.0)), (100, at(34.0))]).unwrap();
+    /// assert_eq!((mean.age.years, mean.age.low, mean.age.high), (31.0, 26.0, 36.0));
+    /// assert_eq!(Attributes::weighted_mean([]), None);
+    /// ```
+    #[must_use]
+    pub fn weighted_mean(tracks: impl IntoIterator<Item = (u64, Self)>) -> Option<Self> {
+        let mut total = 0.0;
+        let mut sums = [0.0; 4];
+        for (frames, attributes) in tracks {
+            let weight = frames.max(1) as f32;
+            let Age { years, low, high } = attributes.age;
+            total += weight;
+            for (sum, value) in sums.iter_mut().zip([years, low, high, attributes.p_male]) {
+                *sum += weight * value;
+            }
+        }
+        let [years, low, high, p_male] = sums.map(|sum| sum / total);
+        (total > 0.0).then_some(Self { age: Age { years, low, high }, p_male })
+    }
+
     /// Returns true if all four numbers are finite.
     #[must_use]
     pub fn is_finite(&self) -> bool {
