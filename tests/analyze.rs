@@ -311,10 +311,7 @@ fn inputs_of_every_kind_run_at_once() {
     let done = analyze(&example, &[&["--json", "--seconds", "10", "--mot", &mot], &inputs[..]].concat());
     // If the machine is busy, a camera's pictures get too old, and the program warns of it.
     let complaints = text(&done.stderr);
-    assert!(
-        complaints.lines().all(|line| line.ends_with("lost: too old to be decoded")),
-        "{complaints}"
-    );
+    assert!(complaints.lines().all(|line| line.ends_with("lost: too old to be decoded")), "{complaints}");
     assert_eq!(done.status.code(), Some(0), "{complaints}");
     let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
     let inputs = summary["inputs"].as_array().unwrap();
