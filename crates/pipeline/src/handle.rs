@@ -147,7 +147,7 @@ impl Handle {
     }
 
     /// Ends a camera after the frames that are inside, and waits for that at most `timeout`. Returns true if the camera has
-    /// ended, and false if it has not ended yet or there is no such camera.
+    /// ended, and false if it has not ended yet or is unknown.
     pub fn remove(&self, camera: CameraId, timeout: Duration) -> bool {
         let camera = self.camera(camera);
         camera.iter().for_each(|camera| camera.stop());
@@ -155,7 +155,7 @@ impl Handle {
     }
 
     /// Waits at most `timeout` until a camera has ended by itself; [`Duration::MAX`] waits without a limit. Returns true if
-    /// the camera has ended, and false if it has not ended yet or there is no such camera.
+    /// the camera has ended, and false if it has not ended yet or is unknown.
     pub fn wait(&self, camera: CameraId, timeout: Duration) -> bool {
         self.camera(camera).is_some_and(|camera| camera.wait(Some(timeout)))
     }

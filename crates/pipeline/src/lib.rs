@@ -1,15 +1,17 @@
-//! The pipeline: moves frames through the stages of `passerby-types`, knowing no implementation of any.
+//! Moves frames through the stages of `passerby-types`. It knows the traits of the stages and none of their
+//! implementations.
 //!
-//! [`Flow`] is the whole way of a frame for one camera on one thread, written to be read from top to bottom. It is
-//! the reference for [`Pipeline`], which takes many cameras the same way on many threads.
+//! [`Flow`] takes the frames of a camera through all stages on one thread. It is the reference for [`Pipeline`], which does
+//! the same for many cameras on many threads.
 //!
-//! - [`Stages`]: the factories of the stages, each called again after a failure.
-//! - [`Handle`]: a running pipeline: subscribe, add and remove cameras, pause, stop by a deadline. [`Metrics`]: its figures.
-//! - [`ViewSelector`]: which tracks are worth an embedding or an attribute estimate now.
-//! - [`Writer`]: hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps what the sink would not
-//!   take yet, and counts what is lost.
-//! - [`Governor`]: how many workers detect and on which frames, so that no frame is dropped.
-//! - [`Summary`]: who passed, from the observations.
+//! - [`Stages`] holds the factories of the stages, which the pipeline calls at the start and after a failure.
+//! - [`Handle`] controls a running pipeline: subscribe, add and remove cameras, pause, resume, stop. [`Metrics`] reads its
+//!   figures, [`EventReceiver`] receives its events, and [`FrameTap`] takes its newest frames.
+//! - [`ViewSelector`] decides which tracks should get an embedding or an attribute estimate now.
+//! - [`Writer`] hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps them while the sink is busy, and
+//!   counts lost ones.
+//! - [`Governor`] decides how many workers detect and on which frames, so that no frame is dropped.
+//! - [`Summary`] sums up the observations by track and by person.
 //!
 //! ```
 //! use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! How a pipeline works.
+//! The settings of a flow and of a pipeline.
 
 use std::thread;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::camera::view_selector::SamplingPolicy;
 use crate::governor::GovernorLimits;
 use crate::output::writer::WriterSettings;
 
-/// How a [`Flow`](crate::Flow) works, and what a [`Pipeline`](crate::Pipeline) does with each frame.
+/// The settings of a [`Flow`](crate::Flow), which a [`Pipeline`](crate::Pipeline) uses for each frame as well.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FlowSettings {
     /// The detector runs on one of every `cadence` frames; the tracker coasts over those between. With 1 it runs on every
@@ -43,39 +43,51 @@ impl FlowSettings {
     }
 }
 
-/// How a [`Pipeline`](crate::Pipeline) works: how many workers, how long queues, when somebody is given up.
+/// The settings of a [`Pipeline`](crate::Pipeline): workers, queues and timeouts.
+///
+/// ```
+/// use passerby_pipeline::{GovernorLimits, PipelineSettings};
+///
+/// // For many live cameras: the governor thins detection if the machine is too slow.
+/// let settings =
+///     PipelineSettings { governor: Some(GovernorLimits::default()), ..PipelineSettings::default() };
+/// assert_eq!(settings.frame_queue, 2);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineSettings {
-    /// What is done with a frame, as in a [`Flow`](crate::Flow). `cadence` is that of lossless cameras, and of live
-    /// ones where there is no governor.
+    /// The settings of each frame. A governor overrides `cadence` for live cameras.
     pub flow: FlowSettings,
-    /// Detection workers: those at the start, where a governor may change them.
+    /// The number of detection workers; 0 counts as 1. A governor may change it later.
     pub detect_workers: usize,
-    /// The most frames a detector gets at once. More than 1 pays for detectors that are faster by the batch, which
-    /// those on a CPU are not: there it only delays the first results.
+    /// The most frames that a detector gets in one call; 0 counts as 1. More than 1 helps only a detector that is faster in
+    /// batches, for example on a GPU. On a CPU it delays the first results.
     pub detect_batch: usize,
-    /// Frames of one camera that wait for detection. A live camera's oldest makes room for a newer one, so a result is
-    /// never stale; a lossless camera waits. The frame that made room is dropped, unless the governor's limits allow the
-    /// tracker to take it alone: then it is coasted, and counted as yielded too.
+    /// The most frames of one camera that wait for detection; 0 counts as 1.
+    ///
+    /// If they exceed it, a lossless camera waits, and a live camera's oldest frame makes room for the new one. The pipeline
+    /// drops that frame, or gives it to the tracker without detection if the governor's limits allow it. In that case it
+    /// counts as coasted and as yielded.
     pub frame_queue: usize,
-    /// Workers that embed.
+    /// The number of workers that embed faces; 0 counts as 1.
     pub embed_workers: usize,
-    /// Workers that estimate attributes.
+    /// The number of workers that estimate age and gender; 0 counts as 1.
     pub classify_workers: usize,
-    /// Views that wait for an embedder, and as many for a classifier. Beyond that the least urgent is given up and
-    /// counted.
+    /// The most face views that wait for an embedder, and for a classifier as well; 0 counts as 1. Beyond that the pipeline
+    /// gives up the least urgent view of a live camera and counts it as evicted. A lossless camera waits.
     pub face_queue: usize,
-    /// How long a live camera's later frames wait for one that is still being detected on, before it goes on without.
+    /// How long later frames of a live camera wait for one that is still being detected. After that the pipeline goes on
+    /// without it and counts it as dropped (`late`).
     pub reorder_timeout: Duration,
-    /// A call that takes longer than this counts as stuck.
+    /// A call that takes longer than this counts as stuck: the pipeline reports it and lets other workers replace its worker.
     pub stuck_after: Duration,
-    /// What the number of detection workers and the cadence of live cameras may be. `None`: as set, always.
+    /// The limits within which a governor chooses the number of detection workers and the cadence of live cameras. `None`
+    /// leaves both as they are set.
     pub governor: Option<GovernorLimits>,
 }
 
 impl Default for PipelineSettings {
-    /// The original system's numbers: `min(2, max(1, cores / 2))` detection workers, queues of 2, 2 embedders, 2
-    /// classifiers behind 128 places; one second of patience with a frame, five with a call; no governor.
+    /// Returns one or two detection workers (half of the cores), queues of 2 frames, 2 embedders and 2 classifiers with
+    /// queues of 128 views, a reorder timeout of 1 s, stuck calls after 5 s, and no governor.
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -94,10 +106,11 @@ impl Default for PipelineSettings {
 }
 
 impl PipelineSettings {
-    /// How many frames of one camera may be inside at once: those that wait, those being detected on, two that wait to
-    /// be put in order, and those between them that the tracker alone takes.
+    /// Returns how many frames of one camera may be inside at once: those in the queue, those in a detector, two that wait
+    /// for their order, and the coasted frames between them.
     pub(crate) fn window(&self) -> usize {
-        let (mut workers, mut cadence) = (self.detect_workers, self.flow.cadence);
+        let mut workers = self.detect_workers;
+        let mut cadence = self.flow.cadence;
         if let Some(limits) = &self.governor {
             workers = workers.max(*limits.workers.end());
             cadence = cadence.max(*limits.cadence.end());

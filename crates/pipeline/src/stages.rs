@@ -63,7 +63,7 @@ impl Stages {
 
     /// Adds the stages that identify persons.
     ///
-    /// If a gallery panics, its factory makes the new one, which contains what the factory puts into it.
+    /// If a gallery panics, its factory makes a new one, so persons are lost unless the factory restores them.
     #[must_use]
     pub fn identifying<A, B>(
         mut self,

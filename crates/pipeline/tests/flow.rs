@@ -68,8 +68,8 @@ fn run_pipeline(stages: Stages, flow: FlowSettings, frames: usize) -> (CameraRep
         .camera(CameraId(3), ScriptedSource::new(pictures(frames)))
         .sink(sink.clone())
         .run()
-        .unwrap();
-    (finished.reports.into_iter().next().unwrap(), sink.observations())
+        .expect("it starts");
+    (finished.reports.into_iter().next().expect("one camera"), sink.observations())
 }
 
 fn pictures(n: usize) -> Vec<SourceStep> {
@@ -233,7 +233,7 @@ fn a_failed_identifier_is_counted_at_the_camera_whose_call_it_was() {
         }
         fn end(&mut self, _: TrackKey) {}
     }
-    let stages = Stages::new(|| detector(), OrderTracker::default)
+    let stages = Stages::new(detector, OrderTracker::default)
         .identifying(FixedEmbedder::default, || PanicsOverCamera1);
     let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SimulatedClock::new()));
     let camera = |_| ScriptedSource::new(pictures(1));
@@ -312,7 +312,7 @@ fn source_ends_the_camera(step: SourceStep, reason: &str) {
     let mut steps = pictures(3);
     steps.push(step);
     let (report, seen) = run(stages, FlowSettings::default(), steps);
-    let error = report.error.unwrap().to_string();
+    let error = report.error.expect("it failed").to_string();
     assert!(seen.len() == 3 && error.contains(reason) && error.contains("script"), "{error}");
 }
 

@@ -107,7 +107,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Closes a lane: its senders get `Closed`, including those that wait for room. Its items can still be received. Does
-    /// nothing if there is no such lane.
+    /// nothing for an unknown lane.
     pub fn close_lane(&self, lane: u32) {
         if let Some(lane) = self.state.lock().lanes.get_mut(&lane) {
             lane.ring.close();
@@ -115,8 +115,8 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Closes and removes a lane together with its counts. Returns the items in it, oldest first, or an empty list if
-    /// there is no such lane. Items in work stay with their workers.
+    /// Closes and removes a lane together with its counts. Returns the items in it, oldest first, or an empty list for
+    /// an unknown lane. Items in work stay with their workers.
     pub fn remove(&self, lane: u32) -> Vec<T> {
         let removed = self.state.lock().lanes.remove(&lane);
         removed.map_or_else(Vec::new, |mut lane| {
@@ -126,7 +126,7 @@ impl<T> FairQueue<T> {
     }
 
     /// Adds an item at the end of a lane. Under [`WhenFull::Block`] this waits until the lane has room or is closed.
-    /// Otherwise it never waits. Returns `Closed` if there is no such lane. Never returns `TimedOut`.
+    /// Otherwise it never waits. Returns `Closed` for an unknown lane. Never returns `TimedOut`.
     pub fn send(&self, lane: u32, mut item: T) -> SendOutcome<T> {
         let mut state = self.state.lock();
         let mut waited_for: Option<Arc<Condvar>> = None;
@@ -179,8 +179,8 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Notes that the work on one item of the lane is over. Does nothing if there is no such lane, or none of its items is
-    /// in work.
+    /// Notes that the work on one item of the lane is over. Does nothing for an unknown lane, or if its items are all
+    /// done.
     pub fn done(&self, lane: u32) {
         if let Some(lane) = self.state.lock().lanes.get_mut(&lane) {
             lane.in_work = lane.in_work.saturating_sub(1);
@@ -188,14 +188,14 @@ impl<T> FairQueue<T> {
     }
 
     /// Holds a lane: no item is received from it until [`FairQueue::release`]. For example, the pipeline holds the lane
-    /// of a camera whose detection is stuck. Senders are not affected. Does nothing if there is no such lane.
+    /// of a camera whose detection is stuck. Senders are not affected. Does nothing for an unknown lane.
     pub fn hold(&self, lane: u32) {
         if let Some(lane) = self.state.lock().lanes.get_mut(&lane) {
             lane.held = true;
         }
     }
 
-    /// Ends [`FairQueue::hold`]. Does nothing if there is no such lane, or it is not held.
+    /// Ends [`FairQueue::hold`]. Does nothing for an unknown lane, or if the lane is not held.
     pub fn release(&self, lane: u32) {
         if let Some(lane) = self.state.lock().lanes.get_mut(&lane) {
             lane.held = false;
@@ -221,12 +221,12 @@ impl<T> FairQueue<T> {
         self.state.lock().closed
     }
 
-    /// Returns the counts of a lane, or `None` if there is no such lane.
+    /// Returns the counts of a lane, or `None` for an unknown lane.
     pub fn stats(&self, lane: u32) -> Option<QueueStats> {
         self.state.lock().lanes.get(&lane).map(|lane| lane.ring.stats())
     }
 
-    /// Returns how many items of a lane were received and are not done; 0 if there is no such lane.
+    /// Returns how many items of a lane were received and are not done; 0 for an unknown lane.
     pub fn in_work(&self, lane: u32) -> usize {
         self.state.lock().lanes.get(&lane).map_or(0, |lane| lane.in_work)
     }

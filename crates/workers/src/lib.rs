@@ -1,4 +1,4 @@
-//! Bounded queues and worker pools that count what they drop. They know nothing of cameras and can be used alone.
+//! Bounded queues and worker pools that count every item they drop. They know nothing of cameras and can be used alone.
 //!
 //! - [`BoundedQueue`], [`PriorityQueue`] and [`FairQueue`] are queues between threads: first in, first out; highest
 //!   priority first; fair over several lanes. [`counted_channel`] is a bounded `crossbeam-channel` with the same rules and

@@ -181,7 +181,7 @@ impl<J, R> PoolClient<J, R> {
         drop(self.queue.send_wait(priority, JobGuard::new(job, &self.inbox)).lost());
     }
 
-    /// Returns the next outcome without waiting, or `None` if there is none yet.
+    /// Returns the next outcome without waiting, or `None` if it has not come yet.
     #[doc(alias = "try_get_result")]
     #[must_use]
     pub fn try_recv(&self) -> Option<JobOutcome<J, R>> {

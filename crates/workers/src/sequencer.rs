@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 /// cameras update the gallery by (frame, camera), so that its contents do not depend on thread timing.
 ///
 /// Each member must call [`wait_turn`](Sequencer::wait_turn) and then [`end_turn`](Sequencer::end_turn) with its own
-/// rising numbers from 0, and [`leave`](Sequencer::leave) at its end. A number that a member leaves out is no turn. A
+/// rising numbers from 0, and [`leave`](Sequencer::leave) at its end. A member may leave out numbers. A
 /// member that joins later starts at the number at which the others are.
 ///
 /// ```
@@ -62,9 +62,9 @@ impl<K: Ord + Copy> Sequencer<K> {
         members.insert(key, Place { first, at: first, absent: false });
     }
 
-    /// Waits until no other member can have an earlier turn. Returns true if so, or at once if `key` is no member.
+    /// Waits until no other member can have an earlier turn. Returns true if so, or at once if `key` is unknown.
     ///
-    /// Returns false after `timeout`: the caller takes its turn anyway, and nobody waits again for the members that are
+    /// Returns false after `timeout`: the caller takes its turn anyway, and no member waits again for those that are
     /// behind until they come. `resumed` returns the moment from which the timeout counts if that is later than the
     /// call, or `None` while the time must not count, for example while a pipeline is paused.
     pub fn wait_turn(
@@ -102,7 +102,7 @@ impl<K: Ord + Copy> Sequencer<K> {
         true
     }
 
-    /// Ends the member's turn. Does nothing if `key` is no member.
+    /// Ends the member's turn. Does nothing if `key` is unknown.
     pub fn end_turn(&self, key: K, number: u64) {
         if let Some(place) = self.members.lock().get_mut(&key) {
             place.move_to(number.saturating_add(1));
@@ -110,7 +110,7 @@ impl<K: Ord + Copy> Sequencer<K> {
         }
     }
 
-    /// Removes a member. The others do not wait for it any more. Does nothing if `key` is no member.
+    /// Removes a member. The others do not wait for it any more. Does nothing if `key` is unknown.
     pub fn leave(&self, key: K) {
         self.members.lock().remove(&key);
         self.changed.notify_all();

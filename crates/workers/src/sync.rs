@@ -68,7 +68,7 @@ impl Deadline {
 
 /// How full a queue is, as [`wait_until_filled`] needs to know it.
 pub(crate) struct Fill {
-    /// True if there is no item.
+    /// True if no item is in the queue.
     pub(crate) empty: bool,
     /// True if no item will be added.
     pub(crate) closed: bool,

@@ -1,4 +1,4 @@
-//! The stage calls that are running now, so that one that does not come back is seen.
+//! The stage calls that are running now, so that the monitor finds those that do not return.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use passerby_types::{CameraId, Clock, Timestamp};
 
-/// A call that has been running for long.
+/// A call that has been running for longer than [`stuck_after`](crate::PipelineSettings::stuck_after).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StuckCall {
-    /// Which stage: `capture`, `detect`, `track` and so on; `end` where the owners of identities and attributes are
-    /// told that tracks ended; `publish` where a subscriber that blocks does not take, or a
-    /// lossless camera waits for the sink.
+    /// The stage: `capture`, `detect`, `track`, `embed`, `identify`, `classify`, `fuse` or `store`. It is `end` if the
+    /// identifier or the fusion handles the end of tracks, and `publish` if the camera waits for a subscriber that blocks or
+    /// for the sink.
     pub stage: &'static str,
-    /// For which camera; of a batch, that of its first frame. `None` for the sink.
+    /// The camera, or that of the first frame of a batch. `None` for the sink.
     pub camera: Option<CameraId>,
     /// The time that the call has been running.
     pub elapsed: Duration,
 }
 
-/// Room for so many calls is made at the start: those of the threads of eight cameras and as many workers.
-const USUAL: usize = 64;
+/// The number of calls for which memory is allocated at the start. It covers eight cameras and their workers.
+const PREALLOCATED_CALLS: usize = 64;
 
 /// The calls that are running now.
 pub(crate) struct Calls {
@@ -44,10 +44,10 @@ pub(crate) struct Running<'a> {
 
 impl Calls {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, running: Mutex::new(Vec::with_capacity(USUAL)) }
+        Self { clock, running: Mutex::new(Vec::with_capacity(PREALLOCATED_CALLS)) }
     }
 
-    /// A call begins.
+    /// Notes the begin of a call, which runs until the returned guard is dropped.
     pub(crate) fn begin(&self, stage: &'static str, camera: Option<CameraId>) -> Running<'_> {
         let call = Some(Call { stage, camera, began: self.clock.now(), reported: false });
         let mut running = self.running.lock();
@@ -59,7 +59,7 @@ impl Calls {
         Running { calls: self, place }
     }
 
-    /// The cameras for which a call of this stage has been running for longer than `limit`, once for each call.
+    /// Returns the camera of each call of the stage that has been running for longer than `limit`.
     pub(crate) fn slow(&self, stage: &str, limit: Duration) -> Vec<CameraId> {
         let now = self.clock.now();
         let running = self.running.lock();
@@ -67,7 +67,8 @@ impl Calls {
         slow.filter_map(|call| call.camera).collect()
     }
 
-    /// The calls that have been running for longer than `limit`, each with whether this is the first time it is told.
+    /// Returns the calls that have been running for longer than `limit`, each with true if it is returned for the first
+    /// time.
     pub(crate) fn stuck(&self, limit: Duration) -> Vec<(StuckCall, bool)> {
         let now = self.clock.now();
         let mut running = self.running.lock();

@@ -9,12 +9,14 @@ use crate::figures::meter::Quantiles;
 use crate::figures::metrics::MetricsSnapshot;
 use passerby_workers::QueueStats;
 
-/// Hands the figures of one moment to whatever recorder the program has installed (crate `metrics`). A running pipeline
-/// does this once a second by itself, and a last time when it has come to its end.
+/// Sends the figures to the recorder that the program has installed with the crate `metrics`. A running pipeline does this
+/// by itself once a second and at its end.
 ///
 /// Counters: `passerby_frames_total{camera, outcome}` (`captured`, `analysed`, `coasted`, `dropped_` and the reason),
-/// `passerby_frames_yielded_total{camera}`, `passerby_faces_total{camera}`, `passerby_interruptions_total{camera}`, `passerby_looks_evicted_total{camera}`, `passerby_failures_total{camera, stage}`,
-/// `passerby_rebuilds_total{camera, stage}`, `passerby_queue_items_total{queue, direction}` (`in`, `out`, `dropped`: what found no place, yielded frames too),
+/// `passerby_frames_yielded_total{camera}`, `passerby_faces_total{camera}`, `passerby_interruptions_total{camera}`,
+/// `passerby_looks_evicted_total{camera}`, `passerby_failures_total{camera, stage}`,
+/// `passerby_rebuilds_total{camera, stage}`, `passerby_queue_items_total{queue, direction}` (`in`, `out`, `dropped`; yielded
+/// frames count as dropped from the queue),
 /// `passerby_queue_wait_milliseconds_total{queue}`, `passerby_stage_calls_total{stage}`, `passerby_stage_items_total{stage}`,
 /// `passerby_stage_busy_milliseconds_total{stage}`, `passerby_observations_total{outcome}` (`written`, `lost`),
 /// `passerby_sink_failures_total`, `passerby_stuck_calls_total`, `passerby_governor_decisions_total{reason}`.
@@ -86,11 +88,10 @@ fn queue(name: &str, stats: &QueueStats) {
         .absolute(u64::try_from(stats.total_wait.as_millis()).unwrap_or(u64::MAX));
 }
 
-/// Installs a recorder for the whole program that serves `http://ADDRESS/metrics` for Prometheus, from a thread of its
-/// own.
+/// Installs a recorder for the whole program that serves `http://ADDRESS/metrics` for Prometheus on its own thread.
 ///
 /// # Errors
-/// That the address is taken, or that the program has a recorder already.
+/// An error if the address is in use or the program already has a recorder. The pipeline runs without it.
 #[cfg(feature = "prometheus")]
 pub fn serve_prometheus(address: SocketAddr) -> Result<(), passerby_types::BoxError> {
     metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(address).install()?;

@@ -1,4 +1,4 @@
-//! What is counted and timed while the pipeline runs.
+//! The counts and times of cameras and stages while they run.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -13,26 +13,26 @@ use crate::figures::recorder::CameraRecorder;
 use crate::figures::report::StageTime;
 use crate::output::events::{EventSenders, PipelineEvent};
 
-/// The stages by the names under which they are timed, in the order in which a frame meets them.
+/// The names of the stages in all figures, in the order in which a frame passes them.
 pub(crate) const STAGES: [&str; 8] =
     ["capture", "detect", "track", "embed", "identify", "classify", "fuse", "store"];
 
-/// How long something took: percentiles of all values so far, within one hundredth of the value.
+/// The percentiles of all durations that were measured, exact to one hundredth of the value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quantiles {
-    /// How many values. 0: the rest is zero too.
+    /// The number of durations. If it is 0, the percentiles are zero.
     pub count: u64,
     /// The median.
     pub p50: Duration,
-    /// 95 of 100 took no longer.
+    /// The 95th percentile.
     pub p95: Duration,
-    /// 99 of 100 took no longer.
+    /// The 99th percentile.
     pub p99: Duration,
-    /// The longest.
+    /// The maximum.
     pub max: Duration,
 }
 
-/// Durations up to a minute, in classes of one hundredth of their length. What is longer counts as a minute.
+/// A histogram of durations up to a minute, exact to one hundredth of the value. A longer duration counts as a minute.
 pub(crate) struct Durations(Histogram<u32>);
 
 impl fmt::Debug for Durations {
@@ -44,7 +44,7 @@ impl fmt::Debug for Durations {
 impl Default for Durations {
     fn default() -> Self {
         let minute = 60_000_000;
-        // The bounds are constants that the histogram allows; a histogram that grows stands in for the case it did not.
+        // The histogram allows these constant bounds. If it did not, a histogram that grows would do.
         Self(Histogram::new_with_bounds(1, minute, 2).unwrap_or_else(|_| {
             let mut histogram =
                 Histogram::<u32>::new(2).unwrap_or_else(|_| unreachable!("two digits are allowed"));
@@ -252,12 +252,12 @@ impl Meter {
     }
 }
 
-/// What went wrong in one stage, over all cameras.
+/// The failures of one stage over all cameras.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StageFaults {
-    /// Failed calls.
+    /// The number of failed calls.
     pub(crate) failures: u64,
-    /// Instances that were given up for a new one.
+    /// The number of instances that were replaced.
     pub(crate) rebuilds: u64,
 }
 
@@ -267,7 +267,7 @@ pub(crate) struct StageMeter {
     pub(crate) time: StageTime,
     pub(crate) latency: Durations,
     faults: StageFaults,
-    /// The time of an item, since the governor looked last.
+    /// The time of an item since the governor's last decision.
     recent: Durations,
 }
 
@@ -276,7 +276,7 @@ pub(crate) struct StageMeter {
 pub(crate) struct StageMeters([Mutex<StageMeter>; STAGES.len()]);
 
 impl StageMeters {
-    /// Adds a call of a stage that handled so many items.
+    /// Adds a call of a stage for `items` items, and returns its duration.
     pub(crate) fn spend(
         &self,
         stage: &'static str,
@@ -302,7 +302,7 @@ impl StageMeters {
         }
     }
 
-    /// Counts an instance of the stage that was given up for a new one.
+    /// Counts an instance of the stage that was replaced.
     pub(crate) fn rebuild(&self, stage: &str) {
         if let Some(mut meter) = self.of(stage) {
             meter.faults.rebuilds += 1;
@@ -314,12 +314,13 @@ impl StageMeters {
         Some(self.0[place].lock())
     }
 
-    /// How long the calls of one stage took so far.
+    /// Returns the durations of the calls of one stage.
     pub(crate) fn latency(&self, stage: &str) -> Quantiles {
         self.of(stage).map(|meter| meter.latency.quantiles()).unwrap_or_default()
     }
 
-    /// What an item took in one stage in the middle since this was asked last: one call of minutes changes nothing.
+    /// Returns the median time of an item in one stage since the last call of this. A single call of minutes does not change
+    /// it.
     pub(crate) fn take_recent(&self, stage: &str) -> Duration {
         let Some(mut meter) = self.of(stage) else { return Duration::ZERO };
         let item = meter.recent.quantiles().p50;
@@ -347,8 +348,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_within_a_hundredth_and_add_up_over_cameras() {
-        let (mut low, mut high) = (Durations::default(), Durations::default());
+    fn percentiles_are_exact_to_a_hundredth() {
+        let mut low = Durations::default();
+        let mut high = Durations::default();
         assert_eq!(low.quantiles(), Quantiles::default());
         (1..=500).for_each(|i| low.add(Duration::from_millis(i)));
         (501..=1000).for_each(|i| high.add(Duration::from_millis(i)));
@@ -358,6 +360,6 @@ mod tests {
         let near = |a: Duration, ms: f64| (a.as_secs_f64() * 1e3 / ms - 1.0).abs() < 0.01;
         assert_eq!(q.count, 1001);
         assert!(near(q.p50, 501.0) && near(q.p95, 951.0) && near(q.p99, 991.0), "{q:?}");
-        assert!(near(q.max, 60_000.0), "what is longer than a minute counts as one: {q:?}");
+        assert!(near(q.max, 60_000.0), "an hour counts as a minute: {q:?}");
     }
 }

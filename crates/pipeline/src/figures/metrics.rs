@@ -1,18 +1,20 @@
-//! What a pipeline says of itself while it runs.
+//! The figures of a pipeline while it runs and afterwards.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use passerby_types::{CameraId, Ledger, Timestamp};
+use passerby_workers::{QueueStats, WorkerPoolStats};
 
 use crate::engine::PipelineEngine;
+use crate::figures::calls::StuckCall;
 use crate::figures::meter::{Durations, Quantiles};
-use crate::{
-    GovernorDecision, GovernorReason, QueueStats, StageTime, StuckCall, WorkerPoolStats, WriteReport,
-};
+use crate::figures::report::StageTime;
+use crate::governor::load::{GovernorDecision, GovernorReason};
+use crate::output::writer::WriteReport;
 
-/// Reads a pipeline's figures, while it runs and afterwards. A clone reads the same.
+/// Reads the figures of a pipeline while it runs and after it has ended. A clone reads the same figures.
 #[derive(Clone)]
 pub struct Metrics {
     pub(crate) engine: Arc<PipelineEngine>,
@@ -24,81 +26,84 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// All figures of one moment. Each camera's ledger adds up; figures of different cameras and queues are read one after
-/// another.
+/// The figures of a pipeline at one moment.
+///
+/// The ledger of each camera adds up. Different cameras and queues are read one after another, so their figures may be a
+/// few microseconds apart.
 #[derive(Clone, Debug, Default)]
 pub struct MetricsSnapshot {
-    /// When, on the pipeline's clock.
+    /// The moment on the pipeline's clock.
     pub at: Timestamp,
-    /// From capture until the observation left, of all frames of all cameras.
+    /// The age of the observations of all cameras: the time from the capture of a frame until its observation left.
     pub age: Quantiles,
-    /// The cameras, in the order in which they were added, ended ones too.
+    /// The cameras in the order in which they were added, including those that have ended.
     pub cameras: Vec<CameraSnapshot>,
-    /// The queues: `detect` of each camera that runs, `embed`, `classify`, `store`, and the subscribers'.
+    /// The counts of the queues by name: `detect` of each camera that runs, `embed`, `classify`, `store`, and those of the
+    /// subscriptions.
     pub queues: Vec<(String, QueueStats)>,
-    /// The pools: `detect`, `embed`, `classify`.
+    /// The counts of the pools `detect`, `embed` and `classify`.
     pub pools: Vec<(&'static str, WorkerPoolStats)>,
-    /// Time and latency of every stage that was called, over all cameras.
+    /// The figures of each stage over all cameras. A stage that was not called is not in the list.
     pub stages: Vec<StageSnapshot>,
-    /// What the sink took.
+    /// The counts of the sink.
     pub written: WriteReport,
-    /// What the governor decided last; `None` without one, and before it has decided first.
+    /// The governor's last decision, or `None` without a governor and before its first decision.
     pub governor: Option<GovernorDecision>,
-    /// How often the governor decided what, by reason.
+    /// The number of the governor's decisions by reason.
     pub decisions: BTreeMap<GovernorReason, u64>,
-    /// Stage calls that have been running for longer than they should.
+    /// The calls that are stuck now.
     pub stuck: Vec<StuckCall>,
-    /// How many calls ever were.
+    /// The number of calls that were ever stuck.
     pub stuck_total: u64,
 }
 
-/// One camera's figures.
+/// The figures of one camera.
 #[derive(Clone, Debug, Default)]
 pub struct CameraSnapshot {
-    /// Which.
+    /// The camera.
     pub camera: CameraId,
-    /// What it is called.
+    /// The name of its source.
     pub name: String,
-    /// Every frame, counted.
+    /// The fates of all frames.
     pub ledger: Ledger,
-    /// Faces detected.
+    /// The number of faces that the detector found.
     pub faces: u64,
-    /// From capture until the observation left, of all frames.
+    /// The age of its observations: the time from the capture of a frame until its observation left.
     pub age: Quantiles,
-    /// The detector runs on every so many frames.
+    /// The cadence: the detector runs on one of every `cadence` frames.
     pub cadence: u64,
-    /// Frames that the detector was to run on, and the tracker took alone since no worker came to them: they are among
-    /// the coasted ones. Only where a governor may thin detection as far.
+    /// The number of coasted frames that were due for detection, but for which no worker was free in time. Only a governor
+    /// allows this.
     pub yielded: u64,
-    /// FaceJobs given up for more urgent ones.
+    /// The number of face views that were given up for more urgent ones.
     pub evicted: u64,
-    /// Failed calls by stage.
+    /// The number of failed calls of each stage.
     pub failures: BTreeMap<&'static str, u64>,
-    /// Instances given up for new ones, by stage.
+    /// The number of instances of each stage that failed and were replaced.
     pub rebuilds: BTreeMap<&'static str, u64>,
-    /// How often its source lost the connection, stalled or froze, and went on.
+    /// How often its source lost its connection, stalled or froze, and was asked again.
     pub interruptions: u64,
-    /// True where no frame of it will come any more.
+    /// True if the camera has ended.
     pub ended: bool,
 }
 
-/// One stage's figures over all cameras.
+/// The figures of one stage over all cameras.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StageSnapshot {
-    /// Its name.
+    /// The name of the stage.
     pub stage: &'static str,
-    /// Calls, items, and the time in them together.
+    /// The number of calls and items, and the time in all calls together.
     pub time: StageTime,
-    /// How long a call took.
+    /// The duration of its calls.
     pub latency: Quantiles,
-    /// Failed calls.
+    /// The number of failed calls.
     pub failures: u64,
-    /// Instances that were given up for a new one after a failed call.
+    /// The number of instances that failed and were replaced.
     pub rebuilds: u64,
 }
 
 impl Metrics {
-    /// The figures of this moment.
+    /// Returns the figures at this moment.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
         let engine = &*self.engine;
@@ -125,8 +130,12 @@ impl Metrics {
         });
         let context = &engine.context;
         let snapshots = snapshots.collect();
-        let (at, age) = (context.clock.now(), age.quantiles());
-        let mut snapshot = MetricsSnapshot { at, age, cameras: snapshots, ..MetricsSnapshot::default() };
+        let mut snapshot = MetricsSnapshot {
+            at: context.clock.now(),
+            age: age.quantiles(),
+            cameras: snapshots,
+            ..MetricsSnapshot::default()
+        };
         for camera in cameras.iter() {
             let stats = engine.detect_queue.lanes.stats(camera.id.0);
             snapshot.queues.extend(stats.map(|stats| (format!("detect {}", camera.id), stats)));
@@ -161,7 +170,7 @@ impl Metrics {
 }
 
 impl MetricsSnapshot {
-    /// The ledger of all cameras together.
+    /// Returns the sum of the ledgers of all cameras.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         let mut sum = Ledger::default();

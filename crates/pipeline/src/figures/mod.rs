@@ -1,4 +1,4 @@
-//! What a pipeline measures: times, counts, running calls, and their export.
+//! The figures of a pipeline: times, counts, running calls, and their export.
 
 pub(crate) mod calls;
 #[cfg(feature = "metrics")]

@@ -17,7 +17,7 @@ const MIN_RATE_SECONDS: f64 = 0.9;
 /// The shortest time that a measurement is divided by, in seconds.
 const MIN_SECONDS: f64 = 1e-3;
 
-/// A governor together with what it needs to measure from one decision to the next.
+/// A governor, and the measurements of its last decision.
 pub(crate) struct GovernorControl<'a> {
     engine: &'a PipelineEngine,
     /// `None` if the settings have no governor.
@@ -43,7 +43,7 @@ impl<'a> GovernorControl<'a> {
     }
 
     /// Measures the load since the last decision, which was `elapsed` ago, lets the governor decide, and applies its
-    /// decision. `slow` are the cameras with a slow detection: what they drop says nothing about the machine.
+    /// decision. `slow` are the cameras with a slow detection: their drops say nothing about the machine.
     pub(crate) fn decide(&mut self, elapsed: Duration, slow: &BTreeSet<CameraId>) {
         let Some(mut governor) = self.governor.take() else { return };
         let workers = self.engine.monitor.lock().workers;

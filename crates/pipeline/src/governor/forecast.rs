@@ -1,19 +1,19 @@
-//! How much of the workers and of the machine a number of detections a second would take.
+//! Forecasts the use of the workers and of the machine for a number of detections per second.
 
 use super::camera_rates::sane;
 use super::load::GovernorLoad;
 
-/// What was measured, in seconds and shares, as far as it bears on what would be.
+/// The measurements that a forecast is made from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Forecast {
-    /// Seconds of a detection by the clock on the wall; 0 until one was measured.
+    /// The elapsed seconds of a detection, or 0 until one was measured.
     call: f64,
-    /// CPU seconds of a detection. A call's time by the clock is that and the waits for a CPU: it is taken while the
-    /// machine has room, and kept otherwise.
+    /// The CPU seconds of a detection. The elapsed time also contains waits for a CPU, so it is measured only while the
+    /// machine has room.
     cost: f64,
-    /// Detections done a second.
+    /// The detections per second.
     done: f64,
-    /// The share of the machine that is in use, where known.
+    /// The share of the machine that is in use, or `None` if it is unknown.
     used: Option<f64>,
     cores: f64,
 }
@@ -25,16 +25,16 @@ pub(super) struct Shares {
     pub(super) machine: f64,
 }
 
-/// With this share of the machine idle, a call hardly waits for a CPU.
-const UNDISTURBED: f64 = 0.3;
-/// From this share on the machine has nothing left to give.
-const FULL: f64 = 0.92;
-/// How fast the cost follows longer calls on a machine without room, a tick: detection that has become twice as slow
-/// is believed after half a minute.
-const FOLLOW: f64 = 1.02;
+/// If this share of the machine is idle, a call hardly waits for a CPU.
+const UNDISTURBED_IDLE_SHARE: f64 = 0.3;
+/// The machine is full if this share is in use.
+const FULL_SHARE: f64 = 0.92;
+/// The factor by which the cost may grow in a tick on a machine without room. Detection that has become twice as slow counts
+/// after half a minute.
+const MAX_COST_GROWTH: f64 = 1.02;
 
 impl Forecast {
-    /// Takes the numbers of a tick.
+    /// Adds the measurements of a tick.
     pub(super) fn update(&mut self, load: &GovernorLoad<'_>) {
         self.cores = load.cores as f64;
         let known = load.idle.filter(|idle| idle.is_finite() && load.cores > 0);
@@ -42,35 +42,35 @@ impl Forecast {
         let call = load.call.as_secs_f64();
         if call > 0.0 {
             self.call = call;
-            let room = self.used.is_none_or(|used| used <= 1.0 - UNDISTURBED);
+            let room = self.used.is_none_or(|used| used <= 1.0 - UNDISTURBED_IDLE_SHARE);
             let first = self.cost == 0.0;
-            self.cost = if room || first { call } else { call.min(self.cost * FOLLOW) };
+            self.cost = if room || first { call } else { call.min(self.cost * MAX_COST_GROWTH) };
         }
         let busy = sane(load.busy.into()).min(1.0);
         self.done = if self.call > 0.0 { busy * load.workers as f64 / self.call } else { 0.0 };
     }
 
-    /// The share of their time that so many workers need for this many detections a second.
+    /// Returns the share of their time that the workers need for `demand` detections per second.
     pub(super) fn workers(&self, demand: f64, workers: usize) -> f64 {
         demand * self.call / workers.max(1) as f64
     }
 
-    /// The share of the machine in use with this many detections a second, 0 where it is unknown.
+    /// Returns the share of the machine in use with `demand` detections per second, or 0 if it is unknown.
     fn machine(&self, demand: f64) -> f64 {
         self.used.map_or(0.0, |used| used + (demand - self.done) * self.cost / self.cores)
     }
 
-    /// True where the machine has nothing left to give.
+    /// Returns true if the machine is full.
     pub(super) fn full(&self) -> bool {
-        self.used.is_some_and(|used| used >= FULL)
+        self.used.is_some_and(|used| used >= FULL_SHARE)
     }
 
-    /// True where neither would be used beyond its share.
+    /// Returns true if neither the workers nor the machine would be used beyond their shares.
     pub(super) fn fits(&self, demand: f64, workers: usize, shares: Shares) -> bool {
         self.workers(demand, workers) <= shares.workers && self.machine(demand) <= shares.machine
     }
 
-    /// The CPUs that are idle on the mean; where that is unknown those beyond one a worker.
+    /// Returns the number of idle CPUs. If it is unknown, returns the number of CPUs beyond one for each worker.
     pub(super) fn idle_cores(&self, workers: usize) -> f64 {
         self.used.map_or(self.cores - workers as f64, |used| (1.0 - used) * self.cores)
     }

@@ -1,12 +1,13 @@
-//! How much of the CPUs that this process may use is idle.
+//! Measures the idle share of the CPUs that this process may use.
 
 use std::fs::read_to_string;
 use std::time::Duration;
 
 use crate::governor::quota::Quotas;
 
-/// The share of CPU time that nobody used, from one question to the next: of the CPUs that the process may run on, and of
-/// each quota that it is under; the least counts. What runs at a low priority (`nice`) counts as idle, since it gives way.
+/// Measures the idle share of CPU time from one call to the next: of the CPUs that the process may run on, and of each of
+/// its quotas. The least share counts. The time of processes with a low priority (`nice`) counts as idle, because they give
+/// way.
 #[derive(Debug, Default)]
 pub(crate) struct Idle {
     last: Option<(u64, u64)>,
@@ -14,8 +15,8 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// The share since this was asked last, 0 to 1; `None` the first time, and where the system does not say. `wall` is how
-    /// long ago that was.
+    /// Returns the idle share since the last call, which was `wall` ago, 0 to 1. Returns `None` at the first call, or if the
+    /// system does not provide it.
     pub(crate) fn share(&mut self, wall: Duration) -> Option<f32> {
         let of_quotas = self.quotas.idle(wall);
         [self.of_cpus(), of_quotas].into_iter().flatten().reduce(f32::min)
@@ -30,12 +31,12 @@ impl Idle {
     }
 }
 
-/// The CPUs that the process may run on, as Linux lists them in `/proc/self/status` (proc(5)): `0-3,8`.
+/// Returns the list of CPUs that the process may run on from Linux's `/proc/self/status` (proc(5)), for example `0-3,8`.
 fn allowed(status: &str) -> Option<&str> {
     status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).map(str::trim)
 }
 
-/// Whether such a list has this one.
+/// Returns true if the list contains the CPU.
 fn lists(list: &str, cpu: usize) -> bool {
     list.split(',').any(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -44,14 +45,15 @@ fn lists(list: &str, cpu: usize) -> bool {
     })
 }
 
-/// Idle and all ticks of these CPUs together, of all where no list is known: the lines of Linux's `/proc/stat` (proc(5)):
-/// user, nice, system, idle, iowait, irq, softirq, steal; what follows is in the first two already.
+/// Returns the idle ticks and all ticks of the listed CPUs together, or of all CPUs without a list. `stat` is Linux's
+/// `/proc/stat` (proc(5)), with the columns user, nice, system, idle, iowait, irq, softirq and steal. The first two contain
+/// the later columns already.
 fn ticks(stat: &str, allowed: Option<&str>) -> Option<(u64, u64)> {
     let mut sums = None;
     for line in stat.lines() {
         let mut words = line.split_whitespace();
         let Some(cpu) = words.next().and_then(|name| name.strip_prefix("cpu")) else { continue };
-        let Ok(cpu) = cpu.parse() else { continue }; // The sum over all.
+        let Ok(cpu) = cpu.parse() else { continue }; // The line of all CPUs together.
         if allowed.is_some_and(|list| !lists(list, cpu)) {
             continue;
         }
@@ -71,7 +73,7 @@ mod tests {
                         cpu10 500 0 0 500 0 0 0 0 0 0\nintr 1 2\n";
 
     #[test]
-    fn the_lines_of_the_cpus_that_may_be_used_tell_idle_and_all() {
+    fn ticks_are_summed_over_the_allowed_cpus() {
         assert_eq!(ticks(STAT, None), Some((825 + 700 + 500, 3000)));
         assert_eq!(ticks(STAT, Some("0")), Some((825, 1000)));
         assert_eq!(ticks(STAT, Some("1-9")), Some((700, 1000)));
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_names_the_cpus_that_may_be_used() {
+    fn the_status_lists_the_allowed_cpus() {
         assert_eq!(
             allowed("Name:\tx\nCpus_allowed:\t3\nCpus_allowed_list:\t0-1\nMems_allowed:\t1\n"),
             Some("0-1")

@@ -1,4 +1,4 @@
-//! What a governor is told and what it answers.
+//! The inputs and outputs of the governor.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -6,105 +6,104 @@ use std::time::Duration;
 
 use passerby_types::CameraId;
 
-/// What a [`Governor`](crate::Governor) may choose from, and what it aims at.
+/// The range of choices of a [`Governor`](crate::Governor), and its goal.
 ///
-/// A range of one value is a fixed setting: it is never changed. A range that is empty counts as its start alone.
+/// If a range has one value, the governor never changes it. An empty range counts as its start alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GovernorLimits {
-    /// How many detection workers there may be. 0 counts as 1.
+    /// The number of detection workers; 0 counts as 1.
     pub workers: RangeInclusive<usize>,
-    /// How thin detection may be: the detector runs on every `cadence`-th frame. 0 counts as 1.
+    /// The cadence: the detector runs on one of every `cadence` frames; 0 counts as 1.
     pub cadence: RangeInclusive<u64>,
-    /// How old, from capture to its observation, 19 of 20 results may be.
+    /// The goal for the 95th percentile of the age of observations: the time from a frame's capture until its observation.
     pub age: Duration,
 }
 
 impl Default for GovernorLimits {
-    /// One worker or two, the detector on every frame down to every sixth (four times a second at 24 frames a second,
-    /// about as long as a tracker coasts well), and 120 ms, three frames at that rate.
+    /// Returns one or two workers, a cadence of 1 to 6, and an age of 120 ms. At 24 frames a second, a cadence of 6 detects
+    /// four times a second, which is about as long as a tracker coasts well, and 120 ms are three frames.
     fn default() -> Self {
         Self { workers: 1..=2, cadence: 1..=6, age: Duration::from_millis(120) }
     }
 }
 
-/// What was measured of one camera since the last tick.
+/// The load of one camera since the last decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CameraLoad {
-    /// Which camera.
+    /// The camera.
     pub camera: CameraId,
-    /// Frames captured a second, of which some are detected on. 0: it is silent.
+    /// The captured frames per second, or 0 if the camera is silent.
     pub rate: f64,
-    /// Frames a second that the camera says it has. `None`: it does not say.
+    /// The frame rate that the camera states, or `None` if it states none.
     pub stated: Option<f64>,
-    /// The age that 19 of 20 of its results were below, or `None` where it had none.
+    /// The 95th percentile of the age of its observations, or `None` if there were none.
     pub age_p95: Option<Duration>,
-    /// Frames that its full queue had no place for or that made room there: dropped, or left to the tracker alone.
+    /// The number of frames that its full queue refused or displaced. They were dropped or left to the tracker.
     pub overrun: u64,
-    /// Frames in its queue as a share of the queue's capacity, the mean over time, 0 to 1.
+    /// How full its queue was on average, 0 to 1.
     pub fill: f32,
 }
 
-/// What was measured since the last tick, which should be about a second ago.
+/// The load since the last decision, which should be about a second ago.
 ///
-/// A number that is none, negative or infinite counts as 0.
+/// A number that is NaN, negative or infinite counts as 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GovernorLoad<'a> {
-    /// Detection workers running now.
+    /// The number of detection workers.
     pub workers: usize,
-    /// The share of their time that they spent in detections, 0 to 1.
+    /// The share of their time that the workers spent in detections, 0 to 1.
     pub busy: f32,
-    /// The mean time of a detection by the clock on the wall. Zero where there was none.
+    /// The typical elapsed time of a detection, or zero if there were no detections.
     pub call: Duration,
-    /// The CPUs that this process may use. 0: unknown.
+    /// The number of CPUs that this process may use, or 0 if it is unknown.
     pub cores: usize,
-    /// The share of the CPU time that this process may use that was idle, 0 to 1, whoever used the rest. `None`: unknown. What
-    /// processes of low priority (nice) used is better counted as idle, since they give way.
+    /// The idle share of the CPU time that this process may use, 0 to 1, or `None` if it is unknown. The time of processes
+    /// with a low priority (`nice`) should count as idle, because they give way.
     pub idle: Option<f32>,
-    /// The cameras there are, in any order, each once. One that is absent has ended.
+    /// The cameras in any order, each once. A camera that is not in the list has ended.
     pub cameras: &'a [CameraLoad],
 }
 
-/// What is to be from now on. What each camera gets is [`Governor::cadence`](crate::Governor::cadence).
+/// The decision of a governor. [`Governor::cadence`](crate::Governor::cadence) returns the cadence of each camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GovernorDecision {
-    /// Detection workers.
+    /// The number of detection workers.
     pub workers: usize,
-    /// The greatest cadence of any camera; without cameras the least of the limits.
+    /// The greatest cadence of any camera, or the least of the limits if there are no cameras.
     pub cadence: u64,
-    /// True where the workers or the cadence of a camera are to be others than before, or a camera is new
-    /// or has given its first frames.
+    /// True if the number of workers or the cadence of a camera changes, or a camera is new or gave its first frames.
     pub changed: bool,
-    /// Why.
+    /// The reason for the decision.
     pub reason: GovernorReason,
 }
 
-/// Why a decision is as it is.
+/// The reason for a governor's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum GovernorReason {
-    /// Nothing is amiss and nothing is to be gained.
+    /// The machine carries the load, and a change would gain nothing.
     Steady,
-    /// Frames found the queue full: more workers or less detection.
+    /// Frames found the queue full. The governor adds workers or thins detection.
     Dropping,
-    /// Results came too late: more workers or less detection.
+    /// Observations came too late. The governor adds workers or thins detection.
     Late,
-    /// Queues are filling: more workers or less detection.
+    /// Queues are filling. The governor adds workers or thins detection.
     Filling,
-    /// The workers are hardly ever free: more workers or less detection.
+    /// The workers are hardly ever free. The governor adds workers or thins detection.
     Busy,
-    /// Frames found the queue full although there was room, or only by cameras that stalled and catch up: nothing, for up to two
-    /// ticks in a row.
+    /// Frames found the queue full although the machine had room, or only cameras that catch up after a stall did. The
+    /// governor ignores this for up to two decisions in a row.
     Hiccup,
-    /// Queues are full, or results late or about to be, and the limits allow no more workers and no less detection.
+    /// The load is too high, and the limits allow neither more workers nor less detection.
     Overloaded,
-    /// There was room for a while: more detection.
+    /// The machine had room for a while. The governor detects on more frames.
     Spare,
-    /// Workers had nothing to do for a while: fewer.
+    /// Workers were idle for a while. The governor removes one.
     Idle,
 }
 
 impl GovernorReason {
-    /// The reason in one word, as it stands in summaries and metrics.
+    /// Returns the reason in one word, as summaries and metrics show it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

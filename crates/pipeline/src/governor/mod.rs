@@ -1,11 +1,11 @@
-//! Chooses how many workers detect, and on which frames, by what the machine can carry.
+//! Decides how many workers detect, and on which frames, within the capacity of the machine.
 //!
-//! Once a tick, about a second, [`Governor::decide`] looks at what was measured. When queues are too full or results
-//! come late it takes more workers where CPUs are idle, and thins detection as far as a forecast says is needed, at
-//! once. When there is room it goes back a step at a time, after some calm ticks, and only where the forecast leaves
-//! room after the step as well. A step back that has to be taken back doubles the wait before the next.
+//! [`Governor::decide`] is called about once a second (a tick) with the measured load. If queues are too full or
+//! observations are late, it adds workers if CPUs are idle, and thins detection at once as far as a forecast demands. If
+//! there is room, it detects more after some calm ticks, one step at a time, and only if the forecast leaves room after the
+//! step as well. If such a step must be undone, the wait before the next one doubles.
 //!
-//! It has no clock and no thread, so the same measurements always give the same decisions.
+//! It has no clock and no thread, so the same loads always lead to the same decisions.
 
 mod camera_rates;
 mod control;
@@ -32,119 +32,137 @@ pub use load::{CameraLoad, GovernorDecision, GovernorLimits, GovernorLoad, Gover
 use camera_rates::{CameraRates, ThinningStep, sane};
 use forecast::{Forecast, Shares};
 
-/// What the workers and the machine may be used after a step to less detection: queues of two frames stay short, and
-/// the readers get their turns.
+/// The use of the workers and of the machine after a step to less detection. It keeps queues of two frames short and leaves
+/// time for the readers.
 const AFTER_THINNING: Shares = Shares { workers: 0.8, machine: 0.9 };
-/// What they may be used after a step to more detection: less, so that it does not call for the opposite.
+/// Their use after a step to more detection. It is lower, so that the step does not have to be undone.
 const AFTER_RETURN: Shares = Shares { workers: 0.75, machine: 0.85 };
-/// The workers may be used so far with one fewer of them.
+/// The use of the workers after one of them is removed.
 const AFTER_FEWER: Shares = Shares { workers: 0.5, machine: 1.0 };
-/// Workers wanted beyond this share of their time hold frames up, whether it shows yet or not.
-const BUSY: f64 = 0.95;
-/// Below these shares of use there is room, and thinner detection would help nobody.
-const ROOM: Shares = Shares { workers: 0.6, machine: 0.8 };
-/// With this much of a CPU idle another worker finds time to run.
-const IDLE: f64 = 0.3;
-/// A queue this full on the mean is about to drop.
-const FULL: f64 = 0.6;
-/// Ages and queues are calm below this share of what is trouble.
-const CALM: f64 = 0.7;
-/// Below this share of the rate it states a camera is behind.
-const ON_TIME: f64 = 0.92;
-/// Calm ticks before a step back, at first and at most.
-const WAIT: RangeInclusive<u32> = 5..=60;
-/// A step back has failed if it has to be taken back within the wait or this many ticks.
-const TRIAL: u32 = 10;
-/// Full queues for so many ticks are no hiccup.
-const HICCUP: u32 = 3;
+/// Workers that need more than this share of their time delay frames, even if no queue is full yet.
+const BUSY_SHARE: f64 = 0.95;
+/// Below these shares of use there is room, and thinner detection would not help.
+const ROOM_SHARES: Shares = Shares { workers: 0.6, machine: 0.8 };
+/// Another worker can run if at least this part of a CPU is idle.
+const IDLE_CORES: f64 = 0.3;
+/// A queue that is this full on average is about to drop frames.
+const FULL_QUEUE_SHARE: f64 = 0.6;
+/// Ages and queues are calm below this share of their limits.
+const CALM_FACTOR: f64 = 0.7;
+/// A camera is behind if it delivers less than this share of the rate that it states.
+const ON_TIME_SHARE: f64 = 0.92;
+/// The number of calm ticks before a step to more detection, at first and at most.
+const CALM_TICKS: RangeInclusive<u32> = 5..=60;
+/// A step to more detection has failed if it must be undone within the wait or this number of ticks.
+const TRIAL_TICKS: u32 = 10;
+/// Full queues in this number of ticks in a row are more than a hiccup.
+const HICCUP_TICKS: u32 = 3;
 
-/// Decides, from what was measured, the detection workers and the cadence of each camera.
+/// Decides the number of detection workers and the cadence of each camera from the measured load.
 ///
-/// All cameras aim at the same time between two detections, each with a whole cadence within the limits, so a camera of
-/// 5 frames a second keeps every frame where one of 30 keeps every fourth.
+/// All cameras aim at the same time between two detections, each with a whole cadence within the limits. For example, a
+/// camera of 5 frames a second keeps every frame when one of 30 frames a second keeps every fourth.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use passerby_pipeline::{CameraLoad, Governor, GovernorLimits, GovernorLoad, GovernorReason};
+/// use passerby_types::CameraId;
+///
+/// let mut governor = Governor::new(GovernorLimits { workers: 4..=4, ..GovernorLimits::default() });
+/// let camera = CameraLoad { camera: CameraId(0), rate: 24.0, overrun: 3, ..CameraLoad::default() };
+/// let cameras = [camera];
+/// let call = Duration::from_millis(10);
+/// let load = GovernorLoad { workers: 4, busy: 0.7, call, cores: 8, idle: Some(0.5), cameras: &cameras };
+/// let decision = governor.decide(&load);
+/// assert_eq!((decision.reason, governor.cadence(CameraId(0))), (GovernorReason::Dropping, 2));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Governor {
     limits: GovernorLimits,
-    roster: CameraRates,
-    rung: ThinningStep,
+    camera_rates: CameraRates,
+    thinning: ThinningStep,
     forecast: Forecast,
-    /// Ticks for which a step back would have been right.
+    /// The number of ticks in a row in which a step to more detection would have been right.
     calm: u32,
-    /// Ticks that it must have been.
+    /// The number of such ticks that it waits for.
     wait: u32,
-    /// Ticks since the last step back, while it can still fail.
+    /// The number of ticks since the last such step, while it can still fail.
     trial: Option<u32>,
-    /// Ticks with full queues in spite of room.
+    /// The number of ticks in a row with full queues.
     hiccups: u32,
-    /// The last tick called for less detection, and part of what this one saw may be from before.
+    /// True if the last tick led to less detection, so that part of this tick's load is from before it.
     settling: bool,
 }
 
 impl Governor {
-    /// Starts with the least cadence, and the workers that the first load names.
+    /// Creates a governor that starts with the least cadence and the number of workers of the first load.
     #[must_use]
     pub fn new(limits: GovernorLimits) -> Self {
         let GovernorLimits { workers, cadence, age } = limits;
-        let ((fewer, more), (least, most)) = (workers.into_inner(), cadence.into_inner());
-        let (fewer, least) = (fewer.max(1), least.max(1));
-        let (more, most) = (more.max(fewer), most.max(least));
+        let fewest = (*workers.start()).max(1);
+        let most_workers = (*workers.end()).max(fewest);
+        let least = (*cadence.start()).max(1);
+        let most = (*cadence.end()).max(least);
         Self {
-            limits: GovernorLimits { workers: fewer..=more, cadence: least..=most, age },
-            rung: ThinningStep { step: 0, least, most },
-            roster: CameraRates::default(),
+            limits: GovernorLimits { workers: fewest..=most_workers, cadence: least..=most, age },
+            thinning: ThinningStep { step: 0, least, most },
+            camera_rates: CameraRates::default(),
             forecast: Forecast::default(),
             calm: 0,
-            wait: *WAIT.start(),
+            wait: *CALM_TICKS.start(),
             trial: None,
             hiccups: 0,
             settling: false,
         }
     }
 
-    /// The limits, with every range made one that holds something.
+    /// Returns the limits, in which no range is empty.
     #[must_use]
     pub fn limits(&self) -> &GovernorLimits {
         &self.limits
     }
 
-    /// The cadence of a camera: the detector runs on every so many of its frames. A camera that was not in the last
-    /// load, or has given no frame so far, gets the greatest of any.
+    /// Returns the cadence of a camera: the detector runs on one of every `cadence` frames. Returns the greatest cadence of all
+    /// cameras if this one was not in the last load or has given no frame yet.
     #[must_use]
     pub fn cadence(&self, camera: CameraId) -> u64 {
-        self.roster.cadence(camera, self.rung)
+        self.camera_rates.cadence(camera, self.thinning)
     }
 
-    /// Takes what was measured since the last tick, and says what is to be until the next. Allocates only when there
-    /// are more cameras than ever before.
+    /// Returns the decision until the next tick for the load since the last one. Allocates only if there are more cameras than
+    /// ever before.
     ///
-    /// Without cameras the cadence is the least again at once; while all are silent nothing changes.
+    /// If there are no cameras, the cadence returns to the least at once. If all cameras are silent, nothing changes.
     pub fn decide(&mut self, load: &GovernorLoad<'_>) -> GovernorDecision {
-        if load.cameras.len() < self.roster.len() {
-            // What a step back failed under is gone.
-            (self.wait, self.trial) = (*WAIT.start(), None);
+        if load.cameras.len() < self.camera_rates.len() {
+            // The load under which a step failed is gone.
+            self.wait = *CALM_TICKS.start();
+            self.trial = None;
         }
-        let changed = self.roster.update(load.cameras, self.rung);
+        let changed = self.camera_rates.update(load.cameras, self.thinning);
         self.forecast.update(load);
         let workers = load.workers.clamp(*self.limits.workers.start(), *self.limits.workers.end());
-        let before = self.rung;
+        let before = self.thinning;
         let (workers, reason) = match self.trouble(load, workers) {
             Some(reason) => self.relieve(reason, workers, load.cores),
             None => self.relax(load, workers),
         };
-        let changed = changed || workers != load.workers || self.roster.differ(before, self.rung);
-        GovernorDecision { workers, cadence: self.roster.greatest(self.rung), changed, reason }
+        let changed = changed || workers != load.workers || self.camera_rates.differ(before, self.thinning);
+        GovernorDecision { workers, cadence: self.camera_rates.greatest(self.thinning), changed, reason }
     }
 
-    /// What calls for less detection or for a second look, if anything.
+    /// Returns the reason for less detection, or `None` if the machine carries the load.
     fn trouble(&mut self, load: &GovernorLoad<'_>, workers: usize) -> Option<GovernorReason> {
-        let demand = self.roster.demand(self.rung);
-        let room = sane(load.busy.into()) < ROOM.workers && self.forecast.fits(demand, workers, ROOM);
+        let demand = self.camera_rates.demand(self.thinning);
+        let room =
+            sane(load.busy.into()) < ROOM_SHARES.workers && self.forecast.fits(demand, workers, ROOM_SHARES);
         let mut dropping = load.cameras.iter().filter(|camera| camera.overrun > 0).peekable();
         if dropping.peek().is_some() {
             self.hiccups += 1;
-            let room = room && !self.roster.fresh();
-            let passes = room || dropping.all(|camera| self.roster.catches_up(camera.camera));
-            let passes = passes && self.hiccups < HICCUP;
+            let room = room && !self.camera_rates.fresh();
+            let passes = room || dropping.all(|camera| self.camera_rates.catches_up(camera.camera));
+            let passes = passes && self.hiccups < HICCUP_TICKS;
             return Some(if passes { GovernorReason::Hiccup } else { GovernorReason::Dropping });
         }
         self.hiccups = 0;
@@ -154,61 +172,64 @@ impl Governor {
         if many_later(load.cameras, self.limits.age) {
             return Some(GovernorReason::Late);
         }
-        if fullest(load.cameras) >= FULL {
+        if fullest(load.cameras) >= FULL_QUEUE_SHARE {
             return Some(GovernorReason::Filling);
         }
         let starved = self.forecast.full() && many_behind(load.cameras);
-        (starved || self.forecast.workers(demand, workers) > BUSY).then_some(GovernorReason::Busy)
+        (starved || self.forecast.workers(demand, workers) > BUSY_SHARE).then_some(GovernorReason::Busy)
     }
 
-    /// More workers where there are CPUs for them, then thinner detection until the forecast fits.
+    /// Adds workers if there are CPUs for them, then thins detection until the forecast fits.
     fn relieve(&mut self, reason: GovernorReason, workers: usize, cores: usize) -> (usize, GovernorReason) {
         self.calm = 0;
         if reason == GovernorReason::Hiccup {
             return (workers, reason);
         }
         let mut more = self.more_workers(workers);
-        let start = self.rung;
-        while !self.forecast.fits(self.roster.demand(self.rung), more, AFTER_THINNING) {
-            let Some(rung) = self.roster.thinner(self.rung) else { break };
-            self.rung = rung;
+        let start = self.thinning;
+        while !self.forecast.fits(self.camera_rates.demand(self.thinning), more, AFTER_THINNING) {
+            let Some(thinning) = self.camera_rates.thinner(self.thinning) else { break };
+            self.thinning = thinning;
         }
-        let mut acted = more != workers || self.rung != start;
+        let mut acted = more != workers || self.thinning != start;
         if !acted && self.settling {
-            // What was done a tick ago should do.
+            // The change of the last tick should be enough.
             self.settling = false;
             return (workers, reason);
         }
         if !acted {
-            // The forecast is wrong, or nothing fits. Without an idle CPU more workers still get a greater share of it.
+            // The forecast is wrong, or no step fits. If no CPU is idle, more workers still get a greater share of the CPUs.
             let another = workers < *self.limits.workers.end();
-            let thinner = self.roster.thinner(self.rung);
-            if another && self.forecast.idle_cores(workers) >= IDLE {
-                (more, acted) = (workers + 1, true);
-            } else if let Some(rung) = thinner {
-                (self.rung, acted) = (rung, true);
+            let thinner = self.camera_rates.thinner(self.thinning);
+            if another && self.forecast.idle_cores(workers) >= IDLE_CORES {
+                more = workers + 1;
+                acted = true;
+            } else if let Some(thinning) = thinner {
+                self.thinning = thinning;
+                acted = true;
             } else if another && workers < cores {
-                (more, acted) = (workers + 1, true);
+                more = workers + 1;
+                acted = true;
             }
         }
         self.settling = acted;
         if !acted {
             return (workers, GovernorReason::Overloaded);
         }
-        if self.trial.take().is_some_and(|ticks| ticks <= self.wait.max(TRIAL)) {
-            self.wait = (self.wait * 2).min(*WAIT.end());
+        if self.trial.take().is_some_and(|ticks| ticks <= self.wait.max(TRIAL_TICKS)) {
+            self.wait = (self.wait * 2).min(*CALM_TICKS.end());
         }
         (more, reason)
     }
 
-    /// As many workers as the present detections need, where they are short and CPUs are idle.
+    /// Returns the number of workers that the present detections need, as far as CPUs are idle.
     fn more_workers(&self, workers: usize) -> usize {
         let most = *self.limits.workers.end();
         let idle = self.forecast.idle_cores(workers);
-        let demand = self.roster.demand(self.rung);
+        let demand = self.camera_rates.demand(self.thinning);
         let mut more = workers;
         while more < most
-            && (more - workers) as f64 + IDLE <= idle
+            && (more - workers) as f64 + IDLE_CORES <= idle
             && self.forecast.workers(demand, more) > AFTER_THINNING.workers
         {
             more += 1;
@@ -216,37 +237,38 @@ impl Governor {
         more
     }
 
-    /// Waits for calm, then steps back: first to more detection, then to fewer workers.
+    /// Waits for calm ticks, then steps to more detection, and after that to fewer workers.
     fn relax(&mut self, load: &GovernorLoad<'_>, workers: usize) -> (usize, GovernorReason) {
         self.settling = false;
         if let Some(ticks) = &mut self.trial {
             *ticks += 1;
-            if *ticks > self.wait.max(TRIAL) {
-                self.wait = (self.wait / 2).max(*WAIT.start());
+            if *ticks > self.wait.max(TRIAL_TICKS) {
+                self.wait = (self.wait / 2).max(*CALM_TICKS.start());
                 self.trial = None;
             }
         }
-        if self.roster.len() == 0 {
-            (self.rung, self.calm) = (self.rung.at(0), 0);
+        if self.camera_rates.len() == 0 {
+            self.thinning = self.thinning.at(0);
+            self.calm = 0;
             return (workers, GovernorReason::Steady);
         }
-        let calm = !self.roster.silent()
-            && !many_later(load.cameras, self.limits.age.mul_f64(CALM))
-            && fullest(load.cameras) < FULL * CALM;
-        if !self.roster.differ(self.rung, self.rung.at(0)) {
-            // Those that were thinned have ended; what comes next starts anew.
-            self.rung = self.rung.at(0);
+        let calm = !self.camera_rates.silent()
+            && !many_later(load.cameras, self.limits.age.mul_f64(CALM_FACTOR))
+            && fullest(load.cameras) < FULL_QUEUE_SHARE * CALM_FACTOR;
+        if !self.camera_rates.differ(self.thinning, self.thinning.at(0)) {
+            // The thinned cameras have ended, so the next ones start from the least cadence.
+            self.thinning = self.thinning.at(0);
         }
-        let denser = self.roster.denser(self.rung);
-        let (rung, fewer, shares) = match denser {
-            Some(rung) => (rung, workers, AFTER_RETURN),
-            None if workers > *self.limits.workers.start() => (self.rung, workers - 1, AFTER_FEWER),
+        let denser = self.camera_rates.denser(self.thinning);
+        let (thinning, fewer, shares) = match denser {
+            Some(thinning) => (thinning, workers, AFTER_RETURN),
+            None if workers > *self.limits.workers.start() => (self.thinning, workers - 1, AFTER_FEWER),
             None => {
                 self.calm = 0;
                 return (workers, GovernorReason::Steady);
             }
         };
-        self.calm = if calm && self.forecast.fits(self.roster.demand(rung), fewer, shares) {
+        self.calm = if calm && self.forecast.fits(self.camera_rates.demand(thinning), fewer, shares) {
             self.calm + 1
         } else {
             0
@@ -254,28 +276,30 @@ impl Governor {
         if self.calm < self.wait {
             return (workers, GovernorReason::Steady);
         }
-        (self.rung, self.calm, self.trial) = (rung, 0, Some(0));
+        self.thinning = thinning;
+        self.calm = 0;
+        self.trial = Some(0);
         (fewer, if denser.is_some() { GovernorReason::Spare } else { GovernorReason::Idle })
     }
 }
 
-/// True where half of the cameras that state a rate deliver clearly less: on a machine that is full their readers do
-/// not get to decode.
+/// Returns true if half of the cameras that state a rate deliver clearly less. On a full machine their readers have no time
+/// to decode.
 fn many_behind(cameras: &[CameraLoad]) -> bool {
     let stated = || cameras.iter().filter_map(|camera| Some((camera.rate, camera.stated?)));
-    let behind = stated().filter(|&(rate, stated)| rate > 0.0 && rate < stated * ON_TIME).count();
+    let behind = stated().filter(|&(rate, stated)| rate > 0.0 && rate < stated * ON_TIME_SHARE).count();
     behind > 0 && 2 * behind >= stated().count()
 }
 
-/// True where half of the cameras that have results have them later than this. A single one may be late for reasons of
-/// its own.
+/// Returns true if half of the cameras with observations have them later than `age`. A single camera may be late for its own
+/// reasons.
 fn many_later(cameras: &[CameraLoad], age: Duration) -> bool {
     let ages = || cameras.iter().filter_map(|camera| camera.age_p95);
     let late = ages().filter(|&p95| p95 > age).count();
     late > 0 && 2 * late >= ages().count()
 }
 
-/// How full the fullest queue is.
+/// Returns how full the fullest queue is.
 fn fullest(cameras: &[CameraLoad]) -> f64 {
     cameras.iter().map(|camera| sane(camera.fill.into())).fold(0.0, f64::max)
 }

@@ -1,20 +1,20 @@
-//! The CPU time that a control group grants: a container with a limit has less than the machine's CPUs.
+//! Reads the CPU quotas of control groups. A container with a quota has less CPU time than the machine.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where Linux mounts its control groups of version 2. Those of version 1 are not looked at.
+/// The folder of Linux's control groups of version 2. Version 1 is not supported.
 const MOUNT: &str = "/sys/fs/cgroup";
 
-/// The quotas that the process is under: of its own control group and of all above it.
+/// The quotas of the process: those of its own control group and of all groups above it.
 #[derive(Debug, Default)]
 pub(crate) struct Quotas {
-    /// `None` before the first question.
+    /// `None` before the first call.
     groups: Option<Vec<Group>>,
 }
 
-/// A control group, with the CPU time in microseconds that it had used when it was asked last.
+/// A control group, with the CPU time in microseconds that it had used at the last call.
 #[derive(Debug)]
 struct Group {
     folder: PathBuf,
@@ -22,8 +22,8 @@ struct Group {
 }
 
 impl Quotas {
-    /// The unused share of the tightest quota in `wall`, the time since this was asked last; `None` the first time, and where
-    /// there is no quota.
+    /// Returns the unused share of the tightest quota since the last call, which was `wall` ago. Returns `None` at the first
+    /// call, or if no group has a quota.
     pub(crate) fn idle(&mut self, wall: Duration) -> Option<f32> {
         let groups = self.groups.get_or_insert_with(|| {
             let own = read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -34,7 +34,7 @@ impl Quotas {
 }
 
 impl Group {
-    /// The quota is read anew each time: it may be changed while the process runs.
+    /// Reads the quota again at each call, because it may change while the process runs.
     fn idle(&mut self, wall: Duration) -> Option<f32> {
         let used = usage(&read_to_string(self.folder.join("cpu.stat")).ok()?)?;
         let before = self.last.replace(used)?;
@@ -45,8 +45,8 @@ impl Group {
     }
 }
 
-/// The control groups of a process, from its own up to the topmost that is seen: `own` is its `/proc/self/cgroup`
-/// (cgroups(7)), in which the line of version 2 is `0::` and a path.
+/// Returns the control groups of a process, from its own up to the topmost visible one. `own` is the text of
+/// `/proc/self/cgroup` (cgroups(7)), in which the line of version 2 is `0::` and a path.
 fn groups(mount: &Path, own: &str) -> Vec<Group> {
     let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Vec::new() };
     let folder = mount.join(path);
@@ -54,14 +54,16 @@ fn groups(mount: &Path, own: &str) -> Vec<Group> {
     above.map(|folder| Group { folder: folder.into(), last: None }).collect()
 }
 
-/// How many CPUs `cpu.max` grants: a quota and a period in microseconds, or `max` for as many as there are.
+/// Returns the number of CPUs that the text of `cpu.max` grants, or `None` without a quota. The text has a quota and a period in
+/// microseconds, or `max`.
 fn cpus(max: &str) -> Option<f64> {
     let (quota, period) = max.trim().split_once(' ')?;
-    let (quota, period) = (quota.parse::<u32>().ok()?, period.parse::<u32>().ok()?);
+    let quota = quota.parse::<u32>().ok()?;
+    let period = period.parse::<u32>().ok()?;
     (period > 0).then(|| f64::from(quota) / f64::from(period))
 }
 
-/// The CPU time used, in microseconds: a line of `cpu.stat`.
+/// Returns the used CPU time in microseconds from the text of `cpu.stat`.
 fn usage(stat: &str) -> Option<u64> {
     stat.lines().find_map(|line| line.strip_prefix("usage_usec "))?.trim().parse().ok()
 }
@@ -75,9 +77,10 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn the_tightest_quota_above_a_process_counts_and_may_change() {
+    fn the_tightest_quota_counts() {
         let mount = tempfile::tempdir().expect("a folder");
-        let (above, own) = (mount.path().join("pod"), mount.path().join("pod/box"));
+        let above = mount.path().join("pod");
+        let own = mount.path().join("pod/box");
         fs::create_dir_all(&own).expect("folders");
         let write = |folder: &Path, max: &str, used: u64| {
             fs::write(folder.join("cpu.max"), max).expect("written");
@@ -88,12 +91,12 @@ mod tests {
         let mut quotas = Quotas { groups: Some(groups(mount.path(), "1:cpu:/other\n0::/pod/box\n")) };
         assert_eq!(quotas.idle(SECOND), None, "the first time");
 
-        // Its own group has no quota; the one above used a quarter of a second of one CPU.
+        // Its own group has no quota. The group above used a quarter of a second of one CPU.
         write(&above, "100000 100000\n", 7_250_000);
         write(&own, "max 100000\n", 3_250_000);
         assert_eq!(quotas.idle(SECOND), Some(0.75));
 
-        // Now its own has half a CPU, all of which it used: more, as far as the clocks tell.
+        // Now its own group has half a CPU and used all of it, or slightly more by the clocks.
         write(&above, "100000 100000\n", 7_850_000);
         write(&own, "50000 100000\n", 3_850_000);
         assert_eq!(quotas.idle(SECOND), Some(0.0));
@@ -101,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_is_no_quota() {
+    fn an_unreadable_text_is_no_quota() {
         for max in ["max 100000\n", "", "100000", "100000 0", "-1 100000", "x y"] {
             assert_eq!(cpus(max), None, "{max:?}");
         }

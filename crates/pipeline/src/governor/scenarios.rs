@@ -1,9 +1,9 @@
-//! What the governor makes of a simulated machine: two cores, 8.5 ms a detection, 4.3 ms a decoded frame.
+//! The governor on a simulated machine with two cores, 8.5 ms for a detection, and 4.3 ms for a decoded frame.
 
 use super::simulation::{Machine, Second};
 use super::*;
 
-/// Two workers, and this many cameras of 24 frames a second.
+/// Returns a machine with two workers and `n` cameras of 24 frames a second.
 fn cameras(n: usize) -> Machine {
     within(GovernorLimits { workers: 2..=2, ..GovernorLimits::default() }, n)
 }
@@ -22,7 +22,7 @@ fn changes(log: &[Second]) -> usize {
     log.iter().filter(|second| second.decision.changed).count()
 }
 
-/// The worst of all cameras and seconds, in milliseconds.
+/// Returns the worst 95th percentile of all cameras and seconds, in milliseconds.
 fn p95(log: &[Second]) -> u128 {
     log.iter().map(|second| second.p95.as_millis()).max().unwrap_or(0)
 }
@@ -31,7 +31,7 @@ fn all_at(cadence: u64, log: &[Second]) -> bool {
     log.iter().all(|second| second.cadences.iter().all(|&each| each == cadence))
 }
 
-/// After how many seconds all cameras keep every frame, to the end of the log.
+/// Returns the number of seconds after which all cameras keep every frame until the end of the log.
 fn back_after(log: &[Second]) -> usize {
     log.iter().rposition(|second| second.decision.cadence > 1).map_or(0, |at| at + 1)
 }
@@ -45,7 +45,7 @@ fn four_cameras_keep_every_frame() {
 }
 
 #[test]
-fn eight_cameras_settle_within_two_seconds_and_stay() {
+fn eight_cameras_settle_within_two_seconds() {
     let mut machine = cameras(8);
     assert!(dropped(machine.run(2)) < 60);
     let log = machine.run(298);
@@ -54,7 +54,7 @@ fn eight_cameras_settle_within_two_seconds_and_stay() {
 }
 
 #[test]
-fn a_burst_of_cameras_thins_and_is_taken_back() {
+fn a_burst_of_cameras_thins_for_a_while() {
     let mut machine = cameras(2);
     assert_eq!(dropped(machine.run(20)), 0);
     machine.add(6, 24.0);
@@ -80,7 +80,7 @@ fn a_slow_camera_among_fast_ones_keeps_every_frame() {
 }
 
 #[test]
-fn a_core_taken_for_half_a_minute_thins_and_is_taken_back() {
+fn a_lost_core_thins_for_a_while() {
     let mut machine = cameras(4);
     machine.run(20);
     machine.taken = 1.0;
@@ -94,7 +94,7 @@ fn a_core_taken_for_half_a_minute_thins_and_is_taken_back() {
 }
 
 #[test]
-fn threads_that_compete_for_the_cores_thin_and_are_taken_back() {
+fn competing_threads_thin_for_a_while() {
     for rivals in [1, 2, 4] {
         let mut machine = cameras(4);
         machine.run(20);
@@ -110,7 +110,7 @@ fn threads_that_compete_for_the_cores_thin_and_are_taken_back() {
 }
 
 #[test]
-fn detection_that_is_twice_as_slow_for_a_while_thins_and_is_taken_back() {
+fn slower_detection_thins_for_a_while() {
     let mut machine = cameras(5);
     machine.run(20);
     machine.detect *= 2.0;
@@ -124,7 +124,7 @@ fn detection_that_is_twice_as_slow_for_a_while_thins_and_is_taken_back() {
 }
 
 #[test]
-fn costs_that_come_and_go_do_not_make_it_oscillate() {
+fn changing_costs_cause_no_oscillation() {
     for (n, period) in [(6, 3), (6, 20), (7, 10), (8, 3), (8, 20)] {
         let mut machine = cameras(n);
         for i in 0..300 / period {
@@ -137,7 +137,7 @@ fn costs_that_come_and_go_do_not_make_it_oscillate() {
 }
 
 #[test]
-fn a_camera_that_stalls_and_catches_up_costs_the_others_nothing() {
+fn a_camera_that_catches_up_does_not_thin_the_others() {
     let mut machine = cameras(4);
     machine.run(10);
     for _ in 0..10 {
@@ -153,7 +153,7 @@ fn a_camera_that_stalls_and_catches_up_costs_the_others_nothing() {
 }
 
 #[test]
-fn workers_come_before_thinner_detection_and_go_when_idle() {
+fn workers_are_added_before_detection_is_thinned() {
     let mut machine = within(GovernorLimits { workers: 1..=4, ..GovernorLimits::default() }, 2);
     machine.cores = 8.0;
     let log = machine.run(60);
@@ -169,7 +169,7 @@ fn workers_come_before_thinner_detection_and_go_when_idle() {
 }
 
 #[test]
-fn where_nothing_else_is_left_workers_are_added_without_an_idle_core() {
+fn workers_are_added_without_an_idle_core_as_a_last_resort() {
     let mut machine = within(GovernorLimits { workers: 1..=4, ..GovernorLimits::default() }, 22);
     (machine.cores, machine.detect) = (4.0, 0.017);
     machine.run(10);
@@ -178,7 +178,7 @@ fn where_nothing_else_is_left_workers_are_added_without_an_idle_core() {
 }
 
 #[test]
-fn it_needs_no_idle_time_to_settle() {
+fn it_settles_if_the_idle_share_is_unknown() {
     let mut machine = cameras(8);
     machine.idle_known = false;
     machine.run(2);
@@ -187,7 +187,7 @@ fn it_needs_no_idle_time_to_settle() {
 }
 
 #[test]
-fn it_carries_fourteen_cameras_where_every_frame_of_six_can_be_detected_on() {
+fn it_carries_fourteen_cameras_instead_of_six() {
     let lasting = |limits: &GovernorLimits, n, staggered| {
         let mut machine = within(limits.clone(), n);
         machine.staggered = staggered;
@@ -208,7 +208,7 @@ fn it_carries_fourteen_cameras_where_every_frame_of_six_can_be_detected_on() {
 }
 
 #[test]
-fn sixteen_cameras_are_more_than_the_limits_can_carry_and_it_says_so() {
+fn sixteen_cameras_overload_the_machine() {
     let mut machine = cameras(16);
     machine.run(2);
     let log = machine.run(120);
@@ -217,7 +217,7 @@ fn sixteen_cameras_are_more_than_the_limits_can_carry_and_it_says_so() {
 }
 
 #[test]
-fn fixed_limits_fix_everything() {
+fn fixed_limits_are_never_changed() {
     for n in [0, 1, 4, 16] {
         let mut machine =
             within(GovernorLimits { workers: 2..=2, cadence: 3..=3, ..GovernorLimits::default() }, n);

@@ -1,7 +1,7 @@
-//! A machine with cameras, readers, queues and workers, in steps of half a millisecond.
+//! A simulated machine with cameras, readers, queues and workers, in steps of half a millisecond.
 //!
-//! Threads that want a CPU share those there are evenly. Costs scatter by a quarter and every 48th frame takes twice
-//! as long to decode, all from one seed, so a run is the same every time.
+//! The threads that need a CPU share the CPUs evenly. Costs vary by a quarter, and every 48th frame takes twice as long to
+//! decode. All of it comes from one seed, so every run is the same.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,51 +11,56 @@ use passerby_types::CameraId;
 use super::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad};
 
 const STEP: f64 = 0.0005;
-/// Frames of a camera that wait for its reader; beyond that the camera loses them.
+/// The most frames of a camera that wait for its reader. Beyond that the camera loses them.
 const UNREAD: usize = 8;
 const QUEUE: usize = 2;
 
 pub(super) struct Machine {
     pub(super) cores: f64,
-    /// CPUs that something else takes.
+    /// The CPUs that another program occupies.
     pub(super) taken: f64,
-    /// Threads of something else that always want a CPU.
+    /// The threads of another program that always need a CPU.
     pub(super) rivals: usize,
-    /// CPU seconds of a frame.
+    /// The CPU seconds to decode a frame, and to detect on it.
     pub(super) decode: f64,
     pub(super) detect: f64,
     pub(super) idle_known: bool,
-    /// Cameras detect in turn, not all on their frames of the same number.
+    /// True if the cameras detect on frames with different numbers.
     pub(super) staggered: bool,
     pub(super) cameras: Vec<Camera>,
     governor: Governor,
     workers: Vec<Worker>,
-    next_camera: u32,
-    turn: usize,
-    random: u64,
-    steps: u64,
+    progress: Progress,
     pub(super) log: Vec<Second>,
 }
 
-/// What one second came to, and what was decided on it.
+/// The counters of the simulation.
+struct Progress {
+    next_camera: u32,
+    turn: usize,
+    seed: u64,
+    steps: u64,
+}
+
+/// The results of one second, and the decision after it.
 #[derive(Clone, Debug)]
 pub(super) struct Second {
     pub(super) dropped: u64,
-    /// The worst of all cameras.
+    /// The worst 95th percentile of all cameras.
     pub(super) p95: Duration,
     pub(super) decision: GovernorDecision,
-    /// The cadence of each camera, in their order.
+    /// The cadence of each camera, in the order of the cameras.
     pub(super) cadences: Vec<u64>,
 }
 
 pub(super) struct Camera {
     pub(super) id: CameraId,
     pub(super) rate: f64,
-    /// Its frames are held up on their way, to come all at once.
+    /// True if its frames are held up, so that they come all at once later.
     pub(super) held_up: bool,
     due: f64,
     seq: u64,
-    /// When each frame came that is not decoded yet, and the CPU seconds left of the first.
+    /// The arrival times of the frames that are not decoded yet, and the CPU seconds left for the first.
     unread: VecDeque<f64>,
     left: f64,
     queue: VecDeque<f64>,
@@ -67,14 +72,14 @@ pub(super) struct Camera {
 
 #[derive(Default)]
 struct Worker {
-    /// The camera and when its frame came, while at work.
+    /// The camera and the arrival time of its frame, or `None` if the worker is idle.
     job: Option<(CameraId, f64)>,
     left: f64,
-    since: f64,
+    began: f64,
 }
 
 impl Machine {
-    /// Two cores, 8.5 ms a detection and 4.3 ms a decoded frame, two workers, no cameras.
+    /// Creates a machine with two cores, 8.5 ms for a detection, 4.3 ms for a decoded frame, two workers, and no cameras.
     pub(super) fn new(limits: GovernorLimits) -> Self {
         Self {
             cores: 2.0,
@@ -87,10 +92,7 @@ impl Machine {
             cameras: Vec::new(),
             governor: Governor::new(limits),
             workers: (0..2).map(|_| Worker::default()).collect(),
-            next_camera: 0,
-            turn: 0,
-            random: 1,
-            steps: 0,
+            progress: Progress { next_camera: 0, turn: 0, seed: 1, steps: 0 },
             log: Vec::new(),
         }
     }
@@ -98,8 +100,8 @@ impl Machine {
     pub(super) fn add(&mut self, cameras: usize, rate: f64) {
         for _ in 0..cameras {
             let due = self.now() + self.random() / rate;
-            let id = CameraId(self.next_camera);
-            self.next_camera += 1;
+            let id = CameraId(self.progress.next_camera);
+            self.progress.next_camera += 1;
             self.cameras.push(Camera {
                 id,
                 rate,
@@ -117,7 +119,7 @@ impl Machine {
         }
     }
 
-    /// Runs so many seconds and gives what they came to.
+    /// Runs for `seconds` and returns their results.
     pub(super) fn run(&mut self, seconds: usize) -> &[Second] {
         for _ in 0..seconds {
             self.second();
@@ -126,9 +128,12 @@ impl Machine {
     }
 
     fn second(&mut self) {
-        let (mut busy, mut used, mut calls, mut called) = (0.0, 0.0, 0, 0.0);
+        let mut busy = 0.0;
+        let mut used = 0.0;
+        let mut calls = 0;
+        let mut called = 0.0;
         for _ in 0..(1.0 / STEP) as usize {
-            self.steps += 1;
+            self.progress.steps += 1;
             self.capture();
             self.assign();
             let at_work = self.workers.iter().filter(|worker| worker.job.is_some()).count();
@@ -144,7 +149,8 @@ impl Machine {
                 worker.left -= share;
                 if worker.left <= 0.0 {
                     worker.job = None;
-                    (calls, called) = (calls + 1, called + now - worker.since);
+                    calls += 1;
+                    called += now - worker.began;
                     if let Some(camera) = self.cameras.iter_mut().find(|camera| camera.id == id) {
                         camera.ages.push(now - captured);
                     }
@@ -169,7 +175,7 @@ impl Machine {
         while self.workers.len() < decision.workers {
             self.workers.push(Worker::default());
         }
-        // A worker at work finishes its frame; here it is simply one that is not.
+        // A real worker finishes its frame first. The simulation removes one that is idle.
         while self.workers.len() > decision.workers
             && let Some(at) = self.workers.iter().position(|worker| worker.job.is_none())
         {
@@ -183,7 +189,7 @@ impl Machine {
         });
     }
 
-    /// Frames that are due come in.
+    /// Adds the frames that are due.
     fn capture(&mut self) {
         let now = self.now();
         for camera in &mut self.cameras {
@@ -197,7 +203,7 @@ impl Machine {
         }
     }
 
-    /// Free workers take the oldest frame of the next camera that has one.
+    /// Gives each idle worker the oldest frame of the next camera that has one.
     fn assign(&mut self) {
         let now = self.now();
         for at in 0..self.workers.len() {
@@ -205,24 +211,26 @@ impl Machine {
                 continue;
             }
             let n = self.cameras.len();
-            let Some(next) = (0..n).map(|i| (self.turn + i) % n).find(|&i| !self.cameras[i].queue.is_empty())
+            let Some(next) =
+                (0..n).map(|i| (self.progress.turn + i) % n).find(|&i| !self.cameras[i].queue.is_empty())
             else {
                 return;
             };
-            self.turn = next + 1;
+            self.progress.turn = next + 1;
             let cost = self.detect * self.scatter();
             let camera = &mut self.cameras[next];
             let job = camera.queue.pop_front().map(|captured| (camera.id, captured));
-            self.workers[at] = Worker { job, left: cost, since: now };
+            self.workers[at] = Worker { job, left: cost, began: now };
         }
     }
 
-    /// Readers decode, and queue the frames that the cadence picks.
+    /// Lets the readers decode, and queues the frames that are due for detection.
     fn read(&mut self, share: f64) {
         for i in 0..self.cameras.len() {
             let camera = &mut self.cameras[i];
             camera.filled += camera.queue.len() as f64 / QUEUE as f64 * STEP;
-            let (reads, starts) = (camera.reads(), camera.left <= 0.0);
+            let reads = camera.reads();
+            let starts = camera.left <= 0.0;
             if !reads {
                 continue;
             }
@@ -251,19 +259,20 @@ impl Machine {
     }
 
     fn now(&self) -> f64 {
-        self.steps as f64 * STEP
+        self.progress.steps as f64 * STEP
     }
 
-    /// 0.75 to 1.25.
+    /// Returns a random factor from 0.75 to 1.25.
     fn scatter(&mut self) -> f64 {
         0.75 + 0.5 * self.random()
     }
 
-    /// 0 to 1, by Knuth's MMIX generator.
+    /// Returns a random number from 0 to 1, by Knuth's MMIX generator.
     fn random(&mut self) -> f64 {
-        self.random =
-            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.random >> 11) as f64 / (1u64 << 53) as f64
+        let seed = self.progress.seed;
+        let seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.progress.seed = seed;
+        (seed >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
@@ -284,7 +293,9 @@ impl Camera {
             fill: self.filled as f32,
         };
         self.ages.clear();
-        (self.captured, self.dropped, self.filled) = (0, 0, 0.0);
+        self.captured = 0;
+        self.dropped = 0;
+        self.filled = 0.0;
         load
     }
 }

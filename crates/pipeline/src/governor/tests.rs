@@ -1,4 +1,4 @@
-//! What the governor makes of single loads.
+//! The governor with single loads.
 
 use super::*;
 
@@ -11,7 +11,7 @@ const FAST: CameraLoad = CameraLoad {
     fill: 0.0,
 };
 
-/// Four workers that need 10 ms a detection, on a machine that is half idle.
+/// Returns the load of four workers that need 10 ms for a detection, on a machine that is half idle.
 fn load(busy: f32, cameras: &[CameraLoad]) -> GovernorLoad<'_> {
     GovernorLoad { workers: 4, busy, call: Duration::from_millis(10), cores: 8, idle: Some(0.5), cameras }
 }
@@ -20,14 +20,14 @@ fn governor() -> Governor {
     Governor::new(GovernorLimits { workers: 4..=4, ..GovernorLimits::default() })
 }
 
-/// Ticks until the governor takes a step back on a machine with room.
+/// Returns the number of ticks until the governor detects more on a machine with room.
 fn ticks_to_return(governor: &mut Governor) -> usize {
     let calm = [FAST];
     1 + (0..200).take_while(|_| governor.decide(&load(0.06, &calm)).reason != GovernorReason::Spare).count()
 }
 
 #[test]
-fn a_step_back_that_fails_doubles_the_wait_up_to_a_minute_and_one_that_holds_halves_it() {
+fn a_failed_step_doubles_the_wait_for_the_next() {
     let mut governor = governor();
     let drops = [CameraLoad { overrun: 3, ..FAST }];
     let mut waits = Vec::new();
@@ -44,7 +44,7 @@ fn a_step_back_that_fails_doubles_the_wait_up_to_a_minute_and_one_that_holds_hal
 }
 
 #[test]
-fn drops_are_a_hiccup_where_there_is_room_but_not_for_ever_and_not_from_a_new_camera() {
+fn drops_are_a_hiccup_for_two_ticks_if_there_is_room() {
     let mut governor = governor();
     let drops = [CameraLoad { overrun: 3, ..FAST }];
     let mut reason = |cameras: &[CameraLoad]| governor.decide(&load(0.06, cameras)).reason;
@@ -56,7 +56,7 @@ fn drops_are_a_hiccup_where_there_is_room_but_not_for_ever_and_not_from_a_new_ca
 }
 
 #[test]
-fn cameras_behind_what_they_state_thin_detection_where_the_machine_is_full_and_only_there() {
+fn cameras_behind_their_rate_thin_detection_on_a_full_machine() {
     let behind = CameraLoad { rate: 20.0, ..FAST };
     let unstated = CameraLoad { stated: None, ..behind };
     for (cameras, idle, reason) in [
@@ -77,7 +77,7 @@ fn cameras_behind_what_they_state_thin_detection_where_the_machine_is_full_and_o
 }
 
 #[test]
-fn late_and_waiting_frames_and_busy_workers_thin_detection() {
+fn each_kind_of_trouble_thins_detection() {
     let late = [CameraLoad { age_p95: Some(Duration::from_millis(121)), ..FAST }];
     let filling = [CameraLoad { fill: 0.7, ..FAST }];
     let fast = [CameraLoad { rate: 400.0, ..FAST }];
@@ -88,12 +88,12 @@ fn late_and_waiting_frames_and_busy_workers_thin_detection() {
         assert_eq!((decision.reason, decision.changed), (reason, true));
         assert!(decision.cadence > 1);
     }
-    // Where there is room, thinner detection would not make them earlier.
+    // If there is room, thinner detection would not make them earlier.
     assert_eq!(governor().decide(&load(0.06, &late)).cadence, 1);
 }
 
 #[test]
-fn one_camera_that_is_always_late_is_left_alone() {
+fn a_single_late_camera_does_not_thin_detection() {
     let late = CameraLoad { age_p95: Some(Duration::from_secs(1)), ..FAST };
     let cameras =
         [late, CameraLoad { camera: CameraId(1), ..FAST }, CameraLoad { camera: CameraId(2), ..FAST }];
@@ -102,7 +102,7 @@ fn one_camera_that_is_always_late_is_left_alone() {
 }
 
 #[test]
-fn without_cameras_the_cadence_is_the_least_and_while_all_are_silent_it_stays() {
+fn silent_cameras_keep_the_cadence() {
     let mut governor = governor();
     assert_eq!(governor.decide(&load(0.7, &[CameraLoad { overrun: 3, ..FAST }])).cadence, 2);
     let silent = [CameraLoad { rate: 0.0, age_p95: None, ..FAST }];
@@ -114,17 +114,17 @@ fn without_cameras_the_cadence_is_the_least_and_while_all_are_silent_it_stays() 
 }
 
 #[test]
-fn a_camera_that_comes_after_the_thinned_ones_have_ended_is_not_thinned() {
+fn a_camera_after_the_thinned_ones_is_not_thinned() {
     let mut governor = governor();
-    let (fast, slow) =
-        (CameraLoad { overrun: 3, ..FAST }, CameraLoad { camera: CameraId(1), rate: 2.0, ..FAST });
+    let fast = CameraLoad { overrun: 3, ..FAST };
+    let slow = CameraLoad { camera: CameraId(1), rate: 2.0, ..FAST };
     assert_eq!(governor.decide(&load(0.7, &[fast, slow])).cadence, 2);
     assert_eq!(governor.decide(&load(0.06, &[slow])).cadence, 1);
     assert_eq!(governor.decide(&load(0.06, &[slow, CameraLoad { camera: CameraId(2), ..FAST }])).cadence, 1);
 }
 
 #[test]
-fn limits_that_hold_nothing_hold_their_start() {
+fn an_empty_range_holds_its_start() {
     let limits = |workers, cadence| GovernorLimits { workers, cadence, ..GovernorLimits::default() };
     #[expect(clippy::reversed_empty_ranges)]
     let governor = Governor::new(limits(3..=0, 5..=2));
@@ -133,7 +133,7 @@ fn limits_that_hold_nothing_hold_their_start() {
 }
 
 #[test]
-fn numbers_beyond_reason_never_leave_the_limits() {
+fn absurd_loads_never_leave_the_limits() {
     const ODD: [f32; 9] = [0.0, -1.0, 0.5, 1.0, 30.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX];
     let mut random = 1u64;
     let mut pick = |n: usize| {

@@ -162,7 +162,7 @@ impl EventSenders {
         self.clock.now()
     }
 
-    /// Builds an event and sends it to all receivers. Never waits, and builds nothing if there is no receiver.
+    /// Builds an event and sends it to all receivers. Never waits. Without a receiver it builds nothing.
     pub(crate) fn send(&self, event: impl FnOnce() -> PipelineEvent) {
         if !self.any.load(Ordering::Acquire) {
             return;

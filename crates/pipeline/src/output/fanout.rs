@@ -33,7 +33,7 @@ impl Listeners {
 /// Sends each observation to everything that takes observations.
 pub(crate) struct Fanout {
     pub(crate) listeners: Listeners,
-    /// `None` if there is no sink.
+    /// `None` without a sink.
     pub(crate) writer: Option<WriterQueue>,
     /// The faces' lists of observations. Observations that nothing holds any more give theirs back.
     pub(crate) lists: Arc<Recycler<Vec<ObservedFace>>>,

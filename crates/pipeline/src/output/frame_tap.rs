@@ -21,7 +21,7 @@ pub struct TappedFrame {
 /// [`Handle::frames`](crate::Handle::frames) returns one.
 ///
 /// The pipeline never waits for it. It holds at most one frame per camera, which the next one replaces, so a slow viewer
-/// skips frames. Frames that fail or are dropped do not appear. If there is no tap, the pipeline does no work for it.
+/// skips frames. Frames that fail or are dropped do not appear. Without a tap, the pipeline does no work for it.
 /// Dropping the tap ends it.
 pub struct FrameTap {
     slots: Arc<Slots>,

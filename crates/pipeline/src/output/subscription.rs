@@ -11,8 +11,8 @@ use passerby_workers::{CountedReceiver, CountedSender, QueueStats, SendOutcome, 
 /// Receive them with [`recv`](CountedReceiver::recv), [`try_recv`](CountedReceiver::try_recv) or
 /// [`recv_timeout`](CountedReceiver::recv_timeout), or iterate with `for observation in &subscription`. It ends when the
 /// pipeline has ended and all observations are received. [`receiver`](CountedReceiver::receiver) returns the channel for a
-/// `crossbeam_channel::select!` together with channels of your own. [`stats`](CountedReceiver::stats) counts what was sent,
-/// received and dropped. Dropping the subscription ends it.
+/// `crossbeam_channel::select!` together with channels of your own. [`stats`](CountedReceiver::stats) returns the counts of sent,
+/// received and dropped observations. Dropping the subscription ends it.
 pub type Subscription = CountedReceiver<Arc<Observation>>;
 
 /// The most copies of observations that are kept to be written over when their subscribers have dropped them.
@@ -45,7 +45,7 @@ impl Subscribers {
         self.copies.share_copy(observation)
     }
 
-    /// Returns true if there is no subscription.
+    /// Returns true without a subscription.
     pub(crate) fn is_empty(&self) -> bool {
         self.senders.lock().is_empty()
     }

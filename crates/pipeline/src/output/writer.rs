@@ -7,56 +7,57 @@ use std::time::Duration;
 use passerby_types::{
     CameraId, Clock, ErrorClass, Observation, ObservedFace, Recycler, Sink, SinkError, Timestamp,
 };
-
 use passerby_workers::catch_panic;
 
-/// When a [`Writer`] writes, and how much it keeps for a sink that does not take it.
+/// When a [`Writer`] writes, and how much it keeps for a busy sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterSettings {
-    /// A batch is written when it holds this many rows. A row is one face of one frame; a frame without faces
-    /// counts as one.
+    /// The writer writes a batch when it has this many rows. A row is one face of one frame. A frame without faces counts
+    /// as one row.
     pub batch_rows: usize,
-    /// A batch is written when its oldest observation has waited this long.
+    /// The writer writes a batch when its oldest observation has waited this long.
     pub flush_interval: Duration,
-    /// At most this many rows wait for a sink that does not take them; the oldest are given up beyond that. In a
-    /// [`Pipeline`](crate::Pipeline) as many observations wait before the writer's thread, while the sink is in a call;
-    /// beyond that the newest are.
+    /// The most rows that wait for a busy sink. Beyond that the writer gives up the oldest.
+    ///
+    /// In a [`Pipeline`](crate::Pipeline) the same number of observations can also wait for the writer's thread during a
+    /// call of the sink. Beyond that a live camera's new observations are lost, and a lossless camera waits.
     pub max_pending_rows: usize,
 }
 
 impl Default for WriterSettings {
-    /// 200 rows or 500 ms, as the original system; 20,000 rows kept, some ten megabytes.
+    /// Returns 200 rows, 500 ms, and at most 20,000 rows in memory (about ten megabytes).
     fn default() -> Self {
         Self { batch_rows: 200, flush_interval: Duration::from_millis(500), max_pending_rows: 20_000 }
     }
 }
 
-/// What became of observations given to a [`Writer`]: `offered = written + lost + waiting`.
+/// The counts of the observations that a [`Writer`] was given. At every moment `offered = written + lost + waiting`, and
+/// none waits after [`Writer::finish`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteCounts {
-    /// Observations taken from the pipeline.
+    /// Observations that were given to the writer.
     pub offered: u64,
-    /// Observations the sink took.
+    /// Observations that the sink accepted.
     pub written: u64,
-    /// Observations given up: the sink refused them, or they waited until there was no more room.
+    /// Observations that are gone: the sink refused them, or it was busy until there was no more room.
     pub lost: u64,
 }
 
-/// What a [`Writer`] did.
+/// The results of a [`Writer`].
 #[derive(Clone, Debug, Default)]
 pub struct WriteReport {
-    /// The observations of each camera, counted.
+    /// The counts of each camera's observations. A camera without observations is not in the map.
     pub cameras: BTreeMap<CameraId, WriteCounts>,
-    /// Batches the sink took.
+    /// Batches that the sink accepted.
     pub batches: u64,
-    /// Calls that failed.
+    /// Calls of the sink that failed.
     pub failures: u64,
-    /// What ended the sink, where something did.
+    /// The error that ended the sink early, or `None` if it works.
     pub error: Option<Arc<SinkError>>,
 }
 
 impl WriteReport {
-    /// The observations of all cameras.
+    /// Returns the counts over all cameras.
     #[must_use]
     pub fn total(&self) -> WriteCounts {
         self.cameras.values().fold(WriteCounts::default(), |sum, c| WriteCounts {
@@ -66,21 +67,46 @@ impl WriteReport {
         })
     }
 
-    /// Takes over what another says, which has the same cameras or more.
+    /// Copies another report, which must have the same cameras or more. Reuses the memory of this one.
     pub(crate) fn copy_from(&mut self, other: &Self) {
         for (camera, counts) in &other.cameras {
             *self.of(*camera) = *counts;
         }
-        (self.batches, self.failures) = (other.batches, other.failures);
+        self.batches = other.batches;
+        self.failures = other.failures;
         self.error.clone_from(&other.error);
     }
 
+    /// Returns the counts of a camera, and adds them if the camera is new.
     pub(crate) fn of(&mut self, camera: CameraId) -> &mut WriteCounts {
         self.cameras.entry(camera).or_default()
     }
 }
 
-/// Hands observations to a sink in batches, and keeps them while the sink cannot take them.
+/// Hands observations to a sink in batches, and keeps them while the sink is busy.
+///
+/// The class of a sink's error decides:
+///
+/// - `Skip`: the writer drops the batch and counts it as lost.
+/// - `Reset`: the sink is busy. The writer keeps the observations and tries again with the next batch.
+/// - `Fatal`: the writer never calls the sink again, and counts all further observations as lost. A panic counts as this.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use passerby_pipeline::{Writer, WriterSettings};
+/// use passerby_testkit::RecordingSink;
+/// use passerby_testkit::suite::observation;
+/// use passerby_types::SystemClock;
+///
+/// let mut sink = RecordingSink::default();
+/// let mut writer = Writer::new(&mut sink, WriterSettings::default(), Arc::new(SystemClock::new()));
+/// for seq in 0..150 {
+///     writer.offer(observation(0, seq)); // Two rows each, so the first batch has 100 observations.
+/// }
+/// let report = writer.finish();
+/// assert_eq!((report.batches, report.total().written, report.total().lost), (2, 150, 0));
+/// ```
 pub struct Writer<'a> {
     sink: &'a mut dyn Sink,
     settings: WriterSettings,
@@ -88,24 +114,25 @@ pub struct Writer<'a> {
     waiting: Vec<Observation>,
     rows: usize,
     oldest: Timestamp,
+    /// The number of rows at which the writer writes next.
     retry_at: usize,
     done: WriteReport,
-    /// Where the lists of observations go that are written or lost.
+    /// Takes the faces' lists of observations that were written or lost.
     lists: Arc<Recycler<Vec<ObservedFace>>>,
 }
 
-/// The rows of an observation.
+/// Returns the number of rows of an observation.
 fn rows(observation: &Observation) -> usize {
     observation.faces.len().max(1)
 }
 
 impl<'a> Writer<'a> {
-    /// A writer for this sink.
+    /// Creates a writer for the sink. It uses `clock` only to measure how long observations wait.
     pub fn new(sink: &'a mut dyn Sink, settings: WriterSettings, clock: Arc<dyn Clock>) -> Self {
         Self::recycling(sink, settings, clock, Arc::new(Recycler::new(0)))
     }
 
-    /// As [`Writer::new`], but the lists of observations that are done with go there.
+    /// Creates a writer that gives the faces' lists of written and lost observations to `lists`.
     pub(crate) fn recycling(
         sink: &'a mut dyn Sink,
         settings: WriterSettings,
@@ -127,7 +154,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Takes an observation, and writes the batch where it is full or old.
+    /// Adds an observation, and writes the batch if it is full or old. If the sink has ended, counts the observation as lost.
     pub fn offer(&mut self, observation: Observation) {
         let dead = self.done.error.is_some();
         let counts = self.done.of(observation.meta.camera);
@@ -145,7 +172,8 @@ impl<'a> Writer<'a> {
         self.poll();
     }
 
-    /// Writes the batch where it is full or old. Call it now and then while nothing is offered.
+    /// Writes the batch if it is full or old. The caller should call this after [`Writer::due`] if there are no new
+    /// observations.
     pub fn poll(&mut self) {
         let old =
             !self.waiting.is_empty() && self.clock.now().since(self.oldest) >= self.settings.flush_interval;
@@ -154,20 +182,21 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// When [`Writer::poll`] has something to do: in how long the batch is old. `None` where nothing waits.
+    /// Returns the time until [`Writer::poll`] writes the batch, or `None` if no observation waits.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {
         let waited = self.clock.now().since(self.oldest);
         (!self.waiting.is_empty()).then(|| self.settings.flush_interval.saturating_sub(waited))
     }
 
-    /// Writes what waits, now. True where nothing waits any more: the sink took or refused it, or is done for.
+    /// Writes the batch now, even if it is small. Returns true if no observation waits any more: the sink accepted or refused
+    /// the batch, or has ended. Returns false if the sink is busy; the caller may try again later.
     pub fn settle(&mut self) -> bool {
         self.write();
         self.waiting.is_empty() || self.done.error.is_some()
     }
 
-    /// Writes what waits, asks the sink to make it durable, and gives up what it still does not take.
+    /// Writes the last batch, flushes the sink, and counts the observations of a busy sink as lost. Returns the results.
     pub fn finish(mut self) -> WriteReport {
         self.write();
         if self.done.error.is_none() {
@@ -181,7 +210,7 @@ impl<'a> Writer<'a> {
         self.done
     }
 
-    /// What was done so far.
+    /// Returns the results until now.
     #[must_use]
     pub fn report(&self) -> &WriteReport {
         &self.done
@@ -191,7 +220,7 @@ impl<'a> Writer<'a> {
         if self.waiting.is_empty() || self.done.error.is_some() {
             return;
         }
-        // A sink that panicked is in an unknown state: it is not asked again.
+        // A sink that panicked is in an unknown state, so the writer never calls it again.
         let result = catch_panic(|| self.sink.write(&self.waiting))
             .unwrap_or_else(|panic| Err(SinkError::new(ErrorClass::Fatal, "sink", panic)));
         match result {
@@ -217,13 +246,13 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A new batch.
+    /// Starts a new batch.
     fn begin(&mut self) {
         self.rows = 0;
         self.retry_at = self.settings.batch_rows;
     }
 
-    /// Waits for another batch before the next try, and gives up the oldest where there is no more room.
+    /// Keeps the observations until another batch has come, and gives up the oldest of them if they exceed the room.
     fn keep(&mut self) {
         self.oldest = self.clock.now();
         let mut given_up = 0;
@@ -235,7 +264,7 @@ impl<'a> Writer<'a> {
         self.retry_at = self.rows + self.settings.batch_rows;
     }
 
-    /// Counts the oldest `n` as lost.
+    /// Drops the oldest `n` observations and counts them as lost.
     fn give_up(&mut self, n: usize) {
         for observation in self.waiting.drain(..n) {
             self.done.of(observation.meta.camera).lost += 1;
@@ -255,7 +284,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes batches as told: one answer a call, then always.
+    /// A sink that fails with the given classes, one for each call, and then accepts everything.
     #[derive(Default)]
     struct Script {
         answers: Vec<ErrorClass>,
@@ -265,12 +294,12 @@ mod tests {
 
     impl Sink for Script {
         fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
-            assert!(!self.panics, "as told");
+            assert!(!self.panics, "scripted");
             if self.answers.is_empty() {
                 self.sizes.push(batch.len());
                 return Ok(());
             }
-            Err(SinkError::new(self.answers.remove(0), "script", "as told"))
+            Err(SinkError::new(self.answers.remove(0), "script", "scripted"))
         }
         fn flush(&mut self) -> Result<(), SinkError> {
             Ok(())
@@ -298,14 +327,14 @@ mod tests {
         let (counts, _) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
         assert_eq!((sink.sizes.as_slice(), counts.total().written), (&[100, 100, 50][..], 250));
 
-        // 100 ms apart: the sixth finds that the first has waited 500 ms.
+        // They come every 100 ms, so the first has waited for 500 ms when the sixth comes.
         let mut sink = Script::default();
         run(&mut sink, WriterSettings::default(), 15, Duration::from_millis(100));
         assert_eq!(sink.sizes, [6, 6, 3]);
     }
 
     #[test]
-    fn a_busy_sink_gets_everything_later_and_in_one_piece() {
+    fn a_busy_sink_gets_everything_later_in_one_batch() {
         let mut sink = Script { answers: vec![ErrorClass::Reset; 2], ..Script::default() };
         let (counts, fatal) = run(&mut sink, WriterSettings::default(), 350, Duration::ZERO);
         assert_eq!((counts.total().written, counts.total().lost, counts.failures, fatal), (350, 0, 2, false));
@@ -313,24 +342,30 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_stays_busy_costs_the_oldest_and_no_more_memory() {
+    fn a_sink_that_stays_busy_loses_the_oldest_observations() {
         let settings = WriterSettings { max_pending_rows: 400, ..WriterSettings::default() };
         let mut sink = Script { answers: vec![ErrorClass::Reset; 9], ..Script::default() };
         let (counts, _) = run(&mut sink, settings, 1000, Duration::ZERO);
-        // Nine tries at 100, 200, … 900 observations; 200 kept each time; 300 taken by the tenth.
+        // Nine tries at 100, 200, ... 900 observations, after each of which 200 are kept. The tenth takes 300.
         assert_eq!((counts.total().written, counts.total().lost, counts.failures), (300, 700, 9));
     }
 
     #[test]
-    fn a_refused_batch_is_lost_and_a_dead_sink_loses_the_rest_and_says_so() {
+    fn a_refused_batch_is_lost() {
         let mut sink = Script { answers: vec![ErrorClass::Skip], ..Script::default() };
         let (counts, fatal) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
         assert_eq!((counts.total().written, counts.total().lost, fatal), (150, 100, false));
+    }
 
+    #[test]
+    fn a_fatal_error_loses_the_rest() {
         let mut sink = Script { answers: vec![ErrorClass::Fatal], ..Script::default() };
         let (counts, fatal) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
         assert_eq!((counts.total().written, counts.total().lost, counts.failures, fatal), (0, 250, 1, true));
+    }
 
+    #[test]
+    fn a_panic_loses_the_rest() {
         let mut sink = Script { panics: true, ..Script::default() };
         let (counts, fatal) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
         assert_eq!((counts.total().lost, fatal), (250, true));
