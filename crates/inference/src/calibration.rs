@@ -10,11 +10,11 @@ use crate::error::ModelError;
 /// pictures. [`Model::calibration`](crate::Model::calibration) creates it, and
 /// [`Model::with_ranges`](crate::Model::with_ranges) takes the result. Keeps a copy of every item.
 ///
-/// ```
+/// ```no_run
 /// use passerby_inference::{Model, Precision};
 ///
-/// let model = Model::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/head.onnx"))?;
-/// let mut calibration = model.calibration([3, 9, 11])?;
+/// let model = Model::from_path("detector.onnx")?;
+/// let mut calibration = model.calibration([3, 288, 480])?;
 /// for example in [0.25, 0.5, 0.75] {
 ///     calibration.input().fill(example); // a real program writes its pictures here
 ///     calibration.observe();
