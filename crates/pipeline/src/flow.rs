@@ -20,7 +20,7 @@ use crate::face_jobs::{self, FaceJobs, FaceResult, FaceStage};
 use crate::figures::meter::CameraMeter;
 use crate::figures::report::CameraReport;
 use crate::guard::Guard;
-use crate::output::fanout::MAX_IDLE_LISTS;
+use crate::output::fanout::observed_lists;
 use crate::output::writer::Writer;
 use crate::settings::FlowSettings;
 use crate::stages::Stages;
@@ -67,8 +67,7 @@ impl Flow {
     /// # Errors
     /// The error of a factory. If a factory panics, an error of the class `Reset`.
     pub fn new(stages: Stages, settings: FlowSettings, clock: Arc<dyn Clock>) -> Result<Self, StageError> {
-        let context =
-            Arc::new(AnalysisContext::new(&stages, clock, Arc::new(Recycler::new(MAX_IDLE_LISTS)))?);
+        let context = Arc::new(AnalysisContext::new(&stages, clock, Arc::new(observed_lists()))?);
         let meters = &context.timer.stages;
         let embedder = stages.embedder.clone().map(|f| FaceStage::new(face_jobs::embedding(), f, meters));
         let classifier =

@@ -110,15 +110,21 @@ pub struct Buffer<T: Copy + Default = u8> {
 }
 
 impl<T: Copy + Default> Buffer<T> {
+    /// Returns a copy of the content in another buffer of the same pool.
+    pub(crate) fn copied(&self) -> Self {
+        let mut copy = match self.home.upgrade() {
+            Some(store) => BufferPool { store }.take(self.len()),
+            None => self.to_vec().into(),
+        };
+        copy.copy_from_slice(self);
+        copy
+    }
+
     /// Copies the content if a clone shares it.
     fn unshare(&mut self) {
-        let Some(shared) = self.items.as_ref().filter(|items| Arc::strong_count(items) > 1) else { return };
-        let mut copy = match self.home.upgrade() {
-            Some(store) => BufferPool { store }.take(shared.len()),
-            None => vec![T::default(); shared.len()].into(),
-        };
-        copy.copy_from_slice(shared);
-        *self = copy;
+        if self.items.as_ref().is_some_and(|items| Arc::strong_count(items) > 1) {
+            *self = self.copied();
+        }
     }
 }
 

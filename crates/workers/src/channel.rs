@@ -45,7 +45,8 @@ pub fn counted_channel<T>(
     let capacity = capacity.max(1);
     let (sender, receiver) = bounded(capacity);
     let (open, closed) = bounded(1);
-    let waiting = preallocated(capacity);
+    // One more than the channel holds: an item counts right after it was sent.
+    let waiting = preallocated(capacity + 1);
     let state = State { sender: Some(sender), open: Some(open), waiting, counts: Counts::default() };
     let link = Arc::new(Link {
         name: name.to_owned(),
@@ -106,7 +107,9 @@ impl<T> State<T> {
         }
     }
 
-    fn count_sent(&mut self, now: Timestamp) {
+    /// Counts an item that was sent, after those that were received: `left` items are in the channel.
+    fn count_sent(&mut self, left: usize, now: Timestamp) {
+        self.settle(left, now);
         self.counts.sent += 1;
         self.waiting.push_back(now);
     }
@@ -125,7 +128,7 @@ impl<T> Link<T> {
             let Some(sender) = &state.sender else { return Ok(SendOutcome::Closed(item)) };
             match sender.try_send(item) {
                 Ok(()) => {
-                    state.count_sent(now);
+                    state.count_sent(self.receiver.len(), now);
                     return Ok(displaced.map_or(SendOutcome::Queued, SendOutcome::Displaced));
                 }
                 Err(TrySendError::Disconnected(back)) => return Ok(SendOutcome::Closed(back)),
@@ -157,7 +160,8 @@ impl<T> Link<T> {
         select! {
             send(sender, item) -> sent => match sent {
                 Ok(()) => {
-                    self.state.lock().count_sent(self.clock.now());
+                    let now = self.clock.now();
+                    self.state.lock().count_sent(self.receiver.len(), now);
                     SendOutcome::Queued
                 }
                 Err(closed) => SendOutcome::Closed(closed.into_inner()),

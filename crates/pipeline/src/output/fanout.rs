@@ -11,7 +11,18 @@ use crate::output::writer::WriteReport;
 use crate::output::writer_queue::WriterQueue;
 
 /// The most idle lists of observed faces that are kept. It covers a batch of the writer.
-pub(crate) const MAX_IDLE_LISTS: usize = 256;
+const MAX_IDLE_LISTS: usize = 256;
+/// The number of lists that are made at the start, so that the first busy moment needs no memory.
+const INITIAL_LISTS: usize = 32;
+/// The number of faces that the first lists have room for.
+const INITIAL_FACES: usize = 4;
+
+/// Creates the store of the lists of observed faces.
+pub(crate) fn observed_lists() -> Recycler<Vec<ObservedFace>> {
+    let lists = Recycler::new(MAX_IDLE_LISTS);
+    (0..INITIAL_LISTS).for_each(|_| lists.give_back(Vec::with_capacity(INITIAL_FACES)));
+    lists
+}
 
 /// Everything outside that listens to a pipeline. It exists before the pipeline starts.
 pub(crate) struct Listeners {
@@ -41,7 +52,7 @@ pub(crate) struct Fanout {
 
 impl Fanout {
     pub(crate) fn new(listeners: Listeners, writer: Option<WriterQueue>) -> Self {
-        Self { listeners, writer, lists: Arc::new(Recycler::new(MAX_IDLE_LISTS)) }
+        Self { listeners, writer, lists: Arc::new(observed_lists()) }
     }
 
     /// Returns true if a tap wants frames.
