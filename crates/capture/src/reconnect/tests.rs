@@ -1,7 +1,7 @@
 //! Reconnecting sources with cameras that fail in every way.
 
-use std::sync::{Mutex, Once};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, Once};
 use std::thread::{self, JoinHandle};
 
 use passerby_testkit::{FaultySource, SimulatedClock, SourceFault, SourceGate};
