@@ -16,7 +16,7 @@ use passerby_types::{
 use support::{Apart, Camera, Latch, OneFace, settled, until};
 
 const STUCK: Duration = Duration::from_millis(300);
-const RATE: f64 = 50.0;
+const RATE: f64 = 20.0;
 const SICK: CameraId = CameraId(0);
 
 /// The first call for camera 0 from its tenth frame on waits until the latch opens.
@@ -152,20 +152,20 @@ fn is_stuck(metrics: &Metrics, stage: &str, camera: Option<CameraId>) -> bool {
     metrics.snapshot().stuck.iter().any(|call| call.stage == stage && call.camera == camera)
 }
 
-fn analysed(metrics: &Metrics, camera: usize) -> u64 {
-    metrics.snapshot().cameras[camera].ledger.analysed
-}
-
-/// Waits until the cameras analyse 90 % of their frames for a second. A busy machine may need several tries.
+/// Waits until the cameras analyse 90 % of the frames that they capture for a second. A busy machine may need several
+/// tries.
 fn at_full_rate(metrics: &Metrics, cameras: &[usize]) {
-    let share = |time: Duration, frames: u64| frames as f64 / (RATE * time.as_secs_f64());
+    let counts = |camera: &usize| {
+        let ledger = metrics.snapshot().cameras[*camera].ledger.clone();
+        (ledger.captured, ledger.analysed)
+    };
     until("the others go on at full rate", || {
-        let (start, before) = (Instant::now(), cameras.iter().map(|c| analysed(metrics, *c)));
-        let before: Vec<u64> = before.collect();
+        let before: Vec<_> = cameras.iter().map(counts).collect();
         std::thread::sleep(Duration::from_secs(1));
-        let time = start.elapsed();
-        let mut all = before.iter().zip(cameras);
-        all.all(|(before, camera)| share(time, analysed(metrics, *camera) - before) > 0.9)
+        before.iter().zip(cameras.iter().map(counts)).all(|(before, now)| {
+            let captured = now.0 - before.0;
+            captured >= 5 && (now.1 - before.1) as f64 > 0.9 * captured as f64
+        })
     });
 }
 
@@ -327,16 +327,18 @@ fn a_stuck_camera_does_not_make_the_governor_thin_the_others() {
     let limits = GovernorLimits { workers: 2..=2, age: Duration::from_secs(10), ..GovernorLimits::default() };
     let settings = PipelineSettings { governor: Some(limits), ..settings() };
     let mut pipeline = Pipeline::new(stages("detect", &trap), settings, Arc::new(SystemClock::new()));
+    // So slow that a busy machine does not make the healthy cameras drop frames.
     for id in 0..3 {
-        pipeline = pipeline.camera(CameraId(id), Camera::live(RATE));
+        pipeline = pipeline.camera(CameraId(id), Camera::live(5.0));
     }
     let handle = pipeline.start().expect("it starts");
     let metrics = handle.metrics();
     until("the stuck call is reported", || !metrics.snapshot().stuck.is_empty());
-    // A governor that counted the stuck camera's drops would thin detection several times in this time.
-    std::thread::sleep(Duration::from_secs(6));
+    // A governor that counted these drops would thin detection several times in this time.
+    let dropped = |metrics: &Metrics| metrics.snapshot().cameras[0].ledger.dropped_total();
+    until("the stuck camera drops frames", || dropped(&metrics) > 25);
     let figures = metrics.snapshot();
-    assert!(figures.cameras[0].ledger.dropped.get(&DropReason::QueueFull).is_some_and(|n| *n > 100));
+    assert!(figures.cameras[0].ledger.dropped.contains_key(&DropReason::QueueFull));
     assert!(figures.cameras[1..].iter().all(|camera| camera.cadence == 1), "{:?}", figures.decisions);
     trap.latch.open();
     settled(&handle.stop(Duration::from_secs(5)));
