@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A frame passes these files from left to right: `camera/reader.rs`, `detection.rs`, `camera/worker.rs` with
-//! `camera/tracks.rs`, `face_jobs.rs`, `identities.rs`, `output/fanout.rs`, `output/writer_thread.rs`.
+//! `camera/observer.rs`, `face_jobs.rs`, `identities.rs`, `output/fanout.rs`, `output/writer_thread.rs`.
 //! `governor/monitor.rs` watches all of it. The threads of one camera share a `CameraState`. Each frame inside holds an
 //! `InFlightGuard`, which settles its entry in the ledger even if a stage fails.
 
