@@ -52,7 +52,7 @@ struct Sample {
 
 /// Checks every snapshot until `over` is set.
 fn watch(metrics: &Metrics, over: &AtomicBool) -> Vec<Sample> {
-    const NAP: Duration = Duration::from_millis(5);
+    const SAMPLE_INTERVAL: Duration = Duration::from_millis(5);
     let start = Instant::now();
     let mut samples = Vec::new();
     let mut held_up = Duration::ZERO;
@@ -71,9 +71,9 @@ fn watch(metrics: &Metrics, over: &AtomicBool) -> Vec<Sample> {
         }
         let analysed = [0, 1].map(|i| snapshot.cameras[i].ledger.analysed);
         samples.push(Sample { at: start.elapsed(), held_up, analysed });
-        thread::sleep(NAP);
+        thread::sleep(SAMPLE_INTERVAL);
         // If this thread does not get to run, no camera does.
-        let late = last.elapsed().saturating_sub(NAP * 4);
+        let late = last.elapsed().saturating_sub(SAMPLE_INTERVAL * 4);
         held_up += late;
         last = Instant::now();
     }
@@ -133,7 +133,8 @@ fn healthy_cameras_go_on_whatever_goes_wrong() {
 
     let over = Arc::new(AtomicBool::new(false));
     let watching = {
-        let (metrics, over) = (handle.metrics(), Arc::clone(&over));
+        let metrics = handle.metrics();
+        let over = Arc::clone(&over);
         thread::Builder::new().spawn(move || watch(&metrics, &over)).unwrap()
     };
     thread::sleep(time);

@@ -1,5 +1,5 @@
-//! Many cameras at once on fakes: the same as the flow from lossless sources, whatever the threads do; every frame of
-//! live ones counted; failures stay where they happen.
+//! Many cameras at once, on fakes. If the sources are lossless, the pipeline returns the same observations as the flow,
+//! in any order of its threads. If they are live, it counts every frame. A failure stays at its camera.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Identifier for InOrder {
     fn end(&mut self, _: TrackKey) {}
 }
 
-/// Counts the estimates.
+/// Counts the estimates that it gets.
 #[derive(Default)]
 struct Count(f32, LatestEstimate);
 impl AttributeFusion for Count {
@@ -52,7 +52,7 @@ impl AttributeFusion for Count {
     }
 }
 
-/// Takes a time that nobody can foretell, and then does as the stage inside.
+/// Waits for a random time, and then calls the stage inside.
 #[derive(Clone)]
 struct Delayed<S>(S, Arc<AtomicU64>);
 impl<S> Delayed<S> {
@@ -94,7 +94,7 @@ fn face(x: f32, size: f32) -> Face {
     Face::new(bbox, 0.9).with_landmarks(frontal(bbox))
 }
 
-/// Between none and three faces a frame, growing, coming and going.
+/// Returns a detector that finds zero to three faces a frame. The faces grow, appear and disappear.
 fn detector() -> ScriptedDetector {
     let faces = (0..200)
         .map(|seq| {
@@ -110,7 +110,8 @@ fn stages(seed: Option<u64>) -> Stages {
     let slow = seed.is_some();
     let stages = Stages::new(
         {
-            let (state, detector) = (Arc::clone(&state), detector());
+            let state = Arc::clone(&state);
+            let detector = detector();
             move || {
                 let detector = detector.clone();
                 match slow {

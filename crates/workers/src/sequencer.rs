@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    const SHORT: Duration = Duration::from_millis(1);
+    const SHORT_TIMEOUT: Duration = Duration::from_millis(1);
 
     #[test]
     fn turns_come_by_number_then_key() {
@@ -175,10 +175,10 @@ mod tests {
         let start = Some(Instant::now());
         turns.join(0);
         turns.join(1);
-        assert!(!turns.wait_turn(1, 0, SHORT, || start));
+        assert!(!turns.wait_turn(1, 0, SHORT_TIMEOUT, || start));
         assert!(turns.wait_turn(1, 1, Duration::MAX, || start), "not a second time");
         assert!(turns.wait_turn(0, 0, Duration::MAX, || start));
-        assert!(!turns.wait_turn(1, 2, SHORT, || start), "it came, so it is waited for again");
+        assert!(!turns.wait_turn(1, 2, SHORT_TIMEOUT, || start), "it came, so it is waited for again");
     }
 
     #[test]

@@ -10,10 +10,12 @@ use passerby_types::CameraId;
 
 use super::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad};
 
-const STEP: f64 = 0.0005;
+/// The simulated time of one step.
+const STEP_SECONDS: f64 = 0.0005;
 /// The most frames of a camera that wait for its reader. Beyond that the camera loses them.
-const UNREAD: usize = 8;
-const QUEUE: usize = 2;
+const MAX_UNREAD_FRAMES: usize = 8;
+/// The frames that fit in the queue of a camera.
+const QUEUE_FRAMES: usize = 2;
 
 pub(super) struct Machine {
     pub(super) cores: f64,
@@ -132,15 +134,15 @@ impl Machine {
         let mut used = 0.0;
         let mut calls = 0;
         let mut called = 0.0;
-        for _ in 0..(1.0 / STEP) as usize {
+        for _ in 0..(1.0 / STEP_SECONDS) as usize {
             self.progress.steps += 1;
             self.capture();
             self.assign();
             let at_work = self.workers.iter().filter(|worker| worker.job.is_some()).count();
             let reading = self.cameras.iter().filter(|camera| camera.reads()).count();
             let cores = self.cores - self.taken;
-            let share = (cores / (at_work + reading + self.rivals).max(1) as f64).min(1.0) * STEP;
-            busy += at_work as f64 * STEP;
+            let share = (cores / (at_work + reading + self.rivals).max(1) as f64).min(1.0) * STEP_SECONDS;
+            busy += at_work as f64 * STEP_SECONDS;
             used += (at_work + reading + self.rivals) as f64 * share;
             self.read(share);
             let now = self.now();
@@ -196,7 +198,7 @@ impl Machine {
             while camera.rate > 0.0 && camera.due <= now {
                 camera.unread.push_back(camera.due);
                 camera.due += 1.0 / camera.rate;
-                if camera.unread.len() > UNREAD && !camera.held_up {
+                if camera.unread.len() > MAX_UNREAD_FRAMES && !camera.held_up {
                     camera.unread.pop_back();
                 }
             }
@@ -228,7 +230,7 @@ impl Machine {
     fn read(&mut self, share: f64) {
         for i in 0..self.cameras.len() {
             let camera = &mut self.cameras[i];
-            camera.filled += camera.queue.len() as f64 / QUEUE as f64 * STEP;
+            camera.filled += camera.queue.len() as f64 / QUEUE_FRAMES as f64 * STEP_SECONDS;
             let reads = camera.reads();
             let starts = camera.left <= 0.0;
             if !reads {
@@ -247,7 +249,7 @@ impl Machine {
             {
                 camera.captured += 1;
                 if (camera.seq + shift).is_multiple_of(cadence) {
-                    if camera.queue.len() == QUEUE {
+                    if camera.queue.len() == QUEUE_FRAMES {
                         camera.queue.pop_front();
                         camera.dropped += 1;
                     }
@@ -259,7 +261,7 @@ impl Machine {
     }
 
     fn now(&self) -> f64 {
-        self.progress.steps as f64 * STEP
+        self.progress.steps as f64 * STEP_SECONDS
     }
 
     /// Returns a random factor from 0.75 to 1.25.

@@ -1,6 +1,7 @@
-//! What the tests of a running pipeline share: a live camera that misbehaves as told, and what waits for the test.
+//! Helpers that the tests of a running pipeline share: a camera that can fail or stall, a latch that a test opens, and
+//! checks of the final report.
 
-// Each test file uses a part of it.
+// Each test file uses only some of these helpers.
 #![allow(dead_code)]
 
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use passerby_types::{
     SourceError, SourceInfo, StageError, TrackKey,
 };
 
-/// Something to wait for: shut until it is opened, for good.
+/// Blocks its waiters until a test opens it. Once open, it stays open.
 #[derive(Clone, Default)]
 pub(crate) struct Latch(Arc<(Mutex<bool>, Condvar)>);
 
@@ -35,7 +36,7 @@ impl Latch {
     }
 }
 
-/// What a [`Camera`] does after its last picture.
+/// The behaviour of a [`Camera`] after its last picture.
 #[derive(Clone)]
 pub(crate) enum Then {
     End,
@@ -43,7 +44,7 @@ pub(crate) enum Then {
     Stall(Latch),
 }
 
-/// A camera that gives small grey pictures at its own pace.
+/// A camera that returns small grey pictures at its own rate.
 pub(crate) struct Camera {
     info: SourceInfo,
     period: Duration,
@@ -55,22 +56,24 @@ pub(crate) struct Camera {
 }
 
 impl Camera {
-    /// A live one with so many pictures a second, that never ends.
+    /// Returns a live camera that never ends. `rate` is in pictures a second.
     pub(crate) fn live(rate: f64) -> Self {
         let info = SourceInfo { name: "live".into(), live: true, ..SourceInfo::default() };
         let period = Duration::from_secs_f64(1.0 / rate);
         Self { info, period, due: None, given: 0, frames: u64::MAX, then: Then::End, size: |_| (96, 96) }
     }
 
-    /// A file with so many pictures.
+    /// Returns a file of `frames` pictures, which the reader gets without a wait.
     pub(crate) fn file(frames: u64) -> Self {
         let mut camera = Self::live(1.0).frames(frames, Then::End);
-        (camera.info.live, camera.period) = (false, Duration::ZERO);
+        camera.info.live = false;
+        camera.period = Duration::ZERO;
         camera
     }
 
     pub(crate) fn frames(mut self, frames: u64, then: Then) -> Self {
-        (self.frames, self.then) = (frames, then);
+        self.frames = frames;
+        self.then = then;
         self
     }
 
@@ -79,7 +82,8 @@ impl Camera {
         self
     }
 
-    /// Waits until the next picture is there. One who comes late finds the missed ones not all at once.
+    /// Waits until the next picture is due. If the caller is late, the missed pictures follow at a quarter of the period
+    /// or slower, not all at once.
     fn wait(&mut self) {
         let now = Instant::now();
         let due = *self.due.get_or_insert(now);
@@ -120,7 +124,7 @@ pub(crate) fn face() -> Face {
     Face::new(bbox, 0.9).with_landmarks(frontal(bbox))
 }
 
-/// One face a frame, after `before` has seen the frame: it may wait or panic.
+/// Detects one face in each frame, after it has called the closure with the frame. The closure may wait or panic.
 pub(crate) struct OneFace<F>(pub(crate) F);
 
 impl<F: Fn(&Frame) + Send> Detector for OneFace<F> {
@@ -134,7 +138,7 @@ impl<F: Fn(&Frame) + Send> Detector for OneFace<F> {
     }
 }
 
-/// Every track is a person of its own.
+/// Identifies each track as a person of its own.
 #[derive(Default)]
 pub(crate) struct Apart(HashMap<TrackKey, u64>);
 
@@ -152,14 +156,14 @@ impl Identifier for Apart {
     fn end(&mut self, _: TrackKey) {}
 }
 
-/// All stages, with a detector that lets `before` see each frame.
+/// Returns all stages. The detector calls `before` with each frame.
 pub(crate) fn stages(before: impl Fn(&Frame) + Clone + Send + Sync + 'static) -> Stages {
     Stages::new(move || OneFace(before.clone()), OrderTracker::default)
         .identifying(FixedEmbedder::default, Apart::default)
         .classifying(FixedClassifier::default, LatestEstimate::default)
 }
 
-/// The ledgers and the writes add up, and nothing is on its way.
+/// Asserts that the ledgers and the writes add up, and that no frame is in flight.
 pub(crate) fn settled(finished: &PipelineReport) {
     for report in &finished.reports {
         assert!(report.ledger.balances() && report.ledger.in_flight == 0, "{:?}", report.ledger);
@@ -169,7 +173,7 @@ pub(crate) fn settled(finished: &PipelineReport) {
     assert_eq!(total.offered, total.written + total.lost);
 }
 
-/// Waits until this holds, or fails.
+/// Waits until `holds` returns true. Panics with `what` if that takes longer than a minute.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !holds() {
@@ -178,7 +182,8 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// The threads of this process that are called so; none where the system does not say.
+/// Returns the number of threads of this process whose names start with one of `names`, or 0 if the system has no
+/// `/proc`.
 pub(crate) fn threads(names: &[&str]) -> usize {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0 };
     let called = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
