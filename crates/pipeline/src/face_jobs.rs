@@ -167,7 +167,7 @@ impl<S: ?Sized, T> FaceStage<S, T> {
         }
     }
 
-    /// Writes one answer for each job to `self.answers`. Returns false if there is no answer: if the stage fails, which is
+    /// Writes one answer for each job to `self.answers`. Returns false without answers: if the stage fails, which is
     /// counted at the camera of the first job, or has stopped for good.
     fn call(&mut self, timer: &StageTimer, jobs: &[FaceJob]) -> bool {
         let Some(first) = jobs.first().filter(|_| self.is_active()) else { return false };

@@ -41,7 +41,7 @@ impl<S: ?Sized> Guard<S> {
         Ok(guard)
     }
 
-    /// Calls the instance for a frame of the camera, and counts a failure. If there is no instance, makes one first.
+    /// Calls the instance for a frame of the camera, and counts a failure. Makes an instance first if the last one was given up.
     ///
     /// # Errors
     /// The error of the stage or of its factory, with the frame's number if `frame` is given. A panic becomes an error

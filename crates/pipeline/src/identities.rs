@@ -80,7 +80,7 @@ impl Identities {
     }
 
     /// Adds one estimate of a track, from a view in frame `meta`. Returns the attributes of the track over all its
-    /// estimates, or `None` if too little is known, if there is no fusion, or if the call failed.
+    /// estimates, or `None` if too little is known, if the pipeline has no fusion, or if the call failed.
     pub(crate) fn fuse(
         &self,
         meter: &CameraMeter,

@@ -13,20 +13,70 @@
 //! - [`Governor`] decides how many workers detect and on which frames, so that no frame is dropped.
 //! - [`Summary`] sums up the observations by track and by person.
 //!
+//! A pipeline with a detector and a source of your own, and the tracker of `passerby-track`:
+//!
 //! ```
-//! use std::ops::ControlFlow;
 //! use std::sync::Arc;
 //!
-//! use passerby_pipeline::{Flow, FlowSettings, Stages};
-//! use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
-//! use passerby_types::{CameraId, SystemClock};
+//! use passerby_pipeline::{Pipeline, PipelineSettings, Stages, WhenFull};
+//! use passerby_track::Sort;
+//! use passerby_types::{
+//!     BBox, CameraId, ColorSpace, Detector, Face, Frame, FrameSource, Image, Picture, PixelLayout, SourceError,
+//!     SourceInfo, StageError, SystemClock,
+//! };
 //!
-//! let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
-//! let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;
-//! let mut camera = ScriptedSource::new([SourceStep::Picture(64, 48), SourceStep::Picture(64, 48)]);
-//! let report = flow.run(CameraId(0), &mut camera, None, &mut |_observation| ControlFlow::Continue(()));
-//! assert_eq!(report.ledger.analysed, 2);
-//! # Ok::<(), passerby_types::StageError>(())
+//! /// Finds one face in the middle of every frame.
+//! struct MiddleDetector;
+//!
+//! impl Detector for MiddleDetector {
+//!     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+//!         for (frame, faces) in frames.iter().zip(faces) {
+//!             let x = frame.image.width() as f32 / 2.0 - 20.0;
+//!             let y = frame.image.height() as f32 / 2.0 - 20.0;
+//!             faces.clear();
+//!             faces.push(Face::new(BBox::from_xywh(x, y, 40.0, 40.0), 0.9));
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! /// Returns five black pictures.
+//! struct BlackPictures {
+//!     left: u32,
+//!     info: SourceInfo,
+//! }
+//!
+//! impl FrameSource for BlackPictures {
+//!     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+//!         if self.left == 0 {
+//!             return Ok(None);
+//!         }
+//!         self.left -= 1;
+//!         let pixels = vec![0; PixelLayout::Gray8.tight_len(160, 120)];
+//!         let image = Image::from_vec(PixelLayout::Gray8, 160, 120, ColorSpace::JPEG, pixels);
+//!         Ok(image.ok().map(|image| Picture::new(image, None)))
+//!     }
+//!
+//!     fn info(&self) -> &SourceInfo {
+//!         &self.info
+//!     }
+//! }
+//!
+//! let source = BlackPictures { left: 5, info: SourceInfo { name: "door".into(), ..SourceInfo::default() } };
+//! let stages = Stages::new(|| MiddleDetector, Sort::new);
+//! let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
+//!     .camera(CameraId(0), source);
+//! let observations = pipeline.subscribe("example", 16, WhenFull::Block);
+//! let run = std::thread::spawn(|| pipeline.run());
+//!
+//! let mut tracks = Vec::new();
+//! for observation in observations {
+//!     tracks.extend(observation.faces.iter().map(|face| face.track.0));
+//! }
+//! assert_eq!(tracks, [1, 1, 1, 1, 1]);
+//! let report = run.join().expect("the pipeline does not panic")?;
+//! assert_eq!(report.reports[0].ledger.analysed, 5);
+//! # Ok::<(), passerby_pipeline::PipelineError>(())
 //! ```
 
 mod camera;

@@ -1,4 +1,4 @@
-//! What a frame allocates in the steady state, from the reader to the sink and the subscribers: nothing.
+//! In the steady state a frame allocates nothing, from the reader to the sink and the subscribers.
 
 #[path = "support/counted.rs"]
 mod counted;
@@ -88,7 +88,7 @@ impl Tracker for Hesitant {
 enum Way {
     Flow,
     Pipeline,
-    /// The pipeline with somebody who looks at every observation.
+    /// The pipeline with a subscriber to every observation.
     Subscribed,
 }
 
@@ -122,8 +122,8 @@ fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u
         let pipeline = (0..cameras).fold(pipeline, |pipeline, id| pipeline.camera(CameraId(id), source()));
         let handle = pipeline.start_paused().expect("it starts");
         let all = (way == Way::Subscribed).then(|| handle.subscribe("all", 4, WhenFull::Block));
-        let look = move || {
-            // A thread's first wait in a channel makes what it waits with.
+        let receive = move || {
+            // A thread allocates once, at its first wait in a channel.
             drop(all.as_ref().map(|all| all.recv_timeout(Duration::from_millis(1))));
             for seen in 0.. {
                 let Some(_observation) = all.as_ref().and_then(Subscription::recv) else { break };
@@ -132,10 +132,10 @@ fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u
                 }
             }
         };
-        let looker = std::thread::Builder::new().name("look".into()).spawn(look).expect("a thread");
+        let receiver = std::thread::Builder::new().name("receive".into()).spawn(receive).expect("a thread");
         handle.resume();
         support::settled(&handle.finish());
-        looker.join().expect("it only takes");
+        receiver.join().expect("it only takes");
     }
     assert_eq!(written.load(Ordering::Relaxed), (WARM + FRAMES) * u64::from(cameras));
     counted::taken()
@@ -143,7 +143,7 @@ fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u
 
 #[test]
 fn in_the_steady_state_a_frame_allocates_nothing() {
-    // No track is looked at after its first look.
+    // No track gets a second sample.
     let seldom = SamplingPolicy {
         min_size: 0.0,
         initial_views: 1,
@@ -153,16 +153,16 @@ fn in_the_steady_state_a_frame_allocates_nothing() {
         recheck_after: Duration::MAX,
     };
     for way in [Way::Flow, Way::Pipeline, Way::Subscribed] {
-        for (what, cameras, policy, cadence) in [
+        for (case, cameras, policy, cadence) in [
             ("detected", 1, seldom, 1),
             ("every tenth detected", 1, seldom, 10),
             // Each frame's face is cut out, embedded, identified, its attributes are estimated and fused.
-            ("looked at twice", 1, SamplingPolicy::ALWAYS, 1),
-            ("looked at twice, two cameras", 2, SamplingPolicy::ALWAYS, 1),
-            ("looked at twice, every third detected", 1, SamplingPolicy::ALWAYS, 3),
+            ("sampled twice", 1, SamplingPolicy::ALWAYS, 1),
+            ("sampled twice, two cameras", 2, SamplingPolicy::ALWAYS, 1),
+            ("sampled twice, every third detected", 1, SamplingPolicy::ALWAYS, 3),
         ] {
             let allocated = allocated(way, cameras, policy, cadence);
-            assert_eq!(allocated, (0, 0), "calls and bytes, {way:?}, {what}, over {FRAMES} frames a camera");
+            assert_eq!(allocated, (0, 0), "calls and bytes, {way:?}, {case}, over {FRAMES} frames a camera");
         }
     }
 }

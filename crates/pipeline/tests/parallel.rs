@@ -223,29 +223,40 @@ fn from_lossless_sources_comes_exactly_what_the_flow_gives_whatever_the_threads_
     }
 }
 
+/// A camera whose first `trackers` trackers panic on these frames, and whose factory then fails for good on `frame`. Returns
+/// how long it took.
+fn run_with_failing_trackers(panics: &[u64], trackers: u64, frame: u64) -> Duration {
+    let made = Arc::new(AtomicU64::new(0));
+    let panics = panics.to_vec();
+    let tracker = move || match made.fetch_add(1, Ordering::Relaxed) {
+        n if n < trackers => Ok(OrderTracker::panicking(panics.clone())),
+        _ => Err(StageError::fatal("track", "as told")),
+    };
+    let start = Instant::now();
+    let clock = Arc::new(SystemClock::new());
+    let stages = stages(None).with_tracker(tracker);
+    let finished = Pipeline::new(stages, PipelineSettings::default(), clock)
+        .camera(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 1000]))
+        .run()
+        .expect("the stages can be made");
+    settled(&finished);
+    let report = &finished.reports[0];
+    let error = format!("track (camera 0, frame {frame}): as told");
+    assert_eq!(report.error.as_ref().map(ToString::to_string), Some(error));
+    assert!(report.ledger.captured < 40, "{:?}", report.ledger);
+    assert_eq!(report.rebuilds["track"], trackers);
+    start.elapsed()
+}
+
 #[test]
-fn a_tracker_that_fails_is_made_again_with_breaks_and_one_that_cannot_be_ends_the_camera() {
-    for (panics, trackers) in [(vec![5], 1), ((0..1000).collect(), 9)] {
-        let made = Arc::new(AtomicU64::new(0));
-        let tracker = move || match made.fetch_add(1, Ordering::Relaxed) {
-            n if n < trackers => Ok(OrderTracker::panicking(panics.clone())),
-            _ => Err(StageError::fatal("track", "as told")),
-        };
-        let start = Instant::now();
-        let clock = Arc::new(SystemClock::new());
-        let stages = stages(None).with_tracker(tracker);
-        let finished = Pipeline::new(stages, PipelineSettings::default(), clock)
-            .camera(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 1000]))
-            .run()
-            .unwrap();
-        settled(&finished);
-        let report = &finished.reports[0];
-        let (frame, least) = if trackers == 1 { (6, 0) } else { (9, 2270) };
-        let error = format!("track (camera 0, frame {frame}): as told");
-        assert_eq!(report.error.as_ref().map(ToString::to_string), Some(error));
-        assert!(report.ledger.captured < 40, "{:?}", report.ledger);
-        assert_eq!(report.rebuilds["track"], trackers);
-        // Waits of 0, 10, 20 and so on to 640 and 1000 ms.
-        assert!(start.elapsed().as_millis() >= least, "{:?}", start.elapsed());
-    }
+fn a_tracker_that_cannot_be_rebuilt_ends_the_camera() {
+    run_with_failing_trackers(&[5], 1, 6);
+}
+
+#[test]
+fn a_tracker_that_keeps_failing_is_rebuilt_with_growing_pauses() {
+    let all: Vec<u64> = (0..1000).collect();
+    let elapsed = run_with_failing_trackers(&all, 9, 9);
+    // Waits of 0, 10, 20 and so on to 640 and 1000 ms.
+    assert!(elapsed >= Duration::from_millis(2270), "{elapsed:?}");
 }

@@ -50,7 +50,7 @@ impl<T> Inbox<T> {
         drop(self.queue.send(Message::Item(order, item)));
     }
 
-    /// Tells the receiver that no item of this place will come.
+    /// Marks a place of which no item will come, and wakes the receiver.
     pub(crate) fn skip(&self, order: u64) {
         self.skipped.add(order);
         if !self.wake_pending.swap(true, Ordering::AcqRel) {

@@ -1,10 +1,10 @@
-//! Where a camera stands between its start and its end, and how many of its frames are inside the pipeline.
+//! The phases of a camera from its start to its end, and its permits for frames inside the pipeline.
 
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-/// Where a camera stands. It only moves forward.
+/// The phase of a camera's life. It only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Life {
     /// The reader pulls pictures.

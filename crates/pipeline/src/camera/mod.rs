@@ -1,6 +1,6 @@
 //! The parts of one camera: its state, its two threads, and the way from its frames to their observations.
 //!
-//! - `reader.rs` is the thread that pulls pictures from the source; `state.rs` is what the camera's threads share with the
+//! - `reader.rs` is the thread that pulls pictures from the source. `state.rs` is shared by the camera's threads and the
 //!   detection workers, with `lifecycle.rs`, `schedule.rs` and `inbox.rs` as its parts.
 //! - `worker.rs` is the thread that puts the frames back in order; `open_jobs.rs` holds the face jobs that it waits for.
 //! - `observer.rs` turns a frame's faces into its observation, in a [`Flow`](crate::Flow) as in a pipeline, with

@@ -17,7 +17,7 @@ use crate::figures::meter::CameraMeter;
 use crate::settings::FlowSettings;
 use crate::stages::Stages;
 
-/// Observes the frames of one camera: remembers its tracks and what is known of each. Works on one thread at a time.
+/// Observes the frames of one camera, and remembers its tracks with their attributes. Works on one thread at a time.
 ///
 /// The caller runs the detector before and the face stages in between, and calls for each frame, in order:
 /// [`track`](Self::track), [`sample`](Self::sample), [`identify`](Self::identify), [`fuse`](Self::fuse) and
@@ -171,7 +171,7 @@ impl CameraObserver {
         }
     }
 
-    /// Adds one estimate to what is known of its track. If the track has ended meanwhile, this does nothing.
+    /// Adds one estimate to the attributes of its track. If the track has ended meanwhile, this does nothing.
     fn fuse_estimate(&mut self, job: &FaceJob, estimate: &Attributes) {
         if !self.tracker.is_live(job.track) {
             return;
@@ -250,7 +250,7 @@ fn observed_face<'a>(
     observed.iter_mut().find(|face| face.track == job.track)
 }
 
-/// Returns what the identifier gets of a view and its embedding.
+/// Returns the sighting of a view and its embedding for the identifier.
 fn sighting(job: &FaceJob, embedding: Embedding) -> Sighting {
     let FrameMeta { camera, seq, captured, .. } = job.chip.meta;
     let track = TrackKey { camera, track: job.track };

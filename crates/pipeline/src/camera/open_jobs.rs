@@ -25,7 +25,7 @@ pub(crate) struct OpenJobs {
 }
 
 impl OpenJobs {
-    /// Creates a camera without open jobs. A client is `None` if there is no such stage.
+    /// Creates a camera without open jobs. A client is `None` if the pipeline lacks its stage.
     pub(crate) fn new(
         embedding: Option<FaceJobClient<Embedding>>,
         classifying: Option<FaceJobClient<Attributes>>,

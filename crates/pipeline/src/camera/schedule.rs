@@ -77,7 +77,7 @@ impl CameraDetections {
     /// and `next`, and the last detection did not fail.
     pub(crate) fn can_skip(&self, seq: u64, next: u64, max_cadence: u64) -> bool {
         let next_undetected = self.next_undetected.load(Ordering::Relaxed);
-        // If a worker has just taken a later frame, it is no longer known which one was the newest before `seq`.
+        // After a worker has taken a later frame, the newest one before `seq` is forgotten.
         next_undetected <= seq
             && next - next_undetected < max_cadence
             && !self.last_detection_failed.load(Ordering::Relaxed)
