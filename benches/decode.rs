@@ -160,7 +160,7 @@ fn by_program(video: &Path, threads: &[&str]) -> Result<u64, BoxError> {
     // The program prints its progress several times, the last time at the end.
     let told = String::from_utf8_lossy(&done.stdout);
     let frames = told.lines().rev().find_map(|line| line.strip_prefix("frame="));
-    Ok(frames.ok_or("ffmpeg told no number of frames")?.trim().parse()?)
+    Ok(frames.ok_or("ffmpeg printed no frame count")?.trim().parse()?)
 }
 
 fn pictures(jpeg: &Path) -> Result<u64, BoxError> {

@@ -59,6 +59,7 @@
 //! [`pipeline::Flow`] does the same on the calling thread.
 
 pub use passerby_capture as capture;
+pub use passerby_cnn as cnn;
 pub use passerby_demographics as demographics;
 pub use passerby_detect as detect;
 pub use passerby_inference as inference;

@@ -27,7 +27,7 @@ pub(crate) fn print_problems(ended: &RunResults, had_time: bool) -> bool {
         }
     }
     for thread in &ended.abandoned {
-        eprintln!("analyze: {thread} did not come to its end");
+        eprintln!("analyze: {thread} did not end");
     }
     ok
 }

@@ -39,7 +39,7 @@ impl AnalysisContext {
     ) -> Result<Self, StageError> {
         let timer = Arc::new(StageTimer::new(clock));
         Ok(Self {
-            identities: Identities::new(stages, &timer.stages)?,
+            identities: Identities::new(stages, &timer.stages, &timer.clock)?,
             chips: ChipPool::new(MAX_IDLE_CHIPS),
             observed_lists,
             timer,

@@ -207,7 +207,9 @@ impl<T: Send + 'static> FaceJobPool<T> {
         context: &Arc<Context>,
     ) -> Result<Self, StageError> {
         let workers = workers.max(1);
-        let (kind, factory, context) = (kind.clone(), factory.clone(), Arc::clone(context));
+        let kind = kind.clone();
+        let factory = factory.clone();
+        let context = Arc::clone(context);
         let meters = Arc::clone(&context.timer.stages);
         let first = (0..workers).map(|_| FaceStage::new(kind.clone(), factory.clone(), &meters));
         let first = Mutex::new(first.collect::<Result<Vec<_>, _>>()?);

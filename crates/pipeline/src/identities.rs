@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use passerby_types::{
-    AttributeFusion, Attributes, FrameMeta, Identifier, Identity, Sighting, StageError, StageFactory,
-    TrackKey,
+    AttributeFusion, Attributes, Clock, FrameMeta, Identifier, Identity, Sighting, StageError, StageFactory,
+    Timestamp, TrackKey,
 };
 
 use crate::figures::meter::{CameraMeter, StageMeters};
@@ -33,12 +33,13 @@ struct SharedStage<S: ?Sized> {
     /// True if a camera waited in vain, and the call inside has not come back since.
     busy: AtomicBool,
     stages: Arc<StageMeters>,
+    clock: Arc<dyn Clock>,
 }
 
 struct State<S: ?Sized> {
     guard: Guard<S>,
     /// The moment before which a stage that keeps failing is not called again.
-    rests_until: Option<Instant>,
+    rests_until: Option<Timestamp>,
 }
 
 impl Identities {
@@ -46,9 +47,13 @@ impl Identities {
     ///
     /// # Errors
     /// The factory's error.
-    pub(crate) fn new(stages: &Stages, meters: &Arc<StageMeters>) -> Result<Self, StageError> {
-        let identifier = stages.identifier.clone().map(|f| SharedStage::new("identify", f, meters));
-        let fusion = stages.fusion.clone().map(|f| SharedStage::new("fuse", f, meters));
+    pub(crate) fn new(
+        stages: &Stages,
+        meters: &Arc<StageMeters>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, StageError> {
+        let identifier = stages.identifier.clone().map(|f| SharedStage::new("identify", f, meters, clock));
+        let fusion = stages.fusion.clone().map(|f| SharedStage::new("fuse", f, meters, clock));
         Ok(Self { identifier: identifier.transpose()?, fusion: fusion.transpose()? })
     }
 
@@ -113,10 +118,17 @@ impl<S: ?Sized> SharedStage<S> {
         stage: &'static str,
         factory: StageFactory<S>,
         stages: &Arc<StageMeters>,
+        clock: &Arc<dyn Clock>,
     ) -> Result<Self, StageError> {
         let guard = Guard::new(stage, factory, stages)?;
         let state = Mutex::new(State { guard, rests_until: None });
-        Ok(Self { stage, state, busy: AtomicBool::new(false), stages: Arc::clone(stages) })
+        Ok(Self {
+            stage,
+            state,
+            busy: AtomicBool::new(false),
+            stages: Arc::clone(stages),
+            clock: Arc::clone(clock),
+        })
     }
 
     /// Calls the stage for a camera. Returns `None` if the call failed, which is counted.
@@ -130,13 +142,13 @@ impl<S: ?Sized> SharedStage<S> {
             self.skip(meter, frame, "a call for another camera has not come back");
             return None;
         };
-        if state.rests_until.is_some_and(|until| Instant::now() < until) {
+        if state.rests_until.is_some_and(|until| self.clock.now() < until) {
             self.skip(meter, frame, "the stage failed several times in a row and rests for a moment");
             return None;
         }
         let result = state.guard.call(meter, frame, |stage| Ok(call(stage)));
         let back_off = state.guard.back_off();
-        state.rests_until = (!back_off.is_zero()).then(|| Instant::now() + back_off);
+        state.rests_until = (!back_off.is_zero()).then(|| Timestamp(self.clock.now().0 + back_off));
         result.ok()
     }
 

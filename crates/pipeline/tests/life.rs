@@ -214,7 +214,8 @@ fn a_handle_that_is_dropped_stops_everything() {
     let _alone = alone();
     let tally = Tally::default();
     let handle = pipeline().camera(CameraId(0), Camera::live(200.0)).sink(tally.clone()).start().unwrap();
-    let (all, metrics) = (handle.subscribe("test", 4, WhenFull::DropOldest), handle.metrics());
+    let all = handle.subscribe("test", 4, WhenFull::DropOldest);
+    let metrics = handle.metrics();
     assert!(all.recv().is_some());
     drop(handle);
     none_left();
@@ -390,7 +391,8 @@ fn three_hundred_cameras_leave_no_threads_behind() {
     let settings = PipelineSettings::default();
     let before = settings.detect_workers + settings.embed_workers + settings.classify_workers + 3;
     until("all run", || running() == before);
-    let (mut mapped, mut held) = (0, 0);
+    let mut mapped = 0;
+    let mut held = 0;
     for id in 1..=300 {
         handle.add(CameraId(id), Camera::file(2)).unwrap();
         assert!(handle.wait(CameraId(id), LONG));

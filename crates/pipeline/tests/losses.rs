@@ -34,9 +34,11 @@ impl FrameSource for Scripted {
                 Ok(Some(Picture { age, ..picture }))
             }
             Some(Call::Lost(frames, reason)) => {
-                Err(SourceError::Lost { input, frames, reason, what: "as told".into() })
+                Err(SourceError::Lost { input, frames, reason, what: "the test asked for it".into() })
             }
-            Some(Call::Broken) => Err(SourceError::Disconnected { input, what: "as told".into() }),
+            Some(Call::Broken) => {
+                Err(SourceError::Disconnected { input, what: "the test asked for it".into() })
+            }
         }
     }
     fn info(&self) -> &SourceInfo {

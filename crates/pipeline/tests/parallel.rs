@@ -230,7 +230,7 @@ fn run_with_failing_trackers(panics: &[u64], trackers: u64, frame: u64) -> Durat
     let panics = panics.to_vec();
     let tracker = move || match made.fetch_add(1, Ordering::Relaxed) {
         n if n < trackers => Ok(OrderTracker::panicking(panics.clone())),
-        _ => Err(StageError::fatal("track", "as told")),
+        _ => Err(StageError::fatal("track", "the test asked for it")),
     };
     let start = Instant::now();
     let clock = Arc::new(SystemClock::new());
@@ -241,7 +241,7 @@ fn run_with_failing_trackers(panics: &[u64], trackers: u64, frame: u64) -> Durat
         .expect("the stages can be made");
     settled(&finished);
     let report = &finished.reports[0];
-    let error = format!("track (camera 0, frame {frame}): as told");
+    let error = format!("track (camera 0, frame {frame}): the test asked for it");
     assert_eq!(report.error.as_ref().map(ToString::to_string), Some(error));
     assert!(report.ledger.captured < 40, "{:?}", report.ledger);
     assert_eq!(report.rebuilds["track"], trackers);

@@ -103,8 +103,12 @@ impl Sink for Void {
 /// Returns all stages, with this one behind the trap.
 fn stages(stage: &str, trap: &Trap) -> Stages {
     let of = |name: &str| if stage == name { trap.clone() } else { sprung() };
-    let (detect, track, embed) = (of("detect"), of("track"), of("embed"));
-    let (identify, classify, fuse) = (of("identify"), of("classify"), of("fuse"));
+    let detect = of("detect");
+    let track = of("track");
+    let embed = of("embed");
+    let identify = of("identify");
+    let classify = of("classify");
+    let fuse = of("fuse");
     let before = move |frame: &Frame| detect.pass(frame.meta.camera, frame.meta.seq >= 10);
     Stages::new(move || OneFace(before.clone()), move || Trapped(OrderTracker::default(), track.clone()))
         .identifying(
@@ -164,7 +168,7 @@ fn at_full_rate(metrics: &Metrics, cameras: &[usize]) {
         std::thread::sleep(Duration::from_secs(1));
         before.iter().zip(cameras.iter().map(counts)).all(|(before, now)| {
             let captured = now.0 - before.0;
-            captured >= 5 && (now.1 - before.1) as f64 > 0.9 * captured as f64
+            captured as f64 >= RATE / 2.0 && (now.1 - before.1) as f64 > 0.9 * captured as f64
         })
     });
 }
@@ -196,10 +200,11 @@ fn goes_on_and_comes_back(stage: &'static str) {
 fn is_left_behind_at_the_stop(stage: &'static str, thread: &str) {
     let trap = Trap::default();
     let handle = start(stage, &trap);
-    let (deadline, start) = (Duration::from_secs(2), Instant::now());
-    let finished = handle.stop(deadline);
+    let timeout = Duration::from_secs(2);
+    let start = Instant::now();
+    let finished = handle.stop(timeout);
     let took = start.elapsed();
-    assert!(took < deadline + Duration::from_secs(2), "{stage}: {took:?}");
+    assert!(took < timeout + Duration::from_secs(2), "{stage}: {took:?}");
     settled(&finished);
     let abandoned: Vec<&str> = finished.abandoned.iter().map(|name| stem(name)).collect();
     assert_eq!(abandoned, [stem(thread)], "{stage}: {:?}", finished.abandoned);
@@ -338,7 +343,11 @@ fn a_stuck_camera_does_not_make_the_governor_thin_the_others() {
     let dropped = |metrics: &Metrics| metrics.snapshot().cameras[0].ledger.dropped_total();
     until("the stuck camera drops frames", || dropped(&metrics) > 25);
     let figures = metrics.snapshot();
-    assert!(figures.cameras[0].ledger.dropped.contains_key(&DropReason::QueueFull));
+    assert!(
+        figures.cameras[0].ledger.dropped[&DropReason::QueueFull] > 20,
+        "{:?}",
+        figures.cameras[0].ledger
+    );
     assert!(figures.cameras[1..].iter().all(|camera| camera.cadence == 1), "{:?}", figures.decisions);
     trap.latch.open();
     settled(&handle.stop(Duration::from_secs(5)));

@@ -61,6 +61,7 @@ pub use catch_panic::{Panicked, back_off, catch_panic};
 pub use channel::{CountedIter, CountedReceiver, CountedSender, counted_channel};
 pub use counts::{QueueStats, RecvOutcome, SendOutcome, WhenFull};
 pub use fair_queue::FairQueue;
+pub use passerby_types::{Clock, SystemClock};
 pub use priority_pool::{JobOutcome, PoolClient, PriorityPool};
 pub use priority_queue::PriorityQueue;
 pub use reorder::{LateItem, ReorderBuffer};

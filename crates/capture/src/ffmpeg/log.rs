@@ -199,7 +199,8 @@ fn skip_line(from: &mut impl BufRead) -> io::Result<()> {
 /// isn't declared is BT.601 with limited range.
 fn color(text: &str) -> Option<ColorSpace> {
     let value = |name: &str| text.split_whitespace().find_map(|field| field.strip_prefix(name));
-    let (range, space) = (value("color_range:")?, value("color_space:")?);
+    let range = value("color_range:")?;
+    let space = value("color_space:")?;
     let matrix = match space {
         "bt709" | "smpte240m" | "bt2020nc" | "bt2020c" => Matrix::Bt709,
         _ => Matrix::Bt601,

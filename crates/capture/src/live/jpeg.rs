@@ -166,7 +166,8 @@ mod tests {
         assert!(bare.len() < bytes.len() - 400);
         let bare = read(&bare).unwrap();
         let whole = read(&bytes).unwrap();
-        let (bare, whole) = (bare.plane(0), whole.plane(0));
+        let bare = bare.plane(0);
+        let whole = whole.plane(0);
         assert!((0..whole.rows).all(|y| bare.row(y) == whole.row(y)));
     }
 

@@ -97,7 +97,9 @@ impl Device for OpenCamera {
         let mut formats: Vec<WebcamFormat> = Vec::new();
         for one in &self.formats {
             let Some(pixels) = pixels(one.format()) else { continue };
-            let (width, height, rate) = (one.width(), one.height(), f64::from(one.frame_rate()));
+            let width = one.width();
+            let height = one.height();
+            let rate = f64::from(one.frame_rate());
             let known = formats.iter_mut().find(|f| (f.pixels, f.width, f.height) == (pixels, width, height));
             match known {
                 Some(known) => known.rate = known.rate.map(|known| known.max(rate)),

@@ -125,7 +125,7 @@ impl Fake {
                 }
                 Ok(())
             }
-            Some(Trouble::Panic) => panic!("as told"),
+            Some(Trouble::Panic) => panic!("the test asked for it"),
             Some(Trouble::Fail(fault)) => Err(fault),
         }
     }

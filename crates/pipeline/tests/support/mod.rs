@@ -100,7 +100,7 @@ impl FrameSource for Camera {
                 Then::Stall(latch) => latch.wait(),
                 Then::Fail if self.given == self.frames => {
                     self.given += 1;
-                    let what = "as told".into();
+                    let what = "the test asked for it".into();
                     return Err(SourceError::Malformed { input: self.info.name.clone(), what });
                 }
                 Then::Fail => {}
