@@ -1,6 +1,6 @@
 //! Measures the cost of a video frame for each decoder, next to ffmpeg alone; and of a JPEG picture.
 //!
-//!     cargo bench --bench decode --features openh264,ffmpeg -- [--rounds N] [--json FILE] [VIDEO]
+//!     cargo bench -p passerby-benches --bench decode --features openh264,ffmpeg -- [--rounds N] [--json FILE] [VIDEO]
 //!
 //! Each decoder reads the whole video. The decoders take turns round by round, so that other load on the machine
 //! affects all alike. The clock time runs from opening to the end. The CPU time is that of all threads and child
@@ -71,7 +71,7 @@ fn main() -> Result<(), BoxError> {
             Long("rounds") => rounds = args.value()?.parse::<usize>()?.max(1),
             Long("json") => json = Some(PathBuf::from(args.value()?)),
             Long("help") => {
-                println!("usage: cargo bench --bench decode -- [--rounds N] [--json FILE] [VIDEO]");
+                println!("usage: cargo bench -p passerby-benches --bench decode -- [--rounds N] [--json FILE] [VIDEO]");
                 return Ok(());
             }
             // An argument that Cargo passes.
@@ -85,7 +85,7 @@ fn main() -> Result<(), BoxError> {
         println!("SKIPPED decode: no video at {}", video.display());
         return Ok(());
     }
-    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/capture/tests/data/pattern.jpg");
+    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/capture/tests/data/pattern.jpg");
     let mut ways = ways(&video);
     ways.push(Way { name: "a JPEG picture, 640x480", video: false, turn: Box::new(|| pictures(&jpeg)) });
     let report = Report { video: video.display().to_string(), rounds, ways: measure(&ways, rounds)? };
@@ -102,7 +102,7 @@ fn usual_video() -> PathBuf {
     passerby_testkit::shared("decode's usual video, so the bundled clip")
         .map(|shared| shared.join("data/clips/mosaic720.mp4"))
         .filter(|clip| clip.is_file())
-        .unwrap_or_else(|| here.join("assets/passersby.mp4"))
+        .unwrap_or_else(|| here.join("../assets/passersby.mp4"))
 }
 
 /// Returns every way that is present on this machine.

@@ -3,8 +3,8 @@
 //! wheel `onnxruntime`: `onnxruntime/capi/libonnxruntime.so.*`). Each runs on one thread, one item at a time. The
 //! engines take turns round by round, so that other load on the machine affects all alike.
 //!
-//!     cargo bench --bench inference -- [--rounds N] [--json FILE]
-//!     cargo bench --bench inference -- --steps avx512|avx2|neon|portable [--rounds N]
+//!     cargo bench -p passerby-benches --bench inference -- [--rounds N] [--json FILE]
+//!     cargo bench -p passerby-benches --bench inference -- --steps avx512|avx2|neon|portable [--rounds N]
 //!
 //! With `--steps` it prints the median time of each step of each network with these instructions instead, in f32 and in
 //! int8.
@@ -337,5 +337,5 @@ fn millis(time: Duration) -> f64 {
 }
 
 fn path(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("crates").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(file)
 }

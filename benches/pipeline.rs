@@ -1,7 +1,7 @@
 //! Measures the whole pipeline, end to end: its throughput, its delay, and its cost.
 //!
 //! ```text
-//! cargo bench --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-side N] [--cadence N|auto]
+//! cargo bench -p passerby-benches --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-side N] [--cadence N|auto]
 //!                                 [--workers N] [--precision float|int8] [--device NAME] [--decoder rusty|openh264]
 //!                                 [--soak S] [--rtsp VIDEO] [--restart S] [--flow] [--json FILE] [INPUT...]
 //! ```
@@ -151,7 +151,7 @@ fn parse() -> Result<Args, BoxError> {
         }
     }
     if args.inputs.is_empty() {
-        args.inputs.push(Input::parse(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4"))?);
+        args.inputs.push(Input::parse(concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/passersby.mp4"))?);
     }
     Ok(args)
 }

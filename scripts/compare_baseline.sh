@@ -17,7 +17,7 @@ if [ ! -f "$seed" ]; then
     echo "SKIPPED: no baseline at $seed"
     exit 0
 fi
-bench=$(cargo bench --bench pipeline --no-run --message-format=json 2>/dev/null |
+bench=$(cargo bench -p passerby-benches --bench pipeline --no-run --message-format=json 2>/dev/null |
     "$python" -c 'import json, sys
 for line in sys.stdin:
     made = json.loads(line)

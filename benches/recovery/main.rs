@@ -2,7 +2,7 @@
 //! source.
 //!
 //! ```text
-//! cargo bench --bench recovery [--features ffmpeg] -- [--times N] [--json FILE]
+//! cargo bench -p passerby-benches --bench recovery [--features ffmpeg] -- [--times N] [--json FILE]
 //! ```
 //! Every source runs under `Reconnect` with its default settings, except for the limit for frozen pictures: it is 3 s
 //! here and 30 s by default. `noticed` is the time from a fault's beginning to the message that the connection is gone;
@@ -44,7 +44,7 @@ fn main() -> Result<(), BoxError> {
             Long("json") => file = Some(parser.value()?.into()),
             Long("help") => {
                 println!(
-                    "usage: cargo bench --bench recovery [--features ffmpeg] -- [--times N] [--json FILE]"
+                    "usage: cargo bench -p passerby-benches --bench recovery [--features ffmpeg] -- [--times N] [--json FILE]"
                 );
                 return Ok(());
             }

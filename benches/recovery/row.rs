@@ -13,7 +13,7 @@ pub(crate) type Rows = Result<Vec<Row>, BoxError>;
 
 /// Returns the path of a file of the capture crate's tests.
 pub(crate) fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/capture/tests/data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/capture/tests/data").join(name)
 }
 
 /// A fault of a source, with its measurements.

@@ -12,7 +12,7 @@ use crate::watch::{Camera, Timing, repeat};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// The clip that the server plays.
-const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
+const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/passersby.mp4");
 /// The interval between two pictures of the small test clips.
 const PERIOD: Duration = Duration::from_millis(100);
 

@@ -2,10 +2,10 @@
 //! the truth in MOT format, and a list of the persons. The same build writes the same bytes each time.
 //!
 //! ```sh
-//! cargo run --release --example clip -- assets/passersby.mp4 assets/passersby.txt assets/passersby.json
+//! cargo run --release -p passerby-assets --bin clip -- assets/passersby.mp4 assets/passersby.txt assets/passersby.json
 //! ```
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
 use std::error::Error;
 use std::fmt::Write as _;
