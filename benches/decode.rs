@@ -71,7 +71,9 @@ fn main() -> Result<(), BoxError> {
             Long("rounds") => rounds = args.value()?.parse::<usize>()?.max(1),
             Long("json") => json = Some(PathBuf::from(args.value()?)),
             Long("help") => {
-                println!("usage: cargo bench -p passerby-benches --bench decode -- [--rounds N] [--json FILE] [VIDEO]");
+                println!(
+                    "usage: cargo bench -p passerby-benches --bench decode -- [--rounds N] [--json FILE] [VIDEO]"
+                );
                 return Ok(());
             }
             // An argument that Cargo passes.
