@@ -104,6 +104,7 @@ mod readmes {
         Reid "../crates/reid/README.md",
         Store "../crates/store/README.md",
         Track "../crates/track/README.md",
+        Testkit "../crates/testkit/README.md",
         Types "../crates/types/README.md",
         Workers "../crates/workers/README.md",
         CustomDetector "../docs/custom-detector.md",
