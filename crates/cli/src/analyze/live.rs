@@ -1,0 +1,65 @@
+//! Analyses all inputs at once, each played as a live camera.
+
+use std::sync::Arc;
+
+use passerby::capture::LivePlayback;
+use passerby::pipeline::CameraReport;
+use passerby::types::{BoxError, CameraId, FrameSource, SourceError, SystemClock};
+
+use super::outputs::Outputs;
+use super::pipelines::Pipelines;
+use crate::inputs::Input;
+use crate::stop::Stop;
+
+/// Plays the inputs until `stop` asks to stop. Files are played at `rate` frames a second, or at their own rate, to
+/// their end, or over and over if `again` is set. Returns a report for each input that cannot be opened.
+pub(crate) fn analyze(
+    inputs: &[Input],
+    rate: Option<f64>,
+    again: bool,
+    pipelines: &mut Pipelines,
+    outputs: &mut Outputs,
+    stop: &Stop,
+) -> Result<Vec<CameraReport>, BoxError> {
+    let mut cameras = Vec::new();
+    let mut failed = Vec::new();
+    for input in inputs {
+        let camera = input.camera;
+        match play(input, rate, again) {
+            Ok(source) => cameras.push((camera, source)),
+            Err(e) => failed.push(CameraReport { camera, error: Some(e.into()), ..CameraReport::default() }),
+        }
+    }
+    let Some((_, first)) = cameras.first() else { return Ok(failed) };
+    let running = pipelines.for_source(first.info())?;
+    let ids: Vec<CameraId> = cameras.iter().map(|(camera, _)| *camera).collect();
+    let name = |camera: CameraId| inputs.iter().find(|i| i.camera == camera).map_or("", |i| &i.name);
+    for camera in &ids {
+        outputs.begin(*camera, name(*camera))?;
+    }
+    // Paused, so that no input runs ahead while the others are being added.
+    running.handle.pause();
+    for (camera, source) in cameras {
+        running.handle.add(camera, source)?;
+    }
+    running.handle.resume();
+    running
+        .collect(&ids, stop, &mut |observation| outputs.add(name(observation.meta.camera), observation))?;
+    for camera in &ids {
+        outputs.end(*camera, name(*camera))?;
+    }
+    Ok(failed)
+}
+
+/// Opens the input as a live camera. A camera is live already; a file is played as one.
+fn play(input: &Input, rate: Option<f64>, again: bool) -> Result<Box<dyn FrameSource>, SourceError> {
+    if input.is_live() {
+        return input.open();
+    }
+    let clock = Arc::new(SystemClock::new());
+    if again {
+        let input = input.clone();
+        return Ok(Box::new(LivePlayback::looped(move || input.open(), rate, clock)?));
+    }
+    Ok(Box::new(LivePlayback::new(input.open()?, rate, clock)))
+}

@@ -1,0 +1,59 @@
+//! Analyses videos, pictures, folders and cameras.
+
+mod args;
+mod database;
+mod faces;
+mod file_error;
+mod files;
+mod live;
+mod mot;
+mod outputs;
+mod pipelines;
+mod report;
+
+use passerby::types::BoxError;
+
+use crate::inputs;
+use crate::outcome::Outcome;
+use crate::stop::Stop;
+use crate::terminal;
+pub(crate) use args::AnalyzeArgs;
+use outputs::Outputs;
+use pipelines::Pipelines;
+
+/// Analyses every input. Each input that fails gives a message.
+///
+/// # Errors
+/// The options are wrong, or an output or a network failed, so that the program cannot go on.
+pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
+    let mode = args.mode()?;
+    let stop = Stop::new(args.run.seconds)?;
+    let (inputs, mut ok) = inputs::expand(&args.input.inputs);
+    let mut outputs = Outputs::create(args, args.input.inputs.len() > 1 || inputs.len() > 1)?;
+    let mut pipelines = Pipelines::new(args, mode, outputs.database());
+
+    let failed = if mode.live {
+        let again = args.run.seconds.is_some();
+        live::analyze(&inputs, args.run.live, again, &mut pipelines, &mut outputs, &stop)
+    } else {
+        files::analyze(&inputs, &mut pipelines, &mut outputs, &stop)
+    }?;
+
+    let mut ended = pipelines.finish();
+    ended.reports.extend(failed);
+    ended.reports.sort_by_key(|report| report.camera);
+    for report in &mut ended.reports {
+        report.name =
+            inputs.iter().find(|i| i.camera == report.camera).map_or_else(String::new, |i| i.name.clone());
+    }
+    // Files run one after another, so the time may end before some begin. Live inputs all begin at once.
+    let had_time = if mode.live { !stop.was_interrupted() } else { !stop.is_requested() };
+    ok &= report::print_problems(&ended, had_time);
+    let summary = outputs.finish()?;
+    if args.output.json {
+        terminal::print(&format!("{}\n", report::json(&summary, &ended, mode.live)))?;
+    } else {
+        terminal::print(&report::table(&summary, &ended, mode.live))?;
+    }
+    Ok(if ok { stop.outcome() } else { Outcome::Failed })
+}

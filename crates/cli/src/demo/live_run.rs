@@ -1,0 +1,102 @@
+//! Runs live cameras through the pipeline.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use passerby::pipeline::{GovernorLimits, Pipeline, PipelineSettings, RecvOutcome, Summary, WhenFull};
+use passerby::store::{Sqlite, SqliteSettings};
+use passerby::types::{BoxError, CameraId, SystemClock};
+
+use super::DemoArgs;
+use super::cameras::Camera;
+use super::connection_log::ConnectionLog;
+use super::table;
+use super::view::View;
+use crate::stop::{END_TIMEOUT, Stop};
+use crate::terminal;
+
+/// The number of observations that may wait to be counted. They hold no pictures.
+const QUEUED_OBSERVATIONS: usize = 256;
+/// The interval between two checks for Ctrl-C and for the end.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Runs the cameras until they end or `stop` asks to stop. Shows progress, writes everything into the database, and
+/// prints the summary.
+pub(super) fn run(
+    cameras: Vec<Camera>,
+    args: &DemoArgs,
+    stop: &Stop,
+    connection_log: &ConnectionLog,
+) -> Result<(), BoxError> {
+    // The cameras share the stages, the workers and the sink.
+    let mut limits = GovernorLimits { workers: 1..=args.run.workers(), ..GovernorLimits::default() };
+    if let Some(cadence) = args.run.cadence(true)? {
+        limits.cadence = cadence..=cadence;
+    }
+    let database = args.database();
+    let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
+    let mut sink = Sqlite::open(database, SqliteSettings::default())?;
+    let names: Vec<(CameraId, &str)> = cameras.iter().map(|(id, c)| (*id, c.info().name.as_str())).collect();
+    sink.name_cameras(&names)?;
+    let sink = Arc::new(Mutex::new(sink));
+    let mut view = View::new(&names, args.quiet.quiet)?;
+    let mut pipeline =
+        Pipeline::new(passerby::stages(&args.networks.settings())?, settings, Arc::new(SystemClock::new()))
+            .sink(Arc::clone(&sink));
+    for (camera, source) in cameras {
+        pipeline = pipeline.camera(camera, source);
+    }
+
+    let subscription = pipeline.subscribe("view", QUEUED_OBSERVATIONS, WhenFull::Block);
+    let handle = pipeline.start()?;
+    let metrics = handle.metrics();
+    let mut summary = Summary::default();
+    let mut stopping = None;
+    loop {
+        match subscription.recv_timeout(POLL_INTERVAL) {
+            RecvOutcome::Item(observation) => {
+                summary.add(&observation);
+                view.add(&observation);
+            }
+            RecvOutcome::Empty if handle.cameras().is_empty() => break,
+            RecvOutcome::Empty if stopping.is_some_and(|since: Instant| since.elapsed() > END_TIMEOUT) => {
+                break;
+            }
+            RecvOutcome::Empty => {}
+            RecvOutcome::Closed => break,
+        }
+        if stop.is_requested() && stopping.is_none() {
+            stopping = Some(Instant::now());
+            for camera in handle.cameras() {
+                handle.remove(camera, Duration::ZERO);
+            }
+        }
+        for line in connection_log.take() {
+            view.say(&line);
+        }
+        view.show(&metrics, &summary);
+    }
+    while let Some(observation) = subscription.try_recv() {
+        summary.add(&observation);
+    }
+    drop(subscription);
+    let done = if stopping.is_some() { handle.stop(END_TIMEOUT) } else { handle.finish() };
+    view.clear();
+    // The pipeline has released the sink.
+    if let Some(sink) = Arc::into_inner(sink).and_then(|sink| sink.into_inner().ok()) {
+        sink.finish()?;
+    }
+
+    for report in &done.reports {
+        for note in &report.notes {
+            terminal::warning(note);
+        }
+    }
+    terminal::print(&table::text(&summary, &done))?;
+    terminal::print(&format!(
+        "\nEverything is in {}: tables run, camera, person, track, observation.\n",
+        database.display()
+    ))?;
+    let error = done.reports.into_iter().find_map(|report| report.error);
+    error.map_or(Ok(()), |e| Err(e.into()))
+}

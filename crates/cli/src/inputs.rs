@@ -1,0 +1,51 @@
+//! The inputs that the user named.
+
+use std::ffi::OsString;
+
+use passerby::capture::{self, OpenSettings};
+use passerby::types::{CameraId, FrameSource, SourceError};
+
+use crate::terminal;
+
+/// One video, picture or camera.
+#[derive(Clone)]
+pub(crate) struct Input {
+    /// Its position among the inputs.
+    pub(crate) camera: CameraId,
+    /// Its name in outputs and messages.
+    pub(crate) name: String,
+    source: capture::Input,
+}
+
+impl Input {
+    /// Opens the input, whatever kind its name denotes. A camera connects later, when the first picture is asked for.
+    pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
+        self.source.open(&OpenSettings::default())
+    }
+
+    /// Returns true if the input sets its own pace, as cameras do.
+    pub(crate) fn is_live(&self) -> bool {
+        self.source.is_live()
+    }
+}
+
+/// Returns the inputs in the given order. A folder or pattern is replaced by its files, sorted by name. Prints an error
+/// for each input that cannot be read, and then returns `false` as well.
+pub(crate) fn expand(words: &[OsString]) -> (Vec<Input>, bool) {
+    let mut sources = Vec::new();
+    let mut ok = true;
+    for word in words {
+        match capture::Input::expand(word) {
+            Ok(found) => sources.extend(found),
+            Err(e) => {
+                terminal::message(e);
+                ok = false;
+            }
+        }
+    }
+    let input = |(number, source): (u32, capture::Input)| {
+        let name = source.to_string();
+        Input { camera: CameraId(number), name, source }
+    };
+    ((0..).zip(sources).map(input).collect(), ok)
+}

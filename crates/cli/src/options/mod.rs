@@ -1,0 +1,15 @@
+//! The options that several commands share.
+
+mod cadence;
+mod detector_size;
+mod input_args;
+mod network_args;
+mod number;
+mod output_args;
+mod run_args;
+
+pub(crate) use input_args::InputArgs;
+pub(crate) use network_args::NetworkArgs;
+pub(crate) use number::number;
+pub(crate) use output_args::{OutputArgs, QuietArgs};
+pub(crate) use run_args::RunArgs;

@@ -1,0 +1,66 @@
+//! The networks.
+
+use clap::{Args, ValueEnum};
+use passerby::Settings;
+use passerby::inference::{Device, Engine, Precision};
+
+use super::detector_size::{parse_side, parse_size};
+use super::number::number;
+
+/// The networks.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Networks")]
+pub(crate) struct NetworkArgs {
+    /// Scales the longer side of each picture to N pixels for the detector [default: 480]
+    ///
+    /// The other side follows the picture's shape. A larger side finds smaller faces and takes longer.
+    #[arg(long, value_name = "N", value_parser = parse_side, allow_negative_numbers = true)]
+    detector_side: Option<u32>,
+
+    /// The same for pictures of 16:9, such as 320x192, 480x288 or 640x384; both sides must fit
+    #[arg(long, value_name = "WxH", value_parser = parse_size, overrides_with = "detector_side")]
+    detector_size: Option<u32>,
+
+    /// The lowest detector score of a face, 0 to 1
+    #[arg(long, value_name = "T", value_parser = number(0.0_f32..=1.0), allow_negative_numbers = true)]
+    threshold: Option<f32>,
+
+    /// The number format of the detector and the embedder; int8 is faster
+    #[arg(long, value_name = "P", value_enum, default_value_t = NumberFormat::Float)]
+    precision: NumberFormat,
+
+    /// Runs the networks on a device of ONNX Runtime (built with --features ort)
+    ///
+    /// NAME is cuda, cuda:1, tensorrt, coreml, directml, openvino, or its own cpu. Without the device the networks run on
+    /// the CPU, with a warning.
+    #[arg(long, value_name = "NAME")]
+    device: Option<Device>,
+}
+
+/// The number format of a network.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum NumberFormat {
+    Float,
+    Int8,
+}
+
+impl NetworkArgs {
+    /// Returns the settings of the default stages with these options.
+    pub(crate) fn settings(&self) -> Settings {
+        let precision = match self.precision {
+            NumberFormat::Float => Precision::Float,
+            NumberFormat::Int8 => Precision::Int8,
+        };
+        let mut settings = Settings::default();
+        settings.detector.precision = precision;
+        settings.embedder = precision;
+        let long_side = self.detector_side.or(self.detector_size);
+        settings.detector.long_side = long_side.unwrap_or(settings.detector.long_side);
+        if let Some(threshold) = self.threshold {
+            settings.detector.threshold = threshold;
+            settings.tracker.strong_score = threshold;
+        }
+        settings.engine = self.device.map_or(Engine::Auto, Engine::Prefer);
+        settings
+    }
+}
