@@ -21,7 +21,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its user")]
 
-#[path = "../examples/analyze/detector_size.rs"]
+#[path = "../crates/cli/src/options/detector_size.rs"]
 mod detector_size;
 #[path = "../crates/capture/tests/common/gstreamer.rs"]
 mod gstreamer;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws what `analyze` found in frames of a video: the picture of the README.
 
-    cargo run --release --example analyze -- --faces faces.jsonl assets/passersby.mp4
+    cargo run --release -p passerby-cli -- analyze --faces faces.jsonl assets/passersby.mp4
     ffmpeg -i assets/passersby.mp4 -vf "select=eq(n\\,86)" -frames:v 1 frame.png       # frame 87, counted from 1
     result.py faces.jsonl 87 frame.png assets/result.jpg
 

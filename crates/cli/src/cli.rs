@@ -20,7 +20,6 @@ use crate::{analyze, calibrate, cameras, completions, demo, man, probe, terminal
 #[command(
     name = "passerby",
     version,
-    max_term_width = 110,
     arg_required_else_help = true,
     disable_help_subcommand = true,
     args_override_self = true,

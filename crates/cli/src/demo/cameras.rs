@@ -9,7 +9,7 @@ use passerby::types::{BoxError, CameraId, FrameSource, SystemClock};
 
 use super::connection_log::ConnectionLog;
 
-const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/passersby.mp4");
+const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
 /// The clip's number of pictures, its pictures a second, and the number of cameras that play it.
 const CLIP_PICTURES: u64 = 240;
 const CLIP_RATE: f64 = 24.0;
