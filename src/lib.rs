@@ -29,6 +29,7 @@
 //! | [`reid`] | MobileFaceNet embeddings and an open-set gallery of persons |
 //! | [`demographics`] | age and gender, settled per track |
 //! | [`store`] | SQLite, JSON lines, memory |
+//! | `annotate` | boxes and labels on pictures, blurred faces, contact sheets (feature `annotate`) |
 //! | [`workers`] | bounded queues and worker pools, usable alone |
 //! | [`pipeline`] | a frame's way through all of them, with a ledger |
 //!
@@ -58,6 +59,8 @@
 //!
 //! [`pipeline::Flow`] does the same on the calling thread.
 
+#[cfg(feature = "annotate")]
+pub use passerby_annotate as annotate;
 pub use passerby_capture as capture;
 pub use passerby_cnn as cnn;
 pub use passerby_demographics as demographics;
@@ -94,6 +97,7 @@ mod readmes {
         ($($name:ident $path:literal),* $(,)?) => { $(#[doc = include_str!($path)] pub struct $name;)* };
     }
     readme! {
+        Annotate "../crates/annotate/README.md",
         Capture "../crates/capture/README.md",
         Cnn "../crates/cnn/README.md",
         Demographics "../crates/demographics/README.md",
