@@ -29,10 +29,10 @@ fn reid_finds_an_enrolled_person() {
 #[test]
 fn store_reads_back_a_run() {
     use passerby_store::{Reader, Sqlite, SqliteSettings};
-    let path = std::env::temp_dir().join(format!("passerby-consumer-{}.sqlite", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.sqlite");
     let mut sink = Sqlite::open(&path, SqliteSettings::default()).unwrap();
     sink.name_cameras(&[(CameraId(0), "entrance")]).unwrap();
     sink.finish().unwrap();
     assert_eq!(Reader::open(&path).unwrap().runs().unwrap().len(), 1);
-    std::fs::remove_file(path).unwrap();
 }
