@@ -15,7 +15,7 @@ use crate::figures::report::CameraReport;
 use crate::governor::monitor;
 use crate::output::events::EventReceiver;
 use crate::output::frame_tap::FrameTap;
-use crate::output::subscription::Subscription;
+use crate::output::subscription::{FrameSubscription, Subscription};
 use crate::output::writer::WriteReport;
 use crate::output::writer_queue::WriterQueue;
 
@@ -90,6 +90,13 @@ impl Handle {
         self.engine.context.fanout.listeners.subscribers.subscribe(name, capacity, when_full)
     }
 
+    /// Returns a subscription to all frames with their observations from now on. To get the first ones as well, use
+    /// [`Pipeline::subscribe_frames`](crate::Pipeline::subscribe_frames), which describes it.
+    #[must_use]
+    pub fn subscribe_frames(&self, name: &str, capacity: usize, when_full: WhenFull) -> FrameSubscription {
+        self.engine.context.fanout.listeners.frame_subscribers.subscribe(name, capacity, when_full)
+    }
+
     /// Returns a receiver of all events from now on. To get the first ones as well, use
     /// [`Pipeline::events`](crate::Pipeline::events). A receiver that is not read holds up nothing.
     #[must_use]
@@ -97,7 +104,8 @@ impl Handle {
         self.engine.context.fanout.listeners.events.subscribe()
     }
 
-    /// Returns a tap on the newest frame of each camera together with its observation.
+    /// Returns a tap on the newest frame of each camera together with its observation. A slow viewer skips frames; to get all
+    /// of them, use [`Handle::subscribe_frames`].
     ///
     /// ```
     /// use std::sync::Arc;

@@ -111,8 +111,8 @@ pub use flow::Flow;
 pub use governor::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad, GovernorReason};
 pub use handle::{Handle, PipelineReport};
 pub use output::{
-    EventReceiver, FrameTap, PersonSummary, PipelineEvent, Subscription, Summary, TappedFrame, TrackSummary,
-    WriteCounts, WriteReport, Writer, WriterSettings,
+    EventReceiver, FrameSubscription, FrameTap, PersonSummary, PipelineEvent, Subscription, Summary,
+    TappedFrame, TrackSummary, WriteCounts, WriteReport, Writer, WriterSettings,
 };
 pub use passerby_workers::{
     CountedReceiver, QueueStats, RecvOutcome, SendOutcome, WhenFull, WorkerPoolStats,

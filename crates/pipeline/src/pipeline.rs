@@ -30,7 +30,7 @@ use crate::handle::{Handle, PipelineReport};
 use crate::output::events::EventReceiver;
 use crate::output::fanout::Listeners;
 use crate::output::frame_tap::FrameTap;
-use crate::output::subscription::Subscription;
+use crate::output::subscription::{FrameSubscription, Subscription};
 use crate::output::writer_queue::WriterQueue;
 use crate::settings::PipelineSettings;
 use crate::stages::Stages;
@@ -143,6 +143,37 @@ impl Pipeline {
     #[must_use]
     pub fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
         self.listeners.subscribers.subscribe(name, capacity, when_full)
+    }
+
+    /// Returns a subscription to all frames with their observations, from the first frame of each camera. It is for programs
+    /// that need every picture, for example to write an annotated video. Without one, the pipeline keeps no frame for it.
+    ///
+    /// At most `capacity` frames wait in it, with their pictures in memory. If it is full, `when_full` decides. With
+    /// [`WhenFull::Block`] no frame is lost, and a subscriber that does not receive holds up all cameras. If the pipeline is
+    /// dropped before its start, the subscription ends.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use passerby_pipeline::{Pipeline, PipelineSettings, Stages, WhenFull};
+    /// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
+    /// use passerby_types::{CameraId, SystemClock};
+    ///
+    /// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
+    /// let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
+    ///     .camera(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 3]));
+    /// let frames = pipeline.subscribe_frames("pictures", 2, WhenFull::Block);
+    /// let handle = pipeline.start()?;
+    /// for seq in 0..3 {
+    ///     let item = frames.recv().expect("three frames come");
+    ///     assert_eq!((item.frame.image.width(), item.observation.meta.seq), (64, seq));
+    /// }
+    /// drop(handle.finish());
+    /// # Ok::<(), passerby_pipeline::PipelineError>(())
+    /// ```
+    #[must_use]
+    pub fn subscribe_frames(&self, name: &str, capacity: usize, when_full: WhenFull) -> FrameSubscription {
+        self.listeners.frame_subscribers.subscribe(name, capacity, when_full)
     }
 
     /// Returns a receiver of all events, from the start. A receiver that is not read holds up nothing.

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_pipeline::{EventReceiver, Pipeline, PipelineEvent, PipelineSettings, RecvOutcome};
+use passerby_pipeline::{EventReceiver, Pipeline, PipelineEvent, PipelineSettings, RecvOutcome, WhenFull};
 use passerby_types::{
     CameraId, ErrorClass, Frame, FrameSource, Observation, Picture, PixelLayout, Sink, SinkError,
     SourceError, SourceInfo, SystemClock,
@@ -177,6 +177,32 @@ fn a_tap_has_coasted_frames_too() {
     let tapped = frames.take(CameraId(0)).expect("a frame");
     assert_eq!((tapped.frame.meta.seq, tapped.observation.meta.seq), (5, 5));
     assert_eq!(tapped.frame.image.width(), 96);
+}
+
+#[test]
+fn a_blocking_subscription_has_every_frame_with_its_observation() {
+    let mut settings = PipelineSettings::default();
+    settings.flow.cadence = 4;
+    let pipeline = Pipeline::new(stages(|_| {}), settings, Arc::new(SystemClock::new()))
+        .camera(CameraId(0), Camera::file(9));
+    let frames = pipeline.subscribe_frames("pictures", 1, WhenFull::Block);
+    let run = std::thread::spawn(|| pipeline.run().unwrap());
+    let seqs: Vec<_> = frames
+        .map(|item| {
+            assert_eq!(item.frame.meta.seq, item.observation.meta.seq);
+            assert_eq!(item.frame.image.width(), 96);
+            item.frame.meta.seq
+        })
+        .collect();
+    assert_eq!(seqs, (0..9).collect::<Vec<_>>());
+    settled(&run.join().unwrap());
+}
+
+#[test]
+fn a_dropped_frame_subscription_holds_up_nothing() {
+    let pipeline = pipeline(|_| {}).camera(CameraId(0), Camera::file(9));
+    drop(pipeline.subscribe_frames("pictures", 1, WhenFull::Block));
+    settled(&pipeline.run().unwrap());
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn send_frame(
     let meta = FrameMeta { camera: camera.id, seq, captured, pts, wall };
     if !camera.detects(seq, order) {
         let size = (image.width(), image.height());
-        let image = context.fanout.has_taps().then(|| camera.images.share(image));
+        let image = context.fanout.wants_frames().then(|| camera.images.share(image));
         camera.inbox.send(order, CameraEvent::Coasted { meta, size, image, in_flight });
         return;
     }
@@ -88,7 +88,7 @@ fn send_frame(
     match detect_queue.lanes.send(camera.id.0, queued) {
         SendOutcome::Queued => {}
         SendOutcome::Displaced(frame) if may_skip_detection(context, &frame) => {
-            frame.skip_detection(context.fanout.has_taps());
+            frame.skip_detection(context.fanout.wants_frames());
         }
         SendOutcome::Displaced(frame) | SendOutcome::Refused(frame) | SendOutcome::TimedOut(frame) => {
             frame.lose(DropReason::QueueFull);

@@ -151,6 +151,7 @@ impl Metrics {
         }
         snapshot.queues.extend(context.fanout.writer.iter().map(|writer| ("store".into(), writer.stats())));
         snapshot.queues.extend(context.fanout.listeners.subscribers.stats());
+        snapshot.queues.extend(context.fanout.listeners.frame_subscribers.stats());
         let stages = context.timer.stages.each().map(|(stage, time, latency, faults)| StageSnapshot {
             stage,
             time,

@@ -11,6 +11,6 @@ pub(crate) mod writer_thread;
 
 pub use events::{EventReceiver, PipelineEvent};
 pub use frame_tap::{FrameTap, TappedFrame};
-pub use subscription::Subscription;
+pub use subscription::{FrameSubscription, Subscription};
 pub use summary::{PersonSummary, Summary, TrackSummary};
 pub use writer::{WriteCounts, WriteReport, Writer, WriterSettings};

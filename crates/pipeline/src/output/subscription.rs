@@ -1,10 +1,12 @@
-//! Observations for subscribers while the pipeline runs.
+//! Observations and frames for subscribers while the pipeline runs.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use passerby_types::{Clock, Observation, Recycler};
+use passerby_types::{Clock, Observation};
 use passerby_workers::{CountedReceiver, CountedSender, QueueStats, SendOutcome, WhenFull, counted_channel};
+
+use crate::output::frame_tap::TappedFrame;
 
 /// The observations of a pipeline as they leave it, in order for each camera.
 ///
@@ -15,34 +17,31 @@ use passerby_workers::{CountedReceiver, CountedSender, QueueStats, SendOutcome, 
 /// received and dropped observations. Dropping the subscription ends it.
 pub type Subscription = CountedReceiver<Arc<Observation>>;
 
-/// The most copies of observations that are kept to be written over when their subscribers have dropped them.
-const MAX_COPIES: usize = 256;
+/// The frames of a pipeline with their observations, as they leave it, in order for each camera.
+///
+/// It is received from like a [`Subscription`]. Each item holds its picture in memory until it is dropped. Frames that fail or
+/// are dropped do not appear.
+pub type FrameSubscription = CountedReceiver<TappedFrame>;
 
-type Sender = CountedSender<Arc<Observation>>;
-
-/// The sending halves of all subscriptions. Dropping it ends them.
-pub(crate) struct Subscribers {
+/// The sending halves of all subscriptions of one kind. Dropping it ends them.
+pub(crate) struct Subscribers<T> {
     clock: Arc<dyn Clock>,
     /// Replaced as a whole, so that a sender that waits for its subscriber holds no lock.
-    senders: Mutex<Arc<[Arc<Sender>]>>,
-    copies: Recycler<Arc<Observation>>,
+    senders: Mutex<Senders<T>>,
 }
 
-impl Subscribers {
+type Senders<T> = Arc<[Arc<CountedSender<T>>]>;
+
+impl<T: Clone> Subscribers<T> {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, senders: Mutex::default(), copies: Recycler::new(MAX_COPIES) }
+        Self { clock, senders: Mutex::new(Arc::new([])) }
     }
 
-    pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
+    pub(crate) fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> CountedReceiver<T> {
         let (sender, receiver) = counted_channel(name, capacity, when_full, Arc::clone(&self.clock));
         let mut senders = self.senders.lock();
         *senders = senders.iter().cloned().chain([Arc::new(sender)]).collect();
         receiver
-    }
-
-    /// Returns a copy of the observation to share.
-    pub(crate) fn share(&self, observation: &Observation) -> Arc<Observation> {
-        self.copies.share_copy(observation)
     }
 
     /// Returns true without a subscription.
@@ -50,12 +49,12 @@ impl Subscribers {
         self.senders.lock().is_empty()
     }
 
-    /// Sends the observation to all subscriptions, and forgets those that were dropped. Waits for those that block.
-    pub(crate) fn send(&self, observation: &Arc<Observation>) {
+    /// Sends the item to all subscriptions, and forgets those that were dropped. Waits for those that block.
+    pub(crate) fn send(&self, item: &T) {
         let senders = self.senders();
         let mut any_closed = false;
         for sender in senders.iter() {
-            any_closed |= matches!(sender.send(Arc::clone(observation)), SendOutcome::Closed(_));
+            any_closed |= matches!(sender.send(item.clone()), SendOutcome::Closed(_));
         }
         if any_closed {
             let mut senders = self.senders.lock();
@@ -66,7 +65,6 @@ impl Subscribers {
     /// Ends all subscriptions. Their counts stay.
     pub(crate) fn close(&self) {
         self.senders().iter().for_each(|sender| sender.close());
-        self.copies.clear();
     }
 
     /// Returns the name and counts of each subscription.
@@ -74,7 +72,7 @@ impl Subscribers {
         self.senders().iter().map(|sender| (sender.name().to_owned(), sender.stats())).collect()
     }
 
-    fn senders(&self) -> Arc<[Arc<Sender>]> {
+    fn senders(&self) -> Senders<T> {
         Arc::clone(&self.senders.lock())
     }
 }
