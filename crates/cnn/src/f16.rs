@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-/// A finite half-precision value.
+/// A half-precision value. Plans only have finite ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(transparent)]
 pub(crate) struct F16(u16);
@@ -30,6 +30,20 @@ impl F16 {
         Some(Self(sign | size))
     }
 
+    /// Returns the value with these bits, which may not be finite.
+    pub(crate) fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) fn to_bits(self) -> u16 {
+        self.0
+    }
+
+    /// Returns false for an infinity or NaN, for which [`F16::to_f32`] returns another value.
+    pub(crate) fn is_finite(self) -> bool {
+        self.0 >> 10 & 31 != 31
+    }
+
     /// Returns the value in single precision.
     pub(crate) fn to_f32(self) -> f32 {
         let size = f32::from_bits(u32::from(self.0 & 0x7fff) << 13) * EXPONENT_SCALE;
@@ -43,7 +57,7 @@ mod tests {
 
     /// Returns every finite half-precision value.
     fn finite_halves() -> impl Iterator<Item = F16> {
-        (0..=u16::MAX).filter(|bits| bits >> 10 & 31 != 31).map(F16)
+        (0..=u16::MAX).map(F16).filter(|half| half.is_finite())
     }
 
     #[test]

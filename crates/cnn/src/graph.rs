@@ -126,6 +126,11 @@ impl Graph {
         self.outputs.push((value, layout));
     }
 
+    /// Returns the outputs in their order.
+    pub fn outputs(&self) -> impl Iterator<Item = (Value, TensorLayout)> {
+        self.outputs.iter().copied()
+    }
+
     /// Adds a convolution and returns its result. The order of the weights is that of ONNX's `Conv`: output channel,
     /// input channel within its group, row, column.
     ///
