@@ -86,13 +86,15 @@ impl DlibAgeGender {
     /// [`ClassifierError::Model`] if the engine cannot run a network, which means that this build is broken.
     #[cfg(feature = "bundled")]
     pub fn bundled_models() -> Result<(Model, Model), ClassifierError> {
-        static AGE: Bundled = Bundled::new("age-v1", include_bytes!("../models/age-v1_fp16.onnx"));
-        static GENDER: Bundled = Bundled::new("gender-v1", include_bytes!("../models/gender-v1_fp16.onnx"));
+        static AGE: Bundled = Bundled::new("age-v1", include_bytes!("../models/age-v1_fp16.onnx"))
+            .with_graph(include_bytes!("../models/age-v1.graph"));
+        static GENDER: Bundled = Bundled::new("gender-v1", include_bytes!("../models/gender-v1_fp16.onnx"))
+            .with_graph(include_bytes!("../models/gender-v1.graph"));
         Ok((AGE.model()?, GENDER.model()?))
     }
 
-    /// Creates a classifier with the weights of two ONNX files. For several instances, read the files once with
-    /// [`Model::from_path`] and use [`DlibAgeGender::new`].
+    /// Creates a classifier with the weights of two ONNX files. It needs the feature `tract`. For several instances, read
+    /// the files once with [`Model::from_path`] and use [`DlibAgeGender::new`].
     ///
     /// # Errors
     /// As for [`DlibAgeGender::new`], or if a file cannot be read. The message names the file.

@@ -26,6 +26,8 @@
 //! # Features
 //! - `bundled` (default): the weights (5.6 MB) are part of the binary. Without it, load them with
 //!   [`DlibAgeGender::from_paths`].
+//! - `tract` (default): ONNX files. Without it this crate compiles much faster, and only the bundled weights or networks
+//!   of [`Model::from_graph_bytes`](passerby_inference::Model::from_graph_bytes) can be used.
 //! - `serde`: the vote's settings as a serde type, for configuration files.
 
 mod align;

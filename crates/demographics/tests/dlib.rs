@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use passerby_demographics::{ClassifierError, DlibAgeGender};
+#[cfg(feature = "tract")]
+use passerby_demographics::ClassifierError;
+use passerby_demographics::DlibAgeGender;
 use passerby_testkit::{frame, noise, suite};
 use passerby_types::{BBox, ChipPool, Classifier, Face, FaceChip, PixelLayout};
 
@@ -16,12 +18,14 @@ fn it_keeps_the_contract_of_a_classifier() {
     suite::classifier(|| DlibAgeGender::bundled().unwrap());
 }
 
+#[cfg(feature = "tract")]
 #[test]
 fn files_with_the_weights_load() {
     let files = DlibAgeGender::from_paths(model("age-v1_fp16.onnx"), model("gender-v1_fp16.onnx"));
     assert!(format!("{:?}", files.unwrap()).contains("gender-v1_fp16.onnx"));
 }
 
+#[cfg(feature = "tract")]
 #[test]
 fn an_error_names_the_file_of_another_network() {
     let error =

@@ -85,11 +85,12 @@ impl CenterFace {
     pub fn bundled_model() -> Result<Model, DetectorError> {
         static NETWORK: Bundled =
             Bundled::new("centerface", include_bytes!("../models/centerface_fp16.onnx"))
+                .with_graph(include_bytes!("../models/centerface.graph"))
                 .with_ranges(include_str!("../models/centerface.ranges"));
         Ok(NETWORK.model()?)
     }
 
-    /// Creates a detector with the weights of an ONNX file and the default settings.
+    /// Creates a detector with the weights of an ONNX file and the default settings. It needs the feature `tract`.
     ///
     /// For several instances, or for other settings, read the file once with [`Model::from_path`] and use
     /// [`CenterFace::with_settings`].

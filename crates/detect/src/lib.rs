@@ -22,6 +22,8 @@
 //! # Features
 //! - `bundled` (default): the weights (3.7 MB) are part of the binary. Without it, load them with
 //!   [`CenterFace::from_path`].
+//! - `tract` (default): ONNX files. Without it this crate compiles much faster, and only the bundled weights or a
+//!   network of [`Model::from_graph_bytes`](passerby_inference::Model::from_graph_bytes) can be used.
 //!
 //! # Workers
 //! Each worker of a pool has its own detector. Make them from one [`Model`](passerby_inference::Model), for example

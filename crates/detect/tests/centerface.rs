@@ -3,10 +3,15 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use passerby_detect::{CenterFace, CenterFaceSettings, DetectorError};
+#[cfg(feature = "tract")]
+use passerby_detect::DetectorError;
+use passerby_detect::{CenterFace, CenterFaceSettings};
+#[cfg(feature = "tract")]
 use passerby_inference::Model;
 use passerby_testkit::{detect, frame, noise, suite, uniform};
-use passerby_types::{Detector, ErrorClass, PixelLayout, StageError};
+use passerby_types::{Detector, PixelLayout};
+#[cfg(feature = "tract")]
+use passerby_types::{ErrorClass, StageError};
 
 const WEIGHTS: &[u8] = include_bytes!("../models/centerface_fp16.onnx");
 
@@ -109,6 +114,7 @@ fn the_error_of_a_damaged_file_names_it() {
     assert!(damaged.contains("half.onnx"), "{damaged}");
 }
 
+#[cfg(feature = "tract")]
 #[test]
 fn another_network_is_a_fatal_error() {
     let mut renamed = WEIGHTS.to_vec();
@@ -130,6 +136,7 @@ fn the_error_of_a_setting_names_its_range() {
     assert_eq!(error.to_string(), "long_side is 7, but must be 32 to 3840 pixels");
 }
 
+#[cfg(feature = "tract")]
 #[test]
 fn weights_from_a_file_equal_the_bundled_ones() {
     let _alone = alone();

@@ -11,7 +11,8 @@ pub enum Engine {
     /// `passerby-cnn` if it supports all operators of the network, otherwise tract, which is several times slower.
     #[default]
     Auto,
-    /// tract, even if `passerby-cnn` supports the network. Use it to compare the two.
+    /// tract, even if `passerby-cnn` supports the network. Use it to compare the two. Without the feature `tract`, creating
+    /// a session fails with [`ModelError::NoTract`](crate::ModelError::NoTract).
     Tract,
     /// ONNX Runtime on this device, which needs the feature `ort`. It computes in float, whatever the [`Precision`].
     ///

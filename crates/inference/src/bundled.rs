@@ -20,15 +20,25 @@ use crate::model::Model;
 pub struct Bundled {
     name: &'static str,
     onnx: &'static [u8],
+    graph: Option<&'static [u8]>,
     ranges: Option<&'static str>,
     model: Mutex<Option<Model>>,
 }
 
 impl Bundled {
-    /// Creates a network from the bytes of an ONNX file, without a copy. Errors name it `name (bundled)`.
+    /// Creates a network from the bytes of an ONNX file, without a copy. Errors name it `name (bundled)`. Without
+    /// [`Bundled::with_graph`], it needs the feature `tract`.
     #[must_use]
     pub const fn new(name: &'static str, onnx: &'static [u8]) -> Self {
-        Self { name, onnx, ranges: None, model: Mutex::new(None) }
+        Self { name, onnx, graph: None, ranges: None, model: Mutex::new(None) }
+    }
+
+    /// Adds the graph file of the network: see [`Model::from_graph_bytes`]. The network then needs no feature `tract`, and
+    /// loads faster.
+    #[must_use]
+    pub const fn with_graph(mut self, graph: &'static [u8]) -> Self {
+        self.graph = Some(graph);
+        self
     }
 
     /// Adds the ranges of [`Calibration::to_text`](crate::Calibration::to_text): see [`Model::with_ranges`].
@@ -42,14 +52,18 @@ impl Bundled {
     /// them to read it.
     ///
     /// # Errors
-    /// Returns the errors of [`Model::from_bytes`] and [`Model::with_ranges`]. For a file that is part of the program,
+    /// Returns the errors of [`Model::from_bytes`], [`Model::from_graph_bytes`] and [`Model::with_ranges`]. For a file that is part of the program,
     /// they are a fault of its build. The next call tries again.
     pub fn model(&self) -> Result<Model, ModelError> {
         let mut model = self.model.lock();
         if let Some(model) = &*model {
             return Ok(model.clone());
         }
-        let mut read = Model::from_bytes(&format!("{} (bundled)", self.name), self.onnx)?;
+        let name = format!("{} (bundled)", self.name);
+        let mut read = match self.graph {
+            Some(graph) => Model::from_graph_bytes(&name, graph, self.onnx)?,
+            None => Model::from_bytes(&name, self.onnx)?,
+        };
         if let Some(ranges) = self.ranges {
             read = read.with_ranges(ranges)?;
         }

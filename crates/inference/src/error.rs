@@ -32,6 +32,25 @@ pub enum ModelError {
         /// The reason.
         reason: String,
     },
+    /// The network is an ONNX file, or is to run on tract, but this program is built without the feature `tract`. Enable
+    /// the feature, or load the network with a graph file:
+    /// [`Model::from_graph_bytes`](crate::Model::from_graph_bytes).
+    #[error(
+        "{model}: this program is built without the feature `tract`, which reads ONNX files and runs networks on tract"
+    )]
+    NoTract {
+        /// The name of the network.
+        model: String,
+    },
+    /// The graph file is not valid, or it belongs to another ONNX file. Write it again:
+    /// [`Model::to_graph_bytes`](crate::Model::to_graph_bytes).
+    #[error("{model}: {reason}")]
+    GraphFile {
+        /// The name of the network.
+        model: String,
+        /// The reason.
+        reason: String,
+    },
     /// The network needs a feature that this crate lacks. Convert it, or use another one.
     #[error("{model}: unsupported: {reason}")]
     Unsupported {

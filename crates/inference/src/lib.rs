@@ -8,6 +8,8 @@
 //! The input of a network is a list of f32. `passerby-pixels` computes it from an image in any pixel layout.
 //!
 //! ```
+//! # #[cfg(feature = "tract")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use passerby_inference::Model;
 //!
 //! let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx");
@@ -18,11 +20,14 @@
 //! let outputs = session.run()?;
 //! assert_eq!(outputs.shape(0), [1, 4]);
 //! assert_eq!(outputs.data(0).len(), 4);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "tract"))]
+//! # fn main() {}
 //! ```
 //!
 //! # Engines
-//! tract reads and checks the file; no public type shows it. If `passerby-cnn` supports all operators of the network,
+//! tract reads and checks an ONNX file; no public type shows it. If `passerby-cnn` supports all operators of the network,
 //! the network runs on a plan of that crate, otherwise on tract. [`Session::backend`] returns the engine and the
 //! reason. Both compute in f32 on the calling thread, so workers are the only parallelism.
 //!
@@ -34,7 +39,14 @@
 //! tract panics on some malformed models. This crate catches such a panic and returns it as an error, so no model can
 //! make a caller panic. The panic hook of the process still prints it.
 //!
+//! # Without tract
+//! tract takes most of the time that this crate needs to compile. A program that only runs known networks can do without
+//! it: [`Model::to_graph_bytes`] writes the operators of an ONNX file to a graph file, once, and
+//! [`Model::from_graph_bytes`] loads both files. The example `write_graph` is the command for it. The networks that are
+//! bundled with the stage crates are loaded so in any case.
+//!
 //! # Features
+//! - `tract` (default): ONNX files without a graph file, and networks with operators that `passerby-cnn` lacks.
 //! - `ort`: networks on devices with ONNX Runtime.
 //! - `ndarray`: array views of inputs, outputs and tensors.
 
@@ -43,15 +55,15 @@ mod bundled;
 mod calibration;
 mod device;
 mod error;
-mod half_precision;
-mod lower;
+mod graph_network;
+mod interface;
 mod model;
 mod onnxruntime;
 mod panics;
 mod plan;
 mod session;
 mod tensor;
-mod validate;
+mod tract;
 
 pub use backend::{Backend, Engine, Precision, TractReason};
 pub use bundled::Bundled;

@@ -6,23 +6,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use passerby_cnn::{ActivationRanges, Isa, Plan, RangeCalibrator};
-use tract_onnx::Onnx;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::{Framework, InferenceModel, InferenceModelExt, RunOptions, TypedModel};
-use tract_onnx::tract_hir::internal::{DatumType, InferenceFact, TractResult, tvec};
+use passerby_cnn::{ActivationRanges, Graph, Isa, Plan, RangeCalibrator};
 
 use crate::backend::{Backend, Engine, Precision, TractReason};
 use crate::calibration::Calibration;
 use crate::error::ModelError;
-use crate::half_precision;
-use crate::lower::lower;
+use crate::graph_network::{self, GraphNetwork};
+use crate::interface::{Interface, LoweredNetwork};
 use crate::onnxruntime::Network;
 use crate::panics::catch_panics;
 use crate::plan::{ModelPlan, Runner};
 use crate::session::Session;
-use crate::tensor::TensorSpec;
-use crate::validate;
+use crate::tensor::{TensorSpec, check_item};
+use crate::tract::{OnnxNetwork, TypedNetwork};
 
 /// The number of plans that a model keeps. The cameras of one installation rarely have more image sizes. A further plan
 /// replaces the oldest one, which existing sessions continue to use.
@@ -48,35 +44,38 @@ struct SharedModel {
     input: TensorSpec,
     outputs: Vec<TensorSpec>,
     onnx: Arc<Cow<'static, [u8]>>,
-    /// The graph that was read with the file, for the first plan. Later plans read the file again, because these
-    /// weights are larger than the file and each plan has its own copy.
-    graph: Mutex<Option<InferenceModel>>,
+    source: Source,
     plans: Mutex<Vec<(PlanKey, Arc<ModelPlan>)>>,
 }
 
-impl SharedModel {
-    /// Returns the graph of the network.
-    fn graph(&self) -> TractResult<InferenceModel> {
-        if let Some(graph) = self.graph.lock().take() {
-            return Ok(graph);
+/// The reader of a network's operators.
+enum Source {
+    Onnx(OnnxNetwork),
+    Graph(GraphNetwork),
+}
+
+/// A network for items of one shape.
+enum ItemNetwork {
+    Onnx(TypedNetwork),
+    Graph(LoweredNetwork),
+}
+
+impl ItemNetwork {
+    /// Returns the shape of each output for one item, or the reason why the network has none.
+    fn output_shapes(&self) -> Result<Vec<Vec<usize>>, String> {
+        match self {
+            Self::Onnx(typed) => Ok(typed.output_shapes()),
+            Self::Graph(lowered) => lowered.output_shapes(),
         }
-        let engine = onnx_reader();
-        let proto = engine.proto_model_for_read(&mut &**self.onnx)?;
-        infer_in_single_precision(&engine, proto)
     }
-}
 
-/// Builds the graph with all half-precision weights converted to single precision.
-fn infer_in_single_precision(engine: &Onnx, mut proto: ModelProto) -> TractResult<InferenceModel> {
-    if let Some(graph) = &mut proto.graph {
-        half_precision::widen(graph);
+    /// Returns the graph, or the reason why `passerby-cnn` does not support the network.
+    fn graph(&self) -> Result<Cow<'_, Graph>, TractReason> {
+        match self {
+            Self::Onnx(typed) => Ok(Cow::Owned(typed.lower()?.graph)),
+            Self::Graph(lowered) => Ok(Cow::Borrowed(&lowered.graph)),
+        }
     }
-    engine.model_for_proto_model(&proto)
-}
-
-/// Returns the reader of ONNX files.
-fn onnx_reader() -> Onnx {
-    tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true)
 }
 
 /// The parameters of a plan: item shape, engine, instruction set, and the ranges if it multiplies bytes.
@@ -84,36 +83,105 @@ type PlanKey = ([usize; 3], Engine, Isa, Option<Arc<ActivationRanges>>);
 
 impl Model {
     /// Reads a network from the bytes of an ONNX file and keeps them. If the bytes are a static slice, they are not
-    /// copied. Errors use `name` for the network.
+    /// copied. Errors use `name` for the network. It needs the feature `tract`.
     ///
     /// # Errors
-    /// Returns [`ModelError::Empty`] if there are no bytes, [`ModelError::NotOnnx`] if they are not a valid ONNX model,
+    /// Returns [`ModelError::NoTract`] without the feature `tract`, [`ModelError::Empty`] if there are no bytes, [`ModelError::NotOnnx`] if they are not a valid ONNX model,
     /// [`ModelError::Unsupported`] for an unknown operator, data type or storage, and [`ModelError::Inputs`] if the
     /// network does not have exactly one input. Malformed bytes never cause a panic.
     pub fn from_bytes(name: &str, onnx: impl Into<Cow<'static, [u8]>>) -> Result<Self, ModelError> {
-        let onnx = onnx.into();
-        let model = || name.to_owned();
+        let onnx = Arc::new(onnx.into());
         if onnx.is_empty() {
-            return Err(ModelError::Empty { model: model() });
+            return Err(ModelError::Empty { model: name.to_owned() });
         }
-        let not_onnx = |reason| ModelError::NotOnnx { model: model(), reason };
-        let engine = onnx_reader();
-        let proto = catch_panics(|| engine.proto_model_for_read(&mut &*onnx)).map_err(not_onnx)?;
-        let (input, outputs) = validate::interface(name, &proto, |op| engine.op_register.0.contains_key(op))?;
-        let graph = catch_panics(|| infer_in_single_precision(&engine, proto)).map_err(not_onnx)?;
-        let graph = Mutex::new(Some(graph));
+        let (network, input, outputs) = OnnxNetwork::read(name, Arc::clone(&onnx))?;
+        Ok(Self::new(name, onnx, input, outputs, Source::Onnx(network)))
+    }
+
+    /// Reads a network from the bytes of a graph file and of the ONNX file that it was written for, without tract. The
+    /// result is equal to that of [`Model::from_bytes`] to the last bit and is ready sooner. The graph file has the
+    /// operators, as `passerby-cnn` runs them, and the ONNX file has the weights. [`Model::to_graph_bytes`] writes graph
+    /// files. If the bytes are static slices, they are not copied. Errors use `name` for the network.
+    ///
+    /// The network accepts the shapes whose sides are multiples of those that the graph file was written for.
+    ///
+    /// # Errors
+    /// Returns [`ModelError::GraphFile`] if the graph file is damaged or belongs to another ONNX file. Malformed bytes
+    /// never cause a panic.
+    pub fn from_graph_bytes(
+        name: &str,
+        graph: impl Into<Cow<'static, [u8]>>,
+        onnx: impl Into<Cow<'static, [u8]>>,
+    ) -> Result<Self, ModelError> {
+        let onnx = Arc::new(onnx.into());
+        let network = GraphNetwork::read(graph.into(), Arc::clone(&onnx));
+        let network = network.map_err(|reason| ModelError::GraphFile { model: name.to_owned(), reason })?;
+        let Interface { input, outputs, .. } = network.interface.clone();
+        Ok(Self::new(name, onnx, input, outputs, Source::Graph(network)))
+    }
+
+    fn new(
+        name: &str,
+        onnx: Arc<Cow<'static, [u8]>>,
+        input: TensorSpec,
+        outputs: Vec<TensorSpec>,
+        source: Source,
+    ) -> Self {
         let plans = Mutex::default();
-        let shared = SharedModel { name: model(), input, outputs, onnx: Arc::new(onnx), graph, plans };
-        Ok(Self {
-            shared: Arc::new(shared),
+        Self {
+            shared: Arc::new(SharedModel { name: name.to_owned(), input, outputs, onnx, source, plans }),
             engine: Engine::Auto,
             ranges: None,
             precision: Precision::Float,
             isa: Isa::preferred(),
-        })
+        }
     }
 
-    /// Reads a network from an ONNX file. Errors use the path for the network.
+    /// Returns the bytes of a graph file, with which [`Model::from_graph_bytes`] loads this network without tract.
+    /// `items` are shapes of items, `[channels, height, width]`. The graph file is compared with the network at each of
+    /// them, and it accepts the shapes whose sides are multiples of their greatest common divisors. For a network with
+    /// free sides, give at least two shapes, one of which is large.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tract")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use passerby_inference::Model;
+    ///
+    /// let onnx = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx"))?;
+    /// let model = Model::from_bytes("conv", onnx.clone())?;
+    /// let graph = model.to_graph_bytes(&[[3, 32, 32], [3, 6, 5]])?;
+    /// let same = Model::from_graph_bytes("conv", graph, onnx)?;
+    /// assert_eq!(same.outputs(), model.outputs());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "tract"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`Model::session`], and [`ModelError::GraphFile`] if `passerby-cnn` does not support the
+    /// network, if `items` is empty, or if the settings of the operators depend on the shape in another way than that
+    /// maps grow with it.
+    pub fn to_graph_bytes(&self, items: &[[usize; 3]]) -> Result<Vec<u8>, ModelError> {
+        let failed = |reason| ModelError::GraphFile { model: self.name().to_owned(), reason };
+        let mut networks = Vec::new();
+        for item in items {
+            let lowered = match self.item_network(*item)? {
+                ItemNetwork::Onnx(typed) => typed.lower().map_err(|why| failed(why.to_string()))?,
+                ItemNetwork::Graph(lowered) => lowered,
+            };
+            networks.push((*item, lowered));
+        }
+        let interface = Interface {
+            multiples: graph_network::multiples(items),
+            input: self.shared.input.clone(),
+            outputs: self.shared.outputs.clone(),
+            axes: vec![],
+        };
+        graph_network::write(&interface, networks, &self.shared.onnx).map_err(failed)
+    }
+
+    /// Reads a network from an ONNX file. Errors use the path for the network. It needs the feature `tract`.
     ///
     /// # Errors
     /// Returns [`ModelError::Io`] if the file cannot be read, and otherwise the errors of [`Model::from_bytes`].
@@ -191,11 +259,8 @@ impl Model {
     /// Returns the errors of [`Model::session`], and [`ModelError::Ranges`] if `passerby-cnn` does not support the
     /// network.
     pub fn calibration(&self, item: [usize; 3]) -> Result<Calibration, ModelError> {
-        validate::check_item(self.name(), self.input(), item)?;
-        let failed = |reason| ModelError::Plan { model: self.name().to_owned(), item, reason };
-        let (typed, _) = catch_panics(|| self.typed_model(item)).map_err(failed)?;
-        let graph = catch_panics(|| Ok(lower(&typed))).map_err(failed)?;
-        let graph = graph.map_err(|why| self.no_int8(why.to_string()))?;
+        let network = self.item_network(item)?;
+        let graph = network.graph().map_err(|why| self.no_int8(why.to_string()))?;
         let inner = RangeCalibrator::new(&graph, self.isa);
         Ok(Calibration::new(inner.map_err(|e| self.no_int8(e.to_string()))?, self.name()))
     }
@@ -219,7 +284,8 @@ impl Model {
     /// # Errors
     /// Returns [`ModelError::Shape`] if the input does not accept the shape, [`ModelError::Plan`] if the layers do not
     /// fit together at it, [`ModelError::Ranges`] if [`Precision::Int8`] is selected but the ranges belong to another
-    /// network or the network runs on tract, and [`ModelError::Device`] if a required device is not available.
+    /// network or the network runs on tract, [`ModelError::NoTract`] for [`Engine::Tract`] without the feature `tract`, and
+    /// [`ModelError::Device`] if a required device is not available.
     pub fn session(&self, item: [usize; 3]) -> Result<Session, ModelError> {
         let plan = self.plan(item)?;
         let made = Session::new(Arc::clone(&plan));
@@ -257,7 +323,6 @@ impl Model {
         if let Some((_, plan)) = plans.iter().find(|(other, _)| *other == key) {
             return Ok(Arc::clone(plan));
         }
-        validate::check_item(self.name(), self.input(), item)?;
         let plan = self.make_plan(item)?;
         if plans.len() == MAX_PLANS {
             plans.remove(0);
@@ -270,7 +335,8 @@ impl Model {
     fn make_plan(&self, item: [usize; 3]) -> Result<ModelPlan, ModelError> {
         let model = || self.name().to_owned();
         let failed = |reason| ModelError::Plan { model: model(), item, reason };
-        let (typed, outputs) = catch_panics(|| self.typed_model(item)).map_err(failed)?;
+        let network = self.item_network(item)?;
+        let outputs = network.output_shapes().map_err(failed)?;
         let mut fallback = None;
         if let Engine::Prefer(device) | Engine::Require(device) = self.engine {
             match Network::new(Arc::clone(&self.shared.onnx), device, item, outputs.clone()) {
@@ -285,67 +351,53 @@ impl Model {
                 Err(reason) => fallback = Some(format!("not on {device}: {reason}")),
             }
         }
-        let (backend, runner) = match self.cnn_plan(&typed) {
+        let (backend, runner) = match self.cnn_plan(&network) {
             Ok(plan) => {
                 let isa = plan.isa();
                 let precision = if isa.multiplies_bytes() { self.precision } else { Precision::Float };
                 (Backend::Cnn { isa: isa.name(), precision }, Runner::Cnn(plan))
             }
             Err(why) if self.precision == Precision::Int8 => return Err(self.no_int8(why.to_string())),
-            Err(why) => {
-                // One thread a session, because workers are the parallelism and tract's own threads are slower.
-                let options = RunOptions::default();
-                let runnable = catch_panics(|| typed.into_optimized()?.into_runnable_with_options(&options));
-                let runnable = runnable.map_err(failed)?;
-                (Backend::Tract(why), Runner::Tract(runnable))
-            }
+            Err(why) => match network {
+                ItemNetwork::Onnx(typed) => {
+                    (Backend::Tract(why), Runner::Tract(typed.into_plan().map_err(failed)?))
+                }
+                ItemNetwork::Graph(_) => return Err(failed(why.to_string())),
+            },
         };
         Ok(ModelPlan { model: model(), item, outputs, backend, fallback, runner })
     }
 
-    /// Returns the network with all types and shapes known, and the shapes of its outputs. Shapes must be fixed before
-    /// anything is planned, because layouts and buffers depend on them.
-    fn typed_model(&self, item: [usize; 3]) -> TractResult<(TypedModel, Vec<Vec<usize>>)> {
-        let [c, h, w] = item;
-        let fact = InferenceFact::dt_shape(DatumType::F32, tvec![1, c, h, w]);
-        let mut graph = self.shared.graph()?;
-        graph.set_input_fact(0, fact)?;
-        let typed = graph.into_typed()?;
-        let mut outputs = Vec::new();
-        for outlet in typed.output_outlets()? {
-            let fact = typed.outlet_fact(*outlet)?;
-            let shape: Option<Vec<usize>> = fact.shape.as_concrete().map(<[usize]>::to_vec);
-            let shape = shape.filter(|s| s.first() == Some(&1) && fact.datum_type == DatumType::F32);
-            outputs.push(shape.ok_or_else(|| {
-                std::io::Error::other(format!(
-                    "an output is {fact:?}, expected f32 with the batch as its first axis"
-                ))
-            })?);
-        }
-        Ok((typed, outputs))
+    /// Returns the network for items of one shape. tract needs the ONNX file, even if there is a graph file.
+    fn item_network(&self, item: [usize; 3]) -> Result<ItemNetwork, ModelError> {
+        check_item(self.name(), self.input(), item)?;
+        let name = self.name();
+        let network = match &self.shared.source {
+            Source::Onnx(network) => network.typed(name, item).map(ItemNetwork::Onnx),
+            Source::Graph(_) if self.engine == Engine::Tract => {
+                let (network, ..) = OnnxNetwork::read(name, Arc::clone(&self.shared.onnx))?;
+                network.typed(name, item).map(ItemNetwork::Onnx)
+            }
+            Source::Graph(network) => network.for_item(item).map(ItemNetwork::Graph),
+        };
+        network.map_err(|reason| ModelError::Plan { model: name.to_owned(), item, reason })
     }
 
     /// Returns the plan of `passerby-cnn`, or the reason why it does not support the network.
-    fn cnn_plan(&self, typed: &TypedModel) -> Result<Plan, TractReason> {
+    fn cnn_plan(&self, network: &ItemNetwork) -> Result<Plan, TractReason> {
         if self.engine == Engine::Tract {
             return Err(TractReason::Requested);
         }
-        let unsupported = |reason: String| TractReason::Unsupported {
+        let graph = network.graph()?;
+        let plan = catch_panics(|| match self.ranges_in_use() {
+            Some(ranges) => Plan::quantized(&graph, self.isa, ranges),
+            None => Plan::new(&graph, self.isa),
+        });
+        plan.map_err(|reason| TractReason::Unsupported {
             node: self.name().to_owned(),
             operator: "the whole network".into(),
             reason,
-        };
-        let plan = catch_panics(|| {
-            let planned = lower(typed).map(|graph| {
-                let plan = match self.ranges_in_use() {
-                    Some(ranges) => Plan::quantized(&graph, self.isa, ranges),
-                    None => Plan::new(&graph, self.isa),
-                };
-                plan.map_err(|e| unsupported(e.to_string()))
-            });
-            Ok(planned.and_then(|planned| planned))
-        });
-        plan.unwrap_or_else(|panic| Err(unsupported(panic)))
+        })
     }
 }
 
@@ -360,20 +412,9 @@ impl fmt::Debug for Model {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tract"))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_precision_weights_are_f32_in_the_plan() {
-        let model = Model::from_bytes("conv", include_bytes!("../tests/data/conv.onnx")).unwrap();
-        let plan = model.with_engine(Engine::Tract).plan([3, 6, 5]).unwrap();
-        let Runner::Tract(runnable) = &plan.runner else { panic!("{}", plan.backend) };
-        for node in runnable.model().nodes() {
-            assert_ne!(node.op.name(), "Cast", "{node}");
-            assert!(node.outputs.iter().all(|o| o.fact.datum_type != DatumType::F16), "{node}");
-        }
-    }
 
     #[test]
     fn a_shape_is_planned_once_and_old_plans_go() {

@@ -1,11 +1,8 @@
 //! A network prepared for items of one shape.
 
-use std::sync::Arc;
-
-use tract_onnx::prelude::TypedRunnableModel;
-
 use crate::backend::Backend;
 use crate::onnxruntime::Network;
+use crate::tract::TractPlan;
 
 /// A network prepared for items of one shape, in batches of one.
 pub(crate) struct ModelPlan {
@@ -23,6 +20,6 @@ pub(crate) struct ModelPlan {
 /// The engine of a plan.
 pub(crate) enum Runner {
     Cnn(passerby_cnn::Plan),
-    Tract(Arc<TypedRunnableModel>),
+    Tract(TractPlan),
     OnnxRuntime(Network),
 }

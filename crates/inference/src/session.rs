@@ -4,16 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tract_onnx::prelude::{IntoTValue, Tensor as EngineTensor, TractResult, TypedRunnableModel};
-use tract_onnx::tract_hir::internal::tvec;
-use tract_onnx::tract_hir::tract_core::model::TypedSimpleState;
-
 use crate::backend::Backend;
 use crate::error::{ModelError, RunError};
 use crate::onnxruntime::Run;
 use crate::panics::catch_panics;
 use crate::plan::{ModelPlan, Runner};
 use crate::tensor::Tensor;
+use crate::tract::TractSession;
 
 /// One worker's state for a [`Model`](crate::Model) and items of one shape. It computes on the calling thread, so each
 /// worker should have its own.
@@ -42,15 +39,6 @@ enum EngineState {
     OnnxRuntime(Box<Run>),
 }
 
-/// The state of a session on tract.
-struct TractSession {
-    runnable: Arc<TypedRunnableModel>,
-    /// `None` after a failure. The next run creates a new state.
-    state: Option<TypedSimpleState>,
-    input: Vec<f32>,
-    outputs: Vec<Vec<f32>>,
-}
-
 /// The memory of a session, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryUsage {
@@ -68,18 +56,11 @@ pub struct Outputs<'a> {
 
 impl Session {
     pub(crate) fn new(plan: Arc<ModelPlan>) -> Result<Self, ModelError> {
-        let state = catch_panics(|| {
+        let state = catch_panics(|| -> Result<EngineState, String> {
             Ok(match &plan.runner {
                 Runner::Cnn(plan) => EngineState::Cnn(plan.session()),
-                Runner::Tract(runnable) => EngineState::Tract(Box::new(TractSession {
-                    runnable: Arc::clone(runnable),
-                    state: Some(runnable.spawn()?),
-                    input: vec![0.0; plan.item.iter().product()],
-                    outputs: plan.outputs.iter().map(|shape| vec![0.0; shape.iter().product()]).collect(),
-                })),
-                Runner::OnnxRuntime(network) => {
-                    EngineState::OnnxRuntime(Box::new(network.start().map_err(std::io::Error::other)?))
-                }
+                Runner::Tract(tract) => EngineState::Tract(Box::new(tract.start(plan.item, &plan.outputs)?)),
+                Runner::OnnxRuntime(network) => EngineState::OnnxRuntime(Box::new(network.start()?)),
             })
         });
         let state = state.map_err(|reason| match plan.backend {
@@ -217,14 +198,14 @@ impl Session {
             EngineState::Cnn(session) => {
                 let done = catch_panics(|| {
                     session.run();
-                    Ok(())
+                    Ok::<_, String>(())
                 });
                 if done.is_err() {
                     *session = session.plan().session();
                 }
                 done
             }
-            EngineState::Tract(tract) => tract.run(self.plan.item),
+            EngineState::Tract(tract) => tract.run(),
             EngineState::OnnxRuntime(run) => run.compute(),
         };
         done.map_err(|reason| RunError::Failed { model: self.plan.model.clone(), index, reason })
@@ -251,25 +232,6 @@ impl Session {
     pub fn input_view_mut(&mut self) -> ndarray::ArrayViewMut3<'_, f32> {
         let shape = self.plan.item;
         ndarray::ArrayViewMut3::from_shape(shape, self.input()).expect("the input has the shape of an item")
-    }
-}
-
-impl TractSession {
-    fn run(&mut self, [c, h, w]: [usize; 3]) -> Result<(), String> {
-        let Self { runnable, state, input, outputs } = self;
-        let spawned = state.take();
-        let used = catch_panics(|| -> TractResult<TypedSimpleState> {
-            let mut state = spawned.map_or_else(|| runnable.spawn(), Ok)?;
-            let input = EngineTensor::from_shape(&[1, c, h, w], input)?;
-            let answers = state.run(tvec![input.into_tvalue()])?;
-            for (answer, output) in answers.iter().zip(outputs) {
-                output.clear();
-                output.extend_from_slice(answer.try_as_plain_ram()?.as_slice::<f32>()?);
-            }
-            Ok(state)
-        })?;
-        *state = Some(used);
-        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The inputs and outputs of a network.
 
+use crate::error::ModelError;
+
 /// The name and shape of one input or output of a network, as stated in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
@@ -7,6 +9,24 @@ pub struct TensorSpec {
     pub name: String,
     /// The length along each axis, or `None` if the file leaves it free. Empty if the file states no shape.
     pub dims: Vec<Option<usize>>,
+}
+
+/// Checks that the input accepts a batch of one item of this shape.
+pub(crate) fn check_item(name: &str, input: &TensorSpec, item: [usize; 3]) -> Result<(), ModelError> {
+    let given = vec![1, item[0], item[1], item[2]];
+    let free = input.dims.is_empty();
+    let fits =
+        input.dims.len() == 4 && input.dims.iter().zip(&given).all(|(dim, n)| dim.is_none_or(|d| d == *n));
+    // An item with more than 2^31 elements is a mistake, and its plan would only exhaust memory.
+    let sane =
+        item.iter().try_fold(1_usize, |product, n| product.checked_mul(*n)).is_some_and(|n| n < 1 << 31);
+    if (free || fits) && sane && !item.contains(&0) {
+        return Ok(());
+    }
+    let model = name.to_owned();
+    let input_name = input.name.clone();
+    let expected = input.dims.clone();
+    Err(ModelError::Shape { model, input: input_name, expected, given })
 }
 
 /// One output of a network for a batch. The first axis is the batch, and the last axis varies fastest.

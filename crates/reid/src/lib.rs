@@ -41,6 +41,8 @@
 //!   alone and depends only on `passerby-types`.
 //! - `bundled` (default): the weights (2.6 MB) are part of the binary. Without it, load them with
 //!   [`MobileFaceNet::from_path`].
+//! - `tract` (default): ONNX files. Without it this crate compiles much faster, and only the bundled weights or a
+//!   network of `passerby_inference::Model::from_graph_bytes` can be used.
 //! - `ndarray`: embeddings and templates as arrays, without a copy.
 //! - `serde`: the policy as a serde type, for configuration files.
 //!

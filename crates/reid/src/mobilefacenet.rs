@@ -80,12 +80,13 @@ impl MobileFaceNet {
     pub fn bundled_model() -> Result<Model, EmbedderError> {
         static NETWORK: Bundled =
             Bundled::new("mobilefacenet", include_bytes!("../models/mobilefacenet_fast_fp16.onnx"))
+                .with_graph(include_bytes!("../models/mobilefacenet.graph"))
                 .with_ranges(include_str!("../models/mobilefacenet.ranges"));
         Ok(NETWORK.model()?)
     }
 
-    /// Creates an embedder with the weights of an ONNX file. For several instances, read the file once with
-    /// [`Model::from_path`] and use [`MobileFaceNet::new`].
+    /// Creates an embedder with the weights of an ONNX file. It needs the feature `tract`. For several instances, read the
+    /// file once with [`Model::from_path`] and use [`MobileFaceNet::new`].
     ///
     /// # Errors
     /// As for [`MobileFaceNet::new`], or if the file cannot be read. The message names the file.

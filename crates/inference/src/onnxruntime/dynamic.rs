@@ -10,7 +10,6 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 use parking_lot::Mutex;
-use tract_onnx::prelude::TractResult;
 
 use crate::device::Device;
 use crate::panics::catch_panics;
@@ -76,21 +75,20 @@ impl Run {
         catch_panics(|| self.compute_unguarded())
     }
 
-    fn compute_unguarded(&mut self) -> TractResult<()> {
+    fn compute_unguarded(&mut self) -> Result<(), String> {
         let [c, h, w] = self.item;
         let input = TensorRef::from_array_view(([1, c, h, w], &*self.input)).map_err(as_text)?;
         let answers = self.session.run(ort::inputs![input]).map_err(as_text)?;
         if answers.len() != self.outputs.len() {
-            return Err(as_text(format!("{} outputs, expected {}", answers.len(), self.outputs.len())).into());
+            return Err(format!("{} outputs, expected {}", answers.len(), self.outputs.len()));
         }
         for (index, output) in self.outputs.iter_mut().enumerate() {
             let (shape, values) = answers[index].try_extract_tensor::<f32>().map_err(as_text)?;
             if values.len() != output.len() {
-                return Err(as_text(format!(
+                return Err(format!(
                     "output {index} has the shape {shape}, expected {} values",
                     output.len()
-                ))
-                .into());
+                ));
             }
             output.copy_from_slice(values);
         }
@@ -99,17 +97,17 @@ impl Run {
 }
 
 /// Creates a session with one thread, because workers are the parallelism.
-fn session(onnx: &[u8], device: Device) -> TractResult<Session> {
+fn session(onnx: &[u8], device: Device) -> Result<Session, String> {
     let builder = Session::builder().map_err(as_text)?;
     let builder = builder.with_intra_threads(1).map_err(as_text)?.with_inter_threads(1).map_err(as_text)?;
     let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(as_text)?;
     let mut builder = builder.with_execution_providers(providers(device)?).map_err(as_text)?;
-    Ok(builder.commit_from_memory(onnx).map_err(as_text)?)
+    builder.commit_from_memory(onnx).map_err(as_text)
 }
 
 /// Returns the execution providers for a device, the preferred one first. ONNX Runtime computes operators that none of
 /// them supports on the CPU.
-fn providers(device: Device) -> TractResult<Vec<ep::ExecutionProviderDispatch>> {
+fn providers(device: Device) -> Result<Vec<ep::ExecutionProviderDispatch>, String> {
     let number = |n: u32| i32::try_from(n).map_err(as_text);
     // cuDNN chooses convolutions by heuristics, because trying all of them takes seconds for every session. Products
     // are in single precision instead of the 10 bits of TF32.
@@ -132,9 +130,9 @@ fn providers(device: Device) -> TractResult<Vec<ep::ExecutionProviderDispatch>> 
 /// DirectML as a success.
 fn provider(
     provider: impl ep::ExecutionProvider + Into<ep::ExecutionProviderDispatch>,
-) -> TractResult<ep::ExecutionProviderDispatch> {
+) -> Result<ep::ExecutionProviderDispatch, String> {
     if !provider.is_available().map_err(as_text)? {
-        return Err(as_text(format!("this build of ONNX Runtime has no {}", provider.name())).into());
+        return Err(format!("this build of ONNX Runtime has no {}", provider.name()));
     }
     Ok(provider.into().error_on_failure())
 }
@@ -142,7 +140,7 @@ fn provider(
 /// Loads the library that `ORT_DYLIB_PATH` names, otherwise the one beside the program or in the search path of the
 /// system. A process tries this once, because `ort` reports a second attempt after a failure as a success, without a
 /// library.
-fn load() -> TractResult<()> {
+fn load() -> Result<(), String> {
     static LOADED: Mutex<Option<Result<(), String>>> = Mutex::new(None);
     let mut loaded = LOADED.lock();
     let loaded = loaded.get_or_insert_with(|| {
@@ -152,10 +150,10 @@ fn load() -> TractResult<()> {
         environment.with_name("passerby").with_telemetry(false).commit();
         Ok(())
     });
-    Ok(loaded.clone().map_err(as_text)?)
+    loaded.clone()
 }
 
 /// Converts an error to text, because not all errors of `ort` are `Send`.
-fn as_text(error: impl Display) -> std::io::Error {
-    std::io::Error::other(error.to_string())
+fn as_text(error: impl Display) -> String {
+    error.to_string()
 }

@@ -58,24 +58,6 @@ pub(crate) fn interface(
     Ok((spec(input), graph.output.iter().map(spec).collect()))
 }
 
-/// Checks that the input accepts a batch of one item of this shape.
-pub(crate) fn check_item(name: &str, input: &TensorSpec, item: [usize; 3]) -> Result<(), ModelError> {
-    let given = vec![1, item[0], item[1], item[2]];
-    let free = input.dims.is_empty();
-    let fits =
-        input.dims.len() == 4 && input.dims.iter().zip(&given).all(|(dim, n)| dim.is_none_or(|d| d == *n));
-    // An item with more than 2^31 elements is a mistake, and its plan would only exhaust memory.
-    let sane =
-        item.iter().try_fold(1_usize, |product, n| product.checked_mul(*n)).is_some_and(|n| n < 1 << 31);
-    if (free || fits) && sane && !item.contains(&0) {
-        return Ok(());
-    }
-    let model = name.to_owned();
-    let input_name = input.name.clone();
-    let expected = input.dims.clone();
-    Err(ModelError::Shape { model, input: input_name, expected, given })
-}
-
 /// Returns the first operator that tract does not know, in the graph or in a nested one.
 fn unknown_operator<'a>(graph: &'a GraphProto, known: &impl Fn(&str) -> bool) -> Option<&'a str> {
     graph.node.iter().find_map(|node| {

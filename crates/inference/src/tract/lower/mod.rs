@@ -24,7 +24,8 @@ use tract_onnx::tract_core::internal::{
 use tract_onnx::tract_core::ops;
 
 use crate::backend::TractReason;
-use axes::{Axes, sides};
+use crate::interface::{LoweredNetwork, OutputAxis};
+use axes::{Axes, Part, Side, sides};
 use mapped::MappedTensor;
 use slot::Slot;
 use tensor::{Reason, concrete, product};
@@ -34,7 +35,7 @@ const MAX_CONSTANT_LEN: usize = 1 << 28;
 
 /// Translates a network with one input that is typed for items of one shape. The outputs of the graph are in the order
 /// of the network's.
-pub(crate) fn lower(model: &TypedModel) -> Result<Graph, TractReason> {
+pub(crate) fn lower(model: &TypedModel) -> Result<LoweredNetwork, TractReason> {
     let general = |reason: Reason| TractReason::Unsupported {
         node: "the network".into(),
         operator: "all".into(),
@@ -53,6 +54,7 @@ pub(crate) fn lower(model: &TypedModel) -> Result<Graph, TractReason> {
 
     let mut slots: Vec<Vec<Slot>> = vec![Vec::new(); model.nodes().len()];
     let mut lowering = Lowering { graph, model };
+    let mut axes = Vec::new();
     for id in order {
         let node = model.node(id);
         let given = if id == input.node {
@@ -69,7 +71,7 @@ pub(crate) fn lower(model: &TypedModel) -> Result<Graph, TractReason> {
         })?;
     }
     for outlet in model.output_outlets().map_err(failed)? {
-        lowering.output(slots[outlet.node].get(outlet.slot)).map_err(|reason| {
+        let output = lowering.output(slots[outlet.node].get(outlet.slot)).map_err(|reason| {
             let node = model.node(outlet.node);
             TractReason::Unsupported {
                 node: node.name.clone(),
@@ -77,8 +79,9 @@ pub(crate) fn lower(model: &TypedModel) -> Result<Graph, TractReason> {
                 reason,
             }
         })?;
+        axes.push(output);
     }
-    Ok(lowering.graph)
+    Ok(LoweredNetwork { graph: lowering.graph, axes })
 }
 
 struct Lowering<'a> {
@@ -156,8 +159,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// Makes a value an output, in the order of its tensor's elements.
-    fn output(&mut self, slot: Option<&Slot>) -> Result<(), Reason> {
+    /// Makes a value an output, in the order of its tensor's elements, and returns the tensor's axes.
+    fn output(&mut self, slot: Option<&Slot>) -> Result<Vec<OutputAxis>, Reason> {
         let Some(Slot::Mapped(map)) = slot else {
             return Err("an output does not depend on the input".into());
         };
@@ -179,8 +182,23 @@ impl Lowering<'_> {
             }
             self.graph.output(map.value, TensorLayout::Nchw);
         }
-        Ok(())
+        let shape = self.graph.shape(map.value);
+        Ok((0..map.axes.rank()).map(|axis| output_axis(map.axes.get(axis), shape)).collect())
     }
+}
+
+/// Returns an axis that runs over these parts of a map. A part of the rows or columns counts as a constant, because it
+/// does not grow with the map in a known way.
+fn output_axis(parts: &[Part], shape: Shape) -> OutputAxis {
+    let mut axis = OutputAxis { factor: 1, rows: false, columns: false };
+    for part in parts {
+        match part.side {
+            Side::Row if part.len == shape.height => axis.rows = true,
+            Side::Column if part.len == shape.width => axis.columns = true,
+            _ => axis.factor *= part.len,
+        }
+    }
+    axis
 }
 
 /// Returns the results of a node if they depend on constants only.
