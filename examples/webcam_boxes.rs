@@ -1,4 +1,4 @@
-//! What does my webcam see? Draws its pictures with a box around each face, in the terminal.
+//! Which faces does my webcam see? Draws its pictures with a box around each face, in the terminal.
 //!
 //! ```text
 //! cargo run --release --example webcam_boxes --features webcam -- [INPUT [FRAMES]]

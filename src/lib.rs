@@ -58,6 +58,19 @@
 //! ```
 //!
 //! [`pipeline::Flow`] does the same on the calling thread.
+//!
+//! # Features
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `bundled` | yes | the weights of all networks inside the binary, [`stages`], [`faces`], [`same_person`] |
+//! | `video`, `images`, `scene` | yes | video files, picture files with [`read_image`], synthetic scenes |
+//! | `rtsp`, `mjpeg` | yes | network cameras; `tls` encrypts their connections |
+//! | `webcam`, `ffmpeg`, `openh264` | no | cameras at this machine, an installed ffmpeg, a second H.264 decoder |
+//! | `sqlite`, `jsonl` | yes | sinks; `sqlite` needs a C compiler |
+//! | `ort` | no | networks on GPUs by ONNX Runtime |
+//! | `metrics`, `prometheus` | no | the pipeline's figures for other programs |
+//! | `image`, `serde`, `ndarray` | no | conversions from and to these crates |
+//! | `full` | no | all of these that need no system package |
 
 #[cfg(feature = "annotate")]
 pub use passerby_annotate as annotate;
@@ -90,7 +103,7 @@ pub use photo::{Verdict, faces, same_person};
 #[cfg(feature = "images")]
 pub use read_image::read_image;
 
-/// Runs the examples in the READMEs of the crates.
+/// Runs the examples in the READMEs and in `docs/`.
 #[cfg(all(doctest, feature = "bundled"))]
 mod readmes {
     macro_rules! readme {
@@ -111,6 +124,10 @@ mod readmes {
         Testkit "../crates/testkit/README.md",
         Types "../crates/types/README.md",
         Workers "../crates/workers/README.md",
+        Readme "../README.md",
         CustomDetector "../docs/custom-detector.md",
+        Database "../docs/database.md",
+        Library "../docs/library.md",
+        SeveralCameras "../docs/several-cameras.md",
     }
 }

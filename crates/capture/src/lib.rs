@@ -1,24 +1,6 @@
 //! Frame sources: video files, picture files and folders, cameras, and synthetic scenes.
 //!
-//! [`open()`] opens any input by its name: files by their content, cameras by their address. Each kind of source also has a
-//! type of its own:
-//!
-//! | type | pictures from | feature |
-//! |---|---|---|
-//! | `Video` | MP4, MOV (fragmented, too) and bare H.264 | `video` (default) |
-//! | `Images` | JPEG, PNG, GIF, BMP, WebP, TIFF, alone or in a folder | `images` (default) |
-//! | `Scene` | people who walk over a background, with exact ground truth | `scene` (default) |
-//! | `Rtsp` | network cameras | `rtsp` (default) |
-//! | `Mjpeg` | cameras that give JPEG pictures over HTTP | `mjpeg` (default) |
-//! | `Webcam` | cameras at this machine | `webcam` |
-//! | `Ffmpeg` | anything that an installed ffmpeg program reads | `ffmpeg` |
-//!
-//! Two more sources change the behaviour of others. [`LivePlayback`] plays any source as a live camera. [`Reconnect`] keeps
-//! a source going if it breaks, stalls, freezes or hangs.
-//!
-//! The feature `openh264` adds a second H.264 decoder beside the pure Rust one, and `tls` adds encrypted connections. If the
-//! feature for an input is off, [`open()`] returns [`SourceError::Unsupported`](passerby_types::SourceError::Unsupported)
-//! with the feature's name.
+//! [`open()`] opens any input by its name: files by their content, cameras by their address.
 //!
 //! ```
 //! use passerby_types::FrameSource;
@@ -34,6 +16,31 @@
 //! # Ok::<(), passerby_types::SourceError>(())
 //! ```
 //!
+//! # The sources
+//! Each kind of source also has a type of its own, with settings:
+//!
+//! | type | pictures from | feature |
+//! |---|---|---|
+//! | `Video` | MP4, MOV (fragmented, too) and bare H.264 | `video` (default) |
+//! | `Images` | JPEG, PNG, GIF, BMP, WebP, TIFF, alone or in a folder | `images` (default) |
+//! | `Scene` | people who walk over a background, with exact ground truth | `scene` (default) |
+//! | `Rtsp` | network cameras | `rtsp` (default) |
+//! | `Mjpeg` | cameras that give JPEG pictures over HTTP | `mjpeg` (default) |
+//! | `Webcam` | cameras at this machine | `webcam` |
+//! | `Ffmpeg` | anything that an installed ffmpeg program reads | `ffmpeg` |
+//!
+//! Two more sources change the behaviour of others. [`LivePlayback`] plays any source as a live camera. [`Reconnect`] keeps
+//! a source going if it breaks, stalls, freezes or hangs. [`open()`] puts it around every camera.
+//!
+//! A source returns each picture in its decoder's own layout, upright, with its time in the stream. The class of an error says how
+//! to go on: see [`FrameSource`](passerby_types::FrameSource), which is also the trait for a source of your own.
+//!
+//! # Features
+//! Each source of the table is a feature. The feature `openh264` adds a second H.264 decoder beside the pure Rust one, and `tls` adds encrypted connections. If the
+//! feature for an input is off, [`open()`] returns [`SourceError::Unsupported`](passerby_types::SourceError::Unsupported)
+//! with the feature's name. `webcam` needs libclang and the kernel's headers on Linux; `tls` and `openh264` need a C compiler.
+//!
+//! # Memory
 //! Every reader bounds its memory by [`DecodeLimits`]. Before it allocates memory for a length or count from a file, it
 //! checks that number against the bytes that the file really has.
 

@@ -174,6 +174,24 @@ impl CenterFace {
     ///
     /// It allocates the list. For many frames, [`Detector::detect`] uses lists that the caller keeps.
     ///
+    /// ```
+    /// use passerby_detect::CenterFace;
+    /// use passerby_types::{ColorSpace, Image, PixelLayout};
+    ///
+    /// # #[cfg(feature = "bundled")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pixels = vec![90; 3 * 320 * 180];
+    /// let image = Image::from_vec(PixelLayout::Rgb8, 320, 180, ColorSpace::JPEG, pixels)?; // pixels of your own
+    /// let mut detector = CenterFace::bundled()?;
+    /// for face in detector.detect_image(&image)? {
+    ///     println!("{:.0} pixels wide, score {:.2}", face.bbox.width(), face.score);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "bundled"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// As for [`Detector::detect`], but the error names no frame.
     pub fn detect_image(&mut self, image: &Image) -> Result<Vec<Face>, StageError> {

@@ -99,6 +99,25 @@ impl Handle {
 
     /// Returns a receiver of all events from now on. To get the first ones as well, use
     /// [`Pipeline::events`](crate::Pipeline::events). A receiver that is not read holds up nothing.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use passerby_pipeline::{Pipeline, PipelineEvent, PipelineSettings, Stages};
+    /// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
+    /// use passerby_types::{CameraId, SystemClock};
+    ///
+    /// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
+    /// let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new())).start()?;
+    /// let events = handle.events();
+    /// handle.add(CameraId(3), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 5]))?;
+    /// let report = handle.finish();
+    ///
+    /// let lines: Vec<String> = events.filter(|event| event.camera().is_some()).map(|event| event.to_string()).collect();
+    /// assert_eq!(lines, ["camera 3: connected: scripted", "camera 3: ended"]);
+    /// # Ok::<(), passerby_pipeline::PipelineError>(())
+    /// ```
     #[must_use]
     pub fn events(&self) -> EventReceiver {
         self.engine.context.fanout.listeners.events.subscribe()
@@ -194,6 +213,24 @@ impl Handle {
     }
 
     /// Ends [`Handle::pause`]. Does nothing if the pipeline is not paused.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use passerby_pipeline::{Pipeline, PipelineSettings, Stages};
+    /// use passerby_testkit::{OrderTracker, ScriptedDetector, ScriptedSource, SourceStep};
+    /// use passerby_types::{CameraId, SystemClock};
+    ///
+    /// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
+    /// let handle = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new())).start()?;
+    /// handle.pause();
+    /// handle.add(CameraId(0), ScriptedSource::new(vec![SourceStep::Picture(64, 48); 2]))?;
+    /// assert!(!handle.wait(CameraId(0), Duration::ZERO), "a paused camera gives no picture");
+    /// handle.resume();
+    /// assert!(handle.wait(CameraId(0), Duration::from_secs(60)));
+    /// # Ok::<(), passerby_pipeline::PipelineError>(())
+    /// ```
     pub fn resume(&self) {
         self.engine.context.gate.resume();
     }

@@ -13,6 +13,7 @@
 //! - [`Governor`] decides how many workers detect and on which frames, so that no frame is dropped.
 //! - [`Summary`] sums up the observations by track and by person.
 //!
+//! # Example
 //! A pipeline with a detector and a source of your own, and the tracker of `passerby-track`:
 //!
 //! ```
@@ -78,6 +79,15 @@
 //! assert_eq!(report.reports[0].ledger.analysed, 5);
 //! # Ok::<(), passerby_pipeline::PipelineError>(())
 //! ```
+//!
+//! # Live and lossless
+//! A live camera never waits: the pipeline drops frames that it cannot take in time, and counts them in the
+//! [`Ledger`](passerby_types::Ledger). A lossless source, such as a file, waits, and its observations equal those of [`Flow`].
+//! The source says which of the two it is ([`SourceInfo::live`](passerby_types::SourceInfo::live)).
+//!
+//! # Features
+//! - `metrics`: the figures through the `metrics` facade.
+//! - `prometheus`: the same over HTTP, for a Prometheus server.
 
 mod camera;
 mod context;

@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes what a pipeline would write about two people who walk from the entrance to the hall, and returns the path.
+/// Writes the rows of a pipeline that saw two people walk from the entrance to the hall, and returns the path.
 fn write_small_database(path: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let mut sink = Sqlite::open(path, SqliteSettings::default())?;
     sink.name_cameras(&[(CameraId(0), "entrance"), (CameraId(1), "hall")])?;

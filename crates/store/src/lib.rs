@@ -1,15 +1,9 @@
 //! Sinks of passerby: stores of observations.
 //!
 //! - [`Memory`] keeps observations in memory, for tests and live displays.
-//! - [`Jsonl`] writes one line of JSON for each frame, for other programs (feature `jsonl`, on by default).
+//! - [`Jsonl`] writes one line of JSON for each frame, for other programs.
 //! - [`Sqlite`] keeps frames, tracks and persons in a database file that survives a killed process. [`Reader`] reads the file,
-//!   also while it is written (feature `sqlite`, on by default; it builds SQLite's C code).
-//!
-//! A program that only writes lines of JSON needs no C compiler:
-//!
-//! ```toml
-//! passerby-store = { version = "0.1", default-features = false, features = ["jsonl"] }
-//! ```
+//!   also while it is written.
 //!
 //! Embeddings and landmarks are biometric data. A file holds them only if its settings ask for them, and no `Debug` output
 //! shows them.
@@ -26,6 +20,11 @@
 //! assert_eq!(reader.observations()[0].meta.seq, 12);
 //! # Ok::<(), passerby_types::SinkError>(())
 //! ```
+//!
+//! # Features
+//! - `sqlite` (default): [`Sqlite`] and [`Reader`]. It builds SQLite's C code, which needs a C compiler.
+//! - `jsonl` (default): [`Jsonl`].
+//! - `serde`: the settings as serde types, for configuration files.
 
 #[cfg(any(feature = "sqlite", feature = "jsonl"))]
 mod error;

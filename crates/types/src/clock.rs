@@ -2,7 +2,8 @@
 //!
 //! Every time in a result (when a frame arrived, how old it is, when a person was seen) and every schedule comes from a
 //! [`Clock`] that the caller injects, so tests can simulate it. A wait with a timeout, for example at a queue or a socket, uses
-//! the system's clock, because the operating system wakes the waiting thread.
+//! the system's clock, because the operating system wakes the waiting thread. So does the profile of a network
+//! (`crates/cnn/src/session.rs`): it measures the time of each step, and its crate knows no other crate of the workspace.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -74,6 +74,27 @@ pub trait Detector: Send {
     ///
     /// Allocates the list. A loop over many frames should call [`Detector::detect`] with lists that it keeps.
     ///
+    /// ```
+    /// # use passerby_types::{BBox, ColorSpace, Detector, Face, Frame, FrameMeta, Image, PixelLayout, StageError};
+    /// # struct Middle;
+    /// # impl Detector for Middle {
+    /// #     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+    /// #         for (frame, faces) in frames.iter().zip(faces) {
+    /// #             let x = frame.image.width() as f32 / 2.0;
+    /// #             *faces = vec![Face::new(BBox::from_xywh(x - 20.0, 30.0, 40.0, 50.0), 0.9)];
+    /// #         }
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// let mut detector = Middle; // any detector, for example `passerby_detect::CenterFace`
+    /// let image = Image::from_vec(PixelLayout::Gray8, 160, 120, ColorSpace::JPEG, vec![0; 160 * 120])?;
+    /// let frame = Frame::new(FrameMeta::new(0, 0), image);
+    ///
+    /// let faces = detector.detect_one(&frame)?;
+    /// assert_eq!(faces[0].bbox.center().x, 80.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Detector::detect`].
     fn detect_one(&mut self, frame: &Frame) -> Result<Vec<Face>, StageError> {
@@ -115,6 +136,29 @@ pub trait Embedder: Send {
 
     /// Returns the embedding of one face, or `None` if it cannot be aligned.
     ///
+    /// ```
+    /// # use passerby_types::{
+    /// #     BBox, ChipPool, ColorSpace, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta, Image, PixelLayout, StageError,
+    /// # };
+    /// # struct Aligned;
+    /// # impl Embedder for Aligned {
+    /// #     fn embed(&mut self, chips: &[FaceChip], out: &mut [Option<Embedding>]) -> Result<(), StageError> {
+    /// #         for (chip, out) in chips.iter().zip(out) {
+    /// #             *out = chip.face.landmarks.and_then(|_| Embedding::new(vec![0.6, 0.8]).ok());
+    /// #         }
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// let mut embedder = Aligned; // any embedder, for example `passerby_reid::MobileFaceNet`
+    /// let image = Image::from_vec(PixelLayout::Gray8, 160, 120, ColorSpace::JPEG, vec![0; 160 * 120])?;
+    /// let frame = Frame::new(FrameMeta::new(0, 0), image);
+    /// let face = Face::new(BBox::from_xywh(60.0, 30.0, 40.0, 50.0), 0.9); // from a detector
+    /// let chip = FaceChip::cut(&frame, &face, &ChipPool::default())?;
+    ///
+    /// assert_eq!(embedder.embed_one(&chip)?, None, "a face without landmarks cannot be aligned");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Embedder::embed`].
     fn embed_one(&mut self, chip: &FaceChip) -> Result<Option<Embedding>, StageError> {
@@ -138,6 +182,30 @@ pub trait Classifier: Send {
     fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError>;
 
     /// Returns the attributes of one face, or `None` if it cannot be aligned.
+    ///
+    /// ```
+    /// # use passerby_types::{
+    /// #     Age, Attributes, BBox, ChipPool, Classifier, ColorSpace, Face, FaceChip, Frame, FrameMeta, Gender, Image,
+    /// #     PixelLayout, StageError,
+    /// # };
+    /// # struct Thirty;
+    /// # impl Classifier for Thirty {
+    /// #     fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError> {
+    /// #         out.fill(Some(Attributes { age: Age { years: 30.0, low: 22.0, high: 41.0 }, p_male: 0.1 }));
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// let mut classifier = Thirty; // any classifier, for example `passerby_demographics::DlibAgeGender`
+    /// let image = Image::from_vec(PixelLayout::Gray8, 160, 120, ColorSpace::JPEG, vec![0; 160 * 120])?;
+    /// let frame = Frame::new(FrameMeta::new(0, 0), image);
+    /// let face = Face::new(BBox::from_xywh(60.0, 30.0, 40.0, 50.0), 0.9); // from a detector
+    /// let chip = FaceChip::cut(&frame, &face, &ChipPool::default())?;
+    ///
+    /// let attributes = classifier.classify_one(&chip)?.ok_or("the face cannot be aligned")?;
+    /// assert_eq!(attributes.age.years, 30.0);
+    /// assert_eq!(attributes.gender(0.8), Some(Gender::Female));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Embedder::embed`].

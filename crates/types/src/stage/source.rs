@@ -80,6 +80,40 @@ pub trait FrameSource: Send {
     ///
     /// An error does not end the iteration. For example, a damaged frame yields an error and the next frame a picture
     /// again. The iteration ends when the source ends, which is soon after a fatal error.
+    ///
+    /// ```
+    /// # use passerby_types::{ColorSpace, Image, Picture, PixelLayout, SourceInfo};
+    /// use passerby_types::{ErrorClass, FrameSource, SourceError};
+    ///
+    /// # struct Flicker { calls: u32, info: SourceInfo }
+    /// # impl FrameSource for Flicker {
+    /// #     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+    /// #         self.calls += 1;
+    /// #         match self.calls {
+    /// #             2 => Err(SourceError::Damaged { input: "door.mp4".into(), frame: 1, what: "no key frame".into() }),
+    /// #             4.. => Ok(None),
+    /// #             _ => {
+    /// #                 let image = Image::from_vec(PixelLayout::Gray8, 4, 2, ColorSpace::JPEG, vec![0; 8]);
+    /// #                 Ok(image.ok().map(|image| Picture::new(image, None)))
+    /// #             }
+    /// #         }
+    /// #     }
+    /// #     fn info(&self) -> &SourceInfo {
+    /// #         &self.info
+    /// #     }
+    /// # }
+    /// let mut source = Flicker { calls: 0, info: SourceInfo::default() }; // any source, its second frame is damaged
+    /// let (mut pictures, mut lost) = (0, 0);
+    /// for picture in source.pictures() {
+    ///     match picture {
+    ///         Ok(picture) => pictures += u32::from(picture.image.width() == 4),
+    ///         Err(error) if error.class() == ErrorClass::Skip => lost += error.lost().0,
+    ///         Err(error) => return Err(error),
+    ///     }
+    /// }
+    /// assert_eq!((pictures, lost), (2, 1));
+    /// # Ok::<(), SourceError>(())
+    /// ```
     fn pictures(&mut self) -> Pictures<'_, Self>
     where
         Self: Sized,
