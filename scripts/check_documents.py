@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Checks the commands in the documents: runs the shell blocks, and looks up the names in every cargo command.
+"""Checks the documents: runs their shell blocks, and looks up the names in cargo commands and the targets of links.
 
-  scripts/check_commands.py [--names] [DOCUMENT...]
+  scripts/check_documents.py [--names] [DOCUMENT...]
 
 Runs every block that begins with ```sh in README.md, docs/ and the READMEs of the crates. The blocks of a document run one after
 another in one folder, which has links to the repository's files and the videos and photos that the documents speak of. A block
 whose first line gives a reason, such as ```sh (needs a camera), is not run. A block that begins with ```sql runs on the file
 door.sqlite that an earlier block of the document has made, and must find a row. Packages, examples, benches, tests and features that a cargo command names, in a block
-or in the text of any document, must exist. With --names nothing runs.
+or in the text of any document, must exist, and so must the files and headings that links name. With --names nothing runs.
 
 A `cargo` in a block builds in the repository's target folder. Commands that .ci/run runs as a step of its own (`cargo test`, and
 the examples by scripts/run_examples.py) are not run again, and benches never are.
@@ -43,13 +43,13 @@ def main():
     everything = [ROOT / name for name in tracked("*.md")]
     run = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("crates/*/README.md"))]
     known = Known()
-    faults = [fault for path in chosen or everything for fault in known.faults(path)]
+    faults = [fault for path in chosen or everything for fault in [*known.faults(path), *broken_links(path)]]
     for fault in faults:
         print(fault)
     if not names_only:
         faults += [fault for path in chosen or run for fault in run_blocks(path)]
     if faults:
-        sys.exit(f"{len(faults)} commands in the documents are wrong")
+        sys.exit(f"{len(faults)} faults in the documents")
 
 
 def tracked(pattern):
@@ -93,6 +93,22 @@ class Known:
                     owners = [self.packages[owner]] if owner in self.packages else packages
                     if not any(name in package["features"] for package in owners):
                         yield f"there is no feature {feature}"
+
+
+def broken_links(path):
+    """Returns the links of a document to files or headings of the repository that do not exist."""
+    for link in re.finditer(r"\]\(([^)#\s:]*)(?:#([^)\s]*))?\)", path.read_text()):
+        target = path.parent / link[1] if link[1] else path
+        if not target.exists():
+            yield f"{path.relative_to(ROOT)}: no file {link[1]}"
+        elif link[2] and target.suffix == ".md" and link[2] not in anchors(target.read_text()):
+            yield f"{path.relative_to(ROOT)}: no heading #{link[2]} in {target.name}"
+
+
+def anchors(text):
+    """Returns the anchors of a document's headings, as the usual forges make them."""
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def options(words):
