@@ -62,6 +62,7 @@
 //! # Features
 //! | feature | default | adds |
 //! |---|---|---|
+//! | `annotate` | yes | drawn boxes and labels |
 //! | `bundled` | yes | the weights of all networks inside the binary, [`stages`], [`faces`], [`same_person`] |
 //! | `video`, `images`, `scene` | yes | video files, picture files with [`read_image`], synthetic scenes |
 //! | `rtsp`, `mjpeg` | yes | network cameras; `tls` encrypts their connections |

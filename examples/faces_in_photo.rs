@@ -1,0 +1,55 @@
+//! Which faces are in this photo? Prints them, and writes a copy of the photo with a box, age and gender at each.
+//!
+//! ```text
+//! cargo run --release --example faces_in_photo -- [INPUT [OUT.jpg]]
+//! ```
+//!
+//! The input is a photo, or a video or camera of which the first picture is used.
+
+#![allow(clippy::print_stdout, reason = "an example prints its results")]
+
+use image::RgbImage;
+use passerby::annotate::{AnnotateSettings, Annotator};
+use passerby::demographics::DlibAgeGender;
+use passerby::detect::CenterFace;
+use passerby::types::{BoxError, ChipPool, Classifier, Detector, FaceChip, Frame, FrameMeta, ObservedFace};
+
+fn main() -> Result<(), BoxError> {
+    // The clip from a moment at which three people are in the picture.
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4?offset=3.6s").to_owned();
+    let default_output = std::env::temp_dir().join("faces.jpg").display().to_string();
+    let mut arguments = std::env::args().skip(1);
+    let input = arguments.next().unwrap_or(clip);
+    let output = arguments.next().unwrap_or(default_output);
+
+    let picture = passerby::capture::open(&input)?.next_picture()?.ok_or("the input has no picture")?;
+    let frame = Frame::new(FrameMeta::new(0, 0), picture.image);
+    let faces = CenterFace::bundled()?.detect_one(&frame)?;
+    println!("{input}: {} faces", faces.len());
+
+    // The annotator draws what a pipeline observes: a box with a number, and attributes if they are known.
+    let mut classifier = DlibAgeGender::bundled()?;
+    let mut observed = Vec::new();
+    for (number, face) in (1..).zip(&faces) {
+        let chip = FaceChip::cut(&frame, face, &ChipPool::default())?;
+        let attributes = classifier.classify_one(&chip)?;
+        let center = face.bbox.center();
+        println!(
+            "{number}: at ({:.0}, {:.0}), {:.0} pixels wide, score {:.2}, about {:.0} years old",
+            center.x,
+            center.y,
+            face.bbox.width(),
+            face.score,
+            attributes.map_or(f32::NAN, |known| known.age.years)
+        );
+        observed.push(ObservedFace { face: Some(*face), attributes, ..ObservedFace::new(number, face.bbox) });
+    }
+
+    // It draws into the picture's own layout, so a picture of a camera needs no conversion.
+    let mut image = (*frame.image).clone();
+    Annotator::new(AnnotateSettings::default()).draw(&mut image, &observed);
+    let drawn = RgbImage::from_raw(image.width(), image.height(), image.to_rgb());
+    drawn.ok_or("the picture has another size than its pixels")?.save(&output)?;
+    println!("{output}");
+    Ok(())
+}
