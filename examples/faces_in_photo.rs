@@ -27,7 +27,7 @@ fn main() -> Result<(), BoxError> {
     let faces = CenterFace::bundled()?.detect_one(&frame)?;
     println!("{input}: {} faces", faces.len());
 
-    // The annotator draws what a pipeline observes: a box with a number, and attributes if they are known.
+    // The annotator draws the observations of a pipeline: a box with a number, and attributes if they are known.
     let mut classifier = DlibAgeGender::bundled()?;
     let mut observed = Vec::new();
     for (number, face) in (1..).zip(&faces) {

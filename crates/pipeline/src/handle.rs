@@ -115,7 +115,7 @@ impl Handle {
     /// let report = handle.finish();
     ///
     /// let lines: Vec<String> = events.filter(|event| event.camera().is_some()).map(|event| event.to_string()).collect();
-    /// assert_eq!(lines, ["camera 3: connected: scripted", "camera 3: ended"]);
+    /// assert_eq!(lines, ["camera 3: connected: script", "camera 3: ended"]);
     /// # Ok::<(), passerby_pipeline::PipelineError>(())
     /// ```
     #[must_use]
