@@ -154,13 +154,13 @@ impl FileFormat {
     pub(crate) fn refuse(self, input: &str, wanted: &str) -> SourceError {
         let input = input.to_owned();
         let found = match self {
-            Self::Foreign(what) => return SourceError::Unsupported { input, what: what.into() },
+            Self::Foreign(what) => return SourceError::unsupported(input, what),
             Self::Unknown(found) => return SourceError::Unrecognised { input, found },
             Self::Mp4 => "an MP4 video".to_owned(),
             Self::AnnexB => "an H.264 video".to_owned(),
             Self::Picture(format) => format!("a {format:?} picture"),
         };
-        SourceError::Unsupported { input, what: format!("input: {found}, not {wanted}") }
+        SourceError::unsupported(input, format!("input: {found}, not {wanted}"))
     }
 }
 

@@ -360,7 +360,7 @@ fn an_invalid_response_is_refused() {
         ("garbage", vec![0x80; 5000], "not HTTP"),
         ("a long line", [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'x'; 200_000]].concat(), "endless header"),
         ("many lines", many, "too many lines"),
-        ("not found", answer("404 Not Found", "", b""), "responds with 404 Not Found"),
+        ("not found", answer("404 Not Found", "", b""), "has no stream /video"),
         ("too busy", answer("503 Too Many Clients", "", b""), "responds with 503"),
         ("a web page", web, "a web page"),
         ("an untrue chunk", lie, "a chunk without a size"),

@@ -178,7 +178,7 @@ impl Flow {
                 camera.meter.lock().report.source_ended();
                 ControlFlow::Break(())
             }
-            Err(error) => camera.meter.lock().report.lose(error),
+            Err(error) => camera.meter.lock().source_failed(error, self.context.timer.clock.now()),
         };
         if flow.is_break() {
             camera.observer.end();
@@ -220,7 +220,7 @@ impl Flow {
         let Some(Picture { image, pts, age }) = next else { return Ok(None) };
         let mut meter = camera.meter.lock();
         let seq = meter.report.ledger.captured;
-        meter.capture();
+        meter.capture(timer.clock.now());
         drop(meter);
         let (captured, wall) = arrival(&*timer.clock, age);
         let meta = FrameMeta { camera: camera.meter.camera, seq, captured, pts, wall };

@@ -14,28 +14,27 @@ use support::{Camera, Latch, settled, stages, until};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// A file of three pictures with an interruption before the last one.
+/// A file of pictures (`true`) and interruptions (`false`).
 struct Interrupted {
     info: SourceInfo,
-    calls: u32,
+    calls: std::vec::IntoIter<bool>,
 }
 
 impl Interrupted {
-    fn new() -> Self {
+    fn new(calls: &[bool]) -> Self {
         let info = SourceInfo { name: "gate".into(), ..SourceInfo::default() };
-        Self { info, calls: 0 }
+        Self { info, calls: calls.to_vec().into_iter() }
     }
 }
 
 impl FrameSource for Interrupted {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-        self.calls += 1;
-        match self.calls {
-            1 | 2 | 4 => {
+        match self.calls.next() {
+            Some(true) => {
                 Ok(Some(Picture::new(passerby_testkit::uniform(PixelLayout::Gray8, 96, 96, 128), None)))
             }
-            3 => Err(SourceError::Disconnected { input: "gate".into(), what: "reset by peer".into() }),
-            _ => Ok(None),
+            Some(false) => Err(SourceError::disconnected("gate", "reset by peer")),
+            None => Ok(None),
         }
     }
     fn info(&self) -> &SourceInfo {
@@ -74,7 +73,7 @@ fn wait_for(events: &EventReceiver, wanted: impl Fn(&PipelineEvent) -> bool) -> 
 
 #[test]
 fn a_camera_reports_its_connection_outage_and_end() {
-    let pipeline = pipeline(|_| {}).camera(CameraId(7), Interrupted::new());
+    let pipeline = pipeline(|_| {}).camera(CameraId(7), Interrupted::new(&[true, true, false, true]));
     let events = pipeline.events();
     settled(&pipeline.run().unwrap());
     let events: Vec<PipelineEvent> = events.collect();
@@ -86,6 +85,37 @@ fn a_camera_reports_its_connection_outage_and_end() {
     assert_eq!(*lost, PipelineEvent::CameraLost { camera, error, class: ErrorClass::Reset });
     assert!(matches!(recovered, PipelineEvent::CameraRecovered { outage, .. } if *outage < LONG));
     assert_eq!(*ended, PipelineEvent::CameraEnded { camera, error: None });
+}
+
+/// Runs a camera with these results of its source, and returns the names of its events and its report's notes.
+fn events_and_notes(calls: &[bool]) -> (Vec<&'static str>, Vec<String>) {
+    let pipeline = pipeline(|_| {}).camera(CameraId(7), Interrupted::new(calls));
+    let events = pipeline.events();
+    let finished = pipeline.run().unwrap();
+    settled(&finished);
+    let name = |event| match event {
+        PipelineEvent::CameraConnected { .. } => "connected",
+        PipelineEvent::CameraLost { .. } => "lost",
+        PipelineEvent::CameraRecovered { .. } => "recovered",
+        PipelineEvent::CameraEnded { .. } => "ended",
+        other => panic!("{other:?}"),
+    };
+    (events.map(name).collect(), finished.reports[0].notes.clone())
+}
+
+#[test]
+fn a_camera_that_connects_late_connects_once() {
+    let (events, notes) = events_and_notes(&[false, true]);
+    assert_eq!(events, ["lost", "connected", "ended"]);
+    assert!(notes.len() == 1 && notes[0].starts_with("gate: reset by peer; away for "), "{notes:?}");
+}
+
+#[test]
+fn an_outage_is_reported_once_however_many_tries_fail() {
+    let (events, notes) = events_and_notes(&[true, false, false, false, true, true, false, true]);
+    assert_eq!(events, ["connected", "lost", "recovered", "lost", "recovered", "ended"]);
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes.iter().all(|note| note.starts_with("gate: reset by peer; away for ")), "{notes:?}");
 }
 
 #[test]

@@ -36,9 +36,7 @@ impl FrameSource for Scripted {
             Some(Call::Lost(frames, reason)) => {
                 Err(SourceError::Lost { input, frames, reason, what: "the test asked for it".into() })
             }
-            Some(Call::Broken) => {
-                Err(SourceError::Disconnected { input, what: "the test asked for it".into() })
-            }
+            Some(Call::Broken) => Err(SourceError::disconnected(input, "the test asked for it")),
         }
     }
     fn info(&self) -> &SourceInfo {

@@ -208,10 +208,7 @@ impl FrameSource for FaultySource {
                 return Err(SourceError::Truncated { input: input(), frames: call, expected: None });
             }
             Some(SourceFault::Error(ErrorClass::Reset)) => {
-                return Err(SourceError::Disconnected {
-                    input: input(),
-                    what: "the test asked for it".into(),
-                });
+                return Err(SourceError::disconnected(input(), "the test asked for it"));
             }
             Some(SourceFault::Panic) => panic!("the test asked for a panic at call {call}"),
             Some(&SourceFault::Shape(layout, width, height)) => self.shape = (layout, width, height),
@@ -228,7 +225,7 @@ impl FrameSource for FaultySource {
         }
         let (layout, width, height) = self.shape;
         let mut image = Image::new_in(&self.pool, layout, width, height, color_of(layout))
-            .map_err(|e| SourceError::Malformed { input: input(), what: e.to_string() })?;
+            .map_err(|e| SourceError::malformed(input(), e.to_string()))?;
         let shade = if call <= self.frozen.1 { self.frozen.0.min(call) } else { call };
         let grey = 118 + u8::try_from(shade % 20).unwrap_or(0);
         let mut noise = shade.wrapping_mul(2) | 1;

@@ -129,6 +129,17 @@ pub fn tracker<T: Tracker>(make: impl Fn() -> T) {
     let update = call::track(&mut tracker, &meta(0, 1040), Some(&walkers(0)));
     assert!(update.tracks.iter().all(|t| !seen.contains(&t.track)), "a number must never come back");
 
+    // The camera is away for an hour, which leaves no gap in the numbers.
+    let mut tracker = make();
+    let at = |seq, millis| meta(0, seq).with_pts(Duration::from_millis(millis));
+    let before: BTreeSet<_> = (0..10)
+        .flat_map(|seq| call::track(&mut tracker, &at(seq, 40 * seq), Some(&walkers(seq))).tracks)
+        .map(|tracked| tracked.track)
+        .collect();
+    let update = call::track(&mut tracker, &at(10, 3_600_000), Some(&walkers(10)));
+    assert_eq!(BTreeSet::from_iter(update.ended), before, "a track must not outlive an outage");
+    assert!(update.tracks.iter().all(|t| !before.contains(&t.track)), "an outage must make new tracks");
+
     // A new tracker survives numbers that do not rise and boxes that are not finite.
     let mut tracker = make();
     let broken = Face::new(BBox::new(f32::NAN, 0.0, f32::INFINITY, 5.0), f32::NAN);

@@ -1,14 +1,17 @@
 //! Greedy matching of boxes without a motion model.
 
+use std::time::Duration;
+
 use passerby_types::{Face, FrameMeta, TrackId, TrackUpdate, TrackedFace, Tracker};
 
-use crate::lifecycle::{FrameCounter, Life, Track, TrackIds, begin_frame, end_frame};
+use crate::frame_counter::FrameCounter;
+use crate::lifecycle::{Life, Track, TrackIds, begin_frame, end_frame};
 use crate::overlap::{IndexedBox, Pair, find_overlaps, is_trackable};
 
 /// The settings of [`Iou`].
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct IouSettings {
     /// The least intersection over union of a track's last detection and a new one, 0 to 1. Default 0.3.
     pub min_iou: f32,
@@ -87,7 +90,7 @@ impl Iou {
     pub fn step(&mut self, faces: &[Face]) -> &[TrackedFace] {
         let seq = self.frames.next_seq();
         let mut update = std::mem::take(&mut self.latest);
-        self.track(seq, Some(faces), &mut update);
+        self.track(seq, None, Some(faces), &mut update);
         self.latest = update;
         &self.latest.tracks
     }
@@ -98,10 +101,10 @@ impl Iou {
         &self.latest.ended
     }
 
-    /// Tracks frame `seq`; `faces` is `None` if the detector did not run on it.
-    fn track(&mut self, seq: u64, faces: Option<&[Face]>, out: &mut TrackUpdate) {
-        let frames = self.frames.advance_to(seq);
+    /// Tracks frame `seq`, which is shown at `pts`; `faces` is `None` if the detector did not run on it.
+    fn track(&mut self, seq: u64, pts: Option<Duration>, faces: Option<&[Face]>, out: &mut TrackUpdate) {
         let max_age = self.settings.max_age;
+        let frames = self.frames.advance_to(seq, pts, max_age);
         begin_frame(&mut self.tracks, frames, max_age, out);
         if let Some(faces) = faces {
             self.match_faces(faces);
@@ -150,6 +153,6 @@ impl Iou {
 
 impl Tracker for Iou {
     fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate) {
-        self.track(meta.seq, faces, out);
+        self.track(meta.seq, meta.pts, faces, out);
     }
 }

@@ -34,6 +34,9 @@
 //!   tracks end even if the detector never runs again.
 //! - **Gaps.** A gap in `seq` counts as that many coasted frames. If `seq` does not rise, the frame counts as the one
 //!   after the last frame, and counting goes on from its number.
+//! - **Outages.** If the presentation times of two frames are further apart than `max_age` usual frames, and by more than a
+//!   second, the camera was away: every track ends, even if `seq` has no gap. The usual frame is the average of the last
+//!   frames. Frames without a presentation time are counted by `seq` alone.
 //! - **Order.** Ids count from 1, and a tracker never uses one twice. [`passerby_types::TrackUpdate::tracks`] and
 //!   `ended` are sorted by id. The same frames always give the same tracks.
 //! - **Broken input.** Both trackers ignore a detection with an empty box, a coordinate that is not finite, a side below
@@ -43,6 +46,7 @@
 //! - `serde`: the settings as serde types, for configuration files.
 
 mod assign;
+mod frame_counter;
 mod iou;
 mod kalman;
 mod lifecycle;

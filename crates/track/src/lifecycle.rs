@@ -64,28 +64,6 @@ impl Life {
     }
 }
 
-/// Counts the frames of one camera by their sequence numbers.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FrameCounter {
-    last_seq: Option<u64>,
-}
-
-impl FrameCounter {
-    /// Moves to frame `seq` and returns the number of frames since the last one, at least 1.
-    ///
-    /// If `seq` does not rise, the frame counts as the one after the last, and counting goes on from `seq`.
-    pub(crate) fn advance_to(&mut self, seq: u64) -> u64 {
-        let frames = self.last_seq.map_or(1, |last| seq.saturating_sub(last).max(1));
-        self.last_seq = Some(seq);
-        frames
-    }
-
-    /// Returns the number of the next frame, if the caller does not number its frames.
-    pub(crate) fn next_seq(&self) -> u64 {
-        self.last_seq.map_or(0, |last| last.saturating_add(1))
-    }
-}
-
 /// Hands out track ids from 1.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrackIds {
@@ -146,23 +124,6 @@ mod tests {
 
     fn life(min_hits: u32) -> Life {
         Life::new(TrackId(1), min_hits)
-    }
-
-    #[test]
-    fn a_seq_that_does_not_rise_counts_as_the_next_frame() {
-        let mut counter = FrameCounter::default();
-        let frames = [7, 8, 11, 11, 3, 4, u64::MAX, 0, 2].map(|seq| counter.advance_to(seq));
-        assert_eq!(frames, [1, 1, 3, 1, 1, 1, u64::MAX - 4, 1, 2]);
-    }
-
-    #[test]
-    fn frames_without_numbers_count_from_zero() {
-        let mut counter = FrameCounter::default();
-        assert_eq!(counter.next_seq(), 0);
-        counter.advance_to(7);
-        assert_eq!(counter.next_seq(), 8);
-        counter.advance_to(u64::MAX);
-        assert_eq!(counter.next_seq(), u64::MAX, "the largest number repeats");
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! SORT: a Kalman filter for each track, and the best assignment over all of them.
 
+use std::time::Duration;
+
 use passerby_types::{BBox, Face, FrameMeta, TrackId, TrackState, TrackUpdate, TrackedFace, Tracker};
 
 use crate::assign::Assigner;
+use crate::frame_counter::FrameCounter;
 use crate::kalman::Motion;
-use crate::lifecycle::{FrameCounter, Life, Track, TrackIds, begin_frame, end_frame};
+use crate::lifecycle::{Life, Track, TrackIds, begin_frame, end_frame};
 use crate::overlap::{IndexedBox, Pair, find_overlaps, is_trackable};
 
 /// The most frames that a prediction moves on over one gap; after them the box stands still.
@@ -16,7 +19,7 @@ const MAX_PREDICTED_FRAMES: u64 = 1000;
 /// The settings of [`Sort`].
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct SortSettings {
     /// The number of detections that confirm a track. Until then, its first miss ends it. Default 3, as in the
     /// reference implementation of Bewley et al.: a detection that appears only once or twice is mostly no face.
@@ -139,7 +142,7 @@ impl Sort {
     pub fn step(&mut self, faces: &[Face]) -> &[TrackedFace] {
         let seq = self.frames.next_seq();
         let mut update = std::mem::take(&mut self.latest);
-        self.track(seq, Some(faces), &mut update);
+        self.track(seq, None, Some(faces), &mut update);
         self.latest = update;
         &self.latest.tracks
     }
@@ -150,10 +153,10 @@ impl Sort {
         &self.latest.ended
     }
 
-    /// Tracks frame `seq`; `faces` is `None` if the detector did not run on it.
-    fn track(&mut self, seq: u64, faces: Option<&[Face]>, out: &mut TrackUpdate) {
-        let frames = self.frames.advance_to(seq);
+    /// Tracks frame `seq`, which is shown at `pts`; `faces` is `None` if the detector did not run on it.
+    fn track(&mut self, seq: u64, pts: Option<Duration>, faces: Option<&[Face]>, out: &mut TrackUpdate) {
         let max_age = self.settings.max_age;
+        let frames = self.frames.advance_to(seq, pts, max_age);
         begin_frame(&mut self.tracks, frames, max_age, out);
         for track in &mut self.tracks {
             for _ in 0..frames.min(MAX_PREDICTED_FRAMES) {
@@ -237,7 +240,7 @@ impl Sort {
 
 impl Tracker for Sort {
     fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate) {
-        self.track(meta.seq, faces, out);
+        self.track(meta.seq, meta.pts, faces, out);
     }
 }
 

@@ -136,6 +136,9 @@ pub enum SourceError {
         input: String,
         /// The codec, profile or property, and the feature or program that can read it.
         what: String,
+        /// The feature of `passerby-capture` (and of the crates above it) with which a build can read the input, if there
+        /// is one. A program can add the command for its own build.
+        feature: Option<&'static str>,
     },
     /// The input breaks its own format, and no picture can be read from it.
     #[error("{input}: {what}")]
@@ -144,6 +147,9 @@ pub enum SourceError {
         input: String,
         /// The reason.
         what: String,
+        /// The error behind the reason, if there is one.
+        #[source]
+        cause: Option<BoxError>,
     },
     /// The input exceeds a limit that keeps memory bounded.
     #[error("{input}: {what} is over the limit of {limit}")]
@@ -194,6 +200,9 @@ pub enum SourceError {
         input: String,
         /// The reason, if the source could observe it.
         what: String,
+        /// The error behind the reason, if there is one.
+        #[source]
+        cause: Option<BoxError>,
     },
     /// The camera sent no picture for too long.
     #[error("{input}: no picture for {after:.1?}")]
@@ -218,6 +227,9 @@ pub enum SourceError {
         input: String,
         /// The answer of the camera, or the missing credential.
         what: String,
+        /// The error behind the answer, if there is one.
+        #[source]
+        cause: Option<BoxError>,
     },
 }
 
@@ -225,6 +237,76 @@ impl SourceError {
     /// Creates the error of a path that the system cannot open or read.
     pub fn io(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
         Self::Io { input: path.into().display().to_string(), cause }
+    }
+
+    /// Creates a [`SourceError::Unsupported`]. `what` names the part of the input, and the program or feature that can read it.
+    pub fn unsupported(input: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Unsupported { input: input.into(), what: what.into(), feature: None }
+    }
+
+    /// Creates a [`SourceError::Malformed`].
+    pub fn malformed(input: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Malformed { input: input.into(), what: what.into(), cause: None }
+    }
+
+    /// Creates a [`SourceError::Disconnected`].
+    pub fn disconnected(input: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Disconnected { input: input.into(), what: what.into(), cause: None }
+    }
+
+    /// Creates a [`SourceError::Denied`].
+    pub fn denied(input: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Denied { input: input.into(), what: what.into(), cause: None }
+    }
+
+    /// Sets the error that [`source`](Error::source) returns. Only [`SourceError::Malformed`],
+    /// [`SourceError::Disconnected`] and [`SourceError::Denied`] keep one; the other variants stay as they are.
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use std::io::ErrorKind;
+    ///
+    /// use passerby_types::SourceError;
+    ///
+    /// let refused = std::io::Error::from(ErrorKind::ConnectionRefused);
+    /// let error = SourceError::disconnected("rtsp://door/", "the camera refuses the connection").caused_by(refused);
+    /// let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    /// assert_eq!(cause.map(std::io::Error::kind), Some(ErrorKind::ConnectionRefused));
+    /// ```
+    #[must_use]
+    pub fn caused_by(mut self, error: impl Into<BoxError>) -> Self {
+        if let Self::Malformed { cause, .. } | Self::Disconnected { cause, .. } | Self::Denied { cause, .. } =
+            &mut self
+        {
+            *cause = Some(error.into());
+        }
+        self
+    }
+
+    /// Sets the feature with which a build can read the input. Only [`SourceError::Unsupported`] keeps it; the other
+    /// variants stay as they are.
+    #[must_use]
+    pub fn needs_feature(mut self, name: &'static str) -> Self {
+        if let Self::Unsupported { feature, .. } = &mut self {
+            *feature = Some(name);
+        }
+        self
+    }
+
+    /// Returns the feature with which a build can read the input, or `None` if no feature helps.
+    ///
+    /// ```
+    /// use passerby_types::SourceError;
+    ///
+    /// let error = SourceError::unsupported("clip.mkv", "container Matroska").needs_feature("ffmpeg");
+    /// assert_eq!(error.feature(), Some("ffmpeg"));
+    /// ```
+    #[must_use]
+    pub fn feature(&self) -> Option<&'static str> {
+        match self {
+            Self::Unsupported { feature, .. } => *feature,
+            _ => None,
+        }
     }
 
     /// Returns how the caller should go on.

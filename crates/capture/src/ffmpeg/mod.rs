@@ -188,14 +188,12 @@ impl Ffmpeg {
             return None;
         }
         match self.running.wait_for_exit() {
-            None if self.info.live => {
-                Some(SourceError::Disconnected { input, what: "the stream has ended".into() })
-            }
+            None if self.info.live => Some(SourceError::disconnected(input, "the stream has ended")),
             None if self.running.log.is_truncated() => {
                 Some(SourceError::Truncated { input, frames: self.returned, expected: None })
             }
             None => None,
-            Some(what) if self.info.live => Some(SourceError::Disconnected { input, what }),
+            Some(what) if self.info.live => Some(SourceError::disconnected(input, what)),
             Some(what) => {
                 let cause = io::Error::other(format!("after {} frames: {what}", self.returned));
                 Some(SourceError::Io { input, cause })
@@ -273,5 +271,5 @@ fn start_error(input: &str, cause: &io::Error, program: &Path) -> SourceError {
          install ffmpeg, winget install ffmpeg)",
         program.display()
     );
-    SourceError::Unsupported { input: input.to_owned(), what }
+    SourceError::unsupported(input.to_owned(), what)
 }

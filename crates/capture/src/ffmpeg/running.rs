@@ -168,13 +168,13 @@ impl RunningFfmpeg {
         if is_late {
             let said = if last.is_empty() { last } else { format!(" ({last})") };
             let what = format!("ffmpeg gave no picture within {connect_timeout:.1?}{said}");
-            return SourceError::Disconnected { input, what };
+            return SourceError::disconnected(input, what);
         }
         if says(&["401 Unauthorized", "403 Forbidden", "authorization failed"]) {
-            return SourceError::Denied { input, what: last };
+            return SourceError::denied(input, last);
         }
         if says(&["matches no streams", "does not contain any stream"]) {
-            return SourceError::Malformed { input, what: "no video track (ffmpeg)".into() };
+            return SourceError::malformed(input, "no video track (ffmpeg)");
         }
         const UNSUPPORTED: [&str; 8] = [
             "Protocol not found",
@@ -187,12 +187,12 @@ impl RunningFfmpeg {
             "Option not found",
         ];
         if says(&UNSUPPORTED) {
-            return SourceError::Unsupported { input, what: format!("input for this ffmpeg: {last}") };
+            return SourceError::unsupported(input, format!("input for this ffmpeg: {last}"));
         }
         if live {
-            return SourceError::Disconnected { input, what: fault };
+            return SourceError::disconnected(input, fault);
         }
-        SourceError::Malformed { input, what: fault }
+        SourceError::malformed(input, fault)
     }
 }
 

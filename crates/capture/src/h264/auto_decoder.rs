@@ -106,8 +106,9 @@ fn create(
 pub(crate) fn source_error(input: &str, error: DecodeError) -> SourceError {
     let input = input.to_owned();
     match error {
-        DecodeError::Unsupported(what) => SourceError::Unsupported { input, what },
+        DecodeError::Unsupported(what) if cfg!(feature = "openh264") => SourceError::unsupported(input, what),
+        DecodeError::Unsupported(what) => SourceError::unsupported(input, what).needs_feature("openh264"),
         DecodeError::TooLarge { what, limit } => SourceError::TooLarge { input, what, limit },
-        DecodeError::Damaged(what) => SourceError::Malformed { input, what },
+        DecodeError::Damaged(what) => SourceError::malformed(input, what),
     }
 }

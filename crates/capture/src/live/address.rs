@@ -35,12 +35,12 @@ impl Address {
     /// [`SourceError::Malformed`] with a description of the fault. It doesn't hold any part of the address that may be a
     /// password.
     pub(crate) fn parse(text: &str, schemes: &[&str]) -> Result<Self, SourceError> {
-        let wrong = |what: String| SourceError::Malformed { input: hide_credentials(text), what };
+        let wrong = |what: String| SourceError::malformed(hide_credentials(text), what);
         // Without a scheme, the place of a password isn't known.
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         if !scheme.is_some_and(|scheme| scheme.bytes().all(|b| b.is_ascii_alphanumeric())) {
             let what = format!("an address begins with {}://", schemes.join(":// or "));
-            return Err(SourceError::Malformed { input: "…".into(), what });
+            return Err(SourceError::malformed("…", what));
         }
         if text.split_once('#').is_some_and(|(_, behind)| behind.contains('@')) {
             return Err(wrong(HASH_IN_LOGIN.into()));
@@ -65,6 +65,13 @@ impl Address {
     /// Returns the URL without the login.
     pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Returns the path and the parameters, without credentials. For example `/live?channel=1`.
+    pub(crate) fn path(&self) -> String {
+        let shown = self.to_string();
+        let host = shown.split_once("//").map_or(0, |(scheme, _)| scheme.len() + 2);
+        shown[host..].find(['/', '?']).map_or_else(|| "/".into(), |path| shown[host + path..].to_owned())
     }
 
     pub(crate) fn login(&self) -> Option<&Login> {
@@ -97,6 +104,16 @@ mod tests {
         assert_eq!(address.to_string(), "rtsp://camera:8554/live?x=1");
         assert!(!format!("{address:?} {login:?}").contains("min"));
         assert_eq!(Address::parse("rtsp://camera/", &["rtsp"]).unwrap().login(), None);
+    }
+
+    #[test]
+    fn the_path_is_shown_without_a_password() {
+        let path = |text| Address::parse(text, &["rtsp"]).unwrap().path();
+        assert_eq!(
+            path("rtsp://me:secret@camera:8554/live/1?channel=2&pwd=secret"),
+            "/live/1?channel=2&pwd=…"
+        );
+        assert_eq!(path("rtsp://camera"), "/");
     }
 
     #[test]

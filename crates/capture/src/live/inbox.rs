@@ -361,7 +361,7 @@ mod tests {
         push(&inbox, 1, FrameKind::Key, 1);
         inbox.lose(3, DropReason::Network, "gone", true);
         push(&inbox, 2, FrameKind::Reference, 1);
-        inbox.end(Some(SourceError::Disconnected { input: "camera".into(), what: "closed".into() }));
+        inbox.end(Some(SourceError::disconnected("camera", "closed")));
         inbox.end(None);
         let mut weighted = 0;
         while let Ok(FrameOrLoss::Loss(loss)) = inbox.recv_timeout(Duration::ZERO) {

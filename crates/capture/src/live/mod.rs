@@ -2,6 +2,8 @@
 
 #[cfg(feature = "_address")]
 pub(crate) mod address;
+#[cfg(feature = "_address")]
+pub(crate) mod connect_error;
 #[cfg(feature = "_live")]
 #[cfg_attr(not(feature = "_jpeg"), allow(dead_code, reason = "ffmpeg uses a part of it"))]
 pub(crate) mod inbox;

@@ -190,7 +190,7 @@ impl LivePlayback {
             let Some(open) = &mut self.open else { return Ok(None) };
             if std::mem::take(&mut self.pictures_of_loop) == 0 {
                 let input = self.info.name.clone();
-                return Err(SourceError::Malformed { input, what: "no picture to play again".into() });
+                return Err(SourceError::malformed(input, "no picture to play again"));
             }
             let source = open()?;
             self.wake_up.attach(&*source);

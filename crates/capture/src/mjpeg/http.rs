@@ -13,10 +13,13 @@ use super::chunks::ChunkDecoder;
 use super::connection::Connection;
 use super::stop_signal::StopSignal;
 use crate::live::address::{Address, Login};
+use crate::live::connect_error::{no_answer, no_connection, no_stream, unknown_host};
 
 /// The schemes of a camera's address.
 pub(super) const SCHEMES: [&str; 2] = ["http", "https"];
 
+/// The port of an address without one.
+const HTTP_PORT: u16 = 80;
 /// The most bytes of a response's header.
 const MAX_HEADER_LEN: usize = 64 << 10;
 /// The most lines of a response's header.
@@ -29,6 +32,7 @@ const READ_SIZE: usize = 64 << 10;
 /// The client of one camera. It uses one connection for as long as the camera keeps it.
 pub(super) struct Client {
     name: String,
+    address: Address,
     url: Url,
     addresses: Vec<SocketAddr>,
     /// Only for the host of the address.
@@ -71,7 +75,7 @@ pub(super) struct Head {
 /// Why a response is missing.
 enum Failure {
     /// The connection ended before the first byte of the response, for this reason.
-    Closed(String),
+    Closed(SourceError),
     Error(SourceError),
 }
 
@@ -91,6 +95,7 @@ impl Client {
     ) -> Result<Self, SourceError> {
         let mut client = Self {
             name: address.to_string(),
+            address: address.clone(),
             url: address.url().clone(),
             addresses: Vec::new(),
             login: address.login().cloned(),
@@ -130,17 +135,28 @@ impl Client {
                     let stale = head.challenges.iter().any(|c| c.to_ascii_lowercase().contains("stale=true"));
                     // A nonce that is too old doesn't mean a wrong password.
                     if logins > if stale { 3 } else { 1 } && self.authenticator.is_some() {
-                        return Err(self.denied("the camera rejects this name and password"));
+                        return Err(self.denied("wrong name or password").caused_by(head.status_line()));
                     }
-                    self.log_in(&head.challenges)?;
+                    self.log_in(&head)?;
                 }
                 403 | 407 => {
-                    return Err(self.denied(&format!("the camera responds with {}", head.status_line())));
+                    let what = format!(
+                        "the camera responds with {}: check the rights of this user name",
+                        head.status_line()
+                    );
+                    return Err(self.denied(&what).caused_by(head.status_line()));
+                }
+                404 | 410 => {
+                    return Err(self.malformed(no_stream(&self.address)).caused_by(head.status_line()));
                 }
                 408 | 429 | 500..=599 => {
-                    return Err(self.lost(format!("the camera responds with {}", head.status_line())));
+                    let error = self.lost(format!("the camera responds with {}", head.status_line()));
+                    return Err(error.caused_by(head.status_line()));
                 }
-                _ => return Err(self.malformed(format!("the camera responds with {}", head.status_line()))),
+                _ => {
+                    let error = self.malformed(format!("the camera responds with {}", head.status_line()));
+                    return Err(error.caused_by(head.status_line()));
+                }
             }
             if !self.skip_body(deadline) {
                 self.connection = None;
@@ -206,22 +222,21 @@ impl Client {
         let host = self.url.host_str().unwrap_or_default();
         let encrypted = self.url.scheme() == "https";
         let connection = Connection::open(&self.addresses, host, encrypted, &self.stop, deadline);
-        self.connection = Some(connection.map_err(|e| self.lost(format!("no connection: {e}")))?);
+        let port = self.url.port_or_known_default().unwrap_or(HTTP_PORT);
+        self.connection = Some(connection.map_err(|cause| no_connection(&self.name, port, cause))?);
         self.exchange(deadline).map_err(|failure| match failure {
-            Failure::Closed(what) => self.lost(what),
-            Failure::Error(error) => error,
+            Failure::Closed(error) | Failure::Error(error) => error,
         })
     }
 
     fn exchange(&mut self, deadline: Instant) -> Result<Head, Failure> {
         let request = self.request_text()?;
         if let Some(Err(e)) = self.connection.as_mut().map(|connection| connection.send(request.as_bytes())) {
-            return Err(Failure::Closed(format!("the connection failed: {e}")));
+            let what = format!("the connection failed: {e}");
+            return Err(Failure::Closed(self.lost(what).caused_by(e)));
         }
         loop {
-            if let Some((head, body, used)) =
-                parse(&self.ahead).map_err(|what| self.malformed(what.into()))?
-            {
+            if let Some((head, body, used)) = parse(&self.ahead).map_err(|what| self.malformed(what))? {
                 self.ahead.drain(..used);
                 // An interim response, which comes before the real one (RFC 9110 section 15.2).
                 if (100..200).contains(&head.status) {
@@ -232,14 +247,13 @@ impl Client {
                 return Ok(head);
             }
             if self.ahead.len() >= MAX_HEADER_LEN {
-                return Err(self.malformed("the camera's response has an endless header".into()).into());
+                return Err(self.malformed("the camera's response has an endless header").into());
             }
             let is_empty = self.ahead.is_empty();
             match self.fill(Some(deadline)) {
                 Ok(0) if is_empty => {
-                    return Err(Failure::Closed(
-                        "the camera closed the connection without a response".into(),
-                    ));
+                    let what = "the camera closed the connection without a response";
+                    return Err(Failure::Closed(self.lost(what.into())));
                 }
                 Ok(0) => return Err(self.lost("the camera closed the connection".into()).into()),
                 Ok(_) => {}
@@ -283,9 +297,9 @@ impl Client {
             // The camera, or the stop signal, ended the connection.
             Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => Ok(0),
             Err(e) if e.kind() == ErrorKind::TimedOut && deadline.is_some() => {
-                Err(self.lost(format!("the camera sends nothing for {:.1?}", self.timeout)))
+                Err(no_answer(&self.name, self.timeout))
             }
-            result => result.map_err(|e| self.lost(e.to_string())),
+            result => result.map_err(|e| self.lost(e.to_string()).caused_by(e)),
         }
     }
 
@@ -303,7 +317,7 @@ impl Client {
     }
 
     fn redirect(&mut self, location: Option<&str>) -> Result<(), SourceError> {
-        let wrong = || self.malformed("a redirection without a valid address".into());
+        let wrong = || self.malformed("a redirection without a valid address");
         let to = self.url.join(location.ok_or_else(wrong)?).map_err(|_| wrong())?;
         // Credentials in the camera's address are dropped, because they aren't the user's.
         let to = Address::parse(to.as_str(), &SCHEMES).map_err(|_| wrong())?.url().clone();
@@ -318,21 +332,22 @@ impl Client {
 
     fn look_up(&mut self) -> Result<(), SourceError> {
         if self.url.scheme() == "https" && cfg!(not(feature = "tls")) {
-            let what = "https://: passerby was built without the feature `tls`".into();
-            return Err(SourceError::Unsupported { input: self.name.clone(), what });
+            let what = "https://: passerby was built without the feature `tls`";
+            return Err(SourceError::unsupported(&self.name, what).needs_feature("tls"));
         }
         let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let port = self.url.port_or_known_default().unwrap_or(80);
+        let port = self.url.port_or_known_default().unwrap_or(HTTP_PORT);
         let found = (host, port).to_socket_addrs();
-        self.addresses = found.map_err(|e| self.lost(format!("host not found: {e}")))?.collect();
+        self.addresses = found.map_err(|cause| unknown_host(&self.name, host, cause))?.collect();
         Ok(())
     }
 
-    fn log_in(&mut self, challenges: &[String]) -> Result<(), SourceError> {
+    fn log_in(&mut self, head: &Head) -> Result<(), SourceError> {
         if self.login.is_none() {
-            return Err(self.denied("the camera asks for a name and a password"));
+            let what = "the camera asks for a name and a password (http://name:password@camera/)";
+            return Err(self.denied(what).caused_by(head.status_line()));
         }
-        let builder = challenges.iter().fold(PasswordClient::builder(), |b, c| b.challenges(c));
+        let builder = head.challenges.iter().fold(PasswordClient::builder(), |b, c| b.challenges(c));
         let authenticator = builder.build();
         // The error may quote the camera, but never the user's credentials.
         self.authenticator =
@@ -341,11 +356,11 @@ impl Client {
     }
 
     pub(super) fn lost(&self, what: String) -> SourceError {
-        SourceError::Disconnected { input: self.name.clone(), what }
+        SourceError::disconnected(self.name.clone(), what)
     }
 
-    fn malformed(&self, what: String) -> SourceError {
-        SourceError::Malformed { input: self.name.clone(), what }
+    fn malformed(&self, what: impl Into<String>) -> SourceError {
+        SourceError::malformed(self.name.clone(), what)
     }
 
     pub(super) fn unrecognised(&self, found: Option<&'static str>) -> SourceError {
@@ -353,7 +368,7 @@ impl Client {
     }
 
     fn denied(&self, what: &str) -> SourceError {
-        SourceError::Denied { input: self.name.clone(), what: what.into() }
+        SourceError::denied(self.name.clone(), what)
     }
 }
 
@@ -384,6 +399,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, Body, usize)>, &'stati
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => {
             return Err("the camera's response has too many lines in its header");
+        }
+        Err(_) if bytes.starts_with(b"RTSP/") => {
+            return Err(
+                "the camera speaks RTSP at this port: check the port, or begin the address with rtsp://",
+            );
         }
         Err(_) => return Err("the camera's response is not HTTP"),
     };

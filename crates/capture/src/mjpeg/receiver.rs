@@ -47,8 +47,8 @@ struct EndOnDrop(Arc<Inbox<CodedPicture>>, String);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        let what = "the receiving thread has failed".into();
-        self.0.end(Some(SourceError::Disconnected { input: std::mem::take(&mut self.1), what }));
+        let what = "the receiving thread has failed";
+        self.0.end(Some(SourceError::disconnected(std::mem::take(&mut self.1), what)));
     }
 }
 
@@ -212,7 +212,7 @@ fn detect_delivery(
     }
     let found = match start.trim_ascii_start() {
         [] => return Err(client.lost("the camera's response is empty".into())),
-        [b'<', ..] => Some("a web page"),
+        [b'<', ..] => Some("a web page; the stream has another path"),
         _ if kind.starts_with("video/") => Some("a video"),
         _ => None,
     };

@@ -47,14 +47,14 @@ pub(super) fn open_pattern(
         let what = format!(
             "matches {matches} videos, but a source is one video; name each of them (Input::expand lists them)"
         );
-        return Err(SourceError::Malformed { input: pattern.to_owned(), what });
+        return Err(SourceError::malformed(pattern.to_owned(), what));
     }
     open_picture_list(files, pattern, settings)
 }
 
 /// Returns the files that a pattern matches, sorted by name.
 pub(super) fn matching_files(pattern: &str) -> Result<Vec<PathBuf>, SourceError> {
-    let wrong = |what: String| SourceError::Malformed { input: pattern.to_owned(), what };
+    let wrong = |what: String| SourceError::malformed(pattern.to_owned(), what);
     let found = glob::glob(pattern).map_err(|e| wrong(format!("neither a file nor a pattern: {e}")))?;
     let files: Vec<PathBuf> = found
         .map(|entry| entry.map_err(|e| SourceError::io(e.path().to_owned(), e.into())))

@@ -88,7 +88,8 @@ impl Input {
             "ffmpeg" => Self::ffmpeg(text, rest),
             _ if rest.starts_with("//") => {
                 let what = format!("scheme {scheme}://; if ffmpeg knows it, ffmpeg:{scheme}://… reads it");
-                Err(SourceError::Unsupported { input: hide_credentials(text), what })
+                let error = SourceError::unsupported(hide_credentials(text), what);
+                Err(if cfg!(feature = "ffmpeg") { error } else { error.needs_feature("ffmpeg") })
             }
             _ => match rest.split('/').next().and_then(|login| login.rsplit_once('@')) {
                 // A name that isn't a file may be a camera's address without its scheme.
@@ -98,8 +99,8 @@ impl Input {
                         && !rest.starts_with('\\')
                         && Path::new(split_options(text).0).symlink_metadata().is_err() =>
                 {
-                    let what = "no such file; a camera's address begins with rtsp:// or http://".into();
-                    Err(SourceError::Malformed { input: format!("…@{host}"), what })
+                    let what = "no such file; a camera's address begins with rtsp:// or http://";
+                    Err(SourceError::malformed(format!("…@{host}"), what))
                 }
                 _ => Self::path(text),
             },
@@ -132,8 +133,8 @@ impl Input {
             _ => return Ok(vec![input]),
         };
         if files.is_empty() {
-            let what = "no pictures or videos in this folder".into();
-            return Err(SourceError::Malformed { input: input.name, what });
+            let what = "no pictures or videos in this folder";
+            return Err(SourceError::malformed(input.name, what));
         }
         let input_of = |path: PathBuf| Self {
             name: path.display().to_string(),
@@ -292,7 +293,7 @@ impl Input {
         let (address, given) = with_options.unwrap_or((rest, ""));
         if given.contains('@') {
             let input = hide_credentials(text);
-            return Err(SourceError::Malformed { input, what: HASH_IN_LOGIN.into() });
+            return Err(SourceError::malformed(input, HASH_IN_LOGIN));
         }
         let name = hide_credentials(&text[..text.len() - rest.len() + address.len()]);
         let mut options = Options::parse(&name, "an input of ffmpeg", given);
@@ -301,8 +302,8 @@ impl Input {
             if !address.contains("//")
                 && let Some((_, host)) = address.rsplit_once('@')
             {
-                let what = "no such file; an address begins with a scheme and //".into();
-                return Err(SourceError::Malformed { input: format!("ffmpeg:…@{host}"), what });
+                let what = "no such file; an address begins with a scheme and //";
+                return Err(SourceError::malformed(format!("ffmpeg:…@{host}"), what));
             }
             return Self::camera(name, Camera::ffmpeg(address, &mut options)?, options);
         }

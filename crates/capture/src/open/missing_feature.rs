@@ -17,7 +17,7 @@ use passerby_types::SourceError;
     ),
     allow(dead_code, reason = "this build has every feature")
 )]
-pub(super) fn missing_feature(input: &str, what: &str, feature: &str) -> SourceError {
+pub(super) fn missing_feature(input: &str, what: &str, feature: &'static str) -> SourceError {
     let what = format!("input: {what} need the feature `{feature}`");
-    SourceError::Unsupported { input: input.to_owned(), what }
+    SourceError::unsupported(input, what).needs_feature(feature)
 }

@@ -131,7 +131,7 @@ impl Options {
 
     /// Returns an error about the options.
     pub(super) fn malformed(&self, what: String) -> SourceError {
-        SourceError::Malformed { input: self.input.clone(), what }
+        SourceError::malformed(self.input.clone(), what)
     }
 }
 

@@ -33,6 +33,6 @@ pub(super) fn open_scene(
     settings: &OpenSettings,
 ) -> Result<Box<dyn FrameSource>, SourceError> {
     let scene = Scene::new_in(scene.clone(), settings.context.pool.clone());
-    let wrong = |e: SceneError| SourceError::Malformed { input: input.to_owned(), what: e.to_string() };
+    let wrong = |e: SceneError| SourceError::malformed(input.to_owned(), e.to_string());
     Ok(Box::new(scene.map_err(wrong)?))
 }

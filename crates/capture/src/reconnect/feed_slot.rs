@@ -269,6 +269,6 @@ fn catch_panic<T>(call: impl FnOnce() -> Result<T, SourceError>) -> Result<T, So
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(SourceError::Disconnected { input: "source".into(), what: format!("panicked: {text}") })
+        Err(SourceError::disconnected("source", format!("panicked: {text}")))
     })
 }

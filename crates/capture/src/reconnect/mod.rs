@@ -189,7 +189,7 @@ impl Reconnect {
             return None;
         }
         let what = format!("{} calls of the source hang: none of them comes back", self.slot.threads());
-        self.fail(SourceError::Disconnected { input: self.info.name.clone(), what })
+        self.fail(SourceError::disconnected(self.info.name.clone(), what))
     }
 
     /// Processes a result of the source. Returns the result for the caller, if there is one.
@@ -201,8 +201,8 @@ impl Reconnect {
                 return Some(Ok(None));
             }
             Ok(None) => {
-                let what = "the stream has ended".into();
-                return self.fail(SourceError::Disconnected { input: self.info.name.clone(), what });
+                let what = "the stream has ended";
+                return self.fail(SourceError::disconnected(self.info.name.clone(), what));
             }
             Err(e) if e.class() == ErrorClass::Skip => return Some(Err(e)),
             Err(e) => return self.fail(e),
@@ -243,9 +243,12 @@ impl Reconnect {
             return Some(Err(error));
         }
         let retry_in = self.next_wait();
+        let reported = std::mem::replace(&mut self.history.reported, true);
+        if !reported {
+            (self.listener)(&ReconnectEvent::Lost { error: &error });
+        }
         (self.listener)(&ReconnectEvent::Failed { error: &error, failures, retry_in });
         self.state = State::Resting(Timestamp(now.0.saturating_add(retry_in)));
-        let reported = std::mem::replace(&mut self.history.reported, true);
         (!reported).then(|| Err(as_interruption(error)))
     }
 
@@ -262,11 +265,15 @@ impl Reconnect {
     }
 }
 
-/// Converts a fatal error to [`SourceError::Disconnected`], because another try follows. Other errors stay as they are.
+/// Converts a fatal error to [`SourceError::Disconnected`] with that error as its cause, because another try follows. Other
+/// errors stay as they are.
 fn as_interruption(error: SourceError) -> SourceError {
     match error.class() {
         ErrorClass::Fatal => {
-            SourceError::Disconnected { input: error.input().to_owned(), what: error.to_string() }
+            let text = error.to_string();
+            let what =
+                text.strip_prefix(error.input()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text);
+            SourceError::disconnected(error.input(), what).caused_by(error)
         }
         _ => error,
     }

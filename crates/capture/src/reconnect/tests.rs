@@ -72,6 +72,7 @@ fn play(
             seen.lock().unwrap().push(match event {
                 ReconnectEvent::Opened(info) => format!("opened {}", info.name),
                 ReconnectEvent::Recovered { .. } => "recovered".into(),
+                ReconnectEvent::Lost { error } => format!("lost: {error}"),
                 ReconnectEvent::Failed { error, failures, .. } => format!("{failures}: {error}"),
             });
         });
@@ -95,7 +96,7 @@ fn until_broken(source: &mut Reconnect, last: &mut Option<Duration>) -> (u64, Op
 }
 
 fn refused() -> Result<Box<dyn FrameSource>, SourceError> {
-    Err(SourceError::Disconnected { input: "faulty".into(), what: "connection refused".into() })
+    Err(SourceError::disconnected("faulty", "connection refused"))
 }
 
 /// Keeps the panics of sources off the screen: a backtrace takes so much real time that the fast clock counts a stall.
@@ -159,7 +160,14 @@ fn every_fault_is_one_interruption() {
     );
     assert_eq!(start[8], (10, "camera: the stream has ended"));
     let log = log.lock().unwrap();
-    assert_eq!(log[..2], ["1: faulty: connection refused", "2: faulty: connection refused"]);
+    let refusals = [
+        "lost: faulty: connection refused",
+        "1: faulty: connection refused",
+        "2: faulty: connection refused",
+    ];
+    assert_eq!(log[..3], refusals);
+    let outages = |event: &str| log.iter().filter(|line| line.starts_with(event)).count();
+    assert_eq!((outages("lost"), outages("recovered")), (8, 7), "each outage is reported once: {log:?}");
     assert!(log.iter().any(|line| line.contains("panicked: in open")), "{log:?}");
     assert_eq!(log.iter().filter(|line| *line == "opened faulty").count(), 7);
 }
@@ -190,7 +198,7 @@ fn waits_double_until_the_attempts_run_out() {
 #[test]
 fn a_wrong_password_is_not_tried_again() {
     let fast = FastClock::new();
-    let denied = || Err(SourceError::Denied { input: "camera".into(), what: "password".into() });
+    let denied = || Err(SourceError::denied("camera", "password"));
     let (mut source, _) = play(vec![Box::new(denied)], ReconnectSettings::default(), &fast.clock);
     assert!(matches!(source.next_picture(), Err(SourceError::Denied { .. })), "another try does not help");
     assert!(matches!(source.next_picture(), Ok(None)));

@@ -103,8 +103,11 @@ impl Rtsp {
         let address = Address::parse(url, &["rtsp", "rtsps"])?;
         let input = address.to_string();
         if address.url().scheme() == "rtsps" {
-            let what = "RTSP over TLS (rtsps://); read it through ffmpeg (feature `ffmpeg`)".into();
-            return Err(SourceError::Unsupported { input, what });
+            let error = SourceError::unsupported(
+                input,
+                "RTSP over TLS (rtsps://); read it through ffmpeg (feature `ffmpeg`)",
+            );
+            return Err(if cfg!(feature = "ffmpeg") { error } else { error.needs_feature("ffmpeg") });
         }
         let context = settings.context.clone();
         let h264 = AutoDecoder::new(settings.decoder, true, context.limits, context.pool.clone())
@@ -119,8 +122,7 @@ impl Rtsp {
             .name("capture-rtsp".into())
             .spawn(move || receiver.run(&sender))
             .map_err(|cause| SourceError::Io { input: input.clone(), cause })?;
-        let failed =
-            || SourceError::Disconnected { input: input.clone(), what: "the receiver failed".into() };
+        let failed = || SourceError::disconnected(input.clone(), "the receiver failed");
         let (codec, frame_rate) = opened.recv().unwrap_or_else(|_| Err(failed()))?;
         Ok(Self {
             info: SourceInfo { name: input, live: true, frame_rate, frames: None },

@@ -13,6 +13,7 @@ use super::intake::{CodedFrame, Intake};
 use super::session::{self, Codec};
 use super::settings::RtspSettings;
 use crate::live::address::Address;
+use crate::live::connect_error::no_answer;
 use crate::live::inbox::Inbox;
 
 /// The codec and frame rate of the opened session, or the error of opening it.
@@ -39,7 +40,7 @@ impl Receiver {
         // If a camera makes the protocol code panic, the stream ends.
         let receive = || runtime.block_on(self.receive(opened));
         let what = catch_unwind(AssertUnwindSafe(receive)).unwrap_or_else(|_| "the receiver panicked".into());
-        self.inbox.end(Some(SourceError::Disconnected { input, what }));
+        self.inbox.end(Some(SourceError::disconnected(input, what)));
         // Looking up a name cannot be cancelled. Its thread stays until the system has an answer.
         runtime.shutdown_background();
     }
@@ -49,10 +50,9 @@ impl Receiver {
         let group = Arc::new(SessionGroup::default());
         let opening = session::open(&self.address, self.settings.transport, Arc::clone(&group));
         let connect_timeout = self.settings.connect_timeout;
-        let result = timeout(connect_timeout, opening).await.unwrap_or_else(|_| {
-            let what = format!("no connection within {connect_timeout:.1?}");
-            Err(SourceError::Disconnected { input: self.address.to_string(), what })
-        });
+        let result = timeout(connect_timeout, opening)
+            .await
+            .unwrap_or_else(|_| Err(no_answer(&self.address.to_string(), connect_timeout)));
         let reason = match result {
             Err(e) => {
                 let _ = opened.send(Err(e));

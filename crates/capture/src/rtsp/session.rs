@@ -1,6 +1,7 @@
 //! The RTSP session with the camera.
 
 use std::future::poll_fn;
+use std::io;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,11 +19,14 @@ use retina::codec::h26x::Framing;
 use retina::codec::{
     CodecItem, FrameFormat, ParameterSetInsertion, ParametersRef, VideoFrame, VideoParametersCodec,
 };
+use tokio::net::lookup_host;
 use tokio::task::coop::has_budget_remaining;
+use url::Host;
 
 use super::intake::{Intake, ReceivedFrame, inspect};
 use crate::h264::nal;
 use crate::live::address::Address;
+use crate::live::connect_error::{no_connection, no_stream, unknown_host};
 use crate::live::inbox::FrameKind;
 use crate::live::rtsp_transport::RtspTransport;
 
@@ -36,6 +40,8 @@ const MAX_FRAME_READS: u32 = 2048;
 const FLOOD_READS: u32 = 512;
 /// How long a session may take to end.
 pub(super) const TEARDOWN_TIMEOUT: Duration = Duration::from_millis(300);
+/// The port of an address without one.
+const RTSP_PORT: u16 = 554;
 /// The packet type of an RTCP BYE (RFC 3550 6.6).
 const BYE: u8 = 203;
 
@@ -61,8 +67,8 @@ pub(super) async fn open(
     group: Arc<SessionGroup>,
 ) -> Result<PlayingSession, SourceError> {
     bounded_reads(negotiate(address, transport, group), MAX_RESPONSE_READS).await.unwrap_or_else(|| {
-        let what = "an endless response".into();
-        Err(SourceError::Disconnected { input: address.to_string(), what })
+        let what = "an endless response";
+        Err(SourceError::disconnected(address.to_string(), what))
     })
 }
 
@@ -84,6 +90,11 @@ async fn negotiate(
         .teardown(TeardownPolicy::Auto)
         .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
         .session_id(SessionIdPolicy::UseFirst);
+    // retina does not say whether the name or the connection failed.
+    if let Some(Host::Domain(host)) = address.url().host() {
+        let found = lookup_host((host, port(address))).await;
+        found.map(drop).map_err(|cause| unknown_host(&input, host, cause))?;
+    }
     let mut session = Session::describe(address.url().clone(), options).await.map_err(refuse)?;
 
     let videos = || {
@@ -96,15 +107,15 @@ async fn negotiate(
         (None, Some(index)) => (index, Codec::Jpeg),
         (None, None) => {
             let names: Vec<_> = videos().map(|(_, s)| s.encoding_name().to_uppercase()).collect();
-            let what = if names.is_empty() {
-                "stream: it has no video".into()
-            } else {
-                let names = names.join(", ");
-                format!(
-                    "codec {names}; set the camera to H.264, or read it through ffmpeg (feature `ffmpeg`)"
-                )
-            };
-            return Err(SourceError::Unsupported { input, what });
+            if names.is_empty() {
+                return Err(SourceError::unsupported(input, "stream: it has no video"));
+            }
+            let names = names.join(", ");
+            let what = format!(
+                "codec {names}; set the camera to H.264, or read it through ffmpeg (feature `ffmpeg`, ffmpeg:rtsp://…)"
+            );
+            let error = SourceError::unsupported(input, what);
+            return Err(if cfg!(feature = "ffmpeg") { error } else { error.needs_feature("ffmpeg") });
         }
     };
     let format = FrameFormat {
@@ -221,32 +232,78 @@ async fn bounded_reads<F: Future>(future: F, max_reads: u32) -> Option<F::Output
     .await
 }
 
+/// The words with which retina's message begins if it had no connection. Its error has no other mark, and no `source()`.
+const NO_CONNECTION: &str = "Unable to connect to RTSP server: ";
+
 /// Converts the error of a response, or of a missing one, to the source's error.
 fn source_error(address: &Address, transport: RtspTransport, error: &retina::Error) -> SourceError {
     let input = address.to_string();
-    match error.status_code() {
-        Some(401) => {
+    let text = first_line(error);
+    if let Some(reason) = text.strip_prefix(NO_CONNECTION) {
+        return no_connection(&input, port(address), io_error(reason));
+    }
+    let Some(status) = error.status_code() else {
+        // A web server answers like this. The bytes are in the lines below the first one.
+        let what = if error.to_string().contains("HTTP/1.") {
+            let port = port(address);
+            format!(
+                "port {port} speaks HTTP, not RTSP: check the port ({RTSP_PORT} by default), or begin the address with http://"
+            )
+        } else {
+            format!("no valid RTSP answer: {text}")
+        };
+        return SourceError::disconnected(input, what).caused_by(text);
+    };
+    let error = match status {
+        401 => {
             let what = match address.login() {
                 Some(_) => "wrong name or password",
                 None => "the camera asks for a name and a password (rtsp://name:password@camera/)",
             };
-            SourceError::Denied { input, what: what.into() }
+            SourceError::denied(input, what)
         }
-        Some(403) => SourceError::Denied { input, what: "forbidden".into() },
-        Some(461) => SourceError::Unsupported {
+        403 => {
+            SourceError::denied(input, "the camera forbids this stream: check the rights of this user name")
+        }
+        404 => SourceError::disconnected(input, no_stream(address)),
+        461 => SourceError::unsupported(
             input,
-            what: match transport {
-                RtspTransport::Tcp => "transport TCP; the camera may speak UDP".into(),
-                RtspTransport::Udp => "transport UDP; the camera may speak TCP".into(),
+            match transport {
+                RtspTransport::Tcp => "transport TCP; the camera may speak UDP",
+                RtspTransport::Udp => "transport UDP; the camera may speak TCP",
             },
-        },
-        _ => SourceError::Disconnected { input, what: first_line(error) },
-    }
+        ),
+        453 | 503 => {
+            let what = format!("the camera is too busy (status {status}): it may serve too many viewers");
+            SourceError::disconnected(input, what)
+        }
+        _ => SourceError::disconnected(input, format!("the camera answers with status {status}")),
+    };
+    error.caused_by(text)
+}
+
+/// Returns the port of an address, or that of RTSP if it has none.
+fn port(address: &Address) -> u16 {
+    address.url().port().unwrap_or(RTSP_PORT)
+}
+
+/// Returns the system's error from its text, which ends with its number: `Connection refused (os error 111)`.
+fn io_error(text: &str) -> io::Error {
+    let number = text.rsplit_once("(os error ").and_then(|(_, rest)| rest.strip_suffix(')'));
+    let number = number.and_then(|number| number.parse().ok());
+    number.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error)
 }
 
 /// Returns the first line of retina's error, which holds the reason. The lines below hold addresses and bytes.
 fn first_line(error: &retina::Error) -> String {
     const MAX_CHARS: usize = 200;
     let text = error.to_string();
-    text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect()
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches("; buffered:")
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_CHARS)
+        .collect()
 }

@@ -68,7 +68,7 @@ impl AccessUnits {
     ) -> Result<Self, SourceError> {
         let len = file.len();
         let input = || input.to_owned();
-        let malformed = |what: String| SourceError::Malformed { input: input(), what };
+        let malformed = |what: String| SourceError::malformed(input(), what);
         let movie = Movie::read(&mut file, limits).map_err(|e| match e {
             MovieError::Io(cause) => SourceError::Io { input: input(), cause },
             MovieError::Malformed(what) => malformed(what),
@@ -79,7 +79,7 @@ impl AccessUnits {
             Entry::Avc { .. } => None,
         }) {
             let what = format!("codec {name}; convert it to H.264 (ffmpeg -c:v libx264)");
-            return Err(SourceError::Unsupported { input: input(), what });
+            return Err(SourceError::unsupported(input(), what));
         }
         if movie.entries.is_empty() {
             return Err(malformed("the video track does not declare its codec".into()));
@@ -124,10 +124,10 @@ impl AccessUnits {
         let mut parameters = Parameters::default();
         parameters.scan(&first);
         if !found || !parameters.any() {
-            return Err(SourceError::Malformed {
-                input: input.to_owned(),
-                what: "no parameter sets (SPS/PPS) before the first frame".into(),
-            });
+            return Err(SourceError::malformed(
+                input.to_owned(),
+                "no parameter sets (SPS/PPS) before the first frame",
+            ));
         }
         Ok(Self::AnnexB(Box::new(AnnexBUnits { reader, next: 0, first: Some(first), parameters })))
     }

@@ -27,6 +27,8 @@ use random_access::RandomAccessFile;
 
 /// The settings of a [`Video`].
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct VideoSettings {
     /// The decoder to use.
     pub decoder: Decoder,
@@ -175,12 +177,14 @@ impl Video {
                 let settings = FfmpegSettings { context: settings.context, ..FfmpegSettings::default() };
                 match Ffmpeg::open(path, settings) {
                     Ok(video) => Ok(Box::new(video)),
-                    Err(SourceError::Unsupported { input, what: theirs }) => {
-                        Err(SourceError::Unsupported { input, what: format!("{what}; ffmpeg: {theirs}") })
+                    Err(SourceError::Unsupported { input, what: theirs, .. }) => {
+                        Err(SourceError::unsupported(input, format!("{what}; ffmpeg: {theirs}")))
                     }
                     Err(e) => Err(e),
                 }
             }
+            #[cfg(not(feature = "ffmpeg"))]
+            Err(e) if e.feature().is_none() => Err(e.needs_feature("ffmpeg")),
             Err(e) => Err(e),
         }
     }
@@ -232,7 +236,7 @@ impl Video {
         let nothing = self.decoded.is_empty() && self.finisher.finished == 0 && self.lost == 0;
         self.state = State::Draining(match ending {
             Ending::Complete if nothing => {
-                Ending::Failed(SourceError::Malformed { input: self.input.clone(), what: "no frames".into() })
+                Ending::Failed(SourceError::malformed(self.input.clone(), "no frames"))
             }
             ending => ending,
         });

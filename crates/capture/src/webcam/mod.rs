@@ -229,6 +229,6 @@ fn backend() -> Result<Arc<dyn Backend>, SourceError> {
 /// Returns the access to the cameras of this machine.
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 fn backend() -> Result<Arc<dyn Backend>, SourceError> {
-    let what = "cameras at this machine: the feature `webcam` is for Linux, macOS and Windows".into();
-    Err(SourceError::Unsupported { input: "webcam".into(), what })
+    let what = "cameras at this machine: the feature `webcam` is for Linux, macOS and Windows";
+    Err(SourceError::unsupported("webcam", what))
 }

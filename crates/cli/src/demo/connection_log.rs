@@ -17,8 +17,7 @@ impl ConnectionLog {
         let log = self.clone();
         Arc::new(move |camera, event| {
             let line = match event {
-                // Only the first failure of an interruption is worth a line: later attempts fail in the same way.
-                ReconnectEvent::Failed { error, failures: 0 | 1, .. } => error.to_string(),
+                ReconnectEvent::Lost { error } => error.to_string(),
                 ReconnectEvent::Recovered { outage } => format!("{camera}: pictures after {outage:.1?}"),
                 _ => return,
             };

@@ -39,7 +39,7 @@ pub(crate) fn read(
             Err(error) => {
                 seq = seq.saturating_add(error.lost().0);
                 resets_in_a_row = if error.class() == ErrorClass::Reset { resets_in_a_row + 1 } else { 0 };
-                if camera.meter.lock().source_failed(error).is_break() {
+                if camera.meter.lock().source_failed(error, context.clock.now()).is_break() {
                     break;
                 }
                 camera.rest(back_off(resets_in_a_row));
@@ -47,7 +47,7 @@ pub(crate) fn read(
             }
         };
         resets_in_a_row = 0;
-        camera.meter.lock().capture();
+        camera.meter.lock().capture(context.clock.now());
         match camera.enter() {
             Some(in_flight) => {
                 send_frame(context, detect_queue, seq, order, picture, in_flight);
@@ -118,6 +118,6 @@ pub(crate) fn arrival(clock: &dyn Clock, age: Duration) -> (Timestamp, SystemTim
 /// The source's error. If the source panics, an error of the class `Fatal`.
 pub(crate) fn next_picture(source: &mut dyn FrameSource) -> Result<Option<Picture>, SourceError> {
     catch_panic(|| source.next_picture()).unwrap_or_else(|panic| {
-        Err(SourceError::Malformed { input: source.info().name.clone(), what: format!("capture: {panic}") })
+        Err(SourceError::malformed(source.info().name.clone(), format!("capture: {panic}")))
     })
 }

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use parking_lot::{Mutex, MutexGuard};
 use passerby_types::{CameraId, DropReason, ErrorClass, FrameKind, SourceError, StageError, Timestamp};
 
-use crate::figures::recorder::CameraRecorder;
+use crate::figures::recorder::{Arrival, CameraRecorder};
 use crate::figures::report::StageTime;
 use crate::output::events::{EventSenders, PipelineEvent};
 
@@ -98,7 +98,6 @@ impl CameraMeter {
             recent: RecentCounts::default(),
             yielded: 0,
             evicted: 0,
-            outage_began: None,
             events,
             closed: false,
         };
@@ -123,8 +122,6 @@ pub(crate) struct Meter {
     pub(crate) yielded: u64,
     /// Face jobs that were given up for more urgent ones.
     pub(crate) evicted: u64,
-    /// When the present outage began, or `None` if the source works.
-    outage_began: Option<Timestamp>,
     /// `None` if nothing is logged.
     events: Option<Arc<EventSenders>>,
     /// True after the stop's timeout. Nothing is counted any more.
@@ -142,42 +139,40 @@ pub(crate) struct RecentCounts {
 }
 
 impl Meter {
-    /// Counts a frame that the source gave.
-    pub(crate) fn capture(&mut self) {
+    /// Counts a frame that the source gave at `now`, and reports the first one of the camera or after an outage.
+    pub(crate) fn capture(&mut self, now: Timestamp) {
         if self.closed {
             return;
         }
-        self.log_capture();
-        self.report.capture();
+        let arrival = self.report.capture(now);
         self.recent.captured += 1;
-    }
-
-    /// Reports the first picture of the camera, and the first one after an outage.
-    fn log_capture(&mut self) {
         let Some(events) = &self.events else { return };
         let camera = self.report.camera;
-        if self.report.ledger.captured == 0 {
-            let name = &self.report.name;
-            tracing::info!(camera = camera.0, name, "camera connected");
-            events.send(|| PipelineEvent::CameraConnected { camera, name: name.clone() });
-        }
-        if let Some(began) = self.outage_began.take() {
-            let outage = events.now().since(began);
-            tracing::warn!(camera = camera.0, ?outage, "camera recovered");
-            events.send(|| PipelineEvent::CameraRecovered { camera, outage });
+        match arrival {
+            Arrival::First => {
+                let name = &self.report.name;
+                tracing::info!(camera = camera.0, name, "camera connected");
+                events.send(|| PipelineEvent::CameraConnected { camera, name: name.clone() });
+            }
+            Arrival::Recovered(outage) => {
+                tracing::warn!(camera = camera.0, ?outage, "camera recovered");
+                events.send(|| PipelineEvent::CameraRecovered { camera, outage });
+            }
+            Arrival::Next => {}
         }
     }
 
-    /// Counts the frames that the source lost, or an interruption. Breaks if the error ends the camera.
-    pub(crate) fn source_failed(&mut self, error: SourceError) -> ControlFlow<()> {
+    /// Counts the frames that the source lost, or an interruption, and reports the first interruption of an outage. Breaks
+    /// if the error ends the camera.
+    pub(crate) fn source_failed(&mut self, error: SourceError, now: Timestamp) -> ControlFlow<()> {
         let class = error.class();
-        if let Some(events) = self.events.as_ref().filter(|_| class == ErrorClass::Reset) {
+        let is_new = class == ErrorClass::Reset && !self.report.is_away();
+        if let Some(events) = self.events.as_ref().filter(|_| is_new) {
             let camera = self.report.camera;
             tracing::warn!(camera = camera.0, %error, "camera lost");
-            self.outage_began.get_or_insert_with(|| events.now());
             events.send(|| PipelineEvent::CameraLost { camera, error: error.to_string(), class });
         }
-        self.report.lose(error)
+        self.report.lose(error, now)
     }
 
     /// Counts an observation that left the pipeline.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use passerby_types::{CameraId, ErrorClass, Ledger, SourceError, StageError};
+use passerby_types::{CameraId, ErrorClass, Ledger, SourceError, StageError, Timestamp};
 
 use crate::figures::report::{CameraReport, FlowError, StageTime};
 use crate::output::writer::WriteCounts;
@@ -20,10 +20,33 @@ pub(crate) struct CameraRecorder {
     pub(crate) failures: BTreeMap<&'static str, u64>,
     pub(crate) rebuilds: BTreeMap<&'static str, u64>,
     pub(crate) interruptions: u64,
-    /// The latest interruption, if no picture has come since.
-    interrupted: Option<SourceError>,
+    /// The present outage: no picture has come since an interruption.
+    outage: Option<Outage>,
+    /// True if the source has given a picture.
+    has_pictures: bool,
     stages: Vec<(&'static str, StageTime)>,
     pub(crate) faces: u64,
+}
+
+/// A time without pictures after an interruption.
+#[derive(Debug)]
+struct Outage {
+    began: Timestamp,
+    /// The place of its note, if there was room for one.
+    note: Option<usize>,
+    /// The latest error.
+    error: SourceError,
+}
+
+/// How a picture of a source changes the state of the camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The first picture of the camera.
+    First,
+    /// The first picture after an outage of this length.
+    Recovered(Duration),
+    /// Any other picture.
+    Next,
 }
 
 impl CameraRecorder {
@@ -49,22 +72,43 @@ impl CameraRecorder {
         }
     }
 
-    /// Counts a frame that the source gave.
-    pub(crate) fn capture(&mut self) {
+    /// Counts a frame that the source gave. If it ends an outage, the outage's note gets its length.
+    pub(crate) fn capture(&mut self, now: Timestamp) -> Arrival {
         self.ledger.capture();
-        self.interrupted = None;
+        let is_first = !std::mem::replace(&mut self.has_pictures, true);
+        let Some(Outage { began, note, .. }) = self.outage.take() else {
+            return if is_first { Arrival::First } else { Arrival::Next };
+        };
+        let outage = now.since(began);
+        if let Some(note) = note.and_then(|place| self.notes.get_mut(place)) {
+            note.push_str(&format!("; away for {outage:.1?}"));
+        }
+        if is_first { Arrival::First } else { Arrival::Recovered(outage) }
     }
 
-    /// Counts the frames that the source lost, or an interruption. Breaks if the error ends the camera.
-    pub(crate) fn lose(&mut self, error: SourceError) -> ControlFlow<()> {
+    /// Returns true if no picture has come since an interruption.
+    pub(crate) fn is_away(&self) -> bool {
+        self.outage.is_some()
+    }
+
+    /// Counts the frames that the source lost, or an interruption. An outage has one note, however many errors it has. Breaks
+    /// if the error ends the camera.
+    pub(crate) fn lose(&mut self, error: SourceError, now: Timestamp) -> ControlFlow<()> {
         let (frames, reason) = error.lost();
         self.ledger.lose(frames, reason);
         match error.class() {
-            ErrorClass::Skip => self.note(error.to_string()),
-            ErrorClass::Reset => {
+            ErrorClass::Skip => {
                 self.note(error.to_string());
+            }
+            ErrorClass::Reset => {
                 self.interruptions += 1;
-                self.interrupted = Some(error);
+                match &mut self.outage {
+                    Some(outage) => outage.error = error,
+                    None => {
+                        let note = self.note(error.to_string());
+                        self.outage = Some(Outage { began: now, note, error });
+                    }
+                }
             }
             ErrorClass::Fatal => {
                 self.error = Some(error.into());
@@ -76,15 +120,18 @@ impl CameraRecorder {
 
     /// Notes the end of the source. If no picture came after the latest interruption, that is the error that ended it.
     pub(crate) fn source_ended(&mut self) {
-        if let (None, Some(error)) = (&self.error, self.interrupted.take()) {
-            self.error = Some(error.into());
+        if let (None, Some(outage)) = (&self.error, self.outage.take()) {
+            self.error = Some(outage.error.into());
         }
     }
 
-    pub(crate) fn note(&mut self, message: String) {
-        if self.notes.len() < CameraReport::MAX_NOTES {
-            self.notes.push(message);
+    /// Adds a note if there is room for it. Returns its place.
+    pub(crate) fn note(&mut self, message: String) -> Option<usize> {
+        if self.notes.len() >= CameraReport::MAX_NOTES {
+            return None;
         }
+        self.notes.push(message);
+        Some(self.notes.len() - 1)
     }
 
     /// Counts a failed call of a stage, and keeps the text of the error as a note.

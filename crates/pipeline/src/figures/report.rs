@@ -45,8 +45,9 @@ pub struct CameraReport {
     pub ledger: Ledger,
     /// The error that ended the camera early, or `None` if its source ended or the caller stopped it.
     pub error: Option<FlowError>,
-    /// The first [`CameraReport::MAX_NOTES`] messages of frames that could not be decoded and stages that failed. The
-    /// ledger and `failures` count all of them.
+    /// The first [`CameraReport::MAX_NOTES`] messages of frames that could not be decoded, outages of the source and stages
+    /// that failed. An outage is one message, with its first error and, if the source came back, how long it was away. The
+    /// ledger, `interruptions` and `failures` count all of them.
     pub notes: Vec<String>,
     /// The number of failed calls of each stage. A stage that did not fail is not in the map.
     pub failures: BTreeMap<&'static str, u64>,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use passerby_types::{CameraId, Clock, ErrorClass, Timestamp};
+use passerby_types::{CameraId, Clock, ErrorClass};
 use passerby_workers::{CountedReceiver, CountedSender, WhenFull, counted_channel};
 
 use crate::governor::load::GovernorDecision;
@@ -19,14 +19,16 @@ const EVENT_CAPACITY: usize = 256;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PipelineEvent {
-    /// A camera gave its first picture.
+    /// A camera gave its first picture. If its source failed before, there was a [`PipelineEvent::CameraLost`], and this
+    /// event ends that outage.
     CameraConnected {
         /// The camera.
         camera: CameraId,
         /// The name of its source.
         name: String,
     },
-    /// A camera's source lost its connection, stalled or froze. The pipeline keeps asking it for pictures.
+    /// A camera's source lost its connection, stalled or froze. The pipeline keeps asking it for pictures. Further errors
+    /// before the next picture are no events.
     CameraLost {
         /// The camera.
         camera: CameraId,
@@ -35,7 +37,7 @@ pub enum PipelineEvent {
         /// The class of the source's error.
         class: ErrorClass,
     },
-    /// A camera gave a picture again after [`PipelineEvent::CameraLost`].
+    /// A camera that had given pictures before gave one again after [`PipelineEvent::CameraLost`].
     CameraRecovered {
         /// The camera.
         camera: CameraId,
@@ -155,11 +157,6 @@ impl EventSenders {
         self.senders.lock().push(sender);
         self.any.store(true, Ordering::Release);
         receiver
-    }
-
-    /// Returns the present time, for the length of an outage.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     /// Builds an event and sends it to all receivers. Never waits. Without a receiver it builds nothing.

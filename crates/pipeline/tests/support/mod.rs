@@ -100,8 +100,8 @@ impl FrameSource for Camera {
                 Then::Stall(latch) => latch.wait(),
                 Then::Fail if self.given == self.frames => {
                     self.given += 1;
-                    let what = "the test asked for it".into();
-                    return Err(SourceError::Malformed { input: self.info.name.clone(), what });
+                    let what = "the test asked for it";
+                    return Err(SourceError::malformed(self.info.name.clone(), what));
                 }
                 Then::Fail => {}
             }

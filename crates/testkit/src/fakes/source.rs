@@ -58,7 +58,7 @@ impl ScriptedSource {
         let layout = PixelLayout::Gray8;
         let bytes = vec![128; layout.tight_len(width, height)];
         let image = Image::from_vec(layout, width, height, color_of(layout), bytes)
-            .map_err(|e| SourceError::Malformed { input: self.info.name.clone(), what: e.to_string() })?;
+            .map_err(|e| SourceError::malformed(self.info.name.clone(), e.to_string()))?;
         Ok(Picture { image, pts: Some(Duration::from_millis(40 * frame)), age })
     }
 }
@@ -79,7 +79,7 @@ impl FrameSource for ScriptedSource {
             SourceStep::AgedPicture(width, height, age) => self.picture(width, height, age, frame).map(Some),
             SourceStep::Damaged => Err(SourceError::Damaged { input, frame, what }),
             SourceStep::Lost(frames, reason) => Err(SourceError::Lost { input, frames, reason, what }),
-            SourceStep::Disconnected => Err(SourceError::Disconnected { input, what }),
+            SourceStep::Disconnected => Err(SourceError::disconnected(input, what)),
             SourceStep::Truncated => {
                 self.steps.clear();
                 Err(SourceError::Truncated { input, frames: frame, expected: None })

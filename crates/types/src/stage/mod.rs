@@ -114,6 +114,10 @@ pub trait Tracker: Send {
     /// `meta.seq` should rise from call to call. A gap stands for that many frames without detection. If `meta.seq` does
     /// not rise, the tracker takes the frame as the one after the last.
     ///
+    /// `meta.pts` shows outages, which leave no gap in `meta.seq`. If the time since the last frame is longer than a track
+    /// lives without a detection, every track must end with this frame. Frames without `pts` are counted by `meta.seq`
+    /// alone.
+    ///
     /// # Implementers
     /// Clear `out` first: it may hold the tracks of an earlier frame.
     fn update(&mut self, meta: &FrameMeta, faces: Option<&[Face]>, out: &mut TrackUpdate);
