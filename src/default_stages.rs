@@ -24,6 +24,8 @@ const IDLE_EMBEDDINGS: usize = 512;
 /// settings.gallery.match_threshold = 0.55; // fewer false matches
 /// ```
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Settings {
     /// The detector's input size, threshold and precision.
     pub detector: CenterFaceSettings,

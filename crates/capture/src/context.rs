@@ -9,6 +9,8 @@ use crate::limits::DecodeLimits;
 
 /// The limits, buffers and clock that the sources of a program share.
 ///
+/// A configuration file holds the limits alone: with the feature `serde`, pool and clock are those of the default.
+///
 /// Every settings struct of this crate holds one as `context`. A clone shares the buffers and the clock.
 ///
 /// ```
@@ -20,23 +22,27 @@ use crate::limits::DecodeLimits;
 /// assert_eq!(context.limits.picture_pixels, 4_000_000);
 /// ```
 #[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct SourceContext {
     /// The largest input that a source accepts.
     pub limits: DecodeLimits,
     /// The pool that lends the buffers of the pictures.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub pool: FramePool,
     /// The clock that dates the arrival of live pictures and measures their age. Files and scenes don't use it.
+    #[cfg_attr(feature = "serde", serde(skip, default = "system_clock"))]
     pub clock: Arc<dyn Clock>,
+}
+
+fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
 }
 
 impl Default for SourceContext {
     /// The default limits, a pool of its own, and the system's clock.
     fn default() -> Self {
-        Self {
-            limits: DecodeLimits::default(),
-            pool: FramePool::default(),
-            clock: Arc::new(SystemClock::new()),
-        }
+        Self { limits: DecodeLimits::default(), pool: FramePool::default(), clock: system_clock() }
     }
 }
 

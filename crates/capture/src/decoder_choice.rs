@@ -2,6 +2,8 @@
 
 /// Which H.264 decoder a source uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Decoder {
     /// The pure Rust decoder, unless the feature `openh264` is on and OpenH264 suits the stream better.
     ///

@@ -5,6 +5,8 @@
 /// If an input exceeds a limit, opening or reading it fails with [`passerby_types::SourceError::TooLarge`], or its frame
 /// counts as damaged. The source checks a limit before it allocates memory for the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct DecodeLimits {
     /// The pixels of a still picture. 64 Mi by default, which are 192 MiB as RGB.
     pub picture_pixels: u64,

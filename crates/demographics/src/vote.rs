@@ -60,7 +60,7 @@ pub struct AttributeVote {
 /// The settings of an [`AttributeVote`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct VoteSettings {
     /// The least number of views for a result. Default 3.
     pub min_views: u32,

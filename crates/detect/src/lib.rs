@@ -24,6 +24,7 @@
 //!   [`CenterFace::from_path`].
 //! - `tract` (default): ONNX files. Without it this crate compiles much faster, and only the bundled weights or a
 //!   network of [`Model::from_graph_bytes`](passerby_inference::Model::from_graph_bytes) can be used.
+//! - `serde`: the settings as a serde type, for configuration files.
 //!
 //! # Workers
 //! Each worker of a pool has its own detector. Make them from one [`Model`](passerby_inference::Model), for example

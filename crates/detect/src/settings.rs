@@ -11,6 +11,8 @@ const LONG_SIDE_RANGE: RangeInclusive<u32> = 32..=3840;
 
 /// The settings of [`CenterFace`](crate::CenterFace).
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct CenterFaceSettings {
     /// The longer side of the network's input, in pixels, 32 to 3840. Default 480.
     ///

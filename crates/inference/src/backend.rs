@@ -7,6 +7,8 @@ use crate::device::Device;
 /// The engine that a caller wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Engine {
     /// `passerby-cnn` if it supports all operators of the network, otherwise tract, which is several times slower.
     #[default]
@@ -32,6 +34,8 @@ pub enum Engine {
 /// The arithmetic of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Precision {
     /// Single precision throughout. Some [`Device`]s round products more coarsely: Core ML and OpenVINO on GPUs to 10
     /// bits.

@@ -49,6 +49,7 @@
 //! - `tract` (default): ONNX files without a graph file, and networks with operators that `passerby-cnn` lacks.
 //! - `ort`: networks on devices with ONNX Runtime.
 //! - `ndarray`: array views of inputs, outputs and tensors.
+//! - `serde`: [`Engine`], [`Device`] and [`Precision`] as serde types, for configuration files.
 
 mod backend;
 mod bundled;

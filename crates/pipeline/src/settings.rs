@@ -3,19 +3,25 @@
 use std::thread;
 use std::time::Duration;
 
+#[cfg(feature = "serde")]
+use crate::camera::sampling_changes;
 use crate::camera::view_selector::SamplingPolicy;
 use crate::governor::GovernorLimits;
 use crate::output::writer::WriterSettings;
 
 /// The settings of a [`Flow`](crate::Flow), which a [`Pipeline`](crate::Pipeline) uses for each frame as well.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct FlowSettings {
     /// The detector runs on one of every `cadence` frames; the tracker coasts over those between. With 1 it runs on every
     /// frame; 0 counts as 1.
     pub cadence: u64,
     /// Which views of a track get an embedding.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "sampling_changes::of_embed"))]
     pub embed: SamplingPolicy,
     /// Which views of a track get an attribute estimate.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "sampling_changes::of_classify"))]
     pub classify: SamplingPolicy,
     /// When observations are written.
     pub writer: WriterSettings,
@@ -54,6 +60,8 @@ impl FlowSettings {
 /// assert_eq!(settings.frame_queue, 2);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct PipelineSettings {
     /// The settings of each frame. A governor overrides `cadence` for live cameras.
     pub flow: FlowSettings,
@@ -77,8 +85,10 @@ pub struct PipelineSettings {
     pub face_queue: usize,
     /// How long later frames of a live camera wait for one that is still being detected. After that the pipeline goes on
     /// without it and counts it as dropped (`late`).
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub reorder_timeout: Duration,
     /// A call that takes longer than this counts as stuck: the pipeline reports it and lets other workers replace its worker.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub stuck_after: Duration,
     /// The limits within which a governor chooses the number of detection workers and the cadence of live cameras. `None`
     /// leaves both as they are set.

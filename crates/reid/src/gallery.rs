@@ -88,14 +88,24 @@ struct Buffers {
     holders: Vec<Holder>,
 }
 
-/// One person of a [`Gallery`], without biometric data.
+/// Writes a time on the clock in seconds, as the project's other JSON does.
+#[cfg(feature = "serde")]
+fn serialize_seconds<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&at.map(|at| at.0.as_secs_f64()), serializer)
+}
+
+/// One person of a [`Gallery`], without biometric data. With the feature `serde` it is written with its times in seconds on
+/// the pipeline's clock (`first_seen_s`, `last_seen_s`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct GalleryPerson {
     /// The person's number.
     pub id: PersonId,
     /// The capture time of the person's first sighting, or `None` if the person was enrolled and never seen.
+    #[cfg_attr(feature = "serde", serde(rename = "first_seen_s", serialize_with = "serialize_seconds"))]
     pub first_seen: Option<Timestamp>,
     /// The capture time of the latest sighting of any size, or `None` if the person was enrolled and never seen.
+    #[cfg_attr(feature = "serde", serde(rename = "last_seen_s", serialize_with = "serialize_seconds"))]
     pub last_seen: Option<Timestamp>,
     /// The number of times that a track became this person, including the first.
     pub tracks: u64,

@@ -44,7 +44,7 @@
 //! - `tract` (default): ONNX files. Without it this crate compiles much faster, and only the bundled weights or a
 //!   network of `passerby_inference::Model::from_graph_bytes` can be used.
 //! - `ndarray`: embeddings and templates as arrays, without a copy.
-//! - `serde`: the policy as a serde type, for configuration files.
+//! - `serde`: the policy as a serde type, for configuration files, and the gallery's persons for JSON.
 //!
 //! # Networks of your own
 //! An embedder of another network should use [`picture_from_input`] if it was trained on the common 112x112 alignment.

@@ -27,7 +27,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct GalleryPolicy {
     /// The cosine from which two or more agreeing sightings of a track are a known person. Default 0.50, which is
     /// between 1 false accept in 1000 and 1 in 10 000. In a separate set of 60 photographs the most alike pair of
@@ -63,6 +63,7 @@ pub struct GalleryPolicy {
     pub templates_per_person: usize,
     /// The age from which a template is stale, counted from the latest view that was like it. A person who has no room
     /// for a better template loses a stale one first. Default 30 days.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub template_max_age: Duration,
     /// The number of persons that the gallery keeps. To make room for another, it forgets the person who was not seen
     /// for the longest, except for enrolled persons and those whom a live track holds. Default 10 000, which need at

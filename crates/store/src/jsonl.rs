@@ -14,7 +14,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Selects the biometric data that a [`Jsonl`] writes.
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JsonlSettings {
     /// Writes the five landmarks of each detected face. Off by default: they are biometric.

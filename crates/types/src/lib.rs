@@ -32,7 +32,8 @@
 //!
 //! # Features
 //! - `image`: conversions between [`Image`] and the pictures of the `image` crate.
-//! - `serde`: serialization of observations, faces, ids and counts. `ObservationRecord` describes the JSON shape.
+//! - `serde`: serialization of observations, faces, ids and counts. `ObservationRecord` describes the JSON shape, and
+//!   `duration_text` how durations look in configuration files.
 //!
 //! # Coordinates
 //! All boxes and landmarks are in pixels of the upright picture. The origin is at the top left, x points to the right and y
@@ -41,6 +42,8 @@
 mod cancel;
 mod chip;
 mod clock;
+#[cfg(feature = "serde")]
+pub mod duration_text;
 mod error;
 mod face;
 mod frame;

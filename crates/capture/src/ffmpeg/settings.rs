@@ -9,6 +9,8 @@ use crate::live::rtsp_transport::RtspTransport;
 
 /// The settings of an [`Ffmpeg`](super::Ffmpeg) source.
 #[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct FfmpegSettings {
     /// The program: a path, or a name to look for in `PATH`. `ffmpeg` by default.
     pub program: PathBuf,
@@ -25,11 +27,14 @@ pub struct FfmpegSettings {
     /// More options for the input. They come before ffmpeg's `-i`.
     pub options: Vec<String>,
     /// How long the first picture may take. 8 s by default, since ffmpeg itself analyses a stream for up to 5 s.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub connect_timeout: Duration,
     /// How old a live picture may get before it is dropped. Its age counts from the time at which ffmpeg returned it. 500 ms
     /// by default.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub max_age: Duration,
     /// How long the program may return no picture before it is killed. 30 s by default.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub stall_timeout: Duration,
     /// The limits, buffers and clock. `video_pixels` bounds the pictures.
     pub context: SourceContext,

@@ -82,7 +82,7 @@ fn is_cut_off(e: &DecodingError) -> bool {
 }
 
 fn malformed(input: &str, what: &impl ToString) -> SourceError {
-    SourceError::Malformed { input: input.into(), what: what.to_string() }
+    SourceError::malformed(input, what.to_string())
 }
 
 /// The RGB picture onto which frames are painted. It starts black.

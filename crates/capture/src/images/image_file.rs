@@ -59,7 +59,7 @@ pub(super) fn decode(
     };
     image
         .and_then(|image| rotation.apply(image, pool))
-        .map_err(|e| SourceError::Malformed { input: input.into(), what: e.to_string() })
+        .map_err(|e| SourceError::malformed(input, e.to_string()))
 }
 
 /// Returns the decoder's name for a format.
@@ -163,8 +163,8 @@ fn source_error(e: ImageError, limits: &DecodeLimits, input: &str) -> SourceErro
             let limit = format!("{} pixels", limits.picture_pixels);
             SourceError::TooLarge { input, what: "the picture".into(), limit }
         }
-        ImageError::Unsupported(e) => SourceError::Unsupported { input, what: e.to_string() },
-        e => SourceError::Malformed { input, what: e.to_string() },
+        ImageError::Unsupported(e) => SourceError::unsupported(input, e.to_string()),
+        e => SourceError::malformed(input, e.to_string()),
     }
 }
 

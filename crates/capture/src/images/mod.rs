@@ -17,6 +17,8 @@ use gif::Gif;
 
 /// The settings of [`Images`].
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct ImagesSettings {
     /// The limits and the pool. The pool lends the buffers of rotated pictures and of GIF frames.
     pub context: SourceContext,
@@ -79,7 +81,7 @@ impl Images {
         if path.is_dir() {
             let files = list(path)?.into_iter().filter(|file| !is_video(file)).collect::<Vec<_>>();
             if files.is_empty() {
-                return Err(SourceError::Malformed { input, what: "a folder without pictures".into() });
+                return Err(SourceError::malformed(input, "a folder without pictures"));
             }
             return Ok(Self::files(files, name, settings));
         }
@@ -170,7 +172,6 @@ impl fmt::Debug for Images {
 
 /// Runs a decoder and converts a panic in it to an error. Decoders of foreign formats are the least proven code here.
 fn catch_panic<T>(input: &str, decode: impl FnOnce() -> Result<T, SourceError>) -> Result<T, SourceError> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
-        Err(SourceError::Malformed { input: input.into(), what: "its decoder panicked".into() })
-    })
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(SourceError::malformed(input, "its decoder panicked")))
 }

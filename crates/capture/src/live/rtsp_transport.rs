@@ -2,6 +2,8 @@
 
 /// How an RTSP camera sends its packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum RtspTransport {
     /// Within the RTSP connection. No packet gets lost. If the network is too slow, packets arrive late.
     #[default]

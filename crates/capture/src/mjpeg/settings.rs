@@ -6,10 +6,14 @@ use crate::context::SourceContext;
 
 /// The settings of an [`Mjpeg`](super::Mjpeg) camera.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct MjpegSettings {
     /// How long connecting may take, and the header of each response. 5 s by default.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub connect_timeout: Duration,
     /// How old a picture may get before it is dropped. 500 ms by default.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub max_age: Duration,
     /// How often per second a camera that gives single pictures is asked, at most. 25 by default. If the rate isn't a
     /// positive number, the default applies.

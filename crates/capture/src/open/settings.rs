@@ -12,6 +12,8 @@ pub type ReconnectListener = Arc<dyn Fn(&str, &ReconnectEvent<'_>) + Send + Sync
 
 /// Settings for all kinds of inputs. Options of an input take precedence.
 #[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct OpenSettings {
     /// The decoder for H.264.
     pub decoder: Decoder,
@@ -21,7 +23,12 @@ pub struct OpenSettings {
     pub reconnect: Option<ReconnectSettings>,
     /// Called for the events of cameras that are kept going, on the thread that asks for their pictures. Does nothing by
     /// default.
+    #[cfg_attr(feature = "serde", serde(skip, default = "ignore_events"))]
     pub on_reconnect: ReconnectListener,
+}
+
+fn ignore_events() -> ReconnectListener {
+    Arc::new(|_, _| ())
 }
 
 impl Default for OpenSettings {
@@ -30,7 +37,7 @@ impl Default for OpenSettings {
             decoder: Decoder::default(),
             context: SourceContext::default(),
             reconnect: Some(ReconnectSettings::default()),
-            on_reconnect: Arc::new(|_, _| ()),
+            on_reconnect: ignore_events(),
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::live::rtsp_transport::RtspTransport;
 
 /// The settings of an [`Rtsp`](super::Rtsp) camera.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct RtspSettings {
     /// How the camera sends its packets. TCP by default.
     pub transport: RtspTransport,
@@ -19,8 +21,10 @@ pub struct RtspSettings {
     /// returns them. Encoders that send no key frames, but refresh pictures bit by bit, need this.
     pub allow_damaged: bool,
     /// How long connecting may take, until the camera has agreed to play. 5 s by default.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub connect_timeout: Duration,
     /// How old a frame may get before it is decoded. Older frames are dropped and counted. 500 ms by default.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub max_age: Duration,
     /// The limits, buffers and clock.
     pub context: SourceContext,

@@ -130,7 +130,7 @@ impl Scene {
         let SceneSettings { width, height, color, seed, noise, .. } = self.settings;
         let floor = self.floor();
         let mut image = Image::new_in(&self.pool, PixelLayout::I420, width, height, color)
-            .map_err(|e| SourceError::Malformed { input: self.info.name.clone(), what: e.to_string() })?;
+            .map_err(|e| SourceError::malformed(self.info.name.clone(), e.to_string()))?;
         for index in 0..PixelLayout::I420.planes() {
             let plane = self.hall.plane(index);
             for y in 0..plane.rows {

@@ -62,6 +62,8 @@ impl ScenePerson {
 
 /// One of the bundled portraits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Portrait {
     /// Obama, frontal, smiling.
     Obama,

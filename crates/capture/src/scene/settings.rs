@@ -6,6 +6,8 @@ use super::walk::{SceneCast, SceneCrowd};
 
 /// The settings of a [`Scene`](super::Scene).
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct SceneSettings {
     /// The width of the picture in pixels: 1 to [`Image::MAX_SIDE`](passerby_types::Image::MAX_SIDE).
     pub width: u32,

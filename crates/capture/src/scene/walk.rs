@@ -9,6 +9,8 @@ use crate::random::Random;
 
 /// A point of a walk: the place and size of the face at a time. Between two points everything changes linearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Waypoint {
     /// Seconds since the start of the scene.
     pub time: f64,
@@ -30,6 +32,8 @@ impl Waypoint {
 
 /// One visit of one person, from the time of the first waypoint to that of the last one.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SceneWalk {
     /// The portrait to draw.
     pub portrait: Portrait,
@@ -39,6 +43,8 @@ pub struct SceneWalk {
 
 /// People who walk to and fro at random, leave and come back.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct SceneCrowd {
     /// The number of people, 0 to 1000. Walker `i` has portrait `i % 5` of [`Portrait::ALL`]. Up to three are different
     /// persons. If there are more, persons repeat.
@@ -58,6 +64,8 @@ impl Default for SceneCrowd {
 
 /// The people of a scene.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum SceneCast {
     /// Random walks.
     Crowd(SceneCrowd),

@@ -8,6 +8,8 @@ use passerby_types::{Buffer, ColorSpace, FramePool, SourceError};
 /// The pixel format of a webcam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum WebcamPixels {
     /// Y', then Cb and Cr interleaved, 4:2:0. Becomes [`Nv12`](passerby_types::PixelLayout::Nv12) unchanged.
     Nv12,
@@ -160,9 +162,9 @@ impl DriverFault {
     pub(super) fn into_error(self, input: &str) -> SourceError {
         let input = input.to_owned();
         match self {
-            Self::Gone(what) => SourceError::Disconnected { input, what },
-            Self::Denied(what) => SourceError::Denied { input, what },
-            Self::Unsupported(what) => SourceError::Unsupported { input, what },
+            Self::Gone(what) => SourceError::disconnected(input, what),
+            Self::Denied(what) => SourceError::denied(input, what),
+            Self::Unsupported(what) => SourceError::unsupported(input, what),
         }
     }
 }

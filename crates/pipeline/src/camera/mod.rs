@@ -12,6 +12,8 @@ pub(crate) mod observer;
 pub(crate) mod open_jobs;
 pub(crate) mod reader;
 pub(crate) mod sampler;
+#[cfg(feature = "serde")]
+pub(crate) mod sampling_changes;
 pub(crate) mod schedule;
 pub(crate) mod skipped_seqs;
 pub(crate) mod state;

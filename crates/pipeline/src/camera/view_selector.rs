@@ -34,6 +34,8 @@ use passerby_types::{Face, TrackId};
 /// assert_eq!(sparse.min_size, 30.0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SamplingPolicy {
     /// The smallest shorter side of a face that is sampled, in pixels.
     pub min_size: f32,
@@ -41,13 +43,16 @@ pub struct SamplingPolicy {
     pub initial_views: u32,
     /// The shortest time between two of these first samples. Neighbouring frames show nearly the same view, and a face that
     /// is just entering the picture is not at its best.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub min_gap: Duration,
     /// The smallest ratio of a view's [`Face::quality`] to that of the best view before, for which the view counts as
     /// clearly better.
     pub min_quality_gain: f32,
     /// The time after which the last sample of a track is old.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub stale_after: Duration,
     /// The same time for a settled track.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub recheck_after: Duration,
 }
 

@@ -10,12 +10,15 @@ use passerby_types::CameraId;
 ///
 /// If a range has one value, the governor never changes it. An empty range counts as its start alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct GovernorLimits {
     /// The number of detection workers; 0 counts as 1.
     pub workers: RangeInclusive<usize>,
     /// The cadence: the detector runs on one of every `cadence` frames; 0 counts as 1.
     pub cadence: RangeInclusive<u64>,
     /// The goal for the 95th percentile of the age of observations: the time from a frame's capture until its observation.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub age: Duration,
 }
 

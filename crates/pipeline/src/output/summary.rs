@@ -7,6 +7,7 @@ use passerby_types::{Attributes, CameraId, FrameMeta, Observation, PersonId, Tra
 
 /// One track from its first to its last frame.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TrackSummary {
     /// The camera and number of the track.
     pub track: TrackKey,
@@ -24,6 +25,7 @@ pub struct TrackSummary {
 
 /// One person over all tracks and cameras.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PersonSummary {
     /// The person's number.
     pub id: PersonId,

@@ -11,11 +11,14 @@ use passerby_workers::catch_panic;
 
 /// When a [`Writer`] writes, and how much it keeps for a busy sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct WriterSettings {
     /// The writer writes a batch when it has this many rows. A row is one face of one frame. A frame without faces counts
     /// as one row.
     pub batch_rows: usize,
     /// The writer writes a batch when its oldest observation has waited this long.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub flush_interval: Duration,
     /// The most rows that wait for a busy sink. Beyond that the writer gives up the oldest.
     ///

@@ -16,12 +16,13 @@ use crate::error::{StoreError, StoreFault};
 
 /// The settings of a [`Sqlite`].
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[derive(Clone)]
 pub struct SqliteSettings {
     /// Stores embeddings. Off by default: they are biometric.
     pub embeddings: bool,
     /// The time that a call waits for another connection that holds the file. 2 s by default.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub busy_timeout: Duration,
     /// The clock for the times when the run began, was flushed and ended. The system's by default; not serialized.
     #[cfg_attr(feature = "serde", serde(skip, default = "system_clock"))]

@@ -2,6 +2,8 @@
 
 /// The luma coefficients of a Y'CbCr picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Matrix {
     /// ITU-R BT.601: Kr = 0.299, Kb = 0.114. For standard definition, JPEG, and every stream that does not name its
     /// coefficients (ffmpeg has the same rule).
@@ -13,6 +15,8 @@ pub enum Matrix {
 
 /// The range of the samples of a Y'CbCr picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Range {
     /// Y' from 16 to 235, Cb and Cr from 16 to 240. For video.
     #[default]
@@ -24,6 +28,8 @@ pub enum Range {
 /// The colour space of a Y'CbCr picture. It has no meaning for [`PixelLayout::Rgb8`](crate::PixelLayout::Rgb8); for
 /// [`PixelLayout::Gray8`](crate::PixelLayout::Gray8) only the range counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct ColorSpace {
     /// The luma coefficients.
     pub matrix: Matrix,
