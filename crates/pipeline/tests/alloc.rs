@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passerby_pipeline::{Flow, Pipeline, PipelineSettings, SamplingPolicy, Subscription, WhenFull};
-use passerby_testkit::{FixedEmbedder, OrderTracker};
+use passerby_testkit::{FixedEmbedder, OrderTracker, PersonPerTrack};
 use passerby_types::{
     CameraId, ColorSpace, Face, FrameMeta, FramePool, FrameSource, Image, Observation, Picture, PixelLayout,
     Sink, SinkError, SourceError, SourceInfo, SystemClock, TrackUpdate, Tracker,
 };
-use support::{Apart, stages};
+use support::stages;
 
 /// Frames of each camera that are not counted: everything has its size after them.
 const WARM: u64 = 300;
@@ -107,8 +107,9 @@ fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u
         written: Arc::clone(&written),
     };
     let embedder = FixedEmbedder::default();
-    let stages =
-        stages(|_| {}).with_tracker(Hesitant::default).identifying(move || embedder.clone(), Apart::default);
+    let stages = stages(|_| {})
+        .with_tracker(Hesitant::default)
+        .identifying(move || embedder.clone(), PersonPerTrack::default);
     let clock = Arc::new(SystemClock::new());
     let mut sink = Tally(Arc::clone(&written));
     counted::reset();

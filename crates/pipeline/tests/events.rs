@@ -6,41 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_pipeline::{EventReceiver, Pipeline, PipelineEvent, PipelineSettings, RecvOutcome, WhenFull};
-use passerby_types::{
-    CameraId, ErrorClass, Frame, FrameSource, Observation, Picture, PixelLayout, Sink, SinkError,
-    SourceError, SourceInfo, SystemClock,
-};
+use passerby_testkit::{ScriptedSource, SourceStep};
+use passerby_types::{CameraId, ErrorClass, Frame, Observation, Sink, SinkError, SystemClock};
 use support::{Camera, Latch, settled, stages, until};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// A file of pictures (`true`) and interruptions (`false`).
-struct Interrupted {
-    info: SourceInfo,
-    calls: std::vec::IntoIter<bool>,
-}
-
-impl Interrupted {
-    fn new(calls: &[bool]) -> Self {
-        let info = SourceInfo { name: "gate".into(), ..SourceInfo::default() };
-        Self { info, calls: calls.to_vec().into_iter() }
-    }
-}
-
-impl FrameSource for Interrupted {
-    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-        match self.calls.next() {
-            Some(true) => {
-                Ok(Some(Picture::new(passerby_testkit::uniform(PixelLayout::Gray8, 96, 96, 128), None)))
-            }
-            Some(false) => Err(SourceError::disconnected("gate", "reset by peer")),
-            None => Ok(None),
-        }
-    }
-    fn info(&self) -> &SourceInfo {
-        &self.info
-    }
-}
+const PICTURE: SourceStep = SourceStep::Picture(96, 96);
+const BROKEN: SourceStep = SourceStep::Disconnected;
 
 /// A sink that refuses every batch.
 struct Refusing;
@@ -73,23 +46,24 @@ fn wait_for(events: &EventReceiver, wanted: impl Fn(&PipelineEvent) -> bool) -> 
 
 #[test]
 fn a_camera_reports_its_connection_outage_and_end() {
-    let pipeline = pipeline(|_| {}).camera(CameraId(7), Interrupted::new(&[true, true, false, true]));
+    let pipeline =
+        pipeline(|_| {}).camera(CameraId(7), ScriptedSource::new([PICTURE, PICTURE, BROKEN, PICTURE]));
     let events = pipeline.events();
     settled(&pipeline.run().unwrap());
     let events: Vec<PipelineEvent> = events.collect();
     let camera = CameraId(7);
     assert!(events.iter().all(|event| event.camera() == Some(camera)), "{events:?}");
     let [connected, lost, recovered, ended] = &events[..] else { panic!("{events:?}") };
-    assert_eq!(*connected, PipelineEvent::CameraConnected { camera, name: "gate".into() });
-    let error = "gate: reset by peer".to_string();
+    assert_eq!(*connected, PipelineEvent::CameraConnected { camera, name: "script".into() });
+    let error = "script: the script asked for it".to_string();
     assert_eq!(*lost, PipelineEvent::CameraLost { camera, error, class: ErrorClass::Reset });
     assert!(matches!(recovered, PipelineEvent::CameraRecovered { outage, .. } if *outage < LONG));
     assert_eq!(*ended, PipelineEvent::CameraEnded { camera, error: None });
 }
 
-/// Runs a camera with these results of its source, and returns the names of its events and its report's notes.
-fn events_and_notes(calls: &[bool]) -> (Vec<&'static str>, Vec<String>) {
-    let pipeline = pipeline(|_| {}).camera(CameraId(7), Interrupted::new(calls));
+/// Runs a camera whose source follows this script, and returns the names of its events and its report's notes.
+fn events_and_notes(steps: &[SourceStep]) -> (Vec<&'static str>, Vec<String>) {
+    let pipeline = pipeline(|_| {}).camera(CameraId(7), ScriptedSource::new(steps.to_vec()));
     let events = pipeline.events();
     let finished = pipeline.run().unwrap();
     settled(&finished);
@@ -105,17 +79,24 @@ fn events_and_notes(calls: &[bool]) -> (Vec<&'static str>, Vec<String>) {
 
 #[test]
 fn a_camera_that_connects_late_connects_once() {
-    let (events, notes) = events_and_notes(&[false, true]);
+    let (events, notes) = events_and_notes(&[BROKEN, PICTURE]);
     assert_eq!(events, ["lost", "connected", "ended"]);
-    assert!(notes.len() == 1 && notes[0].starts_with("gate: reset by peer; away for "), "{notes:?}");
+    assert!(
+        notes.len() == 1 && notes[0].starts_with("script: the script asked for it; away for "),
+        "{notes:?}"
+    );
 }
 
 #[test]
 fn an_outage_is_reported_once_however_many_tries_fail() {
-    let (events, notes) = events_and_notes(&[true, false, false, false, true, true, false, true]);
+    let (events, notes) =
+        events_and_notes(&[PICTURE, BROKEN, BROKEN, BROKEN, PICTURE, PICTURE, BROKEN, PICTURE]);
     assert_eq!(events, ["connected", "lost", "recovered", "lost", "recovered", "ended"]);
     assert_eq!(notes.len(), 2, "{notes:?}");
-    assert!(notes.iter().all(|note| note.starts_with("gate: reset by peer; away for ")), "{notes:?}");
+    assert!(
+        notes.iter().all(|note| note.starts_with("script: the script asked for it; away for ")),
+        "{notes:?}"
+    );
 }
 
 #[test]

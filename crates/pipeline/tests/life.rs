@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use passerby_pipeline::{Pipeline, PipelineError, PipelineSettings, RecvOutcome, Stages, WhenFull};
-use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker};
+use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker, PersonPerTrack};
 use passerby_types::{
     AttributeFusion, CameraId, CancelHandle, Classifier, Detector, Embedder, FrameSource, Identifier,
     Observation, Picture, Sink, SinkError, SourceError, SourceInfo, StageError, SystemClock, Tracker,
 };
-use support::{Apart, Camera, Latch, OneFace, Then, settled, stages, until};
+use support::{Camera, Latch, OneFace, Then, settled, stages, until};
 
 /// Lets one test run at a time, because the tests count the threads of the process.
 fn alone() -> MutexGuard<'static, ()> {
@@ -260,11 +260,11 @@ fn a_start_that_fails_leaves_nothing_behind() {
     let detector = || stages(|_| {}).with_detector(fails::<dyn Detector>);
     let tracker = || stages(|_| {}).with_tracker(fails::<dyn Tracker>);
     let plain = || Stages::new(|| OneFace(|_: &_| {}), OrderTracker::default);
-    let embedder = || plain().identifying(fails::<dyn Embedder>, Apart::default);
+    let embedder = || plain().identifying(fails::<dyn Embedder>, PersonPerTrack::default);
     let identify = || plain().identifying(FixedEmbedder::default, fails::<dyn Identifier>);
     let classifier = || {
         plain()
-            .identifying(FixedEmbedder::default, Apart::default)
+            .identifying(FixedEmbedder::default, PersonPerTrack::default)
             .classifying(fails::<dyn Classifier>, LatestEstimate::default)
     };
     let fuse = || plain().classifying(FixedClassifier::default, fails::<dyn AttributeFusion>);

@@ -2,55 +2,18 @@
 
 mod support;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_pipeline::{CameraReport, Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, WhenFull};
-use passerby_testkit::{SimulatedClock, uniform};
-use passerby_types::{
-    CameraId, DropReason, FrameSource, Observation, Picture, PixelLayout, SourceError, SourceInfo,
-};
+use passerby_testkit::{ScriptedSource, SimulatedClock, SourceStep};
+use passerby_types::{CameraId, DropReason, Observation, SourceError};
 use support::{settled, stages};
 
-/// The result of one call of the source.
-#[derive(Clone, Copy)]
-enum Call {
-    Picture(Duration),
-    Lost(u64, DropReason),
-    Broken,
-}
-
-struct Scripted(SourceInfo, VecDeque<Call>);
-
-impl FrameSource for Scripted {
-    fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-        let input = self.0.name.clone();
-        match self.1.pop_front() {
-            None => Ok(None),
-            Some(Call::Picture(age)) => {
-                let picture = Picture::new(uniform(PixelLayout::Gray8, 96, 96, 128), None);
-                Ok(Some(Picture { age, ..picture }))
-            }
-            Some(Call::Lost(frames, reason)) => {
-                Err(SourceError::Lost { input, frames, reason, what: "the test asked for it".into() })
-            }
-            Some(Call::Broken) => Err(SourceError::disconnected(input, "the test asked for it")),
-        }
-    }
-    fn info(&self) -> &SourceInfo {
-        &self.0
-    }
-}
-
-fn source(calls: &[Call]) -> Scripted {
-    let info = SourceInfo { name: "camera".into(), ..SourceInfo::default() };
-    Scripted(info, calls.iter().copied().collect())
-}
-
 /// Runs the source in a flow and in a pipeline, checks that both agree, and returns the report.
-fn run(calls: &[Call]) -> (CameraReport, Vec<Observation>) {
+fn run(steps: &[SourceStep]) -> (CameraReport, Vec<Observation>) {
     let clock = || {
         let clock = SimulatedClock::new();
         clock.advance(Duration::from_secs(100));
@@ -58,14 +21,14 @@ fn run(calls: &[Call]) -> (CameraReport, Vec<Observation>) {
     };
     let mut flow = Flow::new(stages(|_| {}), FlowSettings::default(), clock()).expect("fakes start");
     let mut seen = Vec::new();
-    let report = flow.run(CameraId(0), &mut source(calls), None, &mut |observation| {
+    let report = flow.run(CameraId(0), &mut ScriptedSource::new(steps.to_vec()), None, &mut |observation| {
         seen.push(observation.clone());
         ControlFlow::Continue(())
     });
     let handle = Pipeline::new(stages(|_| {}), PipelineSettings::default(), clock());
-    let handle = handle.camera(CameraId(0), source(&[])).start().expect("fakes start");
+    let handle = handle.camera(CameraId(0), ScriptedSource::new([])).start().expect("fakes start");
     let subscription = handle.subscribe("test", 100, WhenFull::Block);
-    handle.add(CameraId(1), source(calls)).expect("fakes start");
+    handle.add(CameraId(1), ScriptedSource::new(steps.to_vec())).expect("fakes start");
     let finished = handle.finish();
     settled(&finished);
     let other = &finished.reports[1];
@@ -81,15 +44,15 @@ fn run(calls: &[Call]) -> (CameraReport, Vec<Observation>) {
 
 #[test]
 fn lost_frames_count_by_their_reason() {
-    const AT_ONCE: Call = Call::Picture(Duration::ZERO);
+    const AT_ONCE: SourceStep = SourceStep::Picture(96, 96);
     let (report, seen) = run(&[
         AT_ONCE,
-        Call::Lost(7, DropReason::Network),
-        Call::Picture(Duration::from_secs(3)),
-        Call::Broken,
-        Call::Lost(2, DropReason::Stale),
-        Call::Lost(0, DropReason::Stale),
-        Call::Broken,
+        SourceStep::Lost(7, DropReason::Network),
+        SourceStep::AgedPicture(96, 96, Duration::from_secs(3)),
+        SourceStep::Disconnected,
+        SourceStep::Lost(2, DropReason::Stale),
+        SourceStep::Lost(0, DropReason::Stale),
+        SourceStep::Disconnected,
         AT_ONCE,
     ]);
     let seqs: Vec<u64> = seen.iter().map(|o| o.meta.seq).collect();
@@ -103,7 +66,7 @@ fn lost_frames_count_by_their_reason() {
 
 #[test]
 fn a_last_interruption_is_the_error_that_ended_the_camera() {
-    let (report, _) = run(&[Call::Picture(Duration::ZERO), Call::Broken]);
+    let (report, _) = run(&[SourceStep::Picture(96, 96), SourceStep::Disconnected]);
     assert!(matches!(report.error, Some(FlowError::Source(SourceError::Disconnected { .. }))));
     assert_eq!((report.interruptions, report.ledger.captured), (1, 1));
 }

@@ -9,12 +9,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use passerby_pipeline::{
     GovernorLimits, Metrics, Pipeline, PipelineSettings, SamplingPolicy, Stages, WhenFull,
 };
-use passerby_testkit::{OrderTracker, SimulatedClock, uniform};
+use passerby_testkit::{OrderTracker, PersonPerTrack, SimulatedClock, uniform};
 use passerby_types::{
     BBox, CameraId, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame, FrameKind, FrameSource,
     Picture, PixelLayout, SourceError, SourceInfo, StageError, SystemClock,
 };
-use support::{Apart, Latch, OneFace, settled, stages, until};
+use support::{Latch, OneFace, settled, stages, until};
 
 /// A camera that gives a picture whenever the test asks for one, and ends when the test hangs up.
 struct OnDemand(SourceInfo, Receiver<()>);
@@ -253,7 +253,7 @@ fn a_full_face_queue_gives_up_the_least_urgent_job() {
     let wait = latch.clone();
     let count = Arc::clone(&begun);
     let stages = Stages::new(|| Three, OrderTracker::default)
-        .identifying(move || Slow(wait.clone(), Arc::clone(&count)), Apart::default);
+        .identifying(move || Slow(wait.clone(), Arc::clone(&count)), PersonPerTrack::default);
     let mut settings = PipelineSettings { embed_workers: 1, face_queue: 2, ..one_detector() };
     settings.flow.embed = SamplingPolicy::ALWAYS;
     let (camera, ask) = OnDemand::new(true);

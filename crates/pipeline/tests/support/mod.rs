@@ -4,16 +4,16 @@
 // Each test file uses only some of these helpers.
 #![allow(dead_code)]
 
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use passerby_pipeline::{PipelineReport, Stages};
 use passerby_testkit::suite::frontal;
-use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker, uniform};
+use passerby_testkit::{
+    FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker, PersonPerTrack, uniform,
+};
 use passerby_types::{
-    BBox, Detector, Face, Frame, FrameSource, Identifier, Identity, PersonId, Picture, PixelLayout, Sighting,
-    SourceError, SourceInfo, StageError, TrackKey,
+    BBox, Detector, Face, Frame, FrameSource, Picture, PixelLayout, SourceError, SourceInfo, StageError,
 };
 
 /// Blocks its waiters until a test opens it. Once open, it stays open.
@@ -138,28 +138,10 @@ impl<F: Fn(&Frame) + Send> Detector for OneFace<F> {
     }
 }
 
-/// Identifies each track as a person of its own.
-#[derive(Default)]
-pub(crate) struct Apart(HashMap<TrackKey, u64>);
-
-impl Identifier for Apart {
-    fn identify(&mut self, sightings: &[Sighting], _: &[TrackKey]) {
-        for sighting in sightings {
-            let next = self.0.len() as u64 + 1;
-            self.0.entry(sighting.track).or_insert(next);
-        }
-    }
-    fn identity(&self, track: TrackKey) -> Identity {
-        let person = |id: &u64| Identity::Person { id: PersonId(*id), similarity: 1.0 };
-        self.0.get(&track).map_or(Identity::Pending, person)
-    }
-    fn end(&mut self, _: TrackKey) {}
-}
-
 /// Returns all stages. The detector calls `before` with each frame.
 pub(crate) fn stages(before: impl Fn(&Frame) + Clone + Send + Sync + 'static) -> Stages {
     Stages::new(move || OneFace(before.clone()), OrderTracker::default)
-        .identifying(FixedEmbedder::default, Apart::default)
+        .identifying(FixedEmbedder::default, PersonPerTrack::default)
         .classifying(FixedClassifier::default, LatestEstimate::default)
 }
 
