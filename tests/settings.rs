@@ -1,5 +1,5 @@
-//! Every settings type in a configuration file: it names only what it changes, survives a round trip, and refuses a name that
-//! it does not know.
+//! Every settings type in a configuration file: a file may name only some settings, the type survives a round trip and refuses
+//! unknown names.
 #![cfg(all(
     feature = "serde",
     feature = "video",

@@ -1,5 +1,5 @@
-//! What a user reads when a network camera cannot be opened: one line that names the fault and what to check, with the cause
-//! behind it, and never a password.
+//! The errors of network cameras that cannot be opened: one line for the user that names the fault and gives advice, with the
+//! cause behind it, and never a password.
 #![cfg(all(feature = "rtsp", feature = "mjpeg"))]
 
 use std::error::Error;
@@ -46,7 +46,7 @@ fn serve(answer: impl Fn(&mut TcpStream, &str) -> bool + Send + 'static) -> Stri
     host
 }
 
-/// Returns a host and port where no server listens.
+/// Returns a host and a port without a server.
 fn closed_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("bound").to_string()

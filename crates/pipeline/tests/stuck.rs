@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use passerby_pipeline::{GovernorLimits, Handle, Metrics, Pipeline, PipelineSettings, Stages, WhenFull};
-use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker};
+use passerby_testkit::{FixedClassifier, FixedEmbedder, LatestEstimate, OrderTracker, PersonPerTrack};
 use passerby_types::{
     AttributeFusion, Attributes, CameraId, Classifier, DropReason, Embedder, Embedding, Face, FaceChip,
     Frame, FrameMeta, Identifier, Identity, Observation, Sighting, Sink, SinkError, StageError, SystemClock,
     TrackKey, TrackUpdate, Tracker,
 };
-use support::{Apart, Camera, Latch, OneFace, settled, until};
+use support::{Camera, Latch, OneFace, settled, until};
 
 const STUCK: Duration = Duration::from_millis(300);
 const RATE: f64 = 20.0;
@@ -113,7 +113,7 @@ fn stages(stage: &str, trap: &Trap) -> Stages {
     Stages::new(move || OneFace(before.clone()), move || Trapped(OrderTracker::default(), track.clone()))
         .identifying(
             move || Trapped(FixedEmbedder::default(), embed.clone()),
-            move || Trapped(Apart::default(), identify.clone()),
+            move || Trapped(PersonPerTrack::default(), identify.clone()),
         )
         .classifying(
             move || Trapped(FixedClassifier::default(), classify.clone()),
@@ -329,7 +329,8 @@ fn a_blocking_subscriber_holds_up_only_the_cameras() {
 fn a_stuck_camera_does_not_make_the_governor_thin_the_others() {
     let trap = Trap::default();
     // Late results would come from a busy machine.
-    let limits = GovernorLimits { workers: 2..=2, age: Duration::from_secs(10), ..GovernorLimits::default() };
+    let limits =
+        GovernorLimits { workers: 2..=2, max_age_p95: Duration::from_secs(10), ..GovernorLimits::default() };
     let settings = PipelineSettings { governor: Some(limits), ..settings() };
     let mut pipeline = Pipeline::new(stages("detect", &trap), settings, Arc::new(SystemClock::new()));
     // So slow that a busy machine does not make the healthy cameras drop frames.

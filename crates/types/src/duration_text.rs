@@ -45,7 +45,7 @@ pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S:
 /// Reads a duration, for example from `"500ms"`.
 ///
 /// # Errors
-/// The deserializer's error, or one with the expected form if the text is no duration.
+/// The deserializer's error, or one with the expected form if the text is not a duration.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     parse(&Cow::<'de, str>::deserialize(deserializer)?)
 }

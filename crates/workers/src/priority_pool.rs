@@ -86,7 +86,7 @@ impl<J: Send + 'static, R: Send + 'static> PriorityPool<J, R> {
     /// Creates a client without jobs.
     #[must_use]
     pub fn client(&self) -> PoolClient<J, R> {
-        let inbox = Inbox { state: Mutex::new(InboxState::default()), arrived: Condvar::new() };
+        let inbox = ClientInbox { state: Mutex::new(InboxState::default()), arrived: Condvar::new() };
         PoolClient { queue: Arc::clone(&self.queue), inbox: Arc::new(inbox) }
     }
 
@@ -164,7 +164,7 @@ impl<J, R> Drop for PriorityPool<J, R> {
 /// as [`JobOutcome::Evicted`].
 pub struct PoolClient<J, R> {
     queue: Arc<PriorityQueue<JobGuard<J, R>>>,
-    inbox: Arc<Inbox<J, R>>,
+    inbox: Arc<ClientInbox<J, R>>,
 }
 
 impl<J, R> PoolClient<J, R> {
@@ -225,7 +225,7 @@ impl<J, R> Drop for PoolClient<J, R> {
 }
 
 /// The outcomes that a client has not received yet.
-struct Inbox<J, R> {
+struct ClientInbox<J, R> {
     state: Mutex<InboxState<J, R>>,
     /// Notified if an outcome came.
     arrived: Condvar,
@@ -254,11 +254,11 @@ impl<J, R> InboxState<J, R> {
 /// A job together with its client's inbox. It sends the client exactly one outcome: dropping it sends `Evicted`.
 struct JobGuard<J, R> {
     job: Option<J>,
-    inbox: Arc<Inbox<J, R>>,
+    inbox: Arc<ClientInbox<J, R>>,
 }
 
 impl<J, R> JobGuard<J, R> {
-    fn new(job: J, inbox: &Arc<Inbox<J, R>>) -> Self {
+    fn new(job: J, inbox: &Arc<ClientInbox<J, R>>) -> Self {
         inbox.state.lock().outstanding += 1;
         Self { job: Some(job), inbox: Arc::clone(inbox) }
     }

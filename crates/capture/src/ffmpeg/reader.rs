@@ -9,7 +9,7 @@ use std::time::Duration;
 use passerby_types::{Buffer, FramePool, PixelLayout};
 
 use super::nut::Nut;
-use crate::live::inbox::{FrameKind, Inbox};
+use crate::live::inbox::{CodedFrameKind, FrameInbox};
 
 /// The bytes and the time of a picture.
 #[derive(Debug)]
@@ -23,16 +23,16 @@ pub(super) enum PictureSender {
     /// The thread, and ffmpeg with it, wait until a picture is taken.
     File(SyncSender<RawPicture>),
     /// The thread never waits. The inbox drops pictures.
-    Live(Arc<Inbox<RawPicture>>),
+    Live(Arc<FrameInbox<RawPicture>>),
 }
 
 /// The data of the thread.
-pub(super) struct Reader {
+pub(super) struct PictureReader {
     pub(super) pool: FramePool,
     pub(super) max_pixels: u64,
 }
 
-impl Reader {
+impl PictureReader {
     /// Reads all pictures. Sends their width and height to `opened` when they are known.
     ///
     /// Returns `Ok` when the stream has ended, or the receiver doesn't want more.
@@ -61,7 +61,7 @@ impl Reader {
             let picture = RawPicture { bytes, pts };
             let wanted = match pictures {
                 PictureSender::File(sender) => sender.send(picture).is_ok(),
-                PictureSender::Live(inbox) => inbox.push(picture, FrameKind::Key, len).is_continue(),
+                PictureSender::Live(inbox) => inbox.push(picture, CodedFrameKind::Key, len).is_continue(),
             };
             if !wanted {
                 break;

@@ -13,10 +13,10 @@ use passerby_types::SourceError;
 use super::command::build_command;
 use super::log::Log;
 use super::process::{Process, join_within};
-use super::reader::{PictureSender, RawPicture, Reader};
+use super::reader::{PictureReader, PictureSender, RawPicture};
 use super::settings::FfmpegSettings;
 use crate::handover::RecvError;
-use crate::live::inbox::{FrameOrLoss, Inbox, InboxLimits};
+use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits};
 
 /// The most pictures of a live source that wait.
 const MAX_WAITING_PICTURES: usize = 4;
@@ -41,7 +41,7 @@ pub(super) struct RunningFfmpeg {
 /// The other end of [`PictureSender`].
 pub(super) enum PictureReceiver {
     File(Receiver<RawPicture>),
-    Live(Arc<Inbox<RawPicture>>),
+    Live(Arc<FrameInbox<RawPicture>>),
 }
 
 impl RunningFfmpeg {
@@ -62,7 +62,7 @@ impl RunningFfmpeg {
         let (sender, pictures) = if live {
             let limits =
                 InboxLimits { frames: MAX_WAITING_PICTURES, bytes: usize::MAX, max_age: settings.max_age };
-            let inbox = Inbox::new(limits, Arc::clone(&context.clock));
+            let inbox = FrameInbox::new(limits, Arc::clone(&context.clock));
             (PictureSender::Live(Arc::clone(&inbox)), PictureReceiver::Live(inbox))
         } else {
             let (sender, receiver) = sync_channel(1);
@@ -70,7 +70,7 @@ impl RunningFfmpeg {
         };
         let stream_error = Arc::new(OnceLock::new());
         let (opened_sender, opened) = sync_channel(1);
-        let reader = Reader { pool: context.pool.clone(), max_pixels: context.limits.video_pixels };
+        let reader = PictureReader { pool: context.pool.clone(), max_pixels: context.limits.video_pixels };
         let error = Arc::clone(&stream_error);
         let run = move || {
             if let Err(e) = reader.run(stdout, &sender, &opened_sender) {

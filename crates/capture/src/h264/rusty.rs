@@ -68,11 +68,11 @@ impl RustyDecoder {
     }
 
     /// Runs the decoder. If it panics, the data counts as damaged.
-    fn run(&mut self, data: &[u8]) -> Result<Option<rusty_frame::Frame>, DecodeError> {
+    fn run(&mut self, data: &[u8]) -> Result<Option<rusty_frame::DecodedPlanes>, DecodeError> {
         let decoder = &mut self.decoder;
         match catch_unwind(AssertUnwindSafe(|| decoder.decode(data))) {
             Ok(Ok(frame)) => {
-                Ok(frame.map(|f| rusty_frame::Frame { width: f.width, planes: [f.y, f.u, f.v] }))
+                Ok(frame.map(|f| rusty_frame::DecodedPlanes { width: f.width, planes: [f.y, f.u, f.v] }))
             }
             Ok(Err(RustyError::Unsupported(what))) if MISSING_FEATURES.iter().any(|l| what.contains(l)) => {
                 Err(DecodeError::Unsupported(format!(
@@ -90,7 +90,7 @@ impl RustyDecoder {
 
 /// The parts of the decoder's frame, whose own type isn't exported.
 mod rusty_frame {
-    pub(super) struct Frame {
+    pub(super) struct DecodedPlanes {
         pub(super) width: usize,
         pub(super) planes: [Vec<u8>; 3],
     }

@@ -12,7 +12,7 @@ use crate::handover::RecvError;
 
 /// How other frames depend on a coded frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FrameKind {
+pub(crate) enum CodedFrameKind {
     /// This frame and all later ones don't need any frame before it.
     Key,
     /// Later frames need it.
@@ -48,14 +48,14 @@ impl Loss {
     }
 }
 
-/// An item of an [`Inbox`].
+/// An item of a [`FrameInbox`].
 #[derive(Debug)]
 pub(crate) enum FrameOrLoss<F> {
     Frame(F),
     Loss(Loss),
 }
 
-/// How much may wait in an [`Inbox`].
+/// How much may wait in a [`FrameInbox`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InboxLimits {
     /// The most frames.
@@ -71,7 +71,7 @@ pub(crate) struct InboxLimits {
 /// If there are too many frames, or the oldest is too old, the inbox drops frames from the oldest one up to the newest key
 /// frame in the queue. If no key frame is in the queue, it drops everything up to the next one that comes. At half the age,
 /// it drops frames that no other frame needs. Each dropped frame counts as [`DropReason::Stale`].
-pub(crate) struct Inbox<T> {
+pub(crate) struct FrameInbox<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
     limits: InboxLimits,
@@ -80,7 +80,7 @@ pub(crate) struct Inbox<T> {
 
 struct Queued<T> {
     arrived: Arrived<T>,
-    kind: FrameKind,
+    kind: CodedFrameKind,
     bytes: usize,
 }
 
@@ -97,7 +97,7 @@ struct State<T> {
     cancelled: bool,
 }
 
-impl<T: Send + 'static> Inbox<T> {
+impl<T: Send + 'static> FrameInbox<T> {
     pub(crate) fn new(limits: InboxLimits, clock: Arc<dyn Clock>) -> Arc<Self> {
         let state = State {
             queue: VecDeque::new(),
@@ -113,12 +113,12 @@ impl<T: Send + 'static> Inbox<T> {
     /// Appends a frame of `bytes` bytes that has just arrived. Never waits.
     ///
     /// Returns `Break` if the inbox was cancelled. The sender should then end.
-    pub(crate) fn push(&self, item: T, kind: FrameKind, bytes: usize) -> ControlFlow<()> {
+    pub(crate) fn push(&self, item: T, kind: CodedFrameKind, bytes: usize) -> ControlFlow<()> {
         let mut state = self.lock();
         if state.cancelled {
             return ControlFlow::Break(());
         }
-        state.broken &= kind != FrameKind::Key;
+        state.broken &= kind != CodedFrameKind::Key;
         if state.broken {
             state.lose_stale(1);
         } else {
@@ -230,7 +230,7 @@ impl<T> State<T> {
             self.drop_oldest();
         }
         let is_old_disposable =
-            |first: &Queued<T>| first.kind == FrameKind::Disposable && is_older(first, max_age / 2);
+            |first: &Queued<T>| first.kind == CodedFrameKind::Disposable && is_older(first, max_age / 2);
         while self.queue.front().is_some_and(is_old_disposable) {
             self.drop_first(1);
         }
@@ -239,11 +239,11 @@ impl<T> State<T> {
     /// Drops the oldest frame and those that need it.
     fn drop_oldest(&mut self) {
         let Some(first) = self.queue.front() else { return };
-        if first.kind == FrameKind::Disposable {
+        if first.kind == CodedFrameKind::Disposable {
             return self.drop_first(1);
         }
         // If several key frames are in the queue, only the oldest group goes.
-        match self.queue.iter().skip(1).position(|queued| queued.kind == FrameKind::Key) {
+        match self.queue.iter().skip(1).position(|queued| queued.kind == CodedFrameKind::Key) {
             Some(next) => self.drop_first(next + 1),
             None => {
                 self.drop_first(self.queue.len());
@@ -279,17 +279,17 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn inbox(frames: usize, bytes: usize) -> (Arc<Inbox<u32>>, SimulatedClock) {
+    fn inbox(frames: usize, bytes: usize) -> (Arc<FrameInbox<u32>>, SimulatedClock) {
         let clock = SimulatedClock::new();
-        (Inbox::new(InboxLimits { frames, bytes, max_age: 100 * MS }, Arc::new(clock.clone())), clock)
+        (FrameInbox::new(InboxLimits { frames, bytes, max_age: 100 * MS }, Arc::new(clock.clone())), clock)
     }
 
-    fn push(inbox: &Inbox<u32>, item: u32, kind: FrameKind, bytes: usize) {
+    fn push(inbox: &FrameInbox<u32>, item: u32, kind: CodedFrameKind, bytes: usize) {
         assert!(inbox.push(item, kind, bytes).is_continue());
     }
 
     /// Returns all items of the inbox, with losses as negative numbers.
-    fn drain(inbox: &Inbox<u32>) -> Vec<i64> {
+    fn drain(inbox: &FrameInbox<u32>) -> Vec<i64> {
         std::iter::from_fn(|| match inbox.recv_timeout(Duration::ZERO) {
             Ok(FrameOrLoss::Frame(frame)) => Some(i64::from(frame.item)),
             Ok(FrameOrLoss::Loss(loss)) => Some(-(loss.frames as i64)),
@@ -301,11 +301,12 @@ mod tests {
     #[test]
     fn a_full_inbox_drops_whole_groups() {
         let (inbox, _) = inbox(4, 1000);
-        let kinds = [FrameKind::Key, FrameKind::Reference, FrameKind::Key, FrameKind::Reference];
+        let kinds =
+            [CodedFrameKind::Key, CodedFrameKind::Reference, CodedFrameKind::Key, CodedFrameKind::Reference];
         for (i, kind) in kinds.into_iter().enumerate() {
             push(&inbox, i as u32, kind, 10);
         }
-        push(&inbox, 4, FrameKind::Reference, 10);
+        push(&inbox, 4, CodedFrameKind::Reference, 10);
         assert_eq!(drain(&inbox), [-2, 2, 3, 4]);
     }
 
@@ -313,28 +314,33 @@ mod tests {
     fn without_a_key_frame_everything_goes_up_to_the_next_one() {
         let (inbox, _) = inbox(4, 1000);
         for i in 5..10 {
-            push(&inbox, i, FrameKind::Reference, 10);
+            push(&inbox, i, CodedFrameKind::Reference, 10);
         }
         assert_eq!(drain(&inbox), [-5], "without a key frame nothing can be decoded any more");
-        push(&inbox, 10, FrameKind::Reference, 10);
-        push(&inbox, 11, FrameKind::Key, 10);
+        push(&inbox, 10, CodedFrameKind::Reference, 10);
+        push(&inbox, 11, CodedFrameKind::Key, 10);
         assert_eq!(drain(&inbox), [-1, 11]);
     }
 
     #[test]
     fn a_single_frame_may_exceed_the_bytes() {
         let (inbox, _) = inbox(4, 1000);
-        push(&inbox, 12, FrameKind::Reference, 990);
-        push(&inbox, 13, FrameKind::Key, 2000);
+        push(&inbox, 12, CodedFrameKind::Reference, 990);
+        push(&inbox, 13, CodedFrameKind::Key, 2000);
         assert_eq!(drain(&inbox), [-1, 13]);
     }
 
     #[test]
     fn disposable_frames_go_at_half_the_age() {
         let (inbox, clock) = inbox(10, 1000);
-        for (i, kind) in [FrameKind::Disposable, FrameKind::Reference, FrameKind::Disposable, FrameKind::Key]
-            .into_iter()
-            .enumerate()
+        for (i, kind) in [
+            CodedFrameKind::Disposable,
+            CodedFrameKind::Reference,
+            CodedFrameKind::Disposable,
+            CodedFrameKind::Key,
+        ]
+        .into_iter()
+        .enumerate()
         {
             push(&inbox, i as u32, kind, 1);
             clock.advance(10 * MS);
@@ -351,16 +357,16 @@ mod tests {
         assert_eq!((frame.item, inbox.age_of(frame.at)), (1, 51 * MS));
         clock.advance(70 * MS);
         assert_eq!(drain(&inbox), [-2], "also a key frame");
-        push(&inbox, 9, FrameKind::Reference, 1);
+        push(&inbox, 9, CodedFrameKind::Reference, 1);
         assert_eq!(drain(&inbox), [-1]);
     }
 
     #[test]
     fn the_end_comes_after_the_queue() {
         let (inbox, _) = inbox(10, 1000);
-        push(&inbox, 1, FrameKind::Key, 1);
+        push(&inbox, 1, CodedFrameKind::Key, 1);
         inbox.lose(3, DropReason::Network, "gone", true);
-        push(&inbox, 2, FrameKind::Reference, 1);
+        push(&inbox, 2, CodedFrameKind::Reference, 1);
         inbox.end(Some(SourceError::disconnected("camera", "closed")));
         inbox.end(None);
         let mut weighted = 0;
@@ -376,7 +382,7 @@ mod tests {
     #[test]
     fn cancelling_ends_a_wait_at_once() {
         let limits = InboxLimits { frames: 1, bytes: 1, max_age: MS };
-        let inbox = Inbox::<u32>::new(limits, Arc::new(SimulatedClock::new()));
+        let inbox = FrameInbox::<u32>::new(limits, Arc::new(SimulatedClock::new()));
         let cancel = inbox.cancel_handle(|| ());
         let waiting = Arc::clone(&inbox);
         let recv =
@@ -384,7 +390,7 @@ mod tests {
         let receiver = std::thread::Builder::new().name("receiver".into()).spawn(recv).unwrap();
         cancel.cancel();
         assert!(receiver.join().unwrap());
-        assert!(inbox.push(1, FrameKind::Key, 1).is_break());
+        assert!(inbox.push(1, CodedFrameKind::Key, 1).is_break());
         assert!(inbox.is_cancelled());
     }
 }

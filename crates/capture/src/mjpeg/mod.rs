@@ -22,7 +22,7 @@ use passerby_types::{CancelHandle, FrameSource, Picture, SourceError, SourceInfo
 use crate::context::SourceContext;
 use crate::handover::RecvError;
 use crate::live::address::Address;
-use crate::live::inbox::{FrameOrLoss, Inbox, InboxLimits};
+use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits};
 use crate::live::jpeg;
 use crate::monotonic_pts::MonotonicPts;
 use http::SCHEMES;
@@ -67,7 +67,7 @@ const RECV_TIMEOUT: Duration = Duration::from_secs(60);
 /// ```
 pub struct Mjpeg {
     info: SourceInfo,
-    inbox: Arc<Inbox<CodedPicture>>,
+    inbox: Arc<FrameInbox<CodedPicture>>,
     stop: Arc<StopSignal>,
     receiver: Option<JoinHandle<()>>,
     context: SourceContext,
@@ -98,7 +98,7 @@ impl Mjpeg {
             bytes: max_bytes.saturating_mul(MAX_WAITING_PICTURES),
             max_age: settings.max_age,
         };
-        let inbox = Inbox::new(limits, Arc::clone(&settings.context.clock));
+        let inbox = FrameInbox::new(limits, Arc::clone(&settings.context.clock));
         let stop = Arc::new(StopSignal::default());
         let receiver =
             Receiver::connect(&address, &settings, max_bytes, Arc::clone(&inbox), Arc::clone(&stop))?;

@@ -57,11 +57,11 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 struct MarkerWalk {
     offset: usize,
-    region: Region,
+    region: JpegRegion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Region {
+enum JpegRegion {
     /// A marker must follow.
     Segments,
     /// Coded samples.
@@ -196,7 +196,7 @@ impl MultipartParser {
         self.start += blank;
         match self.buffer[self.start..] {
             [0xFF, 0xD8, ..] => {
-                let walk = MarkerWalk { offset: 2, region: Region::Segments };
+                let walk = MarkerWalk { offset: 2, region: JpegRegion::Segments };
                 self.state = State::Picture { walk, searched: 0 };
                 true
             }
@@ -263,32 +263,32 @@ impl MarkerWalk {
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
             match self.region {
-                Region::Broken => return None,
-                Region::Samples => {
+                JpegRegion::Broken => return None,
+                JpegRegion::Samples => {
                     self.offset +=
                         memchr(0xFF, bytes.get(self.offset..)?).unwrap_or(bytes.len() - self.offset);
                     match *bytes.get(self.offset + 1)? {
                         0x00 | 0xD0..=0xD7 => self.offset += 2,
                         0xFF => self.offset += 1,
-                        _ => self.region = Region::Segments,
+                        _ => self.region = JpegRegion::Segments,
                     }
                 }
-                Region::Segments => match *bytes.get(self.offset..)? {
+                JpegRegion::Segments => match *bytes.get(self.offset..)? {
                     [0xFF, 0xFF, ..] => self.offset += 1,
                     [0xFF, 0xD9, ..] => return Some(self.offset + 2),
                     [0xFF, 0x01 | 0xD0..=0xD8, ..] => self.offset += 2,
-                    [0xFF, 0x00, ..] => self.region = Region::Broken,
+                    [0xFF, 0x00, ..] => self.region = JpegRegion::Broken,
                     [0xFF, marker, high, low, ..] => {
                         let len = usize::from(u16::from_be_bytes([high, low]));
                         self.offset += 2 + len;
                         self.region = match marker {
-                            _ if len < 2 => Region::Broken,
-                            0xDA => Region::Samples,
-                            _ => Region::Segments,
+                            _ if len < 2 => JpegRegion::Broken,
+                            0xDA => JpegRegion::Samples,
+                            _ => JpegRegion::Segments,
                         };
                     }
                     [] | [0xFF] | [0xFF, _] | [0xFF, _, _] => return None,
-                    _ => self.region = Region::Broken,
+                    _ => self.region = JpegRegion::Broken,
                 },
             }
         }

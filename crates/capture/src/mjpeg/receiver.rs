@@ -11,7 +11,7 @@ use super::multipart::{MultipartParser, Part};
 use super::settings::MjpegSettings;
 use super::stop_signal::StopSignal;
 use crate::live::address::Address;
-use crate::live::inbox::{FrameKind, Inbox};
+use crate::live::inbox::{CodedFrameKind, FrameInbox};
 
 /// One coded picture.
 pub(super) struct CodedPicture {
@@ -24,7 +24,7 @@ pub(super) struct CodedPicture {
 pub(super) struct Receiver {
     client: Client,
     name: String,
-    inbox: Arc<Inbox<CodedPicture>>,
+    inbox: Arc<FrameInbox<CodedPicture>>,
     stop: Arc<StopSignal>,
     delivery: Delivery,
     /// The first bytes of the body.
@@ -43,7 +43,7 @@ enum Delivery {
 }
 
 /// Ends the inbox when the thread ends, even if it panics. If the inbox has ended already, this has no effect.
-struct EndOnDrop(Arc<Inbox<CodedPicture>>, String);
+struct EndOnDrop(Arc<FrameInbox<CodedPicture>>, String);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
@@ -58,7 +58,7 @@ impl Receiver {
         address: &Address,
         settings: &MjpegSettings,
         max_bytes: usize,
-        inbox: Arc<Inbox<CodedPicture>>,
+        inbox: Arc<FrameInbox<CodedPicture>>,
         stop: Arc<StopSignal>,
     ) -> Result<Self, SourceError> {
         let deadline = Instant::now() + settings.connect_timeout;
@@ -175,7 +175,7 @@ impl Receiver {
         let number = self.pictures;
         let len = bytes.len();
         self.pictures += 1;
-        self.inbox.push(CodedPicture { bytes, number }, FrameKind::Key, len)
+        self.inbox.push(CodedPicture { bytes, number }, CodedFrameKind::Key, len)
     }
 }
 

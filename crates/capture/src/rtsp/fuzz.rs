@@ -7,7 +7,7 @@ use passerby_types::{Clock, FramePool, Timestamp};
 
 use super::intake::{Intake, ReceivedFrame, inspect};
 use crate::h264::{AccessUnit, RustyDecoder, VideoDecoder};
-use crate::live::inbox::{FrameOrLoss, Inbox, InboxLimits};
+use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits};
 
 /// An access unit as the depacketizer returns it.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ impl Clock for StoppedClock {
 pub fn rtsp<'a>(arrivals: impl Iterator<Item = Arrival<'a>>, allow_damaged: bool, pixels: u64) -> Outcome {
     let clock: Arc<dyn Clock> = Arc::new(StoppedClock);
     let limits = InboxLimits { frames: 1, bytes: usize::MAX, max_age: Duration::MAX };
-    let inbox = Inbox::new(limits, Arc::clone(&clock));
+    let inbox = FrameInbox::new(limits, Arc::clone(&clock));
     let mut intake = Intake::new(Arc::clone(&inbox), clock, allow_damaged, 1 << 20, None);
     let mut decoder = RustyDecoder::new(FramePool::default(), pixels).low_delay();
     let mut outcome = Outcome::default();

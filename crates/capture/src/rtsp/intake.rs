@@ -7,7 +7,7 @@ use std::time::Duration;
 use passerby_types::{Clock, DropReason, Timestamp};
 
 use crate::h264::nal::{self, SliceStart};
-use crate::live::inbox::{FrameKind, Inbox};
+use crate::live::inbox::{CodedFrameKind, FrameInbox};
 
 /// If the camera's clock ran ahead of ours by more than this since the last frame, it was set. In nanoseconds.
 const CLOCK_JUMP_NANOS: i64 = 5_000_000_000;
@@ -22,7 +22,7 @@ pub(super) struct ReceivedFrame {
     pub(super) nanos: i64,
     /// True if packets were lost before it or in it.
     pub(super) loss: bool,
-    pub(super) kind: FrameKind,
+    pub(super) kind: CodedFrameKind,
     /// True if its beginning has arrived.
     pub(super) complete_start: bool,
 }
@@ -41,7 +41,7 @@ pub(super) struct CodedFrame {
 /// The stream and its time begin with the first key frame, since the frames before it cannot be decoded. If the camera sets
 /// its clock, the stream's time continues from its last value.
 pub(super) struct Intake {
-    inbox: Arc<Inbox<CodedFrame>>,
+    inbox: Arc<FrameInbox<CodedFrame>>,
     clock: Arc<dyn Clock>,
     /// True if frames are passed on after a loss, although they refer to missing ones.
     allow_damaged: bool,
@@ -68,7 +68,7 @@ enum Waiting {
 
 impl Intake {
     pub(super) fn new(
-        inbox: Arc<Inbox<CodedFrame>>,
+        inbox: Arc<FrameInbox<CodedFrame>>,
         clock: Arc<dyn Clock>,
         allow_damaged: bool,
         max_bytes: u64,
@@ -90,7 +90,7 @@ impl Intake {
 
     /// Passes the next frame on to the inbox. Returns `Break` if the inbox was cancelled.
     pub(super) fn push(&mut self, received: ReceivedFrame, data: Vec<u8>) -> ControlFlow<()> {
-        let key = received.kind == FrameKind::Key;
+        let key = received.kind == CodedFrameKind::Key;
         if self.waiting == Some(Waiting::Start) && !(key && received.complete_start) {
             return self.flow();
         }
@@ -113,7 +113,7 @@ impl Intake {
         }
         if data.len() as u64 > self.max_bytes {
             let what = format!("a coded frame of {} bytes, over the limit of {}", data.len(), self.max_bytes);
-            let breaks_references = received.kind != FrameKind::Disposable;
+            let breaks_references = received.kind != CodedFrameKind::Disposable;
             self.inbox.lose(1, DropReason::Undecodable, what, breaks_references);
             return self.flow();
         }
@@ -182,7 +182,7 @@ impl Intake {
 }
 
 /// Returns the kind of an H.264 access unit, and true if its beginning is there.
-pub(super) fn inspect(data: &[u8], disposable: bool) -> (FrameKind, bool) {
+pub(super) fn inspect(data: &[u8], disposable: bool) -> (CodedFrameKind, bool) {
     let mut intra = true;
     let mut complete_start = true;
     let mut first = true;
@@ -198,11 +198,11 @@ pub(super) fn inspect(data: &[u8], disposable: bool) -> (FrameKind, bool) {
     }
     // Without any slice, the decoder returns an error.
     let kind = if intra && !first {
-        FrameKind::Key
+        CodedFrameKind::Key
     } else if disposable {
-        FrameKind::Disposable
+        CodedFrameKind::Disposable
     } else {
-        FrameKind::Reference
+        CodedFrameKind::Reference
     };
     (kind, complete_start)
 }
@@ -218,7 +218,7 @@ mod tests {
 
     struct Camera {
         intake: Intake,
-        inbox: Arc<Inbox<CodedFrame>>,
+        inbox: Arc<FrameInbox<CodedFrame>>,
         clock: SimulatedClock,
     }
 
@@ -226,12 +226,12 @@ mod tests {
         fn new(allow_damaged: bool, rate: Option<f64>) -> Self {
             let clock = SimulatedClock::new();
             let limits = InboxLimits { frames: 100, bytes: 1000, max_age: Duration::from_secs(999) };
-            let inbox = Inbox::new(limits, Arc::new(clock.clone()));
+            let inbox = FrameInbox::new(limits, Arc::new(clock.clone()));
             let intake = Intake::new(Arc::clone(&inbox), Arc::new(clock.clone()), allow_damaged, 10, rate);
             Self { intake, inbox, clock }
         }
 
-        fn frame(&mut self, millis: i64, kind: FrameKind, loss: bool, complete_start: bool) {
+        fn frame(&mut self, millis: i64, kind: CodedFrameKind, loss: bool, complete_start: bool) {
             let received = ReceivedFrame { nanos: millis * MS, loss, kind, complete_start };
             assert!(self.intake.push(received, vec![0]).is_continue());
             self.clock.advance(Duration::from_millis(40));
@@ -254,7 +254,7 @@ mod tests {
         }
     }
 
-    use FrameKind::{Disposable, Key, Reference};
+    use CodedFrameKind::{Disposable, Key, Reference};
 
     #[test]
     fn the_stream_begins_with_a_key_frame() {

@@ -21,7 +21,7 @@ use crate::context::SourceContext;
 use crate::h264::{AccessUnit, AutoDecoder, DecodeError, source_error};
 use crate::handover::RecvError;
 use crate::live::address::Address;
-use crate::live::inbox::{FrameOrLoss, Inbox, InboxLimits};
+use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits};
 use crate::live::jpeg;
 use crate::monotonic_pts::MonotonicPts;
 use intake::CodedFrame;
@@ -71,7 +71,7 @@ const MAX_HELD_PICTURES: usize = 32;
 /// ```
 pub struct Rtsp {
     info: SourceInfo,
-    inbox: Arc<Inbox<CodedFrame>>,
+    inbox: Arc<FrameInbox<CodedFrame>>,
     stop: Arc<Notify>,
     thread: Option<JoinHandle<()>>,
     decoder: StreamDecoder,
@@ -98,7 +98,8 @@ impl Rtsp {
     /// Another try is of no use after these: [`SourceError::Malformed`] if the address is wrong; [`SourceError::Denied`]
     /// if the camera wants another name or password; [`SourceError::Unsupported`] for other codecs and transports, with
     /// advice, and for `rtsps`. The caller may try again after these: [`SourceError::Disconnected`] if there is no such
-    /// host, no connection, no answer in time or no valid answer; [`SourceError::Io`] if the system has no thread.
+    /// host, no connection, no answer in time, no valid answer or no such path (a camera that is starting may not have it
+    /// yet); [`SourceError::Io`] if the system has no thread.
     pub fn connect(url: &str, settings: RtspSettings) -> Result<Self, SourceError> {
         let address = Address::parse(url, &["rtsp", "rtsps"])?;
         let input = address.to_string();
@@ -114,7 +115,7 @@ impl Rtsp {
             .map_err(|e| source_error(&input, e))?;
         let limits =
             InboxLimits { frames: MAX_WAITING_FRAMES, bytes: MAX_WAITING_BYTES, max_age: settings.max_age };
-        let inbox = Inbox::new(limits, Arc::clone(&context.clock));
+        let inbox = FrameInbox::new(limits, Arc::clone(&context.clock));
         let stop = Arc::new(Notify::new());
         let (sender, opened) = sync_channel(1);
         let receiver = Receiver { address, settings, inbox: Arc::clone(&inbox), stop: Arc::clone(&stop) };

@@ -14,7 +14,7 @@ use super::session::{self, Codec};
 use super::settings::RtspSettings;
 use crate::live::address::Address;
 use crate::live::connect_error::no_answer;
-use crate::live::inbox::Inbox;
+use crate::live::inbox::FrameInbox;
 
 /// The codec and frame rate of the opened session, or the error of opening it.
 pub(super) type OpenResult = Result<(Codec, Option<f64>), SourceError>;
@@ -23,7 +23,7 @@ pub(super) type OpenResult = Result<(Codec, Option<f64>), SourceError>;
 pub(super) struct Receiver {
     pub(super) address: Address,
     pub(super) settings: RtspSettings,
-    pub(super) inbox: Arc<Inbox<CodedFrame>>,
+    pub(super) inbox: Arc<FrameInbox<CodedFrame>>,
     pub(super) stop: Arc<Notify>,
 }
 

@@ -27,7 +27,7 @@ use super::intake::{Intake, ReceivedFrame, inspect};
 use crate::h264::nal;
 use crate::live::address::Address;
 use crate::live::connect_error::{no_connection, no_stream, unknown_host};
-use crate::live::inbox::FrameKind;
+use crate::live::inbox::CodedFrameKind;
 use crate::live::rtsp_transport::RtspTransport;
 
 /// After this number of packet errors without a frame between them, the session ends.
@@ -185,7 +185,7 @@ impl PlayingSession {
     fn pass_on(&self, frame: VideoFrame, suspect: bool, intake: &mut Intake) -> ControlFlow<()> {
         let (kind, complete_start) = match self.codec {
             Codec::H264 => inspect(frame.data(), frame.is_disposable()),
-            Codec::Jpeg => (FrameKind::Key, true),
+            Codec::Jpeg => (CodedFrameKind::Key, true),
         };
         let time = frame.timestamp();
         let nanos = i128::from(time.elapsed()) * 1_000_000_000 / i128::from(time.clock_rate().get());
@@ -193,7 +193,7 @@ impl PlayingSession {
         let received = ReceivedFrame { nanos, loss: suspect || frame.loss() > 0, kind, complete_start };
         // The depacketizer removes the parameter sets, and returns them before IDR pictures only.
         let needs_sets =
-            !frame.is_random_access_point() && (kind == FrameKind::Key || frame.has_new_parameters());
+            !frame.is_random_access_point() && (kind == CodedFrameKind::Key || frame.has_new_parameters());
         let mut data = if needs_sets { self.parameter_sets(frame.stream_id()) } else { Vec::new() };
         if data.is_empty() {
             data = frame.into_data();

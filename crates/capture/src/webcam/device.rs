@@ -193,13 +193,13 @@ pub(super) struct RawFrame {
 }
 
 /// Access to the cameras of a machine. Any call may hang or panic, because drivers do.
-pub(super) trait Backend: Send + Sync + 'static {
+pub(super) trait WebcamBackend: Send + Sync + 'static {
     fn list(&self) -> Result<Vec<WebcamInfo>, DriverFault>;
-    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn Device>, DriverFault>;
+    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn WebcamDevice>, DriverFault>;
 }
 
 /// An open camera. It stays on the thread that opened it. Dropping it closes it.
-pub(super) trait Device {
+pub(super) trait WebcamDevice {
     /// Returns the formats that the camera offers.
     fn formats(&mut self) -> Result<Vec<WebcamFormat>, DriverFault>;
     /// Starts the camera with this format, at about this rate.

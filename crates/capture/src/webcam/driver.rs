@@ -12,10 +12,11 @@ use std::time::Duration;
 use passerby_types::{DropReason, FramePool, SourceError};
 
 use super::device::{
-    Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamInfo, WebcamPixels, WebcamSelector,
+    DriverFault, NegotiatedFormat, RawFrame, WebcamBackend, WebcamDevice, WebcamInfo, WebcamPixels,
+    WebcamSelector,
 };
 use super::format_choice::{WantedFormat, choose};
-use crate::live::inbox::{FrameKind, Inbox};
+use crate::live::inbox::{CodedFrameKind, FrameInbox};
 
 /// The most threads of one device at a time: the working one, and those that hang.
 pub(super) const MAX_DEVICE_THREADS: usize = 4;
@@ -115,7 +116,10 @@ fn wait_for_answer<T>(
 }
 
 /// Returns the cameras of this machine.
-pub(super) fn list(backend: Arc<dyn Backend>, timeout: Duration) -> Result<Vec<WebcamInfo>, SourceError> {
+pub(super) fn list(
+    backend: Arc<dyn WebcamBackend>,
+    timeout: Duration,
+) -> Result<Vec<WebcamInfo>, SourceError> {
     const ALL: &str = "webcams";
     let (sender, receiver) = sync_channel(1);
     DriverThread::start(ALL, move || {
@@ -127,10 +131,10 @@ pub(super) fn list(backend: Arc<dyn Backend>, timeout: Duration) -> Result<Vec<W
 
 /// Opens a camera and starts a thread that puts its frames into the inbox until the inbox is cancelled or the device fails.
 pub(super) fn open(
-    backend: Arc<dyn Backend>,
+    backend: Arc<dyn WebcamBackend>,
     selector: WebcamSelector,
     wanted: WantedFormat,
-    inbox: &Arc<Inbox<RawFrame>>,
+    inbox: &Arc<FrameInbox<RawFrame>>,
     pool: FramePool,
     timeout: Duration,
 ) -> Result<(DriverThread, NegotiatedFormat), SourceError> {
@@ -157,10 +161,10 @@ pub(super) fn open(
 }
 
 fn run(
-    backend: &dyn Backend,
+    backend: &dyn WebcamBackend,
     selector: &WebcamSelector,
     wanted: &WantedFormat,
-    inbox: &Inbox<RawFrame>,
+    inbox: &FrameInbox<RawFrame>,
     pool: &FramePool,
     name: &str,
     opened: SyncSender<Result<NegotiatedFormat, DriverFault>>,
@@ -183,10 +187,10 @@ fn run(
 }
 
 fn start(
-    backend: &dyn Backend,
+    backend: &dyn WebcamBackend,
     selector: &WebcamSelector,
     wanted: &WantedFormat,
-) -> Result<(Box<dyn Device>, NegotiatedFormat), DriverFault> {
+) -> Result<(Box<dyn WebcamDevice>, NegotiatedFormat), DriverFault> {
     let mut device = backend.open(selector)?;
     let formats = device.formats()?;
     let format = choose(&formats, wanted).ok_or_else(|| {
@@ -210,7 +214,11 @@ fn start(
 }
 
 /// Moves frames from the device into the inbox. Returns `Ok` when the inbox was cancelled.
-fn pump(device: &mut dyn Device, inbox: &Inbox<RawFrame>, pool: &FramePool) -> Result<(), DriverFault> {
+fn pump(
+    device: &mut dyn WebcamDevice,
+    inbox: &FrameInbox<RawFrame>,
+    pool: &FramePool,
+) -> Result<(), DriverFault> {
     let mut last = None;
     while !inbox.is_cancelled() {
         let Some(raw) = device.next(CANCEL_POLL_INTERVAL, pool)? else { continue };
@@ -226,7 +234,7 @@ fn pump(device: &mut dyn Device, inbox: &Inbox<RawFrame>, pool: &FramePool) -> R
         } else {
             let bytes = raw.bytes.len();
             // The loop checks for cancellation.
-            let _ = inbox.push(raw, FrameKind::Key, bytes);
+            let _ = inbox.push(raw, CodedFrameKind::Key, bytes);
         }
     }
     Ok(())

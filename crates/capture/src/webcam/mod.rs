@@ -20,9 +20,9 @@ use passerby_types::{CancelHandle, FrameSource, Picture, SourceError, SourceInfo
 
 use crate::context::SourceContext;
 use crate::handover::RecvError;
-use crate::live::inbox::{Arrived, FrameOrLoss, Inbox, InboxLimits};
+use crate::live::inbox::{Arrived, FrameInbox, FrameOrLoss, InboxLimits};
 use crate::monotonic_pts::MonotonicPts;
-use device::{Backend, NegotiatedFormat, RawFrame};
+use device::{NegotiatedFormat, RawFrame, WebcamBackend};
 pub use device::{WebcamFormat, WebcamInfo, WebcamPixels, WebcamSelector};
 use driver::DriverThread;
 use format_choice::WantedFormat;
@@ -67,7 +67,7 @@ const MAX_WAITING_FRAMES: usize = 2;
 /// ```
 pub struct Webcam {
     info: SourceInfo,
-    inbox: Arc<Inbox<RawFrame>>,
+    inbox: Arc<FrameInbox<RawFrame>>,
     thread: Option<DriverThread>,
     format: NegotiatedFormat,
     context: SourceContext,
@@ -113,7 +113,7 @@ impl Webcam {
     }
 
     fn open_with(
-        backend: Arc<dyn Backend>,
+        backend: Arc<dyn WebcamBackend>,
         selector: WebcamSelector,
         settings: WebcamSettings,
     ) -> Result<Self, SourceError> {
@@ -124,7 +124,7 @@ impl Webcam {
             bytes: usize::try_from(context.limits.bytes).unwrap_or(usize::MAX),
             max_age: settings.max_age,
         };
-        let inbox = Inbox::new(limits, Arc::clone(&context.clock));
+        let inbox = FrameInbox::new(limits, Arc::clone(&context.clock));
         let wanted = WantedFormat {
             width: settings.width,
             height: settings.height,
@@ -216,19 +216,19 @@ impl fmt::Debug for Webcam {
 
 /// Returns the access to the cameras of this machine.
 #[cfg(target_os = "linux")]
-fn backend() -> Result<Arc<dyn Backend>, SourceError> {
+fn backend() -> Result<Arc<dyn WebcamBackend>, SourceError> {
     Ok(Arc::new(v4l::V4l))
 }
 
 /// Returns the access to the cameras of this machine.
 #[cfg(any(target_os = "macos", windows))]
-fn backend() -> Result<Arc<dyn Backend>, SourceError> {
+fn backend() -> Result<Arc<dyn WebcamBackend>, SourceError> {
     Ok(Arc::new(native::Native))
 }
 
 /// Returns the access to the cameras of this machine.
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-fn backend() -> Result<Arc<dyn Backend>, SourceError> {
+fn backend() -> Result<Arc<dyn WebcamBackend>, SourceError> {
     let what = "cameras at this machine: the feature `webcam` is for Linux, macOS and Windows";
     Err(SourceError::unsupported("webcam", what))
 }

@@ -11,8 +11,8 @@ use nokhwa::{Camera, NokhwaError};
 use passerby_types::{ColorSpace, FramePool};
 
 use super::device::{
-    Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamFormat, WebcamInfo, WebcamPixels,
-    WebcamSelector, find_named,
+    DriverFault, NegotiatedFormat, RawFrame, WebcamBackend, WebcamDevice, WebcamFormat, WebcamInfo,
+    WebcamPixels, WebcamSelector, find_named,
 };
 
 /// The pixel formats that are read.
@@ -27,7 +27,7 @@ const PIXEL_FORMATS: [(FrameFormat, WebcamPixels); 6] = [
 
 pub(crate) struct Native;
 
-impl Backend for Native {
+impl WebcamBackend for Native {
     fn list(&self) -> Result<Vec<WebcamInfo>, DriverFault> {
         request_permission()?;
         let mut cameras = Vec::new();
@@ -41,7 +41,7 @@ impl Backend for Native {
         Ok(cameras)
     }
 
-    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn Device>, DriverFault> {
+    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn WebcamDevice>, DriverFault> {
         request_permission()?;
         let index = match selector {
             WebcamSelector::Index(index) => *index,
@@ -92,7 +92,7 @@ struct OpenCamera {
     formats: Vec<CameraFormat>,
 }
 
-impl Device for OpenCamera {
+impl WebcamDevice for OpenCamera {
     fn formats(&mut self) -> Result<Vec<WebcamFormat>, DriverFault> {
         let mut formats: Vec<WebcamFormat> = Vec::new();
         for one in &self.formats {

@@ -11,8 +11,8 @@ use passerby_types::{ColorSpace, DropReason, ErrorClass, FramePool, FrameSource,
 
 use super::Webcam;
 use super::device::{
-    Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamFormat, WebcamInfo, WebcamPixels,
-    WebcamSelector, find_named,
+    DriverFault, NegotiatedFormat, RawFrame, WebcamBackend, WebcamDevice, WebcamFormat, WebcamInfo,
+    WebcamPixels, WebcamSelector, find_named,
 };
 use super::driver;
 use super::settings::WebcamSettings;
@@ -139,14 +139,14 @@ impl Fake {
     }
 }
 
-impl Backend for Fake {
+impl WebcamBackend for Fake {
     fn list(&self) -> Result<Vec<WebcamInfo>, DriverFault> {
         self.call("list")?;
         let formats = self.0.formats.clone();
         Ok(vec![WebcamInfo { index: 3, name: "Fake".into(), id: Some("/dev/fake".into()), formats }])
     }
 
-    fn open(&self, _: &WebcamSelector) -> Result<Box<dyn Device>, DriverFault> {
+    fn open(&self, _: &WebcamSelector) -> Result<Box<dyn WebcamDevice>, DriverFault> {
         self.0.opens.fetch_add(1, SeqCst);
         self.call("open")?;
         self.0.open.fetch_add(1, SeqCst);
@@ -154,7 +154,7 @@ impl Backend for Fake {
     }
 }
 
-impl Device for FakeDevice {
+impl WebcamDevice for FakeDevice {
     fn formats(&mut self) -> Result<Vec<WebcamFormat>, DriverFault> {
         self.fake.call("formats")?;
         Ok(self.fake.0.formats.clone())

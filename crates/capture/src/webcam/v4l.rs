@@ -18,8 +18,8 @@ use ::v4l::{Format, FourCC, Fraction};
 use passerby_types::{ColorSpace, FramePool, Matrix, Range};
 
 use super::device::{
-    Backend, Device, DriverFault, NegotiatedFormat, RawFrame, WebcamFormat, WebcamInfo, WebcamPixels,
-    WebcamSelector, find_named,
+    DriverFault, NegotiatedFormat, RawFrame, WebcamBackend, WebcamDevice, WebcamFormat, WebcamInfo,
+    WebcamPixels, WebcamSelector, find_named,
 };
 
 /// The buffers that the driver fills in turn: one is read, another is filled, and two more are free.
@@ -34,7 +34,7 @@ const ENOTTY: i32 = 25;
 
 pub(super) struct V4l;
 
-impl Backend for V4l {
+impl WebcamBackend for V4l {
     fn list(&self) -> Result<Vec<WebcamInfo>, DriverFault> {
         let mut cameras = Vec::new();
         let mut denied = None;
@@ -54,7 +54,7 @@ impl Backend for V4l {
         denied.filter(|_| cameras.is_empty()).map_or(Ok(cameras), Err)
     }
 
-    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn Device>, DriverFault> {
+    fn open(&self, selector: &WebcamSelector) -> Result<Box<dyn WebcamDevice>, DriverFault> {
         let path = match selector {
             WebcamSelector::Index(index) => PathBuf::from(format!("/dev/video{index}")),
             WebcamSelector::Name(path) if path.starts_with('/') => PathBuf::from(path),
@@ -136,7 +136,7 @@ impl Camera {
     }
 }
 
-impl Device for Camera {
+impl WebcamDevice for Camera {
     fn formats(&mut self) -> Result<Vec<WebcamFormat>, DriverFault> {
         let mut formats = Vec::new();
         for description in self.device.enum_formats().map_err(|e| fault(&e))? {

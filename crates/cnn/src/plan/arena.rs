@@ -10,7 +10,7 @@ pub(crate) struct BufferId(pub(crate) usize);
 
 /// Memory that is needed from one step to another.
 #[derive(Clone, Debug)]
-struct Buffer {
+struct ArenaBuffer {
     len: usize,
     /// The first and the last step that uses it, both included.
     steps: (usize, usize),
@@ -19,7 +19,7 @@ struct Buffer {
 /// Collects buffers, then assigns their places. Buffers that are never needed at the same time may share memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arena {
-    buffers: Vec<Buffer>,
+    buffers: Vec<ArenaBuffer>,
 }
 
 /// An empty place, which overlaps no other.
@@ -28,7 +28,7 @@ pub(crate) const NOWHERE: Range<usize> = 0..0;
 impl Arena {
     /// Adds a buffer of `len` elements that `step` writes.
     pub(crate) fn add(&mut self, len: usize, step: usize) -> BufferId {
-        self.buffers.push(Buffer { len, steps: (step, step) });
+        self.buffers.push(ArenaBuffer { len, steps: (step, step) });
         BufferId(self.buffers.len() - 1)
     }
 
@@ -48,7 +48,7 @@ impl Arena {
         let mut placed: Vec<usize> = Vec::new();
         let mut total: usize = 0;
         for i in order {
-            let Buffer { len, steps } = self.buffers[i];
+            let ArenaBuffer { len, steps } = self.buffers[i];
             let size = len.next_multiple_of(line);
             let mut taken: Vec<Range<usize>> = placed
                 .iter()

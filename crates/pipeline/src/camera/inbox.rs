@@ -13,7 +13,7 @@ use crate::camera::skipped_seqs::SkippedSeqs;
 /// count on without a gap.
 ///
 /// A sender never waits: the queue has room for every frame that may be inside the pipeline.
-pub(crate) struct Inbox<T> {
+pub(crate) struct CameraInbox<T> {
     queue: BoundedQueue<Message<T>>,
     /// The places of which no item will come.
     skipped: SkippedSeqs,
@@ -27,7 +27,7 @@ enum Message<T> {
     Wake,
 }
 
-/// The result of [`Inbox::receive`].
+/// The result of [`CameraInbox::receive`].
 pub(crate) enum Received<T> {
     /// An item with its place.
     Item(u64, T),
@@ -37,7 +37,7 @@ pub(crate) enum Received<T> {
     Closed,
 }
 
-impl<T> Inbox<T> {
+impl<T> CameraInbox<T> {
     /// Creates an inbox for the frames of a camera of which `max_in_flight` may be inside the pipeline.
     pub(crate) fn new(max_in_flight: usize, clock: Arc<dyn Clock>) -> Self {
         // Two more than frames: the end and a wake.
@@ -89,8 +89,8 @@ mod tests {
 
     use super::*;
 
-    fn inbox() -> Inbox<&'static str> {
-        Inbox::new(4, Arc::new(SystemClock::new()))
+    fn inbox() -> CameraInbox<&'static str> {
+        CameraInbox::new(4, Arc::new(SystemClock::new()))
     }
 
     #[test]

@@ -8,7 +8,7 @@ use passerby_types::{
     Recycler, SourceInfo, StageError,
 };
 
-use crate::camera::inbox::Inbox;
+use crate::camera::inbox::CameraInbox;
 use crate::camera::lifecycle::{Life, Lifecycle};
 use crate::camera::schedule::CameraDetections;
 use crate::figures::meter::CameraMeter;
@@ -34,7 +34,7 @@ pub(crate) struct CameraState {
     /// The frame rate that the source states, in frames a second.
     pub(crate) stated_rate: Option<f64>,
     pub(crate) detections: CameraDetections,
-    pub(crate) inbox: Inbox<CameraEvent>,
+    pub(crate) inbox: CameraInbox<CameraEvent>,
     pub(crate) images: Recycler<Arc<Image>>,
     pub(crate) meter: Arc<CameraMeter>,
     lifecycle: Lifecycle,
@@ -57,7 +57,7 @@ impl CameraState {
             lossless: !live,
             stated_rate: frame_rate.filter(|rate| rate.is_finite() && *rate > 0.0),
             detections,
-            inbox: Inbox::new(max_in_flight, clock),
+            inbox: CameraInbox::new(max_in_flight, clock),
             images: Recycler::new(max_in_flight.min(MAX_IDLE_IMAGES)),
             meter,
             lifecycle: Lifecycle::new(max_in_flight),

@@ -94,10 +94,10 @@ impl<'a> GovernorControl<'a> {
             self.loads.push(CameraLoad {
                 camera: camera.id,
                 rate: frame_rate(meter.recent.captured, seconds, camera.stated_rate),
-                stated: camera.stated_rate,
+                stated_rate: camera.stated_rate,
                 age_p95: (sound && age.count > 0).then_some(age.p95),
                 overrun: if sound { meter.recent.overrun } else { 0 },
-                fill: if sound { fill } else { 0.0 },
+                queue_fill: if sound { fill } else { 0.0 },
             });
             meter.recent.captured = 0;
             meter.recent.overrun = 0;
@@ -105,8 +105,8 @@ impl<'a> GovernorControl<'a> {
         }
         GovernorLoad {
             workers,
-            busy: (spent.as_secs_f64() / (seconds * workers.max(1) as f64)) as f32,
-            call,
+            worker_use: (spent.as_secs_f64() / (seconds * workers.max(1) as f64)) as f32,
+            detection_time: call,
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             idle: self.idle.share(elapsed),
             cameras: &self.loads,

@@ -39,14 +39,14 @@ impl Forecast {
         self.cores = load.cores as f64;
         let known = load.idle.filter(|idle| idle.is_finite() && load.cores > 0);
         self.used = known.map(|idle| 1.0 - f64::from(idle).clamp(0.0, 1.0));
-        let call = load.call.as_secs_f64();
+        let call = load.detection_time.as_secs_f64();
         if call > 0.0 {
             self.call = call;
             let room = self.used.is_none_or(|used| used <= 1.0 - UNDISTURBED_IDLE_SHARE);
             let first = self.cost == 0.0;
             self.cost = if room || first { call } else { call.min(self.cost * MAX_COST_GROWTH) };
         }
-        let busy = sane(load.busy.into()).min(1.0);
+        let busy = sane(load.worker_use.into()).min(1.0);
         self.done = if self.call > 0.0 { busy * load.workers as f64 / self.call } else { 0.0 };
     }
 

@@ -19,14 +19,14 @@ pub struct GovernorLimits {
     pub cadence: RangeInclusive<u64>,
     /// The goal for the 95th percentile of the age of observations: the time from a frame's capture until its observation.
     #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
-    pub age: Duration,
+    pub max_age_p95: Duration,
 }
 
 impl Default for GovernorLimits {
     /// Returns one or two workers, a cadence of 1 to 6, and an age of 120 ms. At 24 frames a second, a cadence of 6 detects
     /// four times a second, which is about as long as a tracker coasts well, and 120 ms are three frames.
     fn default() -> Self {
-        Self { workers: 1..=2, cadence: 1..=6, age: Duration::from_millis(120) }
+        Self { workers: 1..=2, cadence: 1..=6, max_age_p95: Duration::from_millis(120) }
     }
 }
 
@@ -38,13 +38,13 @@ pub struct CameraLoad {
     /// The captured frames per second, or 0 if the camera is silent.
     pub rate: f64,
     /// The frame rate that the camera states, or `None` if it states none.
-    pub stated: Option<f64>,
+    pub stated_rate: Option<f64>,
     /// The 95th percentile of the age of its observations, or `None` if there were none.
     pub age_p95: Option<Duration>,
     /// The number of frames that its full queue refused or displaced. They were dropped or left to the tracker.
     pub overrun: u64,
     /// How full its queue was on average, 0 to 1.
-    pub fill: f32,
+    pub queue_fill: f32,
 }
 
 /// The load since the last decision, which should be about a second ago.
@@ -55,9 +55,9 @@ pub struct GovernorLoad<'a> {
     /// The number of detection workers.
     pub workers: usize,
     /// The share of their time that the workers spent in detections, 0 to 1.
-    pub busy: f32,
+    pub worker_use: f32,
     /// The typical elapsed time of a detection, or zero if there were no detections.
-    pub call: Duration,
+    pub detection_time: Duration,
     /// The number of CPUs that this process may use, or 0 if it is unknown.
     pub cores: usize,
     /// The idle share of the CPU time that this process may use, 0 to 1, or `None` if it is unknown. The time of processes

@@ -99,13 +99,13 @@ impl Governor {
     /// Creates a governor that starts with the least cadence and the number of workers of the first load.
     #[must_use]
     pub fn new(limits: GovernorLimits) -> Self {
-        let GovernorLimits { workers, cadence, age } = limits;
+        let GovernorLimits { workers, cadence, max_age_p95 } = limits;
         let fewest = (*workers.start()).max(1);
         let most_workers = (*workers.end()).max(fewest);
         let least = (*cadence.start()).max(1);
         let most = (*cadence.end()).max(least);
         Self {
-            limits: GovernorLimits { workers: fewest..=most_workers, cadence: least..=most, age },
+            limits: GovernorLimits { workers: fewest..=most_workers, cadence: least..=most, max_age_p95 },
             thinning: ThinningStep { step: 0, least, most },
             camera_rates: CameraRates::default(),
             forecast: Forecast::default(),
@@ -155,8 +155,8 @@ impl Governor {
     /// Returns the reason for less detection, or `None` if the machine carries the load.
     fn trouble(&mut self, load: &GovernorLoad<'_>, workers: usize) -> Option<GovernorReason> {
         let demand = self.camera_rates.demand(self.thinning);
-        let room =
-            sane(load.busy.into()) < ROOM_SHARES.workers && self.forecast.fits(demand, workers, ROOM_SHARES);
+        let room = sane(load.worker_use.into()) < ROOM_SHARES.workers
+            && self.forecast.fits(demand, workers, ROOM_SHARES);
         let mut dropping = load.cameras.iter().filter(|camera| camera.overrun > 0).peekable();
         if dropping.peek().is_some() {
             self.hiccups += 1;
@@ -169,7 +169,7 @@ impl Governor {
         if room {
             return None;
         }
-        if many_later(load.cameras, self.limits.age) {
+        if many_later(load.cameras, self.limits.max_age_p95) {
             return Some(GovernorReason::Late);
         }
         if fullest(load.cameras) >= FULL_QUEUE_SHARE {
@@ -253,7 +253,7 @@ impl Governor {
             return (workers, GovernorReason::Steady);
         }
         let calm = !self.camera_rates.silent()
-            && !many_later(load.cameras, self.limits.age.mul_f64(CALM_FACTOR))
+            && !many_later(load.cameras, self.limits.max_age_p95.mul_f64(CALM_FACTOR))
             && fullest(load.cameras) < FULL_QUEUE_SHARE * CALM_FACTOR;
         if !self.camera_rates.differ(self.thinning, self.thinning.at(0)) {
             // The thinned cameras have ended, so the next ones start from the least cadence.
@@ -286,7 +286,7 @@ impl Governor {
 /// Returns true if half of the cameras that state a rate deliver clearly less. On a full machine their readers have no time
 /// to decode.
 fn many_behind(cameras: &[CameraLoad]) -> bool {
-    let stated = || cameras.iter().filter_map(|camera| Some((camera.rate, camera.stated?)));
+    let stated = || cameras.iter().filter_map(|camera| Some((camera.rate, camera.stated_rate?)));
     let behind = stated().filter(|&(rate, stated)| rate > 0.0 && rate < stated * ON_TIME_SHARE).count();
     behind > 0 && 2 * behind >= stated().count()
 }
@@ -301,5 +301,5 @@ fn many_later(cameras: &[CameraLoad], age: Duration) -> bool {
 
 /// Returns how full the fullest queue is.
 fn fullest(cameras: &[CameraLoad]) -> f64 {
-    cameras.iter().map(|camera| sane(camera.fill.into())).fold(0.0, f64::max)
+    cameras.iter().map(|camera| sane(camera.queue_fill.into())).fold(0.0, f64::max)
 }

@@ -168,8 +168,8 @@ impl Machine {
         let cameras: Vec<CameraLoad> = self.cameras.iter_mut().map(Camera::load).collect();
         let decision = self.governor.decide(&GovernorLoad {
             workers: self.workers.len(),
-            busy,
-            call: Duration::from_secs_f64(call),
+            worker_use: busy,
+            detection_time: Duration::from_secs_f64(call),
             cores: self.cores as usize,
             idle: self.idle_known.then_some(idle),
             cameras: &cameras,
@@ -288,11 +288,11 @@ impl Camera {
         let age = self.ages.get((self.ages.len() * 95).div_ceil(100).saturating_sub(1)).copied();
         let load = CameraLoad {
             camera: self.id,
-            stated: None,
+            stated_rate: None,
             rate: self.captured as f64,
             age_p95: age.map(Duration::from_secs_f64),
             overrun: self.dropped,
-            fill: self.filled as f32,
+            queue_fill: self.filled as f32,
         };
         self.ages.clear();
         self.captured = 0;

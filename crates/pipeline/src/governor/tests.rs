@@ -3,17 +3,24 @@
 use super::*;
 
 const FAST: CameraLoad = CameraLoad {
-    stated: Some(24.0),
+    stated_rate: Some(24.0),
     camera: CameraId(0),
     rate: 24.0,
     age_p95: Some(Duration::from_millis(20)),
     overrun: 0,
-    fill: 0.0,
+    queue_fill: 0.0,
 };
 
 /// Returns the load of four workers that need 10 ms for a detection, on a machine that is half idle.
 fn load(busy: f32, cameras: &[CameraLoad]) -> GovernorLoad<'_> {
-    GovernorLoad { workers: 4, busy, call: Duration::from_millis(10), cores: 8, idle: Some(0.5), cameras }
+    GovernorLoad {
+        workers: 4,
+        worker_use: busy,
+        detection_time: Duration::from_millis(10),
+        cores: 8,
+        idle: Some(0.5),
+        cameras,
+    }
 }
 
 fn governor() -> Governor {
@@ -58,7 +65,7 @@ fn drops_are_a_hiccup_for_two_ticks_if_there_is_room() {
 #[test]
 fn cameras_behind_their_rate_thin_detection_on_a_full_machine() {
     let behind = CameraLoad { rate: 20.0, ..FAST };
-    let unstated = CameraLoad { stated: None, ..behind };
+    let unstated = CameraLoad { stated_rate: None, ..behind };
     for (cameras, idle, reason) in [
         ([behind, behind], 0.02, GovernorReason::Busy),
         ([behind, behind], 0.2, GovernorReason::Steady),
@@ -66,7 +73,7 @@ fn cameras_behind_their_rate_thin_detection_on_a_full_machine() {
         ([unstated, unstated], 0.02, GovernorReason::Steady),
     ] {
         let cameras = [cameras[0], CameraLoad { camera: CameraId(1), ..cameras[1] }];
-        let load = GovernorLoad { idle: Some(idle), busy: 0.2, ..load(0.2, &cameras) };
+        let load = GovernorLoad { idle: Some(idle), worker_use: 0.2, ..load(0.2, &cameras) };
         let decision = governor().decide(&load);
         assert_eq!(
             (decision.reason, decision.cadence > 1),
@@ -79,7 +86,7 @@ fn cameras_behind_their_rate_thin_detection_on_a_full_machine() {
 #[test]
 fn each_kind_of_trouble_thins_detection() {
     let late = [CameraLoad { age_p95: Some(Duration::from_millis(121)), ..FAST }];
-    let filling = [CameraLoad { fill: 0.7, ..FAST }];
+    let filling = [CameraLoad { queue_fill: 0.7, ..FAST }];
     let fast = [CameraLoad { rate: 400.0, ..FAST }];
     for (cameras, reason) in
         [(late, GovernorReason::Late), (filling, GovernorReason::Filling), (fast, GovernorReason::Busy)]
@@ -147,16 +154,16 @@ fn absurd_loads_never_leave_the_limits() {
             .map(|_| CameraLoad {
                 camera: CameraId(pick(6) as u32),
                 rate: ODD[pick(9)].into(),
-                stated: [None, Some(24.0), Some(ODD[pick(9)].into())][pick(3)],
+                stated_rate: [None, Some(24.0), Some(ODD[pick(9)].into())][pick(3)],
                 age_p95: [None, Some(Duration::ZERO), Some(Duration::MAX)][pick(3)],
                 overrun: [0, 0, 1, u64::MAX][pick(4)],
-                fill: ODD[pick(9)],
+                queue_fill: ODD[pick(9)],
             })
             .collect();
         let load = GovernorLoad {
             workers: [0, 1, 3, usize::MAX][pick(4)],
-            busy: ODD[pick(9)],
-            call: [Duration::ZERO, Duration::from_millis(9), Duration::MAX][pick(3)],
+            worker_use: ODD[pick(9)],
+            detection_time: [Duration::ZERO, Duration::from_millis(9), Duration::MAX][pick(3)],
             cores: [0, 2, usize::MAX][pick(3)],
             idle: [None, Some(ODD[pick(9)])][pick(2)],
             cameras: &cameras,
