@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use passerby::capture::{self, OpenSettings};
 use passerby::types::{CameraId, FrameSource, SourceError};
 
+use crate::advice::with_advice;
 use crate::terminal;
 
 /// One video, picture or camera.
@@ -38,7 +39,7 @@ pub(crate) fn expand(words: &[OsString]) -> (Vec<Input>, bool) {
         match capture::Input::expand(word) {
             Ok(found) => sources.extend(found),
             Err(e) => {
-                terminal::message(e);
+                terminal::message(with_advice(&e));
                 ok = false;
             }
         }

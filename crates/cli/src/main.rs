@@ -4,6 +4,7 @@
 //! something failed, which a line on standard error describes. Exit code 130: the user pressed Ctrl-C, and the outputs hold
 //! everything up to then.
 
+mod advice;
 mod analyze;
 mod calibrate;
 mod cameras;
@@ -15,18 +16,28 @@ mod man;
 mod options;
 mod outcome;
 mod probe;
+mod progress;
 mod stop;
 mod terminal;
 mod track;
+mod unidentified;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use cli::Cli;
+use outcome::Outcome;
 
 fn main() -> ExitCode {
     match Cli::parse() {
-        Ok(Some(cli)) => cli.run().unwrap_or_else(|e| terminal::fail(&*e)),
+        Ok(Some(cli)) => cli.run().unwrap_or_else(|e| fail(&*e)),
         Ok(None) => ExitCode::SUCCESS,
-        Err(e) => terminal::fail(&*e),
+        Err(e) => fail(&*e),
     }
+}
+
+/// Prints the error that ended the program, and returns the exit code.
+fn fail(error: &(dyn Error + 'static)) -> ExitCode {
+    terminal::message(advice::with_advice(error));
+    Outcome::Failed.exit_code()
 }

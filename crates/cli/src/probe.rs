@@ -8,6 +8,7 @@ use clap::Args;
 use passerby::capture::{Input, OpenSettings};
 use passerby::types::{BoxError, ErrorClass};
 
+use crate::advice::with_advice;
 use crate::options::number;
 use crate::outcome::Outcome;
 use crate::stop::Stop;
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &ProbeArgs) -> Result<Outcome, BoxError> {
         match probe(input, Duration::from_secs_f64(args.seconds), &stop) {
             Ok(line) => terminal::print(&line)?,
             Err(e) => {
-                terminal::message(e);
+                terminal::message(with_advice(&*e));
                 ok = false;
             }
         }

@@ -1,13 +1,9 @@
 //! Writes to standard output and standard error.
 
-use std::error::Error;
 use std::fmt::Display;
 use std::io::Write;
-use std::process::ExitCode;
 
 use passerby::types::BoxError;
-
-use crate::outcome::Outcome;
 
 /// Writes text to standard output. A reader that closed the pipe is not an error.
 pub(crate) fn print(text: &str) -> Result<(), BoxError> {
@@ -26,10 +22,4 @@ pub(crate) fn message(text: impl Display) {
 /// Writes a warning as one line to standard error.
 pub(crate) fn warning(text: impl Display) {
     message(format_args!("warning: {text}"));
-}
-
-/// Writes the error that ended the program, and returns the exit code.
-pub(crate) fn fail(error: &(dyn Error + 'static)) -> ExitCode {
-    message(error);
-    Outcome::Failed.exit_code()
 }

@@ -68,6 +68,7 @@ impl PhotographRun {
             &path("mot"),
             "--faces",
             &path("faces.jsonl"),
+            "--embeddings",
             "--db",
             &path("db.sqlite"),
             &input.display().to_string(),

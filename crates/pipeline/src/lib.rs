@@ -120,6 +120,8 @@ pub use figures::{
 pub use flow::Flow;
 pub use governor::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad, GovernorReason};
 pub use handle::{Handle, PipelineReport};
+#[cfg(feature = "serde")]
+pub use output::SummaryRecord;
 pub use output::{
     EventReceiver, FrameSubscription, FrameTap, PersonSummary, PipelineEvent, Subscription, Summary,
     TappedFrame, TrackSummary, WriteCounts, WriteReport, Writer, WriterSettings,

@@ -9,28 +9,30 @@ use serde_json::json;
 
 use super::file_error::at;
 
-/// JSON lines, one for each frame or picture: the record of the observation, with landmarks and embeddings, and with the input
-/// and the number of the frame from 1.
+/// JSON lines, one for each frame or picture: the record of the observation, with landmarks, with the input and the number
+/// of the frame from 1, and with embeddings if the user asked for them.
 ///
 /// A line holds only the faces that the detector found, each with the box of the detection.
 pub(super) struct Faces {
     path: PathBuf,
     out: BufWriter<File>,
     single: bool,
+    embeddings: bool,
 }
 
 impl Faces {
     /// Creates the file. If `single` is true, the attributes are those of the frame alone, otherwise those of the track.
-    pub(super) fn create(path: &Path, single: bool) -> Result<Self, BoxError> {
+    pub(super) fn create(path: &Path, single: bool, embeddings: bool) -> Result<Self, BoxError> {
         let out = BufWriter::new(File::create(path).map_err(|e| at(path, &e))?);
-        Ok(Self { path: path.to_path_buf(), out, single })
+        Ok(Self { path: path.to_path_buf(), out, single, embeddings })
     }
 
     /// Writes the line of one frame.
     pub(super) fn write(&mut self, input: &str, observation: &Observation) -> Result<(), BoxError> {
         let found = self.found(observation);
         // The time of day differs from run to run, even if the input is the same file.
-        let record = ObservationRecord::new(&found).with_landmarks().with_embeddings().without_wall();
+        let record = ObservationRecord::new(&found).with_landmarks().without_wall();
+        let record = if self.embeddings { record.with_embeddings() } else { record };
         let mut line = serde_json::to_value(record)?;
         line["input"] = json!(input);
         line["frame"] = json!(observation.meta.seq + 1);

@@ -11,7 +11,7 @@ use crate::terminal;
 
 /// Analyses the inputs until `stop` asks to stop. Returns a report for each input that cannot be opened. Inputs that
 /// were not begun have no report.
-pub(crate) fn analyze(
+pub(super) fn analyze(
     inputs: &[Input],
     pipelines: &mut Pipelines,
     outputs: &mut Outputs,
@@ -34,9 +34,15 @@ pub(crate) fn analyze(
             }
         };
         outputs.begin(camera, name)?;
+        let count =
+            if inputs.len() > 1 { format!(" ({} of {})", begun + 1, inputs.len()) } else { String::new() };
+        outputs.progress.begin(format!("{name}{count}"), source.info().frames);
         let running = pipelines.for_source(source.info())?;
         running.handle.add(camera, source)?;
-        running.collect(&[camera], stop, &mut |observation| outputs.add(name, observation))?;
+        running.collect(&[camera], stop, &mut |observation| {
+            outputs.show_progress();
+            observation.map_or(Ok(()), |observation| outputs.add(name, observation))
+        })?;
         outputs.end(camera, name)?;
     }
     Ok(failed)

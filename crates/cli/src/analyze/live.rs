@@ -13,7 +13,7 @@ use crate::stop::Stop;
 
 /// Plays the inputs until `stop` asks to stop. Files are played at `rate` frames a second, or at their own rate, to
 /// their end, or over and over if `again` is set. Returns a report for each input that cannot be opened.
-pub(crate) fn analyze(
+pub(super) fn analyze(
     inputs: &[Input],
     rate: Option<f64>,
     again: bool,
@@ -37,14 +37,18 @@ pub(crate) fn analyze(
     for camera in &ids {
         outputs.begin(*camera, name(*camera))?;
     }
+    let what = if let [only] = inputs { only.name.clone() } else { format!("{} cameras", ids.len()) };
+    outputs.progress.begin(what, None);
     // Paused, so that no input runs ahead while the others are being added.
     running.handle.pause();
     for (camera, source) in cameras {
         running.handle.add(camera, source)?;
     }
     running.handle.resume();
-    running
-        .collect(&ids, stop, &mut |observation| outputs.add(name(observation.meta.camera), observation))?;
+    running.collect(&ids, stop, &mut |observation| {
+        outputs.show_progress();
+        observation.map_or(Ok(()), |observation| outputs.add(name(observation.meta.camera), observation))
+    })?;
     for camera in &ids {
         outputs.end(*camera, name(*camera))?;
     }

@@ -1,6 +1,7 @@
 //! Analyses videos, pictures, folders and cameras.
 
 mod args;
+mod csv_rows;
 mod database;
 mod faces;
 mod file_error;
@@ -9,6 +10,7 @@ mod live;
 mod mot;
 mod outputs;
 mod pipelines;
+mod problems;
 mod report;
 
 use passerby::types::BoxError;
@@ -17,6 +19,7 @@ use crate::inputs;
 use crate::outcome::Outcome;
 use crate::stop::Stop;
 use crate::terminal;
+use crate::unidentified::unidentified;
 pub(crate) use args::AnalyzeArgs;
 use outputs::Outputs;
 use pipelines::Pipelines;
@@ -39,6 +42,8 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
         files::analyze(&inputs, &mut pipelines, &mut outputs, &stop)
     }?;
 
+    outputs.progress.finish();
+    let min_face_size = pipelines.min_face_size();
     let mut ended = pipelines.finish();
     ended.reports.extend(failed);
     ended.reports.sort_by_key(|report| report.camera);
@@ -48,12 +53,13 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
     }
     // Files run one after another, so the time may end before some begin. Live inputs all begin at once.
     let had_time = if mode.live { !stop.was_interrupted() } else { !stop.is_requested() };
-    ok &= report::print_problems(&ended, had_time);
+    ok &= problems::print(&ended, had_time);
     let summary = outputs.finish()?;
     if args.output.json {
-        terminal::print(&format!("{}\n", report::json(&summary, &ended, mode.live)))?;
-    } else {
+        terminal::print(&format!("{}\n", report::json(&summary, &ended, mode.live)?))?;
+    } else if ended.reports.iter().any(|report| report.ledger.captured > 0) {
         terminal::print(&report::table(&summary, &ended, mode.live))?;
+        terminal::print(&unidentified(&summary, min_face_size))?;
     }
     Ok(if ok { stop.outcome() } else { Outcome::Failed })
 }

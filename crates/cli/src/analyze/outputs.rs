@@ -1,60 +1,82 @@
-//! Writes MOT rows, JSON lines and a database, and builds the summary.
+//! Everything that a run writes: files, a database, the summary and the progress.
 
 use passerby::pipeline::Summary;
 use passerby::types::{BoxError, CameraId, Observation};
 
 use super::args::AnalyzeArgs;
+use super::csv_rows::CsvRows;
 use super::database::Database;
 use super::faces::Faces;
 use super::mot::Mot;
+use crate::progress::Progress;
 
 /// All outputs.
-pub(crate) struct Outputs {
-    pub(crate) summary: Summary,
+///
+/// A new output is a field here, which [`Outputs::add`] passes each observation.
+pub(super) struct Outputs {
+    summary: Summary,
     mot: Option<Mot>,
     faces: Option<Faces>,
+    csv: Option<CsvRows>,
     database: Option<Database>,
+    pub(super) progress: Progress,
 }
 
 impl Outputs {
     /// Creates the files that the user asked for.
-    pub(crate) fn create(args: &AnalyzeArgs, several: bool) -> Result<Self, BoxError> {
+    pub(super) fn create(args: &AnalyzeArgs, several: bool) -> Result<Self, BoxError> {
         let output = &args.output;
+        let faces = |path| Faces::create(path, args.every_frame, output.embeddings);
         Ok(Self {
             summary: Summary::default(),
             database: output.database.db.as_deref().map(Database::open).transpose()?,
-            mot: output.mot.as_ref().map(|path| Mot::create(path, several)).transpose()?,
-            faces: output.faces.as_ref().map(|path| Faces::create(path, args.every_frame)).transpose()?,
+            mot: output.mot.as_deref().map(|path| Mot::create(path, several)).transpose()?,
+            faces: output.faces.as_deref().map(faces).transpose()?,
+            csv: output.csv.as_deref().map(|path| CsvRows::create(path, args.every_frame)).transpose()?,
+            progress: Progress::new(args.quiet.quiet),
         })
     }
 
     /// Returns the database, which the pipelines write themselves.
-    pub(crate) fn database(&self) -> Option<Database> {
+    pub(super) fn database(&self) -> Option<Database> {
         self.database.clone()
     }
 
     /// Must be called before the first observation of an input.
-    pub(crate) fn begin(&mut self, camera: CameraId, name: &str) -> Result<(), BoxError> {
+    pub(super) fn begin(&mut self, camera: CameraId, name: &str) -> Result<(), BoxError> {
         self.database.as_ref().map_or(Ok(()), |database| database.begin(camera, name))
     }
 
     /// Writes the observation of one frame.
-    pub(crate) fn add(&mut self, name: &str, observation: &Observation) -> Result<(), BoxError> {
+    pub(super) fn add(&mut self, name: &str, observation: &Observation) -> Result<(), BoxError> {
         self.summary.add(observation);
+        self.progress.count(observation);
         if let Some(mot) = &mut self.mot {
             mot.add(observation);
         }
-        self.faces.as_mut().map_or(Ok(()), |faces| faces.write(name, observation))
+        if let Some(faces) = &mut self.faces {
+            faces.write(name, observation)?;
+        }
+        if let Some(csv) = &mut self.csv {
+            csv.write(name, observation)?;
+        }
+        Ok(())
+    }
+
+    /// Shows the progress. Must be called often, also while no observation comes.
+    pub(super) fn show_progress(&mut self) {
+        self.progress.show(&self.summary);
     }
 
     /// Must be called after the last observation of an input.
-    pub(crate) fn end(&mut self, camera: CameraId, name: &str) -> Result<(), BoxError> {
+    pub(super) fn end(&mut self, camera: CameraId, name: &str) -> Result<(), BoxError> {
         self.mot.as_mut().map_or(Ok(()), |mot| mot.finish(camera, name))
     }
 
     /// Flushes all files.
-    pub(crate) fn finish(self) -> Result<Summary, BoxError> {
+    pub(super) fn finish(self) -> Result<Summary, BoxError> {
         self.faces.map_or(Ok(()), Faces::finish)?;
+        self.csv.map_or(Ok(()), CsvRows::finish)?;
         self.database.map_or(Ok(()), Database::finish)?;
         Ok(self.summary)
     }

@@ -27,7 +27,7 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_millis(20);
 const MAX_INPUTS_PER_PIPELINE: usize = 500;
 
 /// The pipelines. Each starts when the first input needs it.
-pub(crate) struct Pipelines {
+pub(super) struct Pipelines {
     settings: Settings,
     pipeline: PipelineSettings,
     gallery: SharedGallery,
@@ -39,19 +39,17 @@ pub(crate) struct Pipelines {
 
 /// The results of all pipelines.
 #[derive(Default)]
-pub(crate) struct RunResults {
-    pub(crate) reports: Vec<CameraReport>,
-    pub(crate) cameras: Vec<CameraSnapshot>,
-    /// The time spent in each stage.
-    pub(crate) stages: Vec<(&'static str, Duration)>,
+pub(super) struct RunResults {
+    pub(super) reports: Vec<CameraReport>,
+    pub(super) cameras: Vec<CameraSnapshot>,
     /// The names of threads that did not end in time.
-    pub(crate) abandoned: Vec<String>,
+    pub(super) abandoned: Vec<String>,
     /// The engine of each network when the first pipeline started. Empty if no pipeline started.
-    pub(crate) networks: Vec<NetworkReport>,
+    pub(super) networks: Vec<NetworkReport>,
 }
 
 impl Pipelines {
-    pub(crate) fn new(args: &AnalyzeArgs, mode: Mode, database: Option<Database>) -> Self {
+    pub(super) fn new(args: &AnalyzeArgs, mode: Mode, database: Option<Database>) -> Self {
         let mut settings = args.networks.settings();
         if args.every_frame {
             settings.tracker.strong_score = 0.0;
@@ -63,7 +61,7 @@ impl Pipelines {
     }
 
     /// Returns the pipeline for this source. A source with a single picture is a photograph.
-    pub(crate) fn for_source(&mut self, source: &SourceInfo) -> Result<&Running, BoxError> {
+    pub(super) fn for_source(&mut self, source: &SourceInfo) -> Result<&Running, BoxError> {
         let is_still = !source.live && source.frames == Some(1);
         let mut settings = self.settings.clone();
         if is_still {
@@ -96,8 +94,13 @@ impl Pipelines {
         Ok(slot.insert(Running { subscription, handle, inputs: 1, overdue: Cell::new(false) }))
     }
 
+    /// Returns the smallest face that is identified, in pixels.
+    pub(super) fn min_face_size(&self) -> f32 {
+        self.pipeline.flow.embed.min_size
+    }
+
     /// Ends the pipelines. All their cameras must have ended.
-    pub(crate) fn finish(mut self) -> RunResults {
+    pub(super) fn finish(mut self) -> RunResults {
         for running in [self.video, self.still].into_iter().flatten() {
             running.finish(&mut self.ended);
         }
@@ -137,10 +140,10 @@ fn pipeline(args: &AnalyzeArgs, mode: Mode) -> PipelineSettings {
 }
 
 /// A running pipeline and its observations.
-pub(crate) struct Running {
+pub(super) struct Running {
     // Dropped first, so that a pipeline does not wait for outputs that failed.
     subscription: Subscription,
-    pub(crate) handle: Handle,
+    pub(super) handle: Handle,
     /// The number of inputs added so far.
     inputs: usize,
     /// True if a camera was asked to end and did not.
@@ -148,12 +151,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Passes every observation to `each` until these cameras have ended. When `stop` asks to stop, it removes them.
-    pub(crate) fn collect(
+    /// Passes every observation to `each` until these cameras have ended, and `None` while none comes. When `stop` asks to
+    /// stop, it removes the cameras.
+    pub(super) fn collect(
         &self,
         cameras: &[CameraId],
         stop: &Stop,
-        each: &mut dyn FnMut(&Observation) -> Result<(), BoxError>,
+        each: &mut dyn FnMut(Option<&Observation>) -> Result<(), BoxError>,
     ) -> Result<(), BoxError> {
         let mut stopping = None;
         let mut interval = MIN_POLL_INTERVAL;
@@ -167,7 +171,7 @@ impl Running {
             match self.subscription.recv_timeout(interval) {
                 RecvOutcome::Item(observation) => {
                     interval = MIN_POLL_INTERVAL;
-                    each(&observation)?;
+                    each(Some(&observation))?;
                 }
                 RecvOutcome::Empty if cameras.iter().all(|c| self.handle.wait(*c, Duration::ZERO)) => {
                     break;
@@ -176,13 +180,16 @@ impl Running {
                     self.overdue.set(true);
                     break;
                 }
-                RecvOutcome::Empty => interval = (interval * 2).min(MAX_POLL_INTERVAL),
+                RecvOutcome::Empty => {
+                    interval = (interval * 2).min(MAX_POLL_INTERVAL);
+                    each(None)?;
+                }
                 RecvOutcome::Closed => break,
             }
         }
         // The observations that came between the last check and the end.
         while let Some(observation) = self.subscription.try_recv() {
-            each(&observation)?;
+            each(Some(&observation))?;
         }
         Ok(())
     }
@@ -193,7 +200,6 @@ impl Running {
         let done = if self.overdue.get() { self.handle.stop(END_TIMEOUT) } else { self.handle.finish() };
         ended.reports.extend(done.reports);
         ended.cameras.extend(done.figures.cameras);
-        ended.stages.extend(done.figures.stages.iter().map(|s| (s.stage, s.time.busy)));
         ended.abandoned.extend(done.abandoned);
     }
 }

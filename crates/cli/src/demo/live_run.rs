@@ -1,5 +1,6 @@
 //! Runs live cameras through the pipeline.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,10 @@ use super::cameras::Camera;
 use super::connection_log::ConnectionLog;
 use super::table;
 use super::view::View;
+use crate::advice::with_advice;
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
+use crate::unidentified::unidentified;
 
 /// The number of observations that may wait to be counted. They hold no pictures.
 const QUEUED_OBSERVATIONS: usize = 256;
@@ -21,13 +24,13 @@ const QUEUED_OBSERVATIONS: usize = 256;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Runs the cameras until they end or `stop` asks to stop. Shows progress, writes everything into the database, and
-/// prints the summary.
+/// prints the summary. Returns `false` if a camera failed, which has been printed.
 pub(super) fn run(
     cameras: Vec<Camera>,
     args: &DemoArgs,
     stop: &Stop,
     connection_log: &ConnectionLog,
-) -> Result<(), BoxError> {
+) -> Result<bool, BoxError> {
     // The cameras share the stages, the workers and the sink.
     let mut limits = GovernorLimits { workers: 1..=args.run.workers(), ..GovernorLimits::default() };
     if let Some(cadence) = args.run.cadence(true)? {
@@ -35,6 +38,7 @@ pub(super) fn run(
     }
     let database = args.database();
     let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
+    let min_face_size = settings.flow.embed.min_size;
     let mut sink = Sqlite::open(database, SqliteSettings::default())?;
     let names: Vec<(CameraId, &str)> = cameras.iter().map(|(id, c)| (*id, c.info().name.as_str())).collect();
     sink.name_cameras(&names)?;
@@ -52,6 +56,7 @@ pub(super) fn run(
     let metrics = handle.metrics();
     let mut summary = Summary::default();
     let mut stopping = None;
+    let mut said = BTreeSet::new();
     loop {
         match subscription.recv_timeout(POLL_INTERVAL) {
             RecvOutcome::Item(observation) => {
@@ -73,6 +78,7 @@ pub(super) fn run(
         }
         for line in connection_log.take() {
             view.say(&line);
+            said.insert(line);
         }
         view.show(&metrics, &summary);
     }
@@ -88,15 +94,23 @@ pub(super) fn run(
     }
 
     for report in &done.reports {
-        for note in &report.notes {
+        // The connection log has named the interruptions already.
+        for note in report.notes.iter().filter(|note| !said.contains(*note)) {
             terminal::warning(note);
         }
+        if let Some(error) = &report.error {
+            terminal::message(with_advice(error));
+        }
+    }
+    let ok = done.reports.iter().all(|report| report.error.is_none());
+    if done.figures.ledger().captured == 0 {
+        return Ok(ok);
     }
     terminal::print(&table::text(&summary, &done))?;
+    terminal::print(&unidentified(&summary, min_face_size))?;
     terminal::print(&format!(
         "\nEverything is in {}: tables run, camera, person, track, observation.\n",
         database.display()
     ))?;
-    let error = done.reports.into_iter().find_map(|report| report.error);
-    error.map_or(Ok(()), |e| Err(e.into()))
+    Ok(ok)
 }

@@ -52,11 +52,11 @@ impl DemoArgs {
 /// Runs the cameras until they end, or until Ctrl-C or `--seconds`.
 ///
 /// # Errors
-/// An input cannot be opened, a camera failed, or the database cannot be written.
+/// An input cannot be opened, or the database cannot be written.
 pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, BoxError> {
     let stop = Stop::new(args.run.seconds)?;
     let connection_log = ConnectionLog::default();
     let cameras = cameras::open(&args.input.inputs, args.run.live, &connection_log)?;
-    live_run::run(cameras, args, &stop, &connection_log)?;
-    Ok(stop.outcome())
+    let ok = live_run::run(cameras, args, &stop, &connection_log)?;
+    Ok(if ok { stop.outcome() } else { Outcome::Failed })
 }

@@ -19,6 +19,20 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FILE.jsonl", allow_hyphen_values = true)]
     pub(crate) faces: Option<PathBuf>,
 
+    /// Adds the embedding of each face to --faces
+    ///
+    /// Embeddings are biometric data: with them anyone can recognise the person elsewhere.
+    #[arg(long, requires = "faces")]
+    pub(crate) embeddings: bool,
+
+    /// Writes one row a face and frame
+    ///
+    /// The columns are input, frame, time_s, track, state, x, y, width, height, score, person, similarity, age, age_low,
+    /// age_high and p_male. Frames count from 1; time_s is the time in the stream; boxes are in pixels, from the upper left
+    /// corner. An unknown value is empty.
+    #[arg(long, value_name = "FILE.csv", allow_hyphen_values = true)]
+    pub(crate) csv: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
@@ -30,7 +44,7 @@ pub(crate) struct OutputArgs {
 impl OutputArgs {
     /// Returns the paths of all outputs.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.mot, &self.faces, &self.database.db].into_iter().flatten()
+        [&self.mot, &self.faces, &self.csv, &self.database.db].into_iter().flatten()
     }
 }
 

@@ -5,6 +5,8 @@ pub(crate) mod fanout;
 pub(crate) mod frame_tap;
 pub(crate) mod subscription;
 pub(crate) mod summary;
+#[cfg(feature = "serde")]
+mod summary_record;
 pub(crate) mod writer;
 pub(crate) mod writer_queue;
 pub(crate) mod writer_thread;
@@ -13,4 +15,6 @@ pub use events::{EventReceiver, PipelineEvent};
 pub use frame_tap::{FrameTap, TappedFrame};
 pub use subscription::{FrameSubscription, Subscription};
 pub use summary::{PersonSummary, Summary, TrackSummary};
+#[cfg(feature = "serde")]
+pub use summary_record::SummaryRecord;
 pub use writer::{WriteCounts, WriteReport, Writer, WriterSettings};

@@ -17,6 +17,10 @@ pub struct TrackSummary {
     pub last: FrameMeta,
     /// The number of frames in which the face was found. Frames with a predicted box do not count.
     pub frames: u64,
+    /// The size of the track's largest face, in pixels: see [`Face::size`](passerby_types::Face::size). 0 if the detector
+    /// never found the face. A pipeline identifies only faces that reach
+    /// [`SamplingPolicy::min_size`](crate::SamplingPolicy::min_size).
+    pub largest_face: f32,
     /// The person in the track's last observation, or `None` if it named none.
     pub person: Option<PersonId>,
     /// The latest age and gender of the track, or `None` if they were never estimated.
@@ -81,6 +85,7 @@ impl Summary {
                     first: meta,
                     last: meta,
                     frames: 0,
+                    largest_face: 0.0,
                     person: None,
                     attributes: None,
                 },
@@ -88,9 +93,10 @@ impl Summary {
             });
             entry.confirmed |= face.state == TrackState::Confirmed;
             let summary = &mut entry.summary;
-            if face.face.is_some() {
+            if let Some(found) = face.face {
                 summary.last = meta;
                 summary.frames += 1;
+                summary.largest_face = summary.largest_face.max(found.size());
             }
             summary.person = face.identity.person();
             summary.attributes = face.attributes.or(summary.attributes);
@@ -142,7 +148,7 @@ fn person(id: PersonId, mut tracks: Vec<&TrackSummary>) -> Option<PersonSummary>
 #[cfg(test)]
 mod tests {
     use passerby_testkit::suite::observation;
-    use passerby_types::TrackId;
+    use passerby_types::{BBox, Face, TrackId};
 
     use super::*;
 
@@ -168,5 +174,18 @@ mod tests {
         assert_eq!(person.tracks[0].track, TrackId(1));
         assert_eq!(person.attributes.unwrap().age.years, 41.5);
         assert!(Summary::default().persons().is_empty());
+    }
+
+    #[test]
+    fn a_track_knows_the_size_of_its_largest_face() {
+        let mut summary = Summary::default();
+        for (seq, side) in [(0, 12.0), (1, 25.0), (2, 18.0)] {
+            let mut frame = observation(0, seq);
+            frame.faces.truncate(1);
+            let bbox = BBox::from_xywh(0.0, 0.0, side, 2.0 * side);
+            frame.faces[0].face = Some(Face::new(bbox, 0.9));
+            summary.add(&frame);
+        }
+        assert_eq!(summary.tracks().next().map(|track| track.largest_face), Some(25.0));
     }
 }

@@ -36,6 +36,7 @@ impl Default for WriterSettings {
 
 /// The counts of the observations that a [`Writer`] was given. At every moment `offered = written + lost + waiting`, and
 /// none waits after [`Writer::finish`].
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteCounts {
     /// Observations that were given to the writer.
