@@ -79,9 +79,16 @@ fn probe(input: &OsString, time: Duration, stop: &Stop) -> Result<String, BoxErr
     let rate = ages.len().saturating_sub(1) as f64 / start.elapsed().saturating_sub(first).as_secs_f64();
     ages.sort_unstable();
     let age = |part: f64| ages[((ages.len() - 1) as f64 * part) as usize];
-    let mut line = format!("{name}: {size}, {rate:.1} pictures/s, the first after {first:.0?}");
+    let count = ages.len();
+    let mut line = format!("{name}: {size}, ");
     if info.live {
+        let _ = write!(line, "{rate:.1} pictures/s, the first after {first:.0?}");
         let _ = write!(line, "; age p50 {:.1?}, p95 {:.1?}", age(0.5), age(0.95));
+    } else {
+        // A file is read as fast as possible, so only its own rate means something.
+        let own = info.frame_rate.map(|rate| format!(", {rate:.1} pictures/s")).unwrap_or_default();
+        let total = info.frames.map(|frames| format!("{frames} pictures")).unwrap_or_else(|| "a file".into());
+        let _ = write!(line, "{total}{own}, {count} read at {rate:.0}/s, the first after {first:.0?}");
     }
     let _ = writeln!(line, "; {lost} lost");
     Ok(line)

@@ -148,6 +148,61 @@ fn each_photograph_gives_a_json_line() {
 }
 
 #[test]
+fn faces_have_no_embedding_unless_asked() {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("faces.jsonl").display().to_string();
+    let photograph = format!("{ROOT}/crates/capture/portraits/biden.jpg");
+    let done = analyze(&["--every-frame", "--faces", &path, &photograph]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let frame: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let face = &frame["faces"][0];
+    assert!(face["landmarks"].is_array() && face.get("embedding").is_none(), "{face}");
+}
+
+#[test]
+fn each_face_and_frame_is_a_row_of_the_table() {
+    let out = tempfile::tempdir().unwrap();
+    let path = |name: &str| out.path().join(name).display().to_string();
+    let pictures = folder();
+    let input = pictures.path().display().to_string();
+    analyze(&["--every-frame", "--faces", &path("faces.jsonl"), "--csv", &path("faces.csv"), &input]);
+    let table = fs::read_to_string(path("faces.csv")).unwrap();
+    let mut rows = table.lines();
+    let columns: Vec<&str> = rows.next().unwrap().split(',').collect();
+    let lines = fs::read_to_string(path("faces.jsonl")).unwrap();
+    for (row, line) in rows.by_ref().zip(lines.lines()) {
+        let frame: Value = serde_json::from_str(line).unwrap();
+        let face = &frame["faces"][0];
+        let cells: Vec<&str> = row.split(',').collect();
+        let cell = |name: &str| cells[columns.iter().position(|column| *column == name).unwrap()];
+        let number = |name: &str| cell(name).parse::<f32>().unwrap();
+        assert_eq!(cell("input"), frame["input"]);
+        assert_eq!((cell("frame"), number("x")), ("1", face["box"][0].as_f64().unwrap() as f32));
+        assert_eq!(number("age"), face["age"].as_f64().unwrap() as f32);
+        assert_eq!(number("person"), face["person"].as_f64().unwrap() as f32);
+    }
+    assert_eq!((lines.lines().count(), table.lines().count()), (4, 5));
+}
+
+#[test]
+fn a_photograph_is_named_once_in_the_table() {
+    let pictures = folder();
+    let done = analyze(&[&pictures.path().display().to_string()]);
+    let table = text(&done.stdout);
+    let row = table.lines().find(|line| line.contains("person ") && line.contains("biden.jpg")).unwrap();
+    assert_eq!(row.matches("biden.jpg").count(), 1, "{row}");
+    assert!(!table.contains("- of"), "{table}");
+}
+
+#[test]
+fn faces_that_are_too_small_are_the_reason_for_missing_persons() {
+    let scene = "scene:people=1,face=20,size=640x360,frames=24,seed=3";
+    let done = analyze(&["--detector-side", "640", scene]);
+    let table = text(&done.stdout);
+    assert!(table.contains("0 persons") && table.contains("30 are needed to identify a person"), "{table}");
+}
+
+#[test]
 fn a_second_run_gives_the_same_result() {
     let pictures = folder();
     let [first, second] = [(); 2].map(|()| PhotographRun::new(pictures.path()));
@@ -390,6 +445,16 @@ fn a_camera_without_a_frame_fails_with_one_line() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", silent.local_addr().unwrap());
     assert_refused(&["--seconds", "1", &address], "no frame came");
+}
+
+#[test]
+fn a_camera_that_is_away_is_reported_once() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = format!("http://{closed}/video");
+    let done = analyze(&["--seconds", "1", &address]);
+    let complaints = text(&done.stderr);
+    assert_eq!((done.status.code(), text(&done.stdout).as_str()), (Some(2), ""), "{complaints}");
+    assert_eq!((complaints.lines().count(), complaints.matches("/video").count()), (1, 1), "{complaints}");
 }
 
 #[test]
