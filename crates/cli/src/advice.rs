@@ -1,4 +1,4 @@
-//! What a user can do about an error.
+//! Errors with the command that mends them.
 
 use std::error::Error;
 

@@ -11,7 +11,6 @@ mod cameras;
 mod cli;
 mod completions;
 mod demo;
-mod inputs;
 mod man;
 mod options;
 mod outcome;

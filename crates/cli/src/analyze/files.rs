@@ -3,9 +3,9 @@
 use passerby::pipeline::CameraReport;
 use passerby::types::BoxError;
 
+use super::inputs::Input;
 use super::outputs::Outputs;
 use super::pipelines::Pipelines;
-use crate::inputs::Input;
 use crate::stop::Stop;
 use crate::terminal;
 

@@ -6,9 +6,9 @@ use passerby::capture::LivePlayback;
 use passerby::pipeline::CameraReport;
 use passerby::types::{BoxError, CameraId, FrameSource, SourceError, SystemClock};
 
+use super::inputs::Input;
 use super::outputs::Outputs;
 use super::pipelines::Pipelines;
-use crate::inputs::Input;
 use crate::stop::Stop;
 
 /// Plays the inputs until `stop` asks to stop. Files are played at `rate` frames a second, or at their own rate, to

@@ -1,13 +1,9 @@
 //! Analyses videos, pictures, folders and cameras.
 
 mod args;
-mod csv_rows;
-mod database;
-mod faces;
-mod file_error;
 mod files;
+mod inputs;
 mod live;
-mod mot;
 mod outputs;
 mod pipelines;
 mod problems;
@@ -15,7 +11,6 @@ mod report;
 
 use passerby::types::BoxError;
 
-use crate::inputs;
 use crate::outcome::Outcome;
 use crate::stop::Stop;
 use crate::terminal;

@@ -13,7 +13,7 @@ use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
 use passerby::{NetworkReport, Settings, networks, stages_with};
 
 use super::args::{AnalyzeArgs, Mode};
-use super::database::Database;
+use super::outputs::Database;
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
 

@@ -8,7 +8,7 @@ use passerby::pipeline::{GovernorLimits, Pipeline, PipelineSettings, RecvOutcome
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, SystemClock};
 
-use super::DemoArgs;
+use super::args::DemoArgs;
 use super::cameras::Camera;
 use super::connection_log::ConnectionLog;
 use super::table;
@@ -36,7 +36,7 @@ pub(super) fn run(
     if let Some(cadence) = args.run.cadence(true)? {
         limits.cadence = cadence..=cadence;
     }
-    let database = args.database();
+    let database = &args.db;
     let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
     let min_face_size = settings.flow.embed.min_size;
     let mut sink = Sqlite::open(database, SqliteSettings::default())?;

@@ -8,7 +8,7 @@ use passerby::types::{BoxError, CameraId, Sink};
 
 /// The database that all pipelines write.
 #[derive(Clone)]
-pub(super) struct Database(Arc<Mutex<Sqlite>>);
+pub(crate) struct Database(Arc<Mutex<Sqlite>>);
 
 impl Database {
     pub(super) fn open(path: &Path) -> Result<Self, BoxError> {
@@ -16,7 +16,7 @@ impl Database {
     }
 
     /// Returns the sink for a pipeline.
-    pub(super) fn sink(&self) -> impl Sink + 'static {
+    pub(crate) fn sink(&self) -> impl Sink + 'static {
         Arc::clone(&self.0)
     }
 

@@ -1,14 +1,20 @@
 //! Everything that a run writes: files, a database, the summary and the progress.
 
+mod csv_rows;
+mod database;
+mod faces;
+mod file_error;
+mod mot;
+
 use passerby::pipeline::Summary;
 use passerby::types::{BoxError, CameraId, Observation};
 
 use super::args::AnalyzeArgs;
-use super::csv_rows::CsvRows;
-use super::database::Database;
-use super::faces::Faces;
-use super::mot::Mot;
 use crate::progress::Progress;
+use csv_rows::CsvRows;
+pub(super) use database::Database;
+use faces::Faces;
+use mot::Mot;
 
 /// All outputs.
 ///
