@@ -22,9 +22,10 @@ def free_port():
 
 # Examples that cannot run here, with the reason.
 SKIPPED = {"rtsp_camera": "it needs a network camera"}
-# Arguments that keep an example away from a camera or a port that may be in use. All others run without arguments.
+# Arguments that an example needs, or that keep it away from a camera or a port that may be in use.
 ARGUMENTS = {
     "webcam_boxes": [str(ROOT / "assets/passersby.mp4"), "5"],
+    "write_graph": [str(ROOT / "crates/inference/tests/data/conv.onnx"), "conv.graph", "3x32x32"],
     "prometheus": [f"127.0.0.1:{free_port()}"],
 }
 # Features that an example needs beside the default ones.
