@@ -68,6 +68,7 @@
 //! | `rtsp`, `mjpeg` | yes | network cameras; `tls` encrypts their connections |
 //! | `webcam`, `ffmpeg`, `openh264` | no | cameras at this machine, an installed ffmpeg, a second H.264 decoder |
 //! | `sqlite`, `jsonl` | yes | sinks; `sqlite` needs a C compiler |
+//! | `tract` | yes | ONNX files of your own; the bundled networks do not need it |
 //! | `ort` | no | networks on GPUs by ONNX Runtime |
 //! | `metrics`, `prometheus` | no | the pipeline's figures for other programs |
 //! | `image`, `serde`, `ndarray` | no | conversions from and to these crates |
