@@ -268,9 +268,6 @@ proptest! {
         assert_plans_match_graph(&graph, &mut Noise(seed));
     }
 
-    /// A step of a byte is 1/255 of a range. The errors of a few layers stay far below a tenth of the largest value,
-    /// and their mean below a hundredth. Apart from the rounding of the f32 parts, every instruction set computes the
-    /// same.
     #[test]
     fn quantized_plans_are_near_f32(
         seed in 1_u64..u64::MAX,
@@ -278,33 +275,54 @@ proptest! {
         width in 5_usize..60,
         blocks in 1_usize..4,
     ) {
-        let mut noise = Noise(seed);
-        let graph = bottlenecks(&mut noise, seed, height, width, blocks);
-        let input = noise.numbers(graph.input_shape().len(), 1.0);
-        let mut calibrator = RangeCalibrator::new(&graph, Isa::preferred()).expect("convolutions to watch");
+        assert_quantized_plans_are_near_f32(seed, height, width, blocks);
+    }
+}
+
+/// Asserts that plans with bytes compute nearly the same as the graph.
+///
+/// With the observed ranges no value saturates. A step of a byte is 1/255 of a range, so the errors of a few layers stay
+/// far below a tenth of the largest value, and their mean below a hundredth. The ranges that the calibrator chooses may
+/// cut off rare large values, of which its pixels may have none, so that single errors have no such bound; their mean has
+/// the same one. Apart from the rounding of the f32 parts, every instruction set computes the same.
+fn assert_quantized_plans_are_near_f32(seed: u64, height: usize, width: usize, blocks: usize) {
+    let mut noise = Noise(seed);
+    let graph = bottlenecks(&mut noise, seed, height, width, blocks);
+    let input = noise.numbers(graph.input_shape().len(), 1.0);
+    let expected = &graph.evaluate(&input)[0];
+    let top = expected.iter().fold(0.0_f32, |top, x| top.max(x.abs()));
+    // Without a gain by bytes, the calibrator returns the observed ranges.
+    for (calibrated_for, largest) in [(Isa::PORTABLE, 0.1), (Isa::preferred(), f32::INFINITY)] {
+        let mut calibrator = RangeCalibrator::new(&graph, calibrated_for).expect("convolutions to watch");
         calibrator.input().copy_from_slice(&input);
         calibrator.observe();
         let found = calibrator.ranges().expect("plans of parts of the graph");
-        let ranges = ActivationRanges::from_text(&found.to_text("a test")).expect("what was written is read");
-        prop_assert_eq!(&ranges, &found);
-        prop_assert_eq!(ranges.len(), 2 * blocks);
-
-        let expected = &graph.evaluate(&input)[0];
-        let top = expected.iter().fold(0.0_f32, |top, x| top.max(x.abs()));
+        let ranges = ActivationRanges::from_text(&found.to_text("a test")).expect("written ranges are read");
+        assert_eq!(ranges, found);
+        // The last convolution of a small graph may have one pixel, for which bytes gain nothing.
+        let pixels = graph.outputs().map(|(value, _)| graph.shape(value).pixels()).sum::<usize>();
+        assert_eq!(ranges.len(), 2 * blocks - usize::from(pixels == 1));
         for isa in Isa::available() {
             let plan = Plan::quantized(&graph, *isa, &ranges).expect("ranges of this graph");
             let exact = Plan::new(&graph, *isa).expect("a plan");
-            prop_assert_eq!(plan.weight_bytes() < exact.weight_bytes(), isa.multiplies_bytes());
+            assert_eq!(plan.weight_bytes() < exact.weight_bytes(), isa.multiplies_bytes());
             let mut session = plan.session();
             session.input().copy_from_slice(&input);
             session.run();
             let errors = session.output(0).iter().zip(expected).map(|(a, b)| (a - b).abs() / top);
             let (worst, sum) = errors.fold((0.0_f32, 0.0), |(worst, sum), e| (worst.max(e), sum + e));
             let mean = sum / expected.len() as f32;
-            prop_assert!(worst < 0.1 && mean < 0.01, "{isa:?}: worst {worst}, mean {mean}");
-            prop_assert!(worst > 1e-6 || !isa.multiplies_bytes(), "{isa:?}: nothing was rounded");
+            assert!(worst < largest && mean < 0.01, "{isa:?}: worst {worst}, mean {mean}");
+            assert!(worst > 1e-6 || !isa.multiplies_bytes(), "{isa:?}: nothing was rounded");
         }
     }
+}
+
+/// The calibrator cuts off the values of one pixel of this network, which is not among those that it keeps. An output
+/// there differs by 0.113 of the largest value. With the observed ranges it differs by 0.013 at most.
+#[test]
+fn a_pixel_beyond_its_ranges_leaves_the_mean_near_f32() {
+    assert_quantized_plans_are_near_f32(10_519_315_051_370_409_124, 44, 23, 3);
 }
 
 /// One element of the input is NaN. The outputs that depend on it must be NaN, whatever follows the convolution, and no
