@@ -36,3 +36,8 @@ fn store_reads_back_a_run() {
     sink.finish().unwrap();
     assert_eq!(Reader::open(&path).unwrap().runs().unwrap().len(), 1);
 }
+
+#[test]
+fn testkit_accepts_a_tracker() {
+    passerby_testkit::suite::tracker(passerby_track::Sort::new);
+}
