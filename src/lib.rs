@@ -23,6 +23,7 @@
 //! | [`types`] | frames, faces, tracks, observations, and the stage traits |
 //! | [`capture`] | video files, pictures, cameras, synthetic scenes |
 //! | [`inference`] | networks on a CPU or GPU |
+//! | [`cnn`] | plans and SIMD kernels for convolutional networks |
 //! | [`pixels`] | network inputs from images in any pixel layout |
 //! | [`detect`] | CenterFace: faces with five landmarks |
 //! | [`track`] | greedy IoU and SORT |

@@ -17,7 +17,7 @@ use wake_up::WakeUp;
 type OpenSource = dyn FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send;
 type Sleep = dyn FnMut(Duration) + Send;
 
-/// Plays any source as a live camera: it returns each picture when it is due, and [`SourceInfo::live`] is true. If a
+/// Plays any source as a live camera: it returns each picture when it is due, and [`SourceInfo::live`](passerby_types::SourceInfo::live) is true. If a
 /// pipeline is too slow, it then drops frames instead of making the camera wait.
 ///
 /// The due times count from the first picture, so they don't drift. The camera doesn't leave out pictures. If the source, the
