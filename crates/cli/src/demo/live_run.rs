@@ -56,7 +56,7 @@ pub(super) fn run(
     let metrics = handle.metrics();
     let mut summary = Summary::default();
     let mut stopping = None;
-    let mut said = BTreeSet::new();
+    let mut said: BTreeSet<String> = BTreeSet::new();
     loop {
         match subscription.recv_timeout(POLL_INTERVAL) {
             RecvOutcome::Item(observation) => {
@@ -95,7 +95,9 @@ pub(super) fn run(
 
     for report in &done.reports {
         // The connection log has named the interruptions already.
-        for note in report.notes.iter().filter(|note| !said.contains(*note)) {
+        for note in
+            report.notes.iter().filter(|note| !said.iter().any(|line| note.starts_with(line.as_str())))
+        {
             terminal::warning(note);
         }
         if let Some(error) = &report.error {
