@@ -85,7 +85,7 @@ impl FromArgMatches for CalibrateArgs {
 
 impl Args for CalibrateArgs {
     fn augment_args(command: clap::Command) -> clap::Command {
-        CalibrateOptions::augment_args(command).args_override_self(false)
+        CalibrateOptions::augment_args(command)
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
@@ -228,4 +228,25 @@ fn smaller(image: &Image, long_side: u32, scratch: &mut LetterboxScratch) -> Res
     let pixels = width * height;
     let bytes = (0..3 * pixels).map(|i| planes[i % 3 * pixels + i / 3] as u8).collect();
     Ok(Image::from_vec(PixelLayout::Rgb8, width as u32, height as u32, ColorSpace::JPEG, bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        args: CalibrateArgs,
+    }
+
+    #[test]
+    fn every_counts_for_the_inputs_after_it() {
+        let line = "calibrate d.ranges e.ranges a.mp4 --every 6 b.mp4 c.mp4 --every 2 d.mp4";
+        let Program { args } = Program::try_parse_from(line.split(' ')).unwrap();
+        assert_eq!(args.options.inputs, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]);
+        assert_eq!(args.intervals, [1, 6, 6, 2]);
+    }
 }

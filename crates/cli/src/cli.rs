@@ -150,7 +150,7 @@ mod tests {
         let cases: [(&[&str], &str); 6] = [
             (&["analyze", "--treshold", "1", "x"], "--treshold: no such option; did you mean --threshold?"),
             (&["analyze", "--threshold", "1.5", "x"], "--threshold 1.5: expected a number from 0 to 1"),
-            (&["analyze"], "no input given"),
+            (&["probe"], "no uri given"),
             (&["analyze", "--mot"], "--mot: a value is missing"),
             (&["analyse"], "analyse: no such command; did you mean analyze?"),
             (&["track", "a"], "no out.txt given"),
