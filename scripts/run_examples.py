@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 # The longest that an example may run, in seconds. CI machines have two busy cores and no release build here.
-TIMEOUT = 300
+TIMEOUT = 600
 
 
 def free_port():
