@@ -51,7 +51,7 @@ struct SharedModel {
 /// The reader of a network's operators.
 enum Source {
     Onnx(OnnxNetwork),
-    Graph(GraphNetwork),
+    Graph(Box<GraphNetwork>),
 }
 
 /// A network for items of one shape.
@@ -117,7 +117,7 @@ impl Model {
         let network = GraphNetwork::read(graph.into(), Arc::clone(&onnx));
         let network = network.map_err(|reason| ModelError::GraphFile { model: name.to_owned(), reason })?;
         let Interface { input, outputs, .. } = network.interface.clone();
-        Ok(Self::new(name, onnx, input, outputs, Source::Graph(network)))
+        Ok(Self::new(name, onnx, input, outputs, Source::Graph(Box::new(network))))
     }
 
     fn new(

@@ -43,7 +43,7 @@ const BUNDLES: [Bundle; 4] = [
 ];
 
 impl Bundle {
-    fn from_graph(&self) -> Model {
+    fn load_graph(&self) -> Model {
         Model::from_graph_bytes(self.graph, read(self.graph), read(self.onnx)).unwrap()
     }
 
@@ -66,7 +66,7 @@ fn noise(item: [usize; 3]) -> Vec<f32> {
 
 #[test]
 fn a_graph_file_states_the_interface() {
-    let model = BUNDLES[0].from_graph();
+    let model = BUNDLES[0].load_graph();
     assert_eq!(model.input().name, "input.1");
     assert_eq!(model.input().dims, [None, Some(3), None, None]);
     let names: Vec<&str> = model.outputs().iter().map(|o| o.name.as_str()).collect();
@@ -78,7 +78,7 @@ fn a_graph_file_states_the_interface() {
 #[test]
 fn networks_from_graph_files_run_on_cnn() {
     for bundle in BUNDLES {
-        let mut session = bundle.from_graph().session(bundle.items[0]).unwrap();
+        let mut session = bundle.load_graph().session(bundle.items[0]).unwrap();
         let expected = Backend::Cnn { isa: Isa::preferred().name(), precision: Precision::Float };
         assert_eq!(*session.backend(), expected, "{}", bundle.graph);
         assert!(session.memory().unwrap().weight_bytes > 1 << 18);
@@ -91,7 +91,7 @@ fn networks_from_graph_files_run_on_cnn() {
 fn int8_runs_from_a_graph_file() {
     for bundle in BUNDLES {
         let Some(ranges) = bundle.ranges() else { continue };
-        let model = bundle.from_graph().with_ranges(&ranges).unwrap();
+        let model = bundle.load_graph().with_ranges(&ranges).unwrap();
         let float = model.session(bundle.items[0]).unwrap().memory().unwrap();
         let model = model.with_precision(Precision::Int8).unwrap();
         let mut session = model.session(bundle.items[0]).unwrap();
@@ -103,18 +103,18 @@ fn int8_runs_from_a_graph_file() {
 
 #[test]
 fn other_sides_than_multiples_are_refused() {
-    let model = BUNDLES[0].from_graph();
+    let model = BUNDLES[0].load_graph();
     let error = model.session([3, 90, 64]).unwrap_err();
     assert!(matches!(error, ModelError::Plan { .. }), "{error}");
     assert!(error.to_string().contains("rows that are a multiple of 32"), "{error}");
     assert!(matches!(model.session([1, 64, 64]), Err(ModelError::Shape { .. })));
-    assert!(matches!(BUNDLES[1].from_graph().session([3, 224, 224]), Err(ModelError::Shape { .. })));
+    assert!(matches!(BUNDLES[1].load_graph().session([3, 224, 224]), Err(ModelError::Shape { .. })));
 }
 
 #[test]
 fn calibration_works_from_a_graph_file() {
     let item = BUNDLES[1].items[0];
-    let mut calibration = BUNDLES[1].from_graph().calibration(item).unwrap();
+    let mut calibration = BUNDLES[1].load_graph().calibration(item).unwrap();
     calibration.input().copy_from_slice(&noise(item));
     calibration.observe();
 }
@@ -153,7 +153,7 @@ fn onnx_files_need_the_feature_tract() {
     let error = Model::from_path(path(BUNDLES[3].onnx)).unwrap_err();
     assert!(matches!(error, ModelError::NoTract { .. }));
     assert!(error.to_string().contains("without the feature `tract`"), "{error}");
-    let model = BUNDLES[3].from_graph().with_engine(Engine::Tract);
+    let model = BUNDLES[3].load_graph().with_engine(Engine::Tract);
     assert!(matches!(model.session(BUNDLES[3].items[0]), Err(ModelError::NoTract { .. })));
 }
 
@@ -164,7 +164,7 @@ mod against_onnx {
     use super::*;
 
     impl Bundle {
-        fn from_onnx(&self) -> Model {
+        fn load_onnx(&self) -> Model {
             Model::from_path(path(self.onnx)).unwrap()
         }
     }
@@ -172,7 +172,7 @@ mod against_onnx {
     #[test]
     fn graph_files_are_those_of_the_onnx_files() {
         for bundle in BUNDLES {
-            let written = bundle.from_onnx().to_graph_bytes(bundle.items).unwrap();
+            let written = bundle.load_onnx().to_graph_bytes(bundle.items).unwrap();
             assert!(
                 written == read(bundle.graph),
                 "{} is not that of {}: see models/README.md",
@@ -185,8 +185,8 @@ mod against_onnx {
     #[test]
     fn both_files_give_the_same_graph_at_every_shape() {
         for bundle in BUNDLES {
-            let onnx = bundle.from_onnx();
-            let graph = bundle.from_graph();
+            let onnx = bundle.load_onnx();
+            let graph = bundle.load_graph();
             assert_eq!(graph.input(), onnx.input());
             assert_eq!(graph.outputs(), onnx.outputs());
             for item in bundle.items {
@@ -199,7 +199,7 @@ mod against_onnx {
     #[test]
     fn both_files_give_the_same_outputs_in_float_and_int8() {
         for bundle in BUNDLES {
-            let both = [bundle.from_onnx(), bundle.from_graph()];
+            let both = [bundle.load_onnx(), bundle.load_graph()];
             for item in bundle.items {
                 let outputs = both.each_ref().map(|model| {
                     let mut session = model.session(*item).unwrap();
@@ -218,7 +218,7 @@ mod against_onnx {
 
     #[test]
     fn tract_runs_the_onnx_file_of_a_graph_file() {
-        let model = BUNDLES[3].from_graph().with_engine(Engine::Tract);
+        let model = BUNDLES[3].load_graph().with_engine(Engine::Tract);
         let session = model.session(BUNDLES[3].items[0]).unwrap();
         assert_eq!(*session.backend(), Backend::Tract(TractReason::Requested));
     }
