@@ -1,5 +1,7 @@
 //! The error of the facade's own functions.
 
+use std::path::PathBuf;
+
 use passerby_demographics::ClassifierError;
 use passerby_detect::DetectorError;
 use passerby_reid::EmbedderError;
@@ -27,6 +29,14 @@ pub enum Error {
     /// The file cannot be read as a picture.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A picture cannot be written into a file.
+    #[error("{}: {reason}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The reason, for example that the disk is full.
+        reason: String,
+    },
     /// A picture shows no face that can be compared.
     #[error("the {which} picture shows no face that can be compared")]
     NoFace {

@@ -97,6 +97,8 @@ mod error;
 mod photo;
 #[cfg(feature = "images")]
 mod read_image;
+#[cfg(feature = "images")]
+mod write_image;
 
 #[cfg(feature = "bundled")]
 pub use default_stages::{NetworkReport, Settings, networks, stages, stages_with};
@@ -105,6 +107,8 @@ pub use error::Error;
 pub use photo::{Verdict, faces, same_person};
 #[cfg(feature = "images")]
 pub use read_image::read_image;
+#[cfg(feature = "images")]
+pub use write_image::write_image;
 
 /// Runs the examples in the READMEs and in `docs/`.
 #[cfg(all(doctest, feature = "bundled"))]
