@@ -14,6 +14,7 @@ mod demo;
 mod man;
 mod options;
 mod outcome;
+mod pictures;
 mod probe;
 mod progress;
 mod stop;

@@ -1,12 +1,13 @@
 //! The options of `analyze`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use passerby::capture::Input;
 use passerby::types::BoxError;
 
-use crate::options::{InputArgs, NetworkArgs, OutputArgs, QuietArgs, RunArgs};
+use crate::options::{InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, number};
 
 /// Detects, tracks, identifies and describes the faces in videos, pictures and cameras.
 ///
@@ -17,6 +18,7 @@ use crate::options::{InputArgs, NetworkArgs, OutputArgs, QuietArgs, RunArgs};
   passerby analyze door.mp4                            who passes, as a table
   passerby analyze --json --db door.sqlite door.mp4    the summary as JSON, everything in a database
   passerby analyze --faces faces.jsonl photos/         every face of a folder of pictures
+  passerby analyze --pictures annotated/ photos/       the pictures with boxes, ages and names of persons
   passerby analyze --seconds 60 rtsp://door.local/live a camera for a minute")]
 pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
@@ -30,6 +32,12 @@ pub(crate) struct AnalyzeArgs {
     pub(crate) every_frame: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) pictures: PictureArgs,
+    /// With --pictures, one picture of each video or camera in N seconds
+    #[arg(long, value_name = "N", value_parser = seconds, allow_negative_numbers = true, default_value = "1")]
+    #[arg(help_heading = "Pictures")]
+    pub(crate) pictures_every: Duration,
     #[command(flatten)]
     pub(crate) quiet: QuietArgs,
 }
@@ -57,6 +65,7 @@ impl AnalyzeArgs {
         let live = self.run.live.is_some() || named.iter().any(Input::is_live);
         let cadence = self.run.cadence(live)?;
         self.refuse_shared_paths(&named)?;
+        self.pictures.check()?;
         Ok(Mode { live, cadence })
     }
 
@@ -72,4 +81,8 @@ impl AnalyzeArgs {
         }
         Ok(())
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    number(0.1..=1e8)(text).map(Duration::from_secs_f64)
 }

@@ -1,6 +1,7 @@
 //! The inputs that the user named.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use passerby::capture::{self, OpenSettings};
 use passerby::types::{CameraId, FrameSource, SourceError};
@@ -22,6 +23,11 @@ impl Input {
     /// Opens the input, whatever kind its name denotes. A camera connects later, when the first picture is asked for.
     pub(crate) fn open(&self) -> Result<Box<dyn FrameSource>, SourceError> {
         self.source.open(&OpenSettings::default())
+    }
+
+    /// Returns the file or folder of the input, or `None` if it is a camera.
+    pub(crate) fn as_path(&self) -> Option<&Path> {
+        self.source.as_path()
     }
 
     /// Returns true if the input sets its own pace, as cameras do.

@@ -12,6 +12,7 @@ mod report;
 use passerby::types::BoxError;
 
 use crate::outcome::Outcome;
+use crate::pictures::{PictureChoice, Recorder};
 use crate::stop::Stop;
 use crate::terminal;
 use crate::unidentified::unidentified;
@@ -28,7 +29,15 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
     let stop = Stop::new(args.run.seconds)?;
     let (inputs, mut ok) = inputs::expand(&args.input.inputs);
     let mut outputs = Outputs::create(args, args.input.inputs.len() > 1 || inputs.len() > 1)?;
-    let mut pipelines = Pipelines::new(args, mode, outputs.database());
+    let recorder = args.pictures.pictures.as_deref().map(|folder| {
+        let files = inputs.iter().filter_map(|input| input.as_path());
+        Recorder::create(folder, PictureChoice::Every(args.pictures_every), args.pictures.blur, files)
+    });
+    let recorder = recorder.transpose()?;
+    if let Some(recorder) = &recorder {
+        inputs.iter().for_each(|input| recorder.begin(input.camera, &input.name));
+    }
+    let mut pipelines = Pipelines::new(args, mode, outputs.database(), recorder.clone());
 
     let failed = if mode.live {
         let again = args.run.seconds.is_some();
@@ -55,6 +64,9 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
     } else if ended.reports.iter().any(|report| report.ledger.captured > 0) {
         terminal::print(&report::table(&summary, &ended, mode.live))?;
         terminal::print(&unidentified(&summary, min_face_size))?;
+    }
+    if let Some(recorder) = recorder {
+        terminal::message(recorder.finish(&summary)?);
     }
     Ok(if ok { stop.outcome() } else { Outcome::Failed })
 }

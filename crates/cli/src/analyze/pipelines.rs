@@ -14,11 +14,14 @@ use passerby::{NetworkReport, Settings, networks, stages_with};
 
 use super::args::{AnalyzeArgs, Mode};
 use super::outputs::Database;
+use crate::pictures::{Recorder, Recording};
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
 
 /// The number of observations that may wait for the outputs. They hold no pictures.
 const QUEUED_OBSERVATIONS: usize = 256;
+/// The number of frames that may wait to become pictures.
+const QUEUED_FRAMES: usize = 4;
 /// The shortest interval between two checks whether cameras have ended. It doubles while no observation comes.
 const MIN_POLL_INTERVAL: Duration = Duration::from_micros(200);
 /// The longest interval between these checks.
@@ -32,6 +35,9 @@ pub(super) struct Pipelines {
     pipeline: PipelineSettings,
     gallery: SharedGallery,
     database: Option<Database>,
+    recorder: Option<Recorder>,
+    /// The rule for a full queue of frames.
+    when_full: WhenFull,
     video: Option<Running>,
     still: Option<Running>,
     ended: RunResults,
@@ -49,7 +55,12 @@ pub(super) struct RunResults {
 }
 
 impl Pipelines {
-    pub(super) fn new(args: &AnalyzeArgs, mode: Mode, database: Option<Database>) -> Self {
+    pub(super) fn new(
+        args: &AnalyzeArgs,
+        mode: Mode,
+        database: Option<Database>,
+        recorder: Option<Recorder>,
+    ) -> Self {
         let mut settings = args.networks.settings();
         if args.every_frame {
             settings.tracker.strong_score = 0.0;
@@ -57,7 +68,9 @@ impl Pipelines {
         let gallery = SharedGallery::new(settings.gallery.clone());
         let pipeline = pipeline(args, mode);
         let ended = RunResults::default();
-        Self { settings, pipeline, gallery, database, video: None, still: None, ended }
+        // Pictures never hold up a camera.
+        let when_full = if mode.live { WhenFull::DropOldest } else { WhenFull::Block };
+        Self { settings, pipeline, gallery, database, recorder, when_full, video: None, still: None, ended }
     }
 
     /// Returns the pipeline for this source. A source with a single picture is a photograph.
@@ -91,7 +104,11 @@ impl Pipelines {
         }
         let handle = pipeline.start()?;
         let subscription = handle.subscribe("outputs", QUEUED_OBSERVATIONS, WhenFull::Block);
-        Ok(slot.insert(Running { subscription, handle, inputs: 1, overdue: Cell::new(false) }))
+        let recording = self.recorder.as_ref().map(|recorder| {
+            recorder.record(handle.subscribe_frames("pictures", QUEUED_FRAMES, self.when_full))
+        });
+        let recording = recording.transpose()?;
+        Ok(slot.insert(Running { subscription, handle, recording, inputs: 1, overdue: Cell::new(false) }))
     }
 
     /// Returns the smallest face that is identified, in pixels.
@@ -144,6 +161,7 @@ pub(super) struct Running {
     // Dropped first, so that a pipeline does not wait for outputs that failed.
     subscription: Subscription,
     pub(super) handle: Handle,
+    recording: Option<Recording>,
     /// The number of inputs added so far.
     inputs: usize,
     /// True if a camera was asked to end and did not.
@@ -198,6 +216,7 @@ impl Running {
     fn finish(self, ended: &mut RunResults) {
         drop(self.subscription);
         let done = if self.overdue.get() { self.handle.stop(END_TIMEOUT) } else { self.handle.finish() };
+        self.recording.into_iter().for_each(Recording::join);
         ended.reports.extend(done.reports);
         ended.cameras.extend(done.figures.cameras);
         ended.abandoned.extend(done.abandoned);

@@ -1,22 +1,32 @@
 //! The options of `demo`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use passerby::capture::Input;
+use passerby::types::BoxError;
 
-use crate::options::{InputArgs, NetworkArgs, QuietArgs, RunArgs};
+use crate::options::{InputArgs, NetworkArgs, PictureArgs, QuietArgs, RunArgs};
+use crate::pictures::{PictureChoice, Recorder};
+
+/// The folder of the bundled clip's pictures.
+const PICTURES: &str = "passerby-pictures";
 
 /// Runs live cameras at once and shows who passes which of them.
 ///
 /// Without inputs it plays the bundled clip from four places in it, for ten seconds. A file plays as a live camera, and each
 /// video of a folder is a camera. On a terminal there is a line for each camera. Ctrl-C ends the run with the same summary.
+///
+/// At the end it writes an annotated picture of each camera and a contact sheet of the persons into the folder
+/// passerby-pictures. Pictures of inputs of your own are stored only with --pictures.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   passerby demo                                      four cameras on the bundled clip
   passerby demo rtsp://NAME:PASSWORD@door.local/live a network camera
   passerby demo 'rtsp://door.local/live#transport=udp'
   passerby demo 'webcam:0?size=1280x720&rate=30'     a camera at this machine (built with --features webcam)
-  passerby demo recordings/                          a folder of videos")]
+  passerby demo recordings/                          a folder of videos
+  passerby demo --pictures seen/ webcam:0            with pictures of a camera of your own")]
 pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
@@ -29,5 +39,25 @@ pub(crate) struct DemoArgs {
     #[arg(allow_hyphen_values = true)]
     pub(super) db: PathBuf,
     #[command(flatten)]
+    pub(super) pictures: PictureArgs,
+    #[command(flatten)]
     pub(super) quiet: QuietArgs,
+}
+
+impl DemoArgs {
+    /// Returns the recorder of pictures, or `None` for inputs of the user's own without --pictures.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or holds an input; or there is nothing to blur.
+    pub(super) fn recorder(&self) -> Result<Option<Recorder>, BoxError> {
+        let inputs = &self.input.inputs;
+        let bundled = inputs.is_empty().then_some(Path::new(PICTURES));
+        let Some(folder) = self.pictures.pictures.as_deref().or(bundled) else {
+            self.pictures.check()?;
+            return Ok(None);
+        };
+        let named: Vec<Input> = inputs.iter().filter_map(|input| Input::parse(input).ok()).collect();
+        let files = named.iter().filter_map(Input::as_path);
+        Recorder::create(folder, PictureChoice::Best, self.pictures.blur, files).map(Some)
+    }
 }

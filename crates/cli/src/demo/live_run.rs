@@ -14,12 +14,15 @@ use super::connection_log::ConnectionLog;
 use super::table;
 use super::view::View;
 use crate::advice::with_advice;
+use crate::pictures::Recording;
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
 use crate::unidentified::unidentified;
 
 /// The number of observations that may wait to be counted. They hold no pictures.
 const QUEUED_OBSERVATIONS: usize = 256;
+/// The number of frames that may wait to be compared for a picture.
+const QUEUED_FRAMES: usize = 4;
 /// The interval between two checks for Ctrl-C and for the end.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -47,10 +50,18 @@ pub(super) fn run(
     let mut pipeline =
         Pipeline::new(passerby::stages(&args.networks.settings())?, settings, Arc::new(SystemClock::new()))
             .sink(Arc::clone(&sink));
+    let ids: Vec<CameraId> = cameras.iter().map(|(id, _)| *id).collect();
     for (camera, source) in cameras {
         pipeline = pipeline.camera(camera, source);
     }
 
+    let recorder = args.recorder()?;
+    let recording = recorder.as_ref().map(|recorder| {
+        ids.iter().for_each(|id| recorder.begin(*id, &id.to_string()));
+        // Pictures never hold up a camera.
+        recorder.record(pipeline.subscribe_frames("pictures", QUEUED_FRAMES, WhenFull::DropOldest))
+    });
+    let recording = recording.transpose()?;
     let subscription = pipeline.subscribe("view", QUEUED_OBSERVATIONS, WhenFull::Block);
     let handle = pipeline.start()?;
     let metrics = handle.metrics();
@@ -88,6 +99,7 @@ pub(super) fn run(
     drop(subscription);
     let done = if stopping.is_some() { handle.stop(END_TIMEOUT) } else { handle.finish() };
     view.clear();
+    recording.into_iter().for_each(Recording::join);
     // The pipeline has released the sink.
     if let Some(sink) = Arc::into_inner(sink).and_then(|sink| sink.into_inner().ok()) {
         sink.finish()?;
@@ -114,5 +126,8 @@ pub(super) fn run(
         "\nEverything is in {}: tables run, camera, person, track, observation.\n",
         database.display()
     ))?;
+    if let Some(recorder) = recorder {
+        terminal::print(&format!("{}\n", recorder.finish(&summary)?))?;
+    }
     Ok(ok)
 }

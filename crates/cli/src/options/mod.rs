@@ -6,10 +6,12 @@ mod input_args;
 mod network_args;
 mod number;
 mod output_args;
+mod picture_args;
 mod run_args;
 
 pub(crate) use input_args::InputArgs;
 pub(crate) use network_args::NetworkArgs;
 pub(crate) use number::number;
 pub(crate) use output_args::{OutputArgs, QuietArgs};
+pub(crate) use picture_args::PictureArgs;
 pub(crate) use run_args::RunArgs;

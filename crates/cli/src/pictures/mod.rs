@@ -1,0 +1,6 @@
+//! Writes annotated pictures and a contact sheet.
+
+mod names;
+mod recorder;
+
+pub(crate) use recorder::{PictureChoice, Recorder, Recording};
