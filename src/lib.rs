@@ -111,7 +111,7 @@ pub use read_image::read_image;
 pub use write_image::write_image;
 
 /// Runs the examples in the READMEs and in `docs/`.
-#[cfg(all(doctest, feature = "bundled"))]
+#[cfg(all(doctest, feature = "annotate", feature = "bundled", feature = "images"))]
 mod readmes {
     macro_rules! readme {
         ($($name:ident $path:literal),* $(,)?) => { $(#[doc = include_str!($path)] pub struct $name;)* };
@@ -135,6 +135,7 @@ mod readmes {
         CustomDetector "../docs/custom-detector.md",
         Database "../docs/database.md",
         Library "../docs/library.md",
+        Pictures "../docs/pictures.md",
         SeveralCameras "../docs/several-cameras.md",
     }
 }
