@@ -8,7 +8,6 @@
 
 #![allow(clippy::print_stdout, reason = "an example prints its results")]
 
-use image::RgbImage;
 use passerby::annotate::{AnnotateSettings, Annotator};
 use passerby::demographics::DlibAgeGender;
 use passerby::detect::CenterFace;
@@ -48,8 +47,7 @@ fn main() -> Result<(), BoxError> {
     // It draws into the picture's own layout, so a picture of a camera needs no conversion.
     let mut image = (*frame.image).clone();
     Annotator::new(AnnotateSettings::default()).draw(&mut image, &observed);
-    let drawn = RgbImage::from_raw(image.width(), image.height(), image.to_rgb());
-    drawn.ok_or("the picture has another size than its pixels")?.save(&output)?;
+    passerby::write_image(&output, &image)?;
     println!("{output}");
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::label::{Label, LabelForm, Plate, place};
 use crate::palette::{self, Rgb};
 use crate::rect::{Rect, even_above};
 use crate::settings::{AnnotateSettings, DrawSizes};
+use crate::trails::Trails;
 
 /// Draws faces onto pictures: boxes, labels, landmarks, and a blur if it is asked for.
 ///
@@ -38,6 +39,7 @@ pub struct Annotator {
     settings: AnnotateSettings,
     names: BTreeMap<PersonId, String>,
     glyphs: Glyphs,
+    trails: Trails,
     /// Used again for each label.
     label: Label,
     /// The boxes of the picture's faces with their lines, and the labels that are drawn already.
@@ -53,6 +55,7 @@ impl Annotator {
             settings,
             names: BTreeMap::new(),
             glyphs: Glyphs::new(),
+            trails: Trails::default(),
             label: Label::default(),
             frames: Vec::new(),
             plates: Vec::new(),
@@ -80,8 +83,13 @@ impl Annotator {
         frames.clear();
         frames.extend(self.visible(faces, bounds).map(|(_, face)| label_anchor(&face, sizes.line)));
         self.plates.clear();
+        self.trails.retain(faces);
         for (face, rect) in self.visible(faces, bounds) {
             let color = palette::of_face(face, self.settings.color_by);
+            if self.settings.trail > 0 {
+                let track = (face.track, &rect);
+                self.trails.draw(&mut canvas, track, self.settings.trail, sizes.line, color);
+            }
             if self.settings.boxes {
                 draw_box(&mut canvas, &rect, sizes.line, face.state == TrackState::Lost, color);
             }

@@ -27,6 +27,7 @@ mod palette;
 mod rect;
 mod settings;
 mod thumbnail;
+mod trails;
 
 pub use annotator::Annotator;
 pub use blur::blur_face;

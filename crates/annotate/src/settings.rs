@@ -14,6 +14,9 @@ pub struct AnnotateSettings {
     /// Makes every face unrecognisable before anything is drawn, as [`blur_face`](crate::blur_face) does. This includes
     /// tentative tracks. Default: false.
     pub blur: bool,
+    /// Draws a dot at the centre of each face's box in this and earlier pictures, this many in all and at most 1,000. The
+    /// annotator then must get the pictures of one camera alone. Default: 0, for none.
+    pub trail: usize,
     /// Draws tracks that were found too few times to be sure of ([`TrackState::Tentative`](passerby_types::TrackState)).
     /// Default: false.
     pub tentative: bool,
@@ -37,6 +40,7 @@ impl Default for AnnotateSettings {
             labels: true,
             landmarks: false,
             blur: false,
+            trail: 0,
             tentative: false,
             track_numbers: false,
             age_interval: true,

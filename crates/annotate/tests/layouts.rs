@@ -116,6 +116,25 @@ fn a_clone_of_the_picture_stays_as_it_is() {
     assert_eq!(before.to_rgb(), bytes);
 }
 
+#[test]
+fn a_trail_has_the_last_places_of_a_track_that_still_lives() {
+    let settings = AnnotateSettings { boxes: false, labels: false, trail: 3, ..AnnotateSettings::default() };
+    let mut annotator = Annotator::new(settings);
+    let mut dots = |faces: &[ObservedFace]| {
+        let mut image = passerby_testkit::uniform(PixelLayout::Rgb8, 640, 360, 90);
+        annotator.draw(&mut image, faces);
+        let is_dot = |x: &u32| image.rgb_at(*x, 100) != [90; 3];
+        (0..640).step_by(2).filter(is_dot).collect::<Vec<u32>>()
+    };
+    let at = |x: f32| person(1, BBox::from_xywh(x - 20.0, 80.0, 40.0, 40.0));
+    assert_eq!(dots(&[at(100.0)]), [100]);
+    assert_eq!(dots(&[at(200.0)]), [100, 200]);
+    assert_eq!(dots(&[at(300.0)]), [100, 200, 300]);
+    assert_eq!(dots(&[at(400.0)]), [200, 300, 400]);
+    assert_eq!(dots(&[]), [0_u32; 0]);
+    assert_eq!(dots(&[at(500.0)]), [500]);
+}
+
 /// A coordinate of a box: inside, outside, or no place at all.
 fn coordinate() -> impl Strategy<Value = f32> {
     prop_oneof![
@@ -155,7 +174,7 @@ proptest! {
             let landmarks = Landmarks(std::array::from_fn(|i| Point::new(points[2 * i], points[2 * i + 1])));
             faces.push(ObservedFace { face: Some(Face::new(bbox, 0.9).with_landmarks(landmarks)), ..person(id, bbox) });
         }
-        let settings = AnnotateSettings { blur, scale, landmarks: true, ..AnnotateSettings::default() };
+        let settings = AnnotateSettings { blur, scale, landmarks: true, trail: 9, ..AnnotateSettings::default() };
         Annotator::new(settings).draw(&mut image, &faces);
         for plane in 0..layout.planes() {
             let plane_bytes = image.plane(plane).data;
