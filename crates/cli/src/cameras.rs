@@ -9,7 +9,7 @@ use crate::terminal;
 /// Prints each camera with its formats.
 ///
 /// # Errors
-/// There is no camera, or this build cannot read webcams.
+/// Fails if no camera is connected, or if the program was built without the feature `webcam`.
 #[cfg(feature = "webcam")]
 pub(crate) fn run() -> Result<Outcome, BoxError> {
     let cameras = passerby::capture::Webcam::list()?;

@@ -53,7 +53,7 @@ impl Cli {
     /// Reads the command line. Returns `None` if it asks for help or the version, which is then printed.
     ///
     /// # Errors
-    /// One line that says what is wrong.
+    /// Returns one line that names the wrong argument.
     pub(crate) fn parse() -> Result<Option<Self>, BoxError> {
         match Self::try_parse() {
             Ok(cli) => Ok(Some(cli)),

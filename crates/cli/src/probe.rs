@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::stop::Stop;
 use crate::terminal;
 
-/// Shows what a camera or a file gives: picture size, rate, delay and losses.
+/// Shows the picture size, rate, delay and losses of a camera or a file
 ///
 /// Reads each input for five seconds and prints a line, without any analysis. A camera is not connected again if it fails.
 #[derive(Args, Debug)]

@@ -29,7 +29,8 @@ fn reid_finds_an_enrolled_person() {
 #[test]
 fn annotate_draws_a_box() {
     use passerby_annotate::{AnnotateSettings, Annotator};
-    let mut image = Image::from_vec(PixelLayout::Gray8, 64, 48, ColorSpace::JPEG, vec![128; 64 * 48]).unwrap();
+    let mut image =
+        Image::from_vec(PixelLayout::Gray8, 64, 48, ColorSpace::JPEG, vec![128; 64 * 48]).unwrap();
     let face = passerby_types::ObservedFace::new(1, BBox::from_xywh(20.0, 12.0, 20.0, 24.0));
     Annotator::new(AnnotateSettings::default()).draw(&mut image, &[face]);
     assert_ne!(image.rgb_at(19, 24), [128; 3]);
