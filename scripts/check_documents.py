@@ -28,7 +28,7 @@ cargo() {
     "test"*) echo "not run: cargo $*: a step of .ci/run" ;;
     *"--example "*) echo "not run: cargo $*: scripts/run_examples.py runs it" ;;
     "bench "*) echo "not run: cargo $*: it takes minutes" ;;
-    "install --path "*) command cargo install --quiet --path "$ROOT/$3" --target-dir "$TARGET" --root "$PWD/.installed" ;;
+    "install --locked --path "*) command cargo install --quiet --locked --path "$ROOT/$4" --target-dir "$TARGET" --root "$PWD/.installed" ;;
     *) command cargo "$1" --manifest-path "$ROOT/Cargo.toml" --target-dir "$TARGET" "${@:2}" ;;
     esac
 }

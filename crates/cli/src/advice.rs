@@ -14,7 +14,7 @@ pub(crate) fn with_advice(error: &(dyn Error + 'static)) -> String {
     match source.and_then(SourceError::feature) {
         Some(feature) => {
             let and = if feature == "ffmpeg" { ", and install ffmpeg" } else { "" };
-            format!("{error}; to read it: cargo install --path crates/cli --features {feature}{and}")
+            format!("{error}; to read it: cargo install --locked --path crates/cli --features {feature}{and}")
         }
         None => error.to_string(),
     }
@@ -28,7 +28,7 @@ mod tests {
     fn a_missing_feature_names_the_whole_command() {
         let error = SourceError::unsupported("webcam:0", "cameras").needs_feature("webcam");
         let line = with_advice(&error);
-        assert_eq!(line, format!("{error}; to read it: cargo install --path crates/cli --features webcam"));
+        assert_eq!(line, format!("{error}; to read it: cargo install --locked --path crates/cli --features webcam"));
     }
 
     #[test]
@@ -36,7 +36,7 @@ mod tests {
         let error = SourceError::unsupported("x.avi", "container AVI").needs_feature("ffmpeg");
         let line = with_advice(&FlowError::from(error));
         assert!(
-            line.ends_with("cargo install --path crates/cli --features ffmpeg, and install ffmpeg"),
+            line.ends_with("cargo install --locked --path crates/cli --features ffmpeg, and install ffmpeg"),
             "{line}"
         );
     }

@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<Outcome, BoxError> {
 /// Always.
 #[cfg(not(feature = "webcam"))]
 pub(crate) fn run() -> Result<Outcome, BoxError> {
-    Err("this build cannot read cameras at this machine; build one that can: cargo install --path crates/cli --features webcam \
+    Err("this build cannot read cameras at this machine; build one that can: cargo install --locked --path crates/cli --features webcam \
          (docs/inputs.md names the packages that it needs)"
         .into())
 }

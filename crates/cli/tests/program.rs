@@ -102,7 +102,7 @@ fn a_probe_of_several_inputs_goes_on_after_an_error() {
 #[cfg(not(feature = "webcam"))]
 #[test]
 fn a_build_without_webcams_names_the_command_that_adds_them() {
-    let expected = "cargo install --path crates/cli --features webcam";
+    let expected = "cargo install --locked --path crates/cli --features webcam";
     assert!(failure(&["cameras"]).contains(expected));
     assert!(failure(&["probe", "webcam:0"]).contains(expected));
 }
@@ -112,7 +112,7 @@ fn a_build_without_webcams_names_the_command_that_adds_them() {
 fn a_video_with_another_codec_names_the_command_that_adds_it() {
     let video = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/tests/data/tiny_mpeg4.mp4");
     let line = failure(&["analyze", video]);
-    assert!(line.contains("cargo install --path crates/cli --features ffmpeg"), "{line}");
+    assert!(line.contains("cargo install --locked --path crates/cli --features ffmpeg"), "{line}");
 }
 
 #[test]

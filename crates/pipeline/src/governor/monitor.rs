@@ -41,7 +41,7 @@ pub(crate) fn watch(engine: &Arc<PipelineEngine>) {
 
 /// Looks for observations that did not reach the sink.
 fn check_lost_rows(engine: &PipelineEngine) {
-    if engine.lost_rows() != engine.monitor.lock().reported_losses.values().sum() {
+    if engine.lost_rows() != engine.monitor.lock().reported_losses.values().sum::<u64>() {
         report_lost_rows(engine, &engine.written());
     }
 }
