@@ -143,7 +143,7 @@ def commands(text):
 
 def blocks(text):
     """Returns the shell and SQL blocks of a document: the line, the language, the reason not to run it, and the block."""
-    for block in re.finditer(r"^```(sh|sql)(?: \((.*)\))?\n(.*?)^```$", text, flags=re.M | re.S):
+    for block in re.finditer(r"^```(sh|sql)(?: \(([^)\n]*)\))?\n(.*?)^```$", text, flags=re.M | re.S):
         yield text.count("\n", 0, block.start()) + 1, block[1], block[2], block[3]
 
 
