@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut camera = Reconnect::new("door", open, settings).on_event(|event| match event {
         ReconnectEvent::Opened(info) => {
-            eprintln!("connected to {}, {:?} frames/s", info.name, info.frame_rate)
+            eprintln!("connected to {}, {:?} frames/s", info.name, info.frame_rate);
         }
         ReconnectEvent::Recovered { outage } => eprintln!("pictures again after {outage:.1?}"),
         ReconnectEvent::Failed { error, retry_in, .. } => eprintln!("{error}; next try in {retry_in:.1?}"),

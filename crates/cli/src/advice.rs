@@ -28,7 +28,10 @@ mod tests {
     fn a_missing_feature_names_the_whole_command() {
         let error = SourceError::unsupported("webcam:0", "cameras").needs_feature("webcam");
         let line = with_advice(&error);
-        assert_eq!(line, format!("{error}; to read it: cargo install --locked --path crates/cli --features webcam"));
+        assert_eq!(
+            line,
+            format!("{error}; to read it: cargo install --locked --path crates/cli --features webcam")
+        );
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn a_camera_reports_its_connection_outage_and_end() {
 fn events_and_notes(steps: &[SourceStep]) -> (Vec<&'static str>, Vec<String>) {
     let pipeline = pipeline(|_| {}).camera(CameraId(7), ScriptedSource::new(steps.to_vec()));
     let events = pipeline.events();
-    let finished = pipeline.run().unwrap();
+    let finished = pipeline.run().expect("the settings are valid");
     settled(&finished);
     let name = |event| match event {
         PipelineEvent::CameraConnected { .. } => "connected",
@@ -197,7 +197,7 @@ fn a_blocking_subscription_has_every_frame_with_its_observation() {
     let pipeline = Pipeline::new(stages(|_| {}), settings, Arc::new(SystemClock::new()))
         .camera(CameraId(0), Camera::file(9));
     let frames = pipeline.subscribe_frames("pictures", 1, WhenFull::Block);
-    let run = std::thread::spawn(|| pipeline.run().unwrap());
+    let run = std::thread::Builder::new().spawn(|| pipeline.run().unwrap()).unwrap();
     let seqs: Vec<_> = frames
         .map(|item| {
             assert_eq!(item.frame.meta.seq, item.observation.meta.seq);

@@ -55,7 +55,7 @@ impl Network {
     }
 
     fn new_run(&self) -> Result<Run, String> {
-        catch_panics(|| {
+        catch_panics(|| -> Result<Run, String> {
             load()?;
             let mut run = Run {
                 session: session(&self.onnx, self.device)?,
