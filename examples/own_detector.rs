@@ -72,7 +72,7 @@ fn main() -> Result<(), BoxError> {
     let pipeline = Pipeline::new(stages, settings, Arc::new(SystemClock::new()))
         .camera(CameraId(0), passerby::capture::open(&input)?);
     let observations = pipeline.subscribe("summary", 64, WhenFull::Block);
-    let run = std::thread::spawn(|| pipeline.run());
+    let run = std::thread::Builder::new().name("pipeline".into()).spawn(|| pipeline.run())?;
 
     let mut summary = Summary::default();
     for observation in observations {

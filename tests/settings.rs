@@ -33,14 +33,19 @@ use serde::de::DeserializeOwned;
 fn check<T: Serialize + DeserializeOwned + Default + Debug>(change: &str, expected: T) {
     let read: T = serde_json::from_str(change).unwrap_or_else(|e| panic!("{change}: {e}"));
     assert_eq!(format!("{read:?}"), format!("{expected:?}"), "{change}");
-    for settings in [expected, T::default(), serde_json::from_str("{}").unwrap()] {
-        let text = serde_json::to_string(&settings).unwrap();
+    for settings in [expected, T::default(), serde_json::from_str("{}").expect("settings")] {
+        let text = serde_json::to_string(&settings).expect("JSON");
         let again: T = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
         assert_eq!(format!("{again:?}"), format!("{settings:?}"), "{text}");
     }
     let default = format!("{:?}", T::default());
-    assert_eq!(format!("{:?}", serde_json::from_str::<T>("{}").unwrap()), default, "nothing is changed");
-    let unknown = serde_json::from_str::<T>(r#"{ "no_such_setting": 1 }"#).unwrap_err().to_string();
+    assert_eq!(
+        format!("{:?}", serde_json::from_str::<T>("{}").expect("settings")),
+        default,
+        "nothing is changed"
+    );
+    let unknown =
+        serde_json::from_str::<T>(r#"{ "no_such_setting": 1 }"#).expect_err("an unknown name").to_string();
     assert!(unknown.contains("no_such_setting"), "{unknown}");
 }
 
