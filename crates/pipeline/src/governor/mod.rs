@@ -72,8 +72,8 @@ const HICCUP_TICKS: u32 = 3;
 /// let mut governor = Governor::new(GovernorLimits { workers: 4..=4, ..GovernorLimits::default() });
 /// let camera = CameraLoad { camera: CameraId(0), rate: 24.0, overrun: 3, ..CameraLoad::default() };
 /// let cameras = [camera];
-/// let call = Duration::from_millis(10);
-/// let load = GovernorLoad { workers: 4, busy: 0.7, call, cores: 8, idle: Some(0.5), cameras: &cameras };
+/// let detection_time = Duration::from_millis(10);
+/// let load = GovernorLoad { workers: 4, worker_use: 0.7, detection_time, cores: 8, idle: Some(0.5), cameras: &cameras };
 /// let decision = governor.decide(&load);
 /// assert_eq!((decision.reason, governor.cadence(CameraId(0))), (GovernorReason::Dropping, 2));
 /// ```
