@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 use std::{fs, io};
 
 use clap::{Args, ValueEnum};
 use passerby::track::{Iou, IouSettings, Sort, SortSettings};
-use passerby::types::{
-    BBox, BoxError, CameraId, Face, FrameMeta, Timestamp, TrackState, TrackUpdate, Tracker,
-};
+use passerby::types::{BBox, BoxError, Face, FrameMeta, TrackState, TrackUpdate, Tracker};
 
 use crate::options::number;
 use crate::outcome::Outcome;
@@ -126,13 +123,7 @@ fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<F
     let mut update = TrackUpdate::default();
     let last = frames.last_key_value().map_or(0, |(frame, _)| *frame);
     for frame in 1..=last {
-        let meta = FrameMeta {
-            camera: CameraId(0),
-            seq: frame - 1,
-            captured: Timestamp::default(),
-            pts: None,
-            wall: SystemTime::UNIX_EPOCH,
-        };
+        let meta = FrameMeta::new(0, frame - 1);
         let faces = frames.get(&frame).map_or(&[][..], Vec::as_slice);
         tracker.update(&meta, Some(faces), &mut update);
         for tracked in &update.tracks {

@@ -7,7 +7,7 @@ use clap::Args;
 use passerby::capture::Input;
 use passerby::types::BoxError;
 
-use crate::options::{InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, number};
+use crate::options::{InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, seconds};
 
 /// Detects, tracks, identifies and describes the faces in videos, pictures and cameras.
 ///
@@ -35,7 +35,7 @@ pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) pictures: PictureArgs,
     /// With --pictures, one picture of each video or camera in N seconds
-    #[arg(long, value_name = "N", value_parser = seconds, allow_negative_numbers = true, default_value = "1")]
+    #[arg(long, value_name = "N", value_parser = seconds(0.1..=1e8), allow_negative_numbers = true, default_value = "1")]
     #[arg(help_heading = "Pictures")]
     pub(crate) pictures_every: Duration,
     #[command(flatten)]
@@ -81,8 +81,4 @@ impl AnalyzeArgs {
         }
         Ok(())
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    number(0.1..=1e8)(text).map(Duration::from_secs_f64)
 }

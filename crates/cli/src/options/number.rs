@@ -1,8 +1,9 @@
-//! Numbers in a range.
+//! Numbers and times in a range.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Returns a reader of numbers within `range`.
 pub(crate) fn number<T: Clone + Display + FromStr + PartialOrd>(
@@ -12,6 +13,12 @@ pub(crate) fn number<T: Clone + Display + FromStr + PartialOrd>(
         let found = text.parse().ok().filter(|number| range.contains(number));
         found.ok_or_else(|| format!("expected a number from {} to {}", range.start(), range.end()))
     }
+}
+
+/// Returns a reader of times in seconds within `range`.
+pub(crate) fn seconds(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<Duration, String> + Clone {
+    let read = number(range);
+    move |text| read(text).map(Duration::from_secs_f64)
 }
 
 #[cfg(test)]

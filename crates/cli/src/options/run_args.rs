@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::cadence::Cadence;
-use super::number::number;
+use super::number::{number, seconds};
 
 /// The largest number of detection workers if the user does not set one.
 const MAX_DEFAULT_WORKERS: usize = 8;
@@ -24,7 +24,7 @@ pub(crate) struct RunArgs {
     /// Ends after N seconds
     ///
     /// With --live, shorter files start again until then.
-    #[arg(long, value_name = "N", value_parser = seconds, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = seconds(0.0..=1e8), allow_negative_numbers = true)]
     pub(crate) seconds: Option<Duration>,
 
     /// Detects on every N-th frame and tracks faces in between
@@ -59,8 +59,4 @@ impl RunArgs {
             Some(Cadence::Every(frames)) => Ok(Some(frames)),
         }
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    number(0.0..=1e8)(text).map(Duration::from_secs_f64)
 }

@@ -3,4 +3,5 @@
 mod names;
 mod recorder;
 
+pub(crate) use names::unique_name;
 pub(crate) use recorder::{PictureChoice, Recorder, Recording};

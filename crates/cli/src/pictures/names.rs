@@ -22,12 +22,8 @@ impl FileNames {
     pub(super) fn stem(&mut self, camera: CameraId, input: &str) -> &str {
         let taken = &mut self.taken;
         self.stems.entry(camera).or_insert_with(|| {
-            let wanted = plain(input);
-            let numbered = (2..).map(|n| format!("{wanted}-{n}"));
             // Some file systems take names for equal that differ in case alone.
-            let free =
-                std::iter::once(wanted.clone()).chain(numbered).find(|s| taken.insert(s.to_lowercase()));
-            free.unwrap_or(wanted)
+            unique_name(&plain(input), |name| taken.insert(name.to_lowercase()))
         })
     }
 
@@ -44,6 +40,18 @@ pub(super) fn file_name(stem: &str, time: Option<Duration>) -> String {
         Some(time) => format!("{stem}-{:08.2}s.jpg", time.as_secs_f64()),
         None => format!("{stem}-annotated.jpg"),
     }
+}
+
+/// Returns `name` if `take` accepts it, and otherwise the first of `name-2`, `name-3` and so on that it accepts. `take`
+/// returns false for a name that is taken.
+pub(crate) fn unique_name(name: &str, mut take: impl FnMut(&str) -> bool) -> String {
+    let mut free = name.to_owned();
+    let mut number = 1_u64;
+    while !take(&free) {
+        number += 1;
+        free = format!("{name}-{number}");
+    }
+    free
 }
 
 fn plain(input: &str) -> String {

@@ -68,7 +68,7 @@ impl CsvRows {
             "age_high",
             "p_male",
         ];
-        out.write_record(columns).map_err(|e| format!("{}: {e}", path.display()))?;
+        out.write_record(columns).map_err(|e| at(path, &e))?;
         Ok(Self { path: path.to_path_buf(), out, single })
     }
 
@@ -76,7 +76,7 @@ impl CsvRows {
     pub(super) fn write(&mut self, input: &str, observation: &Observation) -> Result<(), BoxError> {
         for face in &observation.faces {
             if let Some(row) = row(input, observation, face, self.single) {
-                self.out.serialize(row).map_err(|e| format!("{}: {e}", self.path.display()))?;
+                self.out.serialize(row).map_err(|e| at(&self.path, &e))?;
             }
         }
         Ok(())

@@ -1,10 +1,11 @@
 //! The error of an output file.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use passerby::types::BoxError;
 
 /// Returns an error that names the file.
-pub(super) fn at(path: &Path, e: &std::io::Error) -> BoxError {
+pub(super) fn at(path: &Path, e: &dyn Display) -> BoxError {
     format!("{}: {e}", path.display()).into()
 }

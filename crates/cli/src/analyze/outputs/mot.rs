@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use passerby::types::{BBox, BoxError, CameraId, FrameKind, Observation, TrackId, TrackState};
 
 use super::file_error::at;
+use crate::pictures::unique_name;
 
 /// MOT rows, one file an input.
 ///
@@ -72,13 +73,8 @@ impl Mot {
         let stem = Path::new(input).file_stem().unwrap_or_default().to_string_lossy();
         // An address may hold characters that a file name must not.
         let stem = stem.replace([':', '?', '*', '"', '<', '>', '|', '\\', '&'], "_");
-        let names = std::iter::once(stem.clone()).chain((2..).map(|n| format!("{stem}-{n}")));
-        for name in names {
-            if self.names.insert(name.clone()) {
-                return format!("{name}.txt");
-            }
-        }
-        stem
+        let name = unique_name(&stem, |name| self.names.insert(name.to_owned()));
+        format!("{name}.txt")
     }
 }
 
