@@ -126,7 +126,7 @@ fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u
         let pipeline = (0..cameras).fold(pipeline, |pipeline, id| pipeline.camera(CameraId(id), source()));
         let handle = pipeline.start_paused().expect("it starts");
         let all = (way == Way::Subscribed).then(|| handle.subscribe("all", 4, WhenFull::Block));
-        let (waited, has_waited) = mpsc::channel::<()>();
+        let (waited, has_waited) = mpsc::sync_channel::<()>(1);
         let receive = move || {
             // A thread allocates once, at its first wait in a channel. The pipeline is paused, so this is one.
             drop(all.as_ref().map(|all| all.recv_timeout(Duration::from_millis(1))));
