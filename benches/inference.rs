@@ -36,15 +36,22 @@ struct Network {
     item: [usize; 3],
 }
 
-const fn detector(name: &'static str, item: [usize; 3]) -> Network {
+const fn yunet(name: &'static str, item: [usize; 3]) -> Network {
+    Network { name, file: "detect/models/yunet.onnx", ranges: None, item }
+}
+
+const fn centerface(name: &'static str, item: [usize; 3]) -> Network {
     let ranges = Some("detect/models/centerface.ranges");
     Network { name, file: "detect/models/centerface_fp16.onnx", ranges, item }
 }
 
-const NETWORKS: [Network; 6] = [
-    detector("CenterFace 320x192", [3, 192, 320]),
-    detector("CenterFace 480x288", [3, 288, 480]),
-    detector("CenterFace 640x384", [3, 384, 640]),
+const NETWORKS: [Network; 9] = [
+    yunet("YuNet 320x192", [3, 192, 320]),
+    yunet("YuNet 480x288", [3, 288, 480]),
+    yunet("YuNet 640x384", [3, 384, 640]),
+    centerface("CenterFace 320x192", [3, 192, 320]),
+    centerface("CenterFace 480x288", [3, 288, 480]),
+    centerface("CenterFace 640x384", [3, 384, 640]),
     Network {
         name: "MobileFaceNet",
         file: "reid/models/mobilefacenet_fast_fp16.onnx",
@@ -60,8 +67,8 @@ const NETWORKS: [Network; 6] = [
     },
 ];
 
-/// Indices into [`NETWORKS`] that name each of the four files once.
-const FOUR: [usize; 4] = [1, 3, 4, 5];
+/// Indices into [`NETWORKS`] of the four default networks.
+const FOUR: [usize; 4] = [1, 6, 7, 8];
 
 /// Medians in milliseconds. `int8` is absent if the network has no ranges, `avx2` if the processor has no AVX-512 to
 /// compare with, and `ort` if ONNX Runtime is missing.

@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 use gstreamer::Camera;
 use lexopt::prelude::*;
 use passerby::capture::{Decoder, Input, LivePlayback, OpenSettings, ReconnectEvent};
+use passerby::detect::{CenterFace, CenterFaceSettings};
 use passerby::inference::{Device, Engine, Precision};
 use passerby::pipeline::{
     Flow, FlowSettings, GovernorLimits, MetricsSnapshot, Pipeline, PipelineSettings, Stages,
@@ -51,10 +52,18 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// How long a killed server stays away.
 const AWAY: Duration = Duration::from_secs(1);
 
+/// The detectors that can be measured.
+#[derive(Clone, Copy)]
+enum DetectorName {
+    YuNet,
+    CenterFace,
+}
+
 struct Args {
     cameras: u32,
     live: Option<f64>,
     seconds: f64,
+    detector: DetectorName,
     long_side: u32,
     /// The detector runs on every N-th frame. `None` lets the governor decide.
     cadence: Option<u64>,
@@ -94,6 +103,7 @@ fn parse() -> Result<Args, BoxError> {
         cameras: 4,
         live: None,
         seconds: 20.0,
+        detector: DetectorName::YuNet,
         long_side: 480,
         cadence: Some(1),
         workers: cores,
@@ -118,6 +128,13 @@ fn parse() -> Result<Args, BoxError> {
             }
             Long("detector-size") => {
                 args.long_side = detector_size::parse_size(&parser.value()?.string()?)?;
+            }
+            Long("detector") => {
+                args.detector = match parser.value()?.string()?.as_str() {
+                    "yunet" => DetectorName::YuNet,
+                    "centerface" => DetectorName::CenterFace,
+                    other => return Err(format!("--detector {other}: expected yunet or centerface").into()),
+                }
             }
             Long("cadence") => {
                 let cadence = parser.value()?.string()?;
@@ -159,11 +176,20 @@ fn parse() -> Result<Args, BoxError> {
 /// Returns the default stages with the requested settings.
 fn stages(args: &Args) -> Result<Stages, BoxError> {
     let mut settings = passerby::Settings::default();
-    settings.detector.long_side = args.long_side;
-    settings.detector.precision = args.precision;
+    settings.detector.long_side = Some(args.long_side);
     settings.embedder = args.precision;
     settings.engine = args.device.map_or(Engine::Auto, Engine::Require);
-    Ok(passerby::stages(&settings)?)
+    let stages = passerby::stages(&settings)?;
+    if matches!(args.detector, DetectorName::YuNet) {
+        return Ok(stages);
+    }
+    let settings = CenterFaceSettings {
+        long_side: args.long_side,
+        precision: args.precision,
+        ..CenterFaceSettings::default()
+    };
+    let model = CenterFace::bundled_model()?.with_engine(args.device.map_or(Engine::Auto, Engine::Require));
+    Ok(stages.with_detector(move || CenterFace::with_settings(model.clone(), settings.clone())))
 }
 
 /// Returns a function that opens the input each time it is called, and prints the events of a camera's connection.

@@ -1,11 +1,10 @@
 //! Measures one update of each tracker with 10, 100 and 500 faces in the picture.
 
 use std::hint::black_box;
-use std::time::SystemTime;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use passerby::track::{Iou, Sort};
-use passerby::types::{BBox, CameraId, Face, FrameMeta, Timestamp, TrackUpdate, Tracker};
+use passerby::types::{BBox, Face, FrameMeta, TrackUpdate, Tracker};
 
 /// The number of frames after which the walk begins again, backwards.
 const FRAMES: usize = 64;
@@ -40,13 +39,7 @@ fn run(c: &mut Criterion, name: &str, make: impl Fn() -> Box<dyn Tracker>) {
         let mut seq = 0_u64;
         group.bench_function(BenchmarkId::from_parameter(count), |b| {
             b.iter(|| {
-                let meta = FrameMeta {
-                    camera: CameraId(0),
-                    seq,
-                    captured: Timestamp::default(),
-                    pts: None,
-                    wall: SystemTime::UNIX_EPOCH,
-                };
+                let meta = FrameMeta::new(0, seq);
                 let faces = &frames[seq as usize % frames.len()];
                 seq += 1;
                 tracker.update(&meta, Some(black_box(faces)), &mut update);

@@ -10,8 +10,8 @@
 
 use passerby::annotate::{AnnotateSettings, Annotator};
 use passerby::demographics::DlibAgeGender;
-use passerby::detect::CenterFace;
-use passerby::types::{BoxError, ChipPool, Classifier, Detector, FaceChip, Frame, FrameMeta, ObservedFace};
+use passerby::detect::YuNet;
+use passerby::types::{BoxError, ChipPool, Classifier, FaceChip, Frame, FrameMeta, ObservedFace};
 
 fn main() -> Result<(), BoxError> {
     // The clip from a moment at which three people are in the picture.
@@ -23,7 +23,7 @@ fn main() -> Result<(), BoxError> {
 
     let picture = passerby::capture::open(&input)?.next_picture()?.ok_or("the input has no picture")?;
     let frame = Frame::new(FrameMeta::new(0, 0), picture.image);
-    let faces = CenterFace::bundled()?.detect_one(&frame)?;
+    let faces = YuNet::bundled()?.detect_image(&frame.image)?;
     println!("{input}: {} faces", faces.len());
 
     // The annotator draws the observations of a pipeline: a box with a number, and attributes if they are known.

@@ -4,14 +4,14 @@
 //! cargo run --release --example own_detector -- [INPUT]
 //! ```
 //!
-//! This detector runs CenterFace on two overlapping halves of each frame. It finds faces that are too small in the whole
+//! This detector runs YuNet on two overlapping halves of each frame. It finds faces that are too small in the whole
 //! frame, and takes twice as long.
 
 #![allow(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::sync::Arc;
 
-use passerby::detect::{CenterFace, nms};
+use passerby::detect::{YuNet, nms};
 use passerby::pipeline::{FlowSettings, Pipeline, PipelineSettings, Summary, WhenFull};
 use passerby::types::{
     BoxError, CameraId, Detector, Face, Frame, FramePool, Region, StageError, SystemClock,
@@ -19,7 +19,7 @@ use passerby::types::{
 
 /// Detects on the left and on the right 60 % of a frame, each as large as the detector's input allows.
 struct Halves {
-    inner: CenterFace,
+    inner: YuNet,
     pool: FramePool,
     /// The faces of one half.
     found: Vec<Face>,
@@ -61,9 +61,9 @@ fn main() -> Result<(), BoxError> {
     let input = std::env::args().nth(1).unwrap_or(clip);
 
     // The pipeline calls this once for each worker, and again after a failure. All instances share the model's weights.
-    let model = CenterFace::bundled_model()?;
+    let model = YuNet::bundled_model()?;
     let stages = passerby::stages(&passerby::Settings::default())?.with_detector(move || {
-        let inner = CenterFace::new(model.clone()).map_err(|e| StageError::fatal("halves", e))?;
+        let inner = YuNet::new(model.clone()).map_err(|e| StageError::fatal("halves", e))?;
         Ok::<_, StageError>(Halves { inner, pool: FramePool::default(), found: Vec::new() })
     });
     // A slow detector need not see every frame: the tracker moves the boxes in between.

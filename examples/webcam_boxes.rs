@@ -11,7 +11,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use passerby::detect::CenterFace;
+use passerby::detect::YuNet;
 use passerby::track::Sort;
 use passerby::types::{BBox, BoxError, Detector, Frame, FrameMeta, FrameSource, Image, TrackId, TrackedFace};
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), BoxError> {
     let frames = arguments.next().map_or(Ok(300), |frames| frames.parse())?;
 
     let mut camera = passerby::capture::open(&input)?;
-    let mut detector = CenterFace::bundled()?;
+    let mut detector = YuNet::bundled()?;
     let mut tracker = Sort::new();
     for seq in 0..frames {
         // A camera that was away comes back by itself: an error here is a picture that was lost, or the end.

@@ -1,7 +1,7 @@
 //! The default stages. Only this file names their concrete types.
 
 use passerby_demographics::{AttributeVote, DlibAgeGender};
-use passerby_detect::{CenterFace, CenterFaceSettings};
+use passerby_detect::{YuNet, YuNetSettings};
 use passerby_inference::{Backend, Engine, Model, Precision, Session};
 use passerby_pipeline::{IntoStageFactory, Stages};
 use passerby_reid::{EmbedderError, Gallery, MobileFaceNet};
@@ -20,15 +20,15 @@ const IDLE_EMBEDDINGS: usize = 512;
 /// use passerby::Settings;
 ///
 /// let mut settings = Settings::default();
-/// settings.detector.long_side = 640; // also finds small faces
+/// settings.detector.min_face = 16.0; // in pixels of the picture
 /// settings.gallery.match_threshold = 0.55; // fewer false matches
 /// ```
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Settings {
-    /// The detector's input size, threshold and precision.
-    pub detector: CenterFaceSettings,
+    /// The smallest face that the detector must find, its threshold and its limits.
+    pub detector: YuNetSettings,
     /// The number format of the embedder. Embeddings of different precisions should not be compared with each other.
     pub embedder: Precision,
     /// The engine of all networks, for example a GPU with [`Engine::Prefer`]. On a device they compute in float. [`networks`]
@@ -81,7 +81,7 @@ impl NetworkReport {
 /// As for [`stages`], and if a required device is missing.
 pub fn networks(settings: &Settings) -> Result<Vec<NetworkReport>, Error> {
     let Models { detector, embedder, age, gender } = Models::new(settings)?;
-    let detector = CenterFace::with_settings(detector, settings.detector.clone())?;
+    let detector = YuNet::with_settings(detector, settings.detector.clone())?;
     let embedder = MobileFaceNet::new(embedder)?;
     let classifier = DlibAgeGender::new(age, gender)?;
     let sessions = detector.sessions().chain([embedder.session()]).chain(classifier.sessions());
@@ -103,7 +103,7 @@ impl Models {
         let (age, gender) = DlibAgeGender::bundled_models()?;
         let on = |model: Model| model.with_engine(settings.engine);
         Ok(Self {
-            detector: on(CenterFace::bundled_model()?),
+            detector: on(YuNet::bundled_model()?),
             embedder: on(embedder),
             age: on(age),
             gender: on(gender),
@@ -111,7 +111,7 @@ impl Models {
     }
 }
 
-/// Returns the default stages: CenterFace, SORT, MobileFaceNet with a gallery, and the dlib age and gender networks with a vote
+/// Returns the default stages: YuNet, SORT, MobileFaceNet with a gallery, and the dlib age and gender networks with a vote
 /// per track. All instances share the bundled weights.
 ///
 /// # Errors
@@ -134,14 +134,14 @@ pub fn stages_with<Kind>(
     let detector = settings.detector.clone();
     let tracker = settings.tracker.clone();
     let vote = settings.vote;
-    let Models { detector: centerface, embedder: mobilefacenet, age, gender } = Models::new(settings)?;
+    let Models { detector: yunet, embedder: mobilefacenet, age, gender } = Models::new(settings)?;
     let embeddings = EmbeddingPool::new(IDLE_EMBEDDINGS);
     let embedder = move || {
         let network = MobileFaceNet::new(mobilefacenet.clone());
         network.map(|network| network.with_pool(embeddings.clone()))
     };
     Ok(Stages::new(
-        move || CenterFace::with_settings(centerface.clone(), detector.clone()),
+        move || YuNet::with_settings(yunet.clone(), detector.clone()),
         move || Sort::with_settings(tracker.clone()),
     )
     .identifying(embedder, identifier)
@@ -169,7 +169,7 @@ mod tests {
     fn a_missing_device_that_is_preferred_falls_back_for_every_network() {
         let usual = networks(&on(Engine::Auto)).unwrap();
         let preferred = networks(&on(Engine::Prefer(Device::Cuda(99)))).unwrap();
-        let names = ["centerface", "mobilefacenet", "age", "gender"];
+        let names = ["yunet", "mobilefacenet", "age", "gender"];
         assert_eq!((usual.len(), preferred.len()), (4, 4));
         for ((name, usual), preferred) in names.iter().zip(&usual).zip(&preferred) {
             assert!(usual.name.starts_with(name) && preferred.name == usual.name, "{}", usual.name);

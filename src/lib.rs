@@ -25,7 +25,7 @@
 //! | [`inference`] | networks on a CPU or GPU |
 //! | [`cnn`] | plans and SIMD kernels for convolutional networks |
 //! | [`pixels`] | network inputs from images in any pixel layout |
-//! | [`detect`] | CenterFace: faces with five landmarks |
+//! | [`detect`] | YuNet: faces with five landmarks |
 //! | [`track`] | greedy IoU and SORT |
 //! | [`reid`] | MobileFaceNet embeddings and an open-set gallery of persons |
 //! | [`demographics`] | age and gender, settled per track |
@@ -69,6 +69,7 @@
 //! | `rtsp`, `mjpeg` | yes | network cameras; `tls` encrypts their connections |
 //! | `webcam`, `ffmpeg`, `openh264` | no | cameras at this machine, an installed ffmpeg, a second H.264 decoder |
 //! | `sqlite`, `jsonl` | yes | sinks; `sqlite` needs a C compiler |
+//! | `centerface` | no | CenterFace as a second detector |
 //! | `tract` | yes | ONNX files of your own; the bundled networks do not need it |
 //! | `ort` | no | networks on GPUs by ONNX Runtime |
 //! | `metrics`, `prometheus` | no | the pipeline's figures for other programs |

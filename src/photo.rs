@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use passerby_detect::CenterFace;
+use passerby_detect::YuNet;
 use passerby_reid::{GalleryPolicy, MobileFaceNet};
 use passerby_types::{
     ChipPool, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta, Image, StageError,
@@ -10,7 +10,7 @@ use passerby_types::{
 
 use crate::error::Error;
 
-static DETECTORS: InstanceCache<CenterFace> = InstanceCache::new();
+static DETECTORS: InstanceCache<YuNet> = InstanceCache::new();
 static EMBEDDERS: InstanceCache<MobileFaceNet> = InstanceCache::new();
 
 /// The answer of [`same_person`].
@@ -24,7 +24,7 @@ pub struct Verdict {
 
 /// Returns the faces of a picture, best score first, in pixels of the picture. The list is empty if the picture shows no face.
 ///
-/// It uses CenterFace with the bundled weights and the default settings. The first call loads the network; later calls
+/// It uses YuNet with the bundled weights and the default settings, with the detail of a photograph. The first call loads the network; later calls
 /// use it again. Threads may call it at the same time: each then works with an instance of its own, and as many
 /// instances stay in memory as ever worked at once.
 ///
@@ -46,7 +46,7 @@ pub fn faces(image: &Image) -> Result<Vec<Face>, Error> {
 
 /// Returns whether two pictures show the same person. If a picture shows several faces, its largest one is compared.
 ///
-/// It uses CenterFace and MobileFaceNet with the bundled weights, loaded and shared as in [`faces`]. Faces below about 30
+/// It uses YuNet and MobileFaceNet with the bundled weights, loaded and shared as in [`faces`]. Faces below about 30
 /// pixels look alike to the network, so a verdict on them is worth little.
 ///
 /// ```
@@ -71,11 +71,11 @@ pub fn same_person(a: &Image, b: &Image) -> Result<Verdict, Error> {
 }
 
 fn frame(image: &Image) -> Frame {
-    Frame::new(FrameMeta::new(0, 0), image.clone())
+    Frame::new(FrameMeta::new(0, 0).with_detail(FrameMeta::PHOTO_DETAIL), image.clone())
 }
 
 fn detect(frame: &Frame) -> Result<Vec<Face>, Error> {
-    let make = || Ok(CenterFace::bundled()?);
+    let make = || Ok(YuNet::bundled()?);
     DETECTORS.with(make, |detector| detector.detect_one(frame))
 }
 

@@ -1,5 +1,6 @@
 //! Compares the whole chain on photographs - detect, align, embed, age, gender - with the reference chain's answers
-//! (`models/tools/golden.py`: onnxruntime and OpenCV). The limits are those of `models/README.md`.
+//! (`models/tools/golden.py`: onnxruntime and OpenCV), and YuNet with OpenCV's own (`models/tools/golden_yunet.py`). The limits
+//! are those of `models/README.md`.
 #![cfg(feature = "bundled")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed expectation is a failed test")]
 
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use passerby::demographics::DlibAgeGender;
-use passerby::detect::{CenterFace, CenterFaceSettings};
+use passerby::detect::{CenterFace, CenterFaceSettings, YuNet, YuNetSettings};
 use passerby::reid::MobileFaceNet;
 use passerby::types::{BBox, ChipPool, Embedding, Face, FaceChip, Frame, Image, Landmarks, Point};
 use passerby_testkit::{classify, detect, embed};
@@ -31,6 +32,22 @@ struct GoldenFace {
     age: f32,
     p_male: f32,
     embedding: Vec<f32>,
+}
+
+/// OpenCV's detections in one photograph.
+#[derive(Deserialize)]
+struct GoldenDetections {
+    image: String,
+    faces: Vec<GoldenDetection>,
+}
+
+#[derive(Deserialize)]
+struct GoldenDetection {
+    /// Left, top, right, bottom.
+    #[serde(rename = "box")]
+    corners: [f32; 4],
+    score: f32,
+    landmarks: [[f32; 2]; 5],
 }
 
 /// The difference between an answer and the reference's.
@@ -76,12 +93,10 @@ impl Chain {
         let embedding = embed(&mut self.embedder, &chip).unwrap().remove(0).expect("an embedding");
         let attributes = classify(&mut self.classifier, &chip).unwrap().remove(0).expect("attributes");
 
-        let [x1, y1, x2, y2] = golden.corners;
-        let Landmarks(landmarks) = face.landmarks.expect("landmarks");
-        let off = landmarks.iter().zip(golden.landmarks).map(|(p, [x, y])| p.distance(Point::new(x, y)));
+        let (iou, landmark) = box_and_landmarks(face, golden.corners, golden.landmarks);
         Distance {
-            iou: face.bbox.iou(&BBox::new(x1, y1, x2, y2)),
-            landmark: off.fold(0.0, f32::max) / (x2 - x1),
+            iou,
+            landmark,
             cosine: embedding.cosine(&Embedding::new(golden.embedding.clone()).unwrap()),
             years: (attributes.age.years - golden.age).abs(),
             same_gender: (attributes.p_male > 0.5) == (golden.p_male > 0.5),
@@ -107,6 +122,14 @@ impl Chain {
     }
 }
 
+/// Returns the intersection over union of the boxes, and the distance of the farthest landmark divided by the width of the box.
+fn box_and_landmarks(face: &Face, corners: [f32; 4], golden: [[f32; 2]; 5]) -> (f32, f32) {
+    let [x1, y1, x2, y2] = corners;
+    let Landmarks(landmarks) = face.landmarks.expect("landmarks");
+    let off = landmarks.iter().zip(golden).map(|(p, [x, y])| p.distance(Point::new(x, y)));
+    (face.bbox.iou(&BBox::new(x1, y1, x2, y2)), off.fold(0.0, f32::max) / (x2 - x1))
+}
+
 fn picture(path: &Path) -> Image {
     let mut source = passerby::capture::open(path).unwrap();
     source.next_picture().unwrap().expect("a picture").image
@@ -129,4 +152,29 @@ fn the_full_size_photographs_match_the_reference() {
     };
     let portraits = shared.join("data/portraits");
     Chain::new().assert_close(&portraits.join("golden.json"), &portraits);
+}
+
+#[test]
+fn yunet_finds_the_faces_that_opencv_finds() {
+    let golden = std::fs::read_to_string(repository().join("tests/golden/yunet.json")).unwrap();
+    let golden: Vec<GoldenDetections> = serde_json::from_str(&golden).unwrap();
+    assert_eq!(golden.len(), 5);
+    // The settings of the reference run.
+    let settings =
+        YuNetSettings { long_side: Some(640), threshold: 0.6, second_looks: 0, ..YuNetSettings::default() };
+    let mut detector = YuNet::with_settings(YuNet::bundled_model().unwrap(), settings).unwrap();
+    for entry in golden {
+        let image = picture(&repository().join("crates/capture/portraits").join(&entry.image));
+        let faces = detector.detect_image(&image).unwrap();
+        assert_eq!(faces.len(), entry.faces.len(), "faces in {}", entry.image);
+        for (face, golden) in faces.iter().zip(&entry.faces) {
+            let (iou, landmark) = box_and_landmarks(face, golden.corners, golden.landmarks);
+            let score = (face.score - golden.score).abs();
+            assert!(
+                iou > 0.95 && landmark < 0.015 && score < 0.01,
+                "{}: {iou} {landmark} {score}",
+                entry.image
+            );
+        }
+    }
 }

@@ -34,9 +34,7 @@ fn shown(o: &Observation) -> String {
 
 /// Asserts that both give the same for these stretches, run as cameras at once.
 fn equal(stretches: &[(PathBuf, usize, usize)], workers: &[usize]) {
-    let mut settings = Settings::default();
-    settings.detector.precision = Precision::Int8;
-    settings.embedder = Precision::Int8;
+    let settings = Settings { embedder: Precision::Int8, ..Settings::default() };
     let open = || stretches.iter().map(|(path, skip, take)| excerpt(path, *skip, *take)).collect::<Vec<_>>();
     let id = |i: usize| CameraId(u32::try_from(i).expect("few cameras"));
 

@@ -93,7 +93,7 @@ fn a_flow_changes_one_limit_of_each_sampling_policy() {
 #[test]
 fn settings_of_the_default_stages() {
     let mut expected = passerby::Settings { engine: Engine::Prefer(Device::Cuda(1)), ..Default::default() };
-    expected.detector.long_side = 640;
+    expected.detector.long_side = Some(640);
     expected.gallery.template_max_age = Duration::from_secs(86_400);
     check(
         r#"{ "detector": { "long_side": 640 }, "engine": { "prefer": "cuda:1" },

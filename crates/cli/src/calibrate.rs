@@ -5,16 +5,15 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use clap::{ArgMatches, Args, FromArgMatches};
-use passerby::detect::{CenterFace, CenterFaceSettings};
+use passerby::detect::{YuNet, YuNetSettings};
 use passerby::inference::Calibration;
 use passerby::pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
 use passerby::reid::{INPUT_SIDE, MobileFaceNet};
 use passerby::types::{
-    BoxError, CameraId, ChipPool, Clock, ColorSpace, Detector, FaceChip, Frame, FrameMeta, FrameSource,
-    Image, PixelLayout, SystemClock,
+    BoxError, ChipPool, Clock, ColorSpace, Detector, FaceChip, Frame, FrameMeta, FrameSource, Image,
+    PixelLayout, SystemClock,
 };
 
 use crate::outcome::Outcome;
@@ -31,7 +30,7 @@ const LONG_SIDES: [u32; 3] = [320, 480, 640];
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   passerby calibrate --from 'portraits of this repository' \\
-      crates/detect/models/centerface.ranges crates/reid/models/mobilefacenet.ranges portraits/ --every 30 door.mp4")]
+      yunet.ranges crates/reid/models/mobilefacenet.ranges portraits/ --every 30 door.mp4")]
 struct CalibrateOptions {
     /// The source of the pictures, which becomes part of both files
     #[arg(
@@ -124,7 +123,7 @@ struct Calibrator {
     /// One calibration for each input shape.
     detector: BTreeMap<[usize; 3], Calibration>,
     embedder: Calibration,
-    finder: CenterFace,
+    finder: YuNet,
     scratch: LetterboxScratch,
     pool: ChipPool,
     pictures: usize,
@@ -133,12 +132,11 @@ struct Calibrator {
 
 impl Calibrator {
     fn new() -> Result<Self, BoxError> {
-        let settings =
-            CenterFaceSettings { threshold: 0.5, long_side: LONG_SIDES[2], ..CenterFaceSettings::default() };
+        let settings = YuNetSettings { long_side: Some(LONG_SIDES[2]), ..YuNetSettings::default() };
         Ok(Self {
             detector: BTreeMap::new(),
             embedder: MobileFaceNet::bundled_model()?.calibration([3, INPUT_SIDE, INPUT_SIDE])?,
-            finder: CenterFace::with_settings(CenterFace::bundled_model()?, settings)?,
+            finder: YuNet::with_settings(YuNet::bundled_model()?, settings)?,
             scratch: LetterboxScratch::default(),
             pool: ChipPool::default(),
             pictures: 0,
@@ -151,13 +149,7 @@ impl Calibrator {
         let mut seq = 0;
         while let Some(picture) = source.next_picture()? {
             if seq % every == 0 {
-                let meta = FrameMeta {
-                    camera: CameraId(0),
-                    seq,
-                    captured,
-                    pts: picture.pts,
-                    wall: SystemTime::now(),
-                };
+                let meta = FrameMeta { captured, pts: picture.pts, ..FrameMeta::new(0, seq) };
                 self.picture(Frame { meta, image: Arc::new(picture.image) })?;
             }
             seq += 1;
@@ -193,14 +185,14 @@ impl Calibrator {
     }
 
     fn detect(&mut self, image: &Image, long_side: u32) -> Result<(), BoxError> {
-        let place = CenterFace::letterbox(image, long_side);
+        let place = YuNet::letterbox(image, long_side);
         let calibration = match self.detector.entry(place.item()) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::btree_map::Entry::Vacant(new) => {
-                new.insert(CenterFace::bundled_model()?.calibration(place.item())?)
+                new.insert(YuNet::bundled_model()?.calibration(place.item())?)
             }
         };
-        letterbox(image, &place, &Normalize::NONE, &mut self.scratch, calibration.input());
+        letterbox(image, &place, &YuNet::NORMALIZE, &mut self.scratch, calibration.input());
         calibration.observe();
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The builder of a network.
 
+use std::ops::Range;
+
 use crate::error::GraphError;
 use crate::op::{
     Binary, Conv, CoordinateMode, Interpolation, Pads, Pooling, Shape, TensorLayout, Unary, Window,
@@ -66,6 +68,8 @@ pub(crate) enum Op {
     Concat,
     /// Joins maps along the rows.
     Stack,
+    /// Some channels of a map, from this one on.
+    SliceChannels(usize),
     Resize(Interpolation, CoordinateMode),
     Pad {
         pads: Pads,
@@ -307,6 +311,20 @@ impl Graph {
         let channels = shapes.iter().map(|s| s.channels).sum();
         let shape = Shape { channels, ..shapes[0] };
         self.add("concat", Op::Concat, xs.to_vec(), shape)
+    }
+
+    /// Takes these channels of a map and returns them as a map of their own.
+    ///
+    /// # Errors
+    /// Returns [`GraphError::Setting`] if the range is empty or the map has fewer channels.
+    pub fn slice_channels(&mut self, x: Value, channels: Range<usize>) -> Result<Value, GraphError> {
+        let from = self.shape(x);
+        if channels.is_empty() || channels.end > from.channels {
+            let reason = format!("no channels {channels:?} of {}", from.channels);
+            return Err(GraphError::Setting { op: "slice_channels", reason });
+        }
+        let shape = Shape { channels: channels.len(), ..from };
+        self.add("slice_channels", Op::SliceChannels(channels.start), vec![x], shape)
     }
 
     /// Joins maps of the same width and the same number of channels along their rows and returns the result.

@@ -53,6 +53,7 @@ mod quantize;
 mod reference;
 pub mod resample;
 mod session;
+mod siblings;
 mod simd;
 mod with_input;
 

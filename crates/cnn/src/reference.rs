@@ -108,6 +108,7 @@ fn apply(op: &Op, maps: &[Map<'_>], shape: Shape) -> Vec<f32> {
             })
         }
         Op::Concat => maps.iter().flat_map(|map| map.data).copied().collect(),
+        Op::SliceChannels(first) => each(shape, |c, y, x| map.at(first + c, y, x)),
         Op::Stack => {
             let mut rows = Vec::with_capacity(shape.len());
             for c in 0..shape.channels {

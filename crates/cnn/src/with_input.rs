@@ -45,6 +45,7 @@ impl Graph {
                 Op::Sum => graph.sum(x)?,
                 Op::Softmax => graph.softmax(x)?,
                 Op::Concat => graph.concat(&node.inputs)?,
+                Op::SliceChannels(first) => graph.slice_channels(x, first..first + node.shape.channels)?,
                 Op::Stack => graph.stack(&node.inputs)?,
                 Op::Resize(interpolation, coordinates) => {
                     let now = graph.shape(x);

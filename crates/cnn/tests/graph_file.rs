@@ -62,12 +62,14 @@ fn all_operators(height: usize, width: usize) -> Graph {
     }
     x = graph.pad(x, Pads { top: 1, left: 0, bottom: 2, right: 1 }, 2, -0.0).unwrap();
     let both = graph.concat(&[x, x]).unwrap();
+    let part = graph.slice_channels(both, 1..3).unwrap();
     let rows = graph.rows(both, 4).unwrap();
     let rows = graph.stack(&[rows, rows]).unwrap();
     let soft = graph.softmax(rows).unwrap();
     let sum = graph.sum(soft).unwrap();
     let recip = graph.unary(sum, Unary::Recip).unwrap();
     let mean = graph.mean(soft).unwrap();
+    graph.output(part, TensorLayout::Nchw);
     graph.output(recip, TensorLayout::Nchw);
     graph.output(mean, TensorLayout::Nhwc);
     graph.output(a, TensorLayout::Nhwc);

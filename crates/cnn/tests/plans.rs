@@ -126,6 +126,10 @@ impl Noise {
                 graph.pad(x, pads, [0, 0, 3][self.below(3)], value)
             }
             _ => match self.below(4) {
+                0 if shape.channels % 2 == 1 => {
+                    let both = graph.concat(&[x, x])?;
+                    graph.slice_channels(both, 1..shape.channels + 1)
+                }
                 0 => graph.concat(&[x, x]),
                 1 => graph.stack(&[x, x]),
                 2 => graph.softmax(x),
@@ -535,6 +539,7 @@ fn excessive_sizes_are_rejected() {
     assert!(graph.clone().pad(x, Pads { right: 256, ..Pads::NONE }, 0, 0.0).is_ok());
     assert!(graph.pad(x, Pads::NONE, usize::MAX, 0.0).is_err());
     assert!(graph.resize(x, (usize::MAX, 2), Interpolation::Nearest, CoordinateMode::HalfPixel).is_err());
+    assert!(graph.slice_channels(x, 1..1).is_err() && graph.slice_channels(x, 0..usize::MAX).is_err());
     assert!(graph.rows(x, 0).is_err() && graph.concat(&[]).is_err() && graph.stack(&[]).is_err());
     assert_eq!(Plan::new(&graph, Isa::PORTABLE).err(), Some(GraphError::NoOutput));
 }

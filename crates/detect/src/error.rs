@@ -13,11 +13,13 @@ pub enum DetectorError {
     /// The file cannot be read, or the engine cannot run its network. The message names the file.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The network is not CenterFace: an input or output is missing or has another number of channels. Check the file.
-    #[error("{model} is not CenterFace: {problem}")]
+    /// The network is another one: an input or output is missing or has another number of channels. Check the file.
+    #[error("{model} is not {network}: {problem}")]
     Interface {
-        /// The name of the network.
+        /// The name of the model.
         model: String,
+        /// The network that the detector needs.
+        network: &'static str,
         /// The input or output that is missing or different.
         problem: String,
     },

@@ -1,5 +1,5 @@
 //! The public interface of CenterFace. The tests of the root package measure its accuracy on photographs.
-#![cfg(feature = "bundled")]
+#![cfg(all(feature = "bundled", feature = "centerface"))]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -15,7 +15,13 @@ struct Bundle {
     items: &'static [[usize; 3]],
 }
 
-const BUNDLES: [Bundle; 4] = [
+const BUNDLES: [Bundle; 5] = [
+    Bundle {
+        onnx: "detect/models/yunet.onnx",
+        graph: "detect/models/yunet.graph",
+        ranges: None,
+        items: &[[3, 288, 480], [3, 96, 96], [3, 32, 32], [3, 32, 480], [3, 352, 640]],
+    },
     Bundle {
         onnx: "detect/models/centerface_fp16.onnx",
         graph: "detect/models/centerface.graph",

@@ -12,7 +12,7 @@ use passerby_types::{
 };
 
 use crate::camera::observer::CameraObserver;
-use crate::camera::reader::{arrival, next_picture};
+use crate::camera::reader::{next_picture, with_arrival};
 use crate::camera::sampler::ActiveStages;
 use crate::camera::schedule::DetectionSchedule;
 use crate::context::AnalysisContext;
@@ -222,8 +222,8 @@ impl Flow {
         let seq = meter.report.ledger.captured;
         meter.capture(timer.clock.now());
         drop(meter);
-        let (captured, wall) = arrival(&*timer.clock, age);
-        let meta = FrameMeta { camera: camera.meter.camera, seq, captured, pts, wall };
+        let number = FrameMeta { pts, ..FrameMeta::new(camera.meter.camera, seq) };
+        let meta = with_arrival(number, &*timer.clock, age, camera.source.info().live);
         Ok(Some(Frame { meta, image: self.images.share(image) }))
     }
 

@@ -83,17 +83,25 @@ pub struct FrameMeta {
     pub pts: Option<Duration>,
     /// The time of day when the frame arrived.
     pub wall: SystemTime,
+    /// How closely a detector should look: a factor on the size of its input, if the detector chooses that size itself. It
+    /// is 1 for the frames of a video, [`FrameMeta::PHOTO_DETAIL`] for photographs, and below 1 while a machine has too
+    /// little time for its cameras.
+    pub detail: f32,
 }
 
 impl FrameMeta {
+    /// The [`FrameMeta::detail`] of a photograph, which may show a crowd and has only one chance.
+    pub const PHOTO_DETAIL: f32 = 3.0;
+
     /// Creates the metadata of frame `seq` of a camera, for callers without a clock or a stream.
     ///
-    /// `captured` is zero, `pts` is `None` and `wall` is 1970-01-01 00:00 UTC. Set them with [`FrameMeta::with_captured`],
-    /// [`FrameMeta::with_pts`] and [`FrameMeta::with_wall`].
+    /// `captured` is zero, `pts` is `None`, `wall` is 1970-01-01 00:00 UTC and `detail` is 1. Set them with
+    /// [`FrameMeta::with_captured`], [`FrameMeta::with_pts`], [`FrameMeta::with_wall`] and [`FrameMeta::with_detail`].
     #[must_use]
     pub fn new(camera: impl Into<CameraId>, seq: u64) -> Self {
         let captured = Timestamp::default();
-        Self { camera: camera.into(), seq, captured, pts: None, wall: SystemTime::UNIX_EPOCH }
+        let wall = SystemTime::UNIX_EPOCH;
+        Self { camera: camera.into(), seq, captured, pts: None, wall, detail: 1.0 }
     }
 
     /// Returns the metadata with this moment of arrival.
@@ -107,6 +115,13 @@ impl FrameMeta {
     #[must_use]
     pub const fn with_pts(mut self, pts: Duration) -> Self {
         self.pts = Some(pts);
+        self
+    }
+
+    /// Returns the metadata with this detail.
+    #[must_use]
+    pub const fn with_detail(mut self, detail: f32) -> Self {
+        self.detail = detail;
         self
     }
 
@@ -157,6 +172,7 @@ mod tests {
             captured: Timestamp::default(),
             pts: None,
             wall: SystemTime::UNIX_EPOCH,
+            detail: 1.0,
         };
         assert_eq!(meta, at_zero);
     }

@@ -12,9 +12,9 @@ fn track_follows_a_face() {
 
 #[test]
 fn detect_finds_no_face_in_grey() {
-    use passerby_detect::CenterFace;
+    use passerby_detect::YuNet;
     let image = Image::from_vec(PixelLayout::Gray8, 64, 48, ColorSpace::JPEG, vec![128; 64 * 48]).unwrap();
-    let mut detector = CenterFace::bundled().unwrap();
+    let mut detector = YuNet::bundled().unwrap();
     assert!(detector.detect_image(&image).unwrap().is_empty());
 }
 

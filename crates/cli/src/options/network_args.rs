@@ -11,7 +11,14 @@ use super::number::number;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Networks")]
 pub(crate) struct NetworkArgs {
-    /// Scales the longer side of each picture to N pixels for the detector [default: 480]
+    /// The size of the smallest face that must be found, in pixels of the picture [default: 24]
+    ///
+    /// The detector scales each picture so that it finds faces of this size. Smaller ones take longer: half the size, four
+    /// times the time.
+    #[arg(long, value_name = "N", value_parser = number(1.0_f32..=4096.0), allow_negative_numbers = true)]
+    min_face: Option<f32>,
+
+    /// Scales the longer side of each picture to N pixels for the detector, whatever its size
     ///
     /// The other side follows the picture's shape. A larger side finds smaller faces and takes longer.
     #[arg(long, value_name = "N", value_parser = parse_side, allow_negative_numbers = true)]
@@ -25,7 +32,7 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "T", value_parser = number(0.0_f32..=1.0), allow_negative_numbers = true)]
     threshold: Option<f32>,
 
-    /// The number format of the detector and the embedder; int8 is faster
+    /// The number format of the embedder; int8 is faster
     #[arg(long, value_name = "P", value_enum, default_value_t = NumberFormat::Float)]
     precision: NumberFormat,
 
@@ -51,11 +58,9 @@ impl NetworkArgs {
             NumberFormat::Float => Precision::Float,
             NumberFormat::Int8 => Precision::Int8,
         };
-        let mut settings = Settings::default();
-        settings.detector.precision = precision;
-        settings.embedder = precision;
-        let long_side = self.detector_side.or(self.detector_size);
-        settings.detector.long_side = long_side.unwrap_or(settings.detector.long_side);
+        let mut settings = Settings { embedder: precision, ..Settings::default() };
+        settings.detector.long_side = self.detector_side.or(self.detector_size);
+        settings.detector.min_face = self.min_face.unwrap_or(settings.detector.min_face);
         if let Some(threshold) = self.threshold {
             settings.detector.threshold = threshold;
             settings.tracker.strong_score = threshold;

@@ -9,9 +9,9 @@ use crate::kernel::byte_matmul::DEPTHS_PER_DOT;
 use crate::kernel::matmul::{MAX_SOURCES, MatmulWeights};
 use crate::kernel::winograd::{OUTPUT_TILE, TILE_POINTS};
 use crate::layer::Layer;
-use crate::op::{Conv, Pads, Shape};
+use crate::op::{Conv, Pads, Pooling, Shape, Window};
 
-/// The algorithm that computes a convolution.
+/// The algorithm that computes a convolution or a maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strategy {
     /// Row by row, alone or together with its neighbours: [`Chain`](crate::conv::chain::Chain).
@@ -45,10 +45,16 @@ const MULTIPLICATIONS_PER_READ: usize = 4;
 /// errors are errors of the answer, so it stays in f32.
 const MIN_CHANNELS_FOR_BYTES: usize = 16;
 
-/// Returns the algorithm for a convolution of a map of the shape `input`. With `planar`, the map is in NCHW order.
-/// Returns `None` if the layer is not a plain convolution.
+/// Returns the algorithm for a convolution of a map of the shape `input`. With `planar`, the map is in NCHW order. A maximum
+/// whose windows lie on the map runs row by row. Returns `None` for all other layers.
 pub(crate) fn strategy(layer: &Layer, input: Shape, planar: bool) -> Option<Strategy> {
-    let Op::Conv(conv) = &layer.op else { return None };
+    let conv = match &layer.op {
+        Op::Conv(conv) => conv,
+        Op::Pool(Pooling::Max, window) if !planar && lies_on_map(window, input, layer.shape) => {
+            return Some(Strategy::Rows);
+        }
+        _ => return None,
+    };
     if conv.is_pointwise() {
         return Some(Strategy::Rows);
     }
@@ -73,6 +79,18 @@ pub(crate) fn chains_with_next(layer: &Layer) -> bool {
 /// Returns true if the layer reads a map in NCHW order as it is: a window over all channels.
 pub(crate) fn reads_planar(layer: &Layer) -> bool {
     matches!(&layer.op, Op::Conv(conv) if conv.groups == 1 && !conv.is_pointwise())
+}
+
+/// Returns true if every position of a dense window lies on the map.
+fn lies_on_map(window: &Window, input: Shape, output: Shape) -> bool {
+    let fits = |output: usize, stride: usize, kernel: usize, input: usize| {
+        output > 0 && (output - 1) * stride + kernel <= input
+    };
+    window.pads == Pads::NONE
+        && window.dilation == (1, 1)
+        && window.kernel.0 <= MAX_SOURCES
+        && fits(output.height, window.stride.0, window.kernel.0, input.height)
+        && fits(output.width, window.stride.1, window.kernel.1, input.width)
 }
 
 /// Returns true if Winograd's algorithm is the fastest for a convolution.

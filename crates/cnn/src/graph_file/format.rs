@@ -60,6 +60,7 @@ pub(super) mod tag {
     pub(in crate::graph_file) const RESIZE: u8 = 11;
     pub(in crate::graph_file) const PAD: u8 = 12;
     pub(in crate::graph_file) const ROWS: u8 = 13;
+    pub(in crate::graph_file) const SLICE_CHANNELS: u8 = 14;
 }
 
 /// The tags of the functions of one value.

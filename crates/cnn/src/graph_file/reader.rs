@@ -101,6 +101,10 @@ impl<'a> Reader<'a> {
             }
             tag::PAD => graph.pad(x, self.pads()?, self.count()?, self.f32()?),
             tag::ROWS => graph.rows(x, self.count()?),
+            tag::SLICE_CHANNELS => {
+                let (first, channels) = self.pair()?;
+                graph.slice_channels(x, first..first.saturating_add(channels))
+            }
             _ => return Err(self.invalid(&format!("no operator has the tag {tag}"))),
         })
     }

@@ -64,6 +64,7 @@ impl Writer<'_> {
             Op::Resize(..) => tag::RESIZE,
             Op::Pad { .. } => tag::PAD,
             Op::Rows => tag::ROWS,
+            Op::SliceChannels(_) => tag::SLICE_CHANNELS,
         };
         self.u8(tag);
         if matches!(node.op, Op::Concat | Op::Stack) {
@@ -97,6 +98,7 @@ impl Writer<'_> {
                 self.f32(*value);
             }
             Op::Rows => self.count(node.shape.channels),
+            Op::SliceChannels(first) => self.counts(&[*first, node.shape.channels]),
         }
     }
 

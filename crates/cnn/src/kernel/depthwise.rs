@@ -254,9 +254,7 @@ unsafe fn pixels<S: Dot, const TAIL: bool, const THREE: usize>(column: &Column<'
             2 => S::enter(&Tile::<2, TAIL, false, THREE>(column)),
             3 => S::enter(&Tile::<3, TAIL, false, THREE>(column)),
             4 => S::enter(&Tile::<4, TAIL, false, THREE>(column)),
-            5 => S::enter(&Tile::<5, TAIL, false, THREE>(column)),
             6 => S::enter(&Tile::<6, TAIL, false, THREE>(column)),
-            7 => S::enter(&Tile::<7, TAIL, false, THREE>(column)),
             _ => S::enter(&Tile::<8, TAIL, false, THREE>(column)),
         }
     }

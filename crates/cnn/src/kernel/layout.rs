@@ -30,6 +30,22 @@ pub(crate) fn copy_channels(
     pixels.for_each(|(out, x)| out[first..][..channels].copy_from_slice(x));
 }
 
+/// Copies the channels from `first` on of pixels with `channels` elements to pixels with `out_channels` elements.
+pub(crate) fn slice_channels(
+    channels: usize,
+    first: usize,
+    input: &[f32],
+    out_channels: usize,
+    out: &mut [f32],
+) {
+    if out_channels == 1 {
+        out.iter_mut().zip(input.iter().skip(first).step_by(channels)).for_each(|(out, x)| *out = *x);
+        return;
+    }
+    let pixels = out.chunks_exact_mut(out_channels).zip(input.chunks_exact(channels));
+    pixels.for_each(|(out, x)| out.copy_from_slice(&x[first..][..out_channels]));
+}
+
 /// Copies a map and fills the space around it, and its additional channels, with `value`.
 pub(crate) fn pad(pads: &Pads, value: f32, (from, input): (Shape, &[f32]), (to, out): (Shape, &mut [f32])) {
     out.fill(value);

@@ -1,6 +1,62 @@
 //! The maximum or mean of each channel in a window, and sums over a whole map.
 
+use crate::isa::Isa;
 use crate::op::{Pooling, Shape, Window};
+use crate::simd::dispatch::kernel;
+use crate::simd::vector::Simd;
+
+/// The window of a maximum that always lies on the map.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MaxWindow {
+    pub(crate) channels: usize,
+    /// The columns of the window.
+    pub(crate) columns: usize,
+    /// The columns from a window to the next.
+    pub(crate) stride: usize,
+}
+
+/// Computes a row of output, in NHWC order: the maximum of each channel under each window, NaN
+/// left out. `rows` are the rows of input under the window.
+///
+/// # Panics
+/// Panics if a row is shorter than the windows.
+pub(crate) fn max_row(isa: Isa, window: &MaxWindow, rows: &[&[f32]], out: &mut [f32]) {
+    let Some(before_last) = (out.len() / window.channels).checked_sub(1) else { return };
+    let needed = (before_last * window.stride + window.columns) * window.channels;
+    assert!(rows.iter().all(|row| row.len() >= needed), "inputs");
+    // SAFETY: every row holds the last window, and `out` whole pixels.
+    unsafe { max_pixels(isa, window, rows, out) }
+}
+
+kernel! { fn max_pixels(window: &MaxWindow, rows: &[&[f32]], out: &mut [f32]) = max_generic }
+
+/// # Safety
+/// The conditions that [`max_row`] checks must hold.
+#[inline(always)]
+unsafe fn max_generic<S: Simd>(window: &MaxWindow, rows: &[&[f32]], out: &mut [f32]) {
+    let MaxWindow { channels, columns, stride } = *window;
+    for (x, out) in out.chunks_exact_mut(channels).enumerate() {
+        let first = x * stride * channels;
+        for channel in (0..channels).step_by(S::LANES) {
+            // SAFETY: guaranteed by the caller; of the last vector only the existing channels are read and written.
+            unsafe {
+                let left = channels - channel;
+                let tail = S::tail(left.min(S::LANES));
+                let mut largest = S::splat(f32::NEG_INFINITY);
+                for row in rows {
+                    let mut from = row.as_ptr().add(first + channel);
+                    for _ in 0..columns {
+                        let value = if left < S::LANES { S::load_tail(from, tail) } else { S::load(from) };
+                        largest = value.max(largest); // skips NaN
+                        from = from.wrapping_add(channels);
+                    }
+                }
+                let to = out.as_mut_ptr().add(channel);
+                if left < S::LANES { largest.store_tail(to, tail) } else { largest.store(to) }
+            }
+        }
+    }
+}
 
 /// Slides a window over a map in NHWC order.
 pub(crate) fn pool(

@@ -19,6 +19,7 @@ use crate::plan::arena::{Arena, BufferId, NOWHERE};
 use crate::plan::compiled::{CompiledPlan, PlanOutput};
 use crate::plan::step::{SecondInput, Step, Work};
 use crate::quantize::ranges::ActivationRanges;
+use crate::siblings::join_heads;
 
 /// Compiles a graph. The convolutions that `ranges` names multiply bytes.
 ///
@@ -33,6 +34,7 @@ pub(crate) fn compile(
         return Err(GraphError::NoOutput);
     }
     let (layers, outputs) = fuse(graph);
+    let (layers, outputs) = join_heads(layers, outputs);
     let mut planner = Planner {
         isa,
         layers: &layers,
@@ -196,6 +198,9 @@ impl Planner<'_> {
                 let transpose = ConvTranspose::new(self.isa, conv, from, to, epilogue)?;
                 scratch = transpose.scratch_len();
                 Work::ConvTranspose(transpose)
+            }
+            Op::SliceChannels(first) => {
+                Work::SliceChannels { channels: from.channels, first: *first, out_channels: to.channels }
             }
             Op::Unary(function) => Work::Unary(function.clone(), to),
             Op::Binary(function) => Work::Binary(*function, [from, shapes[1]], to),

@@ -31,6 +31,12 @@ pub(crate) enum Work {
         out_channels: usize,
         first: usize,
     },
+    /// Copies the channels from `first` on to a map with fewer channels.
+    SliceChannels {
+        channels: usize,
+        first: usize,
+        out_channels: usize,
+    },
     /// Copies a map as it is to the elements from `at` on.
     CopyRows {
         at: usize,
@@ -101,6 +107,9 @@ impl Step {
             Work::Pad(pads, value, from, to) => layout::pad(pads, *value, (*from, input), (*to, out)),
             Work::CopyChannels { channels, out_channels, first } => {
                 layout::copy_channels(*channels, input, *out_channels, *first, out);
+            }
+            Work::SliceChannels { channels, first, out_channels } => {
+                layout::slice_channels(*channels, *first, input, *out_channels, out);
             }
             Work::CopyRows { at } => out[*at..][..input.len()].copy_from_slice(input),
             Work::ToNhwc(shape) => layout::to_nhwc(shape.channels, input, out),

@@ -1,7 +1,7 @@
 //! A camera's reader thread: pulls pictures, makes frames of them, and sends them to the detectors or past them.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use passerby_types::{
     Clock, DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture, SourceError, Timestamp,
@@ -74,8 +74,8 @@ fn send_frame(
 ) {
     let camera = Arc::clone(in_flight.camera());
     let Picture { image, pts, age } = picture;
-    let (captured, wall) = arrival(&*context.clock, age);
-    let meta = FrameMeta { camera: camera.id, seq, captured, pts, wall };
+    let number = FrameMeta { pts, ..FrameMeta::new(camera.id, seq) };
+    let meta = with_arrival(number, &*context.clock, age, !camera.lossless);
     if !camera.detects(seq, order) {
         let size = (image.width(), image.height());
         let image = context.fanout.wants_frames().then(|| camera.images.share(image));
@@ -106,10 +106,13 @@ fn may_skip_detection(context: &Context, queued: &QueuedFrame) -> bool {
     detections.can_skip(queued.frame.meta.seq, queued.next_detection, *limits.cadence.end())
 }
 
-/// Returns when a picture of this age arrived: on the clock, and as the time of day.
-pub(crate) fn arrival(clock: &dyn Clock, age: Duration) -> (Timestamp, SystemTime) {
+/// Adds the arrival of a picture of this age, and the detail that its source calls for. Pictures without a time that come from
+/// no live source are photographs.
+pub(crate) fn with_arrival(meta: FrameMeta, clock: &dyn Clock, age: Duration, live: bool) -> FrameMeta {
     let wall = clock.wall();
-    (Timestamp(clock.now().0.saturating_sub(age)), wall.checked_sub(age).unwrap_or(wall))
+    let detail = if live || meta.pts.is_some() { meta.detail } else { FrameMeta::PHOTO_DETAIL };
+    let captured = Timestamp(clock.now().0.saturating_sub(age));
+    FrameMeta { captured, wall: wall.checked_sub(age).unwrap_or(wall), detail, ..meta }
 }
 
 /// Returns the source's next picture, or `None` if the source has ended.

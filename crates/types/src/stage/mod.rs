@@ -86,7 +86,7 @@ pub trait Detector: Send {
     /// #         Ok(())
     /// #     }
     /// # }
-    /// let mut detector = Middle; // any detector, for example `passerby_detect::CenterFace`
+    /// let mut detector = Middle; // any detector, for example `passerby_detect::YuNet`
     /// let image = Image::from_vec(PixelLayout::Gray8, 160, 120, ColorSpace::JPEG, vec![0; 160 * 120])?;
     /// let frame = Frame::new(FrameMeta::new(0, 0), image);
     ///

@@ -9,6 +9,7 @@ use crate::isa::Isa;
 use crate::kernel::byte_matmul::{ByteWeights, InputScale};
 use crate::kernel::depthwise::DepthwiseTaps;
 use crate::kernel::matmul::MatmulWeights;
+use crate::kernel::pool::MaxWindow;
 use crate::kernel::tile::Epilogue;
 use crate::layer::Layer;
 use crate::op::{Conv, Pads, Shape};
@@ -30,9 +31,19 @@ pub(crate) fn links(
     planar: bool,
     scales: Option<&[InputScale]>,
 ) -> Vec<Link> {
-    let Op::Conv(conv) = &layer.op else { return Vec::new() };
-    let window = &conv.window;
     let output = RowRing::whole(layer.shape.height, layer.shape.width * layer.shape.channels);
+    let conv = match &layer.op {
+        Op::Conv(conv) => conv,
+        Op::Pool(_, window) => {
+            let max =
+                MaxWindow { channels: input.channels, columns: window.kernel.1, stride: window.stride.1 };
+            let kind = LinkKind::Max { isa, window: max };
+            let reach = Reach { rows: window.kernel.0, stride: window.stride.0, pad: 0 };
+            return vec![Link { kind, reach, epilogue: Epilogue::default(), output }];
+        }
+        _ => return Vec::new(),
+    };
+    let window = &conv.window;
     let epilogue = || layer.epilogue(isa, 0..conv.channels);
     let reach = Reach { rows: window.reach().0, stride: window.stride.0, pad: window.pads.top };
     if conv.is_pointwise() {

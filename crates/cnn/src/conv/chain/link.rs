@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use crate::aligned::CACHE_LINE_BYTES;
+use crate::isa::Isa;
 use crate::kernel::byte_matmul::{ByteWeights, byte_matmul, quantize};
 use crate::kernel::depthwise::{Band, DepthwiseOutput, DepthwiseTaps, depthwise};
 use crate::kernel::layout::pad_row;
 use crate::kernel::matmul::{MAX_SOURCES, MatmulPixels, MatmulWeights, matmul};
+use crate::kernel::pool::{MaxWindow, max_row};
 use crate::kernel::tile::Epilogue;
 
 /// The rows of one map: all of them, or a ring of the last few.
@@ -79,6 +81,8 @@ pub(crate) enum LinkKind {
     Window(DenseWindow),
     /// Applies a window to each channel.
     Depthwise(DepthwiseRows),
+    /// Takes the maximum of each channel in a window that always lies on the map.
+    Max { isa: Isa, window: MaxWindow },
 }
 
 /// Padding of each row, with rows of zeros above and below the map. A row consists of one or more parts that are padded
@@ -172,7 +176,7 @@ impl Link {
     /// Returns the bytes of the weights.
     pub(crate) fn weight_bytes(&self) -> usize {
         match &self.kind {
-            LinkKind::Pad(_) => 0,
+            LinkKind::Pad(_) | LinkKind::Max { .. } => 0,
             LinkKind::Pointwise { weights, .. } => weights.bytes(),
             LinkKind::Bytes { weights, .. } => weights.bytes(),
             LinkKind::Window(window) => window.groups.iter().map(|(weights, _)| weights.bytes()).sum(),
@@ -185,6 +189,7 @@ impl Link {
         let height = self.output.height;
         match &self.kind {
             LinkKind::Pad(_) => "pad".into(),
+            LinkKind::Max { window, .. } => format!("maximum of {} at {height}", window.channels),
             LinkKind::Pointwise { weights, width } => {
                 format!("pointwise {} to {} at {height}x{width}", weights.depth(), weights.channels())
             }
@@ -228,6 +233,15 @@ impl Link {
                 }
             }
             LinkKind::Depthwise(window) => self.run_depthwise(window, rows, input, next, out),
+            LinkKind::Max { isa, window } => {
+                for y in rows {
+                    let mut sources: [&[f32]; MAX_SOURCES] = [&[]; MAX_SOURCES];
+                    for (i, source) in sources[..self.reach.rows].iter_mut().enumerate() {
+                        *source = &input.data[input.rows.row(y * self.reach.stride + i)];
+                    }
+                    max_row(*isa, window, &sources[..self.reach.rows], &mut out[self.output.row(y)]);
+                }
+            }
         }
     }
 

@@ -14,7 +14,7 @@ pub(crate) mod link;
 pub(crate) mod runs;
 
 /// The largest number of links of a chain.
-pub(crate) const MAX_LINKS: usize = 12;
+pub(crate) const MAX_LINKS: usize = 20;
 
 /// The largest size of a chain's rings if the band has more than one row: half of a typical second-level cache.
 const MAX_RING_BYTES: usize = 512 << 10;

@@ -10,10 +10,10 @@ use passerby_types::{BBox, Face, Landmarks, Point};
 const STRIDE: usize = 4;
 
 /// The number of channels of each map, in the order of [`Maps::new`].
-pub(crate) const CHANNELS: [usize; 4] = [1, 2, 2, 10];
+pub(super) const CHANNELS: [usize; 4] = [1, 2, 2, 10];
 
 /// The maps of one picture. Each is a list of planes with `rows` times `cols` cells.
-pub(crate) struct Maps<'a> {
+pub(super) struct Maps<'a> {
     cols: usize,
     /// The number of cells in a plane.
     cells: usize,
@@ -31,7 +31,7 @@ impl<'a> Maps<'a> {
     /// Takes the maps `[heat, scale, offset, points]` of an input with this size in pixels.
     ///
     /// Returns `None` if the size is not a multiple of a cell, or if a map does not have the length for it.
-    pub(crate) fn new(input_width: usize, input_height: usize, maps: [&'a [f32]; 4]) -> Option<Self> {
+    pub(super) fn new(input_width: usize, input_height: usize, maps: [&'a [f32]; 4]) -> Option<Self> {
         let cols = input_width / STRIDE;
         let rows = input_height / STRIDE;
         let cells = cols * rows;
@@ -45,7 +45,7 @@ impl<'a> Maps<'a> {
     /// pixels of the input. Several cells may stand for one face.
     ///
     /// A cell is left out if one of its numbers is not finite, or if its box has no area.
-    pub(crate) fn faces(&self, threshold: f32, out: &mut Vec<Face>) {
+    pub(super) fn faces(&self, threshold: f32, out: &mut Vec<Face>) {
         let cells = (0..self.cells).filter(|&cell| self.heat[cell] > threshold);
         out.clear();
         out.extend(cells.filter_map(|cell| self.face(cell)));

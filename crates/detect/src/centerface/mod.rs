@@ -1,29 +1,32 @@
 //! CenterFace: finds faces and their five landmarks in one pass over the picture.
 
+mod decode;
+mod settings;
+
 use std::fmt;
 use std::path::Path;
 
 #[cfg(feature = "bundled")]
 use passerby_inference::Bundled;
-use passerby_inference::{Model, ModelError, Session};
-use passerby_pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
-use passerby_types::{BBox, Detector, Face, Frame, Image, Landmarks, Point, StageError};
+use passerby_inference::{Model, Session};
+use passerby_pixels::{Letterbox, Normalize};
+use passerby_types::{Detector, Face, Frame, Image, StageError};
 
-use crate::decode::{CHANNELS, Maps};
-use crate::error::{DetectorError, STAGE};
-use crate::lru_cache::LruCache;
+use self::decode::Maps;
+pub use self::settings::CenterFaceSettings;
+use crate::boxes::scaled;
+use crate::error::DetectorError;
+use crate::network::{Network, NetworkInterface, placement};
 use crate::nms::nms;
-use crate::settings::CenterFaceSettings;
 
-/// The names of the network's outputs: likelihood, size, offset, landmarks.
-const OUTPUT_NAMES: [&str; 4] = ["537", "538", "539", "540"];
-
-/// The sides of the input must be multiples of the network's largest stride.
-const INPUT_MULTIPLE: u32 = 32;
-
-/// The number of sessions that an instance keeps, one for each input shape. The cameras of one installation have few
-/// shapes. If a hostile stream changes its shape at every frame, the limit bounds the memory.
-const MAX_SESSIONS: usize = 8;
+/// The outputs: likelihood, size, offset, landmarks.
+const INTERFACE: NetworkInterface<4> = NetworkInterface {
+    name: "CenterFace",
+    outputs: [("537", 1), ("538", 2), ("539", 2), ("540", 10)],
+    channel_axis: 1,
+    axes: 4,
+    normalize: Normalize::NONE,
+};
 
 /// Finds faces with CenterFace (J. Xu et al., 2020, arXiv 1911.03599): a box, a score and five landmarks for each face.
 ///
@@ -54,12 +57,8 @@ const MAX_SESSIONS: usize = 8;
 /// # fn main() {}
 /// ```
 pub struct CenterFace {
-    model: Model,
-    /// The index of each of [`OUTPUT_NAMES`] among the session's outputs.
-    outputs: [usize; 4],
+    network: Network<4>,
     settings: CenterFaceSettings,
-    sessions: LruCache<[usize; 3], Session>,
-    scratch: LetterboxScratch,
     /// The faces of single cells. Many of them may stand for one face.
     cell_faces: Vec<Face>,
 }
@@ -84,9 +83,9 @@ impl CenterFace {
     #[cfg(feature = "bundled")]
     pub fn bundled_model() -> Result<Model, DetectorError> {
         static NETWORK: Bundled =
-            Bundled::new("centerface", include_bytes!("../models/centerface_fp16.onnx"))
-                .with_graph(include_bytes!("../models/centerface.graph"))
-                .with_ranges(include_str!("../models/centerface.ranges"));
+            Bundled::new("centerface", include_bytes!("../../models/centerface_fp16.onnx"))
+                .with_graph(include_bytes!("../../models/centerface.graph"))
+                .with_ranges(include_str!("../../models/centerface.ranges"));
         Ok(NETWORK.model()?)
     }
 
@@ -134,20 +133,9 @@ impl CenterFace {
     /// range. [`DetectorError::Model`] if the network has no ranges for the precision, or if a required device is missing.
     pub fn with_settings(model: Model, settings: CenterFaceSettings) -> Result<Self, DetectorError> {
         settings.check()?;
-        let mut detector = Self {
-            outputs: find_outputs(&model)?,
-            model: model.with_precision(settings.precision)?,
-            settings,
-            sessions: LruCache::new(MAX_SESSIONS),
-            scratch: LetterboxScratch::default(),
-            cell_faces: Vec::new(),
-        };
-        // If the network cannot take this shape, the first frame returns the error.
-        let usual = Letterbox::new(1920, 1080, detector.settings.long_side, INPUT_MULTIPLE).item();
-        match detector.sessions.get_or_insert_with(usual, || detector.model.session(usual)) {
-            Err(e @ ModelError::Device { .. }) => Err(e.into()),
-            _ => Ok(detector),
-        }
+        let model = model.with_precision(settings.precision)?;
+        let network = Network::new(model, &INTERFACE, settings.long_side)?;
+        Ok(Self { network, settings, cell_faces: Vec::new() })
     }
 
     /// Returns the settings of this detector.
@@ -159,14 +147,14 @@ impl CenterFace {
     /// Returns the session for each input shape that was used lately, starting with 16:9. A session has the backend of the
     /// network and the reason for it.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.values()
+        self.network.sessions()
     }
 
     /// Returns the place of a picture in the network's input if its longer side is scaled to `long_side` pixels. A
     /// calibration samples pictures by it.
     #[must_use]
     pub fn letterbox(image: &Image, long_side: u32) -> Letterbox {
-        Letterbox::new(image.width(), image.height(), long_side, INPUT_MULTIPLE)
+        placement(image.width(), image.height(), long_side)
     }
 
     /// Returns the faces of a picture: best score first, in pixels of the upright picture. The list is empty if there are no
@@ -203,25 +191,10 @@ impl CenterFace {
     /// Replaces the contents of `out` by the faces of a picture.
     fn detect_into(&mut self, image: &Image, out: &mut Vec<Face>) -> Result<(), StageError> {
         let place = Self::letterbox(image, self.settings.long_side);
-        // If the network cannot take a shape, it never will, but the next frame may have another one. A device may return.
-        let session = self
-            .sessions
-            .get_or_insert_with(place.item(), || self.model.session(place.item()))
-            .map_err(|e| match e {
-                ModelError::Device { .. } => StageError::reset(STAGE, e),
-                e => StageError::skip(STAGE, e),
-            })?;
-
-        letterbox(image, &place, &Normalize::NONE, &mut self.scratch, session.input());
-        let answers = session.run().map_err(|e| StageError::reset(STAGE, e))?;
-
-        let maps = self.outputs.map(|at| answers.data(at));
-        let maps = Maps::new(place.input_width, place.input_height, maps).ok_or_else(|| {
-            let shapes: Vec<&[usize]> = (0..answers.len()).map(|at| answers.shape(at)).collect();
-            let name = self.model.name();
-            let item = place.item();
-            StageError::fatal(STAGE, format!("{name}: outputs {shapes:?} do not fit the input {item:?}"))
-        })?;
+        let outputs = self.network.look(image, &place)?;
+        let Some(maps) = Maps::new(place.input_width, place.input_height, outputs) else {
+            return Err(self.network.misfit(place.item()));
+        };
         maps.faces(self.settings.threshold, &mut self.cell_faces);
         nms(&mut self.cell_faces, self.settings.nms_iou, self.settings.max_faces);
         let width = image.width();
@@ -256,44 +229,8 @@ impl Detector for CenterFace {
 impl fmt::Debug for CenterFace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CenterFace")
-            .field("model", &self.model.name())
+            .field("model", &self.network.name())
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// Returns the index of each of [`OUTPUT_NAMES`] among the outputs of a network.
-fn find_outputs(model: &Model) -> Result<[usize; 4], DetectorError> {
-    let differs = |problem: String| DetectorError::Interface { model: model.name().to_owned(), problem };
-    let has_channels = |dims: &[Option<usize>], n: usize| match dims {
-        [_, c, _, _] => c.is_none_or(|c| c == n),
-        dims => dims.is_empty(),
-    };
-    let input = model.input();
-    if !has_channels(&input.dims, 3) {
-        return Err(differs(format!(
-            "input {} is {:?} instead of a picture with 3 channels",
-            input.name, input.dims
-        )));
-    }
-    let mut found = [0; 4];
-    for ((at, name), n) in found.iter_mut().zip(OUTPUT_NAMES).zip(CHANNELS) {
-        let place = model.outputs().iter().position(|o| o.name == name);
-        *at = place.ok_or_else(|| differs(format!("output {name} is missing")))?;
-        let dims = &model.outputs()[*at].dims;
-        if !has_channels(dims, n) {
-            return Err(differs(format!("output {name} is {dims:?} instead of a map with {n} channels")));
-        }
-    }
-    Ok(found)
-}
-
-/// Returns the face in pixels of a picture that is larger by these factors.
-fn scaled(face: &Face, (x, y): (f32, f32)) -> Face {
-    let BBox { x1, y1, x2, y2 } = face.bbox;
-    Face {
-        bbox: BBox::new(x1 * x, y1 * y, x2 * x, y2 * y),
-        score: face.score,
-        landmarks: face.landmarks.map(|l| Landmarks(l.0.map(|p| Point::new(p.x * x, p.y * y)))),
     }
 }
