@@ -285,7 +285,7 @@ impl TileKernel for Strip<'_> {
 
     #[inline(always)]
     unsafe fn tile<S: Dot, const P: usize, const N: usize>(&self, at: usize) {
-        if P > S::BYTE_TILE_PIXELS[N - 1] {
+        if const { P > S::BYTE_TILE_PIXELS[N - 1] } {
             return; // Never reached; generates no code.
         }
         // SAFETY: guaranteed by the caller.

@@ -175,9 +175,8 @@ unsafe fn window_of_three_by_two<S: Dot>(
 
 /// Returns the largest number of pixels of a tile. If there are enough registers, there are enough sums at once that no
 /// addition waits for the one before.
-#[inline(always)]
-fn max_pixels<S: Simd>() -> usize {
-    S::TILE_PIXELS[0].min(8)
+const fn max_pixels<S: Simd>() -> usize {
+    if S::TILE_PIXELS[0] < 8 { S::TILE_PIXELS[0] } else { 8 }
 }
 
 /// `THREE` is 0 for any window. Otherwise it is the stride of a dense window that is three wide and reaches at most one
@@ -269,7 +268,7 @@ impl<const P: usize, const TAIL: bool, const EDGE: bool, const THREE: usize> Cal
 {
     #[inline(always)]
     unsafe fn call<S: Dot>(&self) {
-        if P > max_pixels::<S>() {
+        if const { P > max_pixels::<S>() } {
             return; // Never reached; generates no code.
         }
         let Column { epilogue, channel, band, .. } = *self.0;

@@ -237,7 +237,7 @@ impl<W: Number> TileKernel for Strip<'_, W> {
 
     #[inline(always)]
     unsafe fn tile<S: Dot, const P: usize, const N: usize>(&self, at: usize) {
-        if P > S::TILE_PIXELS[N - 1] {
+        if const { P > S::TILE_PIXELS[N - 1] } {
             return; // Never reached; generates no code.
         }
         // SAFETY: guaranteed by the caller.

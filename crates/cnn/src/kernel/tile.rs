@@ -235,6 +235,29 @@ impl<T: TileKernel, const P: usize, const N: usize> Call for TileCall<'_, T, P, 
 /// The conditions of the kernel must hold.
 #[inline(always)]
 pub(super) unsafe fn for_each_tile<S: Dot, T: TileKernel, const N: usize>(tile: &T, from: usize, to: usize) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { S::enter_apart(&Tiles::<T, N> { tile, from, to }) }
+}
+
+/// The computation of the pixels from `from` to `to`.
+struct Tiles<'a, T, const N: usize> {
+    tile: &'a T,
+    from: usize,
+    to: usize,
+}
+
+impl<T: TileKernel, const N: usize> Call for Tiles<'_, T, N> {
+    #[inline(always)]
+    unsafe fn call<S: Dot>(&self) {
+        // SAFETY: guaranteed by the caller.
+        unsafe { tiles::<S, T, N>(self.tile, self.from, self.to) }
+    }
+}
+
+/// # Safety
+/// The conditions of the kernel must hold.
+#[inline(always)]
+unsafe fn tiles<S: Dot, T: TileKernel, const N: usize>(tile: &T, from: usize, to: usize) {
     let most = T::max_pixels::<S>()[N - 1];
     let mut at = from;
     while at < to {

@@ -4,6 +4,7 @@
 
 #![allow(
     clippy::out_of_bounds_indexing,
+    unconditional_panic,
     reason = "the places that `unroll!` names beyond an array are never reached"
 )]
 

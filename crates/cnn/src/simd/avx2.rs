@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::bytes::{gather_each, pattern};
-use super::vector::{ByteSimd, Dot, Simd};
+use super::vector::{ByteSimd, Call, Dot, Simd};
 use crate::f16::F16;
 
 #[derive(Clone, Copy)]
@@ -17,6 +17,15 @@ impl Simd for Avx2 {
     type Tail = __m256i;
     type HalfWidth = Self;
 
+    #[inline(always)]
+    unsafe fn enter_apart<C: Call>(call: &C) {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        #[inline(never)]
+        unsafe fn apart<C: Call>(call: &C) {
+            unsafe { call.call::<Avx2>() }
+        }
+        unsafe { apart(call) }
+    }
     #[inline(always)]
     unsafe fn zero() -> Self {
         Self(unsafe { _mm256_setzero_ps() })

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::avx2::{eight_words, two_quads};
 use super::bytes::{gather_each, pattern};
-use super::vector::{ByteSimd, Dot, Simd};
+use super::vector::{ByteSimd, Call, Dot, Simd};
 use crate::f16::F16;
 
 #[derive(Clone, Copy)]
@@ -18,6 +18,15 @@ impl Simd for Avx512 {
     type Tail = __mmask16;
     type HalfWidth = super::avx2::Avx2;
 
+    #[inline(always)]
+    unsafe fn enter_apart<C: Call>(call: &C) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+        #[inline(never)]
+        unsafe fn apart<C: Call>(call: &C) {
+            unsafe { call.call::<Avx512>() }
+        }
+        unsafe { apart(call) }
+    }
     #[inline(always)]
     unsafe fn zero() -> Self {
         Self(unsafe { _mm512_setzero_ps() })

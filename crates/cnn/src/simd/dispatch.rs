@@ -49,7 +49,7 @@ macro_rules! unroll {
     };
     (@ $i:ident, $n:expr, $body:block, $($at:literal)*) => {
         $(
-            if $at < $n {
+            if const { $at < $n } {
                 const $i: usize = $at;
                 $body
             }

@@ -28,6 +28,15 @@ pub(crate) trait Simd: Copy {
         // SAFETY: guaranteed by the caller.
         unsafe { call.call::<Self>() }
     }
+    /// Runs `call` in a function of its own. The compiler needs more than twice the time for two kernels in one function.
+    #[inline(always)]
+    unsafe fn enter_apart<C: Call>(call: &C)
+    where
+        Self: Dot,
+    {
+        // SAFETY: guaranteed by the caller.
+        unsafe { Self::enter(call) }
+    }
     unsafe fn zero() -> Self;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
