@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs the pipeline and the Python system that it replaces in turns, three times, and prints the ratios of the medians.
+# Runs the pipeline, and the Python system that it replaces with each of its detectors, in turns, three times. Prints the ratios of
+# the medians.
 #
 #   scripts/compare_baseline.sh [SECONDS [VIDEO]]
 #
 # It needs the shared folder (PASSERBY_SHARED, else ../shared) with baseline/seed_pipeline.py, models/ and data/clips, and
 # a Python (PYTHON, else python3) with numpy, opencv-python-headless and onnxruntime. PREFIX goes before both commands, for
-# example PREFIX="taskset -c 0,1". ROUNDS sets the number of rounds, PRECISION the precision (int8 or float).
+# example PREFIX="taskset -c 0,1". ROUNDS sets the number of rounds, PRECISION the precision of the embedder (int8 or float).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 shared=$(realpath "${PASSERBY_SHARED:-../shared}")
@@ -31,8 +32,10 @@ for round in $(seq "${ROUNDS:-3}"); do
     for case in "${cases[@]}"; do
         read -r name live long <<<"$case"
         short=$((long * 3 / 5))
-        ${PREFIX:-} "$python" "$seed" --models "$shared/models" --seconds "$seconds" --live "$live" --long "$long" \
-            --channels 4 "$video" >"$out/python-$name-$round.json" 2>/dev/null
+        for detector in centerface yunet; do
+            ${PREFIX:-} "$python" "$seed" --models "$shared/models" --detector "$detector" --seconds "$seconds" --live "$live" \
+                --long "$long" --channels 4 "$video" >"$out/$detector-$name-$round.json" 2>/dev/null
+        done
         paced=()
         if [ "$live" != 0 ]; then paced=(--live "$live"); fi
         ${PREFIX:-} "$bench" --cameras 4 --seconds "$seconds" "${paced[@]}" --detector-size "${long}x$short" \
@@ -55,11 +58,13 @@ def lost(r):
 fields = [("frames/s", lambda r: r["fps"]), ("not done %", lost),
           ("age p95 ms", lambda r: r["age_ms"]["p95"]), ("CPU s", lambda r: r["cpu_s"]), ("memory MiB", lambda r: r["rss_mib"])]
 runs = load("passerby", "480")
-print(f"passerby computes in {runs[0]['precision']}, the Python system (ONNX Runtime) in float; medians of {len(runs)} runs")
-print(f"{'case':8} {'figure':11} {'Python':>9} {'passerby':>9} {'ratio':>7}   passerby's runs")
+print(f"passerby with YuNet, the embedder in {runs[0]['precision']}; Python (ONNX Runtime, float) with each detector; medians of {len(runs)}")
+print(f"{'case':8} {'figure':11} {'CenterFace':>10} {'YuNet':>8} {'passerby':>9} {'ratios':>12}   passerby's runs")
 for name, title in [("480", "480x288"), ("320", "320x192"), ("live", "4 x 24/s")]:
-    a, b = load("python", name), load("passerby", name)
+    contenders = [load(who, name) for who in ("centerface", "yunet", "passerby")]
     for label, of in fields:
-        x, y = median(a, of), median(b, of)
-        print(f"{title:8} {label:11} {x:9.1f} {y:9.1f} {y / x if x else float('nan'):7.2f}   {' '.join(f'{of(r):.1f}' for r in b)}")
+        old, yunet, new = (median(runs, of) for runs in contenders)
+        ratio = lambda x: f"{new / x:.2f}" if x else "-"
+        each = " ".join(f"{of(r):.1f}" for r in contenders[-1])
+        print(f"{title:8} {label:11} {old:10.1f} {yunet:8.1f} {new:9.1f} {ratio(old):>6}{ratio(yunet):>6}   {each}")
 PY

@@ -2,13 +2,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use passerby_detect::YuNet;
+use passerby_detect::{YuNet, YuNetSettings};
 use passerby_reid::{GalleryPolicy, MobileFaceNet};
 use passerby_types::{
     ChipPool, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta, Image, StageError,
 };
 
 use crate::error::Error;
+
+/// The detector's threshold for a photograph, which has no tracker to confirm weak faces.
+const PHOTO_THRESHOLD: f32 = 0.55;
 
 static DETECTORS: InstanceCache<YuNet> = InstanceCache::new();
 static EMBEDDERS: InstanceCache<MobileFaceNet> = InstanceCache::new();
@@ -24,7 +27,7 @@ pub struct Verdict {
 
 /// Returns the faces of a picture, best score first, in pixels of the picture. The list is empty if the picture shows no face.
 ///
-/// It uses YuNet with the bundled weights and the default settings, with the detail of a photograph. The first call loads the network; later calls
+/// It uses YuNet with the bundled weights, a threshold of 0.55 and the detail of a photograph. The first call loads the network; later calls
 /// use it again. Threads may call it at the same time: each then works with an instance of its own, and as many
 /// instances stay in memory as ever worked at once.
 ///
@@ -75,7 +78,10 @@ fn frame(image: &Image) -> Frame {
 }
 
 fn detect(frame: &Frame) -> Result<Vec<Face>, Error> {
-    let make = || Ok(YuNet::bundled()?);
+    let make = || {
+        let settings = YuNetSettings { threshold: PHOTO_THRESHOLD, ..YuNetSettings::default() };
+        Ok(YuNet::with_settings(YuNet::bundled_model()?, settings)?)
+    };
     DETECTORS.with(make, |detector| detector.detect_one(frame))
 }
 

@@ -142,7 +142,12 @@ fn weights_from_a_file_equal_the_bundled_ones() {
     let _alone = alone();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/models/yunet.onnx");
     let settings = YuNetSettings { threshold: 1e-4, second_looks: 0, ..small() };
-    let frames = [frame(0, noise(PixelLayout::Rgb8, 64, 48, 5))];
+    // Sides of the network's largest stride, at which some of its maps have one row.
+    let frames = [
+        frame(0, noise(PixelLayout::Rgb8, 64, 48, 5)),
+        frame(1, noise(PixelLayout::Rgb8, 64, 12, 6)),
+        frame(2, noise(PixelLayout::Rgb8, 12, 64, 7)),
+    ];
     let faces = |mut detector: YuNet| detect(&mut detector, &frames).unwrap();
     let from_file = YuNet::with_settings(Model::from_path(file).unwrap(), settings.clone()).unwrap();
     assert!(format!("{from_file:?}").contains("yunet.onnx"));

@@ -28,7 +28,7 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "WxH", value_parser = parse_size, overrides_with = "detector_side")]
     detector_size: Option<u32>,
 
-    /// The lowest detector score of a face, 0 to 1
+    /// The lowest detector score of a face that starts a track, 0 to 1 [default: 0.6]
     #[arg(long, value_name = "T", value_parser = number(0.0_f32..=1.0), allow_negative_numbers = true)]
     threshold: Option<f32>,
 
@@ -62,7 +62,7 @@ impl NetworkArgs {
         settings.detector.long_side = self.detector_side.or(self.detector_size);
         settings.detector.min_face = self.min_face.unwrap_or(settings.detector.min_face);
         if let Some(threshold) = self.threshold {
-            settings.detector.threshold = threshold;
+            settings.detector.threshold = settings.detector.threshold.min(threshold);
             settings.tracker.strong_score = threshold;
         }
         settings.engine = self.device.map_or(Engine::Auto, Engine::Prefer);

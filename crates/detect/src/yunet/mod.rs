@@ -37,7 +37,7 @@ const UNSEEN_THRESHOLD: f32 = 0.65;
 /// face.
 ///
 /// The detector scales each picture to a size that follows from [`YuNetSettings::min_face`], and puts it at the top left of a
-/// black input whose sides are multiples of 32 (for example 608x342 in 608x352). The network sees BGR from 0 to 255, as in
+/// black input whose sides are multiples of 32 (for example 544x306 in 544x320). The network sees BGR from 0 to 255, as in
 /// OpenCV's `FaceDetectorYN`.
 ///
 /// It looks again in two cases. If a face seems to be larger in the input than those that the network was trained for, it looks

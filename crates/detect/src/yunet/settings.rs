@@ -9,7 +9,7 @@ const LONG_SIDE_RANGE: RangeInclusive<u32> = 32..=3840;
 
 /// The size in pixels that the smallest wanted face gets in the network's input. YuNet was trained for faces from 10 pixels
 /// on (its paper, section 4).
-const SMALLEST_FACE_IN_INPUT: f32 = 11.0;
+const SMALLEST_FACE_IN_INPUT: f32 = 10.0;
 
 /// The least longer side of an input whose size follows from the picture. A look at it is cheap, and it finds faces that are
 /// smaller than the wanted ones.
@@ -17,7 +17,7 @@ const MIN_LONG_SIDE: f32 = 480.0;
 
 /// A detail above 1 enlarges the input up to the size of the picture, within this range. More finds hardly any other face, and
 /// takes much memory.
-const MAX_DETAILED_SIDE: RangeInclusive<f32> = 1280.0..=1920.0;
+const MAX_DETAILED_SIDE: RangeInclusive<f32> = 960.0..=1920.0;
 
 /// The input's longer side is a multiple of this, so that pictures of similar sizes share one prepared network.
 const LONG_SIDE_STEP: f32 = 32.0;
@@ -29,8 +29,8 @@ const LONG_SIDE_STEP: f32 = 32.0;
 pub struct YuNetSettings {
     /// The size of the smallest face that must be found, in pixels of the picture, 1 to 4096. Default 24.
     ///
-    /// The size of the network's input follows from it: a face of this size is 11 pixels wide there, and the longer side is
-    /// at least 480 pixels. With the default, 1280x720 becomes 608 pixels wide, 1920x1080 896 and 3840x2160 1760. The cost
+    /// The size of the network's input follows from it: a face of this size is 10 pixels wide there, and the longer side is
+    /// at least 480 pixels. With the default, 1280x720 becomes 544 pixels wide, 1920x1080 800 and 3840x2160 1600. The cost
     /// grows with the square of that width, and so with the inverse square of `min_face`.
     pub min_face: f32,
     /// The longer side of the network's input, in pixels, 32 to 3840, whatever the picture's size. Default `None`: it follows
@@ -38,7 +38,8 @@ pub struct YuNetSettings {
     ///
     /// The detector scales each picture, up or down, so that its longer side has this length, and keeps the aspect ratio.
     pub long_side: Option<u32>,
-    /// The score from which the detector reports a face, 0 to 1. Default 0.55.
+    /// The score from which the detector reports a face, 0 to 1. Default 0.4, for a tracker that lets weak faces, for example half
+    /// hidden ones, continue a track but not start one. Without a tracker, 0.55 gives fewer false faces.
     pub threshold: f32,
     /// The intersection over union above which two boxes are one face, 0 to 1. Default 0.3, as in OpenCV's `FaceDetectorYN`.
     pub nms_iou: f32,
@@ -57,7 +58,7 @@ impl Default for YuNetSettings {
         Self {
             min_face: 24.0,
             long_side: None,
-            threshold: 0.55,
+            threshold: 0.4,
             nms_iou: 0.3,
             max_faces: 1024,
             second_looks: 32,
@@ -69,15 +70,15 @@ impl YuNetSettings {
     /// Returns the longer side of the network's input for a picture of this size.
     ///
     /// The side that follows from `min_face` is multiplied by `detail`, which is that of
-    /// [`FrameMeta::detail`](passerby_types::FrameMeta::detail). It then is at most the picture's longer side, or 1280 if the
+    /// [`FrameMeta::detail`](passerby_types::FrameMeta::detail). It then is at most the picture's longer side, or 960 if the
     /// picture is smaller, or 1920 if it is larger and `min_face` does not ask for more. A fixed `long_side` ignores `detail`.
     ///
     /// ```
     /// use passerby_detect::YuNetSettings;
     ///
     /// let settings = YuNetSettings::default();
-    /// assert_eq!(settings.input_long_side(1280, 720, 1.0), 608);
-    /// assert_eq!(settings.input_long_side(1280, 720, 0.5), 320);
+    /// assert_eq!(settings.input_long_side(1280, 720, 1.0), 544);
+    /// assert_eq!(settings.input_long_side(1280, 720, 0.5), 288);
     /// assert_eq!(settings.input_long_side(320, 240, 1.0), 480);
     /// ```
     #[must_use]
@@ -146,16 +147,16 @@ mod tests {
         let side = |min_face, width, height, detail| {
             YuNetSettings { min_face, ..YuNetSettings::default() }.input_long_side(width, height, detail)
         };
-        assert_eq!(side(24.0, 1920, 1080, 1.0), 896);
-        assert_eq!(side(24.0, 1080, 1920, 1.0), 896);
-        assert_eq!(side(24.0, 3840, 2160, 1.0), 1760);
-        assert_eq!(side(12.0, 1920, 1080, 1.0), 1760);
+        assert_eq!(side(24.0, 1920, 1080, 1.0), 800);
+        assert_eq!(side(24.0, 1080, 1920, 1.0), 800);
+        assert_eq!(side(24.0, 3840, 2160, 1.0), 1600);
+        assert_eq!(side(12.0, 1920, 1080, 1.0), 1600);
         assert_eq!(side(100.0, 1920, 1080, 1.0), 480);
         assert_eq!(side(24.0, 640, 480, 2.0), 960);
-        assert_eq!(side(24.0, 640, 480, 3.0), 1280);
+        assert_eq!(side(24.0, 640, 480, 3.0), 960);
         assert_eq!(side(24.0, 1600, 900, 3.0), 1600);
         assert_eq!(side(24.0, 3840, 2160, 3.0), 1920);
-        assert_eq!(side(12.0, 3840, 2160, 3.0), 3520);
+        assert_eq!(side(12.0, 3840, 2160, 3.0), 3200);
     }
 
     #[test]
@@ -165,8 +166,8 @@ mod tests {
         for detail in [0.0, -1.0] {
             assert_eq!(settings.input_long_side(640, 480, detail), 32, "{detail}");
         }
-        assert_eq!(settings.input_long_side(640, 480, f32::NAN), 1280);
-        assert_eq!(settings.input_long_side(640, 480, f32::INFINITY), 1280);
+        assert_eq!(settings.input_long_side(640, 480, f32::NAN), 960);
+        assert_eq!(settings.input_long_side(640, 480, f32::INFINITY), 960);
     }
 
     #[test]
