@@ -10,9 +10,6 @@ use passerby_types::{
 
 use crate::error::Error;
 
-/// The detector's threshold for a photograph, which has no tracker to confirm weak faces.
-const PHOTO_THRESHOLD: f32 = 0.55;
-
 static DETECTORS: InstanceCache<YuNet> = InstanceCache::new();
 static EMBEDDERS: InstanceCache<MobileFaceNet> = InstanceCache::new();
 
@@ -79,7 +76,8 @@ fn frame(image: &Image) -> Frame {
 
 fn detect(frame: &Frame) -> Result<Vec<Face>, Error> {
     let make = || {
-        let settings = YuNetSettings { threshold: PHOTO_THRESHOLD, ..YuNetSettings::default() };
+        let settings =
+            YuNetSettings { threshold: YuNetSettings::PHOTO_THRESHOLD, ..YuNetSettings::default() };
         Ok(YuNet::with_settings(YuNet::bundled_model()?, settings)?)
     };
     DETECTORS.with(make, |detector| detector.detect_one(frame))

@@ -19,12 +19,13 @@ use passerby::types::{
 use crate::outcome::Outcome;
 use crate::terminal;
 
-/// The long sides that users choose among.
+/// The long sides at which the detector sees each picture.
 const LONG_SIDES: [u32; 3] = [320, 480, 640];
 
 /// Finds the ranges that the detector and the embedder need for int8.
 ///
-/// Reads pictures and videos of people, and writes the two files that the crates include. The detector sees the pictures at
+/// Reads pictures and videos of people, and writes two files. The embedder's crate includes the second. The first is for
+/// measurements: the bundled detector computes in float. The detector sees the pictures at
 /// long sides of 320, 480 and 640. The embedder sees each face as it is in the picture, and again after the picture was
 /// reduced to each of these sides.
 #[derive(Args, Debug)]
@@ -132,7 +133,11 @@ struct Calibrator {
 
 impl Calibrator {
     fn new() -> Result<Self, BoxError> {
-        let settings = YuNetSettings { long_side: Some(LONG_SIDES[2]), ..YuNetSettings::default() };
+        let settings = YuNetSettings {
+            long_side: Some(LONG_SIDES[2]),
+            threshold: YuNetSettings::PHOTO_THRESHOLD,
+            ..YuNetSettings::default()
+        };
         Ok(Self {
             detector: BTreeMap::new(),
             embedder: MobileFaceNet::bundled_model()?.calibration([3, INPUT_SIDE, INPUT_SIDE])?,

@@ -3,6 +3,7 @@
 //! A head is a pointwise convolution to a few channels, followed by a depthwise one. Each wastes most of a vector and reads the
 //! whole map again. Together they fill the vectors and read the map once. Each channel is computed as before.
 
+use crate::conv::strategy::suits_bytes;
 use crate::graph::Op;
 use crate::layer::Layer;
 use crate::op::{Conv, Shape};
@@ -86,7 +87,9 @@ fn head(layers: &[Layer], depthwise: usize) -> Option<Head> {
     let pointwise = layers[depthwise].source()?;
     let first = plain(pointwise)?;
     let channels = layers[pointwise].shape.channels;
+    // A convolution that may multiply bytes has ranges of its own.
     let is_head = first.is_pointwise()
+        && !suits_bytes(first)
         && first.groups == 1
         && layers[pointwise].uses == 1
         && channels < MAX_CHANNELS

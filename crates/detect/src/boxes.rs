@@ -16,3 +16,11 @@ pub(crate) fn scaled(face: &Face, (x, y): (f32, f32)) -> Face {
 pub(crate) fn longer_side(face: &Face) -> f32 {
     face.bbox.width().max(face.bbox.height())
 }
+
+/// Returns true if all numbers of the face are finite.
+pub(crate) fn is_finite(face: &Face) -> bool {
+    let BBox { x1, y1, x2, y2 } = face.bbox;
+    let points = face.landmarks.iter().flat_map(|landmarks| &landmarks.0);
+    [x1, y1, x2, y2, face.score].iter().all(|v| v.is_finite())
+        && points.into_iter().all(|point| point.x.is_finite() && point.y.is_finite())
+}

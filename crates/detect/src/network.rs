@@ -11,8 +11,8 @@ use crate::lru_cache::LruCache;
 const INPUT_MULTIPLE: u32 = 32;
 
 /// The number of sessions that an instance keeps, one for each input shape. The cameras of one installation have few
-/// shapes. If a hostile stream changes its shape at every frame, the limit bounds the memory.
-const MAX_SESSIONS: usize = 8;
+/// shapes, and second looks have a few more. If a hostile stream changes its shape at every frame, the limit bounds the memory.
+const MAX_SESSIONS: usize = 12;
 
 /// The interface of a network with `N` outputs.
 pub(crate) struct NetworkInterface<const N: usize> {

@@ -88,11 +88,11 @@ fn pictures_of_any_shape_are_accepted() {
 #[test]
 fn a_stream_may_change_its_shape_at_every_frame() {
     let _alone = alone();
-    let settings = YuNetSettings { long_side: Some(320), ..YuNetSettings::default() };
+    let settings = YuNetSettings { long_side: Some(480), ..YuNetSettings::default() };
     let mut detector = bundled(&settings);
-    // Ten input shapes need two more sessions than an instance keeps.
+    // Fourteen input shapes need two more sessions than an instance keeps.
     let frames: Vec<_> =
-        (1..=10).map(|n| frame(n, noise(PixelLayout::Nv12, 32 * n as u32, 320, n))).collect();
+        (1..=14).map(|n| frame(n, noise(PixelLayout::Nv12, 32 * n as u32, 480, n))).collect();
     let first = detect(&mut detector, &frames).unwrap();
     let again = detect(&mut detector, &frames).unwrap();
     assert_eq!(first, again);

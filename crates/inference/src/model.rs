@@ -20,9 +20,9 @@ use crate::session::Session;
 use crate::tensor::{TensorSpec, check_item};
 use crate::tract::{OnnxNetwork, TypedNetwork};
 
-/// The number of plans that a model keeps. The cameras of one installation rarely have more image sizes. A further plan
-/// replaces the oldest one, which existing sessions continue to use.
-const MAX_PLANS: usize = 8;
+/// The number of plans that a model keeps. The cameras of one installation rarely have more image sizes, and a detector
+/// looks at a few more. A further plan replaces the least recently asked one, which existing sessions continue to use.
+const MAX_PLANS: usize = 16;
 
 /// The immutable weights and graph of a network. A clone is cheap and shares them, so each worker can have one.
 ///
@@ -278,7 +278,7 @@ impl Model {
     ///
     /// The first session of a shape plans the network, which takes some tens of milliseconds, or up to about a second
     /// on tract. All sessions of that shape share the plan, so a later session only costs its buffers. The model keeps
-    /// its last eight plans and makes one at a time. On a device of ONNX Runtime, each session reads the network again
+    /// the sixteen plans that were asked for last, and makes one at a time. On a device of ONNX Runtime, each session reads the network again
     /// and has its own copy of the weights on the device.
     ///
     /// # Errors
@@ -320,8 +320,11 @@ impl Model {
     fn plan(&self, item: [usize; 3]) -> Result<Arc<ModelPlan>, ModelError> {
         let key = (item, self.engine, self.isa, self.ranges_in_use().cloned());
         let mut plans = self.shared.plans.lock();
-        if let Some((_, plan)) = plans.iter().find(|(other, _)| *other == key) {
-            return Ok(Arc::clone(plan));
+        if let Some(at) = plans.iter().position(|(other, _)| *other == key) {
+            let found = plans.remove(at);
+            let plan = Arc::clone(&found.1);
+            plans.push(found);
+            return Ok(plan);
         }
         let plan = self.make_plan(item)?;
         if plans.len() == MAX_PLANS {

@@ -12,7 +12,7 @@ use passerby_types::{
 };
 
 use crate::camera::observer::CameraObserver;
-use crate::camera::reader::{next_picture, with_arrival};
+use crate::camera::reader::{detail, next_picture, with_arrival};
 use crate::camera::sampler::ActiveStages;
 use crate::camera::schedule::DetectionSchedule;
 use crate::context::AnalysisContext;
@@ -222,8 +222,9 @@ impl Flow {
         let seq = meter.report.ledger.captured;
         meter.capture(timer.clock.now());
         drop(meter);
-        let number = FrameMeta { pts, ..FrameMeta::new(camera.meter.camera, seq) };
-        let meta = with_arrival(number, &*timer.clock, age, camera.source.info().live);
+        let detail = detail(camera.source.info());
+        let number = FrameMeta { pts, detail, ..FrameMeta::new(camera.meter.camera, seq) };
+        let meta = with_arrival(number, &*timer.clock, age);
         Ok(Some(Frame { meta, image: self.images.share(image) }))
     }
 

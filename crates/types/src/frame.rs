@@ -84,8 +84,7 @@ pub struct FrameMeta {
     /// The time of day when the frame arrived.
     pub wall: SystemTime,
     /// How closely a detector should look: a factor on the size of its input, if the detector chooses that size itself. It
-    /// is 1 for the frames of a video, [`FrameMeta::PHOTO_DETAIL`] for photographs, and below 1 while a machine has too
-    /// little time for its cameras.
+    /// is 1 for the frames of a video, and [`FrameMeta::PHOTO_DETAIL`] for photographs.
     pub detail: f32,
 }
 

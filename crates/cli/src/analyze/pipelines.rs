@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use passerby::detect::YuNetSettings;
 use passerby::pipeline::{
     CameraReport, CameraSnapshot, FlowSettings, GovernorLimits, Handle, Pipeline, PipelineSettings,
     RecvOutcome, Subscription, WhenFull,
@@ -40,6 +41,8 @@ pub(super) struct Pipelines {
     when_full: WhenFull,
     video: Option<Running>,
     still: Option<Running>,
+    /// The detector's threshold for photographs.
+    still_threshold: f32,
     ended: RunResults,
 }
 
@@ -62,15 +65,29 @@ impl Pipelines {
         recorder: Option<Recorder>,
     ) -> Self {
         let mut settings = args.networks.settings();
+        let threshold = args.networks.threshold();
         if args.every_frame {
             settings.tracker.strong_score = 0.0;
+            settings.detector.threshold = threshold.unwrap_or(settings.detector.threshold);
         }
+        let still_threshold = threshold.unwrap_or(YuNetSettings::PHOTO_THRESHOLD);
         let gallery = SharedGallery::new(settings.gallery.clone());
         let pipeline = pipeline(args, mode);
         let ended = RunResults::default();
         // Pictures never hold up a camera.
         let when_full = if mode.live { WhenFull::DropOldest } else { WhenFull::Block };
-        Self { settings, pipeline, gallery, database, recorder, when_full, video: None, still: None, ended }
+        Self {
+            settings,
+            pipeline,
+            gallery,
+            database,
+            recorder,
+            when_full,
+            still_threshold,
+            video: None,
+            still: None,
+            ended,
+        }
     }
 
     /// Returns the pipeline for this source. A source with a single picture is a photograph.
@@ -79,6 +96,7 @@ impl Pipelines {
         let mut settings = self.settings.clone();
         if is_still {
             // A photograph is the only view of its track, so one view must be enough.
+            settings.detector.threshold = self.still_threshold;
             settings.tracker.strong_score = 0.0;
             settings.tracker.min_hits = 1;
             settings.gallery.min_enroll_views = 1;

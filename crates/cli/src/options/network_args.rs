@@ -28,7 +28,7 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "WxH", value_parser = parse_size, overrides_with = "detector_side")]
     detector_size: Option<u32>,
 
-    /// The lowest detector score of a face that starts a track, 0 to 1 [default: 0.6]
+    /// The lowest detector score of a face that starts a track, 0 to 1 [default: 0.6, in photographs 0.55]
     #[arg(long, value_name = "T", value_parser = number(0.0_f32..=1.0), allow_negative_numbers = true)]
     threshold: Option<f32>,
 
@@ -52,6 +52,11 @@ enum NumberFormat {
 }
 
 impl NetworkArgs {
+    /// Returns the value of `--threshold`.
+    pub(crate) fn threshold(&self) -> Option<f32> {
+        self.threshold
+    }
+
     /// Returns the settings of the default stages with these options.
     pub(crate) fn settings(&self) -> Settings {
         let precision = match self.precision {

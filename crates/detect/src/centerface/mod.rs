@@ -35,7 +35,7 @@ const INTERFACE: NetworkInterface<4> = NetworkInterface {
 /// 255. A batch runs frame by frame, so the faces of a frame never depend on the other frames.
 ///
 /// Instances that are made from one [`Model`] share its weights and the plans for each input shape. An instance has only
-/// buffers and up to eight sessions of its own, and works on one thread.
+/// buffers and up to twelve sessions of its own, and works on one thread.
 ///
 /// Boxes and landmarks are in pixels of the upright picture. Every box has an area and lies at least partly inside the
 /// picture, and all numbers are finite. A box may reach outside the picture by the rounding of the scaled size, and a

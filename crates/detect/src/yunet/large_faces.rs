@@ -14,17 +14,17 @@ const MIN_SCORE: f32 = 0.3;
 const SURE_SCORE: f32 = 0.8;
 /// The size in pixels of the input above which a face may be missed.
 const MAX_TRAINED_SIZE: f32 = 320.0;
-/// The size in pixels of the input that the largest face gets in the smaller copy.
+/// The greatest size in pixels of the input that the largest face gets in the smaller copy.
 const SIZE_IN_COPY: f32 = 160.0;
 /// The least longer side of the smaller copy.
-const MIN_LONG_SIDE: u32 = 96;
+const MIN_LONG_SIDE: u32 = 128;
 /// A face of the smaller copy counts if it has at least this size in pixels of the first input. The first look sees smaller
 /// ones better.
 const MIN_SIZE: f32 = 120.0;
 /// The part of a box that must lie inside a large face so that it is a part of that face.
 const PART_INSIDE: f32 = 0.8;
 
-/// Returns the longer side of the smaller copy, or `None` if the first look saw no face that may be too large for it. The faces
+/// Returns the longer side of the smaller copy, a power of two so that there are few shapes, or `None` if the first look saw no face that may be too large for it. The faces
 /// are in pixels of an input whose longer side is `long_side`.
 pub(super) fn smaller_long_side(faces: &[Face], long_side: u32) -> Option<u32> {
     let doubtful = faces.iter().filter(|face| {
@@ -32,10 +32,13 @@ pub(super) fn smaller_long_side(faces: &[Face], long_side: u32) -> Option<u32> {
         face.score > MIN_SCORE && (size > MAX_TRAINED_SIZE || (size > MIN_SIZE && face.score < SURE_SCORE))
     });
     let largest = doubtful.map(longer_side).fold(0.0, f32::max);
-    (largest > 0.0).then(|| {
-        let side = long_side as f32 * SIZE_IN_COPY / largest;
-        (side as u32).next_multiple_of(32).clamp(MIN_LONG_SIDE, long_side)
-    })
+    if largest == 0.0 {
+        return None;
+    }
+    let side = (long_side as f32 * SIZE_IN_COPY / largest) as u32;
+    let side = 1 << side.max(MIN_LONG_SIDE).ilog2();
+    // A copy of nearly the same size would show the same.
+    (side <= long_side / 4 * 3).then_some(side)
 }
 
 /// Replaces the large faces of the first look by those of the smaller copy. All are in pixels of the picture, and
@@ -44,7 +47,11 @@ pub(super) fn replace(faces: &mut Vec<Face>, in_copy: &[Face], input_from_pictur
     let size = |face: &Face| longer_side(face) * input_from_picture;
     let large = || in_copy.iter().filter(|face| size(face) >= MIN_SIZE);
     faces.retain(|face| {
-        let is_part = |of: &Face| size(face) > MIN_SIZE / 2.0 && inside(&face.bbox, &of.bbox) > PART_INSIDE;
+        let is_part = |of: &Face| {
+            size(face) > MIN_SIZE / 2.0
+                && face.score <= of.score
+                && inside(&face.bbox, &of.bbox) > PART_INSIDE
+        };
         size(face) <= MAX_TRAINED_SIZE && !large().any(is_part)
     });
     faces.extend(large());
@@ -73,11 +80,26 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_face_becomes_160_pixels() {
+    fn the_largest_face_becomes_80_to_160_pixels() {
         let faces = [face(0.0, 640.0, 0.4), face(0.0, 400.0, 0.9)];
-        assert_eq!(smaller_long_side(&faces, 1280), Some(320));
-        assert_eq!(smaller_long_side(&[face(0.0, 1e9, 0.4)], 1280), Some(96));
-        assert_eq!(smaller_long_side(&[face(0.0, 256.0, 0.7)], 1280), Some(800), "a weak one");
+        assert_eq!(smaller_long_side(&faces, 1280), Some(256));
+        assert_eq!(smaller_long_side(&[face(0.0, 1e9, 0.4)], 1280), Some(128));
+        assert_eq!(smaller_long_side(&[face(0.0, 256.0, 0.7)], 1280), Some(512), "a weak one");
+    }
+
+    #[test]
+    fn a_copy_of_nearly_the_same_size_is_not_looked_at() {
+        assert_eq!(smaller_long_side(&[face(0.0, 130.0, 0.5)], 480), None);
+        assert_eq!(smaller_long_side(&[face(0.0, 130.0, 0.5)], 32), None);
+    }
+
+    #[test]
+    fn a_weak_large_face_takes_no_better_one_away() {
+        let sure = face(100.0, 100.0, 0.95);
+        let copy = [face(0.0, 800.0, 0.35)];
+        let mut faces = vec![sure];
+        replace(&mut faces, &copy, 1.0);
+        assert_eq!(faces, [sure, copy[0]]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use passerby_types::{Detector, Face, Frame, FrameMeta, Image, StageError};
 use self::decode::{Grids, OUTPUTS};
 use self::second_look::WEAK_SCORE;
 pub use self::settings::YuNetSettings;
-use crate::boxes::scaled;
+use crate::boxes::{is_finite, scaled};
 use crate::error::DetectorError;
 use crate::network::{Network, NetworkInterface, placement};
 use crate::nms::nms;
@@ -46,7 +46,7 @@ const UNSEEN_THRESHOLD: f32 = 0.65;
 /// on the other frames.
 ///
 /// Instances that are made from one [`Model`] share its weights and the plans for each input shape. An instance has only
-/// buffers and up to eight sessions of its own, and works on one thread.
+/// buffers and up to twelve sessions of its own, and works on one thread.
 ///
 /// Boxes and landmarks are in pixels of the upright picture. Every box has an area and lies at least partly inside the
 /// picture, and all numbers are finite. Boxes and landmarks may reach outside the picture.
@@ -156,7 +156,7 @@ impl YuNet {
         &self.settings
     }
 
-    /// Returns the session for each input shape that was used lately, starting with that for 1920x1080. A session has the
+    /// Returns the session for each input shape that was used lately. A new detector has that for 1920x1080. A session has the
     /// backend of the network and the reason for it.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
         self.network.sessions()
@@ -218,11 +218,11 @@ impl YuNet {
             large_faces::replace(&mut self.found, &self.look, long_side as f32 / width.max(height) as f32);
             nms(&mut self.found, self.settings.nms_iou, self.settings.max_faces);
         }
-        self.look_again(image)?;
         // A face that lies entirely in the black part of the input is outside the picture.
-        let is_in_picture = |face: &&Face| !face.bbox.clamped(width, height).is_empty();
+        self.found.retain(|face| is_finite(face) && !face.bbox.clamped(width, height).is_empty());
+        self.look_again(image)?;
         out.clear();
-        out.extend(self.found.iter().filter(is_in_picture));
+        out.extend_from_slice(&self.found);
         Ok(())
     }
 
@@ -251,8 +251,9 @@ impl YuNet {
             let mut face = self.found[at];
             let mut needed = threshold;
             if self.settings.second_looks > 0 && second_look::is_weak(&face) {
-                if looks > 0 {
-                    looks -= 1;
+                let cost = second_look::cost(&face);
+                if looks >= cost {
+                    looks -= cost;
                     face.score = self.second_score(image, &face)?;
                 } else {
                     needed = threshold.max(UNSEEN_THRESHOLD);
@@ -283,8 +284,8 @@ impl YuNet {
 impl Detector for YuNet {
     /// Finds the faces of the frames one after another. See [`Detector::detect`].
     ///
-    /// The first frame with another shape than 16:9 takes some milliseconds longer, because the detector must prepare the
-    /// network for it.
+    /// The first frame of another size than 1920x1080, and the first second look of each size, take some milliseconds longer,
+    /// because the detector must prepare the network for them.
     ///
     /// # Errors
     /// `Skip` if the network cannot take a picture of this shape, `Reset` if the engine fails, `Fatal` if the outputs are

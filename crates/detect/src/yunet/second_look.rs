@@ -33,6 +33,11 @@ fn factor(face: &Face) -> usize {
     (longer_side(face) / STEP).ceil().max(1.0) as usize
 }
 
+/// Returns the cost of the look, as a multiple of that of the smallest copy.
+pub(super) fn cost(face: &Face) -> usize {
+    factor(face).pow(2)
+}
+
 /// Returns the side of the copy in pixels.
 pub(super) fn side(face: &Face) -> usize {
     SIDE * factor(face)

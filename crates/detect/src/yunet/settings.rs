@@ -39,7 +39,8 @@ pub struct YuNetSettings {
     /// The detector scales each picture, up or down, so that its longer side has this length, and keeps the aspect ratio.
     pub long_side: Option<u32>,
     /// The score from which the detector reports a face, 0 to 1. Default 0.4, for a tracker that lets weak faces, for example half
-    /// hidden ones, continue a track but not start one. Without a tracker, 0.55 gives fewer false faces.
+    /// hidden ones, continue a track but not start one. Without a tracker, [`YuNetSettings::PHOTO_THRESHOLD`] gives fewer false
+    /// faces.
     pub threshold: f32,
     /// The intersection over union above which two boxes are one face, 0 to 1. Default 0.3, as in OpenCV's `FaceDetectorYN`.
     pub nms_iou: f32,
@@ -48,7 +49,8 @@ pub struct YuNetSettings {
     /// The most weak faces of a picture that the detector looks at again, enlarged; the best are taken. Default 32. Of the
     /// others, it reports those whose first score is at least 0.65.
     ///
-    /// A second look costs about a fifteenth of a look at 480x288. With 0, `threshold` applies to the scores of the first
+    /// For a face of up to 120 pixels of the picture, a second look costs about a fifteenth of a look at 480x288. It costs four
+    /// times as much for a face of up to 240 pixels and nine times for one of up to 360, and counts as so many. With 0, `threshold` applies to the scores of the first
     /// look.
     pub second_looks: usize,
 }
@@ -67,6 +69,9 @@ impl Default for YuNetSettings {
 }
 
 impl YuNetSettings {
+    /// A [`threshold`](Self::threshold) for photographs, which have no tracker to confirm weak faces.
+    pub const PHOTO_THRESHOLD: f32 = 0.55;
+
     /// Returns the longer side of the network's input for a picture of this size.
     ///
     /// The side that follows from `min_face` is multiplied by `detail`, which is that of

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{
-    Clock, DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture, SourceError, Timestamp,
+    Clock, DropReason, ErrorClass, Frame, FrameMeta, FrameSource, Picture, SourceError, SourceInfo, Timestamp,
 };
 use passerby_workers::{SendOutcome, back_off, catch_panic};
 
@@ -22,6 +22,7 @@ pub(crate) fn read(
     let mut seq = 0_u64;
     let mut order = 0;
     let mut resets_in_a_row = 0;
+    let detail = detail(source.info());
     loop {
         context.gate.wait_while_paused(|| camera.is_stopping());
         if camera.is_stopping() {
@@ -50,7 +51,8 @@ pub(crate) fn read(
         camera.meter.lock().capture(context.clock.now());
         match camera.enter() {
             Some(in_flight) => {
-                send_frame(context, detect_queue, seq, order, picture, in_flight);
+                let number = FrameMeta { pts: picture.pts, detail, ..FrameMeta::new(camera.id, seq) };
+                send_frame(context, detect_queue, number, order, picture, in_flight);
                 order += 1;
             }
             None => {
@@ -67,15 +69,15 @@ pub(crate) fn read(
 fn send_frame(
     context: &Context,
     detect_queue: &DetectQueue,
-    seq: u64,
+    number: FrameMeta,
     order: u64,
     picture: Picture,
     in_flight: InFlightGuard,
 ) {
     let camera = Arc::clone(in_flight.camera());
-    let Picture { image, pts, age } = picture;
-    let number = FrameMeta { pts, ..FrameMeta::new(camera.id, seq) };
-    let meta = with_arrival(number, &*context.clock, age, !camera.lossless);
+    let Picture { image, age, .. } = picture;
+    let meta = with_arrival(number, &*context.clock, age);
+    let seq = meta.seq;
     if !camera.detects(seq, order) {
         let size = (image.width(), image.height());
         let image = context.fanout.wants_frames().then(|| camera.images.share(image));
@@ -106,13 +108,16 @@ fn may_skip_detection(context: &Context, queued: &QueuedFrame) -> bool {
     detections.can_skip(queued.frame.meta.seq, queued.next_detection, *limits.cadence.end())
 }
 
-/// Adds the arrival of a picture of this age, and the detail that its source calls for. Pictures without a time that come from
-/// no live source are photographs.
-pub(crate) fn with_arrival(meta: FrameMeta, clock: &dyn Clock, age: Duration, live: bool) -> FrameMeta {
+/// Returns the detail that the frames of a source call for. A source that is not live and has a single picture is a photograph.
+pub(crate) fn detail(source: &SourceInfo) -> f32 {
+    if !source.live && source.frames == Some(1) { FrameMeta::PHOTO_DETAIL } else { 1.0 }
+}
+
+/// Adds the arrival of a picture of this age.
+pub(crate) fn with_arrival(meta: FrameMeta, clock: &dyn Clock, age: Duration) -> FrameMeta {
     let wall = clock.wall();
-    let detail = if live || meta.pts.is_some() { meta.detail } else { FrameMeta::PHOTO_DETAIL };
     let captured = Timestamp(clock.now().0.saturating_sub(age));
-    FrameMeta { captured, wall: wall.checked_sub(age).unwrap_or(wall), detail, ..meta }
+    FrameMeta { captured, wall: wall.checked_sub(age).unwrap_or(wall), ..meta }
 }
 
 /// Returns the source's next picture, or `None` if the source has ended.
