@@ -549,6 +549,17 @@ fn the_detector_size_is_that_of_its_longer_side() {
 }
 
 #[test]
+fn the_threshold_applies_to_photographs() {
+    let picture = format!("{ROOT}/crates/capture/portraits/obama.jpg");
+    let faces = |threshold: &str| {
+        let output = analyze(&["--json", "--threshold", threshold, &picture]);
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        summary["faces"].clone()
+    };
+    assert_eq!((faces("0.5"), faces("1")), (1.into(), 0.into()));
+}
+
+#[test]
 fn an_unknown_device_is_refused() {
     let picture = format!("{ROOT}/crates/capture/portraits/obama.jpg");
     assert_eq!(analyze(&["--device", "gpu", &picture]).status.code(), Some(2));

@@ -30,6 +30,10 @@ const INTERFACE: NetworkInterface<12> = NetworkInterface {
     normalize: YuNet::NORMALIZE,
 };
 
+/// The cells with a face, and the faces, that a picture rarely exceeds. Lists have room for them from the start.
+const USUAL_CELLS: usize = 1024;
+const USUAL_FACES: usize = 32;
+
 /// The score that a weak face needs if it gets no second look because others were better.
 const UNSEEN_THRESHOLD: f32 = 0.65;
 
@@ -147,7 +151,8 @@ impl YuNet {
     pub fn with_settings(model: Model, settings: YuNetSettings) -> Result<Self, DetectorError> {
         settings.check()?;
         let network = Network::new(model, &INTERFACE, settings.input_long_side(1920, 1080, 1.0))?;
-        Ok(Self { network, settings, look: Vec::new(), found: Vec::new() })
+        let look = Vec::with_capacity(USUAL_CELLS);
+        Ok(Self { network, settings, look, found: Vec::with_capacity(USUAL_CELLS) })
     }
 
     /// Returns the settings of this detector.
@@ -222,6 +227,8 @@ impl YuNet {
         self.found.retain(|face| is_finite(face) && !face.bbox.clamped(width, height).is_empty());
         self.look_again(image)?;
         out.clear();
+        // The number of faces changes all the time. A list that has room for the usual ones never grows for them.
+        out.reserve(self.found.len().max(USUAL_FACES));
         out.extend_from_slice(&self.found);
         Ok(())
     }
