@@ -29,7 +29,7 @@ const WARM: u64 = 60;
 const FRAMES: u64 = 60;
 /// How long the sink and the subscriber each block once before the count begins. The queues before them are full then,
 /// so the count can never see more frames in flight.
-const HALT: Duration = Duration::from_millis(1000);
+const HALT: Duration = Duration::from_secs(3);
 
 /// The stretch to and fro, in pooled buffers. The source waits until all frames are written before the count begins,
 /// and again before it ends.
