@@ -41,6 +41,7 @@ mod error;
 mod lru_cache;
 mod network;
 mod nms;
+mod setting_ranges;
 mod yunet;
 
 #[cfg(feature = "centerface")]

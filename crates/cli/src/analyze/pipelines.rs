@@ -90,9 +90,9 @@ impl Pipelines {
         }
     }
 
-    /// Returns the pipeline for this source. A source with a single picture is a photograph.
+    /// Returns the pipeline for this source.
     pub(super) fn for_source(&mut self, source: &SourceInfo) -> Result<&Running, BoxError> {
-        let is_still = !source.live && source.frames == Some(1);
+        let is_still = source.is_photograph();
         let mut settings = self.settings.clone();
         if is_still {
             // A photograph is the only view of its track, so one view must be enough.

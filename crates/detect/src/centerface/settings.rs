@@ -1,13 +1,9 @@
 //! The settings of CenterFace.
 
-use std::ops::RangeInclusive;
-
 use passerby_inference::Precision;
 
 use crate::error::DetectorError;
-
-/// The range of the input's longer side in pixels: from the network's largest stride to the width of a 4K picture.
-const LONG_SIDE_RANGE: RangeInclusive<u32> = 32..=3840;
+use crate::setting_ranges::{check_fraction, check_long_side};
 
 /// The settings of [`CenterFace`](crate::CenterFace).
 #[derive(Clone, Debug, PartialEq)]
@@ -47,19 +43,9 @@ impl Default for CenterFaceSettings {
 impl CenterFaceSettings {
     /// Returns an error that names the first setting outside its range.
     pub(crate) fn check(&self) -> Result<(), DetectorError> {
-        let is_fraction = |value: f32| (0.0..=1.0).contains(&value);
-        let wrong =
-            |setting, value: String, range: &'static str| DetectorError::Setting { setting, value, range };
-        if !LONG_SIDE_RANGE.contains(&self.long_side) {
-            return Err(wrong("long_side", self.long_side.to_string(), "32 to 3840 pixels"));
-        }
-        if !is_fraction(self.threshold) {
-            return Err(wrong("threshold", self.threshold.to_string(), "0 to 1"));
-        }
-        if !is_fraction(self.nms_iou) {
-            return Err(wrong("nms_iou", self.nms_iou.to_string(), "0 to 1"));
-        }
-        Ok(())
+        check_long_side(self.long_side)?;
+        check_fraction("threshold", self.threshold)?;
+        check_fraction("nms_iou", self.nms_iou)
     }
 }
 

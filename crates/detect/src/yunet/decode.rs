@@ -6,6 +6,8 @@
 
 use passerby_types::{BBox, Face, Landmarks, Point};
 
+use crate::boxes::is_finite;
+
 /// The sides of a cell in pixels of the input.
 const STRIDES: [usize; 3] = [8, 16, 32];
 
@@ -102,9 +104,8 @@ impl Grid<'_> {
         let landmarks = Landmarks(std::array::from_fn(|j| {
             Point::new((points[2 * j] + col) * stride, (points[2 * j + 1] + row) * stride)
         }));
-        let is_finite = [score, bbox.x1, bbox.y1, bbox.x2, bbox.y2].iter().all(|v| v.is_finite())
-            && landmarks.0.iter().all(|p| p.x.is_finite() && p.y.is_finite());
-        (is_finite && !bbox.is_empty()).then(|| Face::new(bbox, score).with_landmarks(landmarks))
+        let face = Face::new(bbox, score).with_landmarks(landmarks);
+        (is_finite(&face) && !bbox.is_empty()).then_some(face)
     }
 }
 

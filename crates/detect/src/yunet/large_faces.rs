@@ -24,8 +24,8 @@ const MIN_SIZE: f32 = 120.0;
 /// The part of a box that must lie inside a large face so that it is a part of that face.
 const PART_INSIDE: f32 = 0.8;
 
-/// Returns the longer side of the smaller copy, a power of two so that there are few shapes, or `None` if the first look saw no face that may be too large for it. The faces
-/// are in pixels of an input whose longer side is `long_side`.
+/// Returns the longer side of the smaller copy, or `None` if the first look saw no face that may be too large for it. The side is
+/// a power of two, so that there are few shapes. The faces are in pixels of an input whose longer side is `long_side`.
 pub(super) fn smaller_long_side(faces: &[Face], long_side: u32) -> Option<u32> {
     let doubtful = faces.iter().filter(|face| {
         let size = longer_side(face);

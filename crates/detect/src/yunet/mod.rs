@@ -213,13 +213,13 @@ impl YuNet {
         let place = placement(width, height, long_side);
         self.look_at_copy(image, &place)?;
         let smaller = large_faces::smaller_long_side(&self.look, long_side);
+        self.scale_look(place.image_from_input(width, height));
         self.found.clear();
-        self.take_faces(place.image_from_input(width, height));
+        self.found.extend_from_slice(&self.look);
         if let Some(smaller) = smaller {
             let place = placement(width, height, smaller);
             self.look_at_copy(image, &place)?;
-            let picture_from_copy = place.image_from_input(width, height);
-            self.look.iter_mut().for_each(|face| *face = scaled(face, picture_from_copy));
+            self.scale_look(place.image_from_input(width, height));
             large_faces::replace(&mut self.found, &self.look, long_side as f32 / width.max(height) as f32);
             nms(&mut self.found, self.settings.nms_iou, self.settings.max_faces);
         }
@@ -244,9 +244,9 @@ impl YuNet {
         Ok(())
     }
 
-    /// Adds the faces of the last look, in pixels of the picture.
-    fn take_faces(&mut self, picture_from_input: (f32, f32)) {
-        self.found.extend(self.look.iter().map(|face| scaled(face, picture_from_input)));
+    /// Turns the faces of the last look into pixels of the picture.
+    fn scale_look(&mut self, picture_from_input: (f32, f32)) {
+        self.look.iter_mut().for_each(|face| *face = scaled(face, picture_from_input));
     }
 
     /// Looks again at the places of weak faces. Afterwards `found` has only the faces that are reported, best first.

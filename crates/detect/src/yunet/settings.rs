@@ -3,9 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::error::DetectorError;
-
-/// The range of the input's longer side in pixels: from the network's largest stride to the width of a 4K picture.
-const LONG_SIDE_RANGE: RangeInclusive<u32> = 32..=3840;
+use crate::setting_ranges::{LONG_SIDES, check, check_fraction, check_long_side};
 
 /// The size in pixels that the smallest wanted face gets in the network's input. YuNet was trained for faces from 10 pixels
 /// on (its paper, section 4).
@@ -49,8 +47,8 @@ pub struct YuNetSettings {
     /// The most weak faces of a picture that the detector looks at again, enlarged; the best are taken. Default 32. Of the
     /// others, it reports those whose first score is at least 0.65.
     ///
-    /// For a face of up to 120 pixels of the picture, a second look costs about a fifteenth of a look at 480x288. It costs four
-    /// times as much for a face of up to 240 pixels and nine times for one of up to 360, and counts as so many. With 0, `threshold` applies to the scores of the first
+    /// For a face of up to 120 pixels of the picture, a second look costs about a fifteenth of a look at 480x288. It costs, and
+    /// counts as, four such looks for a face of up to 240 pixels and nine for one of up to 360. With 0, `threshold` applies to the scores of the first
     /// look.
     pub second_looks: usize,
 }
@@ -96,27 +94,15 @@ impl YuNetSettings {
         let most = picture.clamp(*MAX_DETAILED_SIDE.start(), *MAX_DETAILED_SIDE.end()).max(usual);
         let side = (usual * detail).min(most);
         let steps = (side / LONG_SIDE_STEP).ceil() * LONG_SIDE_STEP;
-        (steps as u32).clamp(*LONG_SIDE_RANGE.start(), *LONG_SIDE_RANGE.end())
+        (steps as u32).clamp(*LONG_SIDES.start(), *LONG_SIDES.end())
     }
 
     /// Returns an error that names the first setting outside its range.
     pub(crate) fn check(&self) -> Result<(), DetectorError> {
-        let is_fraction = |value: f32| (0.0..=1.0).contains(&value);
-        let wrong =
-            |setting, value: String, range: &'static str| DetectorError::Setting { setting, value, range };
-        if !(1.0..=4096.0).contains(&self.min_face) {
-            return Err(wrong("min_face", self.min_face.to_string(), "1 to 4096 pixels"));
-        }
-        if let Some(side) = self.long_side.filter(|side| !LONG_SIDE_RANGE.contains(side)) {
-            return Err(wrong("long_side", side.to_string(), "32 to 3840 pixels"));
-        }
-        if !is_fraction(self.threshold) {
-            return Err(wrong("threshold", self.threshold.to_string(), "0 to 1"));
-        }
-        if !is_fraction(self.nms_iou) {
-            return Err(wrong("nms_iou", self.nms_iou.to_string(), "0 to 1"));
-        }
-        Ok(())
+        check("min_face", self.min_face, 1.0..=4096.0, "1 to 4096 pixels")?;
+        self.long_side.map_or(Ok(()), check_long_side)?;
+        check_fraction("threshold", self.threshold)?;
+        check_fraction("nms_iou", self.nms_iou)
     }
 }
 

@@ -108,9 +108,9 @@ fn may_skip_detection(context: &Context, queued: &QueuedFrame) -> bool {
     detections.can_skip(queued.frame.meta.seq, queued.next_detection, *limits.cadence.end())
 }
 
-/// Returns the detail that the frames of a source call for. A source that is not live and has a single picture is a photograph.
+/// Returns the detail that the frames of a source call for.
 pub(crate) fn detail(source: &SourceInfo) -> f32 {
-    if !source.live && source.frames == Some(1) { FrameMeta::PHOTO_DETAIL } else { 1.0 }
+    if source.is_photograph() { FrameMeta::PHOTO_DETAIL } else { 1.0 }
 }
 
 /// Adds the arrival of a picture of this age.

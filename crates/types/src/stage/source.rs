@@ -21,6 +21,14 @@ pub struct SourceInfo {
     pub frames: Option<u64>,
 }
 
+impl SourceInfo {
+    /// Returns true if the source is a photograph: it is not live and announces a single picture.
+    #[must_use]
+    pub fn is_photograph(&self) -> bool {
+        !self.live && self.frames == Some(1)
+    }
+}
+
 /// A camera, a file, or anything else that delivers one picture after another.
 ///
 /// ```
