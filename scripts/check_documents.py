@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 # The longest that a block may run, in seconds. The first one compiles the program.
-TIMEOUT = 1800
+TIMEOUT = 900
 
 # Stands for `cargo` in a block: the same command on the repository's workspace, in the block's folder.
 SHELL = r"""
