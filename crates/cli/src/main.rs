@@ -12,6 +12,7 @@ mod cli;
 mod completions;
 mod demo;
 mod man;
+mod missing;
 mod options;
 mod outcome;
 mod pictures;
@@ -20,7 +21,6 @@ mod progress;
 mod stop;
 mod terminal;
 mod track;
-mod unidentified;
 
 use std::error::Error;
 use std::process::ExitCode;

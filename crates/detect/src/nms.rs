@@ -2,7 +2,8 @@
 
 use passerby_types::Face;
 
-/// Keeps the best of the faces that overlap, and removes the others (greedy non-maximum suppression).
+/// Keeps the best of the faces that overlap, and removes the others (greedy non-maximum suppression). Returns the number of
+/// faces that overlap no kept face but are removed because there are more than `max_faces`. They may overlap each other.
 ///
 /// The function takes the faces in the order of falling scores. It keeps a face if its box overlaps no kept box by an
 /// intersection over union of more than `max_iou`, and stops at `max_faces`.
@@ -23,8 +24,10 @@ use passerby_types::Face;
 /// let mut faces = vec![other, duplicate, best];
 /// nms(&mut faces, 0.3, 256);
 /// assert_eq!(faces, [best, other]);
+/// assert_eq!(nms(&mut faces, 0.3, 1), 1);
+/// assert_eq!(faces, [best]);
 /// ```
-pub fn nms(faces: &mut Vec<Face>, max_iou: f32, max_faces: usize) {
+pub fn nms(faces: &mut Vec<Face>, max_iou: f32, max_faces: usize) -> usize {
     let mut kept = 0;
     while kept < faces.len().min(max_faces) {
         // The faces that are not kept yet stay in their order.
@@ -42,7 +45,9 @@ pub fn nms(faces: &mut Vec<Face>, max_iou: f32, max_faces: usize) {
             place <= kept || bbox.iou(&face.bbox) <= max_iou
         });
     }
+    let left_out = faces.len() - kept;
     faces.truncate(kept);
+    left_out
 }
 
 #[cfg(test)]
@@ -87,6 +92,14 @@ mod tests {
         let row = [0.0, 20.0, 40.0].map(|x| face(x, 0.5));
         assert_eq!(kept(&row, 0.3, 2), row[..2]);
         assert!(kept(&row, 0.3, 0).is_empty());
+    }
+
+    #[test]
+    fn the_faces_beyond_max_faces_are_counted_without_the_suppressed_ones() {
+        let row = [face(0.0, 0.9), face(1.0, 0.8), face(20.0, 0.7), face(40.0, 0.6)];
+        for (max_faces, left_out) in [(0, 4), (1, 2), (2, 1), (3, 0), (4, 0)] {
+            assert_eq!(nms(&mut row.to_vec(), 0.3, max_faces), left_out, "{max_faces}");
+        }
     }
 
     #[test]

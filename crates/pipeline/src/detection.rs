@@ -104,7 +104,8 @@ pub(crate) fn worker(
     let guard = made.unwrap_or_else(|| Guard::empty("detect", factory, &context.timer.stages));
     let frames = Vec::with_capacity(queue.batch_size);
     let face_lists = Vec::with_capacity(queue.batch_size);
-    let mut worker = DetectionWorker { context, queue, guard, frames, face_lists };
+    let left_out = Vec::with_capacity(queue.batch_size);
+    let mut worker = DetectionWorker { context, queue, guard, frames, face_lists, left_out };
     move |mut batch| {
         worker.detect(&mut batch);
         worker.queue.batches.give_back_list(batch);
@@ -125,6 +126,8 @@ struct DetectionWorker {
     frames: Vec<Frame>,
     /// The lists that the detector writes the faces to. Empty between two calls.
     face_lists: Vec<Vec<Face>>,
+    /// The number of boxes that the detector left out of each frame.
+    left_out: Vec<u64>,
 }
 
 impl DetectionWorker {
@@ -132,14 +135,19 @@ impl DetectionWorker {
     /// alone, so that one camera's frame does not cost another camera's.
     fn detect(&mut self, batch: &mut Batch) {
         let Some((_, first)) = batch.first() else { return };
-        let Self { context, guard, frames, face_lists, .. } = self;
+        let Self { context, guard, frames, face_lists, left_out, .. } = self;
         let camera = Arc::clone(first.in_flight.camera());
         let meta = first.frame.meta;
         let alone = batch.len() == 1;
         frames.extend(batch.iter().map(|(_, queued)| queued.frame.clone()));
         face_lists.extend(frames.iter().map(|_| context.face_lists.take_list()));
         let (done, elapsed) = context.timer.measured("detect", Some(camera.id), frames.len(), || {
-            let call = |detector: &mut (dyn Detector + 'static)| detector.detect(frames, face_lists);
+            let call = |detector: &mut (dyn Detector + 'static)| {
+                detector.detect(frames, face_lists)?;
+                left_out.clear();
+                left_out.extend((0..frames.len()).map(|frame| detector.left_out(frame)));
+                Ok(())
+            };
             if alone {
                 guard.call(&camera.meter, Some(&meta), call)
             } else {
@@ -168,10 +176,11 @@ impl DetectionWorker {
 
     /// Sends the frames with their faces to the cameras.
     fn send_faces(&mut self, batch: &mut Batch) {
-        for ((lane, queued), faces) in batch.drain(..).zip(self.face_lists.drain(..)) {
+        let results = self.face_lists.drain(..).zip(self.left_out.drain(..));
+        for ((lane, queued), (faces, left_out)) in batch.drain(..).zip(results) {
             let camera = queued.in_flight.camera();
             camera.detections.finish(false);
-            camera.meter.lock().report.faces += faces.len() as u64;
+            camera.meter.lock().detect(&queued.frame.meta, faces.len(), left_out);
             self.queue.lanes.done(lane);
             queued.send_faces(faces);
         }

@@ -123,9 +123,10 @@ impl PipelineEngine {
         }
         // A lossless camera detects on the frames that a flow detects on. Live cameras take turns.
         let phase = if info.live { cameras.len() as u64 } else { 0 };
-        let decided = self.monitor.lock().decision.map(|decision| decision.cadence);
-        let cadence = decided.filter(|_| info.live).unwrap_or(settings.flow.cadence);
-        let detections = CameraDetections::new(cadence, phase);
+        let decided = self.monitor.lock().decision.filter(|_| info.live);
+        let cadence = decided.map_or(settings.flow.cadence, |decision| decision.cadence);
+        let detail = decided.map_or(1.0, |decision| decision.detail);
+        let detections = CameraDetections::new(cadence, phase, detail);
         let clock = Arc::clone(&context.clock);
         let camera = CameraState::new(source, Arc::clone(&meter), detections, settings.window(), clock);
         let camera = Arc::new(camera);

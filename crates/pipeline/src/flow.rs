@@ -236,10 +236,13 @@ impl Flow {
         let FlowCamera { meter, faces, .. } = camera;
         let detector = &mut self.detector;
         faces[0].clear();
-        self.context.timer.timed("detect", meter, 1, || {
-            detector.call(meter, Some(&frame.meta), |detector| detector.detect(slice::from_ref(frame), faces))
+        let left_out = self.context.timer.timed("detect", meter, 1, || {
+            detector.call(meter, Some(&frame.meta), |detector| {
+                detector.detect(slice::from_ref(frame), faces)?;
+                Ok(detector.left_out(0))
+            })
         })?;
-        meter.lock().report.faces += faces[0].len() as u64;
+        meter.lock().detect(&frame.meta, faces[0].len(), left_out);
         Ok(true)
     }
 

@@ -7,9 +7,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_pipeline::{CameraReport, Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, WhenFull};
-use passerby_testkit::{ScriptedSource, SimulatedClock, SourceStep};
-use passerby_types::{CameraId, DropReason, Observation, SourceError};
+use passerby_pipeline::{
+    CameraReport, Flow, FlowError, FlowSettings, Pipeline, PipelineSettings, Stages, WhenFull,
+};
+use passerby_testkit::{OrderTracker, ScriptedSource, SimulatedClock, SourceStep};
+use passerby_types::{CameraId, Detector, DropReason, Face, Frame, Observation, SourceError, StageError};
 use support::{settled, stages};
 
 /// Runs the source in a flow and in a pipeline, checks that both agree, and returns the report.
@@ -69,4 +71,40 @@ fn a_last_interruption_is_the_error_that_ended_the_camera() {
     let (report, _) = run(&[SourceStep::Picture(96, 96), SourceStep::Disconnected]);
     assert!(matches!(report.error, Some(FlowError::Source(SourceError::Disconnected { .. }))));
     assert_eq!((report.interruptions, report.ledger.captured), (1, 1));
+}
+
+/// A detector that leaves out as many boxes of each frame as its number.
+#[derive(Default)]
+struct LeavesOut(Vec<u64>);
+
+impl Detector for LeavesOut {
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+        faces.iter_mut().for_each(Vec::clear);
+        self.0 = frames.iter().map(|frame| frame.meta.seq).collect();
+        Ok(())
+    }
+
+    fn left_out(&self, frame: usize) -> u64 {
+        self.0.get(frame).copied().unwrap_or(0)
+    }
+}
+
+#[test]
+fn boxes_that_the_detector_left_out_are_counted() {
+    let steps = vec![SourceStep::Picture(96, 96); 5];
+    let stages = || Stages::new(LeavesOut::default, OrderTracker::default);
+    let clock = || Arc::new(SimulatedClock::new());
+    let mut flow = Flow::new(stages(), FlowSettings::default(), clock()).unwrap();
+    let mut source = ScriptedSource::new(steps.clone());
+    let report = flow.run(CameraId(0), &mut source, None, &mut |_| ControlFlow::Continue(()));
+    assert_eq!(report.faces_left_out, 10);
+
+    let settings = PipelineSettings { detect_batch: 3, ..PipelineSettings::default() };
+    let pipeline = Pipeline::new(stages(), settings, clock());
+    let pipeline = (0..2).fold(pipeline, |p, id| p.camera(CameraId(id), ScriptedSource::new(steps.clone())));
+    let finished = pipeline.start().unwrap().finish();
+    let of_reports: Vec<u64> = finished.reports.iter().map(|report| report.faces_left_out).collect();
+    let of_figures: Vec<u64> =
+        finished.figures.cameras.iter().map(|figures| figures.faces_left_out).collect();
+    assert_eq!((of_reports, of_figures), (vec![10, 10], vec![10, 10]));
 }

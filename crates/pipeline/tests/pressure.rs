@@ -317,3 +317,38 @@ fn a_slow_subscriber_loses_observations_by_its_rule() {
     let listed = finished.figures.queues.iter().filter(|(name, _)| name.starts_with("keeps"));
     assert_eq!(listed.map(|(_, stats)| stats.dropped).collect::<Vec<_>>(), [17, 17, 0]);
 }
+
+/// A detector that notes the least detail that a frame asked for.
+struct DetailNote(Arc<AtomicU64>);
+
+impl Detector for DetailNote {
+    fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+        for (frame, faces) in frames.iter().zip(faces) {
+            faces.clear();
+            self.0.fetch_min((frame.meta.detail * 100.0).round() as u64, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn frames_get_the_governors_detail_and_are_counted() {
+    for (live, percent) in [(true, 50), (false, 100)] {
+        let least = Arc::new(AtomicU64::new(u64::MAX));
+        let note = Arc::clone(&least);
+        let stages = Stages::new(move || DetailNote(Arc::clone(&note)), OrderTracker::default);
+        let governor = Some(GovernorLimits { detail: 0.5..=0.5, ..GovernorLimits::default() });
+        let settings = PipelineSettings { governor, ..PipelineSettings::default() };
+        let (camera, ask) = OnDemand::new(live);
+        let pipeline = Pipeline::new(stages, settings, Arc::new(SystemClock::new()));
+        let handle = pipeline.camera(CameraId(0), camera).start().unwrap();
+        let metrics = handle.metrics();
+        until("the governor has decided", || metrics.snapshot().governor.is_some());
+        ask.send(()).unwrap();
+        drop(ask);
+        let finished = handle.finish();
+        settled(&finished);
+        assert_eq!(least.load(Ordering::Relaxed), percent, "live: {live}");
+        assert_eq!(finished.figures.cameras[0].reduced, u64::from(live));
+    }
+}

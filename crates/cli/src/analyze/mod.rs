@@ -11,11 +11,11 @@ mod report;
 
 use passerby::types::BoxError;
 
+use crate::missing::unidentified;
 use crate::outcome::Outcome;
 use crate::pictures::{PictureChoice, Recorder};
 use crate::stop::Stop;
 use crate::terminal;
-use crate::unidentified::unidentified;
 pub(crate) use args::AnalyzeArgs;
 use outputs::Outputs;
 use pipelines::Pipelines;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use passerby::detect::YuNetSettings;
 use passerby::pipeline::{
-    CameraReport, CameraSnapshot, FlowSettings, GovernorLimits, Handle, Pipeline, PipelineSettings,
-    RecvOutcome, Subscription, WhenFull,
+    CameraReport, CameraSnapshot, FlowSettings, Handle, Pipeline, PipelineSettings, RecvOutcome,
+    Subscription, WhenFull,
 };
 use passerby::reid::SharedGallery;
 use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
@@ -166,11 +166,7 @@ fn pipeline(args: &AnalyzeArgs, mode: Mode) -> PipelineSettings {
         settings.embed_workers = settings.embed_workers.max(args.run.workers());
         return settings;
     }
-    let mut limits = GovernorLimits { workers: 1..=args.run.workers(), ..GovernorLimits::default() };
-    if let Some(cadence) = mode.cadence {
-        limits.cadence = cadence..=cadence;
-    }
-    settings.governor = Some(limits);
+    settings.governor = Some(args.run.governor_limits(mode.cadence, &args.networks));
     settings
 }
 

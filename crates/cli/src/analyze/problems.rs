@@ -5,6 +5,7 @@ use passerby::types::DropReason;
 
 use super::pipelines::RunResults;
 use crate::advice::with_advice;
+use crate::missing::left_out;
 use crate::terminal;
 
 /// Prints each problem as one line, input by input. Returns `false` if something failed. If the inputs were not given
@@ -44,6 +45,7 @@ fn print_problems_of(report: &CameraReport, had_time: bool) -> bool {
     if more > 0 {
         terminal::warning(format_args!("{name}: {more} more like these"));
     }
+    left_out(report).into_iter().for_each(terminal::warning);
     if report.writes.lost > 0 {
         let why = report
             .sink_error

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use passerby::pipeline::{GovernorLimits, Pipeline, PipelineSettings, RecvOutcome, Summary, WhenFull};
+use passerby::pipeline::{Pipeline, PipelineSettings, RecvOutcome, Summary, WhenFull};
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, SystemClock};
 
@@ -14,10 +14,10 @@ use super::connection_log::ConnectionLog;
 use super::table;
 use super::view::View;
 use crate::advice::with_advice;
+use crate::missing::{left_out, unidentified};
 use crate::pictures::Recording;
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
-use crate::unidentified::unidentified;
 
 /// The number of observations that may wait to be counted. They hold no pictures.
 const QUEUED_OBSERVATIONS: usize = 256;
@@ -35,10 +35,7 @@ pub(super) fn run(
     connection_log: &ConnectionLog,
 ) -> Result<bool, BoxError> {
     // The cameras share the stages, the workers and the sink.
-    let mut limits = GovernorLimits { workers: 1..=args.run.workers(), ..GovernorLimits::default() };
-    if let Some(cadence) = args.run.cadence(true)? {
-        limits.cadence = cadence..=cadence;
-    }
+    let limits = args.run.governor_limits(args.run.cadence(true)?, &args.networks);
     let database = &args.db;
     let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
     let min_face_size = settings.flow.embed.min_size;
@@ -112,6 +109,7 @@ pub(super) fn run(
         {
             terminal::warning(note);
         }
+        left_out(report).into_iter().for_each(terminal::warning);
         if let Some(error) = &report.error {
             terminal::message(with_advice(error));
         }

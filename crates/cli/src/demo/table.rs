@@ -65,10 +65,14 @@ pub(super) fn text(summary: &Summary, done: &PipelineReport) -> String {
         0 => String::new(),
         frames => format!(" ({frames} since no worker came to them)"),
     };
+    let reduced = match done.figures.cameras.iter().map(|camera| camera.reduced).sum::<u64>() {
+        0 => String::new(),
+        frames => format!(" ({frames} at a smaller size, since the machine was full)"),
+    };
     let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let _ = writeln!(
         out,
-        "\n{} frames captured = {} analysed + {} coasted{yielded} + {} dropped{reasons}; {} tracks, {} frames not stored",
+        "\n{} frames captured = {} analysed{reduced} + {} coasted{yielded} + {} dropped{reasons}; {} tracks, {} frames not stored",
         ledger.captured,
         ledger.analysed,
         ledger.coasted,

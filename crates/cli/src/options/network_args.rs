@@ -57,6 +57,11 @@ impl NetworkArgs {
         self.threshold
     }
 
+    /// Returns true if the size of the detector's input is fixed.
+    pub(crate) fn has_fixed_input(&self) -> bool {
+        self.detector_side.or(self.detector_size).is_some()
+    }
+
     /// Returns the settings of the default stages with these options.
     pub(crate) fn settings(&self) -> Settings {
         let precision = match self.precision {

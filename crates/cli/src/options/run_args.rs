@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use passerby::pipeline::GovernorLimits;
 
 use super::cadence::Cadence;
+use super::network_args::NetworkArgs;
 use super::number::{number, seconds};
 
 /// The largest number of detection workers if the user does not set one.
@@ -45,6 +47,19 @@ impl RunArgs {
     pub(crate) fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.workers.unwrap_or_else(|| cores().min(MAX_DEFAULT_WORKERS))
+    }
+
+    /// Returns the limits of a governor for live inputs. A fixed interval between two detections, in frames, and a fixed size of
+    /// the detector's input stay as they are.
+    pub(crate) fn governor_limits(&self, cadence: Option<u64>, networks: &NetworkArgs) -> GovernorLimits {
+        let mut limits = GovernorLimits { workers: 1..=self.workers(), ..GovernorLimits::default() };
+        if let Some(cadence) = cadence {
+            limits.cadence = cadence..=cadence;
+        }
+        if networks.has_fixed_input() {
+            limits.detail = 1.0..=1.0;
+        }
+        limits
     }
 
     /// Returns the fixed interval between two detections, in frames, or `None` if it follows the load.

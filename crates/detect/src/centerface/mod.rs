@@ -61,6 +61,8 @@ pub struct CenterFace {
     settings: CenterFaceSettings,
     /// The faces of single cells. Many of them may stand for one face.
     cell_faces: Vec<Face>,
+    /// The number of boxes beyond `max_faces` of each frame of the last batch.
+    left_out: Vec<u64>,
 }
 
 impl CenterFace {
@@ -135,7 +137,7 @@ impl CenterFace {
         settings.check()?;
         let model = model.with_precision(settings.precision)?;
         let network = Network::new(model, &INTERFACE, settings.long_side)?;
-        Ok(Self { network, settings, cell_faces: Vec::new() })
+        Ok(Self { network, settings, cell_faces: Vec::new(), left_out: Vec::new() })
     }
 
     /// Returns the settings of this detector.
@@ -184,19 +186,21 @@ impl CenterFace {
     /// As for [`Detector::detect`], but the error names no frame.
     pub fn detect_image(&mut self, image: &Image) -> Result<Vec<Face>, StageError> {
         let mut faces = Vec::new();
-        self.detect_into(image, &mut faces)?;
+        self.left_out.clear();
+        let left_out = self.detect_into(image, &mut faces)?;
+        self.left_out.push(left_out);
         Ok(faces)
     }
 
-    /// Replaces the contents of `out` by the faces of a picture.
-    fn detect_into(&mut self, image: &Image, out: &mut Vec<Face>) -> Result<(), StageError> {
+    /// Replaces the contents of `out` by the faces of a picture. Returns the number of boxes beyond `max_faces`.
+    fn detect_into(&mut self, image: &Image, out: &mut Vec<Face>) -> Result<u64, StageError> {
         let place = Self::letterbox(image, self.settings.long_side);
         let outputs = self.network.look(image, &place)?;
         let Some(maps) = Maps::new(place.input_width, place.input_height, outputs) else {
             return Err(self.network.misfit(place.item()));
         };
         maps.faces(self.settings.threshold, &mut self.cell_faces);
-        nms(&mut self.cell_faces, self.settings.nms_iou, self.settings.max_faces);
+        let left_out = nms(&mut self.cell_faces, self.settings.nms_iou, self.settings.max_faces);
         let width = image.width();
         let height = image.height();
         let picture_from_input = place.image_from_input(width, height);
@@ -204,7 +208,7 @@ impl CenterFace {
         out.clear();
         // A face that lies entirely in the black part of the input is outside the picture.
         out.extend(faces.filter(|face| !face.bbox.clamped(width, height).is_empty()));
-        Ok(())
+        Ok(left_out as u64)
     }
 }
 
@@ -218,10 +222,16 @@ impl Detector for CenterFace {
     /// `Skip` if the network cannot take a picture of this shape, `Reset` if the engine fails, `Fatal` if the outputs are
     /// not those of CenterFace. The message names the frame.
     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+        self.left_out.clear();
         for (frame, faces) in frames.iter().zip(faces) {
-            self.detect_into(&frame.image, faces).map_err(|e| e.at(&frame.meta))?;
+            let left_out = self.detect_into(&frame.image, faces);
+            self.left_out.push(left_out.map_err(|e| e.at(&frame.meta))?);
         }
         Ok(())
+    }
+
+    fn left_out(&self, frame: usize) -> u64 {
+        self.left_out.get(frame).copied().unwrap_or(0)
     }
 }
 

@@ -77,6 +77,8 @@ pub struct YuNet {
     look: Vec<Face>,
     /// The faces of the picture so far, in its pixels.
     found: Vec<Face>,
+    /// The number of boxes beyond `max_faces` of each frame of the last batch.
+    left_out: Vec<u64>,
 }
 
 impl YuNet {
@@ -152,7 +154,8 @@ impl YuNet {
         settings.check()?;
         let network = Network::new(model, &INTERFACE, settings.input_long_side(1920, 1080, 1.0))?;
         let look = Vec::with_capacity(USUAL_CELLS);
-        Ok(Self { network, settings, look, found: Vec::with_capacity(USUAL_CELLS) })
+        let found = Vec::with_capacity(USUAL_CELLS);
+        Ok(Self { network, settings, look, found, left_out: Vec::new() })
     }
 
     /// Returns the settings of this detector.
@@ -175,7 +178,8 @@ impl YuNet {
     }
 
     /// Returns the faces of a photograph: best score first, in pixels of the upright picture. The list is empty if there are
-    /// no faces. The detector looks with [`FrameMeta::PHOTO_DETAIL`].
+    /// no faces. The detector looks with [`FrameMeta::PHOTO_DETAIL`]. Afterwards [`Detector::left_out`] counts for frame 0 the boxes
+    /// beyond `max_faces`.
     ///
     /// It allocates the list. For many frames, [`Detector::detect`] uses lists that the caller keeps.
     ///
@@ -201,27 +205,29 @@ impl YuNet {
     /// As for [`Detector::detect`], but the error names no frame.
     pub fn detect_image(&mut self, image: &Image) -> Result<Vec<Face>, StageError> {
         let mut faces = Vec::new();
-        self.detect_into(image, FrameMeta::PHOTO_DETAIL, &mut faces)?;
+        self.left_out.clear();
+        let left_out = self.detect_into(image, FrameMeta::PHOTO_DETAIL, &mut faces)?;
+        self.left_out.push(left_out);
         Ok(faces)
     }
 
-    /// Replaces the contents of `out` by the faces of a picture.
-    fn detect_into(&mut self, image: &Image, detail: f32, out: &mut Vec<Face>) -> Result<(), StageError> {
+    /// Replaces the contents of `out` by the faces of a picture. Returns the number of boxes beyond `max_faces`.
+    fn detect_into(&mut self, image: &Image, detail: f32, out: &mut Vec<Face>) -> Result<u64, StageError> {
         let width = image.width();
         let height = image.height();
         let long_side = self.settings.input_long_side(width, height, detail);
         let place = placement(width, height, long_side);
-        self.look_at_copy(image, &place)?;
+        let mut left_out = self.look_at_copy(image, &place)?;
         let smaller = large_faces::smaller_long_side(&self.look, long_side);
         self.scale_look(place.image_from_input(width, height));
         self.found.clear();
         self.found.extend_from_slice(&self.look);
         if let Some(smaller) = smaller {
             let place = placement(width, height, smaller);
-            self.look_at_copy(image, &place)?;
+            left_out += self.look_at_copy(image, &place)?;
             self.scale_look(place.image_from_input(width, height));
             large_faces::replace(&mut self.found, &self.look, long_side as f32 / width.max(height) as f32);
-            nms(&mut self.found, self.settings.nms_iou, self.settings.max_faces);
+            left_out += nms(&mut self.found, self.settings.nms_iou, self.settings.max_faces);
         }
         // A face that lies entirely in the black part of the input is outside the picture.
         self.found.retain(|face| is_finite(face) && !face.bbox.clamped(width, height).is_empty());
@@ -230,18 +236,18 @@ impl YuNet {
         // The number of faces changes all the time. A list that has room for the usual ones never grows for them.
         out.reserve(self.found.len().max(USUAL_FACES));
         out.extend_from_slice(&self.found);
-        Ok(())
+        Ok(left_out as u64)
     }
 
-    /// Looks at a scaled copy of the picture. Afterwards `look` has its faces, weak ones too, in pixels of the input.
-    fn look_at_copy(&mut self, image: &Image, place: &Letterbox) -> Result<(), StageError> {
+    /// Looks at a scaled copy of the picture. Afterwards `look` has its faces, weak ones too, in pixels of the input. Returns the
+    /// number of boxes beyond `max_faces`.
+    fn look_at_copy(&mut self, image: &Image, place: &Letterbox) -> Result<usize, StageError> {
         let outputs = self.network.look(image, place)?;
         let Some(grids) = Grids::new(place.input_width, place.input_height, outputs) else {
             return Err(self.network.misfit(place.item()));
         };
         grids.faces(WEAK_SCORE.min(self.settings.threshold), &mut self.look);
-        nms(&mut self.look, self.settings.nms_iou, self.settings.max_faces);
-        Ok(())
+        Ok(nms(&mut self.look, self.settings.nms_iou, self.settings.max_faces))
     }
 
     /// Turns the faces of the last look into pixels of the picture.
@@ -298,10 +304,16 @@ impl Detector for YuNet {
     /// `Skip` if the network cannot take a picture of this shape, `Reset` if the engine fails, `Fatal` if the outputs are
     /// not those of YuNet. The message names the frame.
     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+        self.left_out.clear();
         for (frame, faces) in frames.iter().zip(faces) {
-            self.detect_into(&frame.image, frame.meta.detail, faces).map_err(|e| e.at(&frame.meta))?;
+            let left_out = self.detect_into(&frame.image, frame.meta.detail, faces);
+            self.left_out.push(left_out.map_err(|e| e.at(&frame.meta))?);
         }
         Ok(())
+    }
+
+    fn left_out(&self, frame: usize) -> u64 {
+        self.left_out.get(frame).copied().unwrap_or(0)
     }
 }
 

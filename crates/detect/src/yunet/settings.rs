@@ -43,6 +43,7 @@ pub struct YuNetSettings {
     /// The intersection over union above which two boxes are one face, 0 to 1. Default 0.3, as in OpenCV's `FaceDetectorYN`.
     pub nms_iou: f32,
     /// The most faces of a picture; the best are kept. Default 1024. It bounds the work that a hostile picture can cause.
+    /// [`Detector::left_out`](passerby_types::Detector::left_out) counts the others.
     pub max_faces: usize,
     /// The most weak faces of a picture that the detector looks at again, enlarged; the best are taken. Default 32. Of the
     /// others, it reports those whose first score is at least 0.65.

@@ -22,7 +22,7 @@ pub(crate) fn read(
     let mut seq = 0_u64;
     let mut order = 0;
     let mut resets_in_a_row = 0;
-    let detail = detail(source.info());
+    let source_detail = detail(source.info());
     loop {
         context.gate.wait_while_paused(|| camera.is_stopping());
         if camera.is_stopping() {
@@ -51,6 +51,7 @@ pub(crate) fn read(
         camera.meter.lock().capture(context.clock.now());
         match camera.enter() {
             Some(in_flight) => {
+                let detail = source_detail * camera.detections.detail();
                 let number = FrameMeta { pts: picture.pts, detail, ..FrameMeta::new(camera.id, seq) };
                 send_frame(context, detect_queue, number, order, picture, in_flight);
                 order += 1;

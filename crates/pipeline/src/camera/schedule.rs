@@ -1,6 +1,6 @@
-//! Which frames of a camera the detector runs on.
+//! Which frames of a camera the detector runs on, and with which detail.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Which frames of a camera the detector runs on: one of every `every`, shifted by `phase`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,22 +27,25 @@ impl DetectionSchedule {
     }
 }
 
-/// The detections of one camera in a pipeline: their schedule, which the governor changes while the camera runs, and how
-/// far they have come.
+/// The detections of one camera in a pipeline: their schedule and detail, which the governor changes while the camera runs,
+/// and how far they have come.
 #[derive(Debug)]
 pub(crate) struct CameraDetections {
     every: AtomicU64,
     phase: u64,
+    /// The bits of the detail.
+    detail: AtomicU32,
     /// One past the newest `seq` that a worker took for detection; 0 before the first.
     next_undetected: AtomicU64,
     last_detection_failed: AtomicBool,
 }
 
 impl CameraDetections {
-    pub(crate) fn new(every: u64, phase: u64) -> Self {
+    pub(crate) fn new(every: u64, phase: u64, detail: f32) -> Self {
         Self {
             every: AtomicU64::new(every),
             phase,
+            detail: AtomicU32::new(detail.to_bits()),
             next_undetected: AtomicU64::new(0),
             last_detection_failed: AtomicBool::new(false),
         }
@@ -58,8 +61,18 @@ impl CameraDetections {
         self.every.load(Ordering::Relaxed)
     }
 
+    /// Sets the cadence from the next frame on. 0 counts as 1.
     pub(crate) fn set_cadence(&self, every: u64) {
         self.every.store(every.max(1), Ordering::Relaxed);
+    }
+
+    /// Returns the factor on the detail of the camera's frames.
+    pub(crate) fn detail(&self) -> f32 {
+        f32::from_bits(self.detail.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_detail(&self, detail: f32) {
+        self.detail.store(detail.to_bits(), Ordering::Relaxed);
     }
 
     /// Notes that a worker takes frame `seq` for detection.
@@ -113,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_frame_may_go_undetected_within_the_greatest_cadence() {
-        let detections = CameraDetections::new(2, 0);
+        let detections = CameraDetections::new(2, 0, 1.0);
         detections.take(4);
         assert!(detections.can_skip(6, 8, 4), "frames 5, 6 and 7");
         assert!(!detections.can_skip(6, 8, 3));
@@ -121,14 +134,14 @@ mod tests {
 
     #[test]
     fn a_frame_before_the_newest_detection_is_not_skipped() {
-        let detections = CameraDetections::new(2, 0);
+        let detections = CameraDetections::new(2, 0, 1.0);
         detections.take(8);
         assert!(!detections.can_skip(6, 8, 100));
     }
 
     #[test]
     fn no_frame_is_skipped_after_a_failed_detection() {
-        let detections = CameraDetections::new(2, 0);
+        let detections = CameraDetections::new(2, 0, 1.0);
         detections.finish(true);
         assert!(!detections.can_skip(0, 2, 100));
         detections.finish(false);

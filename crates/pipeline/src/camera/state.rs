@@ -79,16 +79,6 @@ impl CameraState {
         first_of_live || self.detections.schedule().includes(seq)
     }
 
-    /// Returns N if the detector runs on one of every N frames.
-    pub(crate) fn cadence(&self) -> u64 {
-        self.detections.cadence()
-    }
-
-    /// Sets the cadence from the next frame on. 0 counts as 1.
-    pub(crate) fn set_cadence(&self, cadence: u64) {
-        self.detections.set_cadence(cadence);
-    }
-
     /// Asks the camera to end after the frames that are inside.
     pub(crate) fn stop(&self) {
         self.lifecycle.advance(Life::Draining);

@@ -13,7 +13,8 @@ use passerby_workers::QueueStats;
 /// by itself once a second and at its end.
 ///
 /// Counters: `passerby_frames_total{camera, outcome}` (`captured`, `analysed`, `coasted`, `dropped_` and the reason),
-/// `passerby_frames_yielded_total{camera}`, `passerby_faces_total{camera}`, `passerby_interruptions_total{camera}`,
+/// `passerby_frames_yielded_total{camera}`, `passerby_frames_reduced_total{camera}` (analysed with less detail),
+/// `passerby_faces_total{camera}`, `passerby_faces_left_out_total{camera}`, `passerby_interruptions_total{camera}`,
 /// `passerby_looks_evicted_total{camera}`, `passerby_failures_total{camera, stage}`,
 /// `passerby_rebuilds_total{camera, stage}`, `passerby_queue_items_total{queue, direction}` (`in`, `out`, `dropped`; yielded
 /// frames count as dropped from the queue),
@@ -36,7 +37,9 @@ pub fn publish(snapshot: &MetricsSnapshot) {
             frames(format!("dropped_{reason}"), *n);
         }
         counter!("passerby_frames_yielded_total", vec![name()]).absolute(camera.yielded);
+        counter!("passerby_frames_reduced_total", vec![name()]).absolute(camera.reduced);
         counter!("passerby_faces_total", vec![name()]).absolute(camera.faces);
+        counter!("passerby_faces_left_out_total", vec![name()]).absolute(camera.faces_left_out);
         counter!("passerby_interruptions_total", vec![name()]).absolute(camera.interruptions);
         counter!("passerby_looks_evicted_total", vec![name()]).absolute(camera.evicted);
         for (metric, counts) in

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, MutexGuard};
-use passerby_types::{CameraId, DropReason, ErrorClass, FrameKind, SourceError, StageError, Timestamp};
+use passerby_types::{
+    CameraId, DropReason, ErrorClass, FrameKind, FrameMeta, SourceError, StageError, Timestamp,
+};
 
 use crate::figures::recorder::{Arrival, CameraRecorder};
 use crate::figures::report::StageTime;
@@ -97,6 +99,7 @@ impl CameraMeter {
             age: Durations::default(),
             recent: RecentCounts::default(),
             yielded: 0,
+            reduced: 0,
             evicted: 0,
             events,
             closed: false,
@@ -120,6 +123,8 @@ pub(crate) struct Meter {
     pub(crate) recent: RecentCounts,
     /// Coasted frames that were due for detection, but for which no worker was free in time.
     pub(crate) yielded: u64,
+    /// Analysed frames at which the detector looked with less detail.
+    pub(crate) reduced: u64,
     /// Face jobs that were given up for more urgent ones.
     pub(crate) evicted: u64,
     /// `None` if nothing is logged.
@@ -187,6 +192,26 @@ impl Meter {
         self.yielded += u64::from(yielded);
         self.age.add(age);
         self.recent.age.add(age);
+    }
+
+    /// Counts the faces that the detector found, and those that it left out because of its limit. If there are
+    /// too many in many frames, it logs the 1st, 2nd, 4th, 8th of these frames, and so on.
+    pub(crate) fn detect(&mut self, meta: &FrameMeta, faces: usize, left_out: u64) {
+        if self.closed {
+            return;
+        }
+        self.reduced += u64::from(meta.detail < 1.0);
+        let counts = &mut self.report.faces;
+        counts.found += faces as u64;
+        if left_out == 0 {
+            return;
+        }
+        counts.left_out += left_out;
+        counts.crowded_frames += 1;
+        let frames = counts.crowded_frames;
+        if self.events.is_some() && frames.is_power_of_two() {
+            tracing::warn!(camera = meta.camera.0, seq = meta.seq, faces, left_out, frames, "too many faces");
+        }
     }
 
     /// Counts a frame that was dropped.

@@ -75,6 +75,12 @@ pub struct CameraSnapshot {
     /// The number of coasted frames that were due for detection, but for which no worker was free in time. Only a governor
     /// allows this.
     pub yielded: u64,
+    /// The number of analysed frames at which the detector looked with less detail, because the governor had lowered it. Faces
+    /// that are too small for the smaller input were not found.
+    pub reduced: u64,
+    /// The number of boxes that the detector left out because a frame had too many; see
+    /// [`Detector::left_out`](passerby_types::Detector::left_out).
+    pub faces_left_out: u64,
     /// The number of face views that were given up for more urgent ones.
     pub evicted: u64,
     /// The number of failed calls of each stage.
@@ -117,10 +123,12 @@ impl Metrics {
                 camera: camera.id,
                 name: meter.report.name.clone(),
                 ledger: meter.report.ledger.clone(),
-                faces: meter.report.faces,
+                faces: meter.report.faces.found,
                 age: meter.age.quantiles(),
-                cadence: camera.cadence(),
+                cadence: camera.detections.cadence(),
                 yielded: meter.yielded,
+                reduced: meter.reduced,
+                faces_left_out: meter.report.faces.left_out,
                 evicted: meter.evicted,
                 failures: meter.report.failures.clone(),
                 rebuilds: meter.report.rebuilds.clone(),

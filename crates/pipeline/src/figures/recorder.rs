@@ -25,7 +25,18 @@ pub(crate) struct CameraRecorder {
     /// True if the source has given a picture.
     has_pictures: bool,
     stages: Vec<(&'static str, StageTime)>,
-    pub(crate) faces: u64,
+    pub(crate) faces: FaceCounts,
+}
+
+/// The faces of a camera.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FaceCounts {
+    /// The faces that the detector found.
+    pub(crate) found: u64,
+    /// The boxes that the detector left out because of its limit.
+    pub(crate) left_out: u64,
+    /// The frames with such boxes.
+    pub(crate) crowded_frames: u64,
 }
 
 /// A time without pictures after an interruption.
@@ -66,7 +77,8 @@ impl CameraRecorder {
             rebuilds: self.rebuilds.clone(),
             interruptions: self.interruptions,
             stages: self.stages.clone(),
-            faces: self.faces,
+            faces: self.faces.found,
+            faces_left_out: self.faces.left_out,
             writes: WriteCounts::default(),
             sink_error: None,
         }

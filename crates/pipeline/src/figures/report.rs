@@ -60,6 +60,9 @@ pub struct CameraReport {
     pub stages: Vec<(&'static str, StageTime)>,
     /// The number of faces that the detector found.
     pub faces: u64,
+    /// The number of boxes that the detector left out because a frame had too many; see
+    /// [`Detector::left_out`](passerby_types::Detector::left_out).
+    pub faces_left_out: u64,
     /// The counts of the camera's observations at the sink.
     pub writes: WriteCounts,
     /// The error that ended the sink, or `None` if it did not end early. The frames go on without a sink.

@@ -50,7 +50,8 @@ impl<'a> GovernorControl<'a> {
         let load = self.measure(elapsed, workers, slow);
         let decision = governor.decide(&load);
         for camera in self.engine.cameras.read().iter().filter(|camera| !camera.lossless) {
-            camera.set_cadence(governor.cadence(camera.id));
+            camera.detections.set_cadence(governor.cadence(camera.id));
+            camera.detections.set_detail(governor.detail());
         }
         self.apply(decision);
         self.governor = Some(governor);
@@ -64,8 +65,8 @@ impl<'a> GovernorControl<'a> {
         let resize = decision.workers != std::mem::replace(&mut state.workers, decision.workers);
         drop(state);
         if decision.changed {
-            let GovernorDecision { workers, cadence, reason, .. } = decision;
-            tracing::info!(workers, cadence, reason = reason.name(), "governor");
+            let GovernorDecision { workers, cadence, detail, reason, .. } = decision;
+            tracing::info!(workers, cadence, detail, reason = reason.name(), "governor");
             let events = &self.engine.context.fanout.listeners.events;
             events.send(|| PipelineEvent::GovernorChanged { decision });
         }

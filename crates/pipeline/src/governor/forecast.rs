@@ -50,6 +50,12 @@ impl Forecast {
         self.done = if self.call > 0.0 { busy * load.workers as f64 / self.call } else { 0.0 };
     }
 
+    /// Notes that a detection will take `factor` times as long from now on.
+    pub(super) fn scale(&mut self, factor: f64) {
+        self.call *= factor;
+        self.cost *= factor;
+    }
+
     /// Returns the share of their time that the workers need for `demand` detections per second.
     pub(super) fn workers(&self, demand: f64, workers: usize) -> f64 {
         demand * self.call / workers.max(1) as f64

@@ -1,14 +1,15 @@
-//! Decides how many workers detect, and on which frames, within the capacity of the machine.
+//! Decides how many workers detect, on which frames, and how closely they look, within the capacity of the machine.
 //!
 //! [`Governor::decide`] is called about once a second (a tick) with the measured load. If queues are too full or
 //! observations are late, it adds workers if CPUs are idle, and thins detection at once as far as a forecast demands. If
-//! there is room, it detects more after some calm ticks, one step at a time, and only if the forecast leaves room after the
+//! thinner detection is not enough, the detectors look at smaller copies of the frames. If there is room, it detects more after some calm ticks, one step at a time, and only if the forecast leaves room after the
 //! step as well. If such a step must be undone, the wait before the next one doubles.
 //!
 //! It has no clock and no thread, so the same loads always lead to the same decisions.
 
 mod camera_rates;
 mod control;
+mod detail;
 mod forecast;
 mod idle;
 pub(crate) mod load;
@@ -30,6 +31,7 @@ use passerby_types::CameraId;
 pub use load::{CameraLoad, GovernorDecision, GovernorLimits, GovernorLoad, GovernorReason};
 
 use camera_rates::{CameraRates, ThinningStep, sane};
+use detail::DetailLevel;
 use forecast::{Forecast, Shares};
 
 /// The use of the workers and of the machine after a step to less detection. It keeps queues of two frames short and leaves
@@ -82,6 +84,9 @@ pub struct Governor {
     limits: GovernorLimits,
     camera_rates: CameraRates,
     thinning: ThinningStep,
+    detail: DetailLevel,
+    /// The detail of the detections that the last load measured.
+    measured_detail: DetailLevel,
     forecast: Forecast,
     /// The number of ticks in a row in which a step to more detection would have been right.
     calm: u32,
@@ -99,14 +104,22 @@ impl Governor {
     /// Creates a governor that starts with the least cadence and the number of workers of the first load.
     #[must_use]
     pub fn new(limits: GovernorLimits) -> Self {
-        let GovernorLimits { workers, cadence, max_age_p95 } = limits;
+        let GovernorLimits { workers, cadence, detail, max_age_p95 } = limits;
         let fewest = (*workers.start()).max(1);
         let most_workers = (*workers.end()).max(fewest);
         let least = (*cadence.start()).max(1);
         let most = (*cadence.end()).max(least);
+        let detail = DetailLevel::new(&detail);
         Self {
-            limits: GovernorLimits { workers: fewest..=most_workers, cadence: least..=most, max_age_p95 },
+            limits: GovernorLimits {
+                workers: fewest..=most_workers,
+                cadence: least..=most,
+                detail: detail.limits(),
+                max_age_p95,
+            },
             thinning: ThinningStep { step: 0, least, most },
+            detail,
+            measured_detail: detail,
             camera_rates: CameraRates::default(),
             forecast: Forecast::default(),
             calm: 0,
@@ -130,10 +143,17 @@ impl Governor {
         self.camera_rates.cadence(camera, self.thinning)
     }
 
+    /// Returns the detail with which the detector looks at the frames of all cameras; see
+    /// [`FrameMeta::detail`](passerby_types::FrameMeta::detail).
+    #[must_use]
+    pub fn detail(&self) -> f32 {
+        self.detail.detail()
+    }
+
     /// Returns the decision until the next tick for the load since the last one. Allocates only if there are more cameras than
     /// ever before.
     ///
-    /// If there are no cameras, the cadence returns to the least at once. If all cameras are silent, nothing changes.
+    /// If there are no cameras, the cadence returns to the least and the detail to the greatest at once. If all cameras are silent, nothing changes.
     pub fn decide(&mut self, load: &GovernorLoad<'_>) -> GovernorDecision {
         if load.cameras.len() < self.camera_rates.len() {
             // The load under which a step failed is gone.
@@ -144,17 +164,48 @@ impl Governor {
         self.forecast.update(load);
         let workers = load.workers.clamp(*self.limits.workers.start(), *self.limits.workers.end());
         let before = self.thinning;
+        self.measured_detail = self.detail;
         let (workers, reason) = match self.trouble(load, workers) {
             Some(reason) => self.relieve(reason, workers, load.cores),
             None => self.relax(load, workers),
         };
-        let changed = changed || workers != load.workers || self.camera_rates.differ(before, self.thinning);
-        GovernorDecision { workers, cadence: self.camera_rates.greatest(self.thinning), changed, reason }
+        let changed = changed
+            || workers != load.workers
+            || self.camera_rates.differ(before, self.thinning)
+            || self.detail != self.measured_detail;
+        self.forecast.scale(self.detail.cost_over(self.measured_detail));
+        let cadence = self.camera_rates.greatest(self.thinning);
+        GovernorDecision { workers, cadence, detail: self.detail.detail(), changed, reason }
+    }
+
+    /// Returns the detections per second at a step and a level of detail, in detections of the measured detail.
+    fn demand(&self, thinning: ThinningStep, detail: DetailLevel) -> f64 {
+        self.camera_rates.demand(thinning) * detail.cost_over(self.measured_detail)
+    }
+
+    /// Goes one step to less detection: first to a greater cadence, then to less detail. Returns false at the limits of both.
+    fn detect_less(&mut self) -> bool {
+        if let Some(thinning) = self.camera_rates.thinner(self.thinning) {
+            self.thinning = thinning;
+        } else if let Some(detail) = self.detail.lower() {
+            self.detail = detail;
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Returns the next step to more detection, or `None` if no camera would get more.
+    fn more_detection(&self) -> Option<(ThinningStep, DetailLevel)> {
+        if let Some(detail) = self.detail.higher() {
+            return Some((self.thinning, detail));
+        }
+        self.camera_rates.denser(self.thinning).map(|thinning| (thinning, self.detail))
     }
 
     /// Returns the reason for less detection, or `None` if the machine carries the load.
     fn trouble(&mut self, load: &GovernorLoad<'_>, workers: usize) -> Option<GovernorReason> {
-        let demand = self.camera_rates.demand(self.thinning);
+        let demand = self.demand(self.thinning, self.detail);
         let room = sane(load.worker_use.into()) < ROOM_SHARES.workers
             && self.forecast.fits(demand, workers, ROOM_SHARES);
         let mut dropping = load.cameras.iter().filter(|camera| camera.overrun > 0).peekable();
@@ -186,12 +237,12 @@ impl Governor {
             return (workers, reason);
         }
         let mut more = self.more_workers(workers);
-        let start = self.thinning;
-        while !self.forecast.fits(self.camera_rates.demand(self.thinning), more, AFTER_THINNING) {
-            let Some(thinning) = self.camera_rates.thinner(self.thinning) else { break };
-            self.thinning = thinning;
+        let mut acted = more != workers;
+        while !self.forecast.fits(self.demand(self.thinning, self.detail), more, AFTER_THINNING)
+            && self.detect_less()
+        {
+            acted = true;
         }
-        let mut acted = more != workers || self.thinning != start;
         if !acted && self.settling {
             // The change of the last tick should be enough.
             self.settling = false;
@@ -200,12 +251,10 @@ impl Governor {
         if !acted {
             // The forecast is wrong, or no step fits. If no CPU is idle, more workers still get a greater share of the CPUs.
             let another = workers < *self.limits.workers.end();
-            let thinner = self.camera_rates.thinner(self.thinning);
             if another && self.forecast.idle_cores(workers) >= IDLE_CORES {
                 more = workers + 1;
                 acted = true;
-            } else if let Some(thinning) = thinner {
-                self.thinning = thinning;
+            } else if self.detect_less() {
                 acted = true;
             } else if another && workers < cores {
                 more = workers + 1;
@@ -226,7 +275,7 @@ impl Governor {
     fn more_workers(&self, workers: usize) -> usize {
         let most = *self.limits.workers.end();
         let idle = self.forecast.idle_cores(workers);
-        let demand = self.camera_rates.demand(self.thinning);
+        let demand = self.demand(self.thinning, self.detail);
         let mut more = workers;
         while more < most
             && (more - workers) as f64 + IDLE_CORES <= idle
@@ -249,6 +298,7 @@ impl Governor {
         }
         if self.camera_rates.len() == 0 {
             self.thinning = self.thinning.at(0);
+            self.detail = self.detail.highest();
             self.calm = 0;
             return (workers, GovernorReason::Steady);
         }
@@ -259,16 +309,18 @@ impl Governor {
             // The thinned cameras have ended, so the next ones start from the least cadence.
             self.thinning = self.thinning.at(0);
         }
-        let denser = self.camera_rates.denser(self.thinning);
-        let (thinning, fewer, shares) = match denser {
-            Some(thinning) => (thinning, workers, AFTER_RETURN),
-            None if workers > *self.limits.workers.start() => (self.thinning, workers - 1, AFTER_FEWER),
+        let more = self.more_detection();
+        let ((thinning, detail), fewer, shares) = match more {
+            Some(step) => (step, workers, AFTER_RETURN),
+            None if workers > *self.limits.workers.start() => {
+                ((self.thinning, self.detail), workers - 1, AFTER_FEWER)
+            }
             None => {
                 self.calm = 0;
                 return (workers, GovernorReason::Steady);
             }
         };
-        self.calm = if calm && self.forecast.fits(self.camera_rates.demand(thinning), fewer, shares) {
+        self.calm = if calm && self.forecast.fits(self.demand(thinning, detail), fewer, shares) {
             self.calm + 1
         } else {
             0
@@ -277,9 +329,10 @@ impl Governor {
             return (workers, GovernorReason::Steady);
         }
         self.thinning = thinning;
+        self.detail = detail;
         self.calm = 0;
         self.trial = Some(0);
-        (fewer, if denser.is_some() { GovernorReason::Spare } else { GovernorReason::Idle })
+        (fewer, if more.is_some() { GovernorReason::Spare } else { GovernorReason::Idle })
     }
 }
 

@@ -194,7 +194,7 @@ fn it_carries_fourteen_cameras_instead_of_six() {
         machine.run(10);
         dropped(machine.run(50))
     };
-    let governed = GovernorLimits { workers: 2..=2, ..GovernorLimits::default() };
+    let governed = GovernorLimits { workers: 2..=2, detail: 1.0..=1.0, ..GovernorLimits::default() };
     let fixed = GovernorLimits { cadence: 1..=1, ..governed.clone() };
     for staggered in [false, true] {
         assert_eq!(lasting(&fixed, 6, staggered), 0);
@@ -208,11 +208,40 @@ fn it_carries_fourteen_cameras_instead_of_six() {
 }
 
 #[test]
-fn sixteen_cameras_overload_the_machine() {
+fn less_detail_carries_a_fifteenth_camera() {
+    let mut machine = cameras(15);
+    machine.run(10);
+    let log = machine.run(110);
+    assert_eq!((dropped(log), all_at(6, log)), (0, true));
+    assert!(log.iter().all(|second| second.decision.detail < 1.0));
+}
+
+#[test]
+fn the_detail_falls_after_the_cadence_and_returns_before_it() {
+    let mut machine = cameras(15);
+    machine.run(30);
+    machine.cameras.truncate(4);
+    machine.run(120);
+    let steps: Vec<(u64, f32)> =
+        machine.log.iter().map(|second| (second.decision.cadence, second.decision.detail)).collect();
+    assert!(steps.iter().all(|&(cadence, detail)| detail == 1.0 || cadence == 6), "{steps:?}");
+    assert_eq!(steps.last(), Some(&(1, 1.0)));
+}
+
+#[test]
+fn a_detail_with_equal_limits_stays() {
+    let mut machine = within(GovernorLimits { detail: 1.0..=1.0, ..GovernorLimits::default() }, 16);
+    assert!(machine.run(60).iter().all(|second| second.decision.detail == 1.0));
+}
+
+#[test]
+fn sixteen_cameras_with_a_slow_detector_overload_the_machine() {
     let mut machine = cameras(16);
-    machine.run(2);
+    machine.detect = 0.024;
+    machine.run(5);
     let log = machine.run(120);
     assert!(dropped(log) > 0 && all_at(6, log));
+    assert!(log.iter().all(|second| second.decision.detail == *GovernorLimits::default().detail.start()));
     assert!(log.iter().all(|second| second.decision.reason == GovernorReason::Overloaded));
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Machine {
     pub(super) taken: f64,
     /// The threads of another program that always need a CPU.
     pub(super) rivals: usize,
-    /// The CPU seconds to decode a frame, and to detect on it.
+    /// The CPU seconds to decode a frame, and to detect on it with the full detail.
     pub(super) decode: f64,
     pub(super) detect: f64,
     pub(super) idle_known: bool,
@@ -219,7 +219,8 @@ impl Machine {
                 return;
             };
             self.progress.turn = next + 1;
-            let cost = self.detect * self.scatter();
+            let detail = f64::from(self.governor.detail());
+            let cost = self.detect * detail * detail * self.scatter();
             let camera = &mut self.cameras[next];
             let job = camera.queue.pop_front().map(|captured| (camera.id, captured));
             self.workers[at] = Worker { job, left: cost, began: now };

@@ -70,6 +70,7 @@ struct CameraRecord<'a> {
     camera: CameraId,
     frames: u64,
     faces: u64,
+    faces_left_out: u64,
     tracks: usize,
     ledger: &'a Ledger,
     interruptions: u64,
@@ -86,6 +87,7 @@ struct LiveRecord {
     age_ms: AgeRecord,
     cadence: u64,
     yielded: u64,
+    reduced: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,8 +123,8 @@ impl<'a> SummaryRecord<'a> {
     }
 
     /// Adds the figures of live inputs: `age_ms`, the age of the results (`p50`, `p95`, `p99`); `cadence`, the last interval
-    /// between two detections in frames; and `yielded`, the number of frames that should have been detected on but found no
-    /// free worker.
+    /// between two detections in frames; `yielded`, the number of frames that should have been detected on but found no free
+    /// worker; and `reduced`, the number of frames that were analysed with less detail.
     #[must_use]
     pub fn with_live_figures(mut self, cameras: &[CameraSnapshot]) -> Self {
         for input in &mut self.inputs {
@@ -163,6 +165,7 @@ impl<'a> CameraRecord<'a> {
             camera: report.camera,
             frames: report.ledger.captured,
             faces: report.faces,
+            faces_left_out: report.faces_left_out,
             tracks: summary.tracks().filter(|track| track.track.camera == report.camera).count(),
             ledger: &report.ledger,
             interruptions: report.interruptions,
@@ -181,6 +184,7 @@ impl LiveRecord {
             age_ms: AgeRecord { p50: millis(p50), p95: millis(p95), p99: millis(p99) },
             cadence: figures.cadence,
             yielded: figures.yielded,
+            reduced: figures.reduced,
         }
     }
 }

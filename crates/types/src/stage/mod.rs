@@ -102,6 +102,16 @@ pub trait Detector: Send {
         self.detect(slice::from_ref(frame), slice::from_mut(&mut faces))?;
         Ok(faces)
     }
+
+    /// Returns the number of boxes that the last call of [`Detector::detect`] left out of the frame with this index, because the
+    /// frame had more faces than the detector's limit. Several of these boxes may be of one face. Returns 0 if there is no such
+    /// frame.
+    ///
+    /// A detector without a limit needs no method of its own: the default returns 0.
+    fn left_out(&self, frame: usize) -> u64 {
+        let _ = frame;
+        0
+    }
 }
 
 /// Follows faces through the frames of one camera.
