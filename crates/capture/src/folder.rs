@@ -7,7 +7,7 @@ use passerby_types::SourceError;
 
 use crate::sniff::{FileFormat, open_sniffed};
 
-/// Returns the pictures and videos of a folder, sorted by name.
+/// Returns the pictures and videos of a folder, sorted by name in natural order: `frame2.jpg` comes before `frame10.jpg`.
 ///
 /// Hidden files, folders and other files are left out. A file with the name of a picture or video is listed whatever it
 /// holds, so that opening it reports the fault. The list is empty if the folder has no such files.
@@ -33,8 +33,14 @@ pub fn list(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, SourceError> {
             files.push(path);
         }
     }
-    files.sort_unstable();
+    sort_naturally(&mut files);
     Ok(files)
+}
+
+/// Sorts files by name, with the numbers in their names by value.
+pub(crate) fn sort_naturally(files: &mut [PathBuf]) {
+    // Names that differ only in leading zeros still need an order.
+    files.sort_unstable_by(|a, b| alphanumeric_sort::compare_path(a, b).then_with(|| a.cmp(b)));
 }
 
 fn has_media_name(path: &Path) -> bool {
@@ -51,4 +57,36 @@ fn is_media(path: &Path) -> bool {
     found.is_ok_and(|(_, format)| {
         matches!(format, FileFormat::Mp4 | FileFormat::AnnexB | FileFormat::Picture(_))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(names: &[&str]) -> Vec<String> {
+        let mut files: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+        sort_naturally(&mut files);
+        files.iter().map(|file| file.display().to_string()).collect()
+    }
+
+    #[test]
+    fn numbers_in_names_sort_by_value() {
+        assert_eq!(
+            sorted(&["f10.jpg", "f9.jpg", "f100.jpg", "f1.jpg"]),
+            ["f1.jpg", "f9.jpg", "f10.jpg", "f100.jpg"]
+        );
+        assert_eq!(sorted(&["a/2", "a/10", "a10/1", "a2/1"]), ["a/2", "a/10", "a2/1", "a10/1"]);
+    }
+
+    #[test]
+    fn numbers_beyond_any_integer_sort_by_value() {
+        let long = format!("f{}0.jpg", "9".repeat(60));
+        let short = format!("f{}.jpg", "9".repeat(60));
+        assert_eq!(sorted(&[&long, &short]), [short, long]);
+    }
+
+    #[test]
+    fn names_that_differ_in_leading_zeros_have_one_order() {
+        assert_eq!(sorted(&["f1", "f01", "f001"]), sorted(&["f001", "f1", "f01"]));
+    }
 }

@@ -8,6 +8,7 @@ use passerby_types::{FrameSource, SourceError};
 use super::missing_feature::missing_feature;
 use super::settings::OpenSettings;
 use crate::decoder_choice::Decoder;
+use crate::folder::sort_naturally;
 #[cfg(feature = "images")]
 use crate::images::{Images, ImagesSettings};
 use crate::sniff::{FileFormat, is_video, open_sniffed};
@@ -52,14 +53,15 @@ pub(super) fn open_pattern(
     open_picture_list(files, pattern, settings)
 }
 
-/// Returns the files that a pattern matches, sorted by name.
+/// Returns the files that a pattern matches, sorted by name in natural order.
 pub(super) fn matching_files(pattern: &str) -> Result<Vec<PathBuf>, SourceError> {
     let wrong = |what: String| SourceError::malformed(pattern.to_owned(), what);
     let found = glob::glob(pattern).map_err(|e| wrong(format!("neither a file nor a pattern: {e}")))?;
     let files: Vec<PathBuf> = found
         .map(|entry| entry.map_err(|e| SourceError::io(e.path().to_owned(), e.into())))
         .collect::<Result<_, _>>()?;
-    let files: Vec<PathBuf> = files.into_iter().filter(|path| path.is_file()).collect();
+    let mut files: Vec<PathBuf> = files.into_iter().filter(|path| path.is_file()).collect();
+    sort_naturally(&mut files);
     if files.is_empty() {
         return Err(wrong("no file matches".into()));
     }

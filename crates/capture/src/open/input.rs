@@ -109,8 +109,8 @@ impl Input {
 
     /// Returns all inputs that a user names with one word.
     ///
-    /// For a pattern these are the matching files, and for a folder its pictures and videos, both sorted by name. For
-    /// everything else it is the single input that [`Input::parse`] reads.
+    /// For a pattern these are the matching files, and for a folder its pictures and videos, both sorted by name, with the
+    /// numbers in names by value. For everything else it is the single input that [`Input::parse`] reads.
     ///
     /// ```
     /// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p passerby-benches --bench pipeline -- [--cameras N] [--live FPS] [--seconds S] [--detector-side N] [--cadence N|auto]
-//!                                 [--workers N] [--precision float|int8] [--device NAME] [--decoder rusty|openh264]
+//!                                 [--workers N] [--persons N] [--precision float|int8] [--device NAME] [--decoder rusty|openh264]
 //!                                 [--soak S] [--rtsp VIDEO] [--restart S] [--flow] [--json FILE] [INPUT...]
 //! ```
 //! An input is anything that `passerby::capture::open` accepts; `ffmpeg:VIDEO` decodes by ffmpeg. Without `--live`
@@ -14,6 +14,10 @@
 //! reference instead, as fast as possible: the pipeline's frames a second, divided by the reference's times the number
 //! of cores, show the cost of the threads.
 //!
+//! `--persons N` fills the gallery with N random persons first. The start-up, which ends when the networks are loaded and the
+//! cameras are open, is counted apart: `start_cpu_s`, `start_rss_mib`. `threads_ms` is the CPU time of each kind of thread for
+//! each frame after it, and `frame_ms` that of all threads together.
+//!
 //! `--device NAME` runs all networks on that device by ONNX Runtime (built with `--features ort`), or fails.
 //!
 //! It prints one JSON object with the same fields as the Python system's (`scripts/compare_baseline.sh`). The memory is
@@ -21,10 +25,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its user")]
 
-#[path = "../crates/cli/src/options/detector_size.rs"]
+mod crowd;
+#[path = "../../crates/cli/src/options/detector_size.rs"]
 mod detector_size;
-#[path = "../crates/capture/tests/common/gstreamer.rs"]
+#[path = "../../crates/capture/tests/common/gstreamer.rs"]
 mod gstreamer;
+mod process;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -68,6 +74,8 @@ struct Args {
     /// The detector runs on every N-th frame. `None` lets the governor decide.
     cadence: Option<u64>,
     workers: usize,
+    /// The persons whom the gallery knows at the start.
+    persons: usize,
     precision: Precision,
     device: Option<Device>,
     decoder: Decoder,
@@ -107,6 +115,7 @@ fn parse() -> Result<Args, BoxError> {
         long_side: 480,
         cadence: Some(1),
         workers: cores,
+        persons: 0,
         precision: Precision::Int8,
         device: None,
         decoder: Decoder::Rusty,
@@ -141,6 +150,7 @@ fn parse() -> Result<Args, BoxError> {
                 args.cadence = if cadence == "auto" { None } else { Some(cadence.parse()?) };
             }
             Long("workers") => args.workers = parser.value()?.parse()?,
+            Long("persons") => args.persons = parser.value()?.parse()?,
             Long("precision") => {
                 args.precision = match parser.value()?.string()?.as_str() {
                     "float" => Precision::Float,
@@ -179,7 +189,8 @@ fn stages(args: &Args) -> Result<Stages, BoxError> {
     settings.detector.long_side = Some(args.long_side);
     settings.embedder = args.precision;
     settings.engine = args.device.map_or(Engine::Auto, Engine::Require);
-    let stages = passerby::stages(&settings)?;
+    let gallery = crowd::gallery(args.persons)?;
+    let stages = passerby::stages_with(&settings, move || gallery.clone())?;
     if matches!(args.detector, DetectorName::YuNet) {
         return Ok(stages);
     }
@@ -228,7 +239,7 @@ fn flow(args: &Args) -> Result<Value, BoxError> {
         if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let took = start.elapsed().as_secs_f64();
-    let used = cpu();
+    let used = process::cpu_seconds();
     let frames: u64 = reports.iter().map(|r| r.ledger.analysed + r.ledger.coasted).sum();
     Ok(json!({
         "flow": true,
@@ -237,7 +248,7 @@ fn flow(args: &Args) -> Result<Value, BoxError> {
         "long": args.long_side,
         "fps": frames as f64 / took,
         "cpu_s": used,
-        "rss_mib": status("VmHWM:") / 1024,
+        "rss_mib": process::status("VmHWM:") / 1024,
     }))
 }
 
@@ -266,6 +277,7 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
 
     // The networks are loaded and no frame has begun: the Python system's time starts at the same point.
     let handle = pipeline.start_paused()?;
+    let start_up = StartUp::new();
     let start = Instant::now();
     handle.resume();
     let every = |period: Option<f64>| period.map_or(f64::INFINITY, |s| s.max(0.1));
@@ -293,8 +305,8 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
             eprintln!(
                 "{:.0} s: {} MiB, {} threads, {} captured, {} dropped",
                 start.elapsed().as_secs_f64(),
-                status("VmRSS:") / 1024,
-                status("Threads:"),
+                process::status("VmRSS:") / 1024,
+                process::status("Threads:"),
                 ledger.captured,
                 ledger.dropped_total()
             );
@@ -302,16 +314,66 @@ fn run(args: &Args, mut server: Option<&mut Camera>) -> Result<Value, BoxError> 
     }
     let figures = handle.metrics().snapshot();
     let took = start.elapsed().as_secs_f64();
+    let run = start_up.run_until_now();
     let finished = handle.stop(CLOSING);
     // Linux reports the usage of a process only after it has ended.
-    let used = cpu();
+    let used = process::cpu_seconds();
     for report in &finished.reports {
         report.notes.iter().for_each(|note| eprintln!("pipeline: {note}"));
         if let Some(e) = &report.error {
             return Err(format!("{}: {e}", report.camera).into());
         }
     }
-    Ok(summary(args, &figures, took, used, &finished.abandoned))
+    let mut result = summary(args, &figures, took, used, &finished.abandoned);
+    run.add_to(&mut result, &figures);
+    Ok(result)
+}
+
+/// The CPU time and the memory when the networks were loaded and no frame had begun.
+struct StartUp {
+    cpu_seconds: f64,
+    rss_mib: u64,
+    threads: BTreeMap<String, f64>,
+}
+
+/// The CPU time of the frames alone.
+struct FrameCosts {
+    start_up: StartUp,
+    cpu_seconds: f64,
+    /// The CPU milliseconds of each kind of thread.
+    threads: BTreeMap<String, f64>,
+}
+
+impl StartUp {
+    fn new() -> Self {
+        Self {
+            cpu_seconds: process::cpu_seconds(),
+            rss_mib: process::status("VmRSS:") / 1024,
+            threads: process::thread_cpu_millis(),
+        }
+    }
+
+    fn run_until_now(self) -> FrameCosts {
+        let mut threads = process::thread_cpu_millis();
+        for (name, millis) in &mut threads {
+            *millis -= self.threads.get(name).copied().unwrap_or(0.0);
+        }
+        FrameCosts { cpu_seconds: process::cpu_seconds() - self.cpu_seconds, threads, start_up: self }
+    }
+}
+
+impl FrameCosts {
+    /// Adds the costs of a frame to the results.
+    fn add_to(&self, result: &mut Value, figures: &MetricsSnapshot) {
+        let ledger = figures.ledger();
+        let frames = (ledger.analysed + ledger.coasted).max(1) as f64;
+        let each = |millis: f64| (millis / frames * 1e3).round() / 1e3;
+        result["start_cpu_s"] = json!((self.start_up.cpu_seconds * 1e2).round() / 1e2);
+        result["start_rss_mib"] = json!(self.start_up.rss_mib);
+        result["frame_ms"] = json!(each(self.cpu_seconds * 1e3));
+        let threads = self.threads.iter().map(|(name, millis)| (name.as_str(), each(*millis)));
+        result["threads_ms"] = json!(threads.collect::<BTreeMap<_, _>>());
+    }
 }
 
 /// Returns the figures under the names of the Python system, and more.
@@ -355,8 +417,8 @@ fn summary(args: &Args, figures: &MetricsSnapshot, took: f64, used: f64, abandon
         "age_ms": {"p50": ms(figures.age.p50), "p95": ms(figures.age.p95), "p99": ms(figures.age.p99)},
         "cadence": figures.cameras.iter().map(|c| c.cadence).collect::<Vec<_>>(),
         "cpu_s": round(used, 1),
-        "rss_mib": status("VmHWM:") / 1024,
-        "rss_end_mib": status("VmRSS:") / 1024,
+        "rss_mib": process::status("VmHWM:") / 1024,
+        "rss_end_mib": process::status("VmRSS:") / 1024,
         "rows_lost": figures.written.total().lost,
         "stages": stages,
         "abandoned_threads": abandoned,
@@ -392,20 +454,4 @@ impl FrameSource for Again {
     fn info(&self) -> &SourceInfo {
         &self.info
     }
-}
-
-/// Returns the CPU time so far of this process and of its ended children, in seconds (Linux's proc(5): `stat`, in
-/// hundredths), or 0 if the system does not report it.
-fn cpu() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12) + ticks(13) + ticks(14)) / 100.0
-}
-
-/// Returns a line of `/proc/self/status`, in KiB for memory, or 0 if the system does not report it.
-fn status(name: &str) -> u64 {
-    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
