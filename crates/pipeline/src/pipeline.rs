@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use passerby_types::{CameraId, Clock, FrameSource, Sink};
-use passerby_workers::WhenFull;
+use passerby_workers::{WhenFull, can_catch_panics};
 
 use crate::context::Context;
 use crate::engine::PipelineEngine;
@@ -37,6 +37,10 @@ use crate::stages::Stages;
 
 /// A pipeline that takes many cameras through shared stages. Build it, then [`run`](Pipeline::run) it to the end of its
 /// sources, or [`start`](Pipeline::start) it and keep the [`Handle`].
+///
+/// A stage, a source or a sink that panics costs at most a frame or its own camera, in a program whose profile has
+/// `panic = "unwind"`, which is the default of cargo. With `panic = "abort"` every panic ends the program; the start then
+/// warns of that in the log.
 ///
 /// A live camera ([`SourceInfo::live`](passerby_types::SourceInfo::live)) never waits: the pipeline drops and counts the
 /// frames that it cannot take in time. It drops no frame of a lossless camera, for example a file. Then the observations
@@ -231,6 +235,11 @@ impl Pipeline {
     /// # Errors
     /// The same as for [`Pipeline::start`].
     pub fn start_paused(self) -> Result<Handle, PipelineError> {
+        if !can_catch_panics() {
+            tracing::warn!(
+                "built with panic = \"abort\": a panic of any stage, source or sink ends the whole program"
+            );
+        }
         let Self { stages, settings, clock, cameras, sink, listeners } = self;
         let max_pending = settings.flow.writer.max_pending_rows.max(1);
         let writer = sink.is_some().then(|| WriterQueue::new(max_pending, Arc::clone(&clock)));

@@ -105,3 +105,55 @@ fn a_sink_that_is_busy_at_the_stop_gets_everything() {
     );
     assert_eq!((finished.written.total().lost, finished.written.failures), (0, 5));
 }
+
+/// A sink that fails with the class `Reset` for ever, as on a full disk.
+struct FullDisk;
+
+impl Sink for FullDisk {
+    fn write(&mut self, _: &[Observation]) -> Result<(), SinkError> {
+        Err(SinkError::new(ErrorClass::Reset, "diary", "disk full"))
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_stays_busy_ends_in_time_and_keeps_its_cause() {
+    let mut settings = PipelineSettings::default();
+    settings.flow.writer.retry_timeout = Duration::from_millis(100);
+    let pipeline = Pipeline::new(stages(|_| {}), settings, Arc::new(SystemClock::new()));
+    let begun = Instant::now();
+    let camera = Camera::file(20);
+    let finished = pipeline.camera(CameraId(0), camera).sink(FullDisk).run().expect("it starts");
+    assert!(begun.elapsed() < Duration::from_secs(30), "the sink has a tenth of a second, not a minute");
+    let report = &finished.reports[0];
+    assert_eq!((report.writes.lost, report.writes.offered), (20, 20));
+    assert_eq!(report.sink_error.as_ref().map(ToString::to_string), Some("diary: disk full".into()));
+    assert!(finished.abandoned.is_empty());
+}
+
+/// A sink that takes everything, and whose flush never returns.
+struct StuckFlush;
+
+impl Sink for StuckFlush {
+    fn write(&mut self, _: &[Observation]) -> Result<(), SinkError> {
+        Ok(())
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+#[test]
+fn a_flush_that_does_not_return_loses_nothing_that_was_written() {
+    let pipeline = Pipeline::new(stages(|_| {}), PipelineSettings::default(), Arc::new(SystemClock::new()));
+    let handle = pipeline.camera(CameraId(0), Camera::file(20)).sink(StuckFlush).start().expect("it starts");
+    assert!(handle.wait(CameraId(0), Duration::from_secs(60)));
+    let finished = handle.stop(Duration::from_secs(2));
+    let writes = finished.reports[0].writes;
+    assert_eq!((writes.written, writes.lost), (20, 0));
+    assert_eq!(finished.abandoned.len(), 1, "{:?}", finished.abandoned);
+}

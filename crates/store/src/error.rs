@@ -3,13 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use passerby_types::{BoxError, ErrorClass, SinkError};
+use passerby_types::{BoxError, ErrorClass, SinkError, visible};
 
 /// The error of a store: the file and the fault.
 ///
 /// Its message begins with the file, for example "faces.db: disk full".
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {fault}", path.display())]
+#[error("{}", visible(&format!("{}: {fault}", path.display())))]
 pub struct StoreError {
     path: PathBuf,
     #[source]
@@ -93,6 +93,9 @@ pub enum StoreFault {
     /// The file or its folder cannot be written.
     #[error("read-only")]
     ReadOnly,
+    /// The file was deleted, moved or replaced while it was open. Rows that are written now would be lost with it.
+    #[error("the file was deleted or replaced while it was open")]
+    Removed,
     /// The file system, for example a network share, cannot hold a write-ahead log.
     #[error("the file system supports no write-ahead log")]
     NoWal,
@@ -128,6 +131,7 @@ impl StoreFault {
             Self::Io(e) => match e.kind() {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge
                 | io::ErrorKind::WouldBlock
                 | io::ErrorKind::TimedOut
                 | io::ErrorKind::Interrupted => ErrorClass::Reset,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use passerby_types::{Observation, ObservationRecord, Sink, SinkError};
 
 use crate::error::{StoreError, StoreFault};
+use crate::owner_only::{create_owner_only, owner_only, restrict};
 
 /// The size of the buffer in memory, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -19,7 +20,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub struct JsonlSettings {
     /// Writes the five landmarks of each detected face. Off by default: they are biometric.
     pub landmarks: bool,
-    /// Writes the embeddings. Off by default: they are biometric.
+    /// Writes the embeddings. Off by default: they are biometric. On Unix the file is then for its owner alone (mode 0600).
     pub embeddings: bool,
 }
 
@@ -101,7 +102,8 @@ impl Jsonl {
     /// [`StoreFault::Io`] if the file cannot be created. The caller should use another path.
     pub fn create(path: impl AsRef<Path>, settings: JsonlSettings) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let file = File::create(path).map_err(|e| StoreError::new(path, e))?;
+        let file = if settings.embeddings { create_owner_only(path) } else { File::create(path) };
+        let file = file.map_err(|e| StoreError::new(path, e))?;
         Ok(Self::with(path.to_owned(), Box::new(file), settings))
     }
 
@@ -113,7 +115,13 @@ impl Jsonl {
     pub fn append(path: impl AsRef<Path>, settings: JsonlSettings) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let open = || {
-            let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+            let mut options = OpenOptions::new();
+            options.create(true).append(true).read(true);
+            let mut file =
+                if settings.embeddings { owner_only(&mut options) } else { &mut options }.open(path)?;
+            if settings.embeddings {
+                restrict(&file)?;
+            }
             let incomplete = ends_within_line(&mut file)?;
             Ok((file, incomplete))
         };

@@ -31,6 +31,7 @@ mod error;
 #[cfg(feature = "jsonl")]
 mod jsonl;
 mod memory;
+mod owner_only;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -39,6 +40,7 @@ pub use error::{StoreError, StoreFault};
 #[cfg(feature = "jsonl")]
 pub use jsonl::{Jsonl, JsonlSettings};
 pub use memory::Memory;
+pub use owner_only::create_owner_only;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
     CameraRow, PersonRow, Reader, RunId, RunRow, Sqlite, SqliteSettings, StoredCounts, TrackRow,

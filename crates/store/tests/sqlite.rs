@@ -497,3 +497,45 @@ fn embeddings_are_not_stored_by_default() {
     let needle: Vec<u8> = direction(1, 0).as_slice()[..4].iter().flat_map(|v| v.to_le_bytes()).collect();
     assert!(!bytes.windows(needle.len()).any(|w| w == needle));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_deleted_or_replaced_while_it_is_open_is_an_error() {
+    for replace in [false, true] {
+        let (_folder, path) = file();
+        let mut sink = open(&path);
+        sink.write(&[observation(0, 0)]).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        if replace {
+            open(&path).finish().unwrap();
+        }
+        let error = sink.write(&[observation(0, 1)]).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Fatal);
+        assert!(error.to_string().ends_with("the file was deleted or replaced while it was open"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_is_for_its_owner_alone_with_its_companions() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = file();
+    let mut sink = open(&path);
+    sink.write(&[observation(0, 0)]).unwrap();
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(files.len(), 3);
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_exists_keeps_its_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, path) = file();
+    open(&path).finish().unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    open(&path).finish().unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+}

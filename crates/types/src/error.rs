@@ -1,11 +1,13 @@
 //! Errors of stages, sources and sinks. Each names its place and its cause, and says how the caller should go on.
 
 use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::frame::{CameraId, FrameMeta};
 use crate::ledger::DropReason;
+use crate::visible::visible;
 
 /// The cause of an error, of any type.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
@@ -31,7 +33,7 @@ pub enum ErrorClass {
 /// assert_eq!(error.to_string(), "detect (camera 2, frame 40): the model returned NaN");
 /// ```
 #[derive(Debug, thiserror::Error)]
-#[error("{stage}{}: {cause}", self.place())]
+#[error("{}", visible(&format!("{stage}{}: {cause}", self.place())))]
 pub struct StageError {
     class: ErrorClass,
     stage: &'static str,
@@ -93,7 +95,8 @@ impl StageError {
 
 /// The error of a source. `input` is the file or the address as the user gave it, without credentials.
 ///
-/// [`SourceError::class`] says how the caller should go on, and [`SourceError::lost`] how many frames are lost.
+/// [`SourceError::class`] says how the caller should go on, and [`SourceError::lost`] how many frames are lost. The text of an
+/// error is one line that can be shown and logged: it passes through [`visible`].
 ///
 /// ```
 /// use passerby_types::{DropReason, ErrorClass, SourceError};
@@ -107,7 +110,6 @@ impl StageError {
 #[non_exhaustive]
 pub enum SourceError {
     /// The system cannot open or read the input.
-    #[error("{input}: {cause}")]
     Io {
         /// The file or the address.
         input: String,
@@ -116,13 +118,11 @@ pub enum SourceError {
         cause: std::io::Error,
     },
     /// The file has no bytes.
-    #[error("{input}: empty file")]
     Empty {
         /// The file or the address.
         input: String,
     },
     /// The input has no format that passerby knows.
-    #[error("{input}: unrecognised format{}", found.map(|f| format!(" ({f})")).unwrap_or_default())]
     Unrecognised {
         /// The file or the address.
         input: String,
@@ -130,7 +130,6 @@ pub enum SourceError {
         found: Option<&'static str>,
     },
     /// The format is known, but this build cannot read it.
-    #[error("{input}: unsupported {what}")]
     Unsupported {
         /// The file or the address.
         input: String,
@@ -141,7 +140,6 @@ pub enum SourceError {
         feature: Option<&'static str>,
     },
     /// The input breaks its own format, and no picture can be read from it.
-    #[error("{input}: {what}")]
     Malformed {
         /// The file or the address.
         input: String,
@@ -152,7 +150,6 @@ pub enum SourceError {
         cause: Option<BoxError>,
     },
     /// The input exceeds a limit that keeps memory bounded.
-    #[error("{input}: {what} is over the limit of {limit}")]
     TooLarge {
         /// The file or the address.
         input: String,
@@ -162,7 +159,6 @@ pub enum SourceError {
         limit: String,
     },
     /// One frame cannot be decoded. The next ones may be.
-    #[error("{input}: frame {frame}: {what}")]
     Damaged {
         /// The file or the address.
         input: String,
@@ -172,7 +168,6 @@ pub enum SourceError {
         what: String,
     },
     /// The input is incomplete. The source has returned the pictures before the end.
-    #[error("{input}: truncated after {frames} frames{}", expected.map(|n| format!(" of {n}")).unwrap_or_default())]
     Truncated {
         /// The file or the address.
         input: String,
@@ -182,7 +177,6 @@ pub enum SourceError {
         expected: Option<u64>,
     },
     /// Frames are lost: the network lost them, or they were too old to decode. The next ones are not affected.
-    #[error("{input}: {frames} frame{} lost: {what}", if *frames == 1 { "" } else { "s" })]
     Lost {
         /// The file or the address.
         input: String,
@@ -194,7 +188,6 @@ pub enum SourceError {
         what: String,
     },
     /// The connection to the camera is broken, or the device is gone.
-    #[error("{input}: {what}")]
     Disconnected {
         /// The file or the address.
         input: String,
@@ -205,7 +198,6 @@ pub enum SourceError {
         cause: Option<BoxError>,
     },
     /// The camera sent no picture for too long.
-    #[error("{input}: no picture for {after:.1?}")]
     Stalled {
         /// The file or the address.
         input: String,
@@ -213,7 +205,6 @@ pub enum SourceError {
         after: Duration,
     },
     /// The camera sent the same picture again and again.
-    #[error("{input}: the picture has been frozen for {after:.1?}")]
     Frozen {
         /// The file or the address.
         input: String,
@@ -221,7 +212,6 @@ pub enum SourceError {
         after: Duration,
     },
     /// The camera refuses the connection, for example because of a wrong password.
-    #[error("{input}: refused: {what}")]
     Denied {
         /// The file or the address.
         input: String,
@@ -231,6 +221,13 @@ pub enum SourceError {
         #[source]
         cause: Option<BoxError>,
     },
+}
+
+/// Writes one line without control characters, whatever the input or the camera put into it.
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&visible(&self.text()))
+    }
 }
 
 impl SourceError {
@@ -353,6 +350,36 @@ impl SourceError {
             | Self::Denied { input, .. } => input,
         }
     }
+
+    /// Returns the text with everything that came from outside as it came.
+    fn text(&self) -> String {
+        match self {
+            Self::Io { input, cause } => format!("{input}: {cause}"),
+            Self::Empty { input } => format!("{input}: empty file"),
+            Self::Unrecognised { input, found: None } => format!("{input}: unrecognised format"),
+            Self::Unrecognised { input, found: Some(found) } => {
+                format!("{input}: unrecognised format ({found})")
+            }
+            Self::Unsupported { input, what, .. } => format!("{input}: unsupported {what}"),
+            Self::Malformed { input, what, .. } | Self::Disconnected { input, what, .. } => {
+                format!("{input}: {what}")
+            }
+            Self::TooLarge { input, what, limit } => format!("{input}: {what} is over the limit of {limit}"),
+            Self::Damaged { input, frame, what } => format!("{input}: frame {frame}: {what}"),
+            Self::Truncated { input, frames, expected: None } => {
+                format!("{input}: truncated after {frames} frames")
+            }
+            Self::Truncated { input, frames, expected: Some(n) } => {
+                format!("{input}: truncated after {frames} frames of {n}")
+            }
+            Self::Lost { input, frames, what, .. } => {
+                format!("{input}: {frames} frame{} lost: {what}", if *frames == 1 { "" } else { "s" })
+            }
+            Self::Stalled { input, after } => format!("{input}: no picture for {after:.1?}"),
+            Self::Frozen { input, after } => format!("{input}: the picture has been frozen for {after:.1?}"),
+            Self::Denied { input, what, .. } => format!("{input}: refused: {what}"),
+        }
+    }
 }
 
 /// The error of a sink: its name, the cause, and how to go on.
@@ -364,7 +391,7 @@ impl SourceError {
 /// assert_eq!(error.to_string(), "faces.jsonl: disk full");
 /// ```
 #[derive(Debug, thiserror::Error)]
-#[error("{sink}: {cause}")]
+#[error("{}", visible(&format!("{sink}: {cause}")))]
 pub struct SinkError {
     class: ErrorClass,
     sink: String,

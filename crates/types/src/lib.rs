@@ -58,6 +58,7 @@ mod record;
 mod recycler;
 mod stage;
 mod track;
+mod visible;
 
 pub use cancel::CancelHandle;
 pub use chip::{ChipPool, FaceChip};
@@ -79,3 +80,4 @@ pub use stage::{
     StageFactory, Tracker,
 };
 pub use track::{TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace};
+pub use visible::visible;

@@ -43,6 +43,17 @@ pub fn back_off(failures: u32) -> Duration {
     }
 }
 
+/// Returns true if [`catch_panic`] can catch a panic. A program that is built with `panic = "abort"` ends at the first panic
+/// instead, and nothing can prevent that.
+///
+/// ```
+/// assert!(passerby_workers::can_catch_panics(), "the default of cargo is to unwind");
+/// ```
+#[must_use]
+pub const fn can_catch_panics() -> bool {
+    cfg!(panic = "unwind")
+}
+
 /// Calls `work` and returns its result. If it panics, returns the message as an error.
 ///
 /// The caller must not use anything again that `work` may have left half changed. For example, it should throw away the

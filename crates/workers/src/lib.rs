@@ -57,7 +57,7 @@ mod threads;
 mod worker_pool;
 
 pub use bounded_queue::BoundedQueue;
-pub use catch_panic::{Panicked, back_off, catch_panic};
+pub use catch_panic::{Panicked, back_off, can_catch_panics, catch_panic};
 pub use channel::{CountedIter, CountedReceiver, CountedSender, counted_channel};
 pub use counts::{QueueStats, RecvOutcome, SendOutcome, WhenFull};
 pub use fair_queue::FairQueue;

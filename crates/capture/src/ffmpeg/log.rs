@@ -151,7 +151,7 @@ impl Log {
             // The error names the input already.
             secret => text.replace(&format!("{secret}: "), "").replace(secret, &hide_credentials(secret)),
         };
-        text.split(' ').map(hide_credentials).collect::<Vec<_>>().join(" ")
+        text.split(' ').map(hide_in_word).collect::<Vec<_>>().join(" ")
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -168,6 +168,16 @@ impl Log {
         let reading = Arc::clone(&log);
         Ok((log, thread.spawn(move || reading.read(from))?))
     }
+}
+
+/// Hides the credentials of an address between quotes and punctuation.
+fn hide_in_word(word: &str) -> String {
+    let marks = ['\'', '"', '(', ')', '[', ']', ':', ',', ';', '.'];
+    let address = word.trim_start_matches(marks);
+    let before = &word[..word.len() - address.len()];
+    let shown = address.trim_end_matches(marks);
+    let after = &address[shown.len()..];
+    format!("{before}{}{after}", hide_credentials(shown))
 }
 
 fn keep(lines: &mut VecDeque<String>, text: &str) {

@@ -66,6 +66,8 @@ const COLOR_TIMEOUT: Duration = Duration::from_secs(1);
 /// ```
 pub struct Ffmpeg {
     info: SourceInfo,
+    /// The path or address as it stands in errors.
+    input: String,
     running: RunningFfmpeg,
     size: (u32, u32),
     color: ColorSpace,
@@ -150,6 +152,7 @@ impl Ffmpeg {
         let info = SourceInfo { name, live, frame_rate: running.log.rate(), frames: None };
         Ok(Self {
             info,
+            input: shown,
             running,
             size,
             color,
@@ -172,7 +175,7 @@ impl Ffmpeg {
         let layout = PixelLayout::I420;
         let image = Image::from_planes(layout, width, height, self.color, offsets, strides, raw.bytes)
             .map_err(|e| SourceError::Damaged {
-                input: self.info.name.clone(),
+                input: self.input.clone(),
                 frame: self.returned,
                 what: e.to_string(),
             })?;
@@ -183,7 +186,7 @@ impl Ffmpeg {
 
     /// Returns the error with which the stream ended, or `None` for a normal end.
     fn ending(&mut self) -> Option<SourceError> {
-        let input = self.info.name.clone();
+        let input = self.input.clone();
         if self.running.cancelled.load(Ordering::Acquire) {
             return None;
         }
@@ -207,18 +210,18 @@ impl FrameSource for Ffmpeg {
         loop {
             if let Some((frames, what)) = self.running.log.take_undecoded() {
                 let loss = Loss { frames, reason: DropReason::Undecodable, what };
-                return Err(loss.into_error(&self.info.name));
+                return Err(loss.into_error(&self.input));
             }
             if self.ended {
                 return self.ending.take().map_or(Ok(None), Err);
             }
             match self.running.recv_timeout(self.stall_timeout) {
                 Ok(FrameOrLoss::Frame((raw, age))) => return self.picture(raw, age).map(Some),
-                Ok(FrameOrLoss::Loss(loss)) => return Err(loss.into_error(&self.info.name)),
+                Ok(FrameOrLoss::Loss(loss)) => return Err(loss.into_error(&self.input)),
                 Err(RecvError::TimedOut(after)) => {
                     self.running.process.kill();
                     self.ended = true;
-                    return Err(SourceError::Stalled { input: self.info.name.clone(), after });
+                    return Err(SourceError::Stalled { input: self.input.clone(), after });
                 }
                 Err(RecvError::Closed(_)) => {
                     self.ending = self.ending();

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use passerby_types::{FrameSource, SourceError};
+use passerby_types::{FrameSource, SourceError, visible};
 
 #[cfg(feature = "_live")]
 use super::camera::{Camera, ReconnectOptions};
@@ -93,14 +93,14 @@ impl Input {
             }
             _ => match rest.split('/').next().and_then(|login| login.rsplit_once('@')) {
                 // A name that isn't a file may be a camera's address without its scheme.
-                Some((_, host))
+                Some(_)
                     if !scheme.is_empty()
-                        && !scheme.contains('/')
+                        && (!scheme.contains('/') || scheme.starts_with("//"))
                         && !rest.starts_with('\\')
                         && Path::new(split_options(text).0).symlink_metadata().is_err() =>
                 {
                     let what = "no such file; a camera's address begins with rtsp:// or http://";
-                    Err(SourceError::malformed(format!("…@{host}"), what))
+                    Err(SourceError::malformed(hide_credentials(text), what))
                 }
                 _ => Self::path(text),
             },
@@ -276,7 +276,7 @@ impl Input {
     #[cfg(feature = "webcam")]
     fn webcam(text: &str, rest: &str) -> Result<Self, SourceError> {
         let (selector, given) = split_options(rest);
-        let name = text[..text.len() - rest.len() + selector.len()].to_owned();
+        let name = hide_credentials(&text[..text.len() - rest.len() + selector.len()]);
         let mut options = Options::parse(&name, "a webcam", given);
         let selector = if selector.is_empty() { "0" } else { selector };
         Self::camera(name, Camera::webcam(selector, &mut options)?, options)
@@ -284,7 +284,7 @@ impl Input {
 
     #[cfg(not(feature = "webcam"))]
     fn webcam(text: &str, _: &str) -> Result<Self, SourceError> {
-        Err(missing_feature(text, "cameras at this machine", "webcam"))
+        Err(missing_feature(&hide_credentials(text), "cameras at this machine", "webcam"))
     }
 
     #[cfg(feature = "ffmpeg")]
@@ -340,7 +340,7 @@ fn split_options(text: &str) -> (&str, &str) {
 
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(&visible(&self.name))
     }
 }
 

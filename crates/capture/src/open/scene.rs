@@ -32,6 +32,15 @@ pub(super) fn open_scene(
     input: &str,
     settings: &OpenSettings,
 ) -> Result<Box<dyn FrameSource>, SourceError> {
+    let limit = settings.context.limits.video_pixels;
+    if u64::from(scene.width) * u64::from(scene.height) > limit {
+        let what = format!("a scene of {}x{} pixels", scene.width, scene.height);
+        return Err(SourceError::TooLarge {
+            input: input.to_owned(),
+            what,
+            limit: format!("{limit} pixels"),
+        });
+    }
     let scene = Scene::new_in(scene.clone(), settings.context.pool.clone());
     let wrong = |e: SceneError| SourceError::malformed(input.to_owned(), e.to_string());
     Ok(Box::new(scene.map_err(wrong)?))

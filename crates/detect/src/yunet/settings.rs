@@ -98,6 +98,22 @@ impl YuNetSettings {
         (steps as u32).clamp(*LONG_SIDES.start(), *LONG_SIDES.end())
     }
 
+    /// Returns the size of the smallest face that the detector finds in a picture of this size, in pixels of the picture. With
+    /// a `detail` of 1 it is [`min_face`](Self::min_face) or less, unless `long_side` or the largest input sets a higher limit.
+    ///
+    /// ```
+    /// use passerby_detect::YuNetSettings;
+    ///
+    /// let settings = YuNetSettings::default();
+    /// assert!(settings.smallest_face(1920, 1080, 1.0) <= 24.0);
+    /// let fixed = YuNetSettings { long_side: Some(480), ..settings };
+    /// assert_eq!(fixed.smallest_face(1920, 1080, 1.0), 40.0);
+    /// ```
+    #[must_use]
+    pub fn smallest_face(&self, width: u32, height: u32, detail: f32) -> f32 {
+        SMALLEST_FACE_IN_INPUT * width.max(height) as f32 / self.input_long_side(width, height, detail) as f32
+    }
+
     /// Returns an error that names the first setting outside its range.
     pub(crate) fn check(&self) -> Result<(), DetectorError> {
         check("min_face", self.min_face, 1.0..=4096.0, "1 to 4096 pixels")?;

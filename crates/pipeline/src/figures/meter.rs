@@ -8,7 +8,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, MutexGuard};
 use passerby_types::{
-    CameraId, DropReason, ErrorClass, FrameKind, FrameMeta, SourceError, StageError, Timestamp,
+    CameraId, DropReason, ErrorClass, FrameKind, FrameMeta, SourceError, StageError, Timestamp, visible,
 };
 
 use crate::figures::recorder::{Arrival, CameraRecorder};
@@ -95,7 +95,7 @@ impl CameraMeter {
     /// Creates a meter that also logs the camera's troubles and sends events of them.
     pub(crate) fn with_events(camera: CameraId, name: &str, events: Option<Arc<EventSenders>>) -> Self {
         let meter = Meter {
-            report: CameraRecorder::new(camera, name),
+            report: CameraRecorder::new(camera, &visible(name)),
             age: Durations::default(),
             recent: RecentCounts::default(),
             yielded: 0,

@@ -65,7 +65,8 @@ pub struct CameraReport {
     pub faces_left_out: u64,
     /// The counts of the camera's observations at the sink.
     pub writes: WriteCounts,
-    /// The error that ended the sink, or `None` if it did not end early. The frames go on without a sink.
+    /// The error that ended the sink, after which the frames go on without it. If it did not end early and observations of
+    /// this camera were lost, the sink's last error. `None` if neither is so, or if the sink was only too slow.
     pub sink_error: Option<Arc<SinkError>>,
 }
 
@@ -76,6 +77,7 @@ impl CameraReport {
     /// Adds the counts of the camera's observations at the sink.
     pub(crate) fn add_writes(&mut self, written: &WriteReport) {
         self.writes = written.cameras.get(&self.camera).copied().unwrap_or_default();
-        self.sink_error = written.error.clone();
+        let cause = written.last_failure.as_ref().filter(|_| self.writes.lost > 0);
+        self.sink_error = written.error.as_ref().or(cause).cloned();
     }
 }

@@ -25,12 +25,20 @@ pub struct WriterSettings {
     /// In a [`Pipeline`](crate::Pipeline) the same number of observations can also wait for the writer's thread during a
     /// call of the sink. Beyond that a live camera's new observations are lost, and a lossless camera waits.
     pub max_pending_rows: usize,
+    /// How long a [`Pipeline`](crate::Pipeline) that ends calls a busy sink again before it gives up the rows that wait.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
+    pub retry_timeout: Duration,
 }
 
 impl Default for WriterSettings {
-    /// Returns 200 rows, 500 ms, and at most 20,000 rows in memory (about ten megabytes).
+    /// Returns 200 rows, 500 ms, at most 20,000 rows in memory (about ten megabytes), and 5 s for a busy sink at the end.
     fn default() -> Self {
-        Self { batch_rows: 200, flush_interval: Duration::from_millis(500), max_pending_rows: 20_000 }
+        Self {
+            batch_rows: 200,
+            flush_interval: Duration::from_millis(500),
+            max_pending_rows: 20_000,
+            retry_timeout: Duration::from_secs(5),
+        }
     }
 }
 
@@ -58,6 +66,8 @@ pub struct WriteReport {
     pub failures: u64,
     /// The error that ended the sink early, or `None` if it works.
     pub error: Option<Arc<SinkError>>,
+    /// The error of the last call that failed, also if a later call succeeded. `None` if no call failed.
+    pub last_failure: Option<Arc<SinkError>>,
 }
 
 impl WriteReport {
@@ -79,6 +89,7 @@ impl WriteReport {
         self.batches = other.batches;
         self.failures = other.failures;
         self.error.clone_from(&other.error);
+        self.last_failure.clone_from(&other.last_failure);
     }
 
     /// Returns the counts of a camera, and adds them if the camera is new.
@@ -206,8 +217,8 @@ impl<'a> Writer<'a> {
         if self.done.error.is_none() {
             match catch_panic(|| self.sink.flush()) {
                 Ok(Ok(())) => {}
-                Ok(Err(e)) => self.fail(Some(e)),
-                Err(panic) => self.fail(Some(SinkError::new(ErrorClass::Fatal, "sink", panic))),
+                Ok(Err(e)) => self.end_with(e),
+                Err(panic) => self.end_with(SinkError::new(ErrorClass::Fatal, "sink", panic)),
             }
         }
         self.give_up(self.waiting.len());
@@ -238,13 +249,18 @@ impl<'a> Writer<'a> {
             }
             Err(e) => match e.class() {
                 ErrorClass::Reset => {
-                    self.fail(None);
+                    self.fail(e);
                     self.keep();
                 }
-                class => {
+                ErrorClass::Skip => {
                     self.give_up(self.waiting.len());
                     self.begin();
-                    self.fail((class == ErrorClass::Fatal).then_some(e));
+                    self.fail(e);
+                }
+                ErrorClass::Fatal => {
+                    self.give_up(self.waiting.len());
+                    self.begin();
+                    self.end_with(e);
                 }
             },
         }
@@ -276,9 +292,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn fail(&mut self, fatal: Option<SinkError>) {
+    fn fail(&mut self, error: SinkError) {
         self.done.failures += 1;
-        self.done.error = fatal.map(Arc::new).or(self.done.error.take());
+        self.done.last_failure = Some(Arc::new(error));
+    }
+
+    /// Remembers the error after which the sink is not called again.
+    fn end_with(&mut self, error: SinkError) {
+        self.fail(error);
+        self.done.error.clone_from(&self.done.last_failure);
     }
 }
 
@@ -352,6 +374,16 @@ mod tests {
         let (counts, _) = run(&mut sink, settings, 1000, Duration::ZERO);
         // Nine tries at 100, 200, ... 900 observations, after each of which 200 are kept. The tenth takes 300.
         assert_eq!((counts.total().written, counts.total().lost, counts.failures), (300, 700, 9));
+    }
+
+    #[test]
+    fn the_error_of_a_call_that_failed_is_kept() {
+        for class in [ErrorClass::Reset, ErrorClass::Skip] {
+            let mut sink = Script { answers: vec![class], ..Script::default() };
+            let (done, fatal) = run(&mut sink, WriterSettings::default(), 250, Duration::ZERO);
+            assert_eq!(done.last_failure.map(|e| e.to_string()), Some("script: scripted".into()));
+            assert!(!fatal);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use passerby_types::Sink;
@@ -47,11 +47,16 @@ pub(crate) fn record(
         }
     }
     // A sink that is busy at the end is called again while there is time.
-    while !timed(context, 0, || writer.settle()) && queue.has_time() {
+    let drained = Instant::now();
+    let has_time = || queue.has_time() && drained.elapsed() < context.settings.flow.writer.retry_timeout;
+    while !timed(context, 0, || writer.settle()) && has_time() {
         report.lock().copy_from(writer.report());
         thread::sleep(RETRY_PAUSE);
     }
-    *report.lock() = timed(context, 0, || writer.finish());
+    // The flush of `finish` may not return. The rows until now stay written.
+    report.lock().copy_from(writer.report());
+    let done = timed(context, 0, || writer.finish());
+    *report.lock() = done;
 }
 
 /// Runs `call` as a call of the stage `store`.

@@ -1,5 +1,6 @@
 //! Opens database files, and finds out why one cannot be opened.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::schema::{self, Content, MIGRATIONS};
 use crate::error::{StoreError, StoreFault};
+use crate::owner_only::owner_only;
 
 /// The time between two attempts to switch a file to its write-ahead log.
 const WAL_RETRY_INTERVAL: Duration = Duration::from_millis(10);
@@ -15,12 +17,17 @@ const WAL_RETRY_INTERVAL: Duration = Duration::from_millis(10);
 /// The time that a reader waits for a connection that holds the file.
 const READ_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The size to which the write-ahead log is cut after a checkpoint, in bytes. It grows further while a reader stays in one
+/// transaction.
+const WAL_SIZE_LIMIT: i64 = 16 << 20;
+
 /// The smallest size of a database that is not empty: the smallest page, in bytes (SQLite file format, section 1.3.2).
 const MIN_PAGE_BYTES: u64 = 512;
 
 /// Opens a file to write. Creates it if it does not exist, and upgrades it if it is older.
 pub(super) fn open_to_write(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    create(path);
     let mut conn = connect(path, flags, busy_timeout)?;
     let prepare = |conn: &mut Connection| {
         content(conn)?;
@@ -28,12 +35,36 @@ pub(super) fn open_to_write(path: &Path, busy_timeout: Duration) -> Result<Conne
             return Err(StoreFault::ReadOnly);
         }
         enable_wal(conn, busy_timeout)?;
+        conn.pragma_update_and_check(None, "journal_size_limit", WAL_SIZE_LIMIT, |_| Ok(()))?;
         conn.pragma_update(None, "synchronous", "NORMAL")?;
         conn.pragma_update(None, "foreign_keys", true)?;
         schema::migrate(conn, MIGRATIONS)
     };
     prepare(&mut conn).map_err(|fault| StoreError::new(path, fault))?;
     Ok(conn)
+}
+
+/// Creates the file for its owner alone, if it does not exist. SQLite would create it with the rights of any new file, and
+/// gives its companions the rights of the file.
+fn create(path: &Path) {
+    if matches!(path.metadata(), Err(e) if e.kind() == io::ErrorKind::NotFound) {
+        // If this fails, SQLite fails as well, and `open_fault` finds out why.
+        let _ = owner_only(OpenOptions::new().write(true).create(true).truncate(false)).open(path);
+    }
+}
+
+/// Returns the numbers of the file's device and inode, or `None` if there is no such file or the system has no such numbers.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        path.metadata().ok().map(|meta| (meta.dev(), meta.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
 }
 
 /// Opens a file of the newest version to read.
@@ -82,7 +113,8 @@ fn open_fault(path: &Path, error: rusqlite::Error) -> StoreFault {
         return error.into();
     }
     let parent = path.parent().unwrap_or(path);
-    if !parent.exists() {
+    // A folder that cannot be looked into may exist.
+    if matches!(parent.try_exists(), Ok(false)) {
         let reason = format!("there is no folder {}", parent.display());
         return io::Error::new(io::ErrorKind::NotFound, reason).into();
     }

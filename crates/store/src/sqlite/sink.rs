@@ -69,6 +69,8 @@ impl fmt::Debug for SqliteSettings {
 /// those before the last flush. Readers and one writer do not wait for each other, because the file has a write-ahead log:
 /// while it is open, it has companions `-wal` and `-shm`, and a copy must include all three.
 ///
+/// On Unix a new file is for its owner alone (mode 0600), and so are its companions. A file that exists keeps its rights.
+///
 /// The sink refuses a batch that holds the same track twice in one frame, or a frame that was written before (`Skip`).
 ///
 /// ```
@@ -99,6 +101,8 @@ impl fmt::Debug for SqliteSettings {
 pub struct Sqlite {
     conn: Connection,
     path: PathBuf,
+    /// The file that the connection writes: [`file::identity`].
+    identity: Option<(u64, u64)>,
     run: i64,
     settings: SqliteSettings,
     /// True if the sink has written since the last flush.
@@ -121,7 +125,8 @@ impl Sqlite {
     pub fn open(path: impl AsRef<Path>, settings: SqliteSettings) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let conn = file::open_to_write(&path, settings.busy_timeout)?;
-        let mut sink = Self { conn, path, run: 0, settings, dirty: false, over: true };
+        let identity = file::identity(&path);
+        let mut sink = Self { conn, path, identity, run: 0, settings, dirty: false, over: true };
         let begun = sink.now();
         let insert = "INSERT INTO run (started_us, version) VALUES (?1, ?2)";
         sink.conn.execute(insert, params![begun, env!("CARGO_PKG_VERSION")]).map_err(|e| sink.error(e))?;
@@ -182,6 +187,7 @@ impl Sqlite {
         mark: impl FnOnce(&Connection, i64, i64) -> rusqlite::Result<usize>,
     ) -> Result<(), StoreError> {
         // With FULL a commit syncs the log, and with it all commits before. A checkpoint could be delayed by readers.
+        self.check_presence()?;
         let run = self.run;
         let now = self.now();
         let marked = self.conn.pragma_update(None, "synchronous", "FULL").and_then(|()| {
@@ -199,6 +205,7 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&Connection) -> Result<(), StoreFault>,
     ) -> Result<(), StoreError> {
+        self.check_presence()?;
         let begun = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
         let done = begun.map_err(StoreFault::from).and_then(|tx| {
             work(&tx)?; // An error drops the transaction, which rolls it back.
@@ -207,6 +214,16 @@ impl Sqlite {
         done.map_err(|fault| self.error(fault))?;
         self.dirty = true;
         Ok(())
+    }
+
+    /// Returns an error if the path no longer names the file that the connection writes. SQLite would go on in a file that
+    /// has no name.
+    fn check_presence(&self) -> Result<(), StoreError> {
+        if self.identity == file::identity(&self.path) {
+            Ok(())
+        } else {
+            Err(self.error(StoreFault::Removed))
+        }
     }
 
     fn error(&self, fault: impl Into<StoreFault>) -> StoreError {
@@ -223,7 +240,8 @@ impl Sink for Sqlite {
     ///
     /// # Errors
     /// `Skip` if a number is out of range, a frame was written before, or a track is twice in a frame. `Reset` if the file is
-    /// locked, or the disk is full or failing: nothing was written. `Fatal` if the file is damaged or cannot be written.
+    /// locked, or the disk is full or failing: nothing was written. `Fatal` if the file is damaged, cannot be written, or was
+    /// deleted or replaced.
     fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
         if batch.is_empty() {
             return Ok(());
