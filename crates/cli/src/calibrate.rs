@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{ArgMatches, Args, FromArgMatches};
+use passerby::capture::Input;
 use passerby::detect::{YuNet, YuNetSettings};
 use passerby::inference::Calibration;
 use passerby::pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
@@ -17,6 +18,7 @@ use passerby::types::{
 };
 
 use crate::outcome::Outcome;
+use crate::output::FileClaims;
 use crate::terminal;
 
 /// The long sides at which the detector sees each picture.
@@ -96,9 +98,14 @@ impl Args for CalibrateArgs {
 /// Reads the inputs and writes the ranges.
 ///
 /// # Errors
-/// An input cannot be read or has no picture, a network fails, or a file cannot be written.
+/// An input cannot be read or has no picture, a network fails, or a file cannot be written or is an input.
 pub(crate) fn run(args: CalibrateArgs) -> Result<Outcome, BoxError> {
     let CalibrateArgs { options, intervals } = args;
+    let files: Vec<Input> =
+        options.inputs.iter().filter_map(|input| Input::expand(input).ok()).flatten().collect();
+    let mut claims = FileClaims::of_inputs(files.iter().filter_map(Input::as_path));
+    claims.claim("DETECTOR.ranges", &options.detector)?;
+    claims.claim("EMBEDDER.ranges", &options.embedder)?;
     let mut calibrator = Calibrator::new()?;
     let mut provenance = String::from("made by passerby calibrate from\n");
     for (input, every) in options.inputs.iter().zip(intervals) {

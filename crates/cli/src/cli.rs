@@ -29,7 +29,7 @@ use crate::{analyze, calibrate, cameras, completions, demo, man, probe, terminal
   passerby analyze --json door.mp4       a video, with a summary as JSON
   passerby probe rtsp://door.local/live  what the camera gives
 
-Exit codes: 0 success, 2 if something failed (with a message), 130 after Ctrl-C."
+Exit codes: 0 success, 2 if something failed (with a message), 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -62,7 +62,8 @@ impl Cli {
                 Ok(None)
             }
             Err(e) if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                Err(format!("no command given\n\n{}", e.render().to_string().trim_end()).into())
+                terminal::message_lines(e.render().to_string().trim_end());
+                Err("no command given".into())
             }
             Err(e) => Err(one_line(&e).into()),
         }

@@ -1,8 +1,8 @@
 //! The program `passerby`: faces in videos, pictures and cameras, from the command line.
 //!
 //! `passerby --help` lists its commands. Exit code 0: the command did all its work. Exit code 2: an argument is wrong, or
-//! something failed, which a line on standard error describes. Exit code 130: the user pressed Ctrl-C, and the outputs hold
-//! everything up to then.
+//! something failed, which a line on standard error describes. Exit code 128 plus the number of a signal, so 130 after Ctrl-C:
+//! the signal ended the command early, and the outputs hold everything up to then.
 
 mod advice;
 mod analyze;
@@ -15,6 +15,7 @@ mod man;
 mod missing;
 mod options;
 mod outcome;
+mod output;
 mod pictures;
 mod probe;
 mod progress;
@@ -27,13 +28,20 @@ use std::process::ExitCode;
 
 use cli::Cli;
 use outcome::Outcome;
+use passerby::workers::can_catch_panics;
 
 fn main() -> ExitCode {
-    match Cli::parse() {
+    stop::survive_size_limit();
+    if !can_catch_panics() {
+        terminal::warning("built with panic = \"abort\": a panic of any part ends the whole program");
+    }
+    let code = match Cli::parse() {
         Ok(Some(cli)) => cli.run().unwrap_or_else(|e| fail(&*e)),
         Ok(None) => ExitCode::SUCCESS,
         Err(e) => fail(&*e),
-    }
+    };
+    terminal::flush();
+    code
 }
 
 /// Prints the error that ended the program, and returns the exit code.

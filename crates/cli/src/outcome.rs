@@ -4,8 +4,6 @@ use std::process::ExitCode;
 
 /// The exit code if something failed.
 pub(crate) const FAILURE_EXIT_CODE: u8 = 2;
-/// The exit code after Ctrl-C: 128 plus the signal's number, as shells have it.
-pub(crate) const INTERRUPTED_EXIT_CODE: u8 = 130;
 
 /// How a command ended that did not end with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +12,8 @@ pub(crate) enum Outcome {
     Done,
     /// A part failed, which the command has reported already.
     Failed,
-    /// The user pressed Ctrl-C.
-    Interrupted,
+    /// This signal ended the command early.
+    Interrupted(i32),
 }
 
 impl Outcome {
@@ -24,7 +22,12 @@ impl Outcome {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Failed => ExitCode::from(FAILURE_EXIT_CODE),
-            Self::Interrupted => ExitCode::from(INTERRUPTED_EXIT_CODE),
+            Self::Interrupted(signal) => ExitCode::from(signal_exit_code(signal)),
         }
     }
+}
+
+/// Returns the exit code after a signal: 128 plus the signal's number, as shells have it. For example 130 after Ctrl-C.
+pub(crate) fn signal_exit_code(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }

@@ -30,7 +30,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Creates the progress of a run that begins now. If `quiet` is set, it shows nothing.
     pub(crate) fn new(quiet: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if quiet { ProgressDrawTarget::hidden() } else { terminal::draw_target() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use passerby::track::{Iou, IouSettings, Sort, SortSettings};
@@ -11,10 +12,18 @@ use passerby::types::{BBox, BoxError, Face, FrameMeta, TrackState, TrackUpdate, 
 
 use crate::options::number;
 use crate::outcome::Outcome;
+use crate::output::{FileClaims, at};
+use crate::terminal;
 
 /// The largest frame number that is accepted: 111 hours at 25 frames a second. A larger number is more likely an error
 /// in the file, and each frame up to the last takes time.
 const LAST_FRAME: u64 = 10_000_000;
+/// The most bytes of a line. A row of MOTChallenge has about 60.
+const MAX_LINE_BYTES: u64 = 4096;
+/// The most detections of a file, which take 300 MB. The largest sequence of MOT20 has 2 million.
+const MAX_DETECTIONS: usize = 4_000_000;
+/// The most lines of a file, with the empty ones.
+const MAX_LINES: usize = 100_000_000;
 
 /// Follows the detections of a MOTChallenge file.
 ///
@@ -38,6 +47,12 @@ pub(crate) struct TrackArgs {
     /// The number of detections after which a track is confirmed
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     min_hits: Option<u32>,
+    /// The lowest score with which a detection starts a track, for --tracker sort [default: 0.6]
+    ///
+    /// Detections with a lower score can only continue a track. For detections whose scores are no probabilities, give the
+    /// score from which they can be trusted.
+    #[arg(long, value_name = "X", value_parser = number(-1e9_f32..=1e9), allow_negative_numbers = true)]
+    min_score: Option<f32>,
     /// The detections
     #[arg(value_name = "DET.txt")]
     det: PathBuf,
@@ -57,43 +72,88 @@ enum TrackerKind {
 /// Reads the detections and writes the tracks.
 ///
 /// # Errors
-/// A file cannot be read or written, or a line is wrong.
+/// A file cannot be read or written, a line is wrong, the file is too large, or both files are the same.
 pub(crate) fn run(options: &TrackArgs) -> Result<Outcome, BoxError> {
-    let at = |path: &Path, e: io::Error| format!("{}: {e}", path.display());
-    let text = fs::read_to_string(&options.det).map_err(|e| at(&options.det, e))?;
-    let frames = parse(&text).map_err(|(line, what)| format!("{}:{line}: {what}", options.det.display()))?;
-    let (mut tracker, min_hits) = tracker(options);
-    fs::write(&options.out, follow(&mut *tracker, min_hits, &frames)).map_err(|e| at(&options.out, e))?;
+    let mut claims = FileClaims::of_inputs([options.det.as_path()]);
+    claims.claim("OUT.txt", &options.out)?;
+    let det = File::open(&options.det).map_err(|e| at(&options.det, &e))?;
+    let frames = parse(BufReader::new(det)).map_err(|(line, what)| {
+        let det = options.det.display();
+        format!("{det}:{line}: {what}")
+    })?;
+    let (mut tracker, min_hits, min_score) = tracker(options);
+    fs::write(&options.out, follow(&mut *tracker, min_hits, &frames)).map_err(|e| at(&options.out, &e))?;
+    if let Some(warning) = min_score.and_then(|score| weak_detections(&frames, score)) {
+        terminal::warning(format_args!("{}: {warning}", options.det.display()));
+    }
     Ok(Outcome::Done)
 }
 
-/// Returns the chosen tracker and its `min_hits`.
-fn tracker(options: &TrackArgs) -> (Box<dyn Tracker>, u64) {
+/// Returns a warning if detections have a lower score than `min_score`, so that they start no track.
+fn weak_detections(frames: &BTreeMap<u64, Vec<Face>>, min_score: f32) -> Option<String> {
+    let all: usize = frames.values().map(Vec::len).sum();
+    let weak = frames.values().flatten().filter(|face| face.score < min_score).count();
+    let weakest = frames.values().flatten().map(|face| face.score).reduce(f32::min)?;
+    (weak > 0).then(|| {
+        format!(
+            "{weak} of {all} detections have a score below {min_score}, down to {weakest}: they continue tracks and start none \
+             (--min-score sets the limit)"
+        )
+    })
+}
+
+/// Returns the chosen tracker, its `min_hits`, and the lowest score that starts a track, if the tracker has one.
+fn tracker(options: &TrackArgs) -> (Box<dyn Tracker>, u64, Option<f32>) {
     if options.tracker == TrackerKind::Iou {
         let mut settings = IouSettings::default();
         settings.min_iou = options.iou.unwrap_or(settings.min_iou);
         settings.max_age = options.max_age.unwrap_or(settings.max_age);
         settings.min_hits = options.min_hits.unwrap_or(settings.min_hits);
         let min_hits = settings.min_hits.into();
-        (Box::new(Iou::with_settings(settings)), min_hits)
+        (Box::new(Iou::with_settings(settings)), min_hits, None)
     } else {
         let mut settings = SortSettings::default();
         settings.match_threshold = options.iou.unwrap_or(settings.match_threshold);
         settings.max_age = options.max_age.unwrap_or(settings.max_age);
         settings.min_hits = options.min_hits.unwrap_or(settings.min_hits);
+        settings.strong_score = options.min_score.unwrap_or(settings.strong_score);
         let min_hits = settings.min_hits.into();
-        (Box::new(Sort::with_settings(settings)), min_hits)
+        let min_score = settings.strong_score;
+        (Box::new(Sort::with_settings(settings)), min_hits, Some(min_score))
     }
 }
 
-/// Returns the detections by frame, or the number of the first bad line and the reason.
-fn parse(text: &str) -> Result<BTreeMap<u64, Vec<Face>>, (usize, String)> {
+/// Returns the detections by frame, or the number of the first bad line and the reason. Never holds more than one line
+/// beside the detections.
+fn parse(mut text: impl BufRead) -> Result<BTreeMap<u64, Vec<Face>>, (usize, String)> {
     let mut frames: BTreeMap<u64, Vec<Face>> = BTreeMap::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let (frame, face) = row(line).map_err(|what| (index + 1, what))?;
+    let mut detections = 0;
+    let mut line = Vec::new();
+    for number in 1..=MAX_LINES {
+        line.clear();
+        let wrong = |what: String| (number, what);
+        let len = text.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
+        let len = len.map_err(|e| wrong(e.to_string()))?;
+        if len == 0 {
+            return Ok(frames);
+        }
+        if len as u64 == MAX_LINE_BYTES && line.last() != Some(&b'\n') {
+            return Err(wrong(format!(
+                "a line of more than {MAX_LINE_BYTES} bytes; is it a file of detections?"
+            )));
+        }
+        let text = str::from_utf8(&line).map_err(|_| wrong("not a text".into()))?.trim();
+        if text.is_empty() {
+            continue;
+        }
+        if detections == MAX_DETECTIONS {
+            return Err(wrong(format!("more than {MAX_DETECTIONS} detections")));
+        }
+        let (frame, face) = row(text).map_err(wrong)?;
         frames.entry(frame).or_default().push(face);
+        detections += 1;
     }
-    Ok(frames)
+    Err((MAX_LINES, format!("more than {MAX_LINES} lines")))
 }
 
 /// Reads one line: frame,id,x,y,w,h,score. Further fields are ignored.
@@ -143,4 +203,27 @@ fn line(lines: &mut String, frame: u64, track: u64, bbox: &BBox, score: f32) {
     let h = bbox.height();
     // Writing to a String cannot fail.
     let _ = writeln!(lines, "{frame},{track},{x:.2},{y:.2},{w:.2},{h:.2},{score:.2},-1,-1,-1");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_an_end_is_refused() {
+        let endless = std::io::repeat(0);
+        let (line, what) = parse(BufReader::new(endless)).unwrap_err();
+        assert!(line == 1 && what.contains("4096 bytes"), "{line}: {what}");
+    }
+
+    #[test]
+    fn weak_detections_are_counted() {
+        let frames = |scores: [&str; 2]| {
+            let rows: String = scores.iter().map(|score| format!("1,-1,10,20,30,40,{score}\n")).collect();
+            parse(rows.as_bytes()).unwrap()
+        };
+        assert_eq!(weak_detections(&frames(["0.6", "0.9"]), 0.6), None);
+        let warning = weak_detections(&frames(["0.59", "0.3"]), 0.6).unwrap();
+        assert!(warning.starts_with("2 of 2 detections have a score below 0.6, down to 0.3"), "{warning}");
+    }
 }

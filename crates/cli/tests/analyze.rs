@@ -354,7 +354,7 @@ fn inputs_of_every_kind_run_at_once() {
     let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
     let inputs = summary["inputs"].as_array().unwrap();
     let names: Vec<&str> = inputs.iter().map(|input| input["input"].as_str().unwrap()).collect();
-    assert!(names[0].ends_with("/video?fps=25") && !text(&done.stdout).contains("secret"), "{names:?}");
+    assert!(names[0].ends_with("/video") && !text(&done.stdout).contains("secret"), "{names:?}");
     assert!(names[1].starts_with("scene:") && names[2].ends_with("tiny.mp4"), "{names:?}");
     assert_eq!(inputs[1]["frames"], 24, "a scene has an end: {summary}");
     for input in inputs {
@@ -368,13 +368,20 @@ fn inputs_of_every_kind_run_at_once() {
 #[test]
 fn an_interrupted_run_has_all_its_outputs() {
     let clip = format!("{ROOT}/assets/passersby.mp4");
-    for (mode, inputs) in [(&["--live", "24", "--seconds", "100"][..], 1), (&["--every-frame"], 3)] {
+    let live = &["--live", "24", "--seconds", "100"][..];
+    for (signal, code, mode, inputs) in [
+        ("-INT", 130, live, 1),
+        ("-INT", 130, &["--every-frame"], 3),
+        ("-TERM", 143, live, 1),
+        ("-HUP", 129, live, 1),
+    ] {
         let out = tempfile::tempdir().unwrap();
         let path = |name: &str| out.path().join(name);
         let child = program()
             .args(mode)
             .arg("--json")
             .args([Path::new("--db"), &path("db.sqlite"), Path::new("--faces"), &path("faces.jsonl")])
+            .args([Path::new("--csv"), &path("faces.csv")])
             .args(vec![&clip; inputs])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -386,11 +393,11 @@ fn an_interrupted_run_has_all_its_outputs() {
             assert!(begun.elapsed() < PATIENCE, "no frame after {PATIENCE:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
-        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         assert!(kill.success());
         let done = child.wait_with_output().unwrap();
         assert!(begun.elapsed() < PATIENCE);
-        assert_eq!(done.status.code(), Some(130), "{}", text(&done.stderr));
+        assert_eq!(done.status.code(), Some(code), "{}", text(&done.stderr));
 
         let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
         let frames = observed(&summary["ledger"]);
@@ -399,6 +406,9 @@ fn an_interrupted_run_has_all_its_outputs() {
         let lines = fs::read_to_string(path("faces.jsonl")).unwrap();
         assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
         assert_eq!(lines.lines().count() as u64, frames);
+        assert!(fs::read_to_string(path("faces.csv")).unwrap().ends_with('\n'));
+        let run = &Reader::open(path("db.sqlite")).unwrap().runs().unwrap()[0];
+        assert!(run.ended.is_some());
     }
 }
 

@@ -1,6 +1,5 @@
 //! The options of `analyze`.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -11,8 +10,11 @@ use crate::options::{InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs,
 
 /// Detects, tracks, identifies and describes the faces in videos, pictures and cameras.
 ///
-/// If one input is a camera, all inputs run at once, as with --live, until Ctrl-C or --seconds. Ctrl-C ends the run as
-/// --seconds does: every frame that was read is analysed and written. A second Ctrl-C ends it at once.
+/// If one input is a camera, all inputs run at once, as with --live, until Ctrl-C or --seconds. Ctrl-C, SIGTERM and SIGHUP end
+/// the run as --seconds does: every frame that was read is analysed and written. A second signal ends it at once.
+///
+/// An output that fails is named and the others go on; the exit code is then 2. An output that is not read never holds a camera up:
+/// it loses rows, which are counted. If all inputs are files, they wait for it.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   passerby analyze door.mp4                            who passes, as a table
@@ -55,7 +57,7 @@ impl AnalyzeArgs {
     /// Returns how the inputs run.
     ///
     /// # Errors
-    /// The options contradict each other, or an output would overwrite an input or another output.
+    /// The options contradict each other.
     pub(super) fn mode(&self) -> Result<Mode, BoxError> {
         if self.input.inputs.is_empty() {
             return Err("no input given (--help lists the options)".into());
@@ -64,21 +66,7 @@ impl AnalyzeArgs {
             self.input.inputs.iter().filter_map(|input| Input::parse(input).ok()).collect();
         let live = self.run.live.is_some() || named.iter().any(Input::is_live);
         let cadence = self.run.cadence(live)?;
-        self.refuse_shared_paths(&named)?;
         self.pictures.check()?;
         Ok(Mode { live, cadence })
-    }
-
-    fn refuse_shared_paths(&self, inputs: &[Input]) -> Result<(), BoxError> {
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let mut taken: Vec<PathBuf> = inputs.iter().filter_map(Input::as_path).map(real).collect();
-        for output in self.output.files() {
-            let path = real(output);
-            if taken.contains(&path) {
-                return Err(format!("{}: is an input or another output too", output.display()).into());
-            }
-            taken.push(path);
-        }
-        Ok(())
     }
 }

@@ -33,17 +33,18 @@ pub(super) fn analyze(
                 continue;
             }
         };
-        outputs.begin(camera, name)?;
+        outputs.begin(camera, name);
         let count =
             if inputs.len() > 1 { format!(" ({} of {})", begun + 1, inputs.len()) } else { String::new() };
         outputs.progress.begin(format!("{name}{count}"), source.info().frames);
         let running = pipelines.for_source(source.info())?;
+        stop.begin();
         running.handle.add(camera, source)?;
         running.collect(&[camera], stop, &mut |observation| {
             outputs.show_progress();
             observation.map_or(Ok(()), |observation| outputs.add(name, observation))
         })?;
-        outputs.end(camera, name)?;
+        outputs.end(camera);
     }
     Ok(failed)
 }

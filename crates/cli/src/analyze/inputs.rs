@@ -1,5 +1,6 @@
 //! The inputs that the user named.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use passerby::capture::{self, OpenSettings};
 use passerby::types::{CameraId, FrameSource, SourceError};
 
 use crate::advice::with_advice;
+use crate::pictures::unique_name;
 use crate::terminal;
 
 /// One video, picture or camera.
@@ -38,6 +40,8 @@ impl Input {
 
 /// Returns the inputs in the given order. A folder or pattern is replaced by its files, sorted by name. Prints an error
 /// for each input that cannot be read, and then returns `false` as well.
+///
+/// A camera's name does not show its whole address. If an earlier camera has the same name, a number is added.
 pub(crate) fn expand(words: &[OsString]) -> (Vec<Input>, bool) {
     let mut sources = Vec::new();
     let mut ok = true;
@@ -50,8 +54,12 @@ pub(crate) fn expand(words: &[OsString]) -> (Vec<Input>, bool) {
             }
         }
     }
+    let mut taken = BTreeSet::new();
     let input = |(number, source): (u32, capture::Input)| {
-        let name = source.to_string();
+        let mut name = source.to_string();
+        if source.as_path().is_none() && name.contains("://") {
+            name = unique_name(&name, |name| taken.insert(name.to_owned()));
+        }
         Input { camera: CameraId(number), name, source }
     };
     ((0..).zip(sources).map(input).collect(), ok)

@@ -35,7 +35,7 @@ pub(super) fn analyze(
     let ids: Vec<CameraId> = cameras.iter().map(|(camera, _)| *camera).collect();
     let name = |camera: CameraId| inputs.iter().find(|i| i.camera == camera).map_or("", |i| &i.name);
     for camera in &ids {
-        outputs.begin(*camera, name(*camera))?;
+        outputs.begin(*camera, name(*camera));
     }
     let what = if let [only] = inputs { only.name.clone() } else { format!("{} cameras", ids.len()) };
     outputs.progress.begin(what, None);
@@ -44,13 +44,14 @@ pub(super) fn analyze(
     for (camera, source) in cameras {
         running.handle.add(camera, source)?;
     }
+    stop.begin();
     running.handle.resume();
     running.collect(&ids, stop, &mut |observation| {
         outputs.show_progress();
         observation.map_or(Ok(()), |observation| outputs.add(name(observation.meta.camera), observation))
     })?;
     for camera in &ids {
-        outputs.end(*camera, name(*camera))?;
+        outputs.end(*camera);
     }
     Ok(failed)
 }

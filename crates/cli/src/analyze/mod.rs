@@ -13,6 +13,7 @@ use passerby::types::BoxError;
 
 use crate::missing::unidentified;
 use crate::outcome::Outcome;
+use crate::output::FileClaims;
 use crate::pictures::{PictureChoice, Recorder};
 use crate::stop::Stop;
 use crate::terminal;
@@ -23,15 +24,16 @@ use pipelines::Pipelines;
 /// Analyses every input. Each input that fails gives a message.
 ///
 /// # Errors
-/// The options are wrong, or an output or a network failed, so that the program cannot go on.
+/// The options are wrong, an output cannot be created, or a network failed, so that the program cannot go on.
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
     let mode = args.mode()?;
     let stop = Stop::new(args.run.seconds)?;
     let (inputs, mut ok) = inputs::expand(&args.input.inputs);
-    let mut outputs = Outputs::create(args, args.input.inputs.len() > 1 || inputs.len() > 1)?;
+    let mut claims = FileClaims::of_inputs(inputs.iter().filter_map(|input| input.as_path()));
+    let mut outputs = Outputs::create(args, mode, &inputs, &mut claims, &stop)?;
     let recorder = args.pictures.pictures.as_deref().map(|folder| {
         let files = inputs.iter().filter_map(|input| input.as_path());
-        Recorder::create(folder, PictureChoice::Every(args.pictures_every), args.pictures.blur, files)
+        Recorder::create(folder, PictureChoice::Every(args.pictures_every), args.pictures.blur, files, claims)
     });
     let recorder = recorder.transpose()?;
     if let Some(recorder) = &recorder {
@@ -58,15 +60,20 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
     // Files run one after another, so the time may end before some begin. Live inputs all begin at once.
     let had_time = if mode.live { !stop.was_interrupted() } else { !stop.is_requested() };
     ok &= problems::print(&ended, had_time);
-    let summary = outputs.finish()?;
+    let (summary, small_faces, outputs_ok) = outputs.finish();
+    small_faces.warning().into_iter().for_each(terminal::warning);
+    ok &= outputs_ok;
     if args.output.json {
-        terminal::print(&format!("{}\n", report::json(&summary, &ended, mode.live)?))?;
+        terminal::print(&format!("{}\n", report::json(&summary, &ended, mode.live, small_faces.limit())?))?;
     } else if ended.reports.iter().any(|report| report.ledger.captured > 0) {
         terminal::print(&report::table(&summary, &ended, mode.live))?;
         terminal::print(&unidentified(&summary, min_face_size))?;
+        terminal::print(&small_faces.line())?;
     }
     if let Some(recorder) = recorder {
-        terminal::message(recorder.finish(&summary)?);
+        let (line, pictures_ok) = recorder.finish(&summary);
+        terminal::message(line);
+        ok &= pictures_ok;
     }
     Ok(if ok { stop.outcome() } else { Outcome::Failed })
 }

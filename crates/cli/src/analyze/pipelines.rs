@@ -14,7 +14,7 @@ use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
 use passerby::{NetworkReport, Settings, networks, stages_with};
 
 use super::args::{AnalyzeArgs, Mode};
-use super::outputs::Database;
+use crate::output::Database;
 use crate::pictures::{Recorder, Recording};
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;

@@ -1,11 +1,11 @@
 //! Prints the problems of a run.
 
-use passerby::pipeline::{CameraReport, WriteCounts};
+use passerby::pipeline::CameraReport;
 use passerby::types::DropReason;
 
 use super::pipelines::RunResults;
 use crate::advice::with_advice;
-use crate::missing::left_out;
+use crate::missing::{left_out, lost_writes};
 use crate::terminal;
 
 /// Prints each problem as one line, input by input. Returns `false` if something failed. If the inputs were not given
@@ -46,14 +46,7 @@ fn print_problems_of(report: &CameraReport, had_time: bool) -> bool {
         terminal::warning(format_args!("{name}: {more} more like these"));
     }
     left_out(report).into_iter().for_each(terminal::warning);
-    if report.writes.lost > 0 {
-        let why = report
-            .sink_error
-            .as_ref()
-            .map_or_else(|| "the database was busy or refused them".into(), ToString::to_string);
-        let WriteCounts { lost, offered, .. } = report.writes;
-        terminal::message(format_args!("{name}: {lost} of {offered} frames not stored: {why}"));
-    }
+    lost_writes(report).iter().for_each(terminal::message);
     if let Some(e) = &report.error {
         terminal::message(with_name(name, &with_advice(e)));
     } else if empty {

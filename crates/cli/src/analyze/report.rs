@@ -15,18 +15,25 @@ use super::pipelines::RunResults;
 struct Report<'a> {
     /// The engine of each network.
     networks: Map<String, Value>,
+    /// The size from which on the detector finds faces in every picture, in pixels. `null` without a frame.
+    smallest_face: Option<f32>,
     #[serde(flatten)]
     summary: SummaryRecord<'a>,
 }
 
 /// Returns the summary as one JSON object. If inputs run one after another, all but `stages_ms` is the same in every
 /// run on the same inputs. If they run live, it also holds their figures.
-pub(super) fn json(summary: &Summary, ended: &RunResults, live: bool) -> Result<Value, BoxError> {
+pub(super) fn json(
+    summary: &Summary,
+    ended: &RunResults,
+    live: bool,
+    smallest_face: Option<f32>,
+) -> Result<Value, BoxError> {
     let record = SummaryRecord::new(summary, &ended.reports);
     let record = if live { record.with_live_figures(&ended.cameras) } else { record };
     let networks = ended.networks.iter().map(|n| (n.name.clone(), n.backend.to_string().into()));
     // A `Value` has its keys in the order of the alphabet.
-    Ok(serde_json::to_value(Report { networks: networks.collect(), summary: record })?)
+    Ok(serde_json::to_value(Report { networks: networks.collect(), smallest_face, summary: record })?)
 }
 
 fn ms(time: Duration) -> f64 {

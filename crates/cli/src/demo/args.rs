@@ -7,6 +7,7 @@ use passerby::capture::Input;
 use passerby::types::BoxError;
 
 use crate::options::{InputArgs, NetworkArgs, PictureArgs, QuietArgs, RunArgs};
+use crate::output::FileClaims;
 use crate::pictures::{PictureChoice, Recorder};
 
 /// The folder of the bundled clip's pictures.
@@ -45,19 +46,28 @@ pub(crate) struct DemoArgs {
 }
 
 impl DemoArgs {
-    /// Returns the recorder of pictures, or `None` for inputs of the user's own without --pictures.
+    /// Returns the recorder of pictures, which must not overwrite an input of `files` or a file of `claims`, or `None` for inputs of the user's own without --pictures.
     ///
     /// # Errors
     /// The folder cannot be made, or holds an input; or there is nothing to blur.
-    pub(super) fn recorder(&self) -> Result<Option<Recorder>, BoxError> {
+    pub(super) fn recorder(
+        &self,
+        files: &[PathBuf],
+        claims: FileClaims,
+    ) -> Result<Option<Recorder>, BoxError> {
         let inputs = &self.input.inputs;
         let bundled = inputs.is_empty().then_some(Path::new(PICTURES));
         let Some(folder) = self.pictures.pictures.as_deref().or(bundled) else {
             self.pictures.check()?;
             return Ok(None);
         };
-        let named: Vec<Input> = inputs.iter().filter_map(|input| Input::parse(input).ok()).collect();
-        let files = named.iter().filter_map(Input::as_path);
-        Recorder::create(folder, PictureChoice::Best, self.pictures.blur, files).map(Some)
+        let files = files.iter().map(PathBuf::as_path);
+        Recorder::create(folder, PictureChoice::Best, self.pictures.blur, files, claims).map(Some)
+    }
+
+    /// Returns the files that the inputs are, with those of folders and patterns.
+    pub(super) fn input_files(&self) -> Vec<PathBuf> {
+        let inputs = self.input.inputs.iter().filter_map(|input| Input::expand(input).ok()).flatten();
+        inputs.filter_map(|input| input.as_path().map(Path::to_path_buf)).collect()
     }
 }

@@ -1,12 +1,12 @@
 //! Runs live cameras through the pipeline.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use passerby::pipeline::{Pipeline, PipelineSettings, RecvOutcome, Summary, WhenFull};
-use passerby::store::{Sqlite, SqliteSettings};
-use passerby::types::{BoxError, CameraId, SystemClock};
+use passerby::types::{BoxError, CameraId, SystemClock, visible};
 
 use super::args::DemoArgs;
 use super::cameras::Camera;
@@ -14,7 +14,8 @@ use super::connection_log::ConnectionLog;
 use super::table;
 use super::view::View;
 use crate::advice::with_advice;
-use crate::missing::{left_out, unidentified};
+use crate::missing::{left_out, lost_writes, unidentified};
+use crate::output::{Database, FileClaims};
 use crate::pictures::Recording;
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
@@ -39,20 +40,23 @@ pub(super) fn run(
     let database = &args.db;
     let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
     let min_face_size = settings.flow.embed.min_size;
-    let mut sink = Sqlite::open(database, SqliteSettings::default())?;
-    let names: Vec<(CameraId, &str)> = cameras.iter().map(|(id, c)| (*id, c.info().name.as_str())).collect();
-    sink.name_cameras(&names)?;
-    let sink = Arc::new(Mutex::new(sink));
-    let mut view = View::new(&names, args.quiet.quiet)?;
+    let files = args.input_files();
+    let mut claims = FileClaims::of_inputs(files.iter().map(PathBuf::as_path));
+    claims.claim_database("--db", database)?;
+    let sink = Database::open(database)?;
+    let names: Vec<(CameraId, String)> =
+        cameras.iter().map(|(id, c)| (*id, visible(&c.info().name).into_owned())).collect();
+    names.iter().for_each(|(camera, name)| sink.name(*camera, name));
     let mut pipeline =
         Pipeline::new(passerby::stages(&args.networks.settings())?, settings, Arc::new(SystemClock::new()))
-            .sink(Arc::clone(&sink));
+            .sink(sink.sink());
     let ids: Vec<CameraId> = cameras.iter().map(|(id, _)| *id).collect();
+    let mut view = View::new(&ids, args.quiet.quiet)?;
     for (camera, source) in cameras {
         pipeline = pipeline.camera(camera, source);
     }
 
-    let recorder = args.recorder()?;
+    let recorder = args.recorder(&files, claims)?;
     let recording = recorder.as_ref().map(|recorder| {
         ids.iter().for_each(|id| recorder.begin(*id, &id.to_string()));
         // Pictures never hold up a camera.
@@ -60,6 +64,7 @@ pub(super) fn run(
     });
     let recording = recording.transpose()?;
     let subscription = pipeline.subscribe("view", QUEUED_OBSERVATIONS, WhenFull::Block);
+    stop.begin();
     let handle = pipeline.start()?;
     let metrics = handle.metrics();
     let mut summary = Summary::default();
@@ -97,11 +102,12 @@ pub(super) fn run(
     let done = if stopping.is_some() { handle.stop(END_TIMEOUT) } else { handle.finish() };
     view.clear();
     recording.into_iter().for_each(Recording::join);
+    let mut ok = done.reports.iter().all(|report| report.error.is_none());
     // The pipeline has released the sink.
-    if let Some(sink) = Arc::into_inner(sink).and_then(|sink| sink.into_inner().ok()) {
-        sink.finish()?;
+    if let Err(error) = sink.finish() {
+        terminal::message(error);
+        ok = false;
     }
-
     for report in &done.reports {
         // The connection log has named the interruptions already.
         for note in
@@ -113,8 +119,11 @@ pub(super) fn run(
         if let Some(error) = &report.error {
             terminal::message(with_advice(error));
         }
+        if let Some(line) = lost_writes(report) {
+            terminal::message(line);
+            ok = false;
+        }
     }
-    let ok = done.reports.iter().all(|report| report.error.is_none());
     if done.figures.ledger().captured == 0 {
         return Ok(ok);
     }
@@ -125,7 +134,9 @@ pub(super) fn run(
         database.display()
     ))?;
     if let Some(recorder) = recorder {
-        terminal::print(&format!("{}\n", recorder.finish(&summary)?))?;
+        let (line, pictures_ok) = recorder.finish(&summary);
+        terminal::print(&format!("{line}\n"))?;
+        ok &= pictures_ok;
     }
     Ok(ok)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use passerby::pipeline::{CameraSnapshot, Metrics, Summary};
-use passerby::types::{BoxError, CameraId, Observation, TrackState};
+use passerby::types::{BoxError, CameraId, Observation, TrackState, visible};
 
 use crate::terminal;
 
@@ -39,15 +39,15 @@ impl View {
     /// Adds a line for each camera, and one for all of them, on standard error. Draws nothing if standard error is not
     /// a terminal, or if
     /// `quiet` is set.
-    pub(super) fn new(names: &[(CameraId, &str)], quiet: bool) -> Result<Self, BoxError> {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    pub(super) fn new(cameras: &[CameraId], quiet: bool) -> Result<Self, BoxError> {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { terminal::draw_target() };
         let all = MultiProgress::with_draw_target(target);
         let style = ProgressStyle::with_template("{prefix:9} {wide_msg}")?;
         let line =
             |prefix: String| all.add(ProgressBar::no_length().with_style(style.clone()).with_prefix(prefix));
         let head = line(String::new());
         head.set_message("frames/s  p95 age  detects  dropped  tracks  persons");
-        let cameras = names.iter().map(|(camera, _)| (*camera, line(camera.to_string()))).collect();
+        let cameras = cameras.iter().map(|camera| (*camera, line(camera.to_string()))).collect();
         let total = line("together".into());
         let tracks = BTreeMap::new();
         let frames = BTreeMap::new();
@@ -91,7 +91,7 @@ impl View {
             terminal::message(line);
         } else {
             // If the terminal is gone, the message has no reader.
-            let _ = self.all.println(format!("passerby: {line}"));
+            let _ = self.all.println(format!("passerby: {}", visible(line)));
         }
     }
 

@@ -62,6 +62,11 @@ impl NetworkArgs {
         self.detector_side.or(self.detector_size).is_some()
     }
 
+    /// Returns true if the user set the smallest face.
+    pub(crate) fn is_min_face_given(&self) -> bool {
+        self.min_face.is_some()
+    }
+
     /// Returns the settings of the default stages with these options.
     pub(crate) fn settings(&self) -> Settings {
         let precision = match self.precision {

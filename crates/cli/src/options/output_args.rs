@@ -11,7 +11,8 @@ pub(crate) struct OutputArgs {
     /// Writes MOT rows frame,id,x,y,w,h,score,-1,-1,-1
     ///
     /// There are rows also for faces that are expected between two detections. With several inputs FILE is a folder of
-    /// STEM.txt.
+    /// STEM.txt, or STEM-2.txt for the second input of the same stem. The rows of a frame are written as soon as it is known
+    /// which of its tracks are faces.
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) mot: Option<PathBuf>,
 
@@ -21,7 +22,7 @@ pub(crate) struct OutputArgs {
 
     /// Adds the embedding of each face to --faces
     ///
-    /// Embeddings are biometric data: with them anyone can recognise the person elsewhere.
+    /// Embeddings are biometric data: with them anyone can recognise the person elsewhere. Only you can read the file then.
     #[arg(long, requires = "faces")]
     pub(crate) embeddings: bool,
 
@@ -42,9 +43,10 @@ pub(crate) struct OutputArgs {
 }
 
 impl OutputArgs {
-    /// Returns the paths of all outputs.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.mot, &self.faces, &self.csv, &self.database.db].into_iter().flatten()
+    /// Returns the outputs that are single files, with their options.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+        let files = [("--faces", &self.faces), ("--csv", &self.csv)];
+        files.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?)))
     }
 }
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use passerby::annotate::{AnnotateSettings, Annotator, ContactSheet, SheetEntry, SheetSettings};
 use passerby::pipeline::{FrameSubscription, PersonSummary, Summary, TappedFrame};
-use passerby::types::{BoxError, CameraId, FrameMeta, ObservedFace, TrackState};
+use passerby::types::{BoxError, CameraId, FrameMeta, Image, ObservedFace, TrackState};
 
 use super::names::{FileNames, file_name};
+use crate::output::FileClaims;
 use crate::terminal;
 
 /// The name of the contact sheet.
@@ -43,8 +44,11 @@ struct Pictures {
     due: BTreeMap<CameraId, Duration>,
     /// The best frame of each camera so far, and its score.
     best: BTreeMap<CameraId, (f32, TappedFrame)>,
+    /// The files that no picture may overwrite.
+    claims: FileClaims,
     written: usize,
-    /// The first error. Nothing is written after it.
+    /// The number of pictures that could not be written, and the first error.
+    failed: usize,
     failure: Option<BoxError>,
 }
 
@@ -52,12 +56,14 @@ impl Recorder {
     /// Makes the folder.
     ///
     /// # Errors
-    /// The folder cannot be made, or holds one of the `inputs`.
+    /// The folder cannot be made, or holds one of the `inputs`. No picture is written into a file of `claims`, whatever its
+    /// name is.
     pub(crate) fn create<'a>(
         folder: &Path,
         choice: PictureChoice,
         blur: bool,
         inputs: impl IntoIterator<Item = &'a Path>,
+        claims: FileClaims,
     ) -> Result<Self, BoxError> {
         let failed = |e: std::io::Error| format!("--pictures {}: {e}", folder.display());
         fs::create_dir_all(folder).map_err(failed)?;
@@ -77,7 +83,9 @@ impl Recorder {
             names: FileNames::default(),
             due: BTreeMap::new(),
             best: BTreeMap::new(),
+            claims,
             written: 0,
+            failed: 0,
             failure: None,
         };
         Ok(Self(Arc::new(Mutex::new(pictures))))
@@ -99,26 +107,26 @@ impl Recorder {
         Ok(Recording(thread))
     }
 
-    /// Writes the remaining pictures and the contact sheet. Returns a line that names the folder. All recordings must
-    /// have ended.
-    ///
-    /// # Errors
-    /// The first picture that could not be written.
-    pub(crate) fn finish(&self, summary: &Summary) -> Result<String, BoxError> {
+    /// Writes the remaining pictures and the contact sheet. Returns a line that names the folder, and `false` if a picture
+    /// could not be written. All recordings must have ended.
+    pub(crate) fn finish(&self, summary: &Summary) -> (String, bool) {
         let mut pictures = self.lock();
         for (_, (_, frame)) in std::mem::take(&mut pictures.best) {
             pictures.write(&frame);
         }
         let persons = summary.persons();
-        if let Some(error) = pictures.failure.take() {
-            return Err(error);
-        }
         let entries: Vec<SheetEntry> = persons.iter().map(|person| pictures.entry(person)).collect();
         let title = counted(persons.len(), "person");
-        passerby::write_image(pictures.folder.join(SHEET), &pictures.sheet.render(&title, &entries))?;
-        let count = counted(pictures.written, "picture");
+        let sheet = pictures.sheet.render(&title, &entries);
+        pictures.store(SHEET, &sheet);
         let folder = pictures.folder.display();
-        Ok(format!("{count} and a contact sheet of {title} are in {folder}"))
+        if let Some(error) = &pictures.failure {
+            let count = counted(pictures.written + pictures.failed, "picture");
+            return (format!("{folder}: {} of {count} not written: {error}", pictures.failed), false);
+        }
+        // The contact sheet is one of those that were written.
+        let count = counted(pictures.written - 1, "picture");
+        (format!("{count} and a contact sheet of {title} are in {folder}"), true)
     }
 
     fn lock(&self) -> MutexGuard<'_, Pictures> {
@@ -160,16 +168,29 @@ impl Pictures {
     }
 
     fn write(&mut self, frame: &TappedFrame) {
-        if self.failure.is_some() {
-            return;
-        }
         let meta = &frame.frame.meta;
         let mut image = (*frame.frame.image).clone();
         self.annotator.draw(&mut image, &frame.observation.faces);
         let name = file_name(&self.names.of(meta.camera), time_in_name(meta));
-        match passerby::write_image(self.folder.join(name), &image) {
+        self.store(&name, &image);
+    }
+
+    /// Writes a picture, and counts it. A picture that could not be written whole is removed.
+    fn store(&mut self, name: &str, image: &Image) {
+        let path = self.folder.join(name);
+        let done: Result<(), BoxError> = match self.claims.use_of(&path) {
+            Some(other) => Err(format!("{}: is the file of {other} too", path.display()).into()),
+            None => passerby::write_image(&path, image).map_err(|e| {
+                let _ = fs::remove_file(&path);
+                e.into()
+            }),
+        };
+        match done {
             Ok(()) => self.written += 1,
-            Err(e) => self.failure = Some(e.into()),
+            Err(e) => {
+                self.failed += 1;
+                self.failure.get_or_insert(e);
+            }
         }
     }
 

@@ -1,13 +1,9 @@
 //! The faces of each frame as rows of a table.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
-use csv::Writer;
-use passerby::types::{Attributes, BoxError, Identity, Observation, ObservedFace, TrackState};
+use passerby::types::{Attributes, BoxError, CameraId, Identity, Observation, ObservedFace, TrackState};
 use serde::Serialize;
 
-use super::file_error::at;
+use super::row_format::RowFormat;
 
 /// One face that the detector found in one frame. Unknown values are empty.
 #[derive(Serialize)]
@@ -36,55 +32,54 @@ struct CsvRow<'a> {
     p_male: Option<f32>,
 }
 
+/// The names of the columns.
+const COLUMNS: [&str; 16] = [
+    "input",
+    "frame",
+    "time_s",
+    "track",
+    "state",
+    "x",
+    "y",
+    "width",
+    "height",
+    "score",
+    "person",
+    "similarity",
+    "age",
+    "age_low",
+    "age_high",
+    "p_male",
+];
+
 /// A table in the format CSV: one row for each face of each frame, after a row with the names of the columns.
 pub(super) struct CsvRows {
-    path: PathBuf,
-    out: Writer<File>,
-    /// True if the attributes are those of the frame alone.
-    single: bool,
+    /// True if the attributes are those of the frame alone, otherwise those of the track.
+    pub(super) single: bool,
 }
 
 impl CsvRows {
-    /// Creates the file with its head. If `single` is true, the attributes are those of the frame alone, otherwise those of
-    /// the track.
-    pub(super) fn create(path: &Path, single: bool) -> Result<Self, BoxError> {
-        let file = File::create(path).map_err(|e| at(path, &e))?;
-        let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(file);
-        let columns = [
-            "input",
-            "frame",
-            "time_s",
-            "track",
-            "state",
-            "x",
-            "y",
-            "width",
-            "height",
-            "score",
-            "person",
-            "similarity",
-            "age",
-            "age_low",
-            "age_high",
-            "p_male",
-        ];
-        out.write_record(columns).map_err(|e| at(path, &e))?;
-        Ok(Self { path: path.to_path_buf(), out, single })
+    /// Returns the row with the names of the columns.
+    pub(super) fn head() -> Vec<u8> {
+        (COLUMNS.join(",") + "\n").into_bytes()
     }
+}
 
-    /// Writes the rows of one frame.
-    pub(super) fn write(&mut self, input: &str, observation: &Observation) -> Result<(), BoxError> {
+impl RowFormat for CsvRows {
+    fn add(&mut self, input: &str, observation: &Observation, out: &mut Vec<u8>) -> Result<u64, BoxError> {
+        let mut rows = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
         for face in &observation.faces {
             if let Some(row) = row(input, observation, face, self.single) {
-                self.out.serialize(row).map_err(|e| at(&self.path, &e))?;
+                rows.serialize(row)?;
             }
         }
-        Ok(())
+        let rows = rows.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        out.extend(&rows);
+        Ok(u64::from(!rows.is_empty()))
     }
 
-    /// Writes every pending row to the file.
-    pub(super) fn finish(mut self) -> Result<(), BoxError> {
-        self.out.flush().map_err(|e| at(&self.path, &e))
+    fn end(&mut self, _: CameraId, _: &mut Vec<u8>) -> u64 {
+        0
     }
 }
 
@@ -131,8 +126,6 @@ mod tests {
 
     #[test]
     fn each_found_face_is_a_row() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("faces.csv");
         let bbox = BBox::from_xywh(10.0, 20.0, 30.0, 40.0);
         let mut observation = Observation::new(FrameMeta::new(0, 11), 640, 360);
         observation.meta.pts = Some(Duration::from_millis(480));
@@ -141,22 +134,21 @@ mod tests {
         found.identity = Identity::Person { id: PersonId(3), similarity: 0.75 };
         observation.faces = vec![found, ObservedFace::new(8, bbox)];
 
-        let mut rows = CsvRows::create(&path, false).unwrap();
-        rows.write("a, b.mp4", &observation).unwrap();
-        rows.finish().unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
+        let mut text = CsvRows::head();
+        let frames = CsvRows { single: false }.add("a, b.mp4", &observation, &mut text).unwrap();
+        assert_eq!(frames, 1);
         assert_eq!(
-            text,
+            String::from_utf8(text).unwrap(),
             "input,frame,time_s,track,state,x,y,width,height,score,person,similarity,age,age_low,age_high,p_male\n\
              \"a, b.mp4\",12,0.48,7,confirmed,10.0,20.0,30.0,40.0,0.5,3,0.75,,,,\n"
         );
     }
 
     #[test]
-    fn a_run_without_faces_leaves_the_head() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("faces.csv");
-        CsvRows::create(&path, false).unwrap().finish().unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    fn a_frame_without_faces_has_no_row() {
+        let mut text = Vec::new();
+        let observation = Observation::new(FrameMeta::new(0, 11), 640, 360);
+        assert_eq!(CsvRows { single: false }.add("a.mp4", &observation, &mut text).unwrap(), 0);
+        assert!(text.is_empty());
     }
 }

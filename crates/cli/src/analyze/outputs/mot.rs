@@ -1,23 +1,20 @@
 //! Rows in the format of MOTChallenge.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use passerby::types::{BBox, BoxError, CameraId, FrameKind, Observation, TrackId, TrackState};
 
-use super::file_error::at;
+use super::row_format::RowFormat;
 use crate::pictures::unique_name;
 
-/// MOT rows, one file an input.
+/// MOT rows, in the order of the frames.
 ///
-/// The rows of a track begin with its first frame, although it is confirmed only later: no reader waits for the rows of a
-/// file, so its first frames need not be missed.
+/// The rows of a track begin with its first frame, although it is confirmed only later, so its first frames need not be
+/// missed. The rows of a frame are final when each of its tracks is confirmed or has ended.
+#[derive(Default)]
 pub(super) struct Mot {
-    path: PathBuf,
-    several: bool,
-    names: BTreeSet<String>,
     rows: BTreeMap<CameraId, Rows>,
 }
 
@@ -26,55 +23,39 @@ pub(super) struct Mot {
 struct Rows {
     /// The number of frames, as far as the observations show.
     frames: u64,
+    /// The confirmed tracks of the frames that are not final, and of the last one.
     confirmed: BTreeSet<TrackId>,
-    /// Frame, track, box and score of each row.
-    rows: Vec<(u64, TrackId, BBox, f32)>,
+    /// The tracks that are neither confirmed nor ended.
+    tentative: BTreeSet<TrackId>,
+    /// The ended tracks, each with the number of the frame in which it ended.
+    ended: VecDeque<(u64, TrackId)>,
+    /// The frames that are not final.
+    waiting: VecDeque<FrameRows>,
     /// The score of each track's last detection.
     scores: BTreeMap<TrackId, f32>,
 }
 
-impl Mot {
-    /// Writes rows into the file `path`, or with several inputs into files of the folder `path`.
-    pub(super) fn create(path: &Path, several: bool) -> Result<Self, BoxError> {
-        if several {
-            fs::create_dir_all(path).map_err(|e| at(path, &e))?;
-        } else {
-            File::create(path).map_err(|e| at(path, &e))?;
+/// The rows of one frame: track, box and score.
+struct FrameRows {
+    frame: u64,
+    rows: Vec<(TrackId, BBox, f32)>,
+}
+
+impl RowFormat for Mot {
+    fn add(&mut self, _: &str, observation: &Observation, out: &mut Vec<u8>) -> Result<u64, BoxError> {
+        let rows = self.rows.entry(observation.meta.camera).or_default();
+        rows.add(observation);
+        // Of a single picture, the tentative tracks count as well. The second frame shows that it is a video.
+        Ok(if rows.frames == 1 { 0 } else { rows.take_final(out) })
+    }
+
+    fn end(&mut self, camera: CameraId, out: &mut Vec<u8>) -> u64 {
+        let mut rows = self.rows.remove(&camera).unwrap_or_default();
+        let tentative = std::mem::take(&mut rows.tentative);
+        if rows.frames == 1 {
+            rows.confirmed.extend(tentative);
         }
-        Ok(Self { path: path.to_path_buf(), several, names: BTreeSet::new(), rows: BTreeMap::new() })
-    }
-
-    /// Remembers the faces of one frame.
-    pub(super) fn add(&mut self, observation: &Observation) {
-        self.rows.entry(observation.meta.camera).or_default().add(observation);
-    }
-
-    /// Writes the rows of an input that has ended. If the input has a single frame, tentative tracks are written too.
-    pub(super) fn finish(&mut self, camera: CameraId, input: &str) -> Result<(), BoxError> {
-        let name = self.file_name(input);
-        let path = if self.several { self.path.join(name) } else { self.path.clone() };
-        let Rows { frames, confirmed, rows, .. } = self.rows.remove(&camera).unwrap_or_default();
-        let mut out = BufWriter::new(File::create(&path).map_err(|e| at(&path, &e))?);
-        for (frame, track, bbox, score) in
-            rows.into_iter().filter(|row| frames == 1 || confirmed.contains(&row.1))
-        {
-            let x = bbox.x1;
-            let y = bbox.y1;
-            let w = bbox.width();
-            let h = bbox.height();
-            writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0)
-                .map_err(|e| at(&path, &e))?;
-        }
-        out.flush().map_err(|e| at(&path, &e))
-    }
-
-    /// Returns `<stem>.txt`, or `<stem>-2.txt` for the second input of that stem.
-    fn file_name(&mut self, input: &str) -> String {
-        let stem = Path::new(input).file_stem().unwrap_or_default().to_string_lossy();
-        // An address may hold characters that a file name must not.
-        let stem = stem.replace([':', '?', '*', '"', '<', '>', '|', '\\', '&'], "_");
-        let name = unique_name(&stem, |name| self.names.insert(name.to_owned()));
-        format!("{name}.txt")
+        rows.take_final(out)
     }
 }
 
@@ -82,22 +63,156 @@ impl Rows {
     /// Adds the faces of one frame. Between two detections it adds the boxes that the tracker expects for the faces of
     /// the last one. If the detector runs on every other frame, that finds 97 % of the faces in real clips instead of
     /// 49 %, and no false ones.
-    pub(super) fn add(&mut self, observation: &Observation) {
+    fn add(&mut self, observation: &Observation) {
         let frame = observation.meta.seq + 1;
         self.frames = frame;
         let between = observation.kind == FrameKind::Coasted;
+        let mut rows = Vec::new();
         for observed in &observation.faces {
             let track = observed.track;
             if observed.state == TrackState::Confirmed {
                 self.confirmed.insert(track);
+                self.tentative.remove(&track);
+            } else if !self.confirmed.contains(&track) {
+                self.tentative.insert(track);
             }
             if let Some(face) = observed.face {
                 self.scores.insert(track, face.score);
-                self.rows.push((frame, track, face.bbox, face.score));
+                rows.push((track, face.bbox, face.score));
             } else if between && observed.state != TrackState::Lost {
                 let score = self.scores.get(&track).copied().unwrap_or(0.0);
-                self.rows.push((frame, track, observed.bbox, score));
+                rows.push((track, observed.bbox, score));
             }
         }
+        self.waiting.push_back(FrameRows { frame, rows });
+        for track in &observation.ended {
+            self.tentative.remove(track);
+            self.scores.remove(track);
+            self.ended.push_back((frame, *track));
+        }
+    }
+
+    /// Moves the rows of the frames that are final to `out`. Returns the number of frames with rows.
+    fn take_final(&mut self, out: &mut Vec<u8>) -> u64 {
+        let mut frames = 0;
+        while let Some(first) = self.waiting.front()
+            && !first.rows.iter().any(|(track, ..)| self.tentative.contains(track))
+        {
+            let before = out.len();
+            for (track, bbox, score) in first.rows.iter().filter(|row| self.confirmed.contains(&row.0)) {
+                write_row(out, first.frame, *track, bbox, *score);
+            }
+            frames += u64::from(out.len() > before);
+            let frame = first.frame;
+            self.waiting.pop_front();
+            while let Some((_, track)) = self.ended.pop_front_if(|(ended, _)| *ended <= frame) {
+                self.confirmed.remove(&track);
+            }
+        }
+        frames
+    }
+}
+
+fn write_row(out: &mut Vec<u8>, frame: u64, track: TrackId, bbox: &BBox, score: f32) {
+    let x = bbox.x1;
+    let y = bbox.y1;
+    let w = bbox.width();
+    let h = bbox.height();
+    // Writing into memory cannot fail.
+    let _ = writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0);
+}
+
+/// Returns the files for the rows of these inputs: `path` itself for a single one, or in the folder `path` `<stem>.txt` for
+/// each, and `<stem>-2.txt` for the second input of that stem. The names follow from the places in the list alone.
+pub(super) fn paths<'a>(path: &Path, several: bool, inputs: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
+    if !several {
+        return vec![path.to_path_buf()];
+    }
+    // Some file systems take names for equal that differ in case alone.
+    let mut taken = BTreeSet::new();
+    let names = inputs.map(|input| unique_name(&stem(input), |name| taken.insert(name.to_lowercase())));
+    names.map(|name| path.join(format!("{name}.txt"))).collect()
+}
+
+fn stem(input: &str) -> String {
+    let stem = Path::new(input).file_stem().unwrap_or_default().to_string_lossy();
+    // An address may hold characters that a file name must not.
+    stem.replace([':', '?', '*', '"', '<', '>', '|', '\\', '&'], "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use passerby::types::{Face, FrameMeta, ObservedFace};
+
+    use super::*;
+
+    /// Returns a frame with these tracks in their states, in which these tracks end.
+    fn frame(seq: u64, tracks: &[(u64, TrackState)], ended: &[u64]) -> Observation {
+        let mut observation = Observation::new(FrameMeta::new(0, seq), 640, 360);
+        for (track, state) in tracks {
+            let bbox = BBox::from_xywh(*track as f32, 0.0, 10.0, 10.0);
+            let mut face = ObservedFace::new(*track, bbox);
+            face.face = Some(Face::new(bbox, 0.5));
+            face.state = *state;
+            observation.faces.push(face);
+        }
+        observation.ended = ended.iter().copied().map(TrackId).collect();
+        observation
+    }
+
+    /// Returns the frame and track of each row.
+    fn taken(out: &mut Vec<u8>) -> Vec<(u64, u64)> {
+        let text = String::from_utf8(std::mem::take(out)).unwrap();
+        let numbers = |line: &str| {
+            let mut fields = line.split(',').map(|field| field.parse().unwrap());
+            (fields.next().unwrap(), fields.next().unwrap())
+        };
+        text.lines().map(numbers).collect()
+    }
+
+    #[test]
+    fn rows_are_written_when_their_tracks_are_decided() {
+        use TrackState::{Confirmed, Tentative};
+        let mut mot = Mot::default();
+        let mut out = Vec::new();
+        mot.add("", &frame(0, &[(1, Tentative)], &[]), &mut out).unwrap();
+        mot.add("", &frame(1, &[(1, Tentative), (2, Tentative)], &[]), &mut out).unwrap();
+        assert!(out.is_empty(), "nothing is known of track 1");
+        assert_eq!(mot.add("", &frame(2, &[(1, Confirmed), (2, Tentative)], &[]), &mut out).unwrap(), 1);
+        assert_eq!(taken(&mut out), [(1, 1)], "the second frame waits for track 2");
+        assert_eq!(mot.add("", &frame(3, &[(1, Confirmed)], &[2]), &mut out).unwrap(), 3);
+        assert_eq!(taken(&mut out), [(2, 1), (3, 1), (4, 1)]);
+        assert_eq!(mot.end(CameraId(0), &mut out), 0);
+    }
+
+    #[test]
+    fn the_tentative_tracks_of_a_single_picture_count() {
+        let mut mot = Mot::default();
+        let mut out = Vec::new();
+        mot.add("", &frame(0, &[(1, TrackState::Tentative)], &[]), &mut out).unwrap();
+        assert_eq!((mot.end(CameraId(0), &mut out), taken(&mut out)), (1, vec![(1, 1)]));
+    }
+
+    #[test]
+    fn tracks_that_end_leave_nothing_behind() {
+        let mut mot = Mot::default();
+        let mut out = Vec::new();
+        for seq in 0..1000 {
+            let ended: &[u64] = if seq > 0 { &[seq] } else { &[] };
+            mot.add("", &frame(seq, &[(seq + 1, TrackState::Confirmed)], ended), &mut out).unwrap();
+        }
+        let rows = &mot.rows[&CameraId(0)];
+        assert_eq!(
+            (rows.confirmed.len(), rows.scores.len(), rows.ended.len(), rows.waiting.len()),
+            (1, 1, 0, 0)
+        );
+        assert_eq!(taken(&mut out).len(), 1000);
+    }
+
+    #[test]
+    fn names_follow_from_the_places_of_the_inputs() {
+        let inputs = ["a/door.mp4", "b/Door.mp4", "hall.mp4"];
+        let names = paths(Path::new("mot"), true, inputs.into_iter());
+        assert_eq!(names, ["mot/door.txt", "mot/Door-2.txt", "mot/hall.txt"].map(PathBuf::from));
     }
 }

@@ -6,6 +6,6 @@ use std::path::Path;
 use passerby::types::BoxError;
 
 /// Returns an error that names the file.
-pub(super) fn at(path: &Path, e: &dyn Display) -> BoxError {
+pub(crate) fn at(path: &Path, e: &dyn Display) -> BoxError {
     format!("{}: {e}", path.display()).into()
 }

@@ -1,0 +1,125 @@
+//! The SQLite database.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use passerby::store::{Sqlite, SqliteSettings};
+use passerby::types::{BoxError, CameraId, ErrorClass, Observation, Sink, SinkError};
+
+use crate::terminal;
+
+/// How long each statement waits for another program that holds the file. Only the writer's thread waits.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The size of the write-ahead log, in bytes, from which the program says why it grows.
+const LARGE_LOG_BYTES: u64 = 64 << 20;
+
+/// The database that all pipelines write.
+#[derive(Clone)]
+pub(crate) struct Database {
+    sink: Arc<Mutex<DatabaseSink>>,
+    names: CameraNames,
+}
+
+/// The names of cameras that are not stored yet.
+type CameraNames = Arc<Mutex<Vec<(CameraId, String)>>>;
+
+/// Writes the names of cameras with their first frames, so that the writer's patience is that of the names as well.
+struct DatabaseSink {
+    sqlite: Sqlite,
+    names: CameraNames,
+    log: PathBuf,
+    is_log_named: bool,
+    /// True after an error that ends the sink.
+    has_failed: bool,
+}
+
+impl Database {
+    /// Opens the database and begins a run in it.
+    ///
+    /// # Errors
+    /// As for [`Sqlite::open`].
+    pub(crate) fn open(path: &Path) -> Result<Self, BoxError> {
+        let settings = SqliteSettings { busy_timeout: BUSY_TIMEOUT, ..SqliteSettings::default() };
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let names = CameraNames::default();
+        let sink = DatabaseSink {
+            sqlite: Sqlite::open(path, settings)?,
+            names: Arc::clone(&names),
+            log: log.into(),
+            is_log_named: false,
+            has_failed: false,
+        };
+        Ok(Self { sink: Arc::new(Mutex::new(sink)), names })
+    }
+
+    /// Returns the sink for a pipeline.
+    pub(crate) fn sink(&self) -> impl Sink + 'static {
+        Arc::clone(&self.sink)
+    }
+
+    /// Names a camera. The name is stored with the next frames. Never waits.
+    pub(crate) fn name(&self, camera: CameraId, name: &str) {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).push((camera, name.to_owned()));
+    }
+
+    /// Ends the run in the database. If a writer thread hangs and still holds the database, the run stays without an
+    /// end.
+    ///
+    /// # Errors
+    /// The database cannot be written, and the reports of the cameras have not said so.
+    pub(crate) fn finish(self) -> Result<(), BoxError> {
+        let sink = Arc::into_inner(self.sink).and_then(|mutex| mutex.into_inner().ok());
+        match sink {
+            Some(mut sink) if !sink.has_failed => {
+                sink.store_names()?;
+                Ok(sink.sqlite.finish()?)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl DatabaseSink {
+    fn store_names(&mut self) -> Result<(), SinkError> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !names.is_empty() {
+            self.sqlite.name_cameras(&names)?;
+            // Others may have come in the meantime.
+            self.names.lock().unwrap_or_else(PoisonError::into_inner).drain(..names.len());
+        }
+        Ok(())
+    }
+
+    /// Says once that the log has become large.
+    fn check_log(&mut self) {
+        let is_large = || self.log.metadata().is_ok_and(|meta| meta.len() >= LARGE_LOG_BYTES);
+        if !self.is_log_named && is_large() {
+            self.is_log_named = true;
+            let log = self.log.display();
+            terminal::warning(format_args!(
+                "{log} has grown to {} MiB: another program reads the database in one long transaction",
+                LARGE_LOG_BYTES >> 20
+            ));
+        }
+    }
+
+    fn note<T>(&mut self, done: Result<T, SinkError>) -> Result<T, SinkError> {
+        self.has_failed |= done.as_ref().is_err_and(|e| e.class() == ErrorClass::Fatal);
+        done
+    }
+}
+
+impl Sink for DatabaseSink {
+    fn write(&mut self, batch: &[Observation]) -> Result<(), SinkError> {
+        let done = self.store_names().and_then(|()| self.sqlite.write(batch));
+        self.check_log();
+        self.note(done)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        let done = self.store_names().and_then(|()| self.sqlite.flush());
+        self.note(done)
+    }
+}

@@ -1,0 +1,14 @@
+//! The outputs of the commands: files that must not be inputs, each on a thread of its own, and the database.
+
+pub(crate) mod chunk_queue;
+mod database;
+mod file_claims;
+mod file_error;
+mod output_thread;
+mod row_file;
+
+pub(crate) use chunk_queue::Chunk;
+pub(crate) use database::Database;
+pub(crate) use file_claims::FileClaims;
+pub(crate) use file_error::at;
+pub(crate) use output_thread::{OutputThread, Readers, WhenBehind, end_deadline};
