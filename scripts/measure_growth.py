@@ -18,7 +18,7 @@ THREADS = {
     "track": "track, choose views, cut faces, identify, hand over",
     "embed": "embed",
     "classify": "age, gender",
-    "writer": "write",
+    "store": "write",
 }
 
 
