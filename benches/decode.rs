@@ -1,6 +1,6 @@
 //! Measures the cost of a video frame for each decoder, next to ffmpeg alone; and of a JPEG picture.
 //!
-//!     cargo bench -p passerby-benches --bench decode --features openh264,ffmpeg -- [--rounds N] [--json FILE] [VIDEO]
+//!     cargo bench -p passerby-benches --bench decode --features openh264,ffmpeg,libav -- [--rounds N] [--json FILE] [VIDEO]
 //!
 //! Each decoder reads the whole video. The decoders take turns round by round, so that other load on the machine
 //! affects all alike. The clock time runs from opening to the end. The CPU time is that of all threads and child
@@ -113,6 +113,11 @@ fn ways(video: &Path) -> Vec<Way<'_>> {
     let all = vec![
         Way::video("Video, Decoder::Rusty", decode(Decoder::Rusty)),
         Way::video("Video, Decoder::OpenH264", decode(Decoder::OpenH264)),
+        Way::video("Video, Decoder::Libav", decode(Decoder::Libav)),
+        #[cfg(feature = "libav")]
+        Way::video("Libav, 1 thread", move || by_libraries(video, 1)),
+        #[cfg(feature = "libav")]
+        Way::video("Libav, 2 threads", move || by_libraries(video, 2)),
         #[cfg(feature = "ffmpeg")]
         Way::video("Ffmpeg, 1 thread", move || by_source(video, 1)),
         #[cfg(feature = "ffmpeg")]
@@ -122,6 +127,9 @@ fn ways(video: &Path) -> Vec<Way<'_>> {
     ];
     if cfg!(not(feature = "ffmpeg")) {
         println!("SKIPPED Ffmpeg: built without the feature `ffmpeg`");
+    }
+    if cfg!(not(feature = "libav")) {
+        println!("SKIPPED Libav: built without the feature `libav`");
     }
     // Runs each way once before measuring: a way that cannot run reports it here, and the file is then in memory.
     all.into_iter()
@@ -147,6 +155,12 @@ fn count(mut source: impl FrameSource) -> Result<u64, BoxError> {
 fn by_source(video: &Path, threads: usize) -> Result<u64, BoxError> {
     use passerby::capture::{Ffmpeg, FfmpegSettings};
     count(Ffmpeg::open(video, FfmpegSettings { threads, ..FfmpegSettings::default() })?)
+}
+
+#[cfg(feature = "libav")]
+fn by_libraries(video: &Path, threads: usize) -> Result<u64, BoxError> {
+    use passerby::capture::{Libav, LibavSettings};
+    count(Libav::open_with(video, LibavSettings { threads, ..LibavSettings::default() })?)
 }
 
 /// Runs ffmpeg alone, which decodes and discards.

@@ -27,6 +27,7 @@
 //! | `Rtsp` | network cameras | `rtsp` (default) |
 //! | `Mjpeg` | cameras that give JPEG pictures over HTTP | `mjpeg` (default) |
 //! | `Webcam` | cameras at this machine | `webcam` |
+//! | `Libav` | files of nearly every format, by FFmpeg's libraries in this process | `libav` |
 //! | `Ffmpeg` | anything that an installed ffmpeg program reads | `ffmpeg` |
 //!
 //! Two more sources change the behaviour of others. [`LivePlayback`] plays any source as a live camera. [`Reconnect`] keeps
@@ -36,9 +37,11 @@
 //! to go on: see [`FrameSource`](passerby_types::FrameSource), which is also the trait for a source of your own.
 //!
 //! # Features
-//! Each source of the table is a feature. The feature `openh264` adds a second H.264 decoder beside the pure Rust one, and `tls` adds encrypted connections. If the
+//! Each source of the table is a feature. `libav` also adds decoders of H.264 and H.265, the feature `openh264` one more of H.264, and
+//! `tls` adds encrypted connections. If the
 //! feature for an input is off, [`open()`] returns [`SourceError::Unsupported`](passerby_types::SourceError::Unsupported)
-//! with the feature's name. `webcam` needs libclang and the kernel's headers on Linux; `tls` and `openh264` need a C compiler.
+//! with the feature's name. `webcam` needs libclang and the kernel's headers on Linux; `tls` and `openh264` need a C
+//! compiler; `libav` needs FFmpeg's libraries with their headers (5.1 or later), pkg-config and libclang.
 //!
 //! # Memory
 //! Every reader bounds its memory by [`DecodeLimits`]. Before it allocates memory for a length or count from a file, it
@@ -58,6 +61,8 @@ mod h264;
 mod handover;
 #[cfg(feature = "images")]
 mod images;
+#[cfg(feature = "libav")]
+mod libav;
 mod limits;
 #[cfg(feature = "_live")]
 mod live;
@@ -66,10 +71,12 @@ mod live_playback;
 mod mjpeg;
 mod monotonic_pts;
 mod open;
+#[cfg(any(feature = "_h264", feature = "libav"))]
+mod planes;
 mod random;
 mod reconnect;
 mod regular_file;
-#[cfg(any(feature = "images", feature = "video"))]
+#[cfg(any(feature = "images", feature = "libav", feature = "video"))]
 mod rotation;
 #[cfg(feature = "rtsp")]
 mod rtsp;
@@ -86,12 +93,16 @@ pub use decoder_choice::Decoder;
 #[cfg(feature = "ffmpeg")]
 pub use ffmpeg::{Ffmpeg, FfmpegSettings};
 pub use folder::list;
+#[cfg(all(feature = "libav", feature = "_h264"))]
+pub use h264::LibavDecoder;
 #[cfg(feature = "openh264")]
 pub use h264::OpenH264Decoder;
 #[cfg(feature = "_h264")]
 pub use h264::{AccessUnit, DecodeError, RustyDecoder, VideoDecoder};
 #[cfg(feature = "images")]
 pub use images::{Images, ImagesSettings};
+#[cfg(feature = "libav")]
+pub use libav::{Libav, LibavSettings};
 pub use limits::DecodeLimits;
 #[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
 pub use live::rtsp_transport::RtspTransport;

@@ -17,7 +17,7 @@ impl Rotation {
     /// Returns the rotation after which the stored picture's x axis points along `right` and its y axis along `down`.
     ///
     /// The coordinates must be -1, 0 or 1. If the axes aren't a rotation by quarter turns, the picture stays as it is.
-    #[cfg(any(feature = "video", test))]
+    #[cfg(any(feature = "libav", feature = "video", test))]
     pub(crate) fn from_axes(right: [i32; 2], down: [i32; 2]) -> Self {
         match (right, down) {
             ([x @ (1 | -1), 0], [0, y @ (1 | -1)]) => {

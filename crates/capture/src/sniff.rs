@@ -81,6 +81,10 @@ fn format_of(head: &[u8]) -> FileFormat {
         }
         [_, _, _, _, kind @ ..] if box_types().any(|known| kind.starts_with(known)) => FileFormat::Mp4,
         [0, 0, 1, nal, ..] | [0, 0, 0, 1, nal, ..] if matches!(nal & 0x9f, 6 | 7 | 9) => FileFormat::AnnexB,
+        [0, 0, 1, 0x40, 1, ..] | [0, 0, 0, 1, 0x40, 1, ..] => FileFormat::Foreign(
+            "codec hevc (H.265) without a container; convert it to H.264 (ffmpeg -c:v libx264)",
+        ),
+        [0, 0, 1, 0xb3, ..] => FileFormat::Foreign("codec MPEG-1 or MPEG-2; convert it to MP4 with H.264"),
         [0, 0, 1, 0xba, ..] => {
             FileFormat::Foreign("container MPEG program stream; remux it to MP4 (ffmpeg -c copy)")
         }
@@ -97,6 +101,8 @@ fn format_of(head: &[u8]) -> FileFormat {
             FileFormat::Foreign("container MPEG transport stream; remux it to MP4 (ffmpeg -c copy)")
         }
         [b'F', b'L', b'V', 1, ..] => FileFormat::Foreign("container FLV; remux it to MP4 (ffmpeg -c copy)"),
+        [b'D', b'K', b'I', b'F', ..] => FileFormat::Foreign("container IVF; convert it to MP4 with H.264"),
+        [0x06, 0x0e, 0x2b, 0x34, ..] => FileFormat::Foreign("container MXF; convert it to MP4 with H.264"),
         [b'O', b'g', b'g', b'S', ..] => FileFormat::Foreign("container Ogg; convert it to MP4 with H.264"),
         [0x30, 0x26, 0xb2, 0x75, ..] => {
             FileFormat::Foreign("container ASF or WMV; convert it to MP4 with H.264")

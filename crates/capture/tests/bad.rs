@@ -154,7 +154,7 @@ fn the_shared_bad_files_give_the_results_of_their_readme() {
 fn every_decoder_survives_the_shared_bad_files() {
     use passerby_capture::{Decoder, VideoSettings};
     let Some(folder) = shared("every_decoder_survives_the_shared_bad_files") else { return };
-    for decoder in [Decoder::Rusty, Decoder::OpenH264] {
+    for decoder in [Decoder::Rusty, Decoder::OpenH264, Decoder::Libav] {
         for &(name, want) in
             SHARED.iter().filter(|(name, _)| name.ends_with(".mp4") || name.ends_with(".264"))
         {

@@ -202,17 +202,36 @@ fn a_busy_camera_is_tried_again() {
     }
 }
 
-#[test]
-fn an_unsupported_codec_names_the_feature_that_reads_it() {
-    let media = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-        m=video 0 RTP/AVP 96\r\na=rtpmap:96 H265/90000\r\n";
+/// Returns the error of a camera whose only stream has this codec.
+fn refused_codec(name: &str) -> SourceError {
+    let media = format!(
+        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+        m=video 0 RTP/AVP 96\r\na=rtpmap:96 {name}/90000\r\n"
+    );
     let describe = format!(
         "RTSP/1.0 200 OK\r\nCSeq: {{cseq}}\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{media}",
         media.len()
     );
-    let error = rtsp("", &server(describe));
-    says(&error, "codec H265; set the camera to H.264, or read it through ffmpeg");
+    rtsp("", &server(describe))
+}
+
+#[test]
+fn an_unsupported_codec_names_the_feature_that_reads_it() {
+    let error = refused_codec("VP8");
+    says(&error, "codec VP8; set the camera to H.264, or read it through ffmpeg");
     assert_eq!(error.feature(), (!cfg!(feature = "ffmpeg")).then_some("ffmpeg"));
+}
+
+#[cfg(not(feature = "libav"))]
+#[test]
+fn h265_names_both_ways_to_read_it() {
+    let error = refused_codec("H265");
+    says(
+        &error,
+        "codec H265; set the camera to H.264, build with the feature `libav` (--features libav), or read it",
+    );
+    says(&error, "ffmpeg:rtsp://");
+    assert_eq!(error.feature(), Some("libav"));
 }
 
 #[test]

@@ -16,6 +16,15 @@ fn refused(text: &str) -> String {
     }
 }
 
+#[cfg(not(any(feature = "libav", feature = "ffmpeg")))]
+#[test]
+fn a_foreign_codec_names_both_ways_to_read_it() {
+    let error = open(data("tiny_mpeg4.mp4")).err().expect("no decoder for it");
+    let text = error.to_string();
+    assert!(text.contains("--features libav") && text.contains("installed ffmpeg program"), "{text}");
+    assert_eq!(error.feature(), Some("libav"));
+}
+
 #[test]
 fn inputs_are_shown_without_credentials() {
     let clip = data("tiny.mp4").display().to_string();

@@ -12,6 +12,9 @@ fn decoders() -> Vec<Decoder> {
     if cfg!(feature = "openh264") {
         all.push(Decoder::OpenH264);
     }
+    if cfg!(feature = "libav") {
+        all.push(Decoder::Libav);
+    }
     all
 }
 

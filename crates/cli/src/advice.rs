@@ -13,7 +13,11 @@ pub(crate) fn with_advice(error: &(dyn Error + 'static)) -> String {
     };
     match source.and_then(SourceError::feature) {
         Some(feature) => {
-            let and = if feature == "ffmpeg" { ", and install ffmpeg" } else { "" };
+            let and = match feature {
+                "ffmpeg" => ", and install ffmpeg",
+                "libav" => ", with the packages that docs/inputs.md lists",
+                _ => "",
+            };
             format!("{error}; to read it: cargo install --locked --path crates/cli --features {feature}{and}")
         }
         None => error.to_string(),
@@ -42,6 +46,12 @@ mod tests {
             line.ends_with("cargo install --locked --path crates/cli --features ffmpeg, and install ffmpeg"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_video_that_the_libraries_read_names_the_list_of_packages() {
+        let line = with_advice(&SourceError::unsupported("x.mkv", "codec hevc").needs_feature("libav"));
+        assert!(line.ends_with("--features libav, with the packages that docs/inputs.md lists"), "{line}");
     }
 
     #[test]

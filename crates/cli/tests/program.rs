@@ -107,12 +107,12 @@ fn a_build_without_webcams_names_the_command_that_adds_them() {
     assert!(failure(&["probe", "webcam:0"]).contains(expected));
 }
 
-#[cfg(not(feature = "ffmpeg"))]
+#[cfg(not(any(feature = "libav", feature = "ffmpeg")))]
 #[test]
 fn a_video_with_another_codec_names_the_command_that_adds_it() {
     let video = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/tests/data/tiny_mpeg4.mp4");
     let line = failure(&["analyze", video]);
-    assert!(line.contains("cargo install --locked --path crates/cli --features ffmpeg"), "{line}");
+    assert!(line.contains("cargo install --locked --path crates/cli --features libav"), "{line}");
 }
 
 #[test]

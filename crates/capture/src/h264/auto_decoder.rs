@@ -31,12 +31,26 @@ impl AutoDecoder {
         limits: DecodeLimits,
         pool: FramePool,
     ) -> Result<Self, DecodeError> {
-        let decoder = create(choice, live, &limits, &pool)?;
-        Ok(Self { decoder, choice, fallback: Decoder::OpenH264, live, limits, pool, untouched: true })
+        // FFmpeg's libraries may have been built without H.264.
+        let libav = match choice {
+            Decoder::Auto => create(Decoder::Libav, live, &limits, &pool).ok(),
+            _ => None,
+        };
+        let (decoder, fallback) = match libav {
+            Some(libav) => (libav, Decoder::Rusty),
+            None => (create(choice, live, &limits, &pool)?, Decoder::OpenH264),
+        };
+        Ok(Self { decoder, choice, fallback, live, limits, pool, untouched: true })
     }
 
-    /// Works as [`VideoDecoder::decode`]. Before the first picture it may switch to the other decoder.
-    pub(crate) fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
+    fn create(&self, decoder: Decoder) -> Result<Box<dyn VideoDecoder>, DecodeError> {
+        create(decoder, self.live, &self.limits, &self.pool)
+    }
+}
+
+impl VideoDecoder for AutoDecoder {
+    /// Before the first picture this may switch to the other decoder.
+    fn decode(&mut self, unit: AccessUnit<'_>, out: &mut Vec<Picture>) -> Result<(), DecodeError> {
         let may_switch = self.untouched && self.choice == Decoder::Auto;
         if may_switch
             && self.fallback == Decoder::OpenH264
@@ -58,18 +72,15 @@ impl AutoDecoder {
         result
     }
 
-    fn create(&self, decoder: Decoder) -> Result<Box<dyn VideoDecoder>, DecodeError> {
-        create(decoder, self.live, &self.limits, &self.pool)
-    }
-
-    /// Works as [`VideoDecoder::flush`].
-    pub(crate) fn flush(&mut self, out: &mut Vec<Picture>) {
+    fn flush(&mut self, out: &mut Vec<Picture>) {
         self.decoder.flush(out);
     }
 
-    /// Works as [`VideoDecoder::reset`].
-    #[cfg(feature = "video")]
-    pub(crate) fn reset(&mut self) {
+    fn take_lost(&mut self) -> u64 {
+        self.decoder.take_lost()
+    }
+
+    fn reset(&mut self) {
         self.decoder.reset();
     }
 }
@@ -95,6 +106,15 @@ fn create(
         }
         #[cfg(feature = "openh264")]
         Decoder::OpenH264 => Ok(Box::new(super::OpenH264Decoder::new(pool, max_pixels)?)),
+        #[cfg(feature = "libav")]
+        Decoder::Libav => {
+            let libav = super::LibavDecoder::h264(pool, max_pixels)?;
+            Ok(Box::new(if live { libav.low_delay()? } else { libav }))
+        }
+        #[cfg(not(feature = "libav"))]
+        Decoder::Libav => Err(DecodeError::Unsupported(
+            "decoder of FFmpeg's libraries: passerby was built without the feature `libav`".into(),
+        )),
         #[cfg(not(feature = "openh264"))]
         Decoder::OpenH264 => Err(DecodeError::Unsupported(
             "decoder OpenH264: passerby was built without the feature `openh264`".into(),

@@ -1,8 +1,12 @@
-//! H.264: the decoders, their contract, and the parameter sets that both decoders need.
+//! H.264: the decoders, their contract, and the parameter sets that the decoders need.
 
 #[cfg(any(feature = "rtsp", feature = "video"))]
 mod auto_decoder;
 mod bits;
+#[cfg(feature = "libav")]
+pub(crate) mod h265;
+#[cfg(feature = "libav")]
+mod libav;
 pub(crate) mod nal;
 #[cfg(feature = "openh264")]
 mod openh264;
@@ -13,14 +17,20 @@ mod sps;
 
 use std::time::Duration;
 
-use passerby_types::{ColorSpace, FramePool, Image, Picture, PixelLayout};
+use passerby_types::Picture;
 
 #[cfg(any(feature = "rtsp", feature = "video"))]
 pub(crate) use auto_decoder::{AutoDecoder, source_error};
+#[cfg(feature = "libav")]
+pub use libav::LibavDecoder;
 #[cfg(feature = "openh264")]
 pub use openh264::OpenH264Decoder;
 pub(crate) use parameters::Parameters;
 pub use rusty::RustyDecoder;
+
+/// The description of frames that [`VideoDecoder::take_lost`] counts.
+#[cfg(any(feature = "rtsp", feature = "video"))]
+pub(crate) const LOST_IN_DECODER: &str = "the decoder gave no picture for them";
 
 /// The coded data of one picture, or parameter sets for the next one, as Annex B: NAL units, each after a start code.
 #[derive(Clone, Copy, Debug)]
@@ -51,10 +61,10 @@ pub enum DecodeError {
     },
 }
 
-/// Turns H.264 access units into pictures.
+/// Turns H.264 access units into pictures. `LibavDecoder` also has a form for H.265.
 ///
 /// Pictures are `I420`, cropped as the stream declares, with the stream's colour space, in buffers lent by the decoder's
-/// [`FramePool`]. They come in display order, within one call and over all calls: a decoder holds pictures back until it
+/// [`FramePool`](passerby_types::FramePool). They come in display order, within one call and over all calls: a decoder holds pictures back until it
 /// knows which one is next.
 ///
 /// Implementers must expect the size to change at any key frame, and hostile input. A decoder should return an error then.
@@ -91,37 +101,15 @@ pub trait VideoDecoder: Send {
     /// Appends the pictures that were held back. The caller must call this at the end of the stream.
     fn flush(&mut self, out: &mut Vec<Picture>);
 
+    /// Returns the number of units that turned out to give no picture, although their own calls returned no error, since the last
+    /// call of this method. The caller should ask after every [`decode`](Self::decode) and [`flush`](Self::flush).
+    ///
+    /// A decoder that reports each lost picture as an error of its unit needs no method of its own: by default, this returns 0.
+    fn take_lost(&mut self) -> u64 {
+        0
+    }
+
     /// Forgets all pictures and waits for the next key frame, but keeps the parameter sets. The caller should call this if
     /// the stream jumps.
     fn reset(&mut self);
-}
-
-/// One plane of a decoded picture: its bytes, and the number of bytes from one row to the next.
-pub(crate) type DecodedPlane<'a> = (&'a [u8], usize);
-
-/// Copies `size` pixels from `origin` on out of decoded 4:2:0 planes. Returns `None` if the planes are too small.
-pub(crate) fn copy_out(
-    planes: [DecodedPlane<'_>; 3],
-    origin: (usize, usize),
-    size: (u32, u32),
-    color: ColorSpace,
-    pool: &FramePool,
-) -> Option<Image> {
-    for (index, (data, stride)) in planes.iter().enumerate() {
-        let (row, rows) = PixelLayout::I420.plane_size(index, size.0, size.1);
-        let (x, y) = if index == 0 { origin } else { (origin.0 / 2, origin.1 / 2) };
-        let last = (y + rows.checked_sub(1)?).checked_mul(*stride)?;
-        if x + row > *stride || last + x + row > data.len() {
-            return None;
-        }
-    }
-    let mut image = Image::new_in(pool, PixelLayout::I420, size.0, size.1, color).ok()?;
-    for (index, (data, stride)) in planes.into_iter().enumerate() {
-        let (row, rows) = PixelLayout::I420.plane_size(index, size.0, size.1);
-        let (x, y) = if index == 0 { origin } else { (origin.0 / 2, origin.1 / 2) };
-        for r in 0..rows {
-            image.row_mut(index, r).copy_from_slice(&data[(y + r) * stride + x..][..row]);
-        }
-    }
-    Some(image)
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use ::openh264::OpenH264API;
 use ::openh264::decoder::{DecodedYUV, Decoder, DecoderConfig, Flush};
 use ::openh264::formats::YUVSource;
-use passerby_types::{ColorSpace, FramePool, Picture};
+use passerby_types::{ColorSpace, FramePool, Picture, PixelLayout};
 
 use super::sps::Sps;
-use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out};
+use super::{AccessUnit, DecodeError, Parameters, VideoDecoder};
+use crate::planes::copy_planes;
 
 /// The most pictures that a decoder may hold back (H.264 A.3.1: 16), plus the one that is being decoded.
 const MAX_HELD: usize = 17;
@@ -85,7 +86,7 @@ fn picture(
     let size = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
     // Pictures come out in display order, so the next one has the earliest time stamp of those inside.
     let pts = held.pop().flatten();
-    let image = copy_out(planes, (0, 0), size, color.unwrap_or_default(), pool)?;
+    let image = copy_planes(PixelLayout::I420, &planes, (0, 0), size, color.unwrap_or_default(), pool)?;
     Some(Picture::new(image, pts))
 }
 

@@ -70,6 +70,20 @@ impl Parameters {
     /// [`DecodeError::Damaged`] if the unit has no picture, more than one, or one whose parameter sets are missing. The
     /// errors of [`check`].
     pub(crate) fn admit(&mut self, data: &[u8], max_pixels: u64) -> Result<Option<Admitted>, DecodeError> {
+        let admitted = self.admit_any_format(data, max_pixels)?;
+        admitted.as_ref().map_or(Ok(()), |admitted| check(&admitted.sps, max_pixels))?;
+        Ok(admitted)
+    }
+
+    /// Works as [`Parameters::admit`], but also for pictures that aren't 8-bit 4:2:0 frames.
+    ///
+    /// # Errors
+    /// As [`Parameters::admit`], and [`DecodeError::TooLarge`].
+    pub(crate) fn admit_any_format(
+        &mut self,
+        data: &[u8],
+        max_pixels: u64,
+    ) -> Result<Option<Admitted>, DecodeError> {
         let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
         let Content { sps, idr, intra, bidirectional, picture, slices, mixed, sets, usable } =
             self.scan(data);
@@ -83,7 +97,7 @@ impl Parameters {
         if mixed || slices > MAX_SLICES {
             return damaged("slices of more pictures than one");
         }
-        check(&sps, max_pixels)?;
+        check_size(&sps, max_pixels)?;
         Ok(Some(Admitted { sps, idr, intra, bidirectional }))
     }
 
@@ -228,6 +242,11 @@ fn check(sps: &Sps, max_pixels: u64) -> Result<(), DecodeError> {
     if sps.color().is_none() {
         return unsupported("H.264 whose planes are RGB or YCgCo; convert it to yuv420p".into());
     }
+    check_size(sps, max_pixels)
+}
+
+/// Checks that pictures of this set have at most `max_pixels` pixels.
+fn check_size(sps: &Sps, max_pixels: u64) -> Result<(), DecodeError> {
     if sps.coded.0.saturating_mul(sps.coded.1) > max_pixels {
         return Err(DecodeError::TooLarge {
             what: format!("a video of {}x{} pixels", sps.coded.0, sps.coded.1),

@@ -2,11 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use passerby_types::{FramePool, Picture};
+use passerby_types::{FramePool, Picture, PixelLayout};
 use rusty_h264_decoder::{DecodeError as RustyError, Decoder};
 
 use super::reorder::Reorder;
-use super::{AccessUnit, DecodeError, Parameters, VideoDecoder, copy_out};
+use super::{AccessUnit, DecodeError, Parameters, VideoDecoder};
+use crate::planes::copy_planes;
 
 /// Words of the decoder's errors about features that it doesn't have. Its other errors are about broken data.
 const MISSING_FEATURES: [&str; 5] = ["field picture", "MBAFF", "slice groups", "SP/SI", "transform-bypass"];
@@ -143,7 +144,8 @@ impl VideoDecoder for RustyDecoder {
         let [y, u, v] = &frame.planes;
         let planes = [(y.as_slice(), frame.width), (u.as_slice(), chroma), (v.as_slice(), chroma)];
         let color = sps.color().unwrap_or_default();
-        let Some(image) = copy_out(planes, sps.origin, sps.size, color, &self.pool) else {
+        let Some(image) = copy_planes(PixelLayout::I420, &planes, sps.origin, sps.size, color, &self.pool)
+        else {
             return damaged("a picture whose size differs from its parameter set");
         };
         let picture = Picture::new(image, unit.pts);

@@ -78,7 +78,18 @@ fn open_video(
     Video::auto(path, VideoSettings { decoder, context: settings.context.clone() })
 }
 
-#[cfg(not(feature = "video"))]
+#[cfg(all(feature = "libav", not(feature = "video")))]
+fn open_video(
+    path: &Path,
+    _: Option<Decoder>,
+    settings: &OpenSettings,
+) -> Result<Box<dyn FrameSource>, SourceError> {
+    use crate::libav::{Libav, LibavSettings};
+    let settings = LibavSettings { context: settings.context.clone(), ..LibavSettings::default() };
+    Ok(Box::new(Libav::open_with(path, settings)?))
+}
+
+#[cfg(not(any(feature = "libav", feature = "video")))]
 fn open_video(
     path: &Path,
     _: Option<Decoder>,

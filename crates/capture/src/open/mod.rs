@@ -22,7 +22,7 @@ pub use settings::{OpenSettings, ReconnectListener};
 ///
 /// | input | meaning | feature |
 /// |---|---|---|
-/// | `clip.mp4` | a video; the content decides, not the name | `video` |
+/// | `clip.mp4` | a video; the content decides, not the name | `video`, `libav` for more formats |
 /// | `portrait.jpg` | a picture; the content decides, not the name | `images` |
 /// | `folder` | the pictures in it, by name | `images` |
 /// | `door/*.jpg` | the pictures that match (`*`, `?`, `[a-z]`, `**`), by name; a single match may be a video | `images` |
@@ -43,7 +43,7 @@ pub use settings::{OpenSettings, ReconnectListener};
 /// | `live=FPS`, `live=own` | files, scenes | plays it as a live camera ([`LivePlayback`](crate::LivePlayback)), with this number of pictures per second, or at its own times |
 /// | `loop` | files, scenes | plays it live, again and again |
 /// | `offset=TIME` | files, scenes | plays it live, from this time on |
-/// | `decoder=auto`, `rusty`, `openh264` | videos, RTSP | the decoder of H.264 ([`Decoder`](crate::Decoder)) |
+/// | `decoder=auto`, `rusty`, `openh264`, `libav` | videos, RTSP | the decoder of H.264 ([`Decoder`](crate::Decoder)) |
 /// | `people=3`, `face=PIXELS`, `speed=PIXELS`, `seed=1`, `size=1280x720`, `fps=24`, `frames=240`, `noise=1` | scenes | the people (`SceneCrowd`) and the other settings (`SceneSettings`) |
 /// | `transport=tcp`, `udp` | RTSP, ffmpeg | how an RTSP camera sends its packets |
 /// | `damage=off`, `on` | RTSP | also gives pictures with traces of a loss |

@@ -105,7 +105,12 @@ impl Options {
 
     /// Removes the option `decoder` and returns its value.
     pub(super) fn decoder(&mut self) -> Result<Option<Decoder>, SourceError> {
-        let words = [("auto", Decoder::Auto), ("rusty", Decoder::Rusty), ("openh264", Decoder::OpenH264)];
+        let words = [
+            ("auto", Decoder::Auto),
+            ("rusty", Decoder::Rusty),
+            ("openh264", Decoder::OpenH264),
+            ("libav", Decoder::Libav),
+        ];
         self.choice("decoder", &words)
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use passerby_types::{Clock, DropReason, Timestamp};
 
+#[cfg(feature = "libav")]
+use crate::h264::h265;
 use crate::h264::nal::{self, SliceStart};
 use crate::live::inbox::{CodedFrameKind, FrameInbox};
 
@@ -205,6 +207,19 @@ pub(super) fn inspect(data: &[u8], disposable: bool) -> (CodedFrameKind, bool) {
         CodedFrameKind::Reference
     };
     (kind, complete_start)
+}
+
+/// Returns the kind of an H.265 access unit, and true if its beginning is there.
+///
+/// No picture counts as disposable: those that its own layer doesn't need may be needed by a higher one.
+#[cfg(feature = "libav")]
+pub(super) fn inspect_h265(data: &[u8]) -> (CodedFrameKind, bool) {
+    match h265::inspect(data) {
+        Ok(content) if content.random_access => (CodedFrameKind::Key, content.complete_start),
+        Ok(content) => (CodedFrameKind::Reference, content.complete_start),
+        // The decoder returns the error.
+        Err(_) => (CodedFrameKind::Reference, true),
+    }
 }
 
 #[cfg(test)]

@@ -14,14 +14,16 @@ use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use passerby_types::{CancelHandle, FrameSource, Picture, SourceError, SourceInfo, Timestamp};
+use passerby_types::{CancelHandle, DropReason, FrameSource, Picture, SourceError, SourceInfo, Timestamp};
 use tokio::sync::Notify;
 
 use crate::context::SourceContext;
-use crate::h264::{AccessUnit, AutoDecoder, DecodeError, source_error};
+#[cfg(feature = "libav")]
+use crate::h264::LibavDecoder;
+use crate::h264::{AccessUnit, AutoDecoder, DecodeError, LOST_IN_DECODER, VideoDecoder, source_error};
 use crate::handover::RecvError;
 use crate::live::address::Address;
-use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits};
+use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits, Loss};
 use crate::live::jpeg;
 use crate::monotonic_pts::MonotonicPts;
 use intake::CodedFrame;
@@ -38,9 +40,9 @@ const RECV_TIMEOUT: Duration = Duration::from_secs(1);
 /// More pictures than a decoder may hold back.
 const MAX_HELD_PICTURES: usize = 32;
 
-/// A camera that speaks RTSP (RFC 2326), with H.264 (RFC 6184) or JPEG (RFC 2435).
+/// A camera that speaks RTSP (RFC 2326), with H.264 (RFC 6184), JPEG (RFC 2435) or, with the feature `libav`, H.265 (RFC 7798).
 ///
-/// Pictures of H.264 are `I420`, and those of JPEG `Rgb8` or `Gray8`. Their size may change from one picture to the next.
+/// Pictures of H.264 and H.265 are `I420` or `Nv12`, and those of JPEG `Rgb8` or `Gray8`. Their size may change from one picture to the next.
 /// The stream begins with its first key frame. Time stamps count from there, by the camera's clock, and continue to rise
 /// when that clock is set. The source asks for the video stream only, not for sound. A picture comes as soon as its order is
 /// known ([`RustyDecoder::low_delay`](crate::RustyDecoder::low_delay)).
@@ -87,7 +89,7 @@ pub struct Rtsp {
 }
 
 enum StreamDecoder {
-    H264(Box<AutoDecoder>),
+    Video(Box<dyn VideoDecoder>),
     Jpeg,
 }
 
@@ -111,6 +113,7 @@ impl Rtsp {
             return Err(if cfg!(feature = "ffmpeg") { error } else { error.needs_feature("ffmpeg") });
         }
         let context = settings.context.clone();
+        // A decoder that this build lacks is an error before the camera is asked.
         let h264 = AutoDecoder::new(settings.decoder, true, context.limits, context.pool.clone())
             .map_err(|e| source_error(&input, e))?;
         let limits =
@@ -125,15 +128,21 @@ impl Rtsp {
             .map_err(|cause| SourceError::Io { input: input.clone(), cause })?;
         let failed = || SourceError::disconnected(input.clone(), "the receiver failed");
         let (codec, frame_rate) = opened.recv().unwrap_or_else(|_| Err(failed()))?;
+        let decoder = match codec {
+            Codec::H264 => StreamDecoder::Video(Box::new(h264)),
+            #[cfg(feature = "libav")]
+            Codec::H265 => {
+                let h265 = LibavDecoder::h265(context.pool.clone(), context.limits.video_pixels);
+                StreamDecoder::Video(Box::new(h265.map_err(|e| source_error(&input, e))?))
+            }
+            Codec::Jpeg => StreamDecoder::Jpeg,
+        };
         Ok(Self {
             info: SourceInfo { name: input, live: true, frame_rate, frames: None },
             inbox,
             stop,
             thread: Some(thread),
-            decoder: match codec {
-                Codec::H264 => StreamDecoder::H264(Box::new(h264)),
-                Codec::Jpeg => StreamDecoder::Jpeg,
-            },
+            decoder,
             context,
             decoded: Vec::new(),
             ready: VecDeque::new(),
@@ -153,7 +162,7 @@ impl Rtsp {
         let input = &self.info.name;
         let damaged = |what| SourceError::Damaged { input: input.clone(), frame: coded.number, what };
         match &mut self.decoder {
-            StreamDecoder::H264(decoder) => {
+            StreamDecoder::Video(decoder) => {
                 let unit = AccessUnit { data: &coded.data, pts: Some(coded.pts) };
                 let result = decoder.decode(unit, &mut self.decoded);
                 self.ready.extend(self.decoded.drain(..));
@@ -190,7 +199,7 @@ impl Rtsp {
 
     /// Ends the stream. If it failed, the pictures inside the decoder still come.
     fn end(&mut self, error: Option<SourceError>) {
-        if let (Some(_), StreamDecoder::H264(decoder)) = (&error, &mut self.decoder) {
+        if let (Some(_), StreamDecoder::Video(decoder)) = (&error, &mut self.decoder) {
             decoder.flush(&mut self.decoded);
             self.ready.extend(self.decoded.drain(..));
         }
@@ -207,6 +216,14 @@ impl FrameSource for Rtsp {
             }
             if let Some(picture) = self.ready.pop_front() {
                 return Ok(Some(self.finish(picture)));
+            }
+            if let StreamDecoder::Video(decoder) = &mut self.decoder {
+                let frames = decoder.take_lost();
+                if frames > 0 {
+                    let what = LOST_IN_DECODER.into();
+                    let loss = Loss { frames, reason: DropReason::Undecodable, what };
+                    return Err(loss.into_error(&self.info.name));
+                }
             }
             if self.ended {
                 return self.ending.take().map_or(Ok(None), Err);

@@ -23,6 +23,8 @@ use tokio::net::lookup_host;
 use tokio::task::coop::has_budget_remaining;
 use url::Host;
 
+#[cfg(feature = "libav")]
+use super::intake::inspect_h265;
 use super::intake::{Intake, ReceivedFrame, inspect};
 use crate::h264::nal;
 use crate::live::address::Address;
@@ -49,6 +51,8 @@ const BYE: u8 = 203;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
     H264,
+    #[cfg(feature = "libav")]
+    H265,
     Jpeg,
 }
 
@@ -102,21 +106,15 @@ async fn negotiate(
         session.streams().iter().enumerate().filter(move |(_, s)| video(s))
     };
     let find = |name| videos().find(|(_, stream)| stream.encoding_name() == name).map(|(i, _)| i);
-    let (index, codec) = match (find("h264"), find("jpeg")) {
-        (Some(index), _) => (index, Codec::H264),
-        (None, Some(index)) => (index, Codec::Jpeg),
-        (None, None) => {
-            let names: Vec<_> = videos().map(|(_, s)| s.encoding_name().to_uppercase()).collect();
-            if names.is_empty() {
-                return Err(SourceError::unsupported(input, "stream: it has no video"));
-            }
-            let names = names.join(", ");
-            let what = format!(
-                "codec {names}; set the camera to H.264, or read it through ffmpeg (feature `ffmpeg`, ffmpeg:rtsp://…)"
-            );
-            let error = SourceError::unsupported(input, what);
-            return Err(if cfg!(feature = "ffmpeg") { error } else { error.needs_feature("ffmpeg") });
-        }
+    let known = [
+        ("h264", Codec::H264),
+        #[cfg(feature = "libav")]
+        ("h265", Codec::H265),
+        ("jpeg", Codec::Jpeg),
+    ];
+    let Some((index, codec)) = known.into_iter().find_map(|(name, codec)| Some((find(name)?, codec))) else {
+        let names: Vec<_> = videos().map(|(_, s)| s.encoding_name().to_uppercase()).collect();
+        return Err(unsupported_codec(input, &names));
     };
     let format = FrameFormat {
         h26x_framing: Framing::AnnexB,
@@ -142,6 +140,26 @@ async fn negotiate(
         .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::ProcessPackets);
     let demuxed = session.play(play).await.and_then(Session::demuxed).map_err(refuse)?;
     Ok(PlayingSession { demuxed, codec, rate: rate.filter(|rate| (0.1..=1000.0).contains(rate)) })
+}
+
+/// Returns the error for a camera whose video streams have these codecs.
+fn unsupported_codec(input: String, names: &[String]) -> SourceError {
+    if names.is_empty() {
+        return SourceError::unsupported(input, "stream: it has no video");
+    }
+    let is_for_libav = !cfg!(feature = "libav") && names.iter().any(|name| name == "H265");
+    let names = names.join(", ");
+    let ways = if is_for_libav {
+        "build with the feature `libav` (--features libav), or read it through ffmpeg (feature `ffmpeg`, ffmpeg:rtsp://…)"
+    } else {
+        "or read it through ffmpeg (feature `ffmpeg`, ffmpeg:rtsp://…)"
+    };
+    let error = SourceError::unsupported(input, format!("codec {names}; set the camera to H.264, {ways}"));
+    match (is_for_libav, cfg!(feature = "ffmpeg")) {
+        (true, _) => error.needs_feature("libav"),
+        (false, false) => error.needs_feature("ffmpeg"),
+        (false, true) => error,
+    }
 }
 
 impl PlayingSession {
@@ -185,6 +203,8 @@ impl PlayingSession {
     fn pass_on(&self, frame: VideoFrame, suspect: bool, intake: &mut Intake) -> ControlFlow<()> {
         let (kind, complete_start) = match self.codec {
             Codec::H264 => inspect(frame.data(), frame.is_disposable()),
+            #[cfg(feature = "libav")]
+            Codec::H265 => inspect_h265(frame.data()),
             Codec::Jpeg => (CodedFrameKind::Key, true),
         };
         let time = frame.timestamp();
@@ -203,15 +223,19 @@ impl PlayingSession {
         intake.push(received, data)
     }
 
-    /// Returns the known parameter sets of an H.264 stream as Annex B.
+    /// Returns the known parameter sets of the stream as Annex B.
     fn parameter_sets(&self, stream: usize) -> Vec<u8> {
+        let Some(ParametersRef::Video(video)) = self.demuxed.streams()[stream].parameters() else {
+            return Vec::new();
+        };
+        let sets = match video.codec_params() {
+            VideoParametersCodec::H264 { sps, pps } => vec![sps, pps],
+            #[cfg(feature = "libav")]
+            VideoParametersCodec::H265 { vps, sps, pps } => vec![vps, sps, pps],
+            _ => Vec::new(),
+        };
         let mut out = Vec::new();
-        if let Some(ParametersRef::Video(video)) = self.demuxed.streams()[stream].parameters()
-            && let VideoParametersCodec::H264 { sps, pps } = video.codec_params()
-        {
-            nal::push(&mut out, sps);
-            nal::push(&mut out, pps);
-        }
+        sets.into_iter().for_each(|set| nal::push(&mut out, set));
         out
     }
 }

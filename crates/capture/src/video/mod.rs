@@ -13,11 +13,13 @@ use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
-use passerby_types::{FramePool, FrameSource, Image, ImageError, Picture, SourceError, SourceInfo};
+use passerby_types::{
+    DropReason, FramePool, FrameSource, Image, ImageError, Picture, SourceError, SourceInfo,
+};
 
 use crate::context::SourceContext;
 use crate::decoder_choice::Decoder;
-use crate::h264::{AccessUnit, AutoDecoder, DecodeError, source_error};
+use crate::h264::{AccessUnit, AutoDecoder, DecodeError, LOST_IN_DECODER, VideoDecoder, source_error};
 use crate::monotonic_pts::MIN_PTS_STEP;
 use crate::regular_file::open_regular;
 use crate::rotation::Rotation;
@@ -71,6 +73,8 @@ pub struct Video {
     decoded: Vec<Picture>,
     ready: VecDeque<Picture>,
     lost: u64,
+    /// The frames that the decoder lost without an error, and that were not returned as an error yet.
+    unreported: u64,
     state: State,
 }
 
@@ -128,7 +132,11 @@ impl Video {
             FileFormat::AnnexB => AccessUnits::annex_b(file, &limits, &input)?,
             other => return Err(other.refuse(&input, "a video")),
         };
-        units.check(&limits).map_err(|e| source_error(&input, e))?;
+        units.check(&limits).map_err(|e| match e {
+            // No decoder of `Video` reads another format.
+            DecodeError::Unsupported(what) => SourceError::unsupported(input.clone(), what),
+            e => source_error(&input, e),
+        })?;
         let decoder = AutoDecoder::new(settings.decoder, false, limits, pool.clone())
             .map_err(|e| source_error(&input, e))?;
         let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
@@ -149,44 +157,42 @@ impl Video {
             decoded: Vec::new(),
             ready: VecDeque::new(),
             lost: 0,
+            unreported: 0,
             state: State::Running,
         })
     }
 
     /// Opens a video with the first reader that can read it.
     ///
-    /// The first reader is [`Video`] itself. With the feature `ffmpeg`, an installed ffmpeg reads the containers and
-    /// codecs that `Video` refuses.
+    /// The first reader is [`Video`] itself. Others read the containers and codecs that `Video` refuses: with the feature `libav`,
+    /// FFmpeg's libraries (`Libav`), and with the feature `ffmpeg`, an installed ffmpeg program
+    /// (`Ffmpeg`). They do so if [`VideoSettings::decoder`] is [`Decoder::Auto`], and the libraries also with
+    /// [`Decoder::Libav`].
     ///
     /// # Errors
-    /// As [`Video::open_with`]. If only ffmpeg could read the file, ffmpeg's error; if ffmpeg is missing or cannot read it
-    /// either, [`SourceError::Unsupported`] with both reasons.
-    #[cfg_attr(
-        not(feature = "ffmpeg"),
-        allow(clippy::needless_pass_by_value, reason = "the second reader needs them")
-    )]
+    /// As [`Video::open_with`]. If only another reader could read the file, the error of the last one; if none can read it,
+    /// [`SourceError::Unsupported`] with the reasons of all.
+    #[expect(clippy::needless_pass_by_value, reason = "every source takes its settings by value")]
     pub fn auto(
         path: impl AsRef<Path>,
         settings: VideoSettings,
     ) -> Result<Box<dyn FrameSource>, SourceError> {
-        match Self::open_with(&path, settings.clone()) {
-            Ok(video) => Ok(Box::new(video)),
-            #[cfg(feature = "ffmpeg")]
-            Err(SourceError::Unsupported { what, .. }) if settings.decoder == Decoder::Auto => {
-                use crate::ffmpeg::{Ffmpeg, FfmpegSettings};
-                let settings = FfmpegSettings { context: settings.context, ..FfmpegSettings::default() };
-                match Ffmpeg::open(path, settings) {
-                    Ok(video) => Ok(Box::new(video)),
-                    Err(SourceError::Unsupported { input, what: theirs, .. }) => {
-                        Err(SourceError::unsupported(input, format!("{what}; ffmpeg: {theirs}")))
-                    }
-                    Err(e) => Err(e),
+        let path = path.as_ref();
+        let mut error = match Self::open_with(path, settings.clone()) {
+            Ok(video) => return Ok(Box::new(video)),
+            Err(e) => e,
+        };
+        for reader in OTHER_READERS.iter().filter(|reader| reader.decoders.contains(&settings.decoder)) {
+            let SourceError::Unsupported { what, .. } = &error else { break };
+            error = match (reader.open)(path, &settings) {
+                Ok(source) => return Ok(source),
+                Err(SourceError::Unsupported { input, what: theirs, .. }) => {
+                    SourceError::unsupported(input, format!("{what}; {}: {theirs}", reader.name))
                 }
-            }
-            #[cfg(not(feature = "ffmpeg"))]
-            Err(e) if e.feature().is_none() => Err(e.needs_feature("ffmpeg")),
-            Err(e) => Err(e),
+                Err(e) => e,
+            };
         }
+        Err(name_the_ways(error))
     }
 
     /// Reads and decodes one unit.
@@ -205,7 +211,9 @@ impl Video {
             }
         };
         let unit = AccessUnit { data: &self.unit, pts };
-        match self.decoder.decode(unit, &mut self.decoded) {
+        let result = self.decoder.decode(unit, &mut self.decoded);
+        self.count_lost();
+        match result {
             Ok(()) => Ok(()),
             Err(DecodeError::Damaged(what)) => Err(self.lose(index, key, what)),
             Err(e) => {
@@ -221,9 +229,17 @@ impl Video {
         self.lost += 1;
         if key {
             self.decoder.flush(&mut self.decoded);
+            self.count_lost();
             self.decoder.reset();
         }
         self.damaged(frame, what)
+    }
+
+    /// Counts the frames that the decoder lost without an error.
+    fn count_lost(&mut self) {
+        let frames = self.decoder.take_lost();
+        self.lost += frames;
+        self.unreported += frames;
     }
 
     fn damaged(&self, frame: u64, what: String) -> SourceError {
@@ -233,6 +249,7 @@ impl Video {
     /// Ends the reading of units and takes the pictures that the decoder still holds.
     fn drain(&mut self, ending: Ending) {
         self.decoder.flush(&mut self.decoded);
+        self.count_lost();
         let nothing = self.decoded.is_empty() && self.finisher.finished == 0 && self.lost == 0;
         self.state = State::Draining(match ending {
             Ending::Complete if nothing => {
@@ -240,6 +257,54 @@ impl Video {
             }
             ending => ending,
         });
+    }
+}
+
+type OpenResult = Result<Box<dyn FrameSource>, SourceError>;
+
+/// A reader of foreign containers and codecs.
+struct OtherReader {
+    /// Its name in errors.
+    name: &'static str,
+    /// The decoders whose choice allows it.
+    decoders: &'static [Decoder],
+    open: fn(&Path, &VideoSettings) -> OpenResult,
+}
+
+/// The readers of foreign containers and codecs, the fastest one first.
+const OTHER_READERS: &[OtherReader] = &[
+    #[cfg(feature = "libav")]
+    OtherReader {
+        name: "FFmpeg's libraries",
+        decoders: &[Decoder::Auto, Decoder::Libav],
+        open: |path, settings| {
+            use crate::libav::{Libav, LibavSettings};
+            let settings = LibavSettings { context: settings.context.clone(), ..LibavSettings::default() };
+            Ok(Box::new(Libav::open_with(path, settings)?))
+        },
+    },
+    #[cfg(feature = "ffmpeg")]
+    OtherReader {
+        name: "ffmpeg",
+        decoders: &[Decoder::Auto],
+        open: |path, settings| {
+            use crate::ffmpeg::{Ffmpeg, FfmpegSettings};
+            let settings = FfmpegSettings { context: settings.context.clone(), ..FfmpegSettings::default() };
+            Ok(Box::new(Ffmpeg::open(path, settings)?))
+        },
+    },
+];
+
+/// Adds the ways to read a foreign container or codec to the error of a build that has none of them.
+fn name_the_ways(error: SourceError) -> SourceError {
+    match error {
+        SourceError::Unsupported { input, what, feature: None }
+            if cfg!(not(any(feature = "libav", feature = "ffmpeg"))) =>
+        {
+            let ways = "or build with the feature `libav` (--features libav), or with `ffmpeg` and an installed ffmpeg program";
+            SourceError::unsupported(input, format!("{what}; {ways}")).needs_feature("libav")
+        }
+        error => error,
     }
 }
 
@@ -267,6 +332,16 @@ impl FrameSource for Video {
                 let frame = self.finisher.finished;
                 let finished = self.finisher.finish(picture);
                 return finished.map(Some).map_err(|e| self.damaged(frame, e.to_string()));
+            }
+            if self.unreported > 0 {
+                let input = self.input.clone();
+                let frames = std::mem::take(&mut self.unreported);
+                return Err(SourceError::Lost {
+                    input,
+                    frames,
+                    reason: DropReason::Undecodable,
+                    what: LOST_IN_DECODER.into(),
+                });
             }
             match std::mem::replace(&mut self.state, State::Ended) {
                 State::Running => {

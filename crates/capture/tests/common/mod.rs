@@ -114,8 +114,13 @@ pub enum Want {
 
 /// Reads a file to its end with the readers of this crate. Returns the results and the time that it took.
 pub fn read(path: &Path) -> (Outcome, Duration) {
+    read_with(path, Decoder::Rusty)
+}
+
+/// Works as [`read`], with this decoder, and with `Decoder::Auto` also with foreign readers.
+pub fn read_with(path: &Path, decoder: Decoder) -> (Outcome, Duration) {
     let start = Instant::now();
-    let settings = OpenSettings { decoder: Decoder::Rusty, ..OpenSettings::default() };
+    let settings = OpenSettings { decoder, ..OpenSettings::default() };
     let outcome = match open_with(path, &settings) {
         Ok(mut source) => drain(&mut *source),
         Err(e) => Outcome { fatal: Some(e), ..Outcome::default() },

@@ -17,6 +17,13 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 H264 = "video/x-h264,stream-format=byte-stream,alignment=au"
+H265 = "video/x-h265,stream-format=byte-stream,alignment=au"
+# The parser and the payloader of each codec.
+PARSERS = {H264: "h264parse", H265: "h265parse"}
+PAYLOADERS = {
+    H264: "rtph264pay config-interval=-1 aggregate-mode=zero-latency",
+    H265: "rtph265pay config-interval=-1 aggregate-mode=zero-latency",
+}
 
 
 def say(*what):
@@ -38,9 +45,9 @@ def pull(pipeline):
     return frames, caps
 
 
-def coded(path):
+def coded(path, caps):
     """The access units of an MP4 file, with its parameter sets before each key frame, times from zero."""
-    frames, _ = pull(f'filesrc location="{path}" ! qtdemux ! h264parse config-interval=-1 ! {H264}')
+    frames, _ = pull(f'filesrc location="{path}" ! qtdemux ! {PARSERS[caps]} config-interval=-1 ! {caps}')
     first = min(pts for _, pts, _, _ in frames)
     return [(data, pts - first, max(dts - first, 0), duration) for data, pts, dts, duration in frames]
 
@@ -68,7 +75,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):
             self.frames += [(d, p + self.length, t + self.length, n) for d, p, t, n in clip]
             self.frames = self.frames[:first]
             self.length = max(p + n for _, p, _, n in self.frames)
-        pay = "rtph264pay config-interval=-1 aggregate-mode=zero-latency" if caps == H264 else "rtpjpegpay"
+        pay = PAYLOADERS.get(caps, "rtpjpegpay")
         self.set_launch(f'( appsrc name=source format=time max-bytes=0 caps="{caps}" ! {pay} name=pay0 pt=96 )')
         self.connect("media-configure", self.configure)
 
@@ -115,6 +122,7 @@ def guard(server, factory, login):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", nargs="*", help="MP4 files with H.264, played one after the other")
+    parser.add_argument("--h265", action="store_true", help="the files have H.265 instead")
     parser.add_argument("--jpeg", type=int, help="serve so many JPEG pictures instead")
     parser.add_argument("--dump", help="write these pictures to a folder")
     parser.add_argument("--loops", type=int, default=0, help="how often to play; 0: for ever")
@@ -128,7 +136,8 @@ def main():
         clip, caps = pictures(options.jpeg, options.dump)
         clips = [clip]
     else:
-        clips, caps = [coded(path) for path in options.clips], H264
+        caps = H265 if options.h265 else H264
+        clips = [coded(path, caps) for path in options.clips]
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
