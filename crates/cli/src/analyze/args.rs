@@ -20,7 +20,7 @@ use crate::options::{InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs,
   passerby analyze door.mp4                            who passes, as a table
   passerby analyze --json --db door.sqlite door.mp4    the summary as JSON, everything in a database
   passerby analyze --faces faces.jsonl photos/         every face of a folder of pictures
-  passerby analyze --pictures annotated/ photos/       the pictures with boxes, ages and names of persons
+  passerby analyze --pictures annotated/ photos/       the pictures with boxes, ages and numbers of persons
   passerby analyze --seconds 60 rtsp://door.local/live a camera for a minute")]
 pub(crate) struct AnalyzeArgs {
     #[command(flatten)]

@@ -89,9 +89,9 @@ pub(super) fn run(
                 handle.remove(camera, Duration::ZERO);
             }
         }
-        for line in connection_log.take() {
-            view.say(&line);
-            said.insert(line);
+        for message in connection_log.take() {
+            view.say(&message.line);
+            said.extend(message.error);
         }
         view.show(&metrics, &summary);
     }
@@ -118,6 +118,10 @@ pub(super) fn run(
         left_out(report).into_iter().for_each(terminal::warning);
         if let Some(error) = &report.error {
             terminal::message(with_advice(error));
+        }
+        if report.ledger.captured == 0 && report.error.is_none() {
+            terminal::message(format_args!("{}: no frame came", report.name));
+            ok = false;
         }
         if let Some(line) = lost_writes(report) {
             terminal::message(line);

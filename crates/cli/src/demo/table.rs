@@ -58,6 +58,9 @@ pub(super) fn text(summary: &Summary, done: &PipelineReport) -> String {
             camera.cadence,
         );
     }
+    for camera in done.figures.cameras.iter().filter(|camera| camera.interruptions > 0) {
+        let _ = writeln!(out, "camera {} was away {} times", camera.camera.0, camera.interruptions);
+    }
     let ledger = done.figures.ledger();
     let reasons: Vec<String> =
         ledger.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();

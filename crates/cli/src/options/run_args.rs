@@ -23,9 +23,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FPS", value_parser = number(0.1..=1000.0), allow_negative_numbers = true)]
     pub(crate) live: Option<f64>,
 
-    /// Ends after N seconds
+    /// Ends after N seconds of real time
     ///
-    /// With --live, shorter files start again until then.
+    /// They begin when the networks are loaded. With --live, shorter files start again until then.
     #[arg(long, value_name = "N", value_parser = seconds(0.0..=1e8), allow_negative_numbers = true)]
     pub(crate) seconds: Option<Duration>,
 

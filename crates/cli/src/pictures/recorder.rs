@@ -107,12 +107,15 @@ impl Recorder {
         Ok(Recording(thread))
     }
 
-    /// Writes the remaining pictures and the contact sheet. Returns a line that names the folder, and `false` if a picture
-    /// could not be written. All recordings must have ended.
+    /// Writes the remaining pictures and, if there are any, the contact sheet. Returns a line that names the folder, and `false`
+    /// if a picture could not be written. All recordings must have ended.
     pub(crate) fn finish(&self, summary: &Summary) -> (String, bool) {
         let mut pictures = self.lock();
         for (_, (_, frame)) in std::mem::take(&mut pictures.best) {
             pictures.write(&frame);
+        }
+        if pictures.written + pictures.failed == 0 {
+            return (format!("no picture came, so {} has none", pictures.folder.display()), true);
         }
         let persons = summary.persons();
         let entries: Vec<SheetEntry> = persons.iter().map(|person| pictures.entry(person)).collect();

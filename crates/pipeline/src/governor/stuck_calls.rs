@@ -75,7 +75,7 @@ impl<'a> StuckCallWatch<'a> {
         }
     }
 
-    /// Reports a stuck call in the camera's notes, as an event and in the log.
+    /// Reports a stuck call as an event, in the log and, unless the camera is away, in its notes.
     fn report(&self, call: &StuckCall) {
         let StuckCall { stage, camera, elapsed } = *call;
         tracing::warn!(stage, camera = camera.map(|camera| camera.0), ?elapsed, "a call does not return");
@@ -83,9 +83,12 @@ impl<'a> StuckCallWatch<'a> {
         events.send(|| PipelineEvent::CallStuck { camera, stage, elapsed });
         let cameras = self.engine.cameras.read();
         if let Some(camera) = cameras.iter().find(|state| Some(state.id) == camera) {
-            let seconds = elapsed.as_secs_f32();
-            let note = format!("{stage} ({}): a call has not returned for {seconds:.1} s", camera.id);
-            camera.meter.lock().report.note(note);
+            let mut meter = camera.meter.lock();
+            // A camera that is away has a note of its outage already.
+            if stage != "capture" || !meter.report.is_away() {
+                let seconds = elapsed.as_secs_f32();
+                meter.report.note(format!("{stage} ({}): no answer for {seconds:.1} s", camera.id));
+            }
         }
     }
 
