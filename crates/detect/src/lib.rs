@@ -3,21 +3,45 @@
 //!
 //! ```
 //! use passerby_detect::YuNet;
-//! use passerby_types::{ColorSpace, Image, PixelLayout};
 //!
 //! # #[cfg(feature = "bundled")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let pixels = vec![90; 3 * 320 * 180];
-//! let image = Image::from_vec(PixelLayout::Rgb8, 320, 180, ColorSpace::JPEG, pixels)?;
+//! # let folder = std::env::temp_dir().join(format!("passerby-detect-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # std::env::set_current_dir(&folder)?;
+//! # std::fs::write("photo.jpg", passerby_capture::Portrait::Obama.jpeg())?;
+//! // `passerby-capture` opens pictures, videos and cameras.
+//! let picture = passerby_capture::open("photo.jpg")?.next_picture()?.ok_or("no picture")?;
+//!
 //! let mut detector = YuNet::bundled()?;
-//! for face in detector.detect_image(&image)? {
-//!     println!("a face at {:?}, score {}", face.bbox, face.score);
+//! let faces = detector.detect_image(&picture.image)?;
+//! for face in &faces {
+//!     let (x, y) = (face.bbox.x1, face.bbox.y1);
+//!     let (width, height) = (face.bbox.width(), face.bbox.height());
+//!     println!("a face of {width:.0}x{height:.0} pixels at {x:.0}, {y:.0}, score {:.2}", face.score);
 //! }
+//! assert_eq!(faces.len(), 1);
+//! # assert!(faces[0].score > 0.6 && faces[0].landmarks.is_some());
+//! # std::env::set_current_dir(std::env::temp_dir())?;
+//! # std::fs::remove_dir_all(&folder)?;
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "bundled"))]
 //! # fn main() {}
 //! ```
+//!
+//! # Pictures
+//! The detector reads every pixel layout without a conversion. Other ways to an [`Image`](passerby_types::Image):
+//!
+//! | you have | call |
+//! |---|---|
+//! | a picture of the `image` crate | `Image::try_from(image::open("photo.jpg")?)?`, with the feature `image` of `passerby-types` |
+//! | bytes of pixels | [`Image::from_vec`](passerby_types::Image::from_vec) |
+//! | the crate `passerby` | `passerby::read_image("photo.jpg")?`, and `passerby::faces` for the whole example |
+//!
+//! For frames of a video, call [`Detector::detect`](passerby_types::Detector::detect) with lists that you keep.
+//! [`YuNetSettings`] sets the smallest face and the threshold; for photographs [`YuNetSettings::PHOTO_THRESHOLD`] gives
+//! fewer false faces.
 //!
 //! # Features
 //! - `bundled` (default): the weights (230 kB) are part of the binary. Without it, load them with

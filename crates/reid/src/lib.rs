@@ -6,34 +6,87 @@
 //!   person of a face that it does not know. You can also enroll, search, list and remove persons by hand.
 //! - [`SharedGallery`] is a gallery for several pipelines.
 //!
+//! From photos to persons. A detector finds the face and its landmarks, and the embedder needs both:
+//!
 //! ```
-//! use passerby_reid::Gallery;
-//! use passerby_types::{Embedding, Identifier, Sighting, Timestamp, TrackId, TrackKey};
+//! # #[cfg(feature = "bundled")]
+//! # mod example {
+//! use std::error::Error;
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut gallery = Gallery::new();
-//! let sighting = |camera: u32, seq: u64| -> Result<Sighting, Box<dyn std::error::Error>> {
-//!     Ok(Sighting {
-//!         track: TrackKey { camera: camera.into(), track: TrackId(1) },
-//!         seq,
-//!         captured: Timestamp::default(),
-//!         embedding: Embedding::new(vec![0.6, 0.8])?, // from an embedder
-//!         quality: 0.8,
-//!         size: 90.0,
-//!     })
-//! };
+//! use passerby_detect::YuNet;
+//! use passerby_reid::{Gallery, MobileFaceNet};
+//! use passerby_types::Embedding;
 //!
-//! // Two sightings that agree make a person.
-//! for seq in 0..2 {
-//!     let view = sighting(0, seq)?;
-//!     gallery.identify(&[view.clone()], &[view.track]);
+//! fn embedding(photo: &str) -> Result<Embedding, Box<dyn Error>> {
+//!     let image = passerby_capture::open(photo)?.next_picture()?.ok_or("no picture")?.image;
+//!     let faces = YuNet::bundled()?.detect_image(&image)?;
+//!     let face = faces.first().ok_or("no face")?;
+//!     Ok(MobileFaceNet::bundled()?.embed_face(&image, face)?.ok_or("the face cannot be aligned")?)
 //! }
-//! // Another camera recognises the person.
-//! let elsewhere = sighting(1, 500)?;
-//! gallery.identify(&[elsewhere.clone()], &[elsewhere.track]);
-//! assert_eq!(gallery.identity(elsewhere.track).person(), gallery.iter().next().map(|person| person.id));
+//!
+//! # pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+//! let mut gallery = Gallery::new();
+//! let obama = gallery.enroll(&[embedding("obama.jpg")?])?;
+//! gallery.enroll(&[embedding("biden.jpg")?])?;
+//!
+//! let found = gallery.search(&embedding("obama2.jpg")?, 1); // another photo of the first person
+//! assert_eq!(found[0].person, obama);
+//! assert!(found[0].similarity >= gallery.policy().match_threshold);
+//! println!("{} with similarity {:.2}", found[0].person, found[0].similarity);
 //! # Ok(())
 //! # }
+//! # }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(feature = "bundled")]
+//! # {
+//! # let folder = std::env::temp_dir().join(format!("passerby-reid-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # std::env::set_current_dir(&folder)?;
+//! # use passerby_capture::Portrait::{Biden, Obama, Obama2};
+//! # for (name, portrait) in [("obama", Obama), ("obama2", Obama2), ("biden", Biden)] {
+//! #     std::fs::write(format!("{name}.jpg"), portrait.jpeg())?;
+//! # }
+//! # example::run()?;
+//! # std::env::set_current_dir(std::env::temp_dir())?;
+//! # std::fs::remove_dir_all(&folder)?;
+//! # }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Are two faces one person?
+//! [`Embedding::cosine`](passerby_types::Embedding::cosine) of two embeddings is their similarity, from -1 to 1. With the
+//! bundled network two faces are one person from about 0.50 on ([`GalleryPolicy::match_threshold`], which is between 1 false
+//! accept in 1000 and 1 in 10 000). [`GalleryPolicy`] has the table of error rates. Faces below about 30 pixels look alike to
+//! the network. If you only want to compare two photos, `passerby::same_person` of the crate `passerby` does all of it in one
+//! call.
+//!
+//! # Persons in a video
+//! The gallery decides for a track and not for a picture. A pipeline calls [`Identifier::identify`](passerby_types::Identifier::identify)
+//! with the new embeddings of its tracks, and two that agree make a person. In a loop of your own, do the same:
+//!
+//! ```
+//! use passerby_reid::Gallery;
+//! use passerby_types::{Embedding, Identifier, Sighting, Timestamp, TrackKey};
+//!
+//! /// Returns the number of the track's person, or `None` if the gallery has not decided yet.
+//! fn identify(gallery: &mut Gallery, track: TrackKey, seq: u64, embedding: Embedding) -> Option<u64> {
+//!     let sighting = Sighting {
+//!         track,
+//!         seq,
+//!         captured: Timestamp::default(),
+//!         embedding,    // from an embedder
+//!         quality: 0.8, // `Face::quality`
+//!         size: 90.0,   // `Face::size`, in pixels
+//!     };
+//!     gallery.identify(&[sighting], &[track]);
+//!     gallery.identity(track).person().map(|person| person.0)
+//! }
+//! # let (mut gallery, track) = (Gallery::new(), TrackKey::default());
+//! # let view = Embedding::new(vec![0.6, 0.8])?;
+//! # assert_eq!(identify(&mut gallery, track, 0, view.clone()), None);
+//! # assert_eq!(identify(&mut gallery, track, 1, view), Some(1));
+//! # Ok::<(), passerby_types::EmbeddingError>(())
 //! ```
 //!
 //! # Features
