@@ -30,7 +30,7 @@
 //!                 }
 //!             }
 //!             let bbox = part.map(|part| part.map(|side| side as f32));
-//!             faces.extend(bbox.map(|[x1, y1, x2, y2]| Face::new(BBox::new(x1, y1, x2, y2), 0.9)));
+//!             faces.extend(bbox.map(|[x1, y1, x2, y2]| Face::new(BBox::new(x1, y1, x2 + 1.0, y2 + 1.0), 0.9)));
 //!         }
 //!         Ok(())
 //!     }
@@ -42,7 +42,7 @@
 //!     image.row_mut(0, y)[16..40].fill(250);
 //! }
 //! let faces = BrightPart.detect_one(&Frame::new(FrameMeta::new(0, 0), image))?;
-//! assert_eq!(faces[0].bbox, BBox::new(16.0, 10.0, 39.0, 29.0));
+//! assert_eq!(faces[0].bbox, BBox::new(16.0, 10.0, 40.0, 30.0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
