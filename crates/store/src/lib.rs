@@ -1,14 +1,56 @@
 //! Sinks of passerby: stores of observations.
 //!
-//! - [`Memory`] keeps observations in memory, for tests and live displays.
-//! - [`Jsonl`] writes one line of JSON for each frame, for other programs.
 //! - [`Sqlite`] keeps frames, tracks and persons in a database file that survives a killed process. [`Reader`] reads the file,
 //!   also while it is written.
+//! - [`Jsonl`] writes one line of JSON for each frame, for other programs.
+//! - [`Memory`] keeps observations in memory, for tests and live displays.
 //!
-//! Embeddings and landmarks are biometric data. A file holds them only if its settings ask for them, and no `Debug` output
-//! shows them.
+//! Give a sink to a pipeline with `Pipeline::sink`, or write to it yourself:
 //!
-//! Every sink implements [`Sink`](passerby_types::Sink), and so can one of your own:
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use passerby_store::{Reader, Sqlite, SqliteSettings};
+//! use passerby_types::{BBox, CameraId, Face, FrameMeta, Identity, Observation, ObservedFace, PersonId, Sink};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(folder.path())?;
+//! let file = "passerby.sqlite";
+//! let mut sink = Sqlite::open(file, SqliteSettings::default())?;
+//! sink.name_cameras(&[(CameraId(0), "entrance")])?;
+//! for seq in 0..3 {
+//!     // From a pipeline: one observation for each frame.
+//!     let mut face = ObservedFace::new(1, BBox::from_xywh(10.0 + seq as f32, 20.0, 40.0, 50.0));
+//!     face.face = Some(Face::new(face.bbox, 0.9)); // the detector found it in this frame
+//!     face.identity = Identity::Person { id: PersonId(1), similarity: 0.8 };
+//!     let mut observation = Observation::new(FrameMeta::new(0, seq), 640, 360);
+//!     observation.faces.push(face);
+//!     sink.write(&[observation])?;
+//! }
+//! sink.finish()?;
+//!
+//! // Each opening for writing is a run.
+//! let reader = Reader::open(file)?;
+//! let run = reader.runs()?.pop().ok_or("no run")?;
+//! for person in reader.persons(run.id)? {
+//!     println!("{}: {} frames of {} cameras", person.id, person.frames, person.cameras);
+//!     assert_eq!((person.id, person.frames), (PersonId(1), 3));
+//! }
+//! # assert_eq!(reader.persons(run.id)?.len(), 1);
+//! # std::env::set_current_dir(std::env::temp_dir())?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! ```
+//!
+//! The table `observation` has every box. The sqlite3 program and every other tool for SQLite read the file, too; the tables are in the
+//! documentation of [`Sqlite`]. A database keeps embeddings and landmarks only if [`SqliteSettings`] asks for them: they are
+//! biometric data. The same is true for [`Jsonl`], and no `Debug` output shows them.
+//!
+//! # Other sinks
+//! Every sink implements [`Sink`](passerby_types::Sink), and so can one of your own. A clone of [`Memory`] reads the observations
+//! that a pipeline writes:
 //!
 //! ```
 //! use passerby_store::Memory;
