@@ -4,18 +4,39 @@
 //! - [`blur_face`] makes one face unrecognisable.
 //! - A [`ContactSheet`] keeps the best view of each person and shows all persons in one picture.
 //!
-//! Nothing here stores a picture in a file.
-//!
 //! ```
 //! use passerby_annotate::{AnnotateSettings, Annotator};
-//! use passerby_types::{BBox, ColorSpace, Image, ObservedFace, PixelLayout};
+//! use passerby_types::{BBox, Identity, ObservedFace, PersonId};
 //!
-//! let bytes = vec![128; PixelLayout::I420.tight_len(640, 360)];
-//! let mut image = Image::from_vec(PixelLayout::I420, 640, 360, ColorSpace::default(), bytes)?;
-//! let faces = [ObservedFace::new(1, BBox::from_xywh(280.0, 120.0, 80.0, 100.0))];
-//! Annotator::new(AnnotateSettings::default()).draw(&mut image, &faces);
-//! # Ok::<(), passerby_types::ImageError>(())
+//! # let folder = std::env::temp_dir().join(format!("passerby-annotate-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # std::env::set_current_dir(&folder)?;
+//! # std::fs::write("photo.jpg", passerby_capture::Portrait::Obama.jpeg())?;
+//! let mut image = passerby_capture::open("photo.jpg")?.next_picture()?.ok_or("no picture")?.image;
+//! # let before = image.to_rgb();
+//!
+//! // The faces of an observation, or a box of your own detector as here.
+//! # let bbox = passerby_capture::Portrait::Obama.bbox();
+//! # let (x, y, width, height) = (bbox.x1, bbox.y1, bbox.width(), bbox.height());
+//! let mut face = ObservedFace::new(1, BBox::from_xywh(x, y, width, height));
+//! face.identity = Identity::Person { id: PersonId(1), similarity: 0.8 };
+//!
+//! let mut annotator = Annotator::new(AnnotateSettings::default());
+//! annotator.name(PersonId(1), "Barack"); // instead of the number
+//! annotator.draw(&mut image, &[face]);
+//! # assert_ne!(image.to_rgb(), before);
+//! # std::env::set_current_dir(std::env::temp_dir())?;
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Files
+//! This crate writes no file. `passerby::write_image("seen.jpg", &image)?` of the crate `passerby` does. With the feature `image`
+//! of `passerby-types`, `image.to_rgb_image().save("seen.png")?` of the `image` crate does it as well.
+//!
+//! # Videos
+//! Keep one annotator for many pictures. The observations of a pipeline and their pictures come together from
+//! `Pipeline::subscribe_frames` of `passerby-pipeline`. [`AnnotateSettings`] switches landmarks, trails and the blur on.
 
 mod annotator;
 mod blur;
