@@ -1,19 +1,79 @@
 //! Frame sources: video files, picture files and folders, cameras, and synthetic scenes.
 //!
-//! [`open()`] opens any input by its name: files by their content, cameras by their address.
+//! [`open()`] opens any input by its name: files by their content, cameras by their address. The loop is the same for all:
 //!
 //! ```
-//! use passerby_types::FrameSource;
+//! use passerby_types::{ErrorClass, FrameSource};
 //!
-//! let mut scene = passerby_capture::open("scene:people=2,size=320x180,frames=3")?;
+//! // A video, a picture, a folder of pictures, a camera's address, or a scene.
+//! let mut source = passerby_capture::open("portraits/obama.jpg")?;
 //! let mut pictures = 0;
-//! for picture in scene.pictures() {
-//!     let picture = picture?;
-//!     assert_eq!((picture.image.width(), picture.image.height()), (320, 180));
-//!     pictures += 1;
+//! for picture in source.pictures() {
+//!     match picture {
+//!         Ok(picture) => {
+//!             let image = &picture.image;
+//!             println!("{}x{} {:?}, time {:?}", image.width(), image.height(), image.layout(), picture.pts);
+//!             pictures += 1;
+//!         }
+//!         // A frame was lost. The next picture may follow.
+//!         Err(error) if error.class() == ErrorClass::Skip => println!("{error}"),
+//!         Err(error) => return Err(error),
+//!     }
 //! }
-//! assert_eq!(pictures, 3);
+//! assert_eq!(pictures, 1);
 //! # Ok::<(), passerby_types::SourceError>(())
+//! ```
+//!
+//! A scene needs no file and no camera: `scene:people=2,size=640x360,frames=48` shows two people who walk through a hall.
+//! [`Image::to_rgb`](passerby_types::Image::to_rgb) gives the pixels of any picture.
+//!
+//! # A camera
+//! [`open()`] keeps a network camera going. An error of the class `Reset` means that the connection broke; the next picture follows
+//! when the camera is back:
+//!
+//! ```no_run
+//! use passerby_types::{ErrorClass, FrameSource};
+//!
+//! let mut camera = passerby_capture::open("rtsp://name:password@192.168.1.20/stream1")?;
+//! for picture in camera.pictures() {
+//!     match picture {
+//!         Ok(picture) => println!("a picture, {:?} after its arrival", picture.age),
+//!         Err(error) if error.class() == ErrorClass::Fatal => return Err(error), // for example, a wrong password
+//!         Err(error) => println!("{error}"),
+//!     }
+//! }
+//! # Ok::<(), passerby_types::SourceError>(())
+//! ```
+//!
+//! [`Reconnect`] does this for any source, also for one of your own. It opens the source again if it breaks, stalls, freezes or
+//! hangs, and reports each step:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use passerby_capture::{Reconnect, ReconnectEvent, ReconnectSettings};
+//! use passerby_types::{FrameSource, SourceError};
+//!
+//! # #[cfg(feature = "rtsp")]
+//! # fn main() -> Result<(), SourceError> {
+//! use passerby_capture::{Rtsp, RtspSettings};
+//!
+//! // Reconnect calls it for each connection.
+//! let open = || -> Result<Box<dyn FrameSource>, SourceError> {
+//!     Ok(Box::new(Rtsp::connect("rtsp://192.168.1.20/stream1", RtspSettings::default())?))
+//! };
+//! let settings = ReconnectSettings { stall_timeout: Duration::from_secs(3), ..ReconnectSettings::default() };
+//! let mut camera = Reconnect::new("door", open, settings).on_event(|event| match event {
+//!     ReconnectEvent::Recovered { outage } => println!("pictures again after {outage:.1?}"),
+//!     ReconnectEvent::Failed { error, retry_in, .. } => println!("{error}; next try in {retry_in:.1?}"),
+//!     _ => {}
+//! });
+//! let first = camera.next_picture()?;
+//! # drop(first);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "rtsp"))]
+//! # fn main() {}
 //! ```
 //!
 //! # The sources
