@@ -1,84 +1,82 @@
 //! Moves frames through the stages of `passerby-types`. It knows the traits of the stages and none of their
 //! implementations.
 //!
-//! [`Flow`] takes the frames of a camera through all stages on one thread. It is the reference for [`Pipeline`], which does
-//! the same for many cameras on many threads.
+//! The simple case is one input and one thread. A [`Flow`] hands each observation to your function before it reads the next
+//! frame:
 //!
-//! - [`Stages`] holds the factories of the stages, which the pipeline calls at the start and after a failure.
-//! - [`Handle`] controls a running pipeline: subscribe, add and remove cameras, pause, resume, stop. [`Metrics`] reads its
-//!   figures, [`EventReceiver`] receives its events, and [`FrameTap`] takes its newest frames.
-//! - [`ViewSelector`] decides which tracks should get an embedding or an attribute estimate now.
-//! - [`Writer`] hands observations to a [`Sink`](passerby_types::Sink) in batches, keeps them while the sink is busy, and
-//!   counts lost ones.
-//! - [`Governor`] decides how many workers detect and on which frames, so that no frame is dropped.
-//! - [`Summary`] sums up the observations by track and by person.
+//! ```
+//! use std::ops::ControlFlow;
+//! use std::sync::Arc;
 //!
-//! # Example
-//! A pipeline with a detector and a source of your own, and the tracker of `passerby-track`:
+//! use passerby_detect::YuNet;
+//! use passerby_pipeline::{Flow, FlowSettings, Stages};
+//! use passerby_track::Sort;
+//! use passerby_types::{CameraId, SystemClock};
+//!
+//! let mut source = passerby_capture::open("scene:people=2,size=640x360,frames=12")?; // or a file: "door.mp4"
+//! let stages = Stages::new(YuNet::bundled, Sort::new);
+//! let mut flow = Flow::new(stages, FlowSettings::default(), Arc::new(SystemClock::new()))?;
+//! let report = flow.run(CameraId(0), &mut source, None, &mut |observation| {
+//!     for face in &observation.faces {
+//!         println!("frame {}: track {} at {:?}", observation.meta.seq, face.track.0, face.bbox);
+//!     }
+//!     ControlFlow::Continue(()) // `Break` ends the run
+//! });
+//! assert_eq!(report.ledger.analysed, 12);
+//! assert!(report.faces > 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Stages::identifying`] adds persons (`passerby-reid`), and [`Stages::classifying`] age and gender (`passerby-demographics`).
+//! `passerby::stages` of the crate `passerby` returns all of them. A detector of your own is a struct that implements
+//! [`Detector`](passerby_types::Detector); `passerby-types` shows one, and a source and a sink of your own.
+//!
+//! # Many cameras
+//! A [`Pipeline`] does the same for many cameras on many threads. [`Pipeline::start`] returns a [`Handle`], which controls the
+//! running pipeline:
 //!
 //! ```
 //! use std::sync::Arc;
+//! use std::time::Duration;
 //!
+//! use passerby_detect::YuNet;
 //! use passerby_pipeline::{Pipeline, PipelineSettings, Stages, WhenFull};
 //! use passerby_track::Sort;
-//! use passerby_types::{
-//!     BBox, CameraId, ColorSpace, Detector, Face, Frame, FrameSource, Image, Picture, PixelLayout, SourceError,
-//!     SourceInfo, StageError, SystemClock,
-//! };
+//! use passerby_types::{CameraId, SystemClock};
 //!
-//! /// Finds one face in the middle of every frame.
-//! struct MiddleDetector;
-//!
-//! impl Detector for MiddleDetector {
-//!     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
-//!         for (frame, faces) in frames.iter().zip(faces) {
-//!             let x = frame.image.width() as f32 / 2.0 - 20.0;
-//!             let y = frame.image.height() as f32 / 2.0 - 20.0;
-//!             faces.clear();
-//!             faces.push(Face::new(BBox::from_xywh(x, y, 40.0, 40.0), 0.9));
-//!         }
-//!         Ok(())
-//!     }
-//! }
-//!
-//! /// Returns five black pictures.
-//! struct BlackPictures {
-//!     left: u32,
-//!     info: SourceInfo,
-//! }
-//!
-//! impl FrameSource for BlackPictures {
-//!     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-//!         if self.left == 0 {
-//!             return Ok(None);
-//!         }
-//!         self.left -= 1;
-//!         let pixels = vec![0; PixelLayout::Gray8.tight_len(160, 120)];
-//!         let image = Image::from_vec(PixelLayout::Gray8, 160, 120, ColorSpace::JPEG, pixels);
-//!         Ok(image.ok().map(|image| Picture::new(image, None)))
-//!     }
-//!
-//!     fn info(&self) -> &SourceInfo {
-//!         &self.info
-//!     }
-//! }
-//!
-//! let source = BlackPictures { left: 5, info: SourceInfo { name: "door".into(), ..SourceInfo::default() } };
-//! let stages = Stages::new(|| MiddleDetector, Sort::new);
+//! let stages = Stages::new(YuNet::bundled, Sort::new);
 //! let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
-//!     .camera(CameraId(0), source);
-//! let observations = pipeline.subscribe("example", 16, WhenFull::Block);
-//! let run = std::thread::spawn(|| pipeline.run());
+//!     .camera(CameraId(0), passerby_capture::open("scene:size=320x180,loop")?); // or "rtsp://..."
+//! let observations = pipeline.subscribe("printer", 16, WhenFull::DropOldest);
+//! let handle = pipeline.start()?;
 //!
-//! let mut tracks = Vec::new();
-//! for observation in observations {
-//!     tracks.extend(observation.faces.iter().map(|face| face.track.0));
+//! // Cameras may come and go while it runs.
+//! handle.add(CameraId(1), passerby_capture::open("scene:size=320x180,seed=2,loop")?)?;
+//! for observation in observations.take(10) {
+//!     println!("{}, frame {}", observation.meta.camera, observation.meta.seq);
 //! }
-//! assert_eq!(tracks, [1, 1, 1, 1, 1]);
-//! let report = run.join().expect("the pipeline does not panic")?;
-//! assert_eq!(report.reports[0].ledger.analysed, 5);
-//! # Ok::<(), passerby_pipeline::PipelineError>(())
+//! handle.remove(CameraId(1), Duration::from_secs(60));
+//!
+//! // Lets the frames that are inside finish, and joins all threads.
+//! let report = handle.stop(Duration::from_secs(60));
+//! assert!(report.abandoned.is_empty());
+//! for camera in &report.reports {
+//!     println!("{} frames captured, {} analysed", camera.ledger.captured, camera.ledger.analysed);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! If all sources are files, [`Pipeline::run`] returns at the end of the last one, and [`Handle::finish`] waits for it.
+//!
+//! # What else there is
+//! - [`Pipeline::sink`] stores the observations. A [`Writer`] hands them to the [`Sink`](passerby_types::Sink) in batches,
+//!   keeps them while the sink is busy, and counts lost ones.
+//! - [`Handle::pause`] and [`Handle::resume`]. [`Metrics`] reads the pipeline's figures, [`EventReceiver`] receives its events,
+//!   and [`FrameTap`] takes its newest frames.
+//! - [`Summary`] sums up the observations by track and by person.
+//! - [`Stages`] holds the factories of the stages, which the pipeline calls at the start and after a failure.
+//! - [`ViewSelector`] decides which tracks should get an embedding or an attribute estimate now.
+//! - [`Governor`] decides how many workers detect and on which frames, so that no frame is dropped.
 //!
 //! # Live and lossless
 //! A live camera never waits: the pipeline drops frames that it cannot take in time, and counts them in the
