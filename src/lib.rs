@@ -34,18 +34,49 @@
 //! | [`workers`] | bounded queues and worker pools, usable alone |
 //! | [`pipeline`] | a frame's way through all of them, with a ledger |
 //!
-//! # Two videos, from files to persons
+//! # A picture with its faces
+//!
+//! [`write_image`] stores any picture as JPEG or PNG, here with a box around each face:
+//!
+//! ```
+//! # #[cfg(feature = "annotate")]
+//! # fn main() -> Result<(), passerby::Error> {
+//! # let portrait = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/capture/portraits/obama.jpg");
+//! # let folder = std::env::temp_dir().join(format!("passerby-page-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder).unwrap();
+//! # std::fs::copy(portrait, folder.join("photo.jpg")).unwrap();
+//! # std::env::set_current_dir(&folder).unwrap();
+//! use passerby::annotate::{AnnotateSettings, Annotator};
+//! use passerby::types::ObservedFace;
+//!
+//! let mut image = passerby::read_image("photo.jpg")?;
+//! let faces: Vec<_> = passerby::faces(&image)?.iter().map(|face| ObservedFace::new(1, face.bbox)).collect();
+//! Annotator::new(AnnotateSettings::default()).draw(&mut image, &faces);
+//! passerby::write_image("seen.jpg", &image)?;
+//! # std::env::set_current_dir(std::env::temp_dir()).unwrap();
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "annotate"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Videos, from files to persons and a database
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //! use passerby::pipeline::{Pipeline, PipelineSettings, Summary, WhenFull};
 //! use passerby::{Settings, types::{CameraId, SystemClock}};
 //!
+//! # #[cfg(feature = "sqlite")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! use passerby::store::{Sqlite, SqliteSettings};
+//!
 //! let stages = passerby::stages(&Settings::default())?;
 //! let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
 //!     .camera(CameraId(0), passerby::capture::open("door.mp4")?)
-//!     .camera(CameraId(1), passerby::capture::open("hall.mp4")?);
+//!     .camera(CameraId(1), passerby::capture::open("hall.mp4")?)
+//!     .sink(Sqlite::open("passerby.sqlite", SqliteSettings::default())?); // leave it out to store nothing
 //! let observations = pipeline.subscribe("summary", 64, WhenFull::Block);
 //! let run = std::thread::spawn(|| pipeline.run());
 //! let mut summary = Summary::default();
@@ -56,16 +87,78 @@
 //! println!("{} frames, {} persons", report.figures.ledger().analysed, summary.persons().len());
 //! # Ok(())
 //! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
 //! ```
 //!
-//! [`pipeline::Flow`] does the same on the calling thread.
+//! [`store::Reader`](store) reads the database. [`pipeline::Flow`] does the same on the calling thread.
+//!
+//! # A camera
+//!
+//! A camera never ends, so the pipeline runs until you stop it. Each person is reported when the gallery has decided:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use passerby::pipeline::{Pipeline, PipelineSettings, WhenFull};
+//! use passerby::{Settings, types::{CameraId, SystemClock}};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let camera = passerby::capture::open("rtsp://name:password@192.168.1.20/stream1")?;
+//! let stages = passerby::stages(&Settings::default())?;
+//! let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
+//!     .camera(CameraId(0), camera);
+//! let observations = pipeline.subscribe("door", 64, WhenFull::DropOldest);
+//! let handle = pipeline.start()?;
+//! for observation in observations.take(1000) {
+//!     for face in &observation.faces {
+//!         if let Some(person) = face.identity.person() {
+//!             println!("{person} at {:?}", face.bbox);
+//!         }
+//!     }
+//! }
+//! let report = handle.stop(Duration::from_secs(5));
+//! # drop(report);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! If the connection breaks, the source connects again, and the pipeline counts what was lost.
+//!
+//! # A stage of your own
+//!
+//! Each stage is a trait of [`types`]. `with_detector` replaces the detector and leaves all other stages as they are:
+//!
+//! ```
+//! use passerby::types::{BBox, Detector, Face, Frame, StageError};
+//!
+//! /// Reports one face in the middle of every frame.
+//! struct Middle;
+//!
+//! impl Detector for Middle {
+//!     fn detect(&mut self, frames: &[Frame], faces: &mut [Vec<Face>]) -> Result<(), StageError> {
+//!         for (frame, faces) in frames.iter().zip(faces) {
+//!             let (w, h) = (frame.image.width() as f32, frame.image.height() as f32);
+//!             faces.clear();
+//!             faces.push(Face::new(BBox::new(w * 0.4, h * 0.4, w * 0.6, h * 0.6), 0.9));
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let stages = passerby::stages(&passerby::Settings::default())?.with_detector(|| Middle);
+//! # drop(stages);
+//! # Ok::<(), passerby::Error>(())
+//! ```
+//!
+//! The page of [`types`] shows how a stage reads the pixels of a frame, and a source and a sink of your own.
 //!
 //! # Features
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `annotate` | yes | drawn boxes and labels |
 //! | `bundled` | yes | the weights of all networks inside the binary, [`stages`], [`faces`], [`same_person`] |
-//! | `video`, `images`, `scene` | yes | video files, picture files with [`read_image`], synthetic scenes |
+//! | `video`, `images`, `scene` | yes | video files, picture files with [`read_image`] and [`write_image`], synthetic scenes |
 //! | `rtsp`, `mjpeg` | yes | network cameras; `tls` encrypts their connections |
 //! | `webcam`, `ffmpeg`, `openh264` | no | cameras at this machine, an installed ffmpeg, a second H.264 decoder |
 //! | `sqlite`, `jsonl` | yes | sinks; `sqlite` needs a C compiler |
