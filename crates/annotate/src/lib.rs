@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use passerby_annotate::{AnnotateSettings, Annotator};
-//! use passerby_types::{BBox, Identity, ObservedFace, PersonId};
+//! use passerby_types::{Identity, ObservedFace, PersonId};
 //!
 //! # let folder = std::env::temp_dir().join(format!("passerby-annotate-{}", std::process::id()));
 //! # std::fs::create_dir_all(&folder)?;
@@ -15,10 +15,9 @@
 //! let mut image = passerby_capture::open("photo.jpg")?.next_picture()?.ok_or("no picture")?.image;
 //! # let before = image.to_rgb();
 //!
-//! // The faces of an observation, or a box of your own detector as here.
-//! # let bbox = passerby_capture::Portrait::Obama.bbox();
-//! # let (x, y, width, height) = (bbox.x1, bbox.y1, bbox.width(), bbox.height());
-//! let mut face = ObservedFace::new(1, BBox::from_xywh(x, y, width, height));
+//! // The box comes from an observation or a detector. This one belongs to the photo.
+//! let bbox = passerby_capture::Portrait::Obama.bbox();
+//! let mut face = ObservedFace::new(1, bbox);
 //! face.identity = Identity::Person { id: PersonId(1), similarity: 0.8 };
 //!
 //! let mut annotator = Annotator::new(AnnotateSettings::default());
