@@ -123,7 +123,7 @@
 //! # }
 //! ```
 //!
-//! If the connection breaks, the source connects again, and the pipeline counts what was lost.
+//! If the connection breaks, the source connects again, and the pipeline counts the lost frames.
 //!
 //! # A stage of your own
 //!

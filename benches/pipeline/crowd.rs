@@ -6,7 +6,7 @@ use passerby::types::{BoxError, Embedding};
 /// The length of MobileFaceNet's embeddings.
 const EMBEDDING_LENGTH: usize = 192;
 
-/// Returns a gallery with this number of random persons, who are like nobody in a video: the embeddings of strangers have
+/// Returns a gallery with this number of random persons. No face of a video is like them: the embeddings of strangers have
 /// cosines near 0.
 pub(super) fn gallery(persons: usize) -> Result<SharedGallery, BoxError> {
     let policy = GalleryPolicy { max_persons: persons + 10_000, ..GalleryPolicy::default() };

@@ -1,4 +1,4 @@
-//! What a run's results lack, in words: persons that could not be told apart, faces beyond a limit or too small, and frames that
+//! The gaps in a run's results, in words: persons that could not be told apart, faces beyond a limit or too small, and frames that
 //! were not stored.
 
 mod left_out;
