@@ -193,7 +193,7 @@ fn goes_on_and_comes_back(stage: &'static str) {
     assert_eq!(finished.abandoned, [""; 0], "{stage}");
     assert_eq!(finished.written.total().lost, 0, "{stage}");
     assert!(finished.figures.stuck_total >= 1);
-    let noted = finished.reports[0].notes.iter().any(|n| n.contains(stage) && n.contains("not returned"));
+    let noted = finished.reports[0].notes.iter().any(|n| n.contains(stage) && n.contains("no answer for"));
     assert!(noted || stage == "store", "{:?}", finished.reports[0].notes);
 }
 
