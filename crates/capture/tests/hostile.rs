@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::Want::{self, All, None as Nothing};
-use common::{bytes, compare, data, file, golden, read, read_with};
+use common::{bytes, compare, data, file, golden, random, read, read_with};
 use passerby_capture::{Decoder, Images, Video, open};
 use passerby_testkit::suite;
 use passerby_types::{FrameSource, SourceError};
@@ -99,12 +99,6 @@ fn false_counts_are_detected() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Returns the next pseudo-random number. The sequence is always the same.
-fn random(state: &mut u64) -> usize {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    (*state >> 33) as usize
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{ArgMatches, Args, FromArgMatches};
-use passerby::capture::Input;
 use passerby::detect::{YuNet, YuNetSettings};
 use passerby::inference::Calibration;
 use passerby::pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
@@ -18,7 +17,7 @@ use passerby::types::{
 };
 
 use crate::outcome::Outcome;
-use crate::output::FileClaims;
+use crate::output::{FileClaims, input_files};
 use crate::terminal;
 
 /// The long sides at which the detector sees each picture.
@@ -101,9 +100,8 @@ impl Args for CalibrateArgs {
 /// An input cannot be read or has no picture, a network fails, or a file cannot be written or is an input.
 pub(crate) fn run(args: CalibrateArgs) -> Result<Outcome, BoxError> {
     let CalibrateArgs { options, intervals } = args;
-    let files: Vec<Input> =
-        options.inputs.iter().filter_map(|input| Input::expand(input).ok()).flatten().collect();
-    let mut claims = FileClaims::of_inputs(files.iter().filter_map(Input::as_path));
+    let files = input_files(&options.inputs);
+    let mut claims = FileClaims::of_inputs(files.iter().map(PathBuf::as_path));
     claims.claim("DETECTOR.ranges", &options.detector)?;
     claims.claim("EMBEDDER.ranges", &options.embedder)?;
     let mut calibrator = Calibrator::new()?;

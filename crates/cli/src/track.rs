@@ -1,7 +1,6 @@
 //! Follows the detections of a MOTChallenge file.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -12,12 +11,14 @@ use passerby::types::{BBox, BoxError, Face, FrameMeta, TrackState, TrackUpdate, 
 
 use crate::options::number;
 use crate::outcome::Outcome;
-use crate::output::{FileClaims, at};
+use crate::output::{FileClaims, at, write_mot_row};
 use crate::terminal;
 
 /// The largest frame number that is accepted: 111 hours at 25 frames a second. A larger number is more likely an error
 /// in the file, and each frame up to the last takes time.
 const LAST_FRAME: u64 = 10_000_000;
+/// The decimals of a score in the output.
+const SCORE_DECIMALS: usize = 2;
 /// The most bytes of a line. A row of MOTChallenge has about 60.
 const MAX_LINE_BYTES: u64 = 4096;
 /// The most detections of a file, which take 300 MB. The largest sequence of MOT20 has 2 million.
@@ -178,8 +179,8 @@ fn row(line: &str) -> Result<(u64, Face), String> {
 
 /// Returns the tracks as MOTChallenge lines. No track can be confirmed in the first `min_hits` frames, so tentative
 /// tracks count there too, as in SORT's reference implementation.
-fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<Face>>) -> String {
-    let mut lines = String::new();
+fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<Face>>) -> Vec<u8> {
+    let mut lines = Vec::new();
     let mut update = TrackUpdate::default();
     let last = frames.last_key_value().map_or(0, |(frame, _)| *frame);
     for frame in 1..=last {
@@ -189,20 +190,12 @@ fn follow(tracker: &mut dyn Tracker, min_hits: u64, frames: &BTreeMap<u64, Vec<F
         for tracked in &update.tracks {
             let believed = tracked.state == TrackState::Confirmed || frame <= min_hits;
             if let Some(face) = tracked.face.filter(|_| believed) {
-                line(&mut lines, frame, tracked.track.0, &tracked.bbox, face.score);
+                let number = (frame, tracked.track.0);
+                write_mot_row(&mut lines, number, &tracked.bbox, face.score, SCORE_DECIMALS);
             }
         }
     }
     lines
-}
-
-fn line(lines: &mut String, frame: u64, track: u64, bbox: &BBox, score: f32) {
-    let x = bbox.x1;
-    let y = bbox.y1;
-    let w = bbox.width();
-    let h = bbox.height();
-    // Writing to a String cannot fail.
-    let _ = writeln!(lines, "{frame},{track},{x:.2},{y:.2},{w:.2},{h:.2},{score:.2},-1,-1,-1");
 }
 
 #[cfg(test)]

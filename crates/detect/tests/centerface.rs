@@ -49,34 +49,10 @@ fn it_keeps_the_contract_if_everything_is_a_face() {
 }
 
 #[test]
-fn the_best_faces_are_kept() {
+fn the_best_faces_are_kept_and_the_others_counted() {
     let _alone = alone();
-    let frames = [frame(0, noise(PixelLayout::Rgb8, 96, 64, 3))];
-    let faces = detect(&mut bundled(&everything()), &frames).unwrap();
-    assert!(faces[0].len() > 10, "{} faces", faces[0].len());
-
     let few = CenterFaceSettings { max_faces: 3, ..everything() };
-    let best = detect(&mut bundled(&few), &frames).unwrap();
-    assert_eq!(best[0], faces[0][..3]);
-}
-
-#[test]
-fn the_boxes_beyond_max_faces_are_counted_for_each_frame() {
-    let _alone = alone();
-    let noisy = frame(0, noise(PixelLayout::Rgb8, 96, 64, 3));
-    let plain = frame(1, uniform(PixelLayout::Gray8, 96, 64, 128));
-    let mut detector = bundled(&everything());
-    let all = detector.detect_one(&noisy).unwrap();
-    assert_eq!(detector.left_out(0), 0);
-
-    // Without suppression, each box is kept or left out.
-    let mut detector = bundled(&CenterFaceSettings { max_faces: 3, ..everything() });
-    let batch = [noisy.clone(), noisy, plain];
-    let faces = detect(&mut detector, &batch).unwrap();
-    let counted: Vec<usize> = (0..4).map(|frame| detector.left_out(frame) as usize).collect();
-    assert!(counted[0] >= all.len() - 3, "{counted:?}");
-    assert_eq!((counted[1], counted[3]), (counted[0], 0));
-    assert!(faces[2].len() < 3 && counted[2] == 0 || faces[2].len() == 3);
+    suite::detector_limit(bundled(&everything()), bundled(&few), 3);
 }
 
 #[test]

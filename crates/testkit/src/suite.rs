@@ -10,7 +10,7 @@ use std::time::Duration;
 use passerby_types::{
     AttributeFusion, Attributes, BBox, CameraId, ChipPool, Classifier, Detector, Embedder, Embedding,
     ErrorClass, Face, FaceChip, FrameKind, FrameSource, Identifier, Identity, Landmarks, Observation,
-    ObservedFace, Point, Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState, Tracker,
+    ObservedFace, PixelLayout, Point, Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState, Tracker,
 };
 
 use crate::call;
@@ -74,6 +74,27 @@ pub fn detector<D: Detector>(make: impl Fn() -> D) {
         assert!(faces.iter().all(|f| !f.bbox.is_empty()), "a box must have an area");
         assert!(faces.iter().all(|f| (0.0..=1.0).contains(&f.score)), "a score must be 0 to 1");
     }
+}
+
+/// Asserts that a detector keeps the best faces within its limit, and counts the boxes beyond it for each frame of a batch.
+///
+/// Both detectors must find faces in noise and keep overlapping ones, `unlimited` all of them and `limited` at most `limit`, which
+/// is less than ten.
+pub fn detector_limit(mut unlimited: impl Detector, mut limited: impl Detector, limit: usize) {
+    let noisy = frame(0, noise(PixelLayout::Rgb8, 96, 64, 3));
+    let plain = frame(1, uniform(PixelLayout::Gray8, 96, 64, 128));
+    let all = unlimited.detect_one(&noisy).expect("noise is a picture");
+    assert!(all.len() > 10, "{} faces", all.len());
+    assert_eq!(unlimited.left_out(0), 0, "a detector without a limit must leave out nothing");
+
+    // Without suppression, each box is kept or left out.
+    let batch = [noisy.clone(), noisy, plain];
+    let faces = call::detect(&mut limited, &batch).expect("a detector must accept a batch");
+    assert_eq!(faces[0], all[..limit], "the best faces must be kept");
+    let counted: Vec<usize> = (0..4).map(|frame| limited.left_out(frame) as usize).collect();
+    assert!(counted[0] >= all.len() - limit, "the boxes beyond the limit must be counted: {counted:?}");
+    assert_eq!((counted[1], counted[3]), (counted[0], 0), "each frame must have its own count");
+    assert!(faces[2].len() < limit && counted[2] == 0 || faces[2].len() == limit);
 }
 
 /// Returns two faces that walk from left to right, one above the other.

@@ -27,6 +27,7 @@ use crate::credentials::hide_credentials;
 use crate::handover::RecvError;
 use crate::live::inbox::{FrameOrLoss, Loss};
 use crate::monotonic_pts::MonotonicPts;
+use crate::regular_file::source_name;
 use command::{PASSTHROUGH_OPTIONS, file_input};
 use reader::RawPicture;
 use running::{PictureReceiver, RunningFfmpeg};
@@ -103,7 +104,7 @@ impl Ffmpeg {
             return Err(SourceError::Empty { input: path.display().to_string() });
         }
         let input = path.display().to_string();
-        let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
+        let name = source_name(path);
         Self::start(&file_input(path.as_os_str()), input, name, false, &settings)
     }
 

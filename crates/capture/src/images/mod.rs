@@ -12,6 +12,7 @@ use passerby_types::{ErrorClass, FrameSource, Picture, SourceError, SourceInfo};
 
 use crate::context::SourceContext;
 use crate::folder::list;
+use crate::regular_file::source_name;
 use crate::sniff::{FileFormat, PictureFormat, is_video, open_sniffed};
 use gif::Gif;
 
@@ -77,7 +78,7 @@ impl Images {
     pub fn open_with(path: impl AsRef<Path>, settings: ImagesSettings) -> Result<Self, SourceError> {
         let path = path.as_ref();
         let input = path.display().to_string();
-        let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
+        let name = source_name(path);
         if path.is_dir() {
             let files = list(path)?.into_iter().filter(|file| !is_video(file)).collect::<Vec<_>>();
             if files.is_empty() {

@@ -20,7 +20,7 @@ use ffmpeg::frame;
 use passerby_types::{FrameSource, Image, Picture, SourceError, SourceInfo};
 
 use crate::monotonic_pts::MonotonicPts;
-use crate::regular_file::open_regular;
+use crate::regular_file::{open_regular, source_name};
 use demuxer::{Demuxer, Next, OpenError};
 pub(crate) use guard::guarded;
 pub(crate) use packet_decoder::{DecoderOptions, PacketDecoder};
@@ -161,7 +161,7 @@ impl Libav {
         if let Some(rotation) = video.rotation {
             maker.set_rotation(rotation);
         }
-        let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
+        let name = source_name(path);
         Ok(Self {
             info: SourceInfo { name, live: false, frame_rate: video.rate, frames: video.frames },
             input,

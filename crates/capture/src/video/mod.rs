@@ -21,7 +21,7 @@ use crate::context::SourceContext;
 use crate::decoder_choice::Decoder;
 use crate::h264::{AccessUnit, AutoDecoder, DecodeError, LOST_IN_DECODER, VideoDecoder, source_error};
 use crate::monotonic_pts::MIN_PTS_STEP;
-use crate::regular_file::open_regular;
+use crate::regular_file::{open_regular, source_name};
 use crate::rotation::Rotation;
 use crate::sniff::{FileFormat, sniff};
 use access_units::{AccessUnits, NextUnit};
@@ -139,7 +139,7 @@ impl Video {
         })?;
         let decoder = AutoDecoder::new(settings.decoder, false, limits, pool.clone())
             .map_err(|e| source_error(&input, e))?;
-        let name = path.file_name().map_or_else(|| input.clone(), |n| n.to_string_lossy().into_owned());
+        let name = source_name(path);
         let finisher = PictureFinisher {
             rotation: units.rotation(),
             pool,

@@ -150,3 +150,9 @@ pub fn compare(name: &str, want: Want, got: &Outcome) -> Option<String> {
         )
     })
 }
+
+/// Returns the next pseudo-random number. The sequence is always the same.
+pub fn random(state: &mut u64) -> usize {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize
+}

@@ -8,6 +8,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/ffmpeg_program.rs"]
+mod ffmpeg_program;
 mod files;
 #[cfg(feature = "rtsp")]
 #[path = "../common/gstreamer.rs"]

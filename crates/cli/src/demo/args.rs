@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use passerby::capture::Input;
 use passerby::types::BoxError;
 
 use crate::options::{InputArgs, NetworkArgs, PictureArgs, QuietArgs, RunArgs};
@@ -63,11 +62,5 @@ impl DemoArgs {
         };
         let files = files.iter().map(PathBuf::as_path);
         Recorder::create(folder, PictureChoice::Best, self.pictures.blur, files, claims).map(Some)
-    }
-
-    /// Returns the files that the inputs are, with those of folders and patterns.
-    pub(super) fn input_files(&self) -> Vec<PathBuf> {
-        let inputs = self.input.inputs.iter().filter_map(|input| Input::expand(input).ok()).flatten();
-        inputs.filter_map(|input| input.as_path().map(Path::to_path_buf)).collect()
     }
 }

@@ -15,7 +15,7 @@ use super::table;
 use super::view::View;
 use crate::advice::with_advice;
 use crate::missing::{left_out, lost_writes, unidentified};
-use crate::output::{Database, FileClaims};
+use crate::output::{Database, FileClaims, input_files};
 use crate::pictures::Recording;
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
@@ -40,7 +40,7 @@ pub(super) fn run(
     let database = &args.db;
     let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
     let min_face_size = settings.flow.embed.min_size;
-    let files = args.input_files();
+    let files = input_files(&args.input.inputs);
     let mut claims = FileClaims::of_inputs(files.iter().map(PathBuf::as_path));
     claims.claim_database("--db", database)?;
     let sink = Database::open(database)?;

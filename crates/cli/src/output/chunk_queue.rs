@@ -38,7 +38,7 @@ impl ChunkQueue {
         Self { capacity, state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Adds the chunk, or returns it if there is no room for it within `timeout`.
+    /// Adds the chunk, or returns it if it does not fit within `timeout`.
     pub(crate) fn send(&self, chunk: Chunk, timeout: Duration) -> Result<(), Chunk> {
         let has_room = |state: &State| {
             state.chunks.is_empty() || state.bytes.saturating_add(chunk.bytes.len()) <= self.capacity
@@ -53,8 +53,8 @@ impl ChunkQueue {
         Ok(())
     }
 
-    /// Returns the next chunk, or `None` after the last one of a closed queue. Waits if there is none. The call says that the
-    /// chunk before is done.
+    /// Returns the next chunk, or `None` after the last one of a closed queue. Waits while the queue is empty. The call
+    /// says that the chunk before is done.
     pub(crate) fn recv(&self) -> Option<Chunk> {
         let mut state = self.lock();
         state.busy = false;

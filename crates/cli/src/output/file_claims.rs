@@ -1,8 +1,10 @@
 //! The rule that no output is an input or another output. Every command that writes files must claim each before it opens any.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
+use passerby::capture::Input;
 use passerby::types::BoxError;
 
 /// The most symbolic links that a path may go through.
@@ -77,6 +79,12 @@ impl FileClaims {
             self.uses.entry(key).or_insert_with(|| name.to_owned());
         }
     }
+}
+
+/// Returns the files that the user named as inputs, with those of folders and patterns.
+pub(crate) fn input_files(words: &[OsString]) -> Vec<PathBuf> {
+    let inputs = words.iter().filter_map(|word| Input::expand(word).ok()).flatten();
+    inputs.filter_map(|input| input.as_path().map(Path::to_path_buf)).collect()
 }
 
 /// Returns what makes the file one file, or `None` for a terminal and other devices, which several outputs may share.

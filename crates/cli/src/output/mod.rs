@@ -4,11 +4,13 @@ pub(crate) mod chunk_queue;
 mod database;
 mod file_claims;
 mod file_error;
+mod mot_row;
 mod output_thread;
 mod row_file;
 
 pub(crate) use chunk_queue::Chunk;
 pub(crate) use database::Database;
-pub(crate) use file_claims::FileClaims;
+pub(crate) use file_claims::{FileClaims, input_files};
 pub(crate) use file_error::at;
+pub(crate) use mot_row::write_mot_row;
 pub(crate) use output_thread::{OutputThread, Readers, WhenBehind, end_deadline};

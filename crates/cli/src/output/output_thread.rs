@@ -60,7 +60,6 @@ pub(crate) struct OutputThread {
 struct Counts {
     offered: u64,
     written: u64,
-    lost: u64,
     /// The first error of the system.
     error: Option<String>,
 }
@@ -92,8 +91,7 @@ impl OutputThread {
 
     /// Takes rows. If the thread is behind, waits or loses them, but never waits past a stop.
     pub(crate) fn send(&mut self, chunk: Chunk, stop: &Stop) {
-        let frames = chunk.frames;
-        lock(&self.counts).offered += frames;
+        lock(&self.counts).offered += chunk.frames;
         let Err(mut chunk) = self.queue.send(chunk, Duration::ZERO) else { return };
         let begun = Instant::now();
         while self.when_behind == WhenBehind::Wait && !stop.is_overdue() {
@@ -103,7 +101,6 @@ impl OutputThread {
             }
             self.say_if_waiting(begun);
         }
-        lock(&self.counts).lost += frames;
     }
 
     /// Says that no more rows come. The thread goes on with those that wait.
@@ -171,15 +168,13 @@ impl OutputWriter {
                 self.settle(settled, error.as_ref());
             }
         }
-        let lost = self.open.iter_mut().map(|(_, file)| file.give_up()).sum();
-        self.settle(Settled { written: 0, lost }, None);
     }
 
     fn write(&mut self, chunk: Chunk) {
-        let Chunk { file, frames, last, .. } = chunk;
+        let Chunk { file, last, .. } = chunk;
         let place = match self.place(file) {
             Ok(place) => place,
-            Err(e) => return self.settle(Settled { written: 0, lost: frames }, Some(&e)),
+            Err(e) => return self.note(Some(&e)),
         };
         let out = &mut self.open[place].1;
         let (settled, error) = out.write(chunk);
@@ -200,10 +195,7 @@ impl OutputWriter {
     }
 
     fn settle(&self, settled: Settled, error: Option<&io::Error>) {
-        let mut counts = lock(&self.counts);
-        counts.written += settled.written;
-        counts.lost += settled.lost;
-        drop(counts);
+        lock(&self.counts).written += settled.written;
         self.note(error);
     }
 

@@ -53,7 +53,8 @@ fn create(path: &Path) {
     }
 }
 
-/// Returns the numbers of the file's device and inode, or `None` if there is no such file or the system has no such numbers.
+/// Returns the numbers of the file's device and inode, or `None` if the file does not exist, or the system does
+/// not number files.
 pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     #[cfg(unix)]
     {

@@ -104,8 +104,8 @@ pub trait Detector: Send {
     }
 
     /// Returns the number of boxes that the last call of [`Detector::detect`] left out of the frame with this index, because the
-    /// frame had more faces than the detector's limit. Several of these boxes may be of one face. Returns 0 if there is no such
-    /// frame.
+    /// frame had more faces than the detector's limit. Several of these boxes may be of one face. Returns 0 if the last call
+    /// had fewer frames.
     ///
     /// A detector without a limit needs no method of its own: the default returns 0.
     fn left_out(&self, frame: usize) -> u64 {

@@ -27,7 +27,7 @@ impl RowFormat for Faces {
         let mut line = serde_json::to_value(record)?;
         line["input"] = json!(input);
         line["frame"] = json!(observation.meta.seq + 1);
-        out.extend(line.to_string().bytes());
+        serde_json::to_writer(&mut *out, &line)?;
         out.push(b'\n');
         Ok(1)
     }

@@ -1,13 +1,16 @@
 //! Rows in the format of MOTChallenge.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use passerby::types::{BBox, BoxError, CameraId, FrameKind, Observation, TrackId, TrackState};
 
 use super::row_format::RowFormat;
+use crate::output::write_mot_row;
 use crate::pictures::unique_name;
+
+/// The decimals of a score.
+const SCORE_DECIMALS: usize = 4;
 
 /// MOT rows, in the order of the frames.
 ///
@@ -100,7 +103,7 @@ impl Rows {
         {
             let before = out.len();
             for (track, bbox, score) in first.rows.iter().filter(|row| self.confirmed.contains(&row.0)) {
-                write_row(out, first.frame, *track, bbox, *score);
+                write_mot_row(out, (first.frame, track.0), bbox, *score, SCORE_DECIMALS);
             }
             frames += u64::from(out.len() > before);
             let frame = first.frame;
@@ -111,15 +114,6 @@ impl Rows {
         }
         frames
     }
-}
-
-fn write_row(out: &mut Vec<u8>, frame: u64, track: TrackId, bbox: &BBox, score: f32) {
-    let x = bbox.x1;
-    let y = bbox.y1;
-    let w = bbox.width();
-    let h = bbox.height();
-    // Writing into memory cannot fail.
-    let _ = writeln!(out, "{frame},{},{x:.2},{y:.2},{w:.2},{h:.2},{score:.4},-1,-1,-1", track.0);
 }
 
 /// Returns the files for the rows of these inputs: `path` itself for a single one, or in the folder `path` `<stem>.txt` for
