@@ -2,6 +2,7 @@
 
 mod convert;
 mod file;
+mod gallery_schema;
 mod reader;
 mod records;
 mod rollup;

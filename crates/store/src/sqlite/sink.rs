@@ -21,6 +21,9 @@ use crate::error::{StoreError, StoreFault};
 pub struct SqliteSettings {
     /// Stores embeddings. Off by default: they are biometric.
     pub embeddings: bool,
+    /// States that the persons of this run have the numbers of the gallery in the same file, so that a number means the same
+    /// person in all such runs. Off by default: a gallery in memory counts from 1 in each run.
+    pub lasting_persons: bool,
     /// The time that a call waits for another connection that holds the file. 2 s by default.
     #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub busy_timeout: Duration,
@@ -35,7 +38,12 @@ fn system_clock() -> Arc<dyn Clock> {
 
 impl Default for SqliteSettings {
     fn default() -> Self {
-        Self { embeddings: false, busy_timeout: Duration::from_secs(2), clock: system_clock() }
+        Self {
+            embeddings: false,
+            lasting_persons: false,
+            busy_timeout: Duration::from_secs(2),
+            clock: system_clock(),
+        }
     }
 }
 
@@ -43,6 +51,7 @@ impl fmt::Debug for SqliteSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteSettings")
             .field("embeddings", &self.embeddings)
+            .field("lasting_persons", &self.lasting_persons)
             .field("busy_timeout", &self.busy_timeout)
             .finish_non_exhaustive()
     }
@@ -50,8 +59,8 @@ impl fmt::Debug for SqliteSettings {
 
 /// Keeps observations in an SQLite file.
 ///
-/// Every opening is a run of its own, and cameras, tracks and persons belong to a run. A gallery counts its persons from 1 in
-/// each process, so person 1 of two runs is two persons.
+/// Every opening is a run of its own, and cameras, tracks and persons belong to a run. A gallery in memory counts its persons
+/// from 1 in each process, so person 1 of two runs is two persons, unless both runs have [`SqliteSettings::lasting_persons`].
 ///
 /// | table | rows |
 /// |---|---|
@@ -128,8 +137,9 @@ impl Sqlite {
         let identity = file::identity(&path);
         let mut sink = Self { conn, path, identity, run: 0, settings, dirty: false, over: true };
         let begun = sink.now();
-        let insert = "INSERT INTO run (started_us, version) VALUES (?1, ?2)";
-        sink.conn.execute(insert, params![begun, env!("CARGO_PKG_VERSION")]).map_err(|e| sink.error(e))?;
+        let insert = "INSERT INTO run (started_us, version, gallery) VALUES (?1, ?2, ?3)";
+        let values = params![begun, env!("CARGO_PKG_VERSION"), sink.settings.lasting_persons];
+        sink.conn.execute(insert, values).map_err(|e| sink.error(e))?;
         sink.run = sink.conn.last_insert_rowid();
         sink.over = false;
         Ok(sink)
