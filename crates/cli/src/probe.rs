@@ -12,7 +12,7 @@ use crate::advice::with_advice;
 use crate::options::number;
 use crate::outcome::Outcome;
 use crate::stop::Stop;
-use crate::terminal;
+use crate::terminal::{self, counted};
 
 /// Shows the picture size, rate, delay and losses of a camera or a file
 ///
@@ -57,7 +57,7 @@ fn probe(input: &OsString, time: Duration, stop: &Stop) -> Result<String, BoxErr
     let settings = OpenSettings { reconnect: None, ..OpenSettings::default() };
     let mut source = Input::parse(input)?.open(&settings)?;
     let info = source.info().clone();
-    let mut ages = Vec::new();
+    let mut latencies = Vec::new();
     let mut first = None;
     let mut lost = 0;
     let mut size = String::new();
@@ -67,7 +67,7 @@ fn probe(input: &OsString, time: Duration, stop: &Stop) -> Result<String, BoxErr
                 first.get_or_insert_with(|| start.elapsed());
                 let image = &picture.image;
                 size = format!("{:?} {}x{}", image.layout(), image.width(), image.height());
-                ages.push(picture.age);
+                latencies.push(picture.age);
             }
             Ok(None) => break,
             Err(e) if e.class() == ErrorClass::Skip => lost += e.lost().0,
@@ -76,18 +76,18 @@ fn probe(input: &OsString, time: Duration, stop: &Stop) -> Result<String, BoxErr
     }
     let name = &info.name;
     let Some(first) = first else { return Err(format!("{name}: no picture in {time:?}").into()) };
-    let rate = ages.len().saturating_sub(1) as f64 / start.elapsed().saturating_sub(first).as_secs_f64();
-    ages.sort_unstable();
-    let age = |part: f64| ages[((ages.len() - 1) as f64 * part) as usize];
-    let count = ages.len();
+    let rate = latencies.len().saturating_sub(1) as f64 / start.elapsed().saturating_sub(first).as_secs_f64();
+    latencies.sort_unstable();
+    let latency = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
+    let count = latencies.len();
     let mut line = format!("{name}: {size}, ");
     if info.live {
         let _ = write!(line, "{rate:.1} pictures/s, the first after {first:.0?}");
-        let _ = write!(line, "; age p50 {:.1?}, p95 {:.1?}", age(0.5), age(0.95));
+        let _ = write!(line, "; latency p50 {:.1?}, p95 {:.1?}", latency(0.5), latency(0.95));
     } else {
         // A file is read as fast as possible, so only its own rate means something.
         let own = info.frame_rate.map(|rate| format!(", {rate:.1} pictures/s")).unwrap_or_default();
-        let total = info.frames.map(|frames| format!("{frames} pictures")).unwrap_or_else(|| "a file".into());
+        let total = info.frames.map(|frames| counted(frames, "picture")).unwrap_or_else(|| "a file".into());
         let _ = write!(line, "{total}{own}, {count} read at {rate:.0}/s, the first after {first:.0?}");
     }
     let _ = writeln!(line, "; {lost} lost");

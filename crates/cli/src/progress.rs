@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use passerby::pipeline::Summary;
 use passerby::types::Observation;
 
-use crate::terminal;
+use crate::terminal::{self, counted};
 
 /// The interval between two updates on a terminal.
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(500);
@@ -90,9 +90,9 @@ impl Progress {
             }
             _ => String::new(),
         };
-        let tracks = summary.tracks().count();
-        let persons = summary.persons().len();
-        format!("{what}: {frames}{expected} frames, {rate:.1}/s; {tracks} tracks, {persons} persons so far")
+        let tracks = counted(summary.tracks().count() as u64, "track");
+        let persons = counted(summary.persons().len() as u64, "person");
+        format!("{what}: {frames}{expected} frames, {rate:.1}/s; {tracks}, {persons} so far")
     }
 }
 

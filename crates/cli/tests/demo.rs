@@ -30,7 +30,7 @@ fn piped_output_has_no_control_codes() {
     let reader = Reader::open(&database).unwrap();
     reader.check().unwrap();
     let cameras = reader.cameras(RunId(1)).unwrap();
-    assert_eq!(cameras.iter().map(|c| c.id.0).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(cameras.iter().map(|c| c.id.0).collect::<Vec<_>>(), [0, 1]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -319,4 +320,46 @@ fn a_detector_that_cannot_see_small_faces_says_so() {
     let done = analyze(folder.path(), &["--min-face", "20", "--detector-side", "160", scene]);
     assert!(text(&done.stderr).contains("finds those from 80 on"), "{}", text(&done.stderr));
     assert!(text(&done.stdout).contains("faces of less than 80 pixels were not looked for"));
+}
+
+/// Adds the keys of a JSON value and of all values in it. The keys of maps by reason, stage or network are data.
+fn add_keys(value: &Value, keys: &mut BTreeSet<String>) {
+    const MAPS: [&str; 4] = ["dropped", "failures", "networks", "stages_ms"];
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                keys.insert(key.clone());
+                if !MAPS.contains(&key.as_str()) {
+                    add_keys(value, keys);
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| add_keys(value, keys)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_is_in_the_page_on_output_formats() {
+    let page = include_str!("../../../docs/output-formats.md");
+    let folder = tempfile::tempdir().unwrap();
+    let portrait = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/portraits/obama.jpg");
+    let mut keys = BTreeSet::new();
+    for mode in [&["--live", "30", "--seconds", "2", SCENE][..], &[portrait][..]] {
+        let outputs =
+            ["--json", "--db", "db", "--faces", "faces.jsonl", "--embeddings", "--csv", "faces.csv"];
+        let done = analyze(folder.path(), &[&outputs[..], mode].concat());
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        add_keys(&summary(&done), &mut keys);
+        for line in fs::read_to_string(folder.path().join("faces.jsonl")).unwrap().lines() {
+            add_keys(&serde_json::from_str(line).unwrap(), &mut keys);
+        }
+        let table = fs::read_to_string(folder.path().join("faces.csv")).unwrap();
+        keys.extend(table.lines().next().unwrap().split(',').map(String::from));
+    }
+    for key in ["age_ms", "embedding", "ledger", "p95", "time_s", "wall"] {
+        assert!(keys.contains(key), "the run did not write {key}");
+    }
+    let missing: Vec<_> = keys.iter().filter(|key| !page.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

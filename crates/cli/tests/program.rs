@@ -84,9 +84,9 @@ fn a_probe_shows_size_and_rate_of_a_video() {
 }
 
 #[test]
-fn a_probe_shows_the_delay_of_a_live_input() {
+fn a_probe_shows_the_latency_of_a_live_input() {
     let line = success(&["probe", "--seconds", "2", "scene:people=1,size=320x180,frames=5,live=own"]);
-    assert!(line.contains("320x180") && line.contains("age p50"), "{line}");
+    assert!(line.contains("320x180") && line.contains("latency p50"), "{line}");
 }
 
 #[test]

@@ -9,6 +9,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::pipelines::RunResults;
+use crate::terminal::counted;
+
+/// The largest number of photographs that a person's line names.
+const MAX_NAMES: usize = 6;
 
 /// The summary as JSON.
 #[derive(Serialize)]
@@ -61,13 +65,13 @@ pub(super) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String
         let work = report.stages.iter().filter(|(stage, _)| !live || *stage != "capture");
         let _ = writeln!(
             out,
-            "{}: {} frames ({} analysed, {} coasted, {} dropped), {} faces; work on a frame {:.1} ms: {capture}detect {:.1}, track {:.2}, embed {:.1}, classify {:.1}",
+            "{}: {} ({} analysed, {} coasted, {} dropped), {}; work on a frame {:.1} ms: {capture}detect {:.1}, track {:.2}, embed {:.1}, classify {:.1}",
             report.name,
-            ledger.captured,
+            counted(ledger.captured, "frame"),
             ledger.analysed,
             ledger.coasted,
             ledger.dropped_total(),
-            report.faces,
+            counted(report.faces, "face"),
             work.map(|(_, time)| ms(time.busy)).sum::<f64>() / frames,
             time("detect"),
             time("track"),
@@ -78,7 +82,7 @@ pub(super) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String
             let dropped = ledger.dropped.iter().map(|(reason, n)| format!(", {n} {reason}"));
             let interrupted = match report.interruptions {
                 0 => String::new(),
-                n => format!(", interrupted {n} times"),
+                n => format!(", interrupted {}", counted(n, "time")),
             };
             let _ = writeln!(
                 out,
@@ -92,7 +96,8 @@ pub(super) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String
         }
     }
     let persons = summary.persons();
-    let _ = writeln!(out, "{} tracks, {} persons", summary.tracks().count(), persons.len());
+    let tracks = counted(summary.tracks().count() as u64, "track");
+    let _ = writeln!(out, "{tracks}, {}", counted(persons.len() as u64, "person"));
     for p in persons {
         let age = p.attributes.map_or_else(
             || "-".into(),
@@ -105,11 +110,11 @@ pub(super) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String
         };
         let _ = writeln!(
             out,
-            "  {}: {}, {} tracks, {} frames, age {age}, {gender}",
+            "  {}: {}, {}, {}, age {age}, {gender}",
             p.id,
             span(&p, reports),
-            p.tracks.len(),
-            p.frames
+            counted(p.tracks.len() as u64, "track"),
+            counted(p.frames, "frame"),
         );
     }
     out
@@ -130,11 +135,19 @@ fn span(person: &PersonSummary, reports: &[CameraReport]) -> String {
         None => name(meta).to_owned(),
     };
     match (time(first), time(last)) {
-        (None, None) if is_one => name(first).to_owned(),
+        (None, None) => named_photographs(person, reports),
         (Some(from), Some(to)) if reports.len() == 1 => format!("{from} to {to}"),
         (Some(from), Some(to)) if is_one => format!("{from} to {to} of {}", name(first)),
         _ => format!("{} to {}", named(first), named(last)),
     }
+}
+
+/// Returns the names of the photographs that show the person, at most `MAX_NAMES` of them.
+fn named_photographs(person: &PersonSummary, reports: &[CameraReport]) -> String {
+    let names = reports.iter().filter(|report| person.cameras.contains(&report.camera));
+    let shown: Vec<&str> = names.take(MAX_NAMES).map(|report| report.name.as_str()).collect();
+    let more = person.cameras.len() - shown.len();
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
 #[cfg(test)]
@@ -156,7 +169,7 @@ mod tests {
             last: meta(last),
             frames: 1,
             tracks: Vec::new(),
-            cameras: Vec::new(),
+            cameras: (first.0..=last.0).map(CameraId).collect(),
             attributes: None,
         };
         let report = |camera| CameraReport {
@@ -170,7 +183,18 @@ mod tests {
     #[test]
     fn a_photograph_is_named_once() {
         assert_eq!(span_of((0, None), (0, None), 2), "0.jpg");
-        assert_eq!(span_of((0, None), (1, None), 2), "0.jpg to 1.jpg");
+    }
+
+    #[test]
+    fn each_photograph_of_a_person_is_named() {
+        assert_eq!(span_of((0, None), (2, None), 3), "0.jpg, 1.jpg, 2.jpg");
+    }
+
+    #[test]
+    fn a_person_of_many_photographs_has_a_short_line() {
+        let six = "0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, 5.jpg";
+        assert_eq!(span_of((0, None), (5, None), 9), six);
+        assert_eq!(span_of((0, None), (8, None), 9), format!("{six} and 3 more"));
     }
 
     #[test]

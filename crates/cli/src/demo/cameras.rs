@@ -34,7 +34,7 @@ pub(super) fn open(
             let clip = LivePlayback::looped(|| capture::open(CLIP), Some(rate), clock.clone())?
                 .offset(CLIP_PICTURES / u64::from(CAMERAS) * u64::from(n))
                 .limit(Duration::from_secs_f64(CLIP_PICTURES as f64 / rate));
-            Ok((CameraId(n + 1), Box::new(clip)))
+            Ok((CameraId(n), Box::new(clip)))
         };
         return (0..CAMERAS).map(camera).collect();
     }
@@ -48,7 +48,7 @@ pub(super) fn open(
         let source = if live { source } else { Box::new(LivePlayback::new(source, rate, clock.clone())) };
         (CameraId(n), source)
     };
-    Ok((1..).zip(sources).map(camera).collect())
+    Ok((0..).zip(sources).map(camera).collect())
 }
 
 /// Opens the videos of a folder or pattern, each as a source, or the pictures in it as one source. Any other input is one

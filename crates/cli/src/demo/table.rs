@@ -6,6 +6,8 @@ use std::time::Duration;
 use passerby::pipeline::{PersonSummary, PipelineReport, Summary};
 use passerby::types::Gender;
 
+use crate::terminal::counted;
+
 /// The width of the line that shows when a person was seen, in characters.
 const TIMELINE_WIDTH: usize = 40;
 
@@ -40,13 +42,16 @@ pub(super) fn text(summary: &Summary, done: &PipelineReport) -> String {
             timeline(person, summary, end),
         );
     }
-    let _ = writeln!(out, "\ncamera  frames  analysed  coasted  dropped  age p50  p95     p99     detector");
+    let _ = writeln!(
+        out,
+        "\ncamera  frames  analysed  coasted  dropped  latency p50  latency p95  p99     detector"
+    );
     for camera in &done.figures.cameras {
         let ledger = &camera.ledger;
         let ms = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3);
         let _ = writeln!(
             out,
-            "{:<7} {:<7} {:<9} {:<8} {:<8} {:<8} {:<7} {:<7} on 1 of {} frames at the end",
+            "{:<7} {:<7} {:<9} {:<8} {:<8} {:<12} {:<12} {:<7} on 1 of {} frames at the end",
             camera.camera.0,
             ledger.captured,
             ledger.analysed,
@@ -59,7 +64,8 @@ pub(super) fn text(summary: &Summary, done: &PipelineReport) -> String {
         );
     }
     for camera in done.figures.cameras.iter().filter(|camera| camera.interruptions > 0) {
-        let _ = writeln!(out, "camera {} was away {} times", camera.camera.0, camera.interruptions);
+        let _ =
+            writeln!(out, "camera {} was away {}", camera.camera.0, counted(camera.interruptions, "time"));
     }
     let ledger = done.figures.ledger();
     let reasons: Vec<String> =
@@ -75,13 +81,13 @@ pub(super) fn text(summary: &Summary, done: &PipelineReport) -> String {
     let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let _ = writeln!(
         out,
-        "\n{} frames captured = {} analysed{reduced} + {} coasted{yielded} + {} dropped{reasons}; {} tracks, {} frames not stored",
+        "\n{} frames captured = {} analysed{reduced} + {} coasted{yielded} + {} dropped{reasons}; {}, {} not stored",
         ledger.captured,
         ledger.analysed,
         ledger.coasted,
         ledger.dropped_total(),
-        summary.tracks().count(),
-        done.written.total().lost,
+        counted(summary.tracks().count() as u64, "track"),
+        counted(done.written.total().lost, "frame"),
     );
     out
 }

@@ -28,7 +28,7 @@ pub(super) struct View {
 #[derive(Default)]
 struct Figures {
     rate: f64,
-    age: Duration,
+    latency_p95: Duration,
     cadence: u64,
     dropped: u64,
     tracks: usize,
@@ -46,7 +46,7 @@ impl View {
         let line =
             |prefix: String| all.add(ProgressBar::no_length().with_style(style.clone()).with_prefix(prefix));
         let head = line(String::new());
-        head.set_message("frames/s  p95 age  detects  dropped  tracks  persons");
+        head.set_message("frames/s  latency  detects  dropped  tracks  persons");
         let cameras = cameras.iter().map(|camera| (*camera, line(camera.to_string()))).collect();
         let total = line("together".into());
         let tracks = BTreeMap::new();
@@ -73,7 +73,7 @@ impl View {
             let figures =
                 self.figures(snapshot, elapsed, persons.get(&snapshot.camera).copied().unwrap_or(0));
             sum.rate += figures.rate;
-            sum.age = sum.age.max(figures.age);
+            sum.latency_p95 = sum.latency_p95.max(figures.latency_p95);
             sum.cadence = sum.cadence.max(figures.cadence);
             sum.dropped += figures.dropped;
             sum.tracks += figures.tracks;
@@ -106,7 +106,7 @@ impl View {
         let before = self.frames.insert(snapshot.camera, frames).unwrap_or(0);
         Figures {
             rate: frames.saturating_sub(before) as f64 / elapsed.as_secs_f64(),
-            age: snapshot.age.p95,
+            latency_p95: snapshot.age.p95,
             cadence: snapshot.cadence,
             dropped: snapshot.ledger.dropped_total(),
             tracks: self.tracks.get(&snapshot.camera).copied().unwrap_or(0),
@@ -125,8 +125,8 @@ fn persons(summary: &Summary) -> BTreeMap<CameraId, usize> {
 }
 
 fn text(figures: &Figures) -> String {
-    let Figures { rate, age, cadence, dropped, tracks, persons } = figures;
-    let age = format!("{:.0} ms", age.as_secs_f64() * 1e3);
+    let Figures { rate, latency_p95, cadence, dropped, tracks, persons } = figures;
+    let latency = format!("{:.0} ms", latency_p95.as_secs_f64() * 1e3);
     let detects = format!("1 of {cadence}");
-    format!("{rate:8.1}  {age:>7}  {detects:>7}  {dropped:7}  {tracks:6}  {persons:7}")
+    format!("{rate:8.1}  {latency:>7}  {detects:>7}  {dropped:7}  {tracks:6}  {persons:7}")
 }

@@ -2,6 +2,8 @@
 
 use passerby::pipeline::Summary;
 
+use crate::terminal::counted;
+
 /// Returns lines that say why tracks have no person, or an empty text if each track has one. A face must have `min_size`
 /// pixels to be identified.
 pub(crate) fn unidentified(summary: &Summary, min_size: f32) -> String {
@@ -27,7 +29,7 @@ pub(crate) fn unidentified(summary: &Summary, min_size: f32) -> String {
 }
 
 fn tracks(count: usize) -> String {
-    if count == 1 { "1 track".into() } else { format!("{count} tracks") }
+    counted(count as u64, "track")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use passerby::types::{BoxError, CameraId, FrameMeta, Image, ObservedFace, TrackS
 
 use super::names::{FileNames, file_name};
 use crate::output::FileClaims;
-use crate::terminal;
+use crate::terminal::{self, counted};
 
 /// The name of the contact sheet.
 const SHEET: &str = "contact-sheet.jpg";
@@ -119,16 +119,16 @@ impl Recorder {
         }
         let persons = summary.persons();
         let entries: Vec<SheetEntry> = persons.iter().map(|person| pictures.entry(person)).collect();
-        let title = counted(persons.len(), "person");
+        let title = counted(persons.len() as u64, "person");
         let sheet = pictures.sheet.render(&title, &entries);
         pictures.store(SHEET, &sheet);
         let folder = pictures.folder.display();
         if let Some(error) = &pictures.failure {
-            let count = counted(pictures.written + pictures.failed, "picture");
+            let count = counted((pictures.written + pictures.failed) as u64, "picture");
             return (format!("{folder}: {} of {count} not written: {error}", pictures.failed), false);
         }
         // The contact sheet is one of those that were written.
-        let count = counted(pictures.written - 1, "picture");
+        let count = counted((pictures.written - 1) as u64, "picture");
         (format!("{count} and a contact sheet of {title} are in {folder}"), true)
     }
 
@@ -210,7 +210,7 @@ impl Pictures {
                 let time = time(meta).map(|time| format!("{time}, ")).unwrap_or_default();
                 format!("{time}{}", self.names.of(meta.camera))
             };
-            let inputs = counted(person.cameras.len(), "input");
+            let inputs = counted(person.cameras.len() as u64, "input");
             vec![format!("first: {}", place(&person.first)), format!("last: {}", place(&person.last)), inputs]
         };
         SheetEntry { person: person.id, name: None, attributes: person.attributes, lines }
@@ -231,9 +231,4 @@ fn score(frame: &TappedFrame) -> f32 {
         if is_known { quality } else { quality / 2.0 }
     };
     faces.map(score).sum()
-}
-
-/// Returns a number with its noun, for example `1 person` or `2 persons`.
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

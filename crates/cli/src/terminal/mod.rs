@@ -48,6 +48,12 @@ pub(crate) fn print(text: &str) -> Result<(), BoxError> {
     }
 }
 
+/// Returns a number with its noun, for example `1 person` or `2 persons`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// Writes a message as one line to standard error. Never waits: if standard error is not read, the message is lost.
 pub(crate) fn message(text: impl Display) {
     stderr_queue::send(format!("passerby: {}\n", visible(&text.to_string())));
