@@ -108,13 +108,22 @@ fn every_frame_arrives_over_both_transports() {
             let seen = run.join().expect("no panic");
             assert_eq!(seen.lost, [], "{name}");
             let sums: Vec<_> = file.frames.iter().chain(&file.frames).map(|frame| frame.1).collect();
-            // The end of the connection can overtake the last datagrams, whose number isn't known.
-            let all = if name == "Udp" { seen.pictures.len().clamp(18, 20) } else { 20 };
-            assert_eq!(seen.sums(), sums[..all], "{name}");
+            // The end of the connection can overtake the last datagrams, whose number isn't known. They hold the last pictures
+            // in the order of decoding, so any of the last four in the order of time can be missing.
+            let certain = if name == "Udp" { 16 } else { 20 };
+            assert!((certain..=20).contains(&seen.pictures.len()), "{name}");
+            let mut expected = sums.iter().enumerate();
             for (i, picture) in seen.pictures.iter().enumerate() {
+                let found = expected.find(|(_, sum)| **sum == checksum(&picture.image));
+                let (place, _) =
+                    found.unwrap_or_else(|| panic!("{name}: picture {i} is none of those that follow"));
+                assert!(place == i || i >= certain, "{name}: picture {place} came as number {i}");
                 let micros = picture.pts.expect("a time").as_micros() as u64;
                 // RTP counts in units of 11 us.
-                assert!(micros.abs_diff(i as u64 * 100_000) <= 12, "{name} picture {i} at {micros} us");
+                assert!(
+                    micros.abs_diff(place as u64 * 100_000) <= 12,
+                    "{name} picture {place} at {micros} us"
+                );
             }
             // Each B frame causes a delay of a tenth of a second. Without it a picture is younger than that.
             let youngest = seen.pictures.iter().map(|picture| picture.age).min().expect("pictures");
