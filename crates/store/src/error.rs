@@ -110,6 +110,14 @@ pub enum StoreFault {
     /// The batch contradicts the stored rows: it holds a face of the same track in a frame that was written before.
     #[error("refused: {0}")]
     Constraint(String),
+    /// A question names something that the database does not have.
+    #[error("there is no {what} {name:?} in it")]
+    Unknown {
+        /// The kind of the thing, for example "camera".
+        what: &'static str,
+        /// The name that the question gave.
+        name: String,
+    },
     /// Any other error of the database or of the serializer.
     #[error(transparent)]
     Other(BoxError),
@@ -120,13 +128,13 @@ impl StoreFault {
     ///
     /// | class | meaning | faults |
     /// |---|---|---|
-    /// | [`ErrorClass::Skip`] | This batch can never be written. | [`Range`](Self::Range), [`Constraint`](Self::Constraint) |
+    /// | [`ErrorClass::Skip`] | This call can never succeed. | [`Range`](Self::Range), [`Constraint`](Self::Constraint), [`Unknown`](Self::Unknown) |
     /// | [`ErrorClass::Reset`] | Nothing was written, and the same call may succeed later. | [`Busy`](Self::Busy), [`Full`](Self::Full), [`Disk`](Self::Disk), and [`Io`](Self::Io) if the system's error is temporary |
     /// | [`ErrorClass::Fatal`] | The store cannot go on. | all others |
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Range { .. } | Self::Constraint(_) => ErrorClass::Skip,
+            Self::Range { .. } | Self::Constraint(_) | Self::Unknown { .. } => ErrorClass::Skip,
             Self::Busy | Self::Full | Self::Disk(_) => ErrorClass::Reset,
             Self::Io(e) => match e.kind() {
                 io::ErrorKind::StorageFull

@@ -1,7 +1,7 @@
 //! Sinks of passerby: stores of observations.
 //!
 //! - [`Sqlite`] keeps frames, tracks and persons in a database file that survives a killed process. [`Reader`] reads the file,
-//!   also while it is written.
+//!   also while it is written, and [`query`] answers who came, when, and for how long.
 //! - [`Jsonl`] writes one line of JSON for each frame, for other programs.
 //! - [`Memory`] keeps observations in memory, for tests and live displays.
 //!
@@ -74,6 +74,8 @@ mod error;
 mod jsonl;
 mod memory;
 mod owner_only;
+#[cfg(feature = "sqlite")]
+pub mod query;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

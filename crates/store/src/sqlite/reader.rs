@@ -179,7 +179,7 @@ impl Reader {
         if damage.is_none() {
             damage = self.miscount()?;
         }
-        damage.map_or(Ok(()), |damage| Err(StoreError::new(&self.path, StoreFault::Damaged(damage))))
+        damage.map_or(Ok(()), |damage| Err(self.error(StoreFault::Damaged(damage))))
     }
 
     /// Returns a description of a row without its parent, or `None` if every row has one.
@@ -206,7 +206,36 @@ impl Reader {
         Ok(found.into_iter().next())
     }
 
-    fn all<T>(
+    /// Calls `read` with every row of a query.
+    pub(crate) fn each(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let run = || -> rusqlite::Result<()> {
+            let mut statement = self.conn.prepare_cached(sql)?;
+            let mut rows = statement.query(params)?;
+            while let Some(row) = rows.next()? {
+                read(row)?;
+            }
+            Ok(())
+        };
+        run().map_err(|e| self.error(e))
+    }
+
+    /// Calls `read`, whose queries all see the same state of the file.
+    pub(crate) fn snapshot<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        // Dropping a transaction that wrote nothing ends it.
+        let _state = self.conn.unchecked_transaction().map_err(|e| self.error(e))?;
+        read()
+    }
+
+    pub(crate) fn error(&self, fault: impl Into<StoreFault>) -> StoreError {
+        StoreError::new(&self.path, fault)
+    }
+
+    pub(crate) fn all<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -216,7 +245,7 @@ impl Reader {
             let mut statement = self.conn.prepare_cached(sql)?;
             statement.query_map(params, read)?.collect()
         };
-        run().map_err(|e| StoreError::new(&self.path, e))
+        run().map_err(|e| self.error(e))
     }
 }
 

@@ -1,0 +1,107 @@
+//! Counts visits and persons in each period.
+
+use std::collections::BTreeMap;
+
+use jiff::Zoned;
+
+use super::calendar::Span;
+use super::earlier::Earlier;
+use super::passage::Passage;
+use super::question::TimeRange;
+use super::visits::Visit;
+
+/// The visits and persons of one period.
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrafficRow {
+    /// The first moment of the period.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::calendar::rfc3339"))]
+    pub start: Zoned,
+    /// The moment after the period.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::calendar::rfc3339"))]
+    pub end: Zoned,
+    /// The camera, or `None` for all selected cameras together.
+    pub camera: Option<String>,
+    /// The visits that began in the period: `new + returning + unidentified`.
+    pub visits: u64,
+    /// The different persons who were seen in the period, also those whose visit began before it.
+    pub persons: u64,
+    /// The visits of persons whom these cameras never saw before.
+    pub new: u64,
+    /// The visits of persons whom these cameras saw before.
+    pub returning: u64,
+    /// The passages without a person. One person may be several of them.
+    pub unidentified: u64,
+}
+
+/// The counts of one period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) persons: u64,
+    pub(super) new: u64,
+    pub(super) returning: u64,
+    pub(super) unidentified: u64,
+}
+
+/// The counts of each period and camera, or of all cameras for `None`.
+pub(super) type CountsByPeriod = BTreeMap<(Span, Option<u32>), Counts>;
+
+/// Adds the visits that began in the range. The visits of one person must follow each other in the order of time.
+pub(super) fn count_visits(
+    visits: &[Visit],
+    range: TimeRange,
+    earlier: &Earlier,
+    mut span: impl FnMut(i64) -> Span,
+    counts: &mut CountsByPeriod,
+) {
+    let mut before: Option<&Visit> = None;
+    for visit in visits {
+        let is_first = before.is_none_or(|b| (b.camera, b.person) != (visit.camera, visit.person));
+        before = Some(visit);
+        if !range.contains(visit.first) {
+            continue;
+        }
+        let counts = counts.entry((span(visit.first), visit.camera)).or_default();
+        match visit.person {
+            None => counts.unidentified += 1,
+            Some(person) if is_first && !earlier.contains(visit.camera, person) => counts.new += 1,
+            Some(_) => counts.returning += 1,
+        }
+    }
+}
+
+/// Adds the different persons who were seen in each period of the range.
+pub(super) fn count_persons(
+    passages: &[Passage],
+    range: TimeRange,
+    mut span: impl FnMut(i64) -> Span,
+    counts: &mut CountsByPeriod,
+) {
+    for by_camera in [false, true] {
+        let mut seen: Vec<(Option<u32>, u32, i64, i64)> = passages
+            .iter()
+            .filter(|p| p.last >= range.from)
+            .filter_map(|p| Some((by_camera.then_some(p.camera), p.person?, p.first.max(range.from), p.last)))
+            .collect();
+        seen.sort_unstable();
+        // The last period in which each person of a camera is counted. The passages come in the order of their beginnings, so
+        // every period before it that has the person is counted, too.
+        let mut counted: Option<(Option<u32>, u32, i64)> = None;
+        for (camera, person, first, last) in seen {
+            let mut at = first;
+            loop {
+                let period = span(at);
+                let is_counted =
+                    counted.is_some_and(|(c, p, start)| (c, p) == (camera, person) && start >= period.start);
+                if !is_counted {
+                    counts.entry((period, camera)).or_default().persons += 1;
+                    counted = Some((camera, person, period.start));
+                }
+                if period.end > last {
+                    break;
+                }
+                at = period.end;
+            }
+        }
+    }
+}
