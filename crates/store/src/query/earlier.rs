@@ -10,9 +10,10 @@ use super::question::TimeRange;
 use crate::error::StoreError;
 use crate::sqlite::Reader;
 
-/// The persons of the confirmed tracks that began before a moment.
+/// The confirmed tracks that began before a moment and have a person.
 const EARLIER: &str = "
-SELECT DISTINCT run, camera, person FROM track WHERE confirmed AND person IS NOT NULL AND first_us < ?1";
+SELECT run, camera, track, person FROM track INDEXED BY track_passage
+WHERE confirmed AND first_us < ?1 AND person IS NOT NULL";
 
 /// The persons that the selected cameras saw before the range. Holds only persons with a passage in the range.
 #[derive(Debug, Default)]
@@ -37,9 +38,9 @@ impl Earlier {
             return Ok(earlier);
         }
         reader.each(EARLIER, params![range.from], |row| {
-            let run = row.get(0)?;
-            let person = persons.find(persons.resolve(run, row.get(2)?));
-            if let (Some(camera), Some(person)) = (cameras.number(run, row.get(1)?), person) {
+            let (run, camera, track) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let person = persons.find(persons.resolve([run, camera, track], row.get(3)?));
+            if let (Some(camera), Some(person)) = (cameras.number(run, camera), person) {
                 earlier.by_camera.insert((camera, person));
                 earlier.by_any.insert(person);
             }
@@ -54,5 +55,21 @@ impl Earlier {
             Some(camera) => self.by_camera.contains(&(camera, person)),
             None => self.by_any.contains(&person),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{Sqlite, SqliteSettings};
+
+    #[test]
+    fn the_query_reads_an_index_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.db");
+        Sqlite::open(&path, SqliteSettings::default()).unwrap().finish().unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {EARLIER}");
+        let plan = Reader::open(&path).unwrap().all(&sql, params![0], |row| row.get::<_, String>(3)).unwrap();
+        assert_eq!(plan, ["SCAN track USING COVERING INDEX track_passage"]);
     }
 }

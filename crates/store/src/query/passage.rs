@@ -14,11 +14,10 @@ use crate::sqlite::Reader;
 /// The longest passage that counts, in microseconds: 366 days. A longer one comes from a clock that was set while the track lived.
 const MAX_PASSAGE_US: i64 = 366 * 24 * 3_600_000_000;
 
-/// The confirmed tracks that overlap a time range. The times go into the index `track_time`; all other conditions are checked by the
-/// caller, so that SQLite does not choose another index.
+/// The confirmed tracks that overlap a time range. All of it comes from one index.
 const PASSAGES: &str = "
-SELECT run, camera, person, first_us, last_us, found, age, age_low, age_high, p_male
-FROM track WHERE confirmed AND first_us < ?1 AND last_us >= ?2";
+SELECT run, camera, track, person, first_us, last_us, found, age, age_low, age_high, p_male
+FROM track INDEXED BY track_passage WHERE confirmed AND first_us < ?1 AND last_us >= ?2";
 
 /// One confirmed track. The times are microseconds since 1970, and the numbers those of [`CameraNames`] and [`Persons`].
 #[derive(Clone, Copy, Debug)]
@@ -83,37 +82,33 @@ pub(super) fn read(
 ) -> Result<(Vec<Passage>, u64), StoreError> {
     let mut passages = Vec::new();
     let mut left_out = 0;
-    // Consecutive rows mostly belong to one camera.
-    let mut latest = ((i64::MIN, i64::MIN), None);
     reader.each(PASSAGES, params![range.to, range.from.saturating_sub(range.gap)], |row| {
-        let key = (row.get(0)?, row.get(1)?);
-        if latest.0 != key {
-            latest = (key, cameras.number(key.0, key.1));
-        }
-        let Some(camera) = latest.1 else { return Ok(()) };
-        let person = row.get::<_, Option<i64>>(2)?.map(|person| persons.resolve(key.0, person));
+        let (run, camera, track) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let Some(number) = cameras.number(run, camera) else { return Ok(()) };
+        let person = row.get::<_, Option<i64>>(3)?;
+        let person = person.map(|person| persons.resolve([run, camera, track], person));
         if !wanted.is_empty() && !person.is_some_and(|person| wanted.contains(&person)) {
             return Ok(());
         }
-        let (first, last): (i64, i64) = (row.get(3)?, row.get(4)?);
+        let (first, last): (i64, i64) = (row.get(4)?, row.get(5)?);
         if !is_plausible(first, last) {
             left_out += 1;
             return Ok(());
         }
-        let attributes = match row.get(9)? {
+        let attributes = match row.get(10)? {
             Some(p_male) => {
-                let age = Age { years: row.get(6)?, low: row.get(7)?, high: row.get(8)? };
+                let age = Age { years: row.get(7)?, low: row.get(8)?, high: row.get(9)? };
                 Some(Attributes { age, p_male })
             }
             None => None,
         };
         passages.push(Passage {
-            camera,
+            camera: number,
             person: person.map(|key| persons.number(key)),
             first,
             // What comes after the range is not known.
             last: last.min(range.to.saturating_sub(1)),
-            found: row.get::<_, i64>(5)?.unsigned_abs(),
+            found: row.get::<_, i64>(6)?.unsigned_abs(),
             attributes,
         });
         Ok(())
@@ -127,4 +122,21 @@ fn is_plausible(first: i64, last: i64) -> bool {
     calendar.contains(&first)
         && calendar.contains(&last)
         && (0..=MAX_PASSAGE_US).contains(&last.saturating_sub(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{Sqlite, SqliteSettings};
+
+    #[test]
+    fn the_query_reads_an_index_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.db");
+        Sqlite::open(&path, SqliteSettings::default()).unwrap().finish().unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {PASSAGES}");
+        let plan =
+            Reader::open(&path).unwrap().all(&sql, params![1, 0], |row| row.get::<_, String>(3)).unwrap();
+        assert_eq!(plan, ["SEARCH track USING COVERING INDEX track_passage (last_us>?)"]);
+    }
 }

@@ -54,12 +54,13 @@ ON CONFLICT (run, person) DO UPDATE SET
 /// The person that a track had before the batch.
 const OWNER: &str = "SELECT person FROM track WHERE run = ?1 AND camera = ?2 AND track = ?3";
 
-/// The mean of [`Attributes::weighted_mean`] over the person's confirmed tracks.
+/// The mean of [`Attributes::weighted_mean`] over the person's confirmed tracks. Without the name of the index SQLite reads all
+/// tracks of the run.
 const MEAN: &str = "
 UPDATE person SET (age, age_low, age_high, p_male) = (
     SELECT sum(age * w) / sum(w), sum(age_low * w) / sum(w), sum(age_high * w) / sum(w), sum(p_male * w) / sum(w)
-    FROM (SELECT age, age_low, age_high, p_male, max(found, 1) AS w FROM track
-        WHERE run = ?1 AND person = ?2 AND confirmed AND p_male IS NOT NULL))
+    FROM (SELECT age, age_low, age_high, p_male, max(found, 1) AS w
+        FROM track INDEXED BY track_person WHERE run = ?1 AND person = ?2 AND confirmed AND p_male IS NOT NULL))
 WHERE run = ?1 AND person = ?2";
 
 const ENDED: &str = "UPDATE track SET ended_seq = ?4 WHERE run = ?1 AND camera = ?2 AND track = ?3";
