@@ -11,11 +11,11 @@ use passerby_types::{
 };
 use passerby_workers::{PoolClient, PriorityPool};
 
-use crate::camera::view_selector::{SampleReason, ViewHistory};
 use crate::context::Context;
 use crate::figures::meter::{CameraMeter, StageMeters};
 use crate::figures::stage_timer::StageTimer;
 use crate::guard::Guard;
+use crate::sampling::view_selector::{SampleReason, ViewHistory};
 
 /// A view of a face that a stage must embed or classify.
 pub(crate) struct FaceJob {
@@ -31,7 +31,7 @@ pub(crate) struct FaceJob {
     pub(crate) sampled_at: Duration,
     /// The track's samples before this one.
     pub(crate) history: Option<ViewHistory>,
-    /// All tracks of the frame.
+    /// The tracks whose faces are in the frame.
     pub(crate) visible: Arc<Vec<TrackKey>>,
     /// The camera's counts.
     pub(crate) meter: Arc<CameraMeter>,

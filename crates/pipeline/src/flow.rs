@@ -13,7 +13,6 @@ use passerby_types::{
 
 use crate::camera::observer::CameraObserver;
 use crate::camera::reader::{detail, next_picture, with_arrival};
-use crate::camera::sampler::ActiveStages;
 use crate::camera::schedule::DetectionSchedule;
 use crate::context::AnalysisContext;
 use crate::face_jobs::{self, FaceJobs, FaceResult, FaceStage};
@@ -22,6 +21,8 @@ use crate::figures::report::CameraReport;
 use crate::guard::Guard;
 use crate::output::fanout::observed_lists;
 use crate::output::writer::Writer;
+use crate::sampling::sampler::ActiveStages;
+use crate::scene::scene_watch::SceneWatch;
 use crate::settings::FlowSettings;
 use crate::stages::Stages;
 
@@ -51,6 +52,7 @@ struct FlowCamera<'a> {
     source: &'a mut dyn FrameSource,
     meter: Arc<CameraMeter>,
     observer: CameraObserver,
+    scenes: SceneWatch,
     /// The faces of the frame: one list, for a batch of one frame.
     faces: [Vec<Face>; 1],
     jobs: FaceJobs,
@@ -154,6 +156,7 @@ impl Flow {
             source,
             meter: Arc::clone(&meter),
             observer,
+            scenes: SceneWatch::default(),
             faces: [Vec::new()],
             jobs: FaceJobs::default(),
             embeddings: Vec::new(),
@@ -223,14 +226,17 @@ impl Flow {
         meter.capture(timer.clock.now());
         drop(meter);
         let detail = detail(camera.source.info());
-        let number = FrameMeta { pts, detail, ..FrameMeta::new(camera.meter.camera, seq) };
+        let scene = camera.scenes.watch(&image);
+        let number = FrameMeta { pts, detail, scene, ..FrameMeta::new(camera.meter.camera, seq) };
         let meta = with_arrival(number, &*timer.clock, age);
         Ok(Some(Frame { meta, image: self.images.share(image) }))
     }
 
     /// Writes the faces of the frame to the camera's list. Returns false if the detector does not run on this frame.
     fn detect(&mut self, camera: &mut FlowCamera<'_>, frame: &Frame) -> Result<bool, StageError> {
-        if !DetectionSchedule::new(self.settings.cadence, 0).includes(frame.meta.seq) {
+        let schedule = DetectionSchedule::new(self.settings.cadence, 0);
+        let look_wanted = camera.source.info().live && camera.observer.wants_look();
+        if !schedule.includes(frame.meta.seq) && !camera.scenes.has_just_changed() && !look_wanted {
             return Ok(false);
         }
         let FlowCamera { meter, faces, .. } = camera;

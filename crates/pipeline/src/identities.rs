@@ -26,6 +26,14 @@ pub(crate) struct Identities {
     fusion: Option<SharedStage<dyn AttributeFusion>>,
 }
 
+/// The identifier's answer about a track.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    pub(crate) identity: Identity,
+    /// True if another sighting would help to decide a question now.
+    pub(crate) needs_look: bool,
+}
+
 /// A stage that the cameras use one after another.
 struct SharedStage<S: ?Sized> {
     stage: &'static str,
@@ -62,22 +70,35 @@ impl Identities {
         self.identifier.is_some()
     }
 
-    /// Gives the sightings of one frame to the identifier, and writes the identity of each visible track to `out`. Without
-    /// an identifier, and after a failure, `out` is empty.
+    /// Gives the sightings of one frame, whose `visible` tracks have a face there, to the identifier. Then writes its answer about
+    /// each of `tracks` to `out`. If one of them shows another face than before, `renumber` gives it a new number, which takes
+    /// the place of the old one in `tracks`.
+    ///
+    /// Without an identifier, and after a failure, `out` is empty.
     pub(crate) fn identify(
         &self,
         meter: &CameraMeter,
-        sightings: &[Sighting],
-        visible: &[TrackKey],
-        out: &mut Vec<Identity>,
+        (sightings, visible): (&[Sighting], &[TrackKey]),
+        tracks: &mut [TrackKey],
+        renumber: &mut dyn FnMut(TrackKey) -> Option<TrackKey>,
+        out: &mut Vec<Answer>,
     ) {
         out.clear();
         let Some(identifier) = &self.identifier else { return };
         let done = identifier.call(meter, None, |identifier| {
             if !sightings.is_empty() {
                 identifier.identify(sightings, visible);
+                identifier.split(&mut |old| {
+                    let new = renumber(old)?;
+                    tracks.iter_mut().filter(|track| **track == old).for_each(|track| *track = new);
+                    Some(new)
+                });
             }
-            out.extend(visible.iter().map(|&key| identifier.identity(key)));
+            let answer = |&track: &TrackKey| Answer {
+                identity: identifier.identity(track),
+                needs_look: identifier.needs_look(track),
+            };
+            out.extend(tracks.iter().map(answer));
         });
         if done.is_none() {
             out.clear();

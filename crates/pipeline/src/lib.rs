@@ -102,10 +102,11 @@ mod identities;
 mod output;
 mod pause_gate;
 mod pipeline;
+mod sampling;
+mod scene;
 mod settings;
 mod stages;
 
-pub use camera::{SampleReason, SamplingPolicy, ViewHistory, ViewSelector};
 pub use error::PipelineError;
 #[cfg(feature = "metrics")]
 pub use figures::publish;
@@ -113,7 +114,7 @@ pub use figures::publish;
 pub use figures::serve_prometheus;
 pub use figures::{
     CameraReport, CameraSnapshot, FlowError, Metrics, MetricsSnapshot, Quantiles, StageSnapshot, StageTime,
-    StuckCall,
+    StuckCall, TrackEnd,
 };
 pub use flow::Flow;
 pub use governor::{CameraLoad, Governor, GovernorDecision, GovernorLimits, GovernorLoad, GovernorReason};
@@ -128,6 +129,7 @@ pub use passerby_workers::{
     CountedReceiver, QueueStats, RecvOutcome, SendOutcome, WhenFull, WorkerPoolStats,
 };
 pub use pipeline::Pipeline;
+pub use sampling::{SampleReason, SamplingPolicy, ViewHistory, ViewSelector};
 pub use settings::{FlowSettings, PipelineSettings};
 #[doc(hidden)]
 pub use stages::kind;

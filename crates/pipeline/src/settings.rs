@@ -3,11 +3,11 @@
 use std::thread;
 use std::time::Duration;
 
-#[cfg(feature = "serde")]
-use crate::camera::sampling_changes;
-use crate::camera::view_selector::SamplingPolicy;
 use crate::governor::GovernorLimits;
 use crate::output::writer::WriterSettings;
+#[cfg(feature = "serde")]
+use crate::sampling::sampling_changes;
+use crate::sampling::view_selector::SamplingPolicy;
 
 /// The settings of a [`Flow`](crate::Flow), which a [`Pipeline`](crate::Pipeline) uses for each frame as well.
 #[derive(Clone, Copy, Debug, PartialEq)]

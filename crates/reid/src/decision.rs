@@ -20,8 +20,8 @@ pub(crate) struct Decision<'a> {
     pub(crate) min_enroll_views: usize,
     /// The tracks of the frame, each once, sorted.
     pub(crate) visible: &'a [TrackKey],
-    /// The tracks with a new view, each once, sorted.
-    pub(crate) fresh: &'a [TrackKey],
+    /// The tracks with a new view, and those that wait for a decision, each once.
+    pub(crate) fresh: &'a mut Vec<TrackKey>,
     /// A buffer that the gallery keeps from frame to frame.
     pub(crate) holders: &'a mut Vec<Holder>,
 }
@@ -29,15 +29,30 @@ pub(crate) struct Decision<'a> {
 impl Decision<'_> {
     /// Makes the decisions in their order.
     pub(crate) fn run(mut self) {
+        self.add_waiting_tracks();
         self.separate_duplicates();
         self.exclude_visible_persons();
-        for &key in self.fresh {
-            self.resolve_contradictions(key);
+        for index in 0..self.fresh.len() {
+            self.resolve_contradictions(self.fresh[index]);
         }
+        // A track that lost its person may have one at once.
+        self.add_waiting_tracks();
         self.assign_known_persons();
-        for &key in self.fresh {
+        for index in 0..self.fresh.len() {
+            let key = self.fresh[index];
             self.found_new_person(key);
             self.merge_into_older_person(key);
+        }
+    }
+
+    /// Adds the tracks of the frame that wait for a decision to the fresh ones.
+    fn add_waiting_tracks(&mut self) {
+        for &key in self.visible {
+            let is_waiting =
+                self.state.tracks.get_mut(key).is_some_and(|live| std::mem::take(&mut live.is_waiting));
+            if is_waiting && !self.fresh.contains(&key) {
+                self.fresh.push(key);
+            }
         }
     }
 
@@ -65,7 +80,7 @@ impl Decision<'_> {
 
     /// Excludes from each fresh track the persons that were seen beside it.
     fn exclude_visible_persons(&mut self) {
-        for &key in self.fresh {
+        for &key in self.fresh.iter() {
             let Some(live) = self.consistent_track(key) else { continue };
             let others = self.visible.iter().filter(|&&other| other != key);
             let persons: Vec<PersonId> = others
@@ -97,46 +112,59 @@ impl Decision<'_> {
                 continue;
             }
             let Some(other) = self.other_holder(person, key) else {
-                self.restart_track(key, group);
+                self.restart_track(key, group.into());
                 self.state.hold_person(key, person, cosine, self.policy);
                 return;
             };
             if !self.is_certain_since(other, first_seq) {
-                self.swap_persons((key, group), (other, person), cosine);
+                self.take_person((key, group), (other, person), cosine);
                 return;
             }
         }
         if is_enough {
             // The track is a free person or a new one. The next steps decide it together with the other tracks.
-            self.restart_track(key, group);
+            self.restart_track(key, group.into());
         }
     }
 
     /// Takes the person away from a track and starts the track anew with these views.
-    fn restart_track(&mut self, key: TrackKey, group: Group) {
+    fn restart_track(&mut self, key: TrackKey, views: Views) {
+        let before = self.state.tracks.identity(key);
         self.state.release_person(key);
-        if let Some(live) = self.state.tracks.get_mut(key) {
-            live.restart(Views::from(group));
-        }
+        self.state.tracks.restart(key, before, views);
     }
 
-    /// Swaps the persons of two tracks if sightings contradict both and each looks like the other's person. Otherwise the
-    /// first track waits.
-    fn swap_persons(
+    /// Decides about a track that looks like the person of another track, of which no sighting since says whether it still shows
+    /// that person:
+    /// - If sightings contradict the other track as well, and it looks like the first track's person, the two swap persons.
+    /// - If two or more sightings that agree contradict the other track, it has moved on to a third face: the first track takes
+    ///   its person, and the other track is decided anew.
+    /// - If as many sightings of the first track agree as the gallery keeps, and the other track has given no usable view
+    ///   since, the first track takes the person, and the other track has none.
+    /// - Otherwise the first track waits, and the other one needs a look.
+    fn take_person(
         &mut self,
         (key, group): (TrackKey, Group),
         (other, person): (TrackKey, PersonId),
         cosine: f32,
     ) {
+        let Some(own) = self.state.tracks.person(key) else { return };
         let other_group = self.state.tracks.get(other).and_then(|t| t.contradictions.group(self.policy));
-        let (Some(own), Some(other_group)) = (self.state.tracks.person(key), other_group) else {
+        let other_cosine =
+            other_group.as_ref().and_then(|group| self.state.index.nearest(own, &group.mean, None));
+        let swapped = other_cosine.filter(|cosine| *cosine >= self.policy.match_threshold);
+        let has_moved_on = other_group.as_ref().is_some_and(|group| group.views.len() > 1);
+        let is_silent = other_group.is_none() && group.views.len() >= self.policy.max_contradictions();
+        if swapped.is_none() && !has_moved_on && !is_silent {
+            if let Some(live) = self.state.tracks.get_mut(other) {
+                live.is_asked = true;
+            }
             return;
-        };
-        let other_cosine = self.state.index.nearest(own, &other_group.mean, None);
-        if let Some(other_cosine) = other_cosine.filter(|c| *c >= self.policy.match_threshold) {
-            self.restart_track(key, group);
-            self.restart_track(other, other_group);
-            self.state.hold_person(key, person, cosine, self.policy);
+        }
+        self.restart_track(key, group.into());
+        self.restart_track(other, other_group.map(Views::from).unwrap_or_default());
+        self.state.hold_person(key, person, cosine, self.policy);
+        if let Some(other_cosine) = swapped {
             self.state.hold_person(other, own, other_cosine, self.policy);
         }
     }
@@ -144,7 +172,7 @@ impl Decision<'_> {
     /// Gives known persons to fresh tracks without one. The nearest pair of the frame comes first.
     fn assign_known_persons(&mut self) {
         let mut pairs: Vec<(f32, TrackKey, PersonId)> = Vec::new();
-        for &key in self.fresh {
+        for &key in self.fresh.iter() {
             let Some(live) = self.track_without_person(key) else { continue };
             let Some((mean, count)) = live.views.mean(self.policy) else { continue };
             let threshold =
@@ -171,14 +199,23 @@ impl Decision<'_> {
         let Some(live) = self.track_without_person(key) else { return };
         let group = live.views.mean(self.policy).filter(|(_, count)| *count >= self.min_enroll_views);
         let Some((mean, _)) = group else { return };
-        let is_uncertain = |(person, _)| {
-            let holder = self.other_holder(person, key);
-            !live.excluded.contains(&person)
-                && holder.is_some_and(|other| !self.is_certain_since(other, live.first_seq))
-        };
-        let must_wait = self.state.index.templates_near(&mean, self.policy.match_threshold).any(is_uncertain);
-        if !must_wait {
+        let excluded = |person| live.excluded.contains(&person);
+        let near = self.state.index.templates_near(&mean, self.policy.match_threshold);
+        let holders =
+            near.filter(|(person, _)| !excluded(*person)).filter_map(|(p, _)| self.other_holder(p, key));
+        let uncertain: Vec<TrackKey> =
+            holders.filter(|&other| !self.is_certain_since(other, live.first_seq)).collect();
+        if uncertain.is_empty() {
             self.state.found_person(key, self.policy);
+            return;
+        }
+        if let Some(live) = self.state.tracks.get_mut(key) {
+            live.is_waiting = true;
+        }
+        for other in uncertain {
+            if let Some(live) = self.state.tracks.get_mut(other) {
+                live.is_asked = true;
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::decision::{Decision, Holder};
 use crate::error::EnrollError;
 use crate::policy::GalleryPolicy;
 use crate::state::{GalleryState, PersonRecord};
+use crate::tracks::LiveTrack;
 
 /// An open-set gallery in memory: recognises the persons that it knows, and makes persons of those that it does not know.
 ///
@@ -51,7 +52,7 @@ use crate::state::{GalleryState, PersonRecord};
 /// **Waiting.** A tracker may keep showing a track whose face it has lost, while the same face comes back as a new track.
 /// If a new track looks like a person that another track holds, and that track was not sighted since, or sightings
 /// contradict it, the new track stays [`Identity::Pending`]. It stays so until the other track ends, is sighted, or is
-/// resolved, and does not become a second person meanwhile.
+/// resolved, and does not become a second person meanwhile. [`Identifier::needs_look`] then asks for a sighting of both.
 ///
 /// **Changes.** A single sighting never changes the person of a track. The person changes in three cases:
 /// - Sightings contradict the person. A sighting does so if it lies below [`GalleryPolicy::reject_threshold`] from all
@@ -61,7 +62,9 @@ use crate::state::{GalleryState, PersonRecord};
 ///   tracker has moved the track to another face. (Two are enough if they are within
 ///   [`GalleryPolicy::confident_threshold`] of another person.) The gallery then decides the track anew by these
 ///   sightings alone. If two tracks of a frame are in this state and each looks like the other's person, they swap
-///   persons. The templates that the track taught before stay with the earlier person.
+///   persons. If the track looks like the person of another track that two sightings contradict, or that has given no usable
+///   view for twice as many sightings, it takes that person. The templates that the track taught before stay with the earlier
+///   person. [`Identifier::split`] ends the track with its earlier person, and gives the other face a number of its own.
 /// - The track founded its person, no other track was ever recognised as that person, and better views put the track
 ///   within [`GalleryPolicy::confident_threshold`] of an older person. The gallery then merges the younger person into
 ///   the older one and never uses the younger number again.
@@ -308,7 +311,7 @@ impl Gallery {
             min_enroll_views: policy.valid_enroll_views(min_enroll_views),
             policy,
             visible: &buffers.visible,
-            fresh: &buffers.fresh,
+            fresh: &mut buffers.fresh,
             holders: &mut buffers.holders,
         };
         decision.run();
@@ -322,6 +325,14 @@ impl Identifier for Gallery {
 
     fn identity(&self, track: TrackKey) -> Identity {
         self.state.tracks.identity(track)
+    }
+
+    fn needs_look(&self, track: TrackKey) -> bool {
+        self.state.tracks.get(track).is_some_and(LiveTrack::needs_look)
+    }
+
+    fn split(&mut self, renumber: &mut dyn FnMut(TrackKey) -> Option<TrackKey>) {
+        self.state.split(renumber, &self.policy);
     }
 
     fn end(&mut self, track: TrackKey) {

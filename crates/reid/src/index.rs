@@ -108,6 +108,15 @@ impl TemplateIndex {
         cosines.filter(move |(_, cosine)| *cosine >= threshold)
     }
 
+    /// Gives a track a new number in the templates that it taught a person.
+    pub(crate) fn rename_track(&mut self, person: PersonId, old: TrackKey, new: TrackKey) {
+        for &row in self.rows_of.get(&person).map_or(&[][..], Vec::as_slice) {
+            if let Some(template) = self.templates.get_mut(row).filter(|t| t.track == Some(old)) {
+                template.track = Some(new);
+            }
+        }
+    }
+
     /// Returns the cosine to the nearest template of a person, without the templates that `except` taught.
     ///
     /// Returns `None` if no template remains.

@@ -115,6 +115,11 @@ impl GalleryPolicy {
         self
     }
 
+    /// Returns the number of contradicting sightings that the gallery keeps of a track.
+    pub(crate) fn max_contradictions(&self) -> usize {
+        2 * self.max_disagreeing_views.max(2)
+    }
+
     /// Returns `views` within the range that `min_enroll_views` may have: a track cannot agree with itself more often
     /// than it keeps views.
     pub(crate) fn valid_enroll_views(&self, views: usize) -> usize {

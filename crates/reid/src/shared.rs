@@ -111,6 +111,14 @@ impl Identifier for SharedGallery {
         self.lock().identity(track)
     }
 
+    fn needs_look(&self, track: TrackKey) -> bool {
+        self.lock().needs_look(track)
+    }
+
+    fn split(&mut self, renumber: &mut dyn FnMut(TrackKey) -> Option<TrackKey>) {
+        self.lock().split(renumber);
+    }
+
     fn end(&mut self, track: TrackKey) {
         self.lock().end(track);
     }

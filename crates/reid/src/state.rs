@@ -63,6 +63,7 @@ impl GalleryState {
             live.has_unusable_view = true;
             return false;
         }
+        live.is_asked = false;
         let view = View::from(sighting);
         let Some(held) = live.held else {
             live.views.add_best(view, policy.views_per_track, policy);
@@ -148,6 +149,21 @@ impl GalleryState {
         let held = self.tracks.get_mut(key).and_then(|live| live.held.take());
         if let Some(person) = held.and_then(|held| self.persons.get_mut(&held.person)) {
             person.founder = None;
+        }
+    }
+
+    /// Continues the tracks that show another face than before under the numbers that `renumber` returns for them.
+    pub(crate) fn split(
+        &mut self,
+        renumber: &mut dyn FnMut(TrackKey) -> Option<TrackKey>,
+        policy: &GalleryPolicy,
+    ) {
+        for (old, new) in self.tracks.split(renumber, policy) {
+            let Some(held) = self.tracks.get(new).and_then(|live| live.held) else { continue };
+            self.index.rename_track(held.person, old, new);
+            if let Some(person) = self.persons.get_mut(&held.person).filter(|p| p.founder == Some(old)) {
+                person.founder = Some(new);
+            }
         }
     }
 

@@ -38,6 +38,10 @@ pub(crate) struct LiveTrack {
     last_captured: Timestamp,
     /// True if a view was too small or too poor to be used.
     pub(crate) has_unusable_view: bool,
+    /// True if another track looks like this track's person, and no usable view has come since.
+    pub(crate) is_asked: bool,
+    /// True if the track must be decided again with the next sighting of its camera, even without a new view of its own.
+    pub(crate) is_waiting: bool,
 }
 
 impl LiveTrack {
@@ -47,6 +51,11 @@ impl LiveTrack {
             None if self.has_unusable_view && self.views.is_empty() => Identity::Unidentified,
             None => Identity::Pending,
         }
+    }
+
+    /// Returns true if another view would help to decide who this track, or another one, is.
+    pub(crate) fn needs_look(&self) -> bool {
+        self.is_asked || !self.contradictions.is_empty() || (self.is_waiting && self.held.is_none())
     }
 
     /// Returns true if no sighting contradicts the track's person.
@@ -69,11 +78,12 @@ impl LiveTrack {
         self.contradictions.clear();
         self.excluded.clear();
         self.held = None;
+        self.is_asked = false;
     }
 
     /// Records a sighting that contradicts the held person.
     pub(crate) fn add_contradiction(&mut self, view: View, policy: &GalleryPolicy) {
-        self.contradictions.add_latest(view, 2 * policy.max_disagreeing_views.max(2));
+        self.contradictions.add_latest(view, policy.max_contradictions());
     }
 }
 
@@ -84,6 +94,8 @@ pub(crate) struct Tracks {
     ended: BTreeMap<TrackKey, Identity>,
     /// The ended tracks in the order in which they ended.
     ended_order: VecDeque<TrackKey>,
+    /// The live tracks that show another face than before, each with the identity that it had then.
+    changed: Vec<(TrackKey, Identity)>,
 }
 
 impl Tracks {
@@ -146,12 +158,52 @@ impl Tracks {
 
     pub(crate) fn end(&mut self, key: TrackKey, policy: &GalleryPolicy) {
         let Some(live) = self.live.remove(&key) else { return };
-        self.ended.insert(key, live.identity());
+        self.changed.retain(|(changed, _)| *changed != key);
+        self.remember(key, live.identity(), policy);
+    }
+
+    /// Remembers the identity of a track that has ended.
+    fn remember(&mut self, key: TrackKey, identity: Identity, policy: &GalleryPolicy) {
+        self.ended.insert(key, identity);
         self.ended_order.push_back(key);
         if self.ended_order.len() > policy.max_ended_tracks {
             let first = self.ended_order.pop_front();
             first.map(|key| self.ended.remove(&key));
         }
+    }
+
+    /// Notes that a live track shows another face than before, and starts it anew with these views.
+    pub(crate) fn restart(&mut self, key: TrackKey, before: Identity, views: Views) {
+        let Some(live) = self.live.get_mut(&key) else { return };
+        live.restart(views);
+        live.is_waiting = true;
+        if self.changed.iter().all(|(changed, _)| *changed != key) {
+            self.changed.push((key, before));
+        }
+    }
+
+    /// Ends each track that shows another face than before, with the identity that it had then, and continues it under the
+    /// number that `renumber` returns for it. Returns the old and the new numbers. Tracks without a new number stay as they are.
+    pub(crate) fn split(
+        &mut self,
+        renumber: &mut dyn FnMut(TrackKey) -> Option<TrackKey>,
+        policy: &GalleryPolicy,
+    ) -> Vec<(TrackKey, TrackKey)> {
+        let mut renumbered = Vec::new();
+        for (key, before) in std::mem::take(&mut self.changed) {
+            let new =
+                renumber(key).filter(|new| !self.live.contains_key(new) && !self.ended.contains_key(new));
+            let Some(new) = new else {
+                self.changed.push((key, before));
+                continue;
+            };
+            if let Some(live) = self.live.remove(&key) {
+                self.live.insert(new, live);
+                self.remember(key, before, policy);
+                renumbered.push((key, new));
+            }
+        }
+        renumbered
     }
 
     /// Removes a person from every track that holds it or held it at its end: those become [`Identity::Pending`].
@@ -160,7 +212,8 @@ impl Tracks {
             live.held = None;
             live.contradictions.clear();
         }
-        for identity in self.ended.values_mut().filter(|identity| identity.person() == Some(person)) {
+        let before = self.changed.iter_mut().map(|(_, before)| before);
+        for identity in self.ended.values_mut().chain(before).filter(|i| i.person() == Some(person)) {
             *identity = Identity::Pending;
         }
     }

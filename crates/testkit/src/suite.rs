@@ -326,6 +326,13 @@ pub fn identifier<I: Identifier>(make: impl Fn() -> I) {
         gallery.identify(std::slice::from_ref(&small), &[key(6)]);
     }
     assert_eq!(gallery.identity(key(6)), Identity::Unidentified, "a tiny face must have no identity");
+
+    // A steady face does not change its track.
+    for seq in 400..406 {
+        gallery.identify(&[sighting(7, seq, 40)], &[key(7)]);
+    }
+    gallery.split(&mut |track| panic!("{track:?} shows the same face as before and must not be split"));
+    assert!(!gallery.needs_look(key(7)), "a steady face must not need a look");
 }
 
 /// Asserts the contract of an [`AttributeFusion`].

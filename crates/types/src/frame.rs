@@ -86,6 +86,10 @@ pub struct FrameMeta {
     /// How closely a detector should look: a factor on the size of its input, if the detector chooses that size itself. It
     /// is 1 for the frames of a video, and [`FrameMeta::PHOTO_DETAIL`] for photographs.
     pub detail: f32,
+    /// The number of the scene that the camera shows, from 0. It rises with each frame that shows another scene than the
+    /// frame before: after a cut, on another channel, or if the camera was turned. A number that was missed with a dropped
+    /// frame shows in the next one.
+    pub scene: u64,
 }
 
 impl FrameMeta {
@@ -94,13 +98,14 @@ impl FrameMeta {
 
     /// Creates the metadata of frame `seq` of a camera, for callers without a clock or a stream.
     ///
-    /// `captured` is zero, `pts` is `None`, `wall` is 1970-01-01 00:00 UTC and `detail` is 1. Set them with
-    /// [`FrameMeta::with_captured`], [`FrameMeta::with_pts`], [`FrameMeta::with_wall`] and [`FrameMeta::with_detail`].
+    /// `captured` is zero, `pts` is `None`, `wall` is 1970-01-01 00:00 UTC, `detail` is 1 and `scene` is 0. Set them with
+    /// [`FrameMeta::with_captured`], [`FrameMeta::with_pts`], [`FrameMeta::with_wall`], [`FrameMeta::with_detail`] and
+    /// [`FrameMeta::with_scene`].
     #[must_use]
     pub fn new(camera: impl Into<CameraId>, seq: u64) -> Self {
         let captured = Timestamp::default();
         let wall = SystemTime::UNIX_EPOCH;
-        Self { camera: camera.into(), seq, captured, pts: None, wall, detail: 1.0 }
+        Self { camera: camera.into(), seq, captured, pts: None, wall, detail: 1.0, scene: 0 }
     }
 
     /// Returns the metadata with this moment of arrival.
@@ -121,6 +126,13 @@ impl FrameMeta {
     #[must_use]
     pub const fn with_detail(mut self, detail: f32) -> Self {
         self.detail = detail;
+        self
+    }
+
+    /// Returns the metadata with this number of the scene.
+    #[must_use]
+    pub const fn with_scene(mut self, scene: u64) -> Self {
+        self.scene = scene;
         self
     }
 
@@ -172,6 +184,7 @@ mod tests {
             pts: None,
             wall: SystemTime::UNIX_EPOCH,
             detail: 1.0,
+            scene: 0,
         };
         assert_eq!(meta, at_zero);
     }

@@ -4,21 +4,15 @@
 //!   detection workers, with `lifecycle.rs`, `schedule.rs` and `inbox.rs` as its parts.
 //! - `worker.rs` is the thread that puts the frames back in order; `open_jobs.rs` holds the face jobs that it waits for.
 //! - `observer.rs` turns a frame's faces into its observation, in a [`Flow`](crate::Flow) as in a pipeline, with
-//!   `tracker.rs` and `sampler.rs` as its parts.
+//!   `tracker.rs` as its part.
 
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
 pub(crate) mod observer;
 pub(crate) mod open_jobs;
 pub(crate) mod reader;
-pub(crate) mod sampler;
-#[cfg(feature = "serde")]
-pub(crate) mod sampling_changes;
 pub(crate) mod schedule;
 pub(crate) mod skipped_seqs;
 pub(crate) mod state;
 pub(crate) mod tracker;
-pub(crate) mod view_selector;
 pub(crate) mod worker;
-
-pub use view_selector::{SampleReason, SamplingPolicy, ViewHistory, ViewSelector};

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use passerby_types::{
     Attributes, Embedding, Face, Frame, FrameKind, FrameMeta, Identity, Observation, ObservedFace, Sighting,
-    SourceInfo, StageError, TrackId, TrackKey, TrackUpdate, TrackedFace,
+    SourceInfo, StageError, TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace,
 };
 
-use crate::camera::sampler::{ActiveStages, Sampler};
 use crate::camera::tracker::CameraTracker;
 use crate::context::AnalysisContext;
 use crate::face_jobs::{FaceJob, FaceJobs, FaceResult};
 use crate::figures::meter::CameraMeter;
+use crate::figures::track_end::TrackEnd;
+use crate::identities::Answer;
+use crate::sampling::sampler::{ActiveStages, Sampler};
 use crate::settings::FlowSettings;
 use crate::stages::Stages;
 
@@ -34,10 +36,13 @@ pub(crate) struct CameraObserver {
     update: TrackUpdate,
     /// The faces of the frame's observation, by the same order as the tracks.
     observed: Vec<ObservedFace>,
+    /// True if a track must be looked at again at the next frame.
+    wants_look: bool,
     /// Memory for the calls of the identifier.
     sightings: Vec<Sighting>,
     visible: Vec<TrackKey>,
-    identities: Vec<Identity>,
+    keys: Vec<TrackKey>,
+    answers: Vec<Answer>,
 }
 
 impl CameraObserver {
@@ -60,14 +65,16 @@ impl CameraObserver {
             attributes: HashMap::new(),
             update: TrackUpdate::default(),
             observed: Vec::new(),
+            wants_look: false,
             sightings: Vec::new(),
             visible: Vec::new(),
-            identities: Vec::new(),
+            keys: Vec::new(),
+            answers: Vec::new(),
         })
     }
 
     /// Gives the faces of the next frame to the tracker, or `None` for a frame without detection. `size` is that of the
-    /// frame in pixels; if it changes, all tracks start anew.
+    /// frame in pixels; if it or the scene changes, all tracks start anew.
     ///
     /// # Errors
     /// The tracker's error, which is counted. All tracks have ended with it.
@@ -127,25 +134,83 @@ impl CameraObserver {
         results.drain(..).for_each(|result| context.chips.give_back(result.into_job().chip));
     }
 
-    /// Gives the sightings to the identifier, frame by frame, and writes down who each track of the frame is.
+    /// Gives the sightings to the identifier, frame by frame, and writes down who each track of the frame is. A track that shows
+    /// another face than before goes on under a new number.
     fn name_tracks(&mut self, seq: u64, results: &[FaceResult<Embedding>]) {
-        let Self { context, meter, sampler, observed, sightings, visible, identities, .. } = self;
+        let Self { context, meter, tracker, observed, sightings, visible, keys, answers, .. } = self;
+        let key = |track: TrackId| TrackKey { camera: meter.camera, track };
+        keys.clear();
+        keys.extend(observed.iter().map(|face| key(face.track)));
+        let mut other_faces = Vec::new();
+        let mut renumber = |old: TrackKey| {
+            if old.camera != meter.camera {
+                return None;
+            }
+            let new = tracker.renumber(old.track)?;
+            other_faces.push(old.track);
+            Some(key(new))
+        };
         let (earlier, of_frame) =
             sightings.split_at(sightings.partition_point(|sighting| sighting.seq < seq));
         for sightings in earlier.chunk_by(|a, b| a.seq == b.seq) {
             let result = results.iter().find(|result| result.job().seq() == sightings[0].seq);
             let visible = result.map_or(&[][..], |result| &**result.job().visible);
-            context.identities.identify(meter, sightings, visible, identities);
+            context.identities.identify(meter, (sightings, visible), keys, &mut renumber, answers);
         }
         visible.clear();
-        visible.extend(observed.iter().map(|face| TrackKey { camera: meter.camera, track: face.track }));
-        context.identities.identify(meter, of_frame, visible, identities);
-        for (observed, &identity) in observed.iter_mut().zip(&*identities) {
+        let with_face = observed.iter().zip(&*keys).filter(|(face, _)| face.state != TrackState::Lost);
+        visible.extend(with_face.map(|(_, key)| *key));
+        context.identities.identify(meter, (of_frame, visible), keys, &mut renumber, answers);
+        for (face, key) in observed.iter_mut().zip(keys) {
+            face.track = key.track;
+        }
+        self.end_early(&other_faces, TrackEnd::OtherFace);
+        self.write_identities();
+        self.end_lost_tracks();
+    }
+
+    /// Writes down the identifier's answers, and plans the next looks by them.
+    fn write_identities(&mut self) {
+        let Self { sampler, observed, answers, wants_look, .. } = self;
+        *wants_look = false;
+        for (observed, &Answer { identity, needs_look }) in observed.iter_mut().zip(&*answers) {
             let too_small = observed.face.is_some_and(|face| sampler.embed.too_small(observed.track, &face));
-            sampler.embed.settle(observed.track, identity.person().is_some());
+            sampler.embed.settle(observed.track, identity.person().is_some() && !needs_look);
+            let is_doubted = sampler.embed.doubt(observed.track, needs_look);
+            *wants_look |= is_doubted && observed.state != TrackState::Lost;
             let unidentified = identity == Identity::Pending && too_small;
             observed.identity = if unidentified { Identity::Unidentified } else { identity };
         }
+    }
+
+    /// Ends each track that has lost its face if another track of the frame shows the same person: the face is there now.
+    fn end_lost_tracks(&mut self) {
+        let shows = |face: &ObservedFace, person| {
+            face.state != TrackState::Lost && face.identity.person() == Some(person)
+        };
+        let is_elsewhere = |face: &&ObservedFace| {
+            let person = face.identity.person().filter(|_| face.state == TrackState::Lost);
+            person.is_some_and(|person| self.observed.iter().any(|other| shows(other, person)))
+        };
+        let elsewhere: Vec<TrackId> =
+            self.observed.iter().filter(is_elsewhere).map(|face| face.track).collect();
+        elsewhere.iter().for_each(|&track| self.tracker.end(track));
+        self.end_early(&elsewhere, TrackEnd::Elsewhere);
+    }
+
+    /// Ends tracks with this frame that the tracker has not ended, and counts them.
+    fn end_early(&mut self, tracks: &[TrackId], reason: TrackEnd) {
+        if !tracks.is_empty() {
+            self.update.ended.extend(tracks);
+            self.meter.lock().report.faces.end_tracks(reason, tracks.len());
+            self.end_tracks(tracks);
+        }
+    }
+
+    /// Returns true if a track must be looked at again at the next frame, because the latest look showed another face or another
+    /// track looks like its person.
+    pub(crate) fn wants_look(&self) -> bool {
+        self.wants_look
     }
 
     /// Takes attribute estimates into the frame `seq` and the fusion. The results may be of this frame or of earlier ones.
@@ -191,15 +256,20 @@ impl CameraObserver {
         for face in &mut faces {
             face.attributes = self.attributes.get(&face.track).copied();
         }
-        let ended = self.update.ended.clone();
+        let mut ended = self.update.ended.clone();
         self.end_tracks(&ended);
+        if !ended.is_empty() {
+            ended.sort_unstable();
+            faces.retain(|face| !ended.contains(&face.track));
+            faces.sort_unstable_by_key(|face| face.track);
+        }
         let (width, height) = size;
         Observation { meta: *meta, width, height, kind, faces, ended }
     }
 
     /// Ends every live track: the camera is done.
     pub(crate) fn end(&mut self) {
-        let live = self.tracker.restart();
+        let live = self.tracker.restart(&self.meter, TrackEnd::CameraEnded);
         self.end_tracks(&live);
     }
 

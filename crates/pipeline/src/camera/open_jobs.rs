@@ -6,9 +6,9 @@ use std::time::Duration;
 use passerby_types::{Attributes, Embedding, StageError};
 use passerby_workers::JobOutcome;
 
-use crate::camera::sampler::ActiveStages;
 use crate::face_jobs::{FaceJob, FaceJobClient, FaceJobs, FaceResult};
 use crate::figures::meter::CameraMeter;
+use crate::sampling::sampler::ActiveStages;
 
 /// How often a wait for a result checks whether the camera was abandoned.
 const ABANDON_POLL_INTERVAL: Duration = Duration::from_millis(100);

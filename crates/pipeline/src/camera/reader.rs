@@ -11,6 +11,7 @@ use passerby_workers::{SendOutcome, back_off, catch_panic};
 use crate::camera::state::{CameraEvent, CameraState, InFlightGuard};
 use crate::context::Context;
 use crate::detection::{DetectQueue, QueuedFrame};
+use crate::scene::scene_watch::SceneWatch;
 
 /// Reads the source to its end, or until the camera must stop. This is the body of the reader thread.
 pub(crate) fn read(
@@ -22,6 +23,7 @@ pub(crate) fn read(
     let mut seq = 0_u64;
     let mut order = 0;
     let mut resets_in_a_row = 0;
+    let mut scenes = SceneWatch::default();
     let source_detail = detail(source.info());
     loop {
         context.gate.wait_while_paused(|| camera.is_stopping());
@@ -49,11 +51,14 @@ pub(crate) fn read(
         };
         resets_in_a_row = 0;
         camera.meter.lock().capture(context.clock.now());
+        let scene = scenes.watch(&picture.image);
         match camera.enter() {
             Some(in_flight) => {
                 let detail = source_detail * camera.detections.detail();
-                let number = FrameMeta { pts: picture.pts, detail, ..FrameMeta::new(camera.id, seq) };
-                send_frame(context, detect_queue, number, order, picture, in_flight);
+                let number = FrameMeta { pts: picture.pts, detail, scene, ..FrameMeta::new(camera.id, seq) };
+                let detects = camera.detects(seq, order) || scenes.has_just_changed();
+                let place = Place { order, detects };
+                send_frame(context, detect_queue, number, place, picture, in_flight);
                 order += 1;
             }
             None => {
@@ -66,12 +71,18 @@ pub(crate) fn read(
     camera.inbox.send(order, CameraEvent::End { seq });
 }
 
+/// The place of a frame among those that entered the pipeline, and whether the detector must run on it.
+struct Place {
+    order: u64,
+    detects: bool,
+}
+
 /// Makes a frame of the picture, and sends it to the detectors or past them.
 fn send_frame(
     context: &Context,
     detect_queue: &DetectQueue,
     number: FrameMeta,
-    order: u64,
+    Place { order, detects }: Place,
     picture: Picture,
     in_flight: InFlightGuard,
 ) {
@@ -79,7 +90,7 @@ fn send_frame(
     let Picture { image, age, .. } = picture;
     let meta = with_arrival(number, &*context.clock, age);
     let seq = meta.seq;
-    if !camera.detects(seq, order) {
+    if !detects {
         let size = (image.width(), image.height());
         let image = context.fanout.wants_frames().then(|| camera.images.share(image));
         camera.inbox.send(order, CameraEvent::Coasted { meta, size, image, in_flight });

@@ -38,6 +38,8 @@ pub(crate) struct CameraDetections {
     /// One past the newest `seq` that a worker took for detection; 0 before the first.
     next_undetected: AtomicU64,
     last_detection_failed: AtomicBool,
+    /// True if a track must be looked at again, so that the next frame must be detected on.
+    look_wanted: AtomicBool,
 }
 
 impl CameraDetections {
@@ -48,6 +50,7 @@ impl CameraDetections {
             detail: AtomicU32::new(detail.to_bits()),
             next_undetected: AtomicU64::new(0),
             last_detection_failed: AtomicBool::new(false),
+            look_wanted: AtomicBool::new(false),
         }
     }
 
@@ -73,6 +76,16 @@ impl CameraDetections {
 
     pub(crate) fn set_detail(&self, detail: f32) {
         self.detail.store(detail.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Asks for a detection on the next frame, whatever the schedule says.
+    pub(crate) fn want_look(&self) {
+        self.look_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true once after [`CameraDetections::want_look`].
+    pub(crate) fn take_wanted_look(&self) -> bool {
+        self.look_wanted.swap(false, Ordering::Relaxed)
     }
 
     /// Notes that a worker takes frame `seq` for detection.

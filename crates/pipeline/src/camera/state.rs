@@ -73,10 +73,19 @@ impl CameraState {
     }
 
     /// Returns true if the detector must run on frame `seq`, which is the `order`-th that entered. A live camera detects on
-    /// its first frame in any case, because there is nothing to track before.
+    /// its first frame in any case, because there is nothing to track before, and on the frame after a wish for a look.
     pub(crate) fn detects(&self, seq: u64, order: u64) -> bool {
         let first_of_live = order == 0 && !self.lossless;
-        first_of_live || self.detections.schedule().includes(seq)
+        let look_wanted = self.detections.take_wanted_look();
+        first_of_live || look_wanted || self.detections.schedule().includes(seq)
+    }
+
+    /// Asks for a detection on the next frame. A lossless camera keeps to its schedule, so that no result depends on how far its
+    /// reader is ahead.
+    pub(crate) fn want_look(&self) {
+        if !self.lossless {
+            self.detections.want_look();
+        }
     }
 
     /// Asks the camera to end after the frames that are inside.

@@ -1,24 +1,27 @@
-//! A camera's tracker, with ids that stay unique if the tracker is rebuilt.
+//! A camera's tracker, and the camera's own numbers for its tracks.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{Face, FrameMeta, StageError, TrackId, TrackUpdate, Tracker};
 
 use crate::figures::meter::{CameraMeter, StageMeters};
+use crate::figures::track_end::TrackEnd;
 use crate::guard::Guard;
 use crate::stages::Stages;
 
 /// A camera's tracker and its live tracks.
+///
+/// The camera numbers its tracks from 1 in the order in which they appear. A number never comes back: if the tracker is rebuilt
+/// and counts from 1 again, or if the face behind a track has changed, the camera counts on.
 pub(crate) struct CameraTracker {
     guard: Guard<dyn Tracker>,
-    /// The size of the last frame in pixels.
-    size: Option<(u32, u32)>,
-    live: BTreeSet<TrackId>,
-    /// The camera's id of a track is the instance's id plus this: a rebuilt tracker counts from 1 again.
-    id_offset: u64,
-    highest_id: u64,
+    /// The last frame's size in pixels and the number of its scene.
+    view: Option<((u32, u32), u64)>,
+    /// The camera's number of each live track of the instance. `None` if the camera has ended it and it has no face since.
+    numbers: BTreeMap<TrackId, Option<TrackId>>,
+    last_number: u64,
 }
 
 impl CameraTracker {
@@ -29,15 +32,14 @@ impl CameraTracker {
     pub(crate) fn new(stages: &Stages, meters: &Arc<StageMeters>) -> Result<Self, StageError> {
         Ok(Self {
             guard: Guard::new("track", stages.tracker.clone(), meters)?,
-            size: None,
-            live: BTreeSet::new(),
-            id_offset: 0,
-            highest_id: 0,
+            view: None,
+            numbers: BTreeMap::new(),
+            last_number: 0,
         })
     }
 
-    /// Gives the next frame to the tracker, and writes its tracks to `out`. `size` is that of the frame in pixels; if it
-    /// differs from the last frame's, all tracks end and the tracker starts anew.
+    /// Gives the next frame to the tracker, and writes its tracks to `out`. `size` is that of the frame in pixels. If it differs
+    /// from the last frame's, or if the frame shows another scene, all tracks end and the tracker starts anew.
     ///
     /// # Errors
     /// The tracker's error, which is counted. All tracks have ended with it: `out.ended` names them, and `out.tracks` is
@@ -50,11 +52,7 @@ impl CameraTracker {
         faces: Option<&[Face]>,
         out: &mut TrackUpdate,
     ) -> Result<(), StageError> {
-        let mut ended = Vec::new();
-        if self.size.replace(size).is_some_and(|last| last != size) {
-            self.guard.discard();
-            ended = self.restart();
-        }
+        let ended = self.begin_view(meter, size, meta.scene);
         out.clear();
         let updated = self.guard.call(meter, Some(meta), |tracker| {
             tracker.update(meta, faces, out);
@@ -63,33 +61,94 @@ impl CameraTracker {
         if let Err(error) = updated {
             out.clear();
             out.ended = ended;
-            out.ended.extend(self.restart());
+            out.ended.extend(self.restart(meter, TrackEnd::TrackerFailed));
             return Err(error);
         }
-        let camera_id = |id: TrackId| TrackId(self.id_offset.saturating_add(id.0));
-        out.tracks.iter_mut().for_each(|tracked| tracked.track = camera_id(tracked.track));
-        out.ended.iter_mut().for_each(|track| *track = camera_id(*track));
-        self.live.extend(out.tracks.iter().map(|tracked| tracked.track));
-        let highest = self.live.iter().chain(&out.ended).max();
-        self.highest_id = highest.map_or(self.highest_id, |id| self.highest_id.max(id.0));
-        self.live.retain(|id| !out.ended.contains(id));
+        self.number(out);
+        if !out.ended.is_empty() {
+            meter.lock().report.faces.end_tracks(TrackEnd::Lost, out.ended.len());
+        }
         out.ended.splice(..0, ended);
         Ok(())
     }
 
-    /// Returns true for a track that has not ended.
-    pub(crate) fn is_live(&self, track: TrackId) -> bool {
-        self.live.contains(&track)
+    /// Ends all tracks if the frame has another size, or shows another scene, than the last one. Returns the ended tracks.
+    fn begin_view(&mut self, meter: &CameraMeter, size: (u32, u32), scene: u64) -> Vec<TrackId> {
+        let Some((last_size, last_scene)) = self.view.replace((size, scene)) else { return Vec::new() };
+        if (size, scene) == (last_size, last_scene) {
+            return Vec::new();
+        }
+        if scene != last_scene {
+            meter.lock().report.faces.scene_changes += 1;
+        }
+        self.guard.discard();
+        let reason = if size == last_size { TrackEnd::SceneChanged } else { TrackEnd::SizeChanged };
+        self.restart(meter, reason)
     }
 
-    /// Ends all live tracks and returns them. The next instance counts on from the last id.
-    pub(crate) fn restart(&mut self) -> Vec<TrackId> {
-        self.id_offset = self.highest_id;
-        std::mem::take(&mut self.live).into_iter().collect()
+    /// Replaces the instance's numbers in `out` by the camera's. Leaves out the tracks that the camera has ended, as long as they
+    /// have no face.
+    fn number(&mut self, out: &mut TrackUpdate) {
+        let Self { numbers, last_number, .. } = self;
+        let mut is_sorted = true;
+        let mut last = TrackId(0);
+        out.tracks.retain_mut(|tracked| {
+            let number = numbers.entry(tracked.track).or_insert_with(|| Some(next(last_number)));
+            if tracked.face.is_some() {
+                number.get_or_insert_with(|| next(last_number));
+            }
+            tracked.track = number.unwrap_or_default();
+            is_sorted &= number.is_none() || tracked.track > last;
+            last = tracked.track;
+            number.is_some()
+        });
+        if !is_sorted {
+            out.tracks.sort_unstable_by_key(|tracked| tracked.track);
+        }
+        out.ended.retain_mut(|track| {
+            let number = numbers.remove(track).flatten();
+            *track = number.unwrap_or_default();
+            number.is_some()
+        });
+        out.ended.sort_unstable();
+    }
+
+    /// Returns true for a track that has not ended.
+    pub(crate) fn is_live(&self, track: TrackId) -> bool {
+        self.numbers.values().any(|number| *number == Some(track))
+    }
+
+    /// Ends a track because it shows another face than before, and returns the number under which it goes on. Returns `None` if
+    /// the track is not live.
+    pub(crate) fn renumber(&mut self, track: TrackId) -> Option<TrackId> {
+        let number = self.numbers.values_mut().find(|number| **number == Some(track))?;
+        *number = Some(next(&mut self.last_number));
+        *number
+    }
+
+    /// Ends a track that the tracker still follows. If it finds a face for it again, that is a new track.
+    pub(crate) fn end(&mut self, track: TrackId) {
+        if let Some(number) = self.numbers.values_mut().find(|number| **number == Some(track)) {
+            *number = None;
+        }
+    }
+
+    /// Ends all live tracks, counts them, and returns them by rising number.
+    pub(crate) fn restart(&mut self, meter: &CameraMeter, reason: TrackEnd) -> Vec<TrackId> {
+        let mut ended: Vec<TrackId> = std::mem::take(&mut self.numbers).into_values().flatten().collect();
+        ended.sort_unstable();
+        meter.lock().report.faces.end_tracks(reason, ended.len());
+        ended
     }
 
     /// Returns how long to wait before the next frame, if the tracker failed several times in a row.
     pub(crate) fn back_off(&self) -> Duration {
         self.guard.back_off()
     }
+}
+
+/// Returns the number after the last one.
+fn next(last: &mut u64) -> TrackId {
+    *last += 1;
+    TrackId(*last)
 }

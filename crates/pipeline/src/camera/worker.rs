@@ -125,6 +125,9 @@ impl CameraWorker {
         self.wait_turn(meta.seq);
         self.observer.identify(meta.seq, &mut self.open_jobs.embeddings);
         self.observer.fuse(meta.seq, &mut self.open_jobs.estimates);
+        if self.observer.wants_look() {
+            self.camera.want_look();
+        }
         let observation = self.observer.observe(meta, size, kind);
         in_flight.observe(kind, self.context.clock.now().since(meta.captured));
 

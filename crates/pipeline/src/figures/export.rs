@@ -40,6 +40,11 @@ pub fn publish(snapshot: &MetricsSnapshot) {
         counter!("passerby_frames_reduced_total", vec![name()]).absolute(camera.reduced);
         counter!("passerby_faces_total", vec![name()]).absolute(camera.faces);
         counter!("passerby_faces_left_out_total", vec![name()]).absolute(camera.faces_left_out);
+        counter!("passerby_scene_changes_total", vec![name()]).absolute(camera.scene_changes);
+        for (reason, n) in &camera.track_ends {
+            counter!("passerby_tracks_ended_total", vec![name(), Label::new("reason", reason.name())])
+                .absolute(*n);
+        }
         counter!("passerby_interruptions_total", vec![name()]).absolute(camera.interruptions);
         counter!("passerby_looks_evicted_total", vec![name()]).absolute(camera.evicted);
         for (metric, counts) in

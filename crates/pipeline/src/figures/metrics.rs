@@ -11,6 +11,7 @@ use crate::engine::PipelineEngine;
 use crate::figures::calls::StuckCall;
 use crate::figures::meter::{Durations, Quantiles};
 use crate::figures::report::StageTime;
+use crate::figures::track_end::TrackEnd;
 use crate::governor::load::{GovernorDecision, GovernorReason};
 use crate::output::writer::WriteReport;
 
@@ -81,6 +82,11 @@ pub struct CameraSnapshot {
     /// The number of boxes that the detector left out because a frame had too many; see
     /// [`Detector::left_out`](passerby_types::Detector::left_out).
     pub faces_left_out: u64,
+    /// How often the picture showed another scene than the one before: a cut, another channel, or a camera that was turned. All
+    /// tracks of the camera end there.
+    pub scene_changes: u64,
+    /// The number of tracks that ended, by reason. A reason without a track is not in the map.
+    pub track_ends: BTreeMap<TrackEnd, u64>,
     /// The number of face views that were given up for more urgent ones.
     pub evicted: u64,
     /// The number of failed calls of each stage.
@@ -129,6 +135,8 @@ impl Metrics {
                 yielded: meter.yielded,
                 reduced: meter.reduced,
                 faces_left_out: meter.report.faces.left_out,
+                scene_changes: meter.report.faces.scene_changes,
+                track_ends: meter.report.faces.track_ends.clone(),
                 evicted: meter.evicted,
                 failures: meter.report.failures.clone(),
                 rebuilds: meter.report.rebuilds.clone(),

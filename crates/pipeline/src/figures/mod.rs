@@ -8,6 +8,7 @@ pub(crate) mod metrics;
 pub(crate) mod recorder;
 pub(crate) mod report;
 pub(crate) mod stage_timer;
+pub(crate) mod track_end;
 
 pub use calls::StuckCall;
 #[cfg(feature = "metrics")]
@@ -17,3 +18,4 @@ pub use export::serve_prometheus;
 pub use meter::Quantiles;
 pub use metrics::{CameraSnapshot, Metrics, MetricsSnapshot, StageSnapshot};
 pub use report::{CameraReport, FlowError, StageTime};
+pub use track_end::TrackEnd;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use passerby_types::{CameraId, ErrorClass, Ledger, SourceError, StageError, Timestamp};
 
 use crate::figures::report::{CameraReport, FlowError, StageTime};
+use crate::figures::track_end::TrackEnd;
 use crate::output::writer::WriteCounts;
 
 /// The counts of one camera while it runs, from which its [`CameraReport`] is made.
@@ -28,8 +29,8 @@ pub(crate) struct CameraRecorder {
     pub(crate) faces: FaceCounts,
 }
 
-/// The faces of a camera.
-#[derive(Clone, Copy, Debug, Default)]
+/// The faces of a camera and their tracks.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FaceCounts {
     /// The faces that the detector found.
     pub(crate) found: u64,
@@ -37,6 +38,19 @@ pub(crate) struct FaceCounts {
     pub(crate) left_out: u64,
     /// The frames with such boxes.
     pub(crate) crowded_frames: u64,
+    /// How often the camera showed another scene.
+    pub(crate) scene_changes: u64,
+    /// The tracks that ended, by reason.
+    pub(crate) track_ends: BTreeMap<TrackEnd, u64>,
+}
+
+impl FaceCounts {
+    /// Counts tracks that ended.
+    pub(crate) fn end_tracks(&mut self, reason: TrackEnd, tracks: usize) {
+        if tracks > 0 {
+            *self.track_ends.entry(reason).or_default() += tracks as u64;
+        }
+    }
 }
 
 /// A time without pictures after an interruption.
@@ -79,6 +93,8 @@ impl CameraRecorder {
             stages: self.stages.clone(),
             faces: self.faces.found,
             faces_left_out: self.faces.left_out,
+            scene_changes: self.faces.scene_changes,
+            track_ends: self.faces.track_ends.clone(),
             writes: WriteCounts::default(),
             sink_error: None,
         }

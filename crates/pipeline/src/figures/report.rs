@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use passerby_types::{CameraId, Ledger, SinkError, SourceError, StageError};
 
+use crate::figures::track_end::TrackEnd;
 use crate::output::writer::{WriteCounts, WriteReport};
 
 /// The time spent in one stage.
@@ -63,6 +64,11 @@ pub struct CameraReport {
     /// The number of boxes that the detector left out because a frame had too many; see
     /// [`Detector::left_out`](passerby_types::Detector::left_out).
     pub faces_left_out: u64,
+    /// How often the picture showed another scene than the one before: a cut, another channel, or a camera that was turned. All
+    /// tracks of the camera end there.
+    pub scene_changes: u64,
+    /// The number of tracks that ended, by reason. A reason without a track is not in the map.
+    pub track_ends: BTreeMap<TrackEnd, u64>,
     /// The counts of the camera's observations at the sink.
     pub writes: WriteCounts,
     /// The error that ended the sink, after which the frames go on without it. If it did not end early and observations of

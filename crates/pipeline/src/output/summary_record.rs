@@ -6,7 +6,7 @@ use std::time::Duration;
 use passerby_types::{CameraId, FrameMeta, Ledger, PersonId, TrackKey};
 use serde::Serialize;
 
-use crate::figures::{CameraReport, CameraSnapshot, Quantiles};
+use crate::figures::{CameraReport, CameraSnapshot, Quantiles, TrackEnd};
 use crate::output::summary::{PersonSummary, Summary};
 use crate::output::writer::WriteCounts;
 
@@ -71,6 +71,8 @@ struct CameraRecord<'a> {
     frames: u64,
     faces: u64,
     faces_left_out: u64,
+    scene_changes: u64,
+    track_ends: &'a BTreeMap<TrackEnd, u64>,
     tracks: usize,
     ledger: &'a Ledger,
     interruptions: u64,
@@ -166,6 +168,8 @@ impl<'a> CameraRecord<'a> {
             frames: report.ledger.captured,
             faces: report.faces,
             faces_left_out: report.faces_left_out,
+            scene_changes: report.scene_changes,
+            track_ends: &report.track_ends,
             tracks: summary.tracks().filter(|track| track.track.camera == report.camera).count(),
             ledger: &report.ledger,
             interruptions: report.interruptions,

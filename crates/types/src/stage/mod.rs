@@ -235,13 +235,35 @@ pub trait Identifier: Send {
     /// Takes the sightings of one frame, at most one for each track, and decides which persons their tracks are. Call
     /// [`Identifier::identity`] for the result.
     ///
-    /// `visible` must name every track in that frame: two of them are never the same person.
+    /// `visible` must name every track whose face was found in that frame: two of them are never the same person. A track that
+    /// the tracker only predicts must not be in the list, because its face may be there under another number.
     fn identify(&mut self, sightings: &[Sighting], visible: &[TrackKey]);
 
     /// Returns the identity of a track by the sightings until now, or [`Identity::Pending`] if there was none.
     ///
     /// The answer may change between two sightings of the track, for example if two persons are merged.
     fn identity(&self, track: TrackKey) -> Identity;
+
+    /// Returns true if another sighting of the track would help to decide a question now: if the latest one showed another
+    /// face than before, or if another track looks like this track's person. The caller should sight the track again at the
+    /// next frames.
+    ///
+    /// The default returns false.
+    fn needs_look(&self, track: TrackKey) -> bool {
+        let _ = track;
+        false
+    }
+
+    /// Ends each track that has turned out to show another face than before, and continues it under the number that `renumber`
+    /// returns for it. The ended track keeps the identity that it had before; the new one has the sightings of the other face,
+    /// and the identity by them. If `renumber` returns `None`, because the caller does not know the track, nothing changes.
+    ///
+    /// Call it after [`Identifier::identify`]. A caller that never does so gets the new identity under the old number.
+    ///
+    /// The default does nothing.
+    fn split(&mut self, renumber: &mut dyn FnMut(TrackKey) -> Option<TrackKey>) {
+        let _ = renumber;
+    }
 
     /// Forgets a track that has ended. Does nothing if the track was never seen.
     fn end(&mut self, track: TrackKey);

@@ -8,8 +8,9 @@ use passerby_types::{Face, TrackId};
 /// When a view of a track is worth a sample: an embedding, or an attribute estimate.
 ///
 /// A new track gets a few samples at first, then one for each clearly better view, and one when its last sample is old. A
-/// settled track, whose identity or attributes are known, gets samples of clearly better views only, and one at long
-/// intervals in case the tracker has moved on to another face.
+/// settled track, whose identity or attributes are known, gets samples of clearly better views only, and one at longer
+/// intervals in case the tracker has moved on to another face. A track that may show another face than before
+/// ([`ViewSelector::suspect`], [`ViewSelector::doubt`]) gets one at once.
 ///
 /// All times are on the camera's sampling clock:
 /// - For a live source it is [`FrameMeta::captured`](passerby_types::FrameMeta::captured), the moment of arrival.
@@ -58,14 +59,16 @@ pub struct SamplingPolicy {
 
 impl SamplingPolicy {
     /// The policy for embeddings. Faces below 30 pixels cannot be told apart. Three samples make a person: at 25 frames a
-    /// second, those of every second frame. The original system took one each second.
+    /// second, those of every second frame. The original system took one each second. Every three seconds a settled track is
+    /// looked at again: at 25 frames a second that is one embedding in 75 detections, in case nothing else showed that the face
+    /// has changed.
     pub const EMBED: Self = Self {
         min_size: 30.0,
         initial_views: 3,
         min_gap: Duration::from_millis(80),
         min_quality_gain: 1.25,
         stale_after: Duration::from_secs(1),
-        recheck_after: Duration::from_secs(10),
+        recheck_after: Duration::from_secs(3),
     };
     /// The policy for age and gender. A single-frame estimate is noisy, by about seven years of age, so a new track gets
     /// more samples, and later ones are rare.
@@ -96,6 +99,10 @@ impl SamplingPolicy {
         }
         let Some(history) = history else { return (self.initial_views > 0).then_some(SampleReason::New) };
         let elapsed = at.saturating_sub(history.last_sample);
+        let doubted = history.doubted && history.doubt_samples < MAX_DOUBT_SAMPLES;
+        if (history.suspected || doubted) && elapsed >= self.min_gap {
+            return Some(SampleReason::Doubted);
+        }
         if history.samples < self.initial_views && elapsed >= self.min_gap {
             return Some(SampleReason::Early);
         }
@@ -117,12 +124,14 @@ pub enum SampleReason {
     Better,
     /// The track does not have all its first samples yet.
     Early,
+    /// The track may show another face than before.
+    Doubted,
     /// The track has no sample.
     New,
 }
 
 impl SampleReason {
-    /// Returns the priority of the sample in a queue, 0 to 4. A more urgent reason always goes first. Of two samples with
+    /// Returns the priority of the sample in a queue, 0 to 5. A more urgent reason always goes first. Of two samples with
     /// one reason, the better view goes first.
     #[must_use]
     pub fn priority(self, face: &Face) -> f32 {
@@ -141,7 +150,17 @@ pub struct ViewHistory {
     pub last_sample: Duration,
     /// True if the track's identity or attributes are known.
     pub settled: bool,
+    /// True if something has happened since the last sample after which the track may show another face.
+    pub suspected: bool,
+    /// True if another sample would help to decide who the track is.
+    pub doubted: bool,
+    /// The number of samples in a row since the track is doubted.
+    pub doubt_samples: u32,
 }
+
+/// The number of samples in a row that a doubted track gets as fast as the policy's `min_gap` allows. After them it is sampled
+/// like a track that is not settled.
+const MAX_DOUBT_SAMPLES: u32 = 6;
 
 /// Selects the views of one camera's live tracks that are worth a sample, for one kind of sample.
 ///
@@ -183,12 +202,14 @@ impl ViewSelector {
     /// Records a sample of the track. Returns the history before it, for [`ViewSelector::retract`].
     pub fn record(&mut self, track: TrackId, face: &Face, at: Duration) -> Option<ViewHistory> {
         let before = self.tracks.get(&track).copied();
-        let ViewHistory { samples, best_quality, settled, .. } = before.unwrap_or_default();
+        let history = before.unwrap_or_default();
         let after = ViewHistory {
-            samples: samples.saturating_add(1),
-            best_quality: best_quality.max(face.quality()),
+            samples: history.samples.saturating_add(1),
+            best_quality: history.best_quality.max(face.quality()),
             last_sample: at,
-            settled,
+            suspected: false,
+            doubt_samples: history.doubt_samples.saturating_add(u32::from(history.doubted)),
+            ..history
         };
         self.tracks.insert(track, after);
         before
@@ -214,6 +235,24 @@ impl ViewSelector {
         }
     }
 
+    /// Notes that something has happened after which the track may show another face, so that its next view is worth a sample.
+    /// Without a sample of the track this does nothing: its first one is due anyway.
+    pub fn suspect(&mut self, track: TrackId) {
+        if let Some(history) = self.tracks.get_mut(&track) {
+            history.suspected = true;
+        }
+    }
+
+    /// Notes whether another sample would help to decide who the track is. Returns true while the track gets such samples as
+    /// fast as the policy's `min_gap` allows, which is for the next six. Without a sample of the track this does nothing, and
+    /// returns false.
+    pub fn doubt(&mut self, track: TrackId, doubted: bool) -> bool {
+        let Some(history) = self.tracks.get_mut(&track) else { return false };
+        history.doubted = doubted;
+        history.doubt_samples = if doubted { history.doubt_samples } else { 0 };
+        doubted && history.doubt_samples < MAX_DOUBT_SAMPLES
+    }
+
     /// Returns true if the track has no sample and this view is too small for one.
     #[must_use]
     pub fn too_small(&self, track: TrackId, face: &Face) -> bool {
@@ -231,7 +270,7 @@ mod tests {
     use passerby_testkit::suite::frontal;
     use passerby_types::BBox;
 
-    use super::SampleReason::{Better, Early, New, Stale};
+    use super::SampleReason::{Better, Doubted, Early, New, Stale};
     use super::*;
 
     const TRACK: TrackId = TrackId(1);
@@ -303,21 +342,63 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_track_is_sampled_for_a_better_view_or_after_ten_seconds() {
+    fn a_settled_track_is_sampled_for_a_better_view_or_after_three_seconds() {
         let mut selector = ViewSelector::new(SamplingPolicy::EMBED);
         let mut samples = Vec::new();
-        for frame in 0..700 {
+        for frame in 0..350 {
             let view = face(if frame < 100 { 50.0 } else { 80.0 });
             if let Some(reason) = selector.reason(TRACK, &view, at(frame)) {
                 selector.record(TRACK, &view, at(frame));
                 samples.push((frame, reason));
             }
             // Known from the second sample on, except for a while in the middle.
-            selector.settle(TRACK, samples.len() > 1 && !(400..410).contains(&frame));
+            selector.settle(TRACK, samples.len() > 1 && !(250..260).contains(&frame));
         }
-        let expected =
-            [(0, New), (2, Early), (4, Early), (100, Better), (350, Stale), (401, Stale), (651, Stale)];
+        let expected = [
+            (0, New),
+            (2, Early),
+            (4, Early),
+            (79, Stale),
+            (100, Better),
+            (175, Stale),
+            (250, Stale),
+            (325, Stale),
+        ];
         assert_eq!(samples, expected);
+    }
+
+    #[test]
+    fn a_suspected_track_is_sampled_once_at_its_next_view() {
+        let mut selector = ViewSelector::new(SamplingPolicy::EMBED);
+        for frame in 0..3 {
+            selector.record(TRACK, &face(50.0), at(2 * frame));
+        }
+        selector.suspect(TRACK);
+        selector.settle(TRACK, true);
+        assert_eq!(selector.reason(TRACK, &face(50.0), at(5)), None, "a neighbouring frame");
+        assert_eq!(selector.reason(TRACK, &face(29.0), at(6)), None, "too small");
+        assert_eq!(selector.reason(TRACK, &face(50.0), at(7)), Some(Doubted));
+        selector.record(TRACK, &face(50.0), at(7));
+        assert_eq!(selector.reason(TRACK, &face(50.0), at(20)), None);
+    }
+
+    #[test]
+    fn a_doubted_track_is_sampled_six_times_and_then_like_an_unsettled_one() {
+        let mut selector = ViewSelector::new(SamplingPolicy::EMBED);
+        let mut samples = Vec::new();
+        for frame in 0..130 {
+            if let Some(reason) = selector.reason(TRACK, &face(50.0), at(frame)) {
+                selector.record(TRACK, &face(50.0), at(frame));
+                samples.push((frame, reason));
+            }
+            let doubted = (10..100).contains(&frame);
+            selector.settle(TRACK, !doubted);
+            assert_eq!(selector.doubt(TRACK, doubted), doubted && frame < 21, "frame {frame}");
+        }
+        let first = [(0, New), (2, Early), (4, Early)];
+        let doubted = [11, 13, 15, 17, 19, 21].map(|frame| (frame, Doubted));
+        let later = [(46, Stale), (71, Stale), (96, Stale)];
+        assert_eq!(samples, [&first[..], &doubted, &later].concat());
     }
 
     #[test]
@@ -343,7 +424,7 @@ mod tests {
 
     #[test]
     fn a_new_track_goes_first() {
-        let order = [Stale, Better, Early, New].map(|reason| reason.priority(&face(50.0)));
+        let order = [Stale, Better, Early, Doubted, New].map(|reason| reason.priority(&face(50.0)));
         assert!(order.is_sorted_by(|a, b| a < b), "{order:?}");
         assert!(Better.priority(&face(900.0)) < Early.priority(&face(31.0)));
     }

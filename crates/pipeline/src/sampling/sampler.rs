@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{
-    ChipPool, FaceChip, Frame, FrameMeta, Recycler, SourceInfo, TrackId, TrackKey, TrackedFace,
+    ChipPool, FaceChip, Frame, FrameMeta, Recycler, SourceInfo, TrackId, TrackKey, TrackState, TrackedFace,
 };
 
-use crate::camera::view_selector::{SamplingPolicy, ViewSelector};
 use crate::face_jobs::{FaceJob, FaceJobs};
 use crate::figures::meter::CameraMeter;
+use crate::sampling::face_watch::FaceWatch;
+use crate::sampling::view_selector::{SamplingPolicy, ViewSelector};
 
 /// The frame rate of a lossless source that has no presentation times and states no rate, in frames a second.
 const ASSUMED_FRAME_RATE: f64 = 25.0;
@@ -22,7 +23,8 @@ pub(crate) struct Sampler {
     clock: SamplingClock,
     pub(crate) embed: ViewSelector,
     pub(crate) classify: ViewSelector,
-    /// The tracks of the frame, written anew for each frame with a sample.
+    watch: FaceWatch,
+    /// The tracks whose faces are in the frame, written anew for each frame with a sample.
     visible: Vec<TrackKey>,
     visible_lists: Recycler<Arc<Vec<TrackKey>>>,
 }
@@ -33,6 +35,7 @@ impl Sampler {
             clock: SamplingClock::new(info),
             embed: ViewSelector::new(embed),
             classify: ViewSelector::new(classify),
+            watch: FaceWatch::default(),
             visible: Vec::new(),
             visible_lists: Recycler::new(MAX_VISIBLE_LISTS),
         }
@@ -50,6 +53,9 @@ impl Sampler {
         jobs: &mut FaceJobs,
     ) {
         let at = self.clock.time_of(&frame.meta);
+        if stages.embed {
+            self.watch.watch(&frame.image, tracks, at, |track| self.embed.suspect(track));
+        }
         let mut visible = None;
         for (index, tracked) in tracks.iter().enumerate() {
             let track = tracked.track;
@@ -64,7 +70,7 @@ impl Sampler {
             let visible = visible.get_or_insert_with(|| {
                 let key = |tracked: &TrackedFace| TrackKey { camera: meter.camera, track: tracked.track };
                 self.visible.clear();
-                self.visible.extend(tracks.iter().map(key));
+                self.visible.extend(tracks.iter().filter(|t| t.state != TrackState::Lost).map(key));
                 self.visible_lists.share_copy(&self.visible)
             });
             let kinds = [
@@ -92,6 +98,7 @@ impl Sampler {
     pub(crate) fn end(&mut self, track: TrackId) {
         self.embed.end(track);
         self.classify.end(track);
+        self.watch.end(track);
     }
 }
 

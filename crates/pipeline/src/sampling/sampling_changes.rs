@@ -5,7 +5,7 @@ use std::time::Duration;
 use passerby_types::duration_text;
 use serde::{Deserialize, Deserializer};
 
-use crate::camera::view_selector::SamplingPolicy;
+use crate::sampling::view_selector::SamplingPolicy;
 
 /// The limits of a policy that a configuration names.
 #[derive(Default, Deserialize)]
