@@ -38,7 +38,7 @@
 //! for picture in camera.pictures() {
 //!     match picture {
 //!         Ok(picture) => println!("a picture, {:?} after its arrival", picture.age),
-//!         Err(error) if error.class() == ErrorClass::Fatal => return Err(error), // for example, a wrong password
+//!         Err(error) if error.class() == ErrorClass::Fatal => return Err(error), // for example, an unknown codec
 //!         Err(error) => println!("{error}"),
 //!     }
 //! }
@@ -113,7 +113,7 @@ mod credentials;
 mod decoder_choice;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
-mod folder;
+mod file;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 #[cfg(feature = "_h264")]
@@ -135,14 +135,12 @@ mod open;
 mod planes;
 mod random;
 mod reconnect;
-mod regular_file;
 #[cfg(any(feature = "images", feature = "libav", feature = "video"))]
 mod rotation;
 #[cfg(feature = "rtsp")]
 mod rtsp;
 #[cfg(feature = "scene")]
 mod scene;
-mod sniff;
 #[cfg(feature = "video")]
 mod video;
 #[cfg(feature = "webcam")]
@@ -152,7 +150,7 @@ pub use context::SourceContext;
 pub use decoder_choice::Decoder;
 #[cfg(feature = "ffmpeg")]
 pub use ffmpeg::{Ffmpeg, FfmpegSettings};
-pub use folder::list;
+pub use file::folder::list;
 #[cfg(all(feature = "libav", feature = "_h264"))]
 pub use h264::LibavDecoder;
 #[cfg(feature = "openh264")]
@@ -164,6 +162,8 @@ pub use images::{Images, ImagesSettings};
 #[cfg(feature = "libav")]
 pub use libav::{Libav, LibavSettings};
 pub use limits::DecodeLimits;
+#[cfg(feature = "_live")]
+pub use live::certificates::AcceptedCertificates;
 #[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
 pub use live::rtsp_transport::RtspTransport;
 pub use live_playback::LivePlayback;

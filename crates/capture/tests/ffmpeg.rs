@@ -282,7 +282,8 @@ mod fake {
             ("echo '[error] file:x: Invalid data found' >&2; exit 1", "Invalid data found"),
             ("head -c 100000 /dev/zero; exit 0", "gave no pictures"),
             ("exit 3", "exit status: 3"),
-            ("kill -9 $$", "signal: 9"),
+            // The status of a signal, as shells count it.
+            ("kill -9 $$", "exit status: 137"),
             (
                 "yes '[error] flood of words' | head -c 3000000 >&2; echo '[fatal] the last word' >&2; exit 1",
                 "the last word",
@@ -372,4 +373,75 @@ mod fake {
         let program = Program::new(&format!("{refuse}\n{}", small()));
         assert_eq!(drain(&mut program.open().unwrap()).frames.len(), 3);
     }
+}
+
+#[test]
+fn a_local_list_of_other_files_is_refused() {
+    if !is_installed("a_local_list_of_other_files_is_refused") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let clip = data("tiny.mp4").display().to_string();
+    let lists = [
+        ("list.ffconcat", format!("ffconcat version 1.0\nfile '{clip}'\n")),
+        ("list.m3u8", format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{clip}\n#EXT-X-ENDLIST\n")),
+    ];
+    for (name, text) in lists {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let error = Ffmpeg::open(&path, FfmpegSettings::default()).unwrap_err();
+        assert!(matches!(error, SourceError::Unsupported { .. }), "{name}: {error}");
+        assert!(error.to_string().contains("#unrestricted=on"), "{name}: {error}");
+    }
+    for (input, format) in [("testsrc2", Some("lavfi")), ("concat:a|b", None), ("pipe:0", None)] {
+        let settings = FfmpegSettings { format: format.map(str::to_owned), ..FfmpegSettings::default() };
+        let error = Ffmpeg::connect(input, settings).unwrap_err();
+        assert!(error.to_string().contains("#unrestricted=on"), "{input}: {error}");
+    }
+    let settings =
+        FfmpegSettings { format: Some("lavfi".into()), unrestricted: true, ..FfmpegSettings::default() };
+    assert!(Ffmpeg::connect("testsrc2=size=64x48", settings).is_ok(), "the switch allows everything");
+}
+
+/// In the test below, the name of the file for the program's process number. The test's own process plays the owner then.
+#[cfg(target_os = "linux")]
+const OWNER: &str = "PASSERBY_TEST_OWNER";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_program_ends_when_its_owner_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    if let Some(file) = std::env::var_os(OWNER) {
+        let program = folder.path().join("ffmpeg");
+        let script = format!("#!/bin/sh\necho $$ > {}\nexec sleep 1000\n", Path::new(&file).display());
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let settings = FfmpegSettings {
+            program,
+            connect_timeout: Duration::from_secs(600),
+            ..FfmpegSettings::default()
+        };
+        drop(Ffmpeg::connect("rtsp://127.0.0.1:9/x", settings));
+        return;
+    }
+    let file = folder.path().join("number");
+    let mut owner = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_program_ends_when_its_owner_is_killed"])
+        .env(OWNER, &file)
+        .spawn()
+        .unwrap();
+    let wait = |done: &dyn Fn() -> bool| {
+        let start = Instant::now();
+        while !done() && start.elapsed() < Duration::from_secs(60) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        done()
+    };
+    let number = || std::fs::read_to_string(&file).unwrap_or_default().trim().to_owned();
+    assert!(wait(&|| !number().is_empty()), "the program runs");
+    let process = PathBuf::from(format!("/proc/{}", number()));
+    assert!(process.exists());
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    assert!(wait(&|| !process.exists()), "the program has ended");
 }

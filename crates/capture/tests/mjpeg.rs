@@ -320,7 +320,7 @@ fn the_login_follows_the_challenge_of_the_camera() {
 }
 
 #[test]
-fn a_redirection_to_another_host_gets_no_login() {
+fn a_redirection_to_another_port_gets_no_login_and_one_to_another_host_is_refused() {
     let body = [head(MULTIPART), two("--frame\r\n\r\n", "\r\n")].concat();
     let ask = "WWW-Authenticate: Basic realm=\"r\"\r\n";
     let other = Camera::new(move |stream, request| match request.path.as_str() {
@@ -346,8 +346,13 @@ fn a_redirection_to_another_host_gets_no_login() {
     assert_eq!(drain(&mut source).pictures, [1, 2]);
     assert!(matches!(refused(&url("/closed")), SourceError::Denied { .. }));
     assert!(other.requests().iter().all(|r| r.authorization.is_none()), "{:?}", other.requests());
+    let there = camera.requests().len();
+    let elsewhere = camera.url().replace("127.0.0.1", "me:secret@localhost");
+    let error = refused(&elsewhere.replace("/video", "/closed")).to_string();
+    assert!(error.contains("redirects to another host, 127.0.0.1"), "{error}");
+    assert_eq!(camera.requests().len(), there + 2, "a login and its redirection");
     let before = camera.requests().len();
-    assert!(matches!(refused(&url("/round")), SourceError::Malformed { .. }));
+    assert!(refused(&url("/round")).to_string().contains("more than 5 redirections"));
     assert_eq!(camera.requests().len(), before + 7, "a login, and five redirections after the first answer");
 }
 

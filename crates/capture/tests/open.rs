@@ -94,7 +94,7 @@ fn a_wrong_input_is_refused_with_advice() {
     if cfg!(feature = "rtsp") {
         all.push((
             "rtsp://me:secret@camera/#transport=pigeon",
-            "option transport=pigeon: expected tcp or udp",
+            "option transport=pigeon: expected auto or tcp or udp",
         ));
         all.push((
             "rtsp://me:secret@camera/#rate=3",

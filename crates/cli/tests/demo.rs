@@ -69,7 +69,12 @@ fn refusing_camera() -> String {
 #[test]
 fn a_wrong_password_gives_one_line_and_no_tables() {
     let out = tempfile::tempdir().unwrap();
-    let done = demo().arg("--db").arg(out.path().join("db.sqlite")).arg(refusing_camera()).output().unwrap();
+    let done = demo()
+        .arg("--db")
+        .arg(out.path().join("db.sqlite"))
+        .arg(format!("{}#attempts=1", refusing_camera()))
+        .output()
+        .unwrap();
     let complaints = String::from_utf8(done.stderr).unwrap();
     assert_eq!((done.status.code(), String::from_utf8(done.stdout).unwrap()), (Some(2), String::new()));
     assert_eq!(complaints.lines().count(), 1, "{complaints}");

@@ -187,6 +187,21 @@ pub enum SourceError {
         /// A description of the loss.
         what: String,
     },
+    /// Packets of video come, but none of a key frame, so no picture can be decoded yet. No frame is lost, and the connection
+    /// is good.
+    AwaitingKeyFrame {
+        /// The file or the address.
+        input: String,
+        /// The time since the first packet.
+        after: Duration,
+    },
+    /// The source goes on, but not quite as the user may expect. No frame is lost.
+    Notice {
+        /// The file or the address.
+        input: String,
+        /// The difference.
+        what: String,
+    },
     /// The connection to the camera is broken, or the device is gone.
     Disconnected {
         /// The file or the address.
@@ -244,6 +259,11 @@ impl SourceError {
     /// Creates a [`SourceError::Malformed`].
     pub fn malformed(input: impl Into<String>, what: impl Into<String>) -> Self {
         Self::Malformed { input: input.into(), what: what.into(), cause: None }
+    }
+
+    /// Creates a [`SourceError::Notice`].
+    pub fn notice(input: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Notice { input: input.into(), what: what.into() }
     }
 
     /// Creates a [`SourceError::Disconnected`].
@@ -314,7 +334,10 @@ impl SourceError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Damaged { .. } | Self::Lost { .. } => ErrorClass::Skip,
+            Self::Damaged { .. }
+            | Self::Lost { .. }
+            | Self::AwaitingKeyFrame { .. }
+            | Self::Notice { .. } => ErrorClass::Skip,
             Self::Disconnected { .. } | Self::Stalled { .. } | Self::Frozen { .. } => ErrorClass::Reset,
             _ => ErrorClass::Fatal,
         }
@@ -344,6 +367,8 @@ impl SourceError {
             | Self::Damaged { input, .. }
             | Self::Truncated { input, .. }
             | Self::Lost { input, .. }
+            | Self::AwaitingKeyFrame { input, .. }
+            | Self::Notice { input, .. }
             | Self::Disconnected { input, .. }
             | Self::Stalled { input, .. }
             | Self::Frozen { input, .. }
@@ -361,8 +386,11 @@ impl SourceError {
                 format!("{input}: unrecognised format ({found})")
             }
             Self::Unsupported { input, what, .. } => format!("{input}: unsupported {what}"),
-            Self::Malformed { input, what, .. } | Self::Disconnected { input, what, .. } => {
-                format!("{input}: {what}")
+            Self::Malformed { input, what, .. }
+            | Self::Disconnected { input, what, .. }
+            | Self::Notice { input, what } => format!("{input}: {what}"),
+            Self::AwaitingKeyFrame { input, after } => {
+                format!("{input}: waits for a key frame: packets have come for {after:.1?}, but no key frame")
             }
             Self::TooLarge { input, what, limit } => format!("{input}: {what} is over the limit of {limit}"),
             Self::Damaged { input, frame, what } => format!("{input}: frame {frame}: {what}"),

@@ -30,12 +30,45 @@ pub struct BufferPoolStats {
     pub reused: u64,
 }
 
+/// A larger buffer is freed when it is dropped, so that a few large pictures don't hold memory for ever.
+const MAX_IDLE_BYTES: usize = 32 << 20;
+
 /// The idle buffers of a pool, and its counts.
 #[derive(Debug)]
 struct BufferStore<T> {
-    buffers: Recycler<Arc<Vec<T>>>,
+    buffers: Recycler<Arc<Content<T>>>,
     allocated: AtomicU64,
     reused: AtomicU64,
+    lent_bytes: Arc<AtomicU64>,
+}
+
+/// The content of a buffer.
+#[derive(Debug, Default)]
+struct Content<T> {
+    items: Vec<T>,
+    /// Counts the bytes while they are lent.
+    lent: Option<LentBytes>,
+}
+
+/// Bytes that are counted as lent until this is dropped.
+#[derive(Debug)]
+struct LentBytes {
+    bytes: u64,
+    all: Arc<AtomicU64>,
+}
+
+impl LentBytes {
+    fn new(bytes: usize, all: &Arc<AtomicU64>) -> Self {
+        let bytes = bytes as u64;
+        all.fetch_add(bytes, Ordering::Relaxed);
+        Self { bytes, all: Arc::clone(all) }
+    }
+}
+
+impl Drop for LentBytes {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl<T: Copy + Default> BufferPool<T> {
@@ -46,6 +79,7 @@ impl<T: Copy + Default> BufferPool<T> {
             buffers: Recycler::new(keep),
             allocated: AtomicU64::new(0),
             reused: AtomicU64::new(0),
+            lent_bytes: Arc::default(),
         };
         Self { store: Arc::new(store) }
     }
@@ -55,18 +89,36 @@ impl<T: Copy + Default> BufferPool<T> {
     pub fn take(&self, len: usize) -> Buffer<T> {
         let mut shared = self.store.buffers.take().unwrap_or_default();
         let mut counter = &self.store.allocated;
+        let lent = Some(LentBytes::new(len * size_of::<T>(), &self.store.lent_bytes));
         match Arc::get_mut(&mut shared) {
-            Some(items) => {
-                if items.capacity() >= len {
+            Some(content) => {
+                if content.items.capacity() >= len {
                     counter = &self.store.reused;
                 }
-                items.resize(len, T::default());
+                content.items.resize(len, T::default());
+                content.lent = lent;
             }
             // Only buffers without another owner are given back.
-            None => shared = Arc::new(vec![T::default(); len]),
+            None => shared = Arc::new(Content { items: vec![T::default(); len], lent }),
         }
         counter.fetch_add(1, Ordering::Relaxed);
         Buffer { items: Some(shared), home: Arc::downgrade(&self.store) }
+    }
+
+    /// Returns the bytes of all buffers that are lent now.
+    ///
+    /// ```
+    /// use passerby_types::FramePool;
+    ///
+    /// let pool = FramePool::default();
+    /// let picture = pool.take(1000);
+    /// assert_eq!(pool.lent_bytes(), 1000);
+    /// drop(picture);
+    /// assert_eq!(pool.lent_bytes(), 0);
+    /// ```
+    #[must_use]
+    pub fn lent_bytes(&self) -> u64 {
+        self.store.lent_bytes.load(Ordering::Relaxed)
     }
 
     /// Returns the counts since the pool was made.
@@ -105,7 +157,7 @@ impl<T: Copy + Default> Default for BufferPool<T> {
 /// ```
 pub struct Buffer<T: Copy + Default = u8> {
     /// The content, or `None` if it is empty.
-    items: Option<Arc<Vec<T>>>,
+    items: Option<Arc<Content<T>>>,
     home: Weak<BufferStore<T>>,
 }
 
@@ -137,21 +189,21 @@ impl<T: Copy + Default> Default for Buffer<T> {
 
 impl<T: Copy + Default> From<Vec<T>> for Buffer<T> {
     fn from(items: Vec<T>) -> Self {
-        Self { items: Some(Arc::new(items)), home: Weak::new() }
+        Self { items: Some(Arc::new(Content { items, lent: None })), home: Weak::new() }
     }
 }
 
 impl<T: Copy + Default> Deref for Buffer<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        self.items.as_ref().map_or(&[], |items| items)
+        self.items.as_ref().map_or(&[], |content| &content.items)
     }
 }
 
 impl<T: Copy + Default> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         self.unshare();
-        self.items.as_mut().and_then(Arc::get_mut).map_or(&mut [], |items| items)
+        self.items.as_mut().and_then(Arc::get_mut).map_or(&mut [], |content| &mut content.items)
     }
 }
 
@@ -171,10 +223,13 @@ impl<T: Copy + Default> fmt::Debug for Buffer<T> {
 
 impl<T: Copy + Default> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let Some(mut items) = self.items.take() else { return };
+        let Some(mut shared) = self.items.take() else { return };
         // If two clones are dropped at the same moment, each may see the other, and the pool loses the buffer.
-        if let (Some(store), Some(_)) = (self.home.upgrade(), Arc::get_mut(&mut items)) {
-            store.buffers.give_back(items);
+        if let (Some(store), Some(content)) = (self.home.upgrade(), Arc::get_mut(&mut shared))
+            && content.items.capacity() * size_of::<T>() <= MAX_IDLE_BYTES
+        {
+            content.lent = None;
+            store.buffers.give_back(shared);
         }
     }
 }
@@ -202,6 +257,27 @@ mod tests {
         let pool = FramePool::new(1);
         let out = [pool.take(10), pool.take(10), pool.take(10)];
         drop(out);
+        assert_eq!(pool.store.buffers.idle(), 1);
+    }
+
+    #[test]
+    fn lent_bytes_count_each_content_once() {
+        let pool = EmbeddingPool::new(1);
+        let first = pool.take(3);
+        let clone = first.clone();
+        let second = pool.take(5);
+        assert_eq!(pool.lent_bytes(), 4 * 8);
+        drop((first, second));
+        assert_eq!(pool.lent_bytes(), 4 * 3, "the clone still has it");
+        drop(clone);
+        assert_eq!(pool.lent_bytes(), 0);
+    }
+
+    #[test]
+    fn a_large_buffer_is_freed() {
+        let pool = FramePool::new(4);
+        drop(pool.take(MAX_IDLE_BYTES + 1));
+        drop(pool.take(MAX_IDLE_BYTES));
         assert_eq!(pool.store.buffers.idle(), 1);
     }
 

@@ -3,7 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
+use super::allowed::{Allowed, scheme};
 use super::settings::FfmpegSettings;
+use crate::live::certificates::AcceptedCertificates;
 use crate::live::rtsp_transport::RtspTransport;
 
 /// The filter graph: the decoded pictures, in 4:2:0 with their own range, and `showinfo` for the first one.
@@ -18,6 +20,7 @@ pub(super) fn build_command(
     input: &OsStr,
     live: bool,
     passthrough_option: &str,
+    allowed: Option<&Allowed>,
     settings: &FfmpegSettings,
 ) -> Command {
     let mut command = Command::new(&settings.program);
@@ -32,11 +35,21 @@ pub(super) fn build_command(
         // stream. The kept frames are decoded faster than new ones come, so they cause no lasting delay.
         command.args(["-flags", "low_delay"]);
         if has_scheme(input, &["rtsp", "rtsps"]) {
-            let transport = match settings.transport {
-                RtspTransport::Tcp => "tcp",
-                RtspTransport::Udp => "udp",
-            };
-            command.args(["-rtsp_transport", transport]);
+            command.args(match settings.transport {
+                RtspTransport::Auto => ["-rtsp_flags", "prefer_tcp"],
+                RtspTransport::Tcp => ["-rtsp_transport", "tcp"],
+                RtspTransport::Udp => ["-rtsp_transport", "udp"],
+            });
+        }
+    }
+    if let Some(Allowed { formats, protocols }) = allowed {
+        command.args(["-protocol_whitelist", protocols, "-format_whitelist", formats]);
+    }
+    if has_scheme(input, &["https", "tls", "rtmps", "rtmpts"]) {
+        let verify = if settings.certificates == AcceptedCertificates::Any { "0" } else { "1" };
+        command.args(["-tls_verify", verify]);
+        if let AcceptedCertificates::Named(path) = &settings.certificates {
+            command.arg("-ca_file").arg(path);
         }
     }
     if let Some(format) = &settings.format {
@@ -56,9 +69,9 @@ pub(super) fn file_input(path: &OsStr) -> OsString {
     input
 }
 
-fn has_scheme(input: &OsStr, schemes: &[&str]) -> bool {
+pub(super) fn has_scheme(input: &OsStr, schemes: &[&str]) -> bool {
     let input = input.to_string_lossy();
-    input.split_once("://").is_some_and(|(scheme, _)| schemes.contains(&scheme.to_ascii_lowercase().as_str()))
+    scheme(&input).is_some_and(|scheme| schemes.contains(&scheme.to_ascii_lowercase().as_str()))
 }
 
 #[cfg(test)]
@@ -68,7 +81,8 @@ mod tests {
     use super::*;
 
     fn args(input: &OsStr, live: bool, settings: &FfmpegSettings) -> String {
-        let command = build_command(input, live, PASSTHROUGH_OPTIONS[0], settings);
+        let allowed = Allowed::new(input, settings).unwrap();
+        let command = build_command(input, live, PASSTHROUGH_OPTIONS[0], allowed.as_ref(), settings);
         command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
@@ -83,20 +97,41 @@ mod tests {
     }
 
     #[test]
+    fn certificates_are_checked_unless_the_user_says_otherwise() {
+        let with = |certificates| {
+            let settings = FfmpegSettings { certificates, ..FfmpegSettings::default() };
+            args(OsStr::new("https://cam/x"), true, &settings)
+        };
+        assert!(with(AcceptedCertificates::System).contains("-tls_verify 1 -i https"));
+        assert!(
+            with(AcceptedCertificates::Named("cam.pem".into()))
+                .contains("-tls_verify 1 -ca_file cam.pem -i https")
+        );
+        assert!(with(AcceptedCertificates::Any).contains("-tls_verify 0 -i https"));
+        assert!(!args(OsStr::new("http://cam/x"), true, &FfmpegSettings::default()).contains("tls_verify"));
+    }
+
+    #[test]
     fn settings_become_options_before_the_input() {
         let settings = FfmpegSettings {
             hwaccel: Some("auto".into()),
             threads: 3,
-            format: Some("v4l2".into()),
+            format: Some("mpegts".into()),
             transport: RtspTransport::Udp,
             options: vec!["-probesize".into(), "5000".into()],
             ..FfmpegSettings::default()
         };
         let args = args(OsStr::new("rtsps://cam/x"), true, &settings);
         let before = args.split(" -i rtsps://cam/x ").next().unwrap();
-        for part in
-            ["-hwaccel auto", "-threads 3", "-rtsp_transport udp", "-f v4l2 -probesize 5000", "low_delay"]
-        {
+        let parts = [
+            "-hwaccel auto",
+            "-threads 3",
+            "-rtsp_transport udp",
+            "-protocol_whitelist rtsp,",
+            "-f mpegts -probesize 5000",
+            "low_delay",
+        ];
+        for part in parts {
             assert!(before.contains(part), "{part}: {args}");
         }
     }

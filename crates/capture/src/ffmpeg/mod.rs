@@ -1,5 +1,6 @@
 //! Reads inputs with an installed ffmpeg program.
 
+mod allowed;
 mod command;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
@@ -24,11 +25,13 @@ use passerby_types::{
 };
 
 use crate::credentials::hide_credentials;
+use crate::file::regular_file::source_name;
 use crate::handover::RecvError;
+use crate::live::certificates::AcceptedCertificates;
 use crate::live::inbox::{FrameOrLoss, Loss};
 use crate::monotonic_pts::MonotonicPts;
-use crate::regular_file::source_name;
-use command::{PASSTHROUGH_OPTIONS, file_input};
+use allowed::{Allowed, V4L2_PREFIX, scheme};
+use command::{PASSTHROUGH_OPTIONS, file_input, has_scheme};
 use reader::RawPicture;
 use running::{PictureReceiver, RunningFfmpeg};
 pub use settings::FfmpegSettings;
@@ -48,9 +51,12 @@ const COLOR_TIMEOUT: Duration = Duration::from_secs(1);
 /// damage without a report. If ffmpeg notices that a file is cut off, the file ends with [`SourceError::Truncated`]. If
 /// ffmpeg fails at a file, the file ends with [`SourceError::Io`] and ffmpeg's last message. Errors hold no credentials.
 /// While the program runs, however, other users of the machine may see them in the list of processes, because ffmpeg takes
-/// its input from the command line.
+/// its input from the command line alone. `rtsp://`, `rtsps://`, `http://` and `https://` without ffmpeg don't have this fault.
 ///
-/// The program ends when the source is dropped or cancelled, or gives nothing for [`FfmpegSettings::stall_timeout`]. If the
+/// Formats and protocols are on an allow-list: containers, streams and devices. Others may read other files, load libraries or write
+/// files, and need [`FfmpegSettings::unrestricted`]. Certificates are checked ([`FfmpegSettings::certificates`]).
+///
+/// On Unix the program also ends when this process is killed. The program ends when the source is dropped or cancelled, or gives nothing for [`FfmpegSettings::stall_timeout`]. If the
 /// program is a script that leaves a process behind, and that process holds the script's output, the reading threads are left
 /// behind, too, until that process ends.
 ///
@@ -119,7 +125,14 @@ impl Ffmpeg {
     #[expect(clippy::needless_pass_by_value, reason = "every source takes its settings by value")]
     pub fn connect(input: &str, settings: FfmpegSettings) -> Result<Self, SourceError> {
         let name = hide_credentials(input);
-        Self::start(OsStr::new(input), name.clone(), name, true, &settings)
+        if has_scheme(OsStr::new(input), &["rtsps"]) && settings.certificates != AcceptedCertificates::Any {
+            let what = "rtsps:// through ffmpeg, which does not check the camera's certificate; leave out ffmpeg: (feature \
+                        `tls`), or accept every certificate (#certificate=any)";
+            return Err(SourceError::unsupported(name, what));
+        }
+        let is_path = settings.format.is_none() && scheme(input).is_none() && !input.starts_with(V4L2_PREFIX);
+        let input = if is_path { file_input(OsStr::new(input)) } else { input.into() };
+        Self::start(&input, name.clone(), name, true, &settings)
     }
 
     fn start(
@@ -129,9 +142,11 @@ impl Ffmpeg {
         live: bool,
         settings: &FfmpegSettings,
     ) -> Result<Self, SourceError> {
+        let allowed = Allowed::new(input, settings);
+        let allowed = allowed.map_err(|what| SourceError::unsupported(shown.clone(), what))?;
         let mut started = Err(io::ErrorKind::NotFound.into());
         for option in PASSTHROUGH_OPTIONS {
-            started = RunningFfmpeg::start(input, live, option, settings);
+            started = RunningFfmpeg::start(input, live, option, allowed.as_ref(), settings);
             // Versions before 5.1 know another name of this option.
             if !matches!(&started, Ok((running, None)) if running.lacks_option(option)) {
                 break;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use passerby_types::SourceError;
 
+use super::allowed::Allowed;
 use super::command::build_command;
 use super::log::Log;
 use super::process::{Process, join_within};
@@ -52,9 +53,10 @@ impl RunningFfmpeg {
         input: &OsStr,
         live: bool,
         passthrough_option: &str,
+        allowed: Option<&Allowed>,
         settings: &FfmpegSettings,
     ) -> io::Result<(Self, Option<(u64, u64)>)> {
-        let command = build_command(input, live, passthrough_option, settings);
+        let command = build_command(input, live, passthrough_option, allowed, settings);
         let (process, stdout, stderr) = Process::start(command)?;
         let process = Arc::new(process);
         let (log, log_thread) = Log::spawn(input.to_string_lossy().into_owned(), stderr)?;
@@ -175,6 +177,15 @@ impl RunningFfmpeg {
         }
         if says(&["matches no streams", "does not contain any stream"]) {
             return SourceError::malformed(input, "no video track (ffmpeg)");
+        }
+        if says(&["failed verification", "certificate verify failed", "The certificate is NOT trusted"]) {
+            let what = "the camera's certificate is not accepted: name its PEM file (#certificate=FILE)";
+            return SourceError::disconnected(input, format!("{what} ({last})"));
+        }
+        if says(&["Format not on whitelist", "not on whitelist"]) {
+            let what =
+                format!("format or protocol within it ({last}); if you trust it, add #unrestricted=on");
+            return SourceError::unsupported(input, what);
         }
         const UNSUPPORTED: [&str; 8] = [
             "Protocol not found",

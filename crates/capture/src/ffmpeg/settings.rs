@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::context::SourceContext;
+use crate::live::certificates::AcceptedCertificates;
 use crate::live::rtsp_transport::RtspTransport;
 
 /// The settings of an [`Ffmpeg`](super::Ffmpeg) source.
@@ -19,11 +20,17 @@ pub struct FfmpegSettings {
     pub hwaccel: Option<String>,
     /// The threads that decode. 1 by default, since several cameras are decoded at the same time. 0: ffmpeg decides.
     pub threads: usize,
-    /// The input's format, as for ffmpeg's `-f`, for example `v4l2` or `lavfi`. `None`, the default: ffmpeg detects it from
+    /// The input's format, as for ffmpeg's `-f`, for example `v4l2` or `mpegts`. `None`, the default: ffmpeg detects it from
     /// the content.
     pub format: Option<String>,
-    /// How packets of `rtsp://` inputs come. TCP by default.
+    /// How packets of `rtsp://` inputs come. By default over TCP, and over UDP if the camera refuses TCP.
     pub transport: RtspTransport,
+    /// Whether every format and protocol of ffmpeg is allowed, also those that read other files, load libraries or write files,
+    /// such as `lavfi`, `concat` and local playlists. False by default.
+    pub unrestricted: bool,
+    /// The certificates that are accepted on `https://` and `rtmps://`. ffmpeg cannot check those of `rtsps://`, so it reads
+    /// such an address only with [`AcceptedCertificates::Any`].
+    pub certificates: AcceptedCertificates,
     /// More options for the input. They come before ffmpeg's `-i`.
     pub options: Vec<String>,
     /// How long the first picture may take. 8 s by default, since ffmpeg itself analyses a stream for up to 5 s.
@@ -48,6 +55,8 @@ impl Default for FfmpegSettings {
             threads: 1,
             format: None,
             transport: RtspTransport::default(),
+            unrestricted: false,
+            certificates: AcceptedCertificates::default(),
             options: Vec::new(),
             connect_timeout: Duration::from_secs(8),
             max_age: Duration::from_millis(500),
@@ -66,6 +75,8 @@ impl fmt::Debug for FfmpegSettings {
             .field("threads", &self.threads)
             .field("format", &self.format)
             .field("transport", &self.transport)
+            .field("unrestricted", &self.unrestricted)
+            .field("certificates", &self.certificates)
             .field("connect_timeout", &self.connect_timeout)
             .field("max_age", &self.max_age)
             .field("stall_timeout", &self.stall_timeout)

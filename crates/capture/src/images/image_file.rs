@@ -8,9 +8,9 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use passerby_types::{ColorSpace, FramePool, Image, PixelLayout, SourceError};
 
+use crate::file::sniff::PictureFormat;
 use crate::limits::DecodeLimits;
 use crate::rotation::Rotation;
-use crate::sniff::PictureFormat;
 
 /// Decodes a picture and returns it upright: as `Gray8` if it has no colour, and as `Rgb8` otherwise.
 pub(super) fn decode(

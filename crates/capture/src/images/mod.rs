@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use passerby_types::{ErrorClass, FrameSource, Picture, SourceError, SourceInfo};
 
 use crate::context::SourceContext;
-use crate::folder::list;
-use crate::regular_file::source_name;
-use crate::sniff::{FileFormat, PictureFormat, is_video, open_sniffed};
+use crate::file::folder::list;
+use crate::file::regular_file::source_name;
+use crate::file::sniff::{FileFormat, PictureFormat, is_video, open_sniffed};
 use gif::Gif;
 
 /// The settings of [`Images`].

@@ -12,14 +12,8 @@ use ffmpeg::{Dictionary, Packet, Rational, format, media};
 
 use super::display_matrix::stream_rotation;
 use super::guard::{guarded, silence};
+use crate::file::containers::CONTAINERS;
 use crate::rotation::Rotation;
-
-/// The containers that are read, by the names of FFmpeg's demuxers.
-///
-/// A container is on the list if the file alone holds the whole video. Playlists (`hls`, `dash`, `concat`, `imf`), scripts,
-/// devices, filters, patterns of pictures and session descriptions would open other files, or the network.
-const CONTAINERS: &str = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,ivf,obu,av1,h264,hevc,vvc,asf,ogg,mxf,nut,dv,rm,wtv,\
-                          gxf,vc1,vc1test,h263,h261,yuv4mpegpipe,dhav";
 
 /// After this number of read errors in a row, the file ends.
 const MAX_READ_ERRORS: u32 = 64;

@@ -19,8 +19,8 @@ use ffmpeg::codec::Id;
 use ffmpeg::frame;
 use passerby_types::{FrameSource, Image, Picture, SourceError, SourceInfo};
 
+use crate::file::regular_file::{open_regular, source_name};
 use crate::monotonic_pts::MonotonicPts;
-use crate::regular_file::{open_regular, source_name};
 use demuxer::{Demuxer, Next, OpenError};
 pub(crate) use guard::guarded;
 pub(crate) use packet_decoder::{DecoderOptions, PacketDecoder};

@@ -62,6 +62,11 @@ impl Address {
         Ok(Self { url, login })
     }
 
+    /// Returns the address with this login instead of its own.
+    pub(crate) fn with_login(self, login: Option<Login>) -> Self {
+        Self { login, ..self }
+    }
+
     /// Returns the URL without the login.
     pub(crate) fn url(&self) -> &Url {
         &self.url

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "_address")]
 pub(crate) mod address;
+#[cfg(feature = "_live")]
+pub(crate) mod certificates;
 #[cfg(feature = "_address")]
 pub(crate) mod connect_error;
 #[cfg(feature = "_live")]
@@ -9,5 +11,11 @@ pub(crate) mod connect_error;
 pub(crate) mod inbox;
 #[cfg(feature = "_jpeg")]
 pub(crate) mod jpeg;
+#[cfg(feature = "_address")]
+pub(crate) mod login;
+#[cfg(feature = "_address")]
+pub(crate) mod redirect;
 #[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
 pub(crate) mod rtsp_transport;
+#[cfg(all(feature = "tls", feature = "_address"))]
+pub(crate) mod tls;

@@ -5,8 +5,10 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum RtspTransport {
-    /// Within the RTSP connection. No packet gets lost. If the network is too slow, packets arrive late.
+    /// Over TCP, or over UDP if the camera refuses TCP.
     #[default]
+    Auto,
+    /// Within the RTSP connection. No packet gets lost. If the network is too slow, packets arrive late.
     Tcp,
     /// In UDP packets, which may get lost. A packet that arrives out of order counts as lost.
     Udp,

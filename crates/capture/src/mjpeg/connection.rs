@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::stop_signal::StopSignal;
+use crate::live::certificates::AcceptedCertificates;
 
 /// How long one attempt to connect lasts.
 ///
@@ -20,11 +21,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the first of the addresses that answers.
+    /// Connects to the first of the addresses that answers. `encrypted` are the certificates that are accepted if the connection
+    /// is encrypted.
     pub(super) fn open(
         addresses: &[SocketAddr],
         host: &str,
-        encrypted: bool,
+        encrypted: Option<&AcceptedCertificates>,
         stop: &StopSignal,
         deadline: Instant,
     ) -> io::Result<Self> {
@@ -52,7 +54,7 @@ impl Connection {
     fn new(
         socket: TcpStream,
         host: &str,
-        encrypted: bool,
+        encrypted: Option<&AcceptedCertificates>,
         stop: &StopSignal,
         deadline: Instant,
     ) -> io::Result<Self> {
@@ -67,11 +69,14 @@ impl Connection {
         #[cfg(feature = "tls")]
         return Ok(Self {
             socket,
-            tls: if encrypted { Some(Box::new(super::tls::client(host)?)) } else { None },
+            tls: match encrypted {
+                Some(accepted) => Some(Box::new(crate::live::tls::client(host, accepted)?)),
+                None => None,
+            },
         });
         #[cfg(not(feature = "tls"))]
         {
-            debug_assert!(!encrypted && !host.is_empty(), "https:// was refused before");
+            debug_assert!(encrypted.is_none() && !host.is_empty(), "https:// was refused before");
             Ok(Self { socket })
         }
     }

@@ -5,15 +5,19 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http_auth::{PasswordClient, PasswordParams};
 use passerby_types::SourceError;
-use url::Url;
 
 use super::chunks::ChunkDecoder;
 use super::connection::Connection;
+use super::settings::MjpegSettings;
 use super::stop_signal::StopSignal;
-use crate::live::address::{Address, Login};
+use crate::live::address::Address;
+use crate::live::certificates::AcceptedCertificates;
 use crate::live::connect_error::{no_answer, no_connection, no_stream, unknown_host};
+use crate::live::login::{Authenticator, LoginFailure};
+use crate::live::redirect::{MAX_REDIRECTS, redirect};
+#[cfg(feature = "tls")]
+use crate::live::tls::certificate_fault;
 
 /// The schemes of a camera's address.
 pub(super) const SCHEMES: [&str; 2] = ["http", "https"];
@@ -24,20 +28,18 @@ const HTTP_PORT: u16 = 80;
 const MAX_HEADER_LEN: usize = 64 << 10;
 /// The most lines of a response's header.
 const MAX_HEADER_LINES: usize = 100;
-/// The most redirections in a row.
-const MAX_REDIRECTS: usize = 5;
 /// The bytes to read from a connection at a time.
 const READ_SIZE: usize = 64 << 10;
 
 /// The client of one camera. It uses one connection for as long as the camera keeps it.
 pub(super) struct Client {
     name: String,
+    /// The address that was asked last, with the login for it.
     address: Address,
-    url: Url,
+    any_redirect: bool,
+    certificates: AcceptedCertificates,
     addresses: Vec<SocketAddr>,
-    /// Only for the host of the address.
-    login: Option<Login>,
-    authenticator: Option<PasswordClient>,
+    login: Option<Authenticator>,
     timeout: Duration,
     stop: Arc<StopSignal>,
     connection: Option<Connection>,
@@ -90,17 +92,17 @@ impl Client {
     /// `timeout`.
     pub(super) fn new(
         address: &Address,
-        timeout: Duration,
+        settings: &MjpegSettings,
         stop: Arc<StopSignal>,
     ) -> Result<Self, SourceError> {
         let mut client = Self {
             name: address.to_string(),
             address: address.clone(),
-            url: address.url().clone(),
+            any_redirect: settings.any_redirect,
+            certificates: settings.certificates.clone(),
             addresses: Vec::new(),
-            login: address.login().cloned(),
-            authenticator: None,
-            timeout,
+            login: address.login().cloned().map(Authenticator::new),
+            timeout: settings.connect_timeout,
             stop,
             connection: None,
             keep_alive: false,
@@ -117,28 +119,21 @@ impl Client {
     pub(super) fn get(&mut self) -> Result<Head, SourceError> {
         let deadline = Instant::now() + self.timeout;
         let mut redirects = 0;
-        let mut logins = 0;
         loop {
             let head = self.request(deadline)?;
             match head.status {
-                200..=299 => return Ok(head),
+                200..=299 => {
+                    self.login.iter_mut().for_each(Authenticator::succeed);
+                    return Ok(head);
+                }
                 301..=303 | 307 | 308 => {
                     redirects += 1;
                     if redirects > MAX_REDIRECTS {
-                        return Err(self.malformed(format!("more than {MAX_REDIRECTS} redirections")));
+                        return Err(self.lost(format!("more than {MAX_REDIRECTS} redirections")));
                     }
                     self.redirect(head.location.as_deref())?;
-                    logins = 0;
                 }
-                401 => {
-                    logins += 1;
-                    let stale = head.challenges.iter().any(|c| c.to_ascii_lowercase().contains("stale=true"));
-                    // A nonce that is too old doesn't mean a wrong password.
-                    if logins > if stale { 3 } else { 1 } && self.authenticator.is_some() {
-                        return Err(self.denied("wrong name or password").caused_by(head.status_line()));
-                    }
-                    self.log_in(&head)?;
-                }
+                401 => self.log_in(&head)?,
                 403 | 407 => {
                     let what = format!(
                         "the camera responds with {}: check the rights of this user name",
@@ -147,14 +142,10 @@ impl Client {
                     return Err(self.denied(&what).caused_by(head.status_line()));
                 }
                 404 | 410 => {
-                    return Err(self.malformed(no_stream(&self.address)).caused_by(head.status_line()));
-                }
-                408 | 429 | 500..=599 => {
-                    let error = self.lost(format!("the camera responds with {}", head.status_line()));
-                    return Err(error.caused_by(head.status_line()));
+                    return Err(self.lost(no_stream(&self.address)).caused_by(head.status_line()));
                 }
                 _ => {
-                    let error = self.malformed(format!("the camera responds with {}", head.status_line()));
+                    let error = self.lost(format!("the camera responds with {}", head.status_line()));
                     return Err(error.caused_by(head.status_line()));
                 }
             }
@@ -219,10 +210,11 @@ impl Client {
             }
         }
         self.ahead.clear();
-        let host = self.url.host_str().unwrap_or_default();
-        let encrypted = self.url.scheme() == "https";
+        let url = self.address.url();
+        let host = url.host_str().unwrap_or_default();
+        let encrypted = (url.scheme() == "https").then_some(&self.certificates);
         let connection = Connection::open(&self.addresses, host, encrypted, &self.stop, deadline);
-        let port = self.url.port_or_known_default().unwrap_or(HTTP_PORT);
+        let port = url.port_or_known_default().unwrap_or(HTTP_PORT);
         self.connection = Some(connection.map_err(|cause| no_connection(&self.name, port, cause))?);
         self.exchange(deadline).map_err(|failure| match failure {
             Failure::Closed(error) | Failure::Error(error) => error,
@@ -233,10 +225,12 @@ impl Client {
         let request = self.request_text()?;
         if let Some(Err(e)) = self.connection.as_mut().map(|connection| connection.send(request.as_bytes())) {
             let what = format!("the connection failed: {e}");
+            #[cfg(feature = "tls")]
+            let what = certificate_fault(&e).unwrap_or(what);
             return Err(Failure::Closed(self.lost(what).caused_by(e)));
         }
         loop {
-            if let Some((head, body, used)) = parse(&self.ahead).map_err(|what| self.malformed(what))? {
+            if let Some((head, body, used)) = parse(&self.ahead).map_err(|what| self.lost(what.into()))? {
                 self.ahead.drain(..used);
                 // An interim response, which comes before the real one (RFC 9110 section 15.2).
                 if (100..200).contains(&head.status) {
@@ -247,7 +241,7 @@ impl Client {
                 return Ok(head);
             }
             if self.ahead.len() >= MAX_HEADER_LEN {
-                return Err(self.malformed("the camera's response has an endless header").into());
+                return Err(self.lost("the camera's response has an endless header".into()).into());
             }
             let is_empty = self.ahead.is_empty();
             match self.fill(Some(deadline)) {
@@ -263,24 +257,17 @@ impl Client {
     }
 
     fn request_text(&mut self) -> Result<String, SourceError> {
-        let path = &self.url[url::Position::BeforePath..url::Position::AfterQuery];
-        let host = &self.url[url::Position::BeforeHost..url::Position::AfterPort];
+        let url = self.address.url();
+        let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
         let mut request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: passerby/{}\r\nAccept: */*\r\n",
             env!("CARGO_PKG_VERSION")
         );
-        if let (Some(authenticator), Some(login)) = (&mut self.authenticator, &self.login) {
-            let params = PasswordParams {
-                username: &login.user,
-                password: &login.password,
-                uri: path,
-                method: "GET",
-                body: Some(&[]),
-            };
-            match authenticator.respond(&params) {
-                Ok(value) => request.extend(["Authorization: ", &value, "\r\n"]),
-                Err(what) => return Err(self.denied(&format!("the login cannot be made: {what}"))),
-            }
+        match self.login.as_mut().and_then(|login| login.authorization("GET", path)) {
+            Some(Ok(value)) => request.extend(["Authorization: ", &value, "\r\n"]),
+            Some(Err(what)) => return Err(self.denied(&format!("the login cannot be made: {what}"))),
+            None => {}
         }
         request.push_str("\r\n");
         Ok(request)
@@ -317,54 +304,45 @@ impl Client {
     }
 
     fn redirect(&mut self, location: Option<&str>) -> Result<(), SourceError> {
-        let wrong = || self.malformed("a redirection without a valid address");
-        let to = self.url.join(location.ok_or_else(wrong)?).map_err(|_| wrong())?;
-        // Credentials in the camera's address are dropped, because they aren't the user's.
-        let to = Address::parse(to.as_str(), &SCHEMES).map_err(|_| wrong())?.url().clone();
-        if to.origin() != self.url.origin() {
-            self.login = None;
-            self.authenticator = None;
+        let to = redirect(&self.address, location, &SCHEMES, self.any_redirect);
+        let to = to.map_err(|what| self.lost(what))?;
+        if to.url().origin() != self.address.url().origin() {
+            self.login = to.login().cloned().map(Authenticator::new);
             self.close();
         }
-        self.url = to;
+        self.address = to;
         self.look_up()
     }
 
     fn look_up(&mut self) -> Result<(), SourceError> {
-        if self.url.scheme() == "https" && cfg!(not(feature = "tls")) {
+        let url = self.address.url();
+        if url.scheme() == "https" && cfg!(not(feature = "tls")) {
             let what = "https://: passerby was built without the feature `tls`";
             return Err(SourceError::unsupported(&self.name, what).needs_feature("tls"));
         }
-        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let port = self.url.port_or_known_default().unwrap_or(HTTP_PORT);
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let port = url.port_or_known_default().unwrap_or(HTTP_PORT);
         let found = (host, port).to_socket_addrs();
         self.addresses = found.map_err(|cause| unknown_host(&self.name, host, cause))?.collect();
         Ok(())
     }
 
     fn log_in(&mut self, head: &Head) -> Result<(), SourceError> {
-        if self.login.is_none() {
-            let what = "the camera asks for a name and a password (http://name:password@camera/)";
-            return Err(self.denied(what).caused_by(head.status_line()));
-        }
-        let builder = head.challenges.iter().fold(PasswordClient::builder(), |b, c| b.challenges(c));
-        let authenticator = builder.build();
-        // The error may quote the camera, but never the user's credentials.
-        self.authenticator =
-            Some(authenticator.map_err(|what| self.denied(&format!("an unknown kind of login: {what}")))?);
-        Ok(())
+        let challenged = self.login.as_mut().map(|login| login.challenge(&head.challenges));
+        let error = match challenged {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(LoginFailure::Wrong)) => self.denied("wrong name or password"),
+            // The text may quote the camera, but never the user's credentials.
+            Some(Err(LoginFailure::Unknown(what))) => {
+                self.denied(&format!("an unknown kind of login: {what}"))
+            }
+            None => self.denied("the camera asks for a name and a password (http://name:password@camera/)"),
+        };
+        Err(error.caused_by(head.status_line()))
     }
 
     pub(super) fn lost(&self, what: String) -> SourceError {
         SourceError::disconnected(self.name.clone(), what)
-    }
-
-    fn malformed(&self, what: impl Into<String>) -> SourceError {
-        SourceError::malformed(self.name.clone(), what)
-    }
-
-    pub(super) fn unrecognised(&self, found: Option<&'static str>) -> SourceError {
-        SourceError::Unrecognised { input: self.name.clone(), found }
     }
 
     fn denied(&self, what: &str) -> SourceError {

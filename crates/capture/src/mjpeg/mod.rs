@@ -9,8 +9,6 @@ mod multipart;
 mod receiver;
 mod settings;
 mod stop_signal;
-#[cfg(feature = "tls")]
-mod tls;
 
 use std::fmt;
 use std::sync::Arc;
@@ -83,11 +81,11 @@ impl Mjpeg {
     /// system looks up the host's name, and has its own timeout for that.
     ///
     /// # Errors
-    /// [`SourceError::Malformed`] if the address is wrong, or if the response isn't HTTP or reports an error such as 404;
-    /// [`SourceError::Denied`] if the login is missing or wrong; [`SourceError::Disconnected`] if the camera isn't there,
-    /// doesn't respond in time, or reports a temporary error such as 503, and the caller may try again;
-    /// [`SourceError::Unsupported`] for `https://` without the feature; [`SourceError::Unrecognised`] if the camera sends
-    /// something other than JPEG pictures.
+    /// Another try is of no use after these: [`SourceError::Malformed`] if the address is wrong; [`SourceError::Denied`] if the
+    /// login is missing or wrong; [`SourceError::Unsupported`] for `https://` without the feature. The caller may try again
+    /// after [`SourceError::Disconnected`], since a camera that is starting may answer anything: it isn't there, doesn't
+    /// respond in time, responds with an error such as 404, with something that isn't HTTP, or with something other than
+    /// JPEG pictures.
     pub fn connect(url: &str, settings: MjpegSettings) -> Result<Self, SourceError> {
         let address = Address::parse(url, &SCHEMES)?;
         let name = address.to_string();

@@ -62,7 +62,7 @@ impl Receiver {
         stop: Arc<StopSignal>,
     ) -> Result<Self, SourceError> {
         let deadline = Instant::now() + settings.connect_timeout;
-        let mut client = Client::new(address, settings.connect_timeout, Arc::clone(&stop))?;
+        let mut client = Client::new(address, settings, Arc::clone(&stop))?;
         let head = client.get()?;
         let mut start = Vec::new();
         let delivery = detect_delivery(&mut client, &head, max_bytes, &mut start, deadline)?;
@@ -212,9 +212,9 @@ fn detect_delivery(
     }
     let found = match start.trim_ascii_start() {
         [] => return Err(client.lost("the camera's response is empty".into())),
-        [b'<', ..] => Some("a web page; the stream has another path"),
-        _ if kind.starts_with("video/") => Some("a video"),
-        _ => None,
+        [b'<', ..] => "a web page; the stream has another path",
+        _ if kind.starts_with("video/") => "a video, not JPEG pictures; ffmpeg:http://… plays it",
+        _ => "no JPEG pictures",
     };
-    Err(client.unrecognised(found))
+    Err(client.lost(format!("the camera sends {found}")))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::context::SourceContext;
+use crate::live::certificates::AcceptedCertificates;
 
 /// The settings of an [`Mjpeg`](super::Mjpeg) camera.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub struct MjpegSettings {
     pub rate: f64,
     /// The most bytes of a coded picture. 16 MiB by default. The `bytes` of the context's limits apply as well.
     pub max_picture_bytes: u64,
+    /// Whether the camera may redirect to any host. If false, the default, only to its own.
+    pub any_redirect: bool,
+    /// The certificates that are accepted on `https://`.
+    pub certificates: AcceptedCertificates,
     /// The limits, buffers and clock. `picture_pixels` bounds a decoded picture.
     pub context: SourceContext,
 }
@@ -35,6 +40,8 @@ impl Default for MjpegSettings {
             max_age: Duration::from_millis(500),
             rate: Self::DEFAULT_RATE,
             max_picture_bytes: 16 << 20,
+            any_redirect: false,
+            certificates: AcceptedCertificates::default(),
             context: SourceContext::default(),
         }
     }

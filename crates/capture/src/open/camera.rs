@@ -10,6 +10,8 @@ use super::settings::OpenSettings;
 use crate::decoder_choice::Decoder;
 #[cfg(feature = "ffmpeg")]
 use crate::ffmpeg::{Ffmpeg, FfmpegSettings};
+#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "ffmpeg"))]
+use crate::live::certificates::AcceptedCertificates;
 #[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
 use crate::live::rtsp_transport::RtspTransport;
 #[cfg(feature = "mjpeg")]
@@ -79,6 +81,9 @@ impl Camera {
         settings.transport = parse_transport(options)?.unwrap_or(settings.transport);
         settings.allow_damaged = options.flag("damage")?.unwrap_or(settings.allow_damaged);
         settings.connect_timeout = options.time("connect")?.unwrap_or(settings.connect_timeout);
+        settings.key_frame_timeout = options.time("key")?.unwrap_or(settings.key_frame_timeout);
+        settings.any_redirect = parse_redirect(options)?.unwrap_or(settings.any_redirect);
+        settings.certificates = parse_certificates(options)?.unwrap_or_default();
         settings.max_age = options.time("age")?.unwrap_or(settings.max_age);
         Ok(Self::Rtsp(address.to_owned(), settings, options.decoder()?))
     }
@@ -89,6 +94,8 @@ impl Camera {
         settings.connect_timeout = options.time("connect")?.unwrap_or(settings.connect_timeout);
         settings.max_age = options.time("age")?.unwrap_or(settings.max_age);
         settings.rate = options.number("rate", 0.001..=1000.0)?.unwrap_or(settings.rate);
+        settings.any_redirect = parse_redirect(options)?.unwrap_or(settings.any_redirect);
+        settings.certificates = parse_certificates(options)?.unwrap_or_default();
         Ok(Self::Mjpeg(address.to_owned(), settings))
     }
 
@@ -194,13 +201,34 @@ pub(super) fn parse_ffmpeg(options: &mut Options) -> Result<FfmpegSettings, Sour
     let mut settings = FfmpegSettings::default();
     settings.threads = options.number("threads", 0..=256)?.unwrap_or(settings.threads);
     settings.hwaccel = options.value("hwaccel", "a name that ffmpeg knows", |name| Some(name.to_owned()))?;
+    settings.unrestricted = options.flag("unrestricted")?.unwrap_or(false);
+    settings.certificates = parse_certificates(options)?.unwrap_or_default();
     settings.format = options.value("format", "a name that ffmpeg knows", |name| Some(name.to_owned()))?;
     Ok(settings)
 }
 
 #[cfg(any(feature = "rtsp", feature = "ffmpeg"))]
 fn parse_transport(options: &mut Options) -> Result<Option<RtspTransport>, SourceError> {
-    options.choice("transport", &[("tcp", RtspTransport::Tcp), ("udp", RtspTransport::Udp)])
+    let words = [("auto", RtspTransport::Auto), ("tcp", RtspTransport::Tcp), ("udp", RtspTransport::Udp)];
+    options.choice("transport", &words)
+}
+
+#[cfg(any(feature = "rtsp", feature = "mjpeg", feature = "ffmpeg"))]
+fn parse_certificates(options: &mut Options) -> Result<Option<AcceptedCertificates>, SourceError> {
+    options.value("certificate", "system, any, or a PEM file", |text| {
+        Some(match text {
+            "" => return None,
+            "system" => AcceptedCertificates::System,
+            "any" => AcceptedCertificates::Any,
+            path => AcceptedCertificates::Named(path.into()),
+        })
+    })
+}
+
+/// Returns true if the camera may redirect to any host.
+#[cfg(any(feature = "rtsp", feature = "mjpeg"))]
+fn parse_redirect(options: &mut Options) -> Result<Option<bool>, SourceError> {
+    options.choice("redirect", &[("same", false), ("any", true)])
 }
 
 #[cfg(test)]

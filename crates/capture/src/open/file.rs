@@ -8,10 +8,10 @@ use passerby_types::{FrameSource, SourceError};
 use super::missing_feature::missing_feature;
 use super::settings::OpenSettings;
 use crate::decoder_choice::Decoder;
-use crate::folder::sort_naturally;
+use crate::file::folder::sort_naturally;
+use crate::file::sniff::{FileFormat, is_video, open_sniffed};
 #[cfg(feature = "images")]
 use crate::images::{Images, ImagesSettings};
-use crate::sniff::{FileFormat, is_video, open_sniffed};
 #[cfg(feature = "video")]
 use crate::video::{Video, VideoSettings};
 

@@ -26,7 +26,7 @@ use super::settings::OpenSettings;
 use crate::credentials::HASH_IN_LOGIN;
 use crate::credentials::hide_credentials;
 use crate::decoder_choice::Decoder;
-use crate::folder::list;
+use crate::file::folder::list;
 #[cfg(feature = "_address")]
 use crate::live::address::Address;
 #[cfg(feature = "scene")]

@@ -45,11 +45,15 @@ pub use settings::{OpenSettings, ReconnectListener};
 /// | `offset=TIME` | files, scenes | plays it live, from this time on |
 /// | `decoder=auto`, `rusty`, `openh264`, `libav` | videos, RTSP | the decoder of H.264 ([`Decoder`](crate::Decoder)) |
 /// | `people=3`, `face=PIXELS`, `speed=PIXELS`, `seed=1`, `size=1280x720`, `fps=24`, `frames=240`, `noise=1` | scenes | the people (`SceneCrowd`) and the other settings (`SceneSettings`) |
-/// | `transport=tcp`, `udp` | RTSP, ffmpeg | how an RTSP camera sends its packets |
+/// | `transport=auto`, `tcp`, `udp` | RTSP, ffmpeg | how an RTSP camera sends its packets |
+/// | `key=60s` | RTSP | how long packets may come without a key frame |
+/// | `redirect=same`, `any` | RTSP, HTTP | to which hosts the camera may redirect |
 /// | `damage=off`, `on` | RTSP | also gives pictures with traces of a loss |
 /// | `rate=25` | HTTP | how often per second a camera of single pictures is asked |
 /// | `size=1280x720`, `rate=30`, `pixels=NV12` … | webcams | the wanted format; `pixels` takes V4L2's four letters (`WebcamPixels::code`) |
+/// | `certificate=system`, `any`, `FILE` | RTSP, HTTP, ffmpeg | the certificates that are accepted on encrypted connections ([`AcceptedCertificates`](crate::AcceptedCertificates)) |
 /// | `threads=1`, `hwaccel=NAME`, `format=NAME` | ffmpeg | ffmpeg's own options; with `threads=0` ffmpeg decides |
+/// | `unrestricted=on` | ffmpeg | allows every format and protocol, also those that read and write other files |
 /// | `connect=5s` | cameras | how long connecting may take (ffmpeg: 8 s) |
 /// | `age=500ms` | cameras | how old a picture may get before it is dropped and counted |
 /// | `stall=5s`, `frozen=30s`, `frozen=never`, `attempts=N`, `attempts=ever` | cameras | when a connection is given up, and after how many failures in a row the camera is ([`ReconnectSettings`](crate::ReconnectSettings)) |

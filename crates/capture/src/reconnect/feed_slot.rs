@@ -143,6 +143,11 @@ impl FeedSlot {
         self.lock().phase.clone()
     }
 
+    /// Returns true if the source of the running connection is open.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.lock().phase, Phase::Waiting(_) | Phase::Handing)
+    }
+
     /// Returns the number of threads that haven't ended yet.
     pub(super) fn threads(&self) -> usize {
         self.lock().threads

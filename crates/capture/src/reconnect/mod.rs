@@ -2,6 +2,7 @@
 
 mod feed_slot;
 mod freeze_detector;
+mod pace;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::monotonic_pts::MonotonicPts;
 use crate::random::Random;
 use feed_slot::{FeedItem, FeedSlot, OpenSource, PictureResult};
 use freeze_detector::FreezeDetector;
+use pace::Pace;
 pub use settings::{ReconnectEvent, ReconnectSettings};
 
 /// The most threads that may hang in calls. Beyond it no new connection begins until one of them comes back.
@@ -28,6 +30,10 @@ const MAX_HANGING_THREADS: usize = 4;
 const JOIN_TIMEOUT: Duration = Duration::from_millis(200);
 /// A connection that lasted this long was a good one. After it, the waits begin at the shortest one again.
 const GOOD_CONNECTION: Duration = Duration::from_secs(2);
+/// Most cameras send a key frame within this time. A shorter wait for one isn't worth a word.
+const USUAL_KEY_FRAME_WAIT: Duration = Duration::from_secs(3);
+/// The longest wait after a refused login. Cameras lock a user out after a few wrong passwords, often for half an hour.
+const LONGEST_LOGIN_WAIT: Duration = Duration::from_secs(600);
 
 type Listener = dyn FnMut(&ReconnectEvent<'_>) + Send;
 
@@ -40,12 +46,18 @@ type Listener = dyn FnMut(&ReconnectEvent<'_>) + Send;
 /// ready. Time stamps rise over all connections, and include the time without pictures.
 ///
 /// # Errors
-/// - `Skip`: the source's own errors.
+/// - `Skip`: the source's own errors. Each of them counts as a sign of life. [`SourceError::AwaitingKeyFrame`] comes once
+///   until the next picture, after three seconds.
 /// - `Reset`: once for each interruption, even if the source was never open. It is the source's own error, or
 ///   [`SourceError::Stalled`] or [`SourceError::Frozen`]. Only the listener ([`Reconnect::on_event`]) learns of failed tries
 ///   during an interruption. If a live source ends, the connection counts as broken.
 /// - `Fatal`: the source's own error if it comes before the first picture, because another try wouldn't help. For example,
-///   the password is wrong or the format is unknown. Also the last error if [`ReconnectSettings::max_attempts`] is reached.
+///   the codec is unknown. Also the last error if [`ReconnectSettings::max_attempts`] is reached. [`SourceError::Denied`] is
+///   tried again, slowly ([`ReconnectSettings::login_wait`]): a camera that is starting may not know its users yet.
+///
+/// The limit for silence follows the camera's pace: it is [`ReconnectSettings::stall_timeout`], or three times the longest of
+/// the last eight intervals between pictures if that is longer. After a stall it doubles until pictures show the pace. It
+/// never exceeds a minute, unless the setting does.
 ///
 /// If a source that isn't live ends, the end is the end here, too.
 pub struct Reconnect {
@@ -59,6 +71,7 @@ pub struct Reconnect {
     history: History,
     random: Random,
     freeze: FreezeDetector,
+    pace: Pace,
     pts: ContinuousPts,
 }
 
@@ -66,12 +79,16 @@ pub struct Reconnect {
 struct History {
     /// The failures since the last good connection.
     failures: u32,
+    /// The refused logins in a row.
+    denials: u32,
     /// The time of the last picture, or of the start.
     last_picture: Timestamp,
     /// True if a picture has ever come.
     proven: bool,
     /// True if the caller has got the error of the present interruption.
     reported: bool,
+    /// True if the caller knows that a key frame is missing.
+    awaiting_key_frame: bool,
 }
 
 enum State {
@@ -158,9 +175,17 @@ impl Reconnect {
             listener: Box::new(|_| ()),
             slot: FeedSlot::new(Arc::clone(&clock)),
             state: State::Resting(now),
-            history: History { failures: 0, last_picture: now, proven: false, reported: false },
+            history: History {
+                failures: 0,
+                denials: 0,
+                last_picture: now,
+                proven: false,
+                reported: false,
+                awaiting_key_frame: false,
+            },
             random: Random::new(RandomState::new().hash_one(0)),
             freeze: FreezeDetector::default(),
+            pace: Pace::default(),
             pts: ContinuousPts::default(),
             clock,
         }
@@ -184,6 +209,7 @@ impl Reconnect {
     fn connect(&mut self) -> Option<PictureResult> {
         if self.slot.threads() < MAX_HANGING_THREADS && self.slot.connect(&self.open) {
             self.freeze = FreezeDetector::default();
+            self.pace.connect();
             self.pts.zero = None;
             self.state = State::Connected { start: self.clock.now(), has_pictures: false };
             return None;
@@ -204,6 +230,11 @@ impl Reconnect {
                 let what = "the stream has ended";
                 return self.fail(SourceError::disconnected(self.info.name.clone(), what));
             }
+            Err(SourceError::AwaitingKeyFrame { after, .. }) if after < USUAL_KEY_FRAME_WAIT => return None,
+            Err(e @ SourceError::AwaitingKeyFrame { .. }) => {
+                let known = std::mem::replace(&mut self.history.awaiting_key_frame, true);
+                return (!known).then_some(Err(e));
+            }
             Err(e) if e.class() == ErrorClass::Skip => return Some(Err(e)),
             Err(e) => return self.fail(e),
         };
@@ -219,9 +250,12 @@ impl Reconnect {
             let outage = now.since(self.history.last_picture);
             (self.listener)(&ReconnectEvent::Recovered { outage });
         }
+        self.pace.picture(now);
         self.history.last_picture = now;
         self.history.proven = true;
         self.history.reported = false;
+        self.history.awaiting_key_frame = false;
+        self.history.denials = 0;
         let pts = picture.pts.map(|own| self.pts.next(own, now));
         let age = picture.age.saturating_add(now.since(at));
         Some(Ok(Some(Picture { image: picture.image, pts, age })))
@@ -238,11 +272,12 @@ impl Reconnect {
         let failures = if was_good { 0 } else { self.history.failures.saturating_add(1) };
         self.history.failures = failures;
         let is_last = self.settings.max_attempts.is_some_and(|attempts| failures >= attempts);
-        if is_last || error.class() == ErrorClass::Fatal && !self.history.proven {
+        let is_denied = matches!(error, SourceError::Denied { .. });
+        if is_last || error.class() == ErrorClass::Fatal && !is_denied && !self.history.proven {
             self.end();
             return Some(Err(error));
         }
-        let retry_in = self.next_wait();
+        let retry_in = if is_denied { self.next_login_wait() } else { self.next_wait() };
         let reported = std::mem::replace(&mut self.history.reported, true);
         if !reported {
             (self.listener)(&ReconnectEvent::Lost { error: &error });
@@ -257,6 +292,18 @@ impl Reconnect {
         let Some(doublings) = self.history.failures.checked_sub(1) else { return Duration::ZERO };
         let wait = self.settings.first_wait.saturating_mul(1 << doublings.min(20));
         wait.min(self.settings.longest_wait).mul_f64(self.random.between(0.8, 1.2))
+    }
+
+    /// Returns the time until the next try after a refused login. A camera that has accepted the login before gets one quick
+    /// try.
+    fn next_login_wait(&mut self) -> Duration {
+        self.history.denials = self.history.denials.saturating_add(1);
+        let before = self.history.denials - 1;
+        let Some(doublings) = before.checked_sub(u32::from(self.history.proven)) else {
+            return self.next_wait();
+        };
+        let shortest = self.settings.login_wait;
+        shortest.saturating_mul(1 << doublings.min(20)).min(LONGEST_LOGIN_WAIT.max(shortest))
     }
 
     fn end(&mut self) {
@@ -286,7 +333,8 @@ impl FrameSource for Reconnect {
                 State::Ended => return Ok(None),
                 State::Resting(until) => Err(self.slot.rest(until)),
                 State::Connected { .. } => {
-                    self.slot.recv(self.settings.open_timeout, self.settings.stall_timeout)
+                    let stall_timeout = self.pace.limit(self.settings.stall_timeout);
+                    self.slot.recv(self.settings.open_timeout, stall_timeout)
                 }
             };
             let answer = match received {
@@ -304,6 +352,9 @@ impl FrameSource for Reconnect {
                 }
                 Err(RecvError::TimedOut(_)) if matches!(self.state, State::Resting(_)) => self.connect(),
                 Err(RecvError::TimedOut(after)) => {
+                    if self.slot.is_open() {
+                        self.pace.stall(after);
+                    }
                     self.fail(SourceError::Stalled { input: self.info.name.clone(), after })
                 }
             };

@@ -12,7 +12,8 @@ pub struct ReconnectSettings {
     /// How long opening may take. 10 s by default. The sources of this crate give up earlier themselves.
     #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub open_timeout: Duration,
-    /// How long no picture may come. 5 s by default.
+    /// How long no picture may come. 5 s by default. A camera that is slower by nature gets more time
+    /// ([`Reconnect`](crate::Reconnect)).
     #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub stall_timeout: Duration,
     /// How long pictures may come that are equal in every byte. 30 s by default, which is longer than most cameras take from
@@ -27,6 +28,9 @@ pub struct ReconnectSettings {
     /// random, so that many cameras don't reconnect at the same time.
     #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
     pub longest_wait: Duration,
+    /// The wait after a refused login. 30 s by default. It doubles with each further refusal, up to 10 minutes.
+    #[cfg_attr(feature = "serde", serde(with = "passerby_types::duration_text"))]
+    pub login_wait: Duration,
     /// The number of failures in a row after which the source ends with the last error. `None`, the default: no limit.
     pub max_attempts: Option<u32>,
 }
@@ -39,6 +43,7 @@ impl Default for ReconnectSettings {
             freeze_timeout: Some(Duration::from_secs(30)),
             first_wait: Duration::from_millis(100),
             longest_wait: Duration::from_secs(1),
+            login_wait: Duration::from_secs(30),
             max_attempts: None,
         }
     }

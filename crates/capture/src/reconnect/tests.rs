@@ -196,12 +196,87 @@ fn waits_double_until_the_attempts_run_out() {
 }
 
 #[test]
-fn a_wrong_password_is_not_tried_again() {
+fn a_refused_login_is_said_once_and_tried_again_slowly() {
     let fast = FastClock::new();
     let denied = || Err(SourceError::denied("camera", "password"));
-    let (mut source, _) = play(vec![Box::new(denied)], ReconnectSettings::default(), &fast.clock);
-    assert!(matches!(source.next_picture(), Err(SourceError::Denied { .. })), "another try does not help");
-    assert!(matches!(source.next_picture(), Ok(None)));
+    let camera = fast.camera(3, &[]);
+    let camera = Mutex::new(Some(Box::new(camera) as Box<dyn FrameSource>));
+    let script: Script = vec![
+        Box::new(denied),
+        Box::new(denied),
+        Box::new(denied),
+        Box::new(move || camera.lock().unwrap().take().ok_or_else(|| SourceError::disconnected("", "gone"))),
+    ];
+    let settings = ReconnectSettings { login_wait: Duration::from_secs(3), ..ReconnectSettings::default() };
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&waits);
+    let (source, _) = play(script, settings, &fast.clock);
+    let mut source = source.on_event(move |event| {
+        if let ReconnectEvent::Failed { error: SourceError::Denied { .. }, retry_in, .. } = event {
+            seen.lock().unwrap().push(retry_in.as_secs());
+        }
+    });
+    let error = source.next_picture().unwrap_err();
+    assert_eq!((error.class(), error.to_string().as_str()), (ErrorClass::Reset, "camera: refused: password"));
+    assert!(source.next_picture().unwrap().is_some(), "the refusals after the first one are not reported");
+    assert_eq!(*waits.lock().unwrap(), [3, 6, 12]);
+}
+
+#[test]
+fn a_slow_camera_keeps_its_connection() {
+    let fast = FastClock::new();
+    let clock = fast.clock.clone();
+    let slow = FaultySource::new(6, []).live_by(Arc::new(fast.clock.clone()), move |_| {
+        let until = clock.now().0 + 6700 * MS;
+        while clock.now().0 < until {
+            thread::sleep(MS);
+        }
+    });
+    let slow = Mutex::new(Some(Box::new(slow) as Box<dyn FrameSource>));
+    let open = move || slow.lock().unwrap().take().ok_or_else(|| SourceError::disconnected("", "gone"));
+    let (mut source, _) = play(vec![Box::new(open)], ReconnectSettings::default(), &fast.clock);
+    let (pictures, end) = until_broken(&mut source, &mut None);
+    assert_eq!((pictures, end.unwrap().to_string().as_str()), (6, "camera: the stream has ended"));
+}
+
+/// Sends no picture for a while, only the news that a key frame is missing.
+struct NoKeyFrame {
+    info: SourceInfo,
+    clock: SimulatedClock,
+    calls: u64,
+}
+
+impl FrameSource for NoKeyFrame {
+    fn next_picture(&mut self) -> PictureResult {
+        self.calls += 1;
+        let until = self.clock.now().0 + 1000 * MS;
+        while self.clock.now().0 < until {
+            thread::sleep(MS);
+        }
+        if self.calls <= 12 {
+            let after = Duration::from_secs(self.calls);
+            return Err(SourceError::AwaitingKeyFrame { input: "camera".into(), after });
+        }
+        FaultySource::new(1, []).next_picture()
+    }
+
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+}
+
+#[test]
+fn a_missing_key_frame_is_said_once_and_is_not_a_stall() {
+    let fast = FastClock::new();
+    let clock = fast.clock.clone();
+    let open = move || {
+        let info = SourceInfo { live: true, ..SourceInfo::default() };
+        Ok(Box::new(NoKeyFrame { info, clock: clock.clone(), calls: 0 }) as Box<dyn FrameSource>)
+    };
+    let (mut source, log) = play(vec![Box::new(open)], ReconnectSettings::default(), &fast.clock);
+    assert!(matches!(source.next_picture(), Err(SourceError::AwaitingKeyFrame { .. })));
+    assert!(source.next_picture().unwrap().is_some(), "after twice the time of a stall");
+    assert_eq!(*log.lock().unwrap(), ["opened ", "recovered"]);
 }
 
 #[test]
@@ -215,7 +290,9 @@ fn at_most_four_hanging_calls_are_left_behind() {
         kept.lock().unwrap().push(source.gate());
         Ok(Box::new(source) as Box<dyn FrameSource>)
     };
-    let (mut source, log) = play(vec![Box::new(hang)], ReconnectSettings::default(), &fast.clock);
+    // The limit doubles with each stall.
+    let settings = ReconnectSettings { stall_timeout: 200 * MS, ..ReconnectSettings::default() };
+    let (mut source, log) = play(vec![Box::new(hang)], settings, &fast.clock);
     let mut last = None;
     for _ in 0..4 {
         assert!(matches!(until_broken(&mut source, &mut last), (1, Some(SourceError::Stalled { .. }))));

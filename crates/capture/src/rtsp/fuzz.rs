@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use passerby_types::{Clock, FramePool, Timestamp};
 
 use super::intake::{Intake, ReceivedFrame, inspect};
+use super::key_frame_watch::KeyFrameWatch;
 use crate::h264::{AccessUnit, RustyDecoder, VideoDecoder};
 use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits};
 
@@ -52,7 +53,8 @@ pub fn rtsp<'a>(arrivals: impl Iterator<Item = Arrival<'a>>, allow_damaged: bool
     let clock: Arc<dyn Clock> = Arc::new(StoppedClock);
     let limits = InboxLimits { frames: 1, bytes: usize::MAX, max_age: Duration::MAX };
     let inbox = FrameInbox::new(limits, Arc::clone(&clock));
-    let mut intake = Intake::new(Arc::clone(&inbox), clock, allow_damaged, 1 << 20, None);
+    let watch = Arc::new(KeyFrameWatch::new(Arc::clone(&clock)));
+    let mut intake = Intake::new(Arc::clone(&inbox), watch, clock, allow_damaged, 1 << 20, None);
     let mut decoder = RustyDecoder::new(FramePool::default(), pixels).low_delay();
     let mut outcome = Outcome::default();
     let mut out = Vec::new();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use passerby_types::{Clock, DropReason, Timestamp};
 
+use super::key_frame_watch::KeyFrameWatch;
 #[cfg(feature = "libav")]
 use crate::h264::h265;
 use crate::h264::nal::{self, SliceStart};
@@ -44,6 +45,7 @@ pub(super) struct CodedFrame {
 /// its clock, the stream's time continues from its last value.
 pub(super) struct Intake {
     inbox: Arc<FrameInbox<CodedFrame>>,
+    watch: Arc<KeyFrameWatch>,
     clock: Arc<dyn Clock>,
     /// True if frames are passed on after a loss, although they refer to missing ones.
     allow_damaged: bool,
@@ -71,6 +73,7 @@ enum Waiting {
 impl Intake {
     pub(super) fn new(
         inbox: Arc<FrameInbox<CodedFrame>>,
+        watch: Arc<KeyFrameWatch>,
         clock: Arc<dyn Clock>,
         allow_damaged: bool,
         max_bytes: u64,
@@ -78,6 +81,7 @@ impl Intake {
     ) -> Self {
         Self {
             inbox,
+            watch,
             clock,
             allow_damaged,
             max_bytes,
@@ -93,8 +97,12 @@ impl Intake {
     /// Passes the next frame on to the inbox. Returns `Break` if the inbox was cancelled.
     pub(super) fn push(&mut self, received: ReceivedFrame, data: Vec<u8>) -> ControlFlow<()> {
         let key = received.kind == CodedFrameKind::Key;
-        if self.waiting == Some(Waiting::Start) && !(key && received.complete_start) {
-            return self.flow();
+        if self.waiting == Some(Waiting::Start) {
+            if !(key && received.complete_start) {
+                self.watch.frame();
+                return self.flow();
+            }
+            self.watch.key_frame();
         }
         // If a frame has no beginning, packets are missing, even if their numbers have no gap.
         let loss = received.loss || !received.complete_start;
@@ -242,7 +250,9 @@ mod tests {
             let clock = SimulatedClock::new();
             let limits = InboxLimits { frames: 100, bytes: 1000, max_age: Duration::from_secs(999) };
             let inbox = FrameInbox::new(limits, Arc::new(clock.clone()));
-            let intake = Intake::new(Arc::clone(&inbox), Arc::new(clock.clone()), allow_damaged, 10, rate);
+            let watch = Arc::new(KeyFrameWatch::new(Arc::new(clock.clone())));
+            let intake =
+                Intake::new(Arc::clone(&inbox), watch, Arc::new(clock.clone()), allow_damaged, 10, rate);
             Self { intake, inbox, clock }
         }
 

@@ -2,7 +2,9 @@
 
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
+mod gate;
 mod intake;
+mod key_frame_watch;
 mod receiver;
 mod session;
 mod settings;
@@ -27,14 +29,15 @@ use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits, Loss};
 use crate::live::jpeg;
 use crate::monotonic_pts::MonotonicPts;
 use intake::CodedFrame;
-use receiver::Receiver;
+use key_frame_watch::KeyFrameWatch;
+use receiver::{Opened, Receiver};
 use session::Codec;
 pub use settings::RtspSettings;
 
 /// The most frames that wait for the decoder. In practice their age is the limit.
 const MAX_WAITING_FRAMES: usize = 256;
 /// The most bytes that wait for the decoder.
-const MAX_WAITING_BYTES: usize = 64 << 20;
+const MAX_WAITING_BYTES: usize = 16 << 20;
 /// How long one wait at the inbox lasts.
 const RECV_TIMEOUT: Duration = Duration::from_secs(1);
 /// More pictures than a decoder may hold back.
@@ -43,7 +46,9 @@ const MAX_HELD_PICTURES: usize = 32;
 /// A camera that speaks RTSP (RFC 2326), with H.264 (RFC 6184), JPEG (RFC 2435) or, with the feature `libav`, H.265 (RFC 7798).
 ///
 /// Pictures of H.264 and H.265 are `I420` or `Nv12`, and those of JPEG `Rgb8` or `Gray8`. Their size may change from one picture to the next.
-/// The stream begins with its first key frame. Time stamps count from there, by the camera's clock, and continue to rise
+/// The stream begins with its first key frame. If frames come but no key frame, the source returns
+/// [`SourceError::AwaitingKeyFrame`] every second, and [`SourceError::Disconnected`] after
+/// [`RtspSettings::key_frame_timeout`]. Time stamps count from there, by the camera's clock, and continue to rise
 /// when that clock is set. The source asks for the video stream only, not for sound. A picture comes as soon as its order is
 /// known ([`RustyDecoder::low_delay`](crate::RustyDecoder::low_delay)).
 ///
@@ -58,7 +63,12 @@ const MAX_HELD_PICTURES: usize = 32;
 /// source ends the session with the camera, within a third of a second.
 ///
 /// If the camera asks for a login (digest or basic), the source uses the name and password in the address. It never shows
-/// them. RTSP itself isn't encrypted.
+/// them. `rtsp://` isn't encrypted; `rtsps://` (feature `tls`)
+/// is. If the camera refuses TCP, its packets come over UDP, and a [`SourceError::Notice`] says
+/// so. The source follows redirections to the camera's own host.
+///
+/// Everything that the camera sends is bounded in bytes: 64 KiB for the lines of a message, 1 MiB for its body, and 12 MiB for
+/// packets from which no whole frame comes.
 ///
 /// ```no_run
 /// use passerby_capture::{Rtsp, RtspSettings};
@@ -78,14 +88,29 @@ pub struct Rtsp {
     thread: Option<JoinHandle<()>>,
     decoder: StreamDecoder,
     context: SourceContext,
+    pictures: DecodedPictures,
+    /// The error that ended the stream. It is returned after the last pictures.
+    ending: Option<SourceError>,
+    ended: bool,
+    /// A remark about the connection for the user.
+    notice: Option<&'static str>,
+    key_frames: KeyFrameWait,
+}
+
+/// The pictures that came out of the decoder.
+#[derive(Default)]
+struct DecodedPictures {
     decoded: Vec<Picture>,
     ready: VecDeque<Picture>,
     /// The arrival times of the frames inside the decoder, by their time stamps.
     arrivals: BTreeMap<Duration, Timestamp>,
     pts: MonotonicPts,
-    /// The error that ended the stream. It is returned after the last pictures.
-    ending: Option<SourceError>,
-    ended: bool,
+}
+
+/// The wait for the first key frame.
+struct KeyFrameWait {
+    watch: Arc<KeyFrameWatch>,
+    timeout: Duration,
 }
 
 enum StreamDecoder {
@@ -99,18 +124,15 @@ impl Rtsp {
     /// # Errors
     /// Another try is of no use after these: [`SourceError::Malformed`] if the address is wrong; [`SourceError::Denied`]
     /// if the camera wants another name or password; [`SourceError::Unsupported`] for other codecs and transports, with
-    /// advice, and for `rtsps`. The caller may try again after these: [`SourceError::Disconnected`] if there is no such
+    /// advice, and for `rtsps://` without the feature `tls`. The caller may try again after these: [`SourceError::Disconnected`] if there is no such
     /// host, no connection, no answer in time, no valid answer or no such path (a camera that is starting may not have it
     /// yet); [`SourceError::Io`] if the system has no thread.
     pub fn connect(url: &str, settings: RtspSettings) -> Result<Self, SourceError> {
         let address = Address::parse(url, &["rtsp", "rtsps"])?;
         let input = address.to_string();
+        #[cfg(not(feature = "tls"))]
         if address.url().scheme() == "rtsps" {
-            let error = SourceError::unsupported(
-                input,
-                "RTSP over TLS (rtsps://); read it through ffmpeg (feature `ffmpeg`)",
-            );
-            return Err(if cfg!(feature = "ffmpeg") { error } else { error.needs_feature("ffmpeg") });
+            return Err(session::needs_tls(&address));
         }
         let context = settings.context.clone();
         // A decoder that this build lacks is an error before the camera is asked.
@@ -120,14 +142,17 @@ impl Rtsp {
             InboxLimits { frames: MAX_WAITING_FRAMES, bytes: MAX_WAITING_BYTES, max_age: settings.max_age };
         let inbox = FrameInbox::new(limits, Arc::clone(&context.clock));
         let stop = Arc::new(Notify::new());
+        let watch = Arc::new(KeyFrameWatch::new(Arc::clone(&context.clock)));
+        let key_frames = KeyFrameWait { watch: Arc::clone(&watch), timeout: settings.key_frame_timeout };
         let (sender, opened) = sync_channel(1);
-        let receiver = Receiver { address, settings, inbox: Arc::clone(&inbox), stop: Arc::clone(&stop) };
+        let receiver =
+            Receiver { address, settings, inbox: Arc::clone(&inbox), watch, stop: Arc::clone(&stop) };
         let thread = thread::Builder::new()
             .name("capture-rtsp".into())
             .spawn(move || receiver.run(&sender))
             .map_err(|cause| SourceError::Io { input: input.clone(), cause })?;
         let failed = || SourceError::disconnected(input.clone(), "the receiver failed");
-        let (codec, frame_rate) = opened.recv().unwrap_or_else(|_| Err(failed()))?;
+        let Opened { codec, rate, notice } = opened.recv().unwrap_or_else(|_| Err(failed()))?;
         let decoder = match codec {
             Codec::H264 => StreamDecoder::Video(Box::new(h264)),
             #[cfg(feature = "libav")]
@@ -138,34 +163,33 @@ impl Rtsp {
             Codec::Jpeg => StreamDecoder::Jpeg,
         };
         Ok(Self {
-            info: SourceInfo { name: input, live: true, frame_rate, frames: None },
+            info: SourceInfo { name: input, live: true, frame_rate: rate, frames: None },
             inbox,
             stop,
             thread: Some(thread),
             decoder,
             context,
-            decoded: Vec::new(),
-            ready: VecDeque::new(),
-            arrivals: BTreeMap::new(),
-            pts: MonotonicPts::default(),
+            pictures: DecodedPictures::default(),
             ending: None,
             ended: false,
+            notice,
+            key_frames,
         })
     }
 
     /// Decodes a frame that arrived at `at`.
     fn decode(&mut self, coded: &CodedFrame, at: Timestamp) -> Result<(), SourceError> {
-        self.arrivals.insert(coded.pts, at);
-        while self.arrivals.len() > MAX_HELD_PICTURES {
-            self.arrivals.pop_first();
+        self.pictures.arrivals.insert(coded.pts, at);
+        while self.pictures.arrivals.len() > MAX_HELD_PICTURES {
+            self.pictures.arrivals.pop_first();
         }
         let input = &self.info.name;
         let damaged = |what| SourceError::Damaged { input: input.clone(), frame: coded.number, what };
         match &mut self.decoder {
             StreamDecoder::Video(decoder) => {
                 let unit = AccessUnit { data: &coded.data, pts: Some(coded.pts) };
-                let result = decoder.decode(unit, &mut self.decoded);
-                self.ready.extend(self.decoded.drain(..));
+                let result = decoder.decode(unit, &mut self.pictures.decoded);
+                self.pictures.ready.extend(self.pictures.decoded.drain(..));
                 match result {
                     Ok(()) => Ok(()),
                     Err(DecodeError::Damaged(what)) => Err(damaged(what)),
@@ -180,7 +204,7 @@ impl Rtsp {
             StreamDecoder::Jpeg => {
                 let SourceContext { limits, pool, .. } = &self.context;
                 let image = jpeg::decode(&coded.data, limits, pool).map_err(damaged)?;
-                self.ready.push_back(Picture::new(image, Some(coded.pts)));
+                self.pictures.ready.push_back(Picture::new(image, Some(coded.pts)));
                 Ok(())
             }
         }
@@ -189,19 +213,33 @@ impl Rtsp {
     /// Sets the age of a picture and makes its time stamp rise.
     fn finish(&mut self, mut picture: Picture) -> Picture {
         if let Some(pts) = picture.pts {
-            if let Some(at) = self.arrivals.remove(&pts) {
+            if let Some(at) = self.pictures.arrivals.remove(&pts) {
                 picture.age = self.inbox.age_of(at);
             }
-            picture.pts = Some(self.pts.next(pts));
+            picture.pts = Some(self.pictures.pts.next(pts));
         }
         picture
+    }
+
+    /// Returns an error if frames have come without a key frame. After too long, the stream ends.
+    fn check_key_frame(&mut self) -> Result<(), SourceError> {
+        let Some(after) = self.key_frames.watch.take() else { return Ok(()) };
+        let input = self.info.name.clone();
+        if after < self.key_frames.timeout {
+            return Err(SourceError::AwaitingKeyFrame { input, after });
+        }
+        let what =
+            format!("no key frame within {after:.1?}: set a shorter interval of key frames (I frames)");
+        self.stop.notify_one();
+        self.end(Some(SourceError::disconnected(input, what)));
+        Ok(())
     }
 
     /// Ends the stream. If it failed, the pictures inside the decoder still come.
     fn end(&mut self, error: Option<SourceError>) {
         if let (Some(_), StreamDecoder::Video(decoder)) = (&error, &mut self.decoder) {
-            decoder.flush(&mut self.decoded);
-            self.ready.extend(self.decoded.drain(..));
+            decoder.flush(&mut self.pictures.decoded);
+            self.pictures.ready.extend(self.pictures.decoded.drain(..));
         }
         self.ending = error;
         self.ended = true;
@@ -214,7 +252,10 @@ impl FrameSource for Rtsp {
             if self.inbox.is_cancelled() {
                 return Ok(None);
             }
-            if let Some(picture) = self.ready.pop_front() {
+            if let Some(what) = self.notice.take() {
+                return Err(SourceError::notice(self.info.name.clone(), what));
+            }
+            if let Some(picture) = self.pictures.ready.pop_front() {
                 return Ok(Some(self.finish(picture)));
             }
             if let StreamDecoder::Video(decoder) = &mut self.decoder {
@@ -231,7 +272,7 @@ impl FrameSource for Rtsp {
             match self.inbox.recv_timeout(RECV_TIMEOUT) {
                 Ok(FrameOrLoss::Frame(frame)) => self.decode(&frame.item, frame.at)?,
                 Ok(FrameOrLoss::Loss(loss)) => return Err(loss.into_error(&self.info.name)),
-                Err(RecvError::TimedOut(_)) => {}
+                Err(RecvError::TimedOut(_)) => self.check_key_frame()?,
                 Err(RecvError::Closed(error)) => self.end(error),
             }
         }

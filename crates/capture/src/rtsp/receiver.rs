@@ -10,26 +10,34 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::intake::{CodedFrame, Intake};
+use super::key_frame_watch::KeyFrameWatch;
 use super::session::{self, Codec};
 use super::settings::RtspSettings;
 use crate::live::address::Address;
 use crate::live::connect_error::no_answer;
 use crate::live::inbox::FrameInbox;
 
-/// The codec and frame rate of the opened session, or the error of opening it.
-pub(super) type OpenResult = Result<(Codec, Option<f64>), SourceError>;
+/// The opened session.
+pub(super) struct Opened {
+    pub(super) codec: Codec,
+    /// The frames per second, if the camera declares them.
+    pub(super) rate: Option<f64>,
+    /// A remark about the connection for the user.
+    pub(super) notice: Option<&'static str>,
+}
 
 /// The data of the receiving thread.
 pub(super) struct Receiver {
     pub(super) address: Address,
     pub(super) settings: RtspSettings,
     pub(super) inbox: Arc<FrameInbox<CodedFrame>>,
+    pub(super) watch: Arc<KeyFrameWatch>,
     pub(super) stop: Arc<Notify>,
 }
 
 impl Receiver {
     /// Connects, sends the result to `opened`, and receives until the session ends.
-    pub(super) fn run(self, opened: &SyncSender<OpenResult>) {
+    pub(super) fn run(self, opened: &SyncSender<Result<Opened, SourceError>>) {
         let input = self.address.to_string();
         // The runtime has one more thread, for looking up names.
         let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -46,9 +54,9 @@ impl Receiver {
     }
 
     /// Returns the reason why the session ended.
-    async fn receive(&self, opened: &SyncSender<OpenResult>) -> String {
+    async fn receive(&self, opened: &SyncSender<Result<Opened, SourceError>>) -> String {
         let group = Arc::new(SessionGroup::default());
-        let opening = session::open(&self.address, self.settings.transport, Arc::clone(&group));
+        let opening = session::open(&self.address, &self.settings, Arc::clone(&group));
         let connect_timeout = self.settings.connect_timeout;
         let result = timeout(connect_timeout, opening)
             .await
@@ -59,10 +67,12 @@ impl Receiver {
                 String::new()
             }
             Ok(session) => {
-                let _ = opened.send(Ok((session.codec, session.rate)));
+                let (codec, rate, notice) = (session.codec, session.rate, session.notice());
+                let _ = opened.send(Ok(Opened { codec, rate, notice }));
                 let RtspSettings { context, allow_damaged, .. } = &self.settings;
                 let mut intake = Intake::new(
                     Arc::clone(&self.inbox),
+                    Arc::clone(&self.watch),
                     Arc::clone(&context.clock),
                     *allow_damaged || session.codec == Codec::Jpeg,
                     context.limits.bytes,

@@ -1,49 +1,45 @@
 //! The RTSP session with the camera.
 
-use std::future::poll_fn;
 use std::io;
 use std::ops::ControlFlow;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures::StreamExt;
 use passerby_types::SourceError;
 use retina::client::{
-    Credentials, Demuxed, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions, Session,
-    SessionGroup, SessionIdPolicy, SessionOptions, SetupOptions, TeardownPolicy, Transport,
-    UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
+    Demuxed, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions, Session, SessionGroup,
+    SessionIdPolicy, SessionOptions, SetupOptions, TeardownPolicy, Transport, UnassignedChannelDataPolicy,
+    UnknownRtcpSsrcPolicy,
 };
 use retina::codec::h26x::Framing;
 use retina::codec::{
     CodecItem, FrameFormat, ParameterSetInsertion, ParametersRef, VideoFrame, VideoParametersCodec,
 };
-use tokio::net::lookup_host;
-use tokio::task::coop::has_budget_remaining;
-use url::Host;
+use tokio::net::{TcpStream, lookup_host};
+use url::Url;
 
+use super::gate::{CameraStream, Gate, GateEnd, GateReport};
 #[cfg(feature = "libav")]
 use super::intake::inspect_h265;
 use super::intake::{Intake, ReceivedFrame, inspect};
+use super::settings::RtspSettings;
 use crate::h264::nal;
 use crate::live::address::Address;
 use crate::live::connect_error::{no_connection, no_stream, unknown_host};
 use crate::live::inbox::CodedFrameKind;
+use crate::live::redirect::{MAX_REDIRECTS, redirect};
 use crate::live::rtsp_transport::RtspTransport;
+#[cfg(feature = "tls")]
+use crate::live::tls::{certificate_fault, client};
 
 /// After this number of packet errors without a frame between them, the session ends.
 const MAX_PACKET_ERRORS: u32 = 16;
-/// The most reads for one response. `retina` buffers a response until it is complete, without a limit of its own.
-const MAX_RESPONSE_READS: u32 = 128;
-/// The most reads for one frame. A frame of 3 MB fits even if each packet comes alone.
-const MAX_FRAME_READS: u32 = 2048;
-/// If more data is there than the runtime lets a task read at once (128 reads at most), it counts as this number of reads.
-const FLOOD_READS: u32 = 512;
 /// How long a session may take to end.
 pub(super) const TEARDOWN_TIMEOUT: Duration = Duration::from_millis(300);
 /// The port of an address without one.
 const RTSP_PORT: u16 = 554;
+const RTSPS_PORT: u16 = 322;
 /// The packet type of an RTCP BYE (RFC 3550 6.6).
 const BYE: u8 = 203;
 
@@ -59,47 +55,137 @@ pub(super) enum Codec {
 /// A session whose stream plays.
 pub(super) struct PlayingSession {
     demuxed: Demuxed,
+    gate: Arc<GateReport>,
     pub(super) codec: Codec,
     /// The frames per second, if the camera declares a plausible number.
     pub(super) rate: Option<f64>,
 }
 
-/// Opens a session and starts the camera's video stream. Other streams aren't requested.
+/// Opens a session and starts the camera's video stream. Other streams aren't requested. Follows redirections.
 pub(super) async fn open(
     address: &Address,
-    transport: RtspTransport,
+    settings: &RtspSettings,
     group: Arc<SessionGroup>,
 ) -> Result<PlayingSession, SourceError> {
-    bounded_reads(negotiate(address, transport, group), MAX_RESPONSE_READS).await.unwrap_or_else(|| {
-        let what = "an endless response";
-        Err(SourceError::disconnected(address.to_string(), what))
-    })
+    let mut to = address.clone();
+    for _ in 0..=MAX_REDIRECTS {
+        match negotiate(&to, settings, Arc::clone(&group)).await? {
+            Negotiated::Playing(session) => return Ok(*session),
+            Negotiated::Redirected(location) => {
+                let next = redirect(&to, location.as_deref(), &["rtsp", "rtsps"], settings.any_redirect);
+                to = next.map_err(|what| SourceError::disconnected(address.to_string(), what))?;
+            }
+        }
+    }
+    let what = format!("more than {MAX_REDIRECTS} redirections");
+    Err(SourceError::disconnected(address.to_string(), what))
+}
+
+/// The result of asking the camera for its stream.
+enum Negotiated {
+    Playing(Box<PlayingSession>),
+    /// The camera names another address, or none.
+    Redirected(Option<String>),
+}
+
+/// Connects to the first address of the camera that answers.
+async fn connect(address: &Address) -> Result<TcpStream, SourceError> {
+    let input = address.to_string();
+    let host = address.url().host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let found = lookup_host((host, port(address))).await;
+    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
+    for address in found.map_err(|cause| unknown_host(&input, host, cause))? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(e) => last = e,
+        }
+    }
+    Err(no_connection(&input, port(address), last))
 }
 
 async fn negotiate(
     address: &Address,
-    transport: RtspTransport,
+    settings: &RtspSettings,
     group: Arc<SessionGroup>,
-) -> Result<PlayingSession, SourceError> {
+) -> Result<Negotiated, SourceError> {
     let input = address.to_string();
-    let refuse = |e: retina::Error| source_error(address, transport, &e);
-    let creds = address
-        .login()
-        .map(|login| Credentials { username: login.user.clone(), password: login.password.clone() });
-    // These are the tolerant choices, since many cameras get the details wrong.
+    let socket = connect(address).await?;
+    let report = Arc::new(GateReport::default());
+    let no_gate = |cause| SourceError::Io { input: input.clone(), cause };
+    socket.set_nodelay(true).map_err(no_gate)?;
+    let camera = match address.url().scheme() {
+        "rtsps" => encrypt(address, socket, settings).await?,
+        _ => CameraStream::plain(socket),
+    };
+    let gate = Gate::new(address, settings.transport, camera, Arc::clone(&report)).await.map_err(no_gate)?;
+    let url = gate.url().clone();
+    tokio::spawn(gate.run());
+    let asked = ask(url, &input, group, Arc::clone(&report)).await;
+    match (asked, report.ended()) {
+        (Ok(session), _) => Ok(Negotiated::Playing(Box::new(session))),
+        (Err(_), Some(GateEnd::Redirect(to))) => Ok(Negotiated::Redirected(to)),
+        (Err(AskError::Source(error)), _) => Err(error),
+        (Err(AskError::Retina(_)), Some(end)) => Err(gate_error(address, end)),
+        (Err(AskError::Retina(error)), None) => Err(source_error(address, settings.transport, &error)),
+    }
+}
+
+/// Encrypts the connection.
+#[cfg(feature = "tls")]
+async fn encrypt(
+    address: &Address,
+    socket: TcpStream,
+    settings: &RtspSettings,
+) -> Result<CameraStream, SourceError> {
+    let lost = |e: io::Error| {
+        let what = certificate_fault(&e).unwrap_or_else(|| format!("no encrypted connection: {e}"));
+        SourceError::disconnected(address.to_string(), what).caused_by(e)
+    };
+    let host = address.url().host_str().unwrap_or_default();
+    let connection = client(host, &settings.certificates).map_err(lost)?;
+    CameraStream::encrypted(socket, connection).await.map_err(lost)
+}
+
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unused_async, reason = "with the feature it waits")]
+async fn encrypt(address: &Address, _: TcpStream, _: &RtspSettings) -> Result<CameraStream, SourceError> {
+    Err(needs_tls(address))
+}
+
+/// Returns the error for an encrypted camera in a build without the feature.
+#[cfg(not(feature = "tls"))]
+pub(super) fn needs_tls(address: &Address) -> SourceError {
+    let what = "rtsps://: passerby was built without the feature `tls`";
+    SourceError::unsupported(address.to_string(), what).needs_feature("tls")
+}
+
+/// Why a session could not be opened.
+enum AskError {
+    Retina(retina::Error),
+    Source(SourceError),
+}
+
+impl From<retina::Error> for AskError {
+    fn from(error: retina::Error) -> Self {
+        Self::Retina(error)
+    }
+}
+
+/// Asks the camera behind the gate at `url` for its stream.
+async fn ask(
+    url: Url,
+    input: &str,
+    group: Arc<SessionGroup>,
+    gate: Arc<GateReport>,
+) -> Result<PlayingSession, AskError> {
+    // These are the tolerant choices, since many cameras get the details wrong. The gate logs in.
     let options = SessionOptions::default()
-        .creds(creds)
         .user_agent(concat!("passerby/", env!("CARGO_PKG_VERSION")).into())
         .session_group(group)
         .teardown(TeardownPolicy::Auto)
         .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
         .session_id(SessionIdPolicy::UseFirst);
-    // retina does not say whether the name or the connection failed.
-    if let Some(Host::Domain(host)) = address.url().host() {
-        let found = lookup_host((host, port(address))).await;
-        found.map(drop).map_err(|cause| unknown_host(&input, host, cause))?;
-    }
-    let mut session = Session::describe(address.url().clone(), options).await.map_err(refuse)?;
+    let mut session = Session::describe(url, options).await?;
 
     let videos = || {
         let video = |s: &retina::client::Stream| matches!(s.media(), "video" | "image");
@@ -114,19 +200,15 @@ async fn negotiate(
     ];
     let Some((index, codec)) = known.into_iter().find_map(|(name, codec)| Some((find(name)?, codec))) else {
         let names: Vec<_> = videos().map(|(_, s)| s.encoding_name().to_uppercase()).collect();
-        return Err(unsupported_codec(input, &names));
+        return Err(AskError::Source(unsupported_codec(input.to_owned(), &names)));
     };
     let format = FrameFormat {
         h26x_framing: Framing::AnnexB,
         parameter_set_insertion: ParameterSetInsertion::EachKeyFrame,
         ..FrameFormat::SIMPLE
     };
-    let transport = match transport {
-        RtspTransport::Tcp => Transport::Tcp(Default::default()),
-        RtspTransport::Udp => Transport::Udp(Default::default()),
-    };
-    let setup = SetupOptions::default().transport(transport).frame_format(format);
-    session.setup(index, setup).await.map_err(refuse)?;
+    let setup = SetupOptions::default().transport(Transport::Tcp(Default::default())).frame_format(format);
+    session.setup(index, setup).await?;
     let stream = &session.streams()[index];
     let rate = stream.framerate().map(f64::from).or_else(|| match stream.parameters() {
         Some(ParametersRef::Video(video)) => {
@@ -138,8 +220,8 @@ async fn negotiate(
         .initial_timestamp(InitialTimestampPolicy::Ignore)
         .initial_seq(InitialSequenceNumberPolicy::Ignore)
         .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::ProcessPackets);
-    let demuxed = session.play(play).await.and_then(Session::demuxed).map_err(refuse)?;
-    Ok(PlayingSession { demuxed, codec, rate: rate.filter(|rate| (0.1..=1000.0).contains(rate)) })
+    let demuxed = session.play(play).await.and_then(Session::demuxed)?;
+    Ok(PlayingSession { demuxed, gate, codec, rate: rate.filter(|rate| (0.1..=1000.0).contains(rate)) })
 }
 
 /// Returns the error for a camera whose video streams have these codecs.
@@ -163,17 +245,23 @@ fn unsupported_codec(input: String, names: &[String]) -> SourceError {
 }
 
 impl PlayingSession {
+    /// Returns a remark about the connection for the user, although the connection is good.
+    pub(super) fn notice(&self) -> Option<&'static str> {
+        let fell_back = self.gate.fell_back();
+        fell_back.then_some(
+            "the camera refuses TCP and sends over UDP, where packets may get lost (#transport=udp)",
+        )
+    }
+
     /// Receives until the session ends, and returns the reason.
     pub(super) async fn receive(mut self, intake: &mut Intake) -> String {
         let mut packet_errors = 0;
         // True if the next frame may lack packets.
         let mut suspect = false;
         loop {
-            let Some(next) = bounded_reads(self.demuxed.next(), MAX_FRAME_READS).await else {
-                return "an endless frame".into();
-            };
-            match next {
+            match self.demuxed.next().await {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
+                    self.gate.framed();
                     if self.pass_on(frame, suspect, intake).is_break() {
                         return "cancelled".into();
                     }
@@ -191,11 +279,19 @@ impl PlayingSession {
                     packet_errors += 1;
                     suspect = true;
                     if packet_errors >= MAX_PACKET_ERRORS {
-                        return first_line(&e);
+                        return self.broken().unwrap_or_else(|| first_line(&e));
                     }
                 }
-                None => return "the camera closed the connection".into(),
+                None => return self.broken().unwrap_or_else(|| "the camera closed the connection".into()),
             }
+        }
+    }
+
+    /// Returns why the gate ended the connection, if it did.
+    fn broken(&self) -> Option<String> {
+        match self.gate.ended()? {
+            GateEnd::Broken(what) | GateEnd::Login(what) => Some(what),
+            GateEnd::Http | GateEnd::Redirect(_) => None,
         }
     }
 
@@ -240,43 +336,29 @@ impl PlayingSession {
     }
 }
 
-/// Waits for a future that reads from the network. Returns `None` if it takes more than `max_reads` reads.
-///
-/// A read is the data that is there when the future is woken.
-async fn bounded_reads<F: Future>(future: F, max_reads: u32) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = max_reads;
-    poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => {
-            left = left.saturating_sub(if has_budget_remaining() { 1 } else { FLOOD_READS });
-            if left == 0 { Poll::Ready(None) } else { Poll::Pending }
+/// Converts the end of the gate to the source's error.
+fn gate_error(address: &Address, end: GateEnd) -> SourceError {
+    let input = address.to_string();
+    match end {
+        GateEnd::Broken(what) => SourceError::disconnected(input, format!("no valid RTSP answer: {what}")),
+        GateEnd::Login(what) => SourceError::denied(input, what),
+        GateEnd::Http => {
+            let port = port(address);
+            let what = format!(
+                "port {port} speaks HTTP, not RTSP: check the port ({RTSP_PORT} by default), or begin the address with http://"
+            );
+            SourceError::disconnected(input, what)
         }
-    })
-    .await
+        GateEnd::Redirect(_) => SourceError::disconnected(input, "the camera redirects"),
+    }
 }
-
-/// The words with which retina's message begins if it had no connection. Its error has no other mark, and no `source()`.
-const NO_CONNECTION: &str = "Unable to connect to RTSP server: ";
 
 /// Converts the error of a response, or of a missing one, to the source's error.
 fn source_error(address: &Address, transport: RtspTransport, error: &retina::Error) -> SourceError {
     let input = address.to_string();
     let text = first_line(error);
-    if let Some(reason) = text.strip_prefix(NO_CONNECTION) {
-        return no_connection(&input, port(address), io_error(reason));
-    }
     let Some(status) = error.status_code() else {
-        // A web server answers like this. The bytes are in the lines below the first one.
-        let what = if error.to_string().contains("HTTP/1.") {
-            let port = port(address);
-            format!(
-                "port {port} speaks HTTP, not RTSP: check the port ({RTSP_PORT} by default), or begin the address with http://"
-            )
-        } else {
-            format!("no valid RTSP answer: {text}")
-        };
-        return SourceError::disconnected(input, what).caused_by(text);
+        return SourceError::disconnected(input, format!("no valid RTSP answer: {text}")).caused_by(text);
     };
     let error = match status {
         401 => {
@@ -293,8 +375,9 @@ fn source_error(address: &Address, transport: RtspTransport, error: &retina::Err
         461 => SourceError::unsupported(
             input,
             match transport {
-                RtspTransport::Tcp => "transport TCP; the camera may speak UDP",
-                RtspTransport::Udp => "transport UDP; the camera may speak TCP",
+                RtspTransport::Auto => "transport: the camera speaks neither TCP nor UDP",
+                RtspTransport::Tcp => "transport TCP; the camera may speak UDP (#transport=udp)",
+                RtspTransport::Udp => "transport UDP; the camera may speak TCP (#transport=tcp)",
             },
         ),
         453 | 503 => {
@@ -308,14 +391,7 @@ fn source_error(address: &Address, transport: RtspTransport, error: &retina::Err
 
 /// Returns the port of an address, or that of RTSP if it has none.
 fn port(address: &Address) -> u16 {
-    address.url().port().unwrap_or(RTSP_PORT)
-}
-
-/// Returns the system's error from its text, which ends with its number: `Connection refused (os error 111)`.
-fn io_error(text: &str) -> io::Error {
-    let number = text.rsplit_once("(os error ").and_then(|(_, rest)| rest.strip_suffix(')'));
-    let number = number.and_then(|number| number.parse().ok());
-    number.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error)
+    address.url().port().unwrap_or(if address.url().scheme() == "rtsps" { RTSPS_PORT } else { RTSP_PORT })
 }
 
 /// Returns the first line of retina's error, which holds the reason. The lines below hold addresses and bytes.

@@ -19,11 +19,11 @@ use passerby_types::{
 
 use crate::context::SourceContext;
 use crate::decoder_choice::Decoder;
+use crate::file::regular_file::{open_regular, source_name};
+use crate::file::sniff::{FileFormat, sniff};
 use crate::h264::{AccessUnit, AutoDecoder, DecodeError, LOST_IN_DECODER, VideoDecoder, source_error};
 use crate::monotonic_pts::MIN_PTS_STEP;
-use crate::regular_file::{open_regular, source_name};
 use crate::rotation::Rotation;
-use crate::sniff::{FileFormat, sniff};
 use access_units::{AccessUnits, NextUnit};
 use random_access::RandomAccessFile;
 

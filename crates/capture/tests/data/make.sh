@@ -29,6 +29,13 @@ $F $S -frames:v 5 -fflags +bitexact tiny.gif
 $F -f lavfi -i color=red:s=2x2:r=20,format=yuv420p -filter_complex "[0:v]select='eq(n\,0)+eq(n\,2)+eq(n\,7)'[a]" \
   -map '[a]' -frames:v 3 -vsync passthrough -enc_time_base -1 -c:v rawvideo -f nut -write_index 0 -fflags +bitexact small.nut
 
+# The certificates of a camera and of another one, which they sign themselves, and the first one's key.
+for n in camera other; do
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout $n.key -out $n.pem -days 36500 -subj /CN=camera \
+    -addext "subjectAltName=DNS:camera,IP:127.0.0.1" -addext "basicConstraints=critical,CA:FALSE"
+done
+rm other.key
+
 golden() { # file, name, more options
   $F -i "$1" -map 0:v -vsync passthrough -enc_time_base -1 ${3:-} -c:v rawvideo -f framecrc - |
     awk -F', *' '/^#tb/ {split($0, t, "[ /]"); a = t[3]; b = t[4]} !/^#/ {printf "%.0f %s\n", $3 * a * 1000000 / b, $6}' > "golden/$2.txt"

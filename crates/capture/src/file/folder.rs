@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use passerby_types::SourceError;
 
-use crate::sniff::{FileFormat, open_sniffed};
+use crate::file::sniff::{FileFormat, open_sniffed};
 
 /// Returns the pictures and videos of a folder, sorted by name in natural order: `frame2.jpg` comes before `frame10.jpg`.
 ///

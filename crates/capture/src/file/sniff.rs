@@ -6,7 +6,7 @@ use std::path::Path;
 
 use passerby_types::SourceError;
 
-use crate::regular_file::open_regular;
+use crate::file::regular_file::open_regular;
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
