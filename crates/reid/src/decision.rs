@@ -235,15 +235,7 @@ impl Decision<'_> {
         // The nearest person wins; of equals, the older.
         let nearest = candidates.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
         let Some((older, cosine)) = nearest else { return };
-        self.state.index.merge(young, older, self.policy);
-        let removed = self.state.persons.remove(&young);
-        if let (Some(removed), Some(kept)) = (removed, self.state.persons.get_mut(&older)) {
-            kept.first_seen = kept.first_seen.min(removed.first_seen);
-            kept.last_seen = kept.last_seen.max(removed.last_seen);
-        }
-        for other in self.state.tracks.live_mut().filter(|t| t.excluded.contains(&young)) {
-            other.exclude(older);
-        }
+        self.state.merge_younger(young, older, cosine, self.policy);
         self.state.hold_person(key, older, cosine, self.policy);
     }
 

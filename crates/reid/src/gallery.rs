@@ -7,6 +7,7 @@ use passerby_types::{Embedding, Identifier, Identity, PersonId, Sighting, Timest
 
 use crate::decision::{Decision, Holder};
 use crate::error::EnrollError;
+use crate::lasting::journal_link::JournalLink;
 use crate::policy::GalleryPolicy;
 use crate::state::{GalleryState, PersonRecord};
 use crate::tracks::LiveTrack;
@@ -76,11 +77,16 @@ use crate::tracks::LiveTrack;
 /// that it did not found only if it lies within [`GalleryPolicy::confident_threshold`], so that a person cannot drift
 /// into another one by small steps. A search is exact and takes one pass over all templates.
 ///
+/// **Persons that last.** [`Gallery::open`] takes the persons of a journal and writes every change into it. A merge makes one
+/// number an alias of the other, so [`Gallery::undo`] can take it back; [`Gallery::merge`], [`Gallery::split_person`] and
+/// [`Gallery::set_name`] are corrections by hand.
+///
 /// The same calls always give the same results: the gallery uses no clock, no random numbers and no hash order.
 pub struct Gallery {
     policy: GalleryPolicy,
     state: GalleryState,
     buffers: Buffers,
+    journal: Option<JournalLink>,
 }
 
 /// The buffers that [`Gallery::identify`] keeps from frame to frame.
@@ -98,7 +104,7 @@ fn serialize_seconds<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S
 }
 
 /// One person of a [`Gallery`], without biometric data. With the feature `serde` it is written with its times in seconds on
-/// the pipeline's clock (`first_seen_s`, `last_seen_s`).
+/// the pipeline's clock (`first_seen_s`, `last_seen_s`). In a gallery with a journal they count from 1970 instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct GalleryPerson {
@@ -139,6 +145,7 @@ impl Gallery {
             policy: policy.with_valid_counts(),
             state: GalleryState::default(),
             buffers: Buffers::default(),
+            journal: None,
         }
     }
 
@@ -235,7 +242,9 @@ impl Gallery {
     /// other views or the gallery's templates: the caller should use one network for all of them. [`EnrollError::Full`] if
     /// the gallery is full: the caller should remove a person. The gallery is unchanged after an error.
     pub fn enroll(&mut self, views: &[Embedding]) -> Result<PersonId, EnrollError> {
-        self.state.enroll(views, &self.policy)
+        let enrolled = self.state.enroll(views, &self.policy);
+        self.commit();
+        enrolled
     }
 
     /// Forgets a person and all templates of the person. Returns false if the gallery does not know the person.
@@ -258,7 +267,9 @@ impl Gallery {
     /// # }
     /// ```
     pub fn remove(&mut self, person: PersonId) -> bool {
-        self.state.remove(person)
+        let removed = self.state.remove(person, "removed by hand");
+        self.commit();
+        removed
     }
 
     /// Returns an iterator over all persons, sorted by number. It yields nothing if the gallery is empty.
@@ -285,9 +296,31 @@ impl Gallery {
     }
 
     /// Returns the memory of the gallery, for other views of it.
-    #[cfg(feature = "ndarray")]
     pub(crate) fn state(&self) -> &GalleryState {
         &self.state
+    }
+
+    /// Returns the journal, for the counts of it.
+    pub(crate) fn link(&self) -> Option<&JournalLink> {
+        self.journal.as_ref()
+    }
+
+    /// Returns the memory and the journal, to change them.
+    pub(crate) fn parts(&mut self) -> (&mut GalleryState, Option<&mut JournalLink>) {
+        (&mut self.state, self.journal.as_mut())
+    }
+
+    /// Takes the memory that a journal adds up to, and the journal.
+    pub(crate) fn connect(&mut self, state: GalleryState, journal: JournalLink) {
+        self.state = state;
+        self.journal = Some(journal);
+    }
+
+    /// Hands the changes of a call to the journal, which counts its failures.
+    pub(crate) fn commit(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            let _ = journal.commit(&mut self.state.recorder);
+        }
     }
 
     /// As [`Identifier::identify`], with this many agreeing views to make a new person.
@@ -297,7 +330,7 @@ impl Gallery {
         sightings: &[Sighting],
         visible: &[TrackKey],
     ) {
-        let Self { policy, state, buffers } = self;
+        let Self { policy, state, buffers, .. } = self;
         buffers.visible.clear();
         buffers.visible.extend(visible.iter().copied().chain(sightings.iter().map(|s| s.track)));
         buffers.fresh.clear();
@@ -315,6 +348,7 @@ impl Gallery {
             holders: &mut buffers.holders,
         };
         decision.run();
+        self.commit();
     }
 }
 
@@ -336,7 +370,8 @@ impl Identifier for Gallery {
     }
 
     fn end(&mut self, track: TrackKey) {
-        self.state.tracks.end(track, &self.policy);
+        self.state.end(track, &self.policy);
+        self.commit();
     }
 }
 
@@ -370,13 +405,14 @@ impl Iterator for GalleryIter<'_> {
 
     fn next(&mut self) -> Option<GalleryPerson> {
         let (&id, record) = self.persons.next()?;
+        let record = self.state.combined(id, record);
         let was_seen = record.tracks > 0;
         Some(GalleryPerson {
             id,
             first_seen: was_seen.then_some(record.first_seen),
             last_seen: was_seen.then_some(record.last_seen),
             tracks: record.tracks,
-            templates: self.state.index.count(id),
+            templates: self.state.index.count_all(id),
         })
     }
 

@@ -108,6 +108,7 @@ mod decision;
 mod error;
 mod gallery;
 mod index;
+mod lasting;
 #[cfg(feature = "mobilefacenet")]
 mod mobilefacenet;
 #[cfg(feature = "ndarray")]
@@ -123,6 +124,7 @@ pub use align::{ALIGNED_LANDMARKS, INPUT_SIDE, picture_from_input};
 pub use error::EmbedderError;
 pub use error::EnrollError;
 pub use gallery::{Gallery, GalleryIter, GalleryPerson, Match};
+pub use lasting::journal_link::JournalCounts;
 #[cfg(feature = "mobilefacenet")]
 pub use mobilefacenet::MobileFaceNet;
 #[cfg(feature = "ndarray")]

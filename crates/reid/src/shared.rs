@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use passerby_types::{Embedding, Identifier, Identity, PersonId, Sighting, TrackKey};
+use passerby_types::{Embedding, Identifier, Identity, PersonId, Sighting, SinkError, TrackKey};
 
 use crate::error::EnrollError;
 use crate::gallery::{Gallery, GalleryPerson, Match};
+use crate::lasting::journal_link::JournalCounts;
 use crate::policy::GalleryPolicy;
 
 /// A handle to a [`Gallery`] that several pipelines share: a person whom one of them knows is known to all of them.
@@ -15,8 +16,8 @@ use crate::policy::GalleryPolicy;
 /// [`GalleryPolicy::min_enroll_views`] can differ from handle to handle, so that photographs and videos can share a
 /// gallery. The cameras of all handles must have different numbers.
 ///
-/// Every call waits until the calls of the other handles are done. If a call panics, the next call starts with an empty
-/// gallery.
+/// Every call waits until the calls of the other handles are done. If a call panics, the next call starts with the persons of
+/// the journal, or with an empty gallery if there is none.
 ///
 /// ```
 /// use passerby_reid::{GalleryPolicy, SharedGallery};
@@ -42,8 +43,14 @@ impl SharedGallery {
     /// Creates an empty gallery with the given policy and returns the first handle to it.
     #[must_use]
     pub fn new(policy: GalleryPolicy) -> Self {
-        let min_enroll_views = policy.min_enroll_views;
-        Self { gallery: Arc::new(Mutex::new(Gallery::with_policy(policy))), min_enroll_views }
+        Self::of(Gallery::with_policy(policy))
+    }
+
+    /// Returns the first handle to a gallery, for example to one with a journal: [`Gallery::open`].
+    #[must_use]
+    pub fn of(gallery: Gallery) -> Self {
+        let min_enroll_views = gallery.policy().min_enroll_views;
+        Self { gallery: Arc::new(Mutex::new(gallery)), min_enroll_views }
     }
 
     /// Returns this handle with its own number of agreeing views that make a new person, in the place of
@@ -91,11 +98,25 @@ impl SharedGallery {
         self.lock().is_empty()
     }
 
+    /// Writes what waits for the journal, as [`Gallery::flush`].
+    ///
+    /// # Errors
+    /// As for [`Gallery::flush`].
+    pub fn flush(&self) -> Result<(), SinkError> {
+        self.lock().flush()
+    }
+
+    /// Returns the counts of the journal, as [`Gallery::journal_counts`].
+    #[must_use]
+    pub fn journal_counts(&self) -> JournalCounts {
+        self.lock().journal_counts()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Gallery> {
         self.gallery.lock().unwrap_or_else(|poisoned| {
             // The panic may have left the gallery half changed.
             let mut gallery = poisoned.into_inner();
-            *gallery = Gallery::with_policy(gallery.policy().clone());
+            gallery.restart();
             self.gallery.clear_poison();
             gallery
         })

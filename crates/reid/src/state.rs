@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use passerby_types::{Embedding, PersonId, Sighting, Timestamp, TrackKey};
+use passerby_types::{
+    Embedding, EntryId, JournalChange, PersonEdits, PersonId, Sighting, Timestamp, TrackKey,
+};
 
 use crate::error::EnrollError;
 use crate::index::TemplateIndex;
+use crate::lasting::recorder::{Recorder, wall};
 use crate::policy::GalleryPolicy;
 use crate::tracks::{HeldPerson, Tracks};
 use crate::views::View;
@@ -15,7 +18,11 @@ use crate::views::View;
 /// of the table of [`GalleryPolicy`], which means a hundred times fewer false accepts.
 const CONTRADICTION_MARGIN: f32 = 0.1;
 
-/// The data of a person beside the templates.
+/// The most templates that the reserve of a person keeps for merges that the gallery decided.
+const MAX_RESERVE: usize = 64;
+
+/// The data of a number beside its templates, as if it had never been merged.
+#[derive(Clone, Copy)]
 pub(crate) struct PersonRecord {
     /// The time of the first sighting; [`Duration::MAX`] if there was none.
     pub(crate) first_seen: Timestamp,
@@ -29,7 +36,7 @@ pub(crate) struct PersonRecord {
 
 impl PersonRecord {
     /// Creates the record of a person who was never seen.
-    fn new(founder: Option<TrackKey>) -> Self {
+    pub(crate) fn new(founder: Option<TrackKey>) -> Self {
         Self {
             first_seen: Timestamp(Duration::MAX),
             last_seen: Timestamp::default(),
@@ -45,18 +52,26 @@ impl PersonRecord {
 pub(crate) struct GalleryState {
     pub(crate) index: TemplateIndex,
     pub(crate) persons: BTreeMap<PersonId, PersonRecord>,
+    /// The numbers that merges made aliases.
+    pub(crate) aliases: BTreeMap<PersonId, PersonRecord>,
+    pub(crate) edits: PersonEdits,
     pub(crate) tracks: Tracks,
-    last_id: u64,
+    pub(crate) recorder: Recorder,
+    pub(crate) last_id: u64,
+    /// The time from 1970 to the origin of the clock of the sightings, so that times of several runs can be compared. Zero
+    /// without a journal.
+    pub(crate) origin: Duration,
 }
 
 impl GalleryState {
     /// Takes one sighting. Returns true if it is a new view of the track's face, so that there is something to decide.
     pub(crate) fn observe(&mut self, sighting: &Sighting, policy: &GalleryPolicy) -> bool {
+        let captured = self.moment_of(sighting.captured);
         let Some(live) = self.tracks.track_of(sighting, policy) else {
             return false;
         };
         if let Some(person) = live.held.and_then(|h| self.persons.get_mut(&h.person)) {
-            person.last_seen = person.last_seen.max(sighting.captured);
+            person.last_seen = person.last_seen.max(captured);
         }
         let is_good = sighting.size >= policy.min_size && sighting.quality >= policy.min_quality;
         if !(is_good && sighting.quality.is_finite() && self.index.fits(&sighting.embedding)) {
@@ -64,7 +79,7 @@ impl GalleryState {
             return false;
         }
         live.is_asked = false;
-        let view = View::from(sighting);
+        let view = View { captured, ..View::from(sighting) };
         let Some(held) = live.held else {
             live.views.add_best(view, policy.views_per_track, policy);
             return true;
@@ -106,7 +121,7 @@ impl GalleryState {
             let all = if begins_to_teach { live.views.group(policy) } else { None };
             let lessons = all.as_ref().map_or(std::slice::from_ref(view), |group| group.views.as_slice());
             for lesson in lessons {
-                self.index.learn(held.person, key, lesson, policy);
+                self.index.learn(held.person, key, lesson, policy, &mut self.recorder);
             }
         }
     }
@@ -138,9 +153,18 @@ impl GalleryState {
         for view in group.iter().flat_map(|g| &g.views) {
             person.first_seen = person.first_seen.min(view.captured);
             person.last_seen = person.last_seen.max(view.captured);
-            if held.teaches {
-                self.index.learn(id, key, view, policy);
-            }
+        }
+        let reason = if is_founder { "the first track" } else { "the views match" };
+        let (first_seen, last_seen) = (person.first_seen, person.last_seen);
+        self.recorder.record(Some(held.similarity), reason, |_| JournalChange::Assigned {
+            person: id,
+            track: key,
+            // A track without views has taught nothing about times.
+            first_seen: wall(first_seen.min(last_seen)),
+            last_seen: wall(last_seen),
+        });
+        for view in group.iter().flat_map(|g| &g.views).filter(|_| held.teaches) {
+            self.index.learn(id, key, view, policy, &mut self.recorder);
         }
     }
 
@@ -171,6 +195,9 @@ impl GalleryState {
     pub(crate) fn found_person(&mut self, key: TrackKey, policy: &GalleryPolicy) {
         if self.make_room(policy) {
             let id = self.add_person(PersonRecord::new(Some(key)));
+            self.recorder.record(None, "agreeing views that match no known person", |_| {
+                JournalChange::Founded { person: id, track: key }
+            });
             self.hold_person(key, id, 1.0, policy);
         }
     }
@@ -193,21 +220,96 @@ impl GalleryState {
             return Err(EnrollError::Full { max_persons: policy.max_persons });
         }
         let id = self.add_person(PersonRecord::new(None));
-        self.index.enroll(id, embeddings, policy);
+        self.recorder.record(None, "entered by hand", |_| JournalChange::Enrolled { person: id });
+        self.index.enroll(id, embeddings, policy, &mut self.recorder);
         Ok(id)
     }
 
-    /// Removes a person. Returns false if the gallery does not know the person.
-    pub(crate) fn remove(&mut self, person: PersonId) -> bool {
-        let existed = self.persons.remove(&person).is_some();
-        if existed {
-            self.index.remove_person(person);
-            self.tracks.forget_person(person);
+    /// Removes a person with all aliases. Returns false if the gallery does not know the number.
+    pub(crate) fn remove(&mut self, person: PersonId, reason: &'static str) -> bool {
+        let person = self.edits.root(person);
+        if self.persons.remove(&person).is_none() {
+            return false;
         }
-        existed
+        self.recorder.record(None, reason, |_| JournalChange::Removed { person });
+        self.index.remove_person(person);
+        self.tracks.forget_person(person);
+        let numbers: BTreeSet<PersonId> = self.edits.numbers(person).into_iter().collect();
+        self.aliases.retain(|number, _| !numbers.contains(number));
+        if !self.edits.about(&numbers).is_empty() {
+            self.index.settle(&self.edits.settled(&numbers));
+            self.edits.forget(&numbers);
+        }
+        true
     }
 
-    fn add_person(&mut self, record: PersonRecord) -> PersonId {
+    /// Makes a person an alias of another one. Both must be persons, and not the same.
+    pub(crate) fn merge(
+        &mut self,
+        person: PersonId,
+        into: PersonId,
+        score: Option<f32>,
+        reason: &'static str,
+        policy: &GalleryPolicy,
+    ) -> Option<EntryId> {
+        let change = JournalChange::Merged { person, into };
+        let entry = self.recorder.record(score, reason, |_| change.clone());
+        self.edits.apply(entry, &change).ok()?;
+        let mut kept = self.index.take(person);
+        kept.extend(self.index.take(into));
+        self.index.place(into, kept, policy);
+        let removed = self.persons.remove(&person);
+        self.aliases.extend(removed.map(|record| (person, record)));
+        self.tracks.replace_person(person, into);
+        Some(entry)
+    }
+
+    /// Merges the younger person of a track into an older one, as a decision of the gallery.
+    pub(crate) fn merge_younger(
+        &mut self,
+        young: PersonId,
+        older: PersonId,
+        cosine: f32,
+        policy: &GalleryPolicy,
+    ) {
+        self.merge(young, older, Some(cosine), "better views match an older person", policy);
+        self.index.trim_reserve(older, MAX_RESERVE, &mut self.recorder);
+    }
+
+    /// Ends a track.
+    pub(crate) fn end(&mut self, key: TrackKey, policy: &GalleryPolicy) {
+        if let Some(person) = self.tracks.person(key)
+            && let Some(record) = self.persons.get(&person)
+        {
+            let at = wall(record.last_seen);
+            self.recorder.record(None, "", |_| JournalChange::Seen { person, at });
+            self.index.note_times(person, &mut self.recorder);
+        }
+        self.tracks.end(key, policy);
+    }
+
+    /// Returns the record of a person with the figures of all aliases.
+    pub(crate) fn combined(&self, person: PersonId, record: &PersonRecord) -> PersonRecord {
+        let mut sum = *record;
+        for alias in self.edits.numbers(person).iter().filter_map(|number| self.aliases.get(number)) {
+            sum.first_seen = sum.first_seen.min(alias.first_seen);
+            sum.last_seen = sum.last_seen.max(alias.last_seen);
+            sum.tracks += alias.tracks;
+            sum.is_enrolled |= alias.is_enrolled;
+        }
+        sum
+    }
+
+    /// Returns a moment on the gallery's clock. With a journal it is whole microseconds since 1970.
+    fn moment_of(&self, captured: Timestamp) -> Timestamp {
+        if self.origin.is_zero() {
+            return captured;
+        }
+        let micros = self.origin.saturating_add(captured.0).as_micros();
+        Timestamp(Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
+    }
+
+    pub(crate) fn add_person(&mut self, record: PersonRecord) -> PersonId {
         self.last_id += 1;
         let id = PersonId(self.last_id);
         self.persons.insert(id, record);
@@ -215,19 +317,18 @@ impl GalleryState {
     }
 
     /// Returns true if there is room for another person, and forgets the person who was not seen for the longest if that
-    /// is needed. Enrolled persons and those whom a live track holds are never forgotten.
-    fn make_room(&mut self, policy: &GalleryPolicy) -> bool {
+    /// is needed. Persons who were enrolled or named, and those whom a live track holds, are never forgotten.
+    pub(crate) fn make_room(&mut self, policy: &GalleryPolicy) -> bool {
         if self.persons.len() < policy.max_persons {
             return true;
         }
         let held: BTreeSet<PersonId> = self.tracks.live().filter_map(|t| Some(t.held?.person)).collect();
-        let forgettable =
-            self.persons.iter().filter(|(id, person)| !person.is_enrolled && !held.contains(id));
-        let Some((&oldest, _)) = forgettable.min_by_key(|(_, person)| person.last_seen) else {
+        let forgettable = self.persons.iter().filter(|(id, _)| !held.contains(id));
+        let forgettable = forgettable.map(|(&id, record)| (id, self.combined(id, record)));
+        let forgettable = forgettable.filter(|(id, all)| !all.is_enrolled && self.edits.name(*id).is_none());
+        let Some((oldest, _)) = forgettable.min_by_key(|(_, all)| all.last_seen) else {
             return false;
         };
-        self.persons.remove(&oldest);
-        self.index.remove_person(oldest);
-        true
+        self.remove(oldest, "no room: not seen for the longest")
     }
 }

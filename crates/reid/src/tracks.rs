@@ -111,8 +111,9 @@ impl Tracks {
         self.live.values()
     }
 
-    pub(crate) fn live_mut(&mut self) -> impl Iterator<Item = &mut LiveTrack> {
-        self.live.values_mut()
+    /// Returns the live tracks that hold a person, with their numbers.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = (TrackKey, PersonId)> {
+        self.live.iter().filter_map(|(key, live)| Some((*key, live.held?.person)))
     }
 
     /// Returns the number of live tracks.
@@ -204,6 +205,27 @@ impl Tracks {
             }
         }
         renumbered
+    }
+
+    /// Makes every track that holds a person, or excludes it, hold or exclude another one as well.
+    pub(crate) fn replace_person(&mut self, person: PersonId, by: PersonId) {
+        for live in self.live.values_mut() {
+            if live.excluded.contains(&person) {
+                live.exclude(by);
+            }
+            if let Some(held) = live.held.as_mut().filter(|held| held.person == person) {
+                held.person = by;
+                held.is_founder = false;
+            }
+        }
+        let changed = self.changed.iter_mut().map(|(_, identity)| identity);
+        for identity in self.ended.values_mut().chain(changed) {
+            if let Identity::Person { id, .. } = identity
+                && *id == person
+            {
+                *id = by;
+            }
+        }
     }
 
     /// Removes a person from every track that holds it or held it at its end: those become [`Identity::Pending`].

@@ -99,6 +99,28 @@ pub enum StoreFault {
     /// The file system, for example a network share, cannot hold a write-ahead log.
     #[error("the file system supports no write-ahead log")]
     NoWal,
+    /// Another process, or another journal of this one, has opened the gallery of the file.
+    #[error("its gallery is in use by {}", process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}")))]
+    GalleryInUse {
+        /// The process, or `None` if it cannot be told.
+        process: Option<u32>,
+    },
+    /// The templates of the gallery are of another network, so they cannot be compared.
+    #[error("its gallery has templates of {found}, not of {expected}: use another database")]
+    OtherNetwork {
+        /// The network of the templates.
+        found: String,
+        /// The network of the caller.
+        expected: String,
+    },
+    /// After a person was forgotten, a search still found bytes of the person.
+    #[error("{hits} templates or names are still in {file}")]
+    Traces {
+        /// The file that has them.
+        file: String,
+        /// The number of templates and names that were found.
+        hits: usize,
+    },
     /// A number does not fit the store.
     #[error("{what} {value} is out of range")]
     Range {

@@ -5,6 +5,9 @@
 //! - [`Jsonl`] writes one line of JSON for each frame, for other programs.
 //! - [`Memory`] keeps observations in memory, for tests and live displays.
 //!
+//! - [`SqliteJournal`] keeps the persons of a gallery in the same file over all runs, and [`MemoryJournal`] in memory.
+//!   [`BackgroundJournal`] writes either on a thread of its own.
+//!
 //! Give a sink to a pipeline with `Pipeline::sink`, or write to it yourself:
 //!
 //! ```
@@ -70,6 +73,7 @@
 
 #[cfg(any(feature = "sqlite", feature = "jsonl"))]
 mod error;
+mod journal;
 #[cfg(feature = "jsonl")]
 mod jsonl;
 mod memory;
@@ -81,11 +85,13 @@ mod sqlite;
 
 #[cfg(any(feature = "sqlite", feature = "jsonl"))]
 pub use error::{StoreError, StoreFault};
+pub use journal::{BackgroundJournal, BackgroundSettings, JournalNotice, MemoryJournal};
 #[cfg(feature = "jsonl")]
 pub use jsonl::{Jsonl, JsonlSettings};
 pub use memory::Memory;
 pub use owner_only::create_owner_only;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
-    CameraRow, PersonRow, Reader, RunId, RunRow, Sqlite, SqliteSettings, StoredCounts, TrackRow,
+    CameraRow, Forgotten, JournalRow, JournalSettings, KnownPersonRow, PersonRow, Reader, RunId, RunRow,
+    Sqlite, SqliteJournal, SqliteSettings, StoredCounts, TrackRow,
 };

@@ -55,6 +55,7 @@ mod clock;
 mod fakes;
 mod faulty_source;
 mod fixtures;
+mod journal_suite;
 pub mod suite;
 
 pub use call::{classify, detect, embed, track};

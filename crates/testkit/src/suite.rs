@@ -16,6 +16,8 @@ use passerby_types::{
 use crate::call;
 use crate::fixtures::{LAYOUTS, frame, meta, noise, random, uniform};
 
+pub use crate::journal_suite::journal;
+
 /// Asserts the contract of a [`FrameSource`]: time stamps rise, pictures have a size, a fatal error ends the source, and the end
 /// is for ever. Returns the numbers of pictures and of `Skip` errors.
 pub fn source(mut source: impl FrameSource) -> (u64, u64) {

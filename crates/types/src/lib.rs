@@ -7,7 +7,8 @@
 //! 5. An [`Identifier`] decides which person a track is, and an [`AttributeFusion`] combines its age and gender estimates.
 //! 6. A [`Sink`] takes the [`Observation`] of the frame.
 //!
-//! A [`Ledger`] counts every frame on this way.
+//! A [`Ledger`] counts every frame on this way. A [`GalleryJournal`] keeps the changes of a gallery, so that its persons outlive
+//! the process.
 //!
 //! A stage of your own needs only this crate. This detector reads the pixels of each frame and reports the bright part of it:
 //!
@@ -170,6 +171,7 @@ mod frame;
 mod geometry;
 mod identity;
 mod image;
+mod journal;
 mod ledger;
 mod observation;
 mod pool;
@@ -189,6 +191,10 @@ pub use frame::{CameraId, Frame, FrameMeta, Picture};
 pub use geometry::{BBox, Landmarks, Point, Similarity};
 pub use identity::{Identity, PersonId, Sighting};
 pub use image::{ColorSpace, Image, ImageError, Matrix, PixelLayout, Plane, Range, Region};
+pub use journal::{
+    EditError, EntryId, FaceTemplate, GallerySnapshot, JournalAuthor, JournalChange, JournalEntry,
+    KnownPerson, PersonEdits,
+};
 pub use ledger::{DropReason, Ledger};
 pub use observation::{FrameKind, Observation, ObservedFace};
 pub use pool::{Buffer, BufferPool, BufferPoolStats, EmbeddingPool, FramePool};
@@ -196,8 +202,8 @@ pub use pool::{Buffer, BufferPool, BufferPoolStats, EmbeddingPool, FramePool};
 pub use record::ObservationRecord;
 pub use recycler::Recycler;
 pub use stage::{
-    AttributeFusion, Classifier, Detector, Embedder, FrameSource, Identifier, Pictures, Sink, SourceInfo,
-    StageFactory, Tracker,
+    AttributeFusion, Classifier, Detector, Embedder, FrameSource, GalleryJournal, Identifier, Pictures, Sink,
+    SourceInfo, StageFactory, Tracker,
 };
 pub use track::{TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace};
 pub use visible::visible;

@@ -2,7 +2,7 @@
 
 mod convert;
 mod file;
-mod gallery_schema;
+mod gallery;
 mod reader;
 mod records;
 mod rollup;
@@ -10,6 +10,7 @@ mod schema;
 mod sink;
 mod statements;
 
+pub use gallery::{Forgotten, JournalRow, JournalSettings, KnownPersonRow, SqliteJournal};
 pub use reader::Reader;
 pub use records::{CameraRow, PersonRow, RunId, RunRow, StoredCounts, TrackRow};
 pub use sink::{Sqlite, SqliteSettings};

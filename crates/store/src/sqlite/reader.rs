@@ -14,8 +14,8 @@ use crate::error::{StoreError, StoreFault};
 /// Reads a database of [`crate::Sqlite`], also while another connection or process writes it. Each call sees one state of
 /// the file: that after the last batch that was committed before the call. See [`crate::Sqlite`] for an example.
 pub struct Reader {
-    conn: Connection,
-    path: PathBuf,
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
 }
 
 impl Reader {
@@ -256,12 +256,12 @@ impl fmt::Debug for Reader {
 }
 
 /// Reads a count or an id. The sink never writes a negative one.
-fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 
 /// Reads a count or an id, or `None` if the column is NULL.
-fn maybe(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+pub(super) fn maybe(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
     row.get::<_, Option<i64>>(column).map(|n| n.map(i64::unsigned_abs))
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::gallery_schema::V3;
+use super::gallery::schema::V3;
 use crate::error::StoreFault;
 
 /// The value of `PRAGMA application_id` in every file of passerby: "pass".

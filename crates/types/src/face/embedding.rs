@@ -53,6 +53,17 @@ impl Embedding {
         Self::scaled(buffer)
     }
 
+    /// Creates an embedding of numbers that an embedding had before, without a change to any bit.
+    ///
+    /// # Errors
+    /// [`EmbeddingError`] if a number is not finite, or the length of the vector is not 1 within 0.001. The numbers are then
+    /// damaged, or from elsewhere.
+    pub fn restored(values: Vec<f32>) -> Result<Self, EmbeddingError> {
+        let square = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+        // A number that is not finite makes the sum infinite or NaN.
+        if (square - 1.0).abs() < 0.002 { Ok(Self(values.into())) } else { Err(EmbeddingError) }
+    }
+
     /// Returns the direction of the weighted sum of embeddings of one length, or `None` if the list is empty or they cancel out.
     /// The result lies in the pool of the first one.
     #[must_use]
@@ -178,6 +189,15 @@ mod tests {
         let e = Embedding::new(vec![3.0, 4.0]).unwrap();
         assert_eq!(Embedding::mean([(&e, 0.5), (&e, -0.5)]), None);
         assert_eq!(Embedding::mean([]), None);
+    }
+
+    #[test]
+    fn a_restored_embedding_has_the_same_bits() {
+        let e = Embedding::new(vec![0.1, 0.7, -0.3]).unwrap();
+        assert_eq!(Embedding::restored(e.as_slice().to_vec()).unwrap(), e);
+        for broken in [vec![], vec![3.0, 4.0], vec![f32::NAN, 1.0]] {
+            assert_eq!(Embedding::restored(broken), Err(EmbeddingError));
+        }
     }
 
     #[test]

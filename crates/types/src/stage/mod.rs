@@ -11,12 +11,14 @@
 //! An instance works on one thread. A pool makes one instance for each worker with a [`StageFactory`]; the instances share
 //! what never changes, such as weights.
 
+mod journal;
 mod sink;
 mod source;
 
 use std::slice;
 use std::sync::Arc;
 
+pub use journal::GalleryJournal;
 pub use sink::Sink;
 pub use source::{FrameSource, Pictures, SourceInfo};
 

@@ -7,7 +7,7 @@
 /// of a track, after merges and splits, in the view `track_identity`, and the persons with their names in `known_person`.
 ///
 /// Numbers of older runs mean a person only within their run (`run.gallery` is 0), so the gallery counts from above them.
-pub(super) const V3: &str = "
+pub(in crate::sqlite) const V3: &str = "
 ALTER TABLE run ADD COLUMN gallery INTEGER NOT NULL DEFAULT 0; -- 1: its persons have the numbers of gallery_person
 
 CREATE TABLE gallery ( -- a single row
@@ -55,6 +55,7 @@ CREATE INDEX gallery_person_root ON gallery_person (root);
 CREATE TABLE gallery_template (
     template INTEGER PRIMARY KEY, -- the entry that added it
     person INTEGER NOT NULL REFERENCES gallery_person (person) ON DELETE CASCADE, -- whom it was added for
+    owner INTEGER NOT NULL, -- whose it is after splits; `gallery_person.root` has merges
     quality REAL NOT NULL, -- 0 to 1
     last_us INTEGER, -- when a view like it was seen last; NULL: entered by hand
     run INTEGER, -- the track that showed it; NULL: entered by hand
@@ -63,6 +64,7 @@ CREATE TABLE gallery_template (
     embedding BLOB NOT NULL -- 32-bit floats, little-endian, of length 1 together
 ) STRICT;
 CREATE INDEX gallery_template_person ON gallery_template (person);
+CREATE INDEX gallery_template_owner ON gallery_template (owner);
 
 CREATE TABLE gallery_track ( -- the tracks that a split gave to another person than `track.person`
     run INTEGER NOT NULL,

@@ -1,48 +1,24 @@
 //! The templates of all persons in one matrix, and an exact search in it.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+mod template;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use passerby_types::{Embedding, PersonId, Timestamp, TrackKey};
+use passerby_types::{Embedding, EntryId, FaceTemplate, JournalChange, PersonId, Timestamp, TrackKey};
 
+use crate::lasting::recorder::{Recorder, wall};
 use crate::policy::GalleryPolicy;
 use crate::views::View;
+pub(crate) use template::Kept;
+use template::{Origin, Template, retire};
 
 /// The cosine from which two views of one person show the same, so that only the better one is kept. In the bundled
 /// network, different crops of one picture have 0.88 to 0.90, pictures of one person on different occasions 0.57 to 0.81.
 const DUPLICATE_COSINE: f32 = 0.85;
 
-/// The record of one row of the matrix.
-struct Template {
-    person: PersonId,
-    /// The track that taught the template; `None` if it was enrolled.
-    track: Option<TrackKey>,
-    quality: f32,
-    /// The time at which the template, or a view like it, was seen last.
-    last_seen: Timestamp,
-}
-
-impl Template {
-    fn is_enrolled(&self) -> bool {
-        self.track.is_none()
-    }
-
-    /// Returns the time since the template was seen last. An enrolled template never ages.
-    fn age(&self, now: Timestamp) -> Duration {
-        if self.is_enrolled() { Duration::ZERO } else { now.since(self.last_seen) }
-    }
-
-    /// Compares how much two templates are worth: enrolled ones are worth more, then those with more quality, then the
-    /// more recent ones.
-    fn cmp_worth(&self, other: &Self) -> Ordering {
-        let by_quality = self.quality.total_cmp(&other.quality);
-        self.is_enrolled()
-            .cmp(&other.is_enrolled())
-            .then(by_quality)
-            .then(self.last_seen.cmp(&other.last_seen))
-    }
-}
+/// How far a template's time may move before the journal gets it. It also gets the time when a track ends.
+const NOTED_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// The templates of all persons: unit vectors with one length, stored one after another.
 #[derive(Default)]
@@ -52,6 +28,8 @@ pub(crate) struct TemplateIndex {
     values: Vec<f32>,
     templates: Vec<Template>,
     rows_of: BTreeMap<PersonId, Vec<usize>>,
+    /// Templates of merged persons that found no room in the matrix. An undone merge brings them back.
+    reserve: BTreeMap<PersonId, Vec<Kept>>,
 }
 
 impl TemplateIndex {
@@ -111,8 +89,8 @@ impl TemplateIndex {
     /// Gives a track a new number in the templates that it taught a person.
     pub(crate) fn rename_track(&mut self, person: PersonId, old: TrackKey, new: TrackKey) {
         for &row in self.rows_of.get(&person).map_or(&[][..], Vec::as_slice) {
-            if let Some(template) = self.templates.get_mut(row).filter(|t| t.track == Some(old)) {
-                template.track = Some(new);
+            if let Some(template) = self.templates.get_mut(row).filter(|t| t.origin == Origin::Track(old)) {
+                template.origin = Origin::Track(new);
             }
         }
     }
@@ -128,7 +106,7 @@ impl TemplateIndex {
     ) -> Option<f32> {
         let rows = self.rows_of.get(&person).filter(|_| self.fits(probe))?;
         rows.iter()
-            .filter(|&&i| except.is_none() || self.templates[i].track != except)
+            .filter(|&&i| except.is_none_or(|track| self.templates[i].origin != Origin::Track(track)))
             .map(|&i| dot(probe.as_slice(), self.row(i)))
             .max_by(f32::total_cmp)
     }
@@ -137,8 +115,16 @@ impl TemplateIndex {
     /// [`GalleryPolicy::templates_per_person`]. Ignores a view with another length.
     ///
     /// If a template is like the view, the better of the two stays. Otherwise the view becomes a template. If there is
-    /// then one too many, a stale template goes, else the worse of the two that are most alike. Enrolled templates stay.
-    pub(crate) fn learn(&mut self, person: PersonId, track: TrackKey, view: &View, policy: &GalleryPolicy) {
+    /// then one too many, a stale template goes, else the worse of the two that are most alike. Enrolled templates stay. A
+    /// template that a merge brought goes into the reserve instead.
+    pub(crate) fn learn(
+        &mut self,
+        person: PersonId,
+        track: TrackKey,
+        view: &View,
+        policy: &GalleryPolicy,
+        recorder: &mut Recorder,
+    ) {
         if !self.fits(&view.embedding) {
             return;
         }
@@ -152,55 +138,127 @@ impl TemplateIndex {
             let old = &mut self.templates[i];
             old.last_seen = old.last_seen.max(view.captured);
             if view.quality > old.quality && !old.is_enrolled() {
-                old.quality = view.quality;
-                old.track = Some(track);
-                self.row_mut(i).copy_from_slice(probe);
+                self.drop_row(i, person, "a better view of the same kind", recorder);
+                self.push(person, Origin::Track(track), view, recorder);
+            } else if old.last_seen.since(old.noted) >= NOTED_INTERVAL {
+                self.note_times(person, recorder);
             }
             return;
         }
-        self.push(person, Some(track), view);
-        if is_full {
-            let surplus = self.surplus(person, view.captured, policy);
-            surplus.into_iter().for_each(|i| self.remove_row(i));
+        self.push(person, Origin::Track(track), view, recorder);
+        if is_full && let Some(i) = self.surplus(person, view.captured, policy) {
+            self.drop_row(i, person, "no room", recorder);
+        }
+    }
+
+    /// Records the times of a person's templates that the journal does not have yet.
+    pub(crate) fn note_times(&mut self, person: PersonId, recorder: &mut Recorder) {
+        for &i in self.rows_of.get(&person).into_iter().flatten() {
+            let template = &mut self.templates[i];
+            if template.last_seen > template.noted && !template.is_enrolled() {
+                template.noted = template.last_seen;
+                let (id, at) = (template.id, wall(template.last_seen));
+                recorder.record(None, "", |_| JournalChange::TemplateSeen { template: id, at });
+            }
         }
     }
 
     /// Adds enrolled templates of a person, which must have the length of the other templates.
     ///
     /// If there are more than [`GalleryPolicy::templates_per_person`], those that are least alike stay.
-    pub(crate) fn enroll(&mut self, person: PersonId, embeddings: &[Embedding], policy: &GalleryPolicy) {
+    pub(crate) fn enroll(
+        &mut self,
+        person: PersonId,
+        embeddings: &[Embedding],
+        policy: &GalleryPolicy,
+        recorder: &mut Recorder,
+    ) {
         for embedding in embeddings {
             let captured = Timestamp::default();
             let view = View { embedding: embedding.clone(), quality: 1.0, seq: 0, captured };
-            self.push(person, None, &view);
-            if self.count(person) > policy.templates_per_person {
-                let surplus = self.surplus(person, captured, policy);
-                surplus.into_iter().for_each(|i| self.remove_row(i));
+            self.push(person, Origin::Enrolled, &view, recorder);
+            if self.count(person) > policy.templates_per_person
+                && let Some(i) = self.surplus(person, captured, policy)
+            {
+                self.drop_row(i, person, "no room", recorder);
             }
         }
     }
 
-    /// Moves all templates of `from` to `to`.
-    pub(crate) fn merge(&mut self, from: PersonId, to: PersonId, policy: &GalleryPolicy) {
-        let rows = self.rows_of.remove(&from).unwrap_or_default();
-        let mut now = Timestamp::default();
-        for &i in &rows {
-            self.templates[i].person = to;
-            now = now.max(self.templates[i].last_seen);
-        }
-        self.rows_of.entry(to).or_default().extend(rows);
-        while self.count(to) > policy.templates_per_person {
-            let Some(i) = self.surplus(to, now, policy) else { return };
+    /// Takes all templates of a person out, also those of the reserve, in no particular order.
+    pub(crate) fn take(&mut self, person: PersonId) -> Vec<Kept> {
+        let mut kept = self.reserve.remove(&person).unwrap_or_default();
+        while let Some(&i) = self.rows_of.get(&person).and_then(|rows| rows.last()) {
+            kept.push(Kept { template: self.templates[i].clone(), values: self.row(i).to_vec() });
             self.remove_row(i);
         }
+        self.rows_of.remove(&person);
+        kept
+    }
+
+    /// Makes these the templates of a person, who must have none. The result depends only on the templates: the surplus goes
+    /// into the reserve.
+    pub(crate) fn place(&mut self, person: PersonId, mut kept: Vec<Kept>, policy: &GalleryPolicy) {
+        kept.sort_unstable_by_key(|kept| kept.template.id);
+        let mut now = Timestamp::default();
+        for Kept { mut template, values } in kept {
+            template.person = person;
+            now = now.max(template.last_seen);
+            self.append(template, &values);
+        }
+        while self.count(person) > policy.templates_per_person {
+            let Some(i) = self.surplus(person, now, policy) else { return };
+            self.reserve_row(i, person);
+        }
+    }
+
+    /// Returns all templates of a person by rising number, also those of the reserve.
+    pub(crate) fn list(&self, person: PersonId) -> Vec<FaceTemplate> {
+        let rows = self.rows_of.get(&person).into_iter().flatten();
+        let rows = rows.map(|&i| (&self.templates[i], self.row(i)));
+        let reserve = self.reserve.get(&person).into_iter().flatten();
+        let reserve = reserve.map(|kept| (&kept.template, kept.values.as_slice()));
+        let all = rows.chain(reserve).filter_map(|(template, values)| template.stored(values));
+        let mut all: Vec<FaceTemplate> = all.collect();
+        all.sort_unstable_by_key(|template| template.id);
+        all
+    }
+
+    /// Returns the number of all templates of a person, also those of the reserve.
+    pub(crate) fn count_all(&self, person: PersonId) -> usize {
+        self.count(person) + self.reserve.get(&person).map_or(0, Vec::len)
+    }
+
+    /// Retires templates of the reserve of a person, the newest first, until it has at most `limit`.
+    pub(crate) fn trim_reserve(&mut self, person: PersonId, limit: usize, recorder: &mut Recorder) {
+        let Some(reserve) = self.reserve.get_mut(&person) else { return };
+        reserve.sort_unstable_by_key(|kept| kept.template.id);
+        for kept in reserve.drain(limit.min(reserve.len())..) {
+            retire(&kept.template, "no room", recorder);
+        }
+    }
+
+    /// Returns the persons who have these templates.
+    pub(crate) fn persons_with(&self, ids: &BTreeSet<EntryId>) -> BTreeSet<PersonId> {
+        let reserve = self.reserve.iter();
+        let reserve = reserve.flat_map(|(person, kept)| kept.iter().map(|k| (*person, k.template.id)));
+        let rows = self.templates.iter().map(|template| (template.person, template.id));
+        rows.chain(reserve).filter(|(_, id)| ids.contains(id)).map(|(person, _)| person).collect()
     }
 
     /// Removes all templates of a person.
     pub(crate) fn remove_person(&mut self, person: PersonId) {
-        while let Some(&i) = self.rows_of.get(&person).and_then(|rows| rows.last()) {
-            self.remove_row(i);
+        self.take(person);
+    }
+
+    /// Makes templates belong to these persons, as if they had been added for them.
+    pub(crate) fn settle(&mut self, persons: &BTreeMap<EntryId, PersonId>) {
+        let reserve = self.reserve.values_mut().flatten().map(|kept| &mut kept.template);
+        for template in self.templates.iter_mut().chain(reserve) {
+            if let Some(&person) = persons.get(&template.id) {
+                template.added_for = person;
+            }
         }
-        self.rows_of.remove(&person);
     }
 
     /// Returns the template of a person that should go first.
@@ -231,12 +289,46 @@ impl TemplateIndex {
         Some(if i_is_worse { i } else { j })
     }
 
-    fn push(&mut self, person: PersonId, track: Option<TrackKey>, view: &View) {
-        let values = view.embedding.as_slice();
+    fn push(&mut self, person: PersonId, origin: Origin, view: &View, recorder: &mut Recorder) {
+        let mut template = Template {
+            id: EntryId(0),
+            person,
+            owner: person,
+            added_for: person,
+            origin,
+            quality: view.quality,
+            last_seen: view.captured,
+            noted: view.captured,
+        };
+        let reason = if origin == Origin::Enrolled { "entered by hand" } else { "a new view" };
+        template.id = recorder.record(None, reason, |id| {
+            JournalChange::TemplateAdded(template.with(id, view.embedding.clone()))
+        });
+        self.append(template, view.embedding.as_slice());
+    }
+
+    fn append(&mut self, template: Template, values: &[f32]) {
         self.length = Some(values.len());
         self.values.extend_from_slice(values);
-        self.rows_of.entry(person).or_default().push(self.templates.len());
-        self.templates.push(Template { person, track, quality: view.quality, last_seen: view.captured });
+        self.rows_of.entry(template.person).or_default().push(self.templates.len());
+        self.templates.push(template);
+    }
+
+    /// Removes row `i`: for good if it is the person's own, into the reserve if a merge brought it.
+    fn drop_row(&mut self, i: usize, person: PersonId, reason: &'static str, recorder: &mut Recorder) {
+        if self.templates[i].owner == person {
+            retire(&self.templates[i], reason, recorder);
+            self.remove_row(i);
+        } else {
+            self.reserve_row(i, person);
+        }
+    }
+
+    /// Moves row `i` into the reserve.
+    fn reserve_row(&mut self, i: usize, person: PersonId) {
+        let kept = Kept { template: self.templates[i].clone(), values: self.row(i).to_vec() };
+        self.reserve.entry(person).or_default().push(kept);
+        self.remove_row(i);
     }
 
     /// Removes row `i`. The last row takes its place.
@@ -264,11 +356,6 @@ impl TemplateIndex {
     fn row(&self, i: usize) -> &[f32] {
         let length = self.length.unwrap_or_default();
         &self.values[i * length..][..length]
-    }
-
-    fn row_mut(&mut self, i: usize) -> &mut [f32] {
-        let length = self.length.unwrap_or_default();
-        &mut self.values[i * length..][..length]
     }
 }
 
@@ -298,6 +385,12 @@ mod tests {
         View { quality, ..View::from(&sighting(1, jitter, person)) }
     }
 
+    fn merge(index: &mut TemplateIndex, from: PersonId, to: PersonId, policy: &GalleryPolicy) {
+        let mut kept = index.take(from);
+        kept.extend(index.take(to));
+        index.place(to, kept, policy);
+    }
+
     /// Checks that every row belongs to the person that lists it, and to no other.
     fn check(index: &TemplateIndex) {
         let listed: usize = index.rows_of.values().map(Vec::len).sum();
@@ -312,9 +405,9 @@ mod tests {
     fn the_better_of_two_equal_views_stays() {
         let policy = GalleryPolicy::default();
         let mut index = TemplateIndex::default();
-        index.learn(PersonId(1), TrackKey::default(), &view(1, 0, 0.5), &policy);
+        index.learn(PersonId(1), TrackKey::default(), &view(1, 0, 0.5), &policy, &mut Recorder::default());
         let again = View { captured: Timestamp(Duration::from_secs(9)), ..view(1, 0, 0.9) };
-        index.learn(PersonId(1), TrackKey::default(), &again, &policy);
+        index.learn(PersonId(1), TrackKey::default(), &again, &policy, &mut Recorder::default());
         assert_eq!(index.len(), 1, "the same view is one template");
         assert_eq!(index.templates[0].quality, 0.9);
     }
@@ -325,7 +418,7 @@ mod tests {
         let mut index = TemplateIndex::default();
         let person = PersonId(1);
         for other in 1..9 {
-            index.learn(person, TrackKey::default(), &view(other, 0, 0.6), &policy);
+            index.learn(person, TrackKey::default(), &view(other, 0, 0.6), &policy, &mut Recorder::default());
             check(&index);
         }
         assert_eq!((index.len(), index.count(person)), (3, 3));
@@ -336,10 +429,16 @@ mod tests {
         let policy = GalleryPolicy { templates_per_person: 2, ..GalleryPolicy::default() };
         let mut index = TemplateIndex::default();
         let person = PersonId(1);
-        index.learn(person, TrackKey::default(), &view(1, 0, 1.0), &policy);
+        index.learn(person, TrackKey::default(), &view(1, 0, 1.0), &policy, &mut Recorder::default());
         for (other, days) in [(2, 1), (3, 40)] {
             let captured = Timestamp(Duration::from_secs(days * 24 * 3600));
-            index.learn(person, TrackKey::default(), &View { captured, ..view(other, 0, 0.2) }, &policy);
+            index.learn(
+                person,
+                TrackKey::default(),
+                &View { captured, ..view(other, 0, 0.2) },
+                &policy,
+                &mut Recorder::default(),
+            );
         }
         assert!(index.nearest(person, &direction(3, 0), None).unwrap() > 0.99);
         let qualities: Vec<f32> = index.templates.iter().map(|t| t.quality).collect();
@@ -352,11 +451,11 @@ mod tests {
         let mut index = TemplateIndex::default();
         let person = PersonId(1);
         let enrolled = [direction(1, 0), direction(2, 0)];
-        index.enroll(person, &enrolled, &policy);
+        index.enroll(person, &enrolled, &policy, &mut Recorder::default());
         for days in 0..100 {
             let captured = Timestamp(Duration::from_secs(days * 24 * 3600));
             let view = View { captured, ..view(3 + days, 0, 2.0) };
-            index.learn(person, TrackKey::default(), &view, &policy);
+            index.learn(person, TrackKey::default(), &view, &policy, &mut Recorder::default());
             check(&index);
         }
         for embedding in &enrolled {
@@ -369,7 +468,12 @@ mod tests {
     fn the_enrolled_templates_that_differ_most_stay() {
         let policy = GalleryPolicy { templates_per_person: 2, ..GalleryPolicy::default() };
         let mut index = TemplateIndex::default();
-        index.enroll(PersonId(1), &[direction(1, 0), direction(1, 1), direction(2, 0)], &policy);
+        index.enroll(
+            PersonId(1),
+            &[direction(1, 0), direction(1, 1), direction(2, 0)],
+            &policy,
+            &mut Recorder::default(),
+        );
         assert_eq!(index.count(PersonId(1)), 2);
         assert!(index.nearest(PersonId(1), &direction(1, 0), None).unwrap() > 0.8);
         assert!(index.nearest(PersonId(1), &direction(2, 0), None).unwrap() > 0.999);
@@ -378,7 +482,13 @@ mod tests {
     #[test]
     fn an_embedding_of_another_length_matches_no_person() {
         let mut index = TemplateIndex::default();
-        index.learn(PersonId(1), TrackKey::default(), &view(1, 0, 0.5), &GalleryPolicy::default());
+        index.learn(
+            PersonId(1),
+            TrackKey::default(),
+            &view(1, 0, 0.5),
+            &GalleryPolicy::default(),
+            &mut Recorder::default(),
+        );
         let short = Embedding::new(vec![1.0, 0.0]).unwrap();
         assert!(index.search(&short, -1.0).is_empty());
         assert_eq!(index.nearest(PersonId(1), &short, None), None);
@@ -393,9 +503,9 @@ mod tests {
                 let probe = direction(face, face);
                 match action {
                     0 => index.remove_person(PersonId(person)),
-                    1 => index.merge(PersonId(person), PersonId((person + 1) % 6), &policy),
-                    2 => index.enroll(PersonId(person), std::slice::from_ref(&probe), &policy),
-                    _ => index.learn(PersonId(person), TrackKey::default(), &view(face, face, 0.5), &policy),
+                    1 => merge(&mut index, PersonId(person), PersonId((person + 1) % 6), &policy),
+                    2 => index.enroll(PersonId(person), std::slice::from_ref(&probe), &policy, &mut Recorder::default()),
+                    _ => index.learn(PersonId(person), TrackKey::default(), &view(face, face, 0.5), &policy, &mut Recorder::default()),
                 }
                 check(&index);
                 prop_assert!((0..6).all(|p| index.count(PersonId(p)) <= 3));

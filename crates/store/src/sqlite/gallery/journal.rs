@@ -1,0 +1,173 @@
+//! The journal that writes the file.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use passerby_types::{GalleryJournal, GallerySnapshot, JournalChange, JournalEntry, PersonEdits, SinkError};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::lock::GalleryLock;
+use super::{append, load};
+use crate::error::{StoreError, StoreFault};
+use crate::sqlite::file;
+use crate::sqlite::records::RunId;
+
+/// The settings of a [`SqliteJournal`].
+#[derive(Clone, Debug)]
+pub struct JournalSettings {
+    /// The network that makes the embeddings, for example "mobilefacenet float". A gallery keeps those of one network, because
+    /// others cannot be compared. `None` accepts any, and should only be used if nothing is compared.
+    pub network: Option<String>,
+    /// The run whose tracks the gallery sees, or `None` if it sees none.
+    pub run: Option<RunId>,
+    /// The time that a call waits for another connection that holds the file. 2 s by default.
+    pub busy_timeout: Duration,
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        Self { network: None, run: None, busy_timeout: Duration::from_secs(2) }
+    }
+}
+
+/// Keeps a gallery's journal in an SQLite file, beside the observations of [`Sqlite`](crate::Sqlite).
+///
+/// | table | rows |
+/// |---|---|
+/// | `gallery_journal` | one for each change of who is who, with time, author, score and reason; only grows |
+/// | `gallery_split` | the templates that a split gave to a new person |
+/// | `gallery_person` | one for each number, with the person whom it stands for |
+/// | `gallery_template` | one for each template, with its embedding |
+/// | `gallery_track` | the tracks that a split gave to another person |
+/// | `gallery` | one: the next numbers, and the network of the embeddings |
+///
+/// The view `track_identity` has the person of each track after merges and splits, and `known_person` each person once, with
+/// the name.
+///
+/// A call of [`append`](GalleryJournal::append) is one transaction: after a kill the file holds every call that returned, and
+/// no part of another. One process at a time writes a gallery, and holds the file `FILE-gallery` for it; readers need no lock.
+pub struct SqliteJournal {
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+    /// The file that the connection writes: [`file::identity`].
+    identity: Option<(u64, u64)>,
+    settings: JournalSettings,
+    pub(super) edits: PersonEdits,
+    _lock: GalleryLock,
+}
+
+impl SqliteJournal {
+    /// Opens the gallery of a file to read and write. Creates the file if it does not exist, and upgrades an older one.
+    ///
+    /// # Errors
+    /// - [`StoreFault::GalleryInUse`] if another process has opened the gallery. The caller should wait for its end.
+    /// - [`StoreFault::OtherNetwork`] if the templates are of another network. The caller should use another file.
+    /// - [`StoreFault::Damaged`] with the table and the row, if an edit contradicts the others.
+    /// - As for [`Sqlite::open`](crate::Sqlite::open).
+    pub fn open(path: impl AsRef<Path>, settings: JournalSettings) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_owned();
+        let conn = file::open_to_write(&path, settings.busy_timeout)?;
+        let lock = GalleryLock::take(&path)?;
+        let identity = file::identity(&path);
+        let mut journal = Self { conn, path, identity, settings, edits: PersonEdits::default(), _lock: lock };
+        journal.prepare().map_err(|fault| journal.error(fault))?;
+        Ok(journal)
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreFault> {
+        // What is deleted is overwritten: templates are biometric.
+        self.conn.pragma_update(None, "secure_delete", true)?;
+        let snapshot = load::snapshot(&self.conn)?;
+        self.edits = PersonEdits::of(&snapshot.edits).map_err(|(_, e)| StoreFault::Damaged(e.to_string()))?;
+        let stored: Option<String> =
+            self.conn.query_row("SELECT network FROM gallery", [], |row| row.get(0))?;
+        match (&self.settings.network, stored) {
+            (Some(expected), Some(found)) if *expected != found => {
+                return Err(StoreFault::OtherNetwork { found, expected: expected.clone() });
+            }
+            (Some(network), None) => {
+                self.conn.execute("UPDATE gallery SET network = ?1", params![network])?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, entries: &[JournalEntry]) -> Result<u64, StoreFault> {
+        // SQLite would go on in a file that has no name.
+        if self.identity != file::identity(&self.path) {
+            return Err(StoreFault::Removed);
+        }
+        let changes_edits = |entry: &JournalEntry| {
+            entry.change.is_edit() || matches!(entry.change, JournalChange::Removed { .. })
+        };
+        let before = entries.iter().any(changes_edits).then(|| self.edits.clone());
+        let run = self.settings.run.map(|run| run.0);
+        let edits = &mut self.edits;
+        let done =
+            self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreFault::from);
+        let done = done.and_then(|tx| {
+            let left_out = append::entries(&tx, edits, run, entries)?;
+            tx.commit()?;
+            Ok(left_out)
+        });
+        if done.is_err()
+            && let Some(before) = before
+        {
+            self.edits = before;
+        }
+        done
+    }
+
+    pub(super) fn error(&self, fault: impl Into<StoreFault>) -> StoreError {
+        StoreError::new(&self.path, fault)
+    }
+}
+
+impl GalleryJournal for SqliteJournal {
+    /// Reads what the journal adds up to.
+    ///
+    /// # Errors
+    /// `Fatal` with the table and the row if a row is damaged. `Reset` if the file is locked or the disk fails.
+    fn load(&mut self) -> Result<GallerySnapshot, SinkError> {
+        let read = self.conn.unchecked_transaction().map_err(StoreFault::from);
+        Ok(read.and_then(|tx| load::snapshot(&tx)).map_err(|fault| self.error(fault))?)
+    }
+
+    /// Adds entries in one transaction. Entries that the file has already are left as they are.
+    ///
+    /// # Errors
+    /// `Skip` if a number is out of range. `Reset` if the file is locked, or the disk is full or failing: nothing was written.
+    /// `Fatal` if the file is damaged, cannot be written, or was deleted or replaced.
+    fn append(&mut self, entries: &[JournalEntry]) -> Result<u64, SinkError> {
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.write(entries).map_err(|fault| self.error(fault))?)
+    }
+
+    /// Makes everything until now survive a power cut.
+    ///
+    /// # Errors
+    /// As for [`append`](GalleryJournal::append). Even after an error, the entries survive a killed process.
+    fn flush(&mut self) -> Result<(), SinkError> {
+        // With FULL a commit syncs the log, and with it all commits before.
+        let synced = self.conn.pragma_update(None, "synchronous", "FULL").and_then(|()| {
+            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            tx.execute("UPDATE gallery SET next_entry = next_entry", [])?;
+            tx.commit()
+        });
+        let restored = self.conn.pragma_update(None, "synchronous", "NORMAL");
+        Ok(synced.and(restored).map_err(|e| self.error(e))?)
+    }
+}
+
+impl fmt::Debug for SqliteJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteJournal")
+            .field("path", &self.path)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

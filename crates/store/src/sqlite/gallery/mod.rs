@@ -1,0 +1,13 @@
+//! The gallery's journal in a database file.
+
+mod append;
+mod forget;
+mod journal;
+mod load;
+mod lock;
+mod rows;
+pub(super) mod schema;
+
+pub use forget::Forgotten;
+pub use journal::{JournalSettings, SqliteJournal};
+pub use rows::{JournalRow, KnownPersonRow};

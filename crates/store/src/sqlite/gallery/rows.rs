@@ -1,0 +1,117 @@
+//! Reads the gallery's tables.
+
+use std::time::SystemTime;
+
+use passerby_types::{EntryId, GallerySnapshot, JournalAuthor, PersonId};
+use rusqlite::params;
+
+use super::load;
+use crate::error::StoreError;
+use crate::sqlite::convert::wall;
+use crate::sqlite::reader::{Reader, maybe, number};
+
+/// One person of a gallery, with the figures of all numbers that stand for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPersonRow {
+    /// The person's number.
+    pub id: PersonId,
+    /// The name, or `None` if the person has none.
+    pub name: Option<String>,
+    /// True if a user entered the person by hand.
+    pub enrolled: bool,
+    /// The time of day of the first sighting, or `None` if the person was never seen.
+    pub first_seen: Option<SystemTime>,
+    /// The time of day of the latest sighting, or `None` if the person was never seen.
+    pub last_seen: Option<SystemTime>,
+    /// The number of times that a track became this person.
+    pub tracks: u64,
+    /// The number of other numbers that stand for the person.
+    pub aliases: u64,
+    /// The number of templates.
+    pub templates: u64,
+}
+
+/// One row of a gallery's journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalRow {
+    /// The number of the entry.
+    pub id: EntryId,
+    /// The time of day of the change.
+    pub at: SystemTime,
+    /// Who decided it.
+    pub author: JournalAuthor,
+    /// The kind of change, for example "merged".
+    pub kind: String,
+    /// Whom it is about: the number that became an alias, or the new number of a split.
+    pub person: Option<PersonId>,
+    /// The person of the other side: into whom a number was merged, or from whom a new one was split.
+    pub other: Option<PersonId>,
+    /// The entry that was undone, or the template that was retired.
+    pub target: Option<EntryId>,
+    /// The cosine that decided, or `None` if none did.
+    pub score: Option<f64>,
+    /// The new name, or `None` if the entry names nobody.
+    pub name: Option<String>,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+impl Reader {
+    /// Returns the gallery of the file: all numbers, all templates with their embeddings, and all edits. It is empty if no
+    /// gallery was ever written.
+    ///
+    /// # Errors
+    /// [`StoreFault::Damaged`](crate::StoreFault::Damaged) with the table and the row, and as for [`Reader::runs`].
+    pub fn gallery(&self) -> Result<GallerySnapshot, StoreError> {
+        let read = || load::snapshot(&*self.conn.unchecked_transaction()?);
+        read().map_err(|fault| StoreError::new(&self.path, fault))
+    }
+
+    /// Returns the persons that the gallery of the file knows, by rising number.
+    ///
+    /// # Errors
+    /// As for [`Reader::runs`].
+    pub fn known_persons(&self) -> Result<Vec<KnownPersonRow>, StoreError> {
+        let sql = "SELECT k.person, k.name, k.enrolled, k.first_us, k.last_us, k.tracks, k.aliases,
+                (SELECT count(*) FROM gallery_template AS t JOIN gallery_person AS p ON p.person = t.owner
+                    WHERE p.root = k.person)
+            FROM known_person AS k ORDER BY k.person";
+        self.all(sql, [], |row| {
+            Ok(KnownPersonRow {
+                id: PersonId(number(row, 0)?),
+                name: row.get(1)?,
+                enrolled: row.get(2)?,
+                first_seen: row.get::<_, Option<i64>>(3)?.map(wall),
+                last_seen: row.get::<_, Option<i64>>(4)?.map(wall),
+                tracks: number(row, 5)?,
+                aliases: number(row, 6)?,
+                templates: number(row, 7)?,
+            })
+        })
+    }
+
+    /// Returns the rows of the journal about a number of the gallery, oldest first. Empty if there is no such number.
+    ///
+    /// # Errors
+    /// As for [`Reader::runs`].
+    pub fn journal(&self, person: PersonId) -> Result<Vec<JournalRow>, StoreError> {
+        let sql = "SELECT entry, at_us, author, kind, person, other, target, score, name, reason FROM gallery_journal
+            WHERE person = ?1 OR other = ?1 OR (kind = 'undone' AND target IN
+                (SELECT entry FROM gallery_journal WHERE person = ?1 OR other = ?1))
+            ORDER BY entry";
+        self.all(sql, params![person.0 as i64], |row| {
+            Ok(JournalRow {
+                id: EntryId(number(row, 0)?),
+                at: wall(row.get(1)?),
+                author: if row.get::<_, i64>(2)? == 0 { JournalAuthor::Gallery } else { JournalAuthor::User },
+                kind: row.get(3)?,
+                person: maybe(row, 4)?.map(PersonId),
+                other: maybe(row, 5)?.map(PersonId),
+                target: maybe(row, 6)?.map(EntryId),
+                score: row.get(7)?,
+                name: row.get(8)?,
+                reason: row.get(9)?,
+            })
+        })
+    }
+}
