@@ -12,8 +12,9 @@ use crate::completions::CompletionsArgs;
 use crate::demo::DemoArgs;
 use crate::man::ManArgs;
 use crate::probe::ProbeArgs;
+use crate::report::ReportArgs;
 use crate::track::TrackArgs;
-use crate::{analyze, calibrate, cameras, completions, demo, man, probe, terminal, track};
+use crate::{analyze, calibrate, cameras, completions, demo, man, probe, report, terminal, track};
 
 /// Finds, follows, recognises and describes the faces in videos, pictures and cameras.
 #[derive(Debug, Parser)]
@@ -27,6 +28,7 @@ use crate::{analyze, calibrate, cameras, completions, demo, man, probe, terminal
   passerby demo                          four cameras on the bundled clip
   passerby demo rtsp://door.local/live   a camera of your own
   passerby analyze --json door.mp4       a video, with a summary as JSON
+  passerby report door.sqlite            who came, when and for how long
   passerby probe rtsp://door.local/live  what the camera gives
 
 Exit codes: 0 success, 2 if something failed (with a message), 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."
@@ -40,6 +42,7 @@ pub(crate) struct Cli {
 enum Command {
     Demo(DemoArgs),
     Analyze(AnalyzeArgs),
+    Report(ReportArgs),
     Track(TrackArgs),
     Probe(ProbeArgs),
     /// Lists the cameras at this machine with their formats.
@@ -77,6 +80,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Demo(args) => demo::run(&args),
             Command::Analyze(args) => analyze::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Track(args) => track::run(&args),
             Command::Probe(args) => probe::run(&args),
             Command::Cameras => cameras::run(),

@@ -19,6 +19,7 @@ mod output;
 mod pictures;
 mod probe;
 mod progress;
+mod report;
 mod stop;
 mod terminal;
 mod track;

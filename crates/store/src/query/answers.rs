@@ -62,7 +62,7 @@ impl Answers {
         })
     }
 
-    /// Returns the names of the selected cameras in the order of the alphabet, also of those that saw nobody.
+    /// Returns the names of the selected cameras in the order of the alphabet, also of those without a passage.
     #[must_use]
     pub fn cameras(&self) -> &[String] {
         &self.cameras
@@ -75,7 +75,7 @@ impl Answers {
         self.left_out
     }
 
-    /// Returns the first and the last moment in which somebody was present in the range, or `None` if there was nobody.
+    /// Returns the first and the last moment of the passages in the range, or `None` without one.
     #[must_use]
     pub fn extent(&self) -> Option<(Zoned, Zoned)> {
         let seen = || self.passages.iter().filter(|p| p.last >= self.range.from);
@@ -85,7 +85,7 @@ impl Answers {
     }
 
     /// Returns the visits and persons of each period, by rising time. In each period the row of all cameras comes first, then the
-    /// cameras by name. A period in which nobody was seen has no row.
+    /// cameras by name. A period without a passage has no row.
     #[must_use]
     pub fn traffic(&self, period: Period) -> Vec<TrafficRow> {
         let mut calendar = Calendar::new(&self.zone, period);
@@ -94,7 +94,7 @@ impl Answers {
     }
 
     /// Returns the visits and persons of the whole range: the row of all cameras, then one for each camera by name. They
-    /// begin and end with [`Answers::extent`]. Returns an empty list if there was nobody.
+    /// begin and end with [`Answers::extent`]. Returns an empty list without a passage.
     #[must_use]
     pub fn totals(&self) -> Vec<TrafficRow> {
         let Some((first, last)) = self.extent() else { return Vec::new() };
@@ -117,8 +117,8 @@ impl Answers {
         rows
     }
 
-    /// Returns how many visits went on at the same time in each period, in the order of [`Answers::traffic`]. A period in which nobody
-    /// was present has no row.
+    /// Returns how many visits went on at the same time in each period, in the order of [`Answers::traffic`]. A period
+    /// without a visit has no row.
     #[must_use]
     pub fn occupancy(&self, period: Period) -> Vec<OccupancyRow> {
         let mut calendar = Calendar::new(&self.zone, period);

@@ -1,6 +1,6 @@
 //! Counts visits and persons in each period.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Zoned;
 
@@ -77,27 +77,24 @@ pub(super) fn count_persons(
     mut span: impl FnMut(i64) -> Span,
     counts: &mut CountsByPeriod,
 ) {
-    for by_camera in [false, true] {
-        let mut seen: Vec<(Option<u32>, u32, i64, i64)> = passages
-            .iter()
-            .filter(|p| p.last >= range.from)
-            .filter_map(|p| Some((by_camera.then_some(p.camera), p.person?, p.first.max(range.from), p.last)))
-            .collect();
-        seen.sort_unstable();
-        // The last period in which each person of a camera is counted. The passages come in the order of their beginnings, so
-        // every period before it that has the person is counted, too.
-        let mut counted: Option<(Option<u32>, u32, i64)> = None;
-        for (camera, person, first, last) in seen {
-            let mut at = first;
+    let mut seen: Vec<&Passage> = passages.iter().filter(|p| p.last >= range.from).collect();
+    // In the order of time, the periods and their counts are found without long searches.
+    seen.sort_unstable_by_key(|p| p.first);
+    // The start of the last period in which each person of a camera is counted. The passages come in the order of their
+    // beginnings, so every period before it that has the person is counted, too.
+    let mut counted: HashMap<(Option<u32>, u32), Option<i64>> = HashMap::new();
+    for passage in seen {
+        let Some(person) = passage.person else { continue };
+        for camera in [None, Some(passage.camera)] {
+            let latest = counted.entry((camera, person)).or_default();
+            let mut at = passage.first.max(range.from);
             loop {
                 let period = span(at);
-                let is_counted =
-                    counted.is_some_and(|(c, p, start)| (c, p) == (camera, person) && start >= period.start);
-                if !is_counted {
+                if latest.is_none_or(|start| start < period.start) {
                     counts.entry((period, camera)).or_default().persons += 1;
-                    counted = Some((camera, person, period.start));
+                    *latest = Some(period.start);
                 }
-                if period.end > last {
+                if period.end > passage.last {
                     break;
                 }
                 at = period.end;
