@@ -10,11 +10,12 @@ use passerby::pipeline::{
     Subscription, WhenFull,
 };
 use passerby::reid::SharedGallery;
-use passerby::types::{BoxError, CameraId, Observation, SourceInfo, SystemClock};
+use passerby::types::{BoxError, CameraId, Clock, Observation, SourceInfo, SystemClock};
 use passerby::{NetworkReport, Settings, networks, stages_with};
 
 use super::args::{AnalyzeArgs, Mode};
 use crate::output::Database;
+use crate::output::lasting_gallery::LastingGallery;
 use crate::pictures::{Recorder, Recording};
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
@@ -35,6 +36,7 @@ pub(super) struct Pipelines {
     settings: Settings,
     pipeline: PipelineSettings,
     gallery: SharedGallery,
+    clock: Arc<dyn Clock>,
     database: Option<Database>,
     recorder: Option<Recorder>,
     /// The rule for a full queue of frames.
@@ -71,7 +73,13 @@ impl Pipelines {
             settings.detector.threshold = threshold.unwrap_or(settings.detector.threshold);
         }
         let still_threshold = threshold.unwrap_or(YuNetSettings::PHOTO_THRESHOLD);
-        let gallery = SharedGallery::new(settings.gallery.clone());
+        let lasting = database.as_ref().and_then(Database::gallery);
+        let gallery = match lasting {
+            Some(lasting) => lasting.handle(),
+            None => SharedGallery::new(settings.gallery.clone()),
+        };
+        let clock =
+            lasting.map_or_else(|| -> Arc<dyn Clock> { Arc::new(SystemClock::new()) }, LastingGallery::clock);
         let pipeline = pipeline(args, mode);
         let ended = RunResults::default();
         // Pictures never hold up a camera.
@@ -80,6 +88,7 @@ impl Pipelines {
             settings,
             pipeline,
             gallery,
+            clock,
             database,
             recorder,
             when_full,
@@ -116,7 +125,7 @@ impl Pipelines {
         }
         let gallery = self.gallery.clone().with_min_enroll_views(settings.gallery.min_enroll_views);
         let stages = stages_with(&settings, move || gallery.clone())?;
-        let mut pipeline = Pipeline::new(stages, self.pipeline.clone(), Arc::new(SystemClock::new()));
+        let mut pipeline = Pipeline::new(stages, self.pipeline.clone(), Arc::clone(&self.clock));
         if let Some(database) = &self.database {
             pipeline = pipeline.sink(database.sink());
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use passerby::types::BoxError;
 
-use crate::options::{InputArgs, NetworkArgs, PictureArgs, QuietArgs, RunArgs};
+use crate::options::{GalleryArgs, InputArgs, NetworkArgs, PictureArgs, QuietArgs, RunArgs};
 use crate::output::FileClaims;
 use crate::pictures::{PictureChoice, Recorder};
 
@@ -35,9 +35,13 @@ pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(super) networks: NetworkArgs,
     /// Writes tracks, persons and observations into this SQLite database
+    ///
+    /// The persons of earlier runs are known again by the templates of their faces, which are stored with it.
     #[arg(long, value_name = "FILE.sqlite", default_value = "passerby.sqlite", help_heading = "Output")]
     #[arg(allow_hyphen_values = true)]
     pub(super) db: PathBuf,
+    #[command(flatten)]
+    pub(super) gallery: GalleryArgs,
     #[command(flatten)]
     pub(super) pictures: PictureArgs,
     #[command(flatten)]

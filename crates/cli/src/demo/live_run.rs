@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use passerby::pipeline::{Pipeline, PipelineSettings, RecvOutcome, Summary, WhenFull};
-use passerby::types::{BoxError, CameraId, SystemClock, visible};
+use passerby::types::{BoxError, CameraId, Clock, SystemClock, visible};
 
 use super::args::DemoArgs;
 use super::cameras::Camera;
@@ -43,13 +43,19 @@ pub(super) fn run(
     let files = input_files(&args.input.inputs);
     let mut claims = FileClaims::of_inputs(files.iter().map(PathBuf::as_path));
     claims.claim_database("--db", database)?;
-    let sink = Database::open(database)?;
+    let networks = args.networks.settings();
+    let sink = Database::open(database, &networks, !args.gallery.no_gallery)?;
     let names: Vec<(CameraId, String)> =
         cameras.iter().map(|(id, c)| (*id, visible(&c.info().name).into_owned())).collect();
     names.iter().for_each(|(camera, name)| sink.name(*camera, name));
-    let mut pipeline =
-        Pipeline::new(passerby::stages(&args.networks.settings())?, settings, Arc::new(SystemClock::new()))
-            .sink(sink.sink());
+    let (stages, clock) = match sink.gallery() {
+        Some(gallery) => {
+            let handle = gallery.handle();
+            (passerby::stages_with(&networks, move || handle.clone())?, gallery.clock())
+        }
+        None => (passerby::stages(&networks)?, Arc::new(SystemClock::new()) as Arc<dyn Clock>),
+    };
+    let mut pipeline = Pipeline::new(stages, settings, clock).sink(sink.sink());
     let ids: Vec<CameraId> = cameras.iter().map(|(id, _)| *id).collect();
     let mut view = View::new(&ids, args.quiet.quiet)?;
     for (camera, source) in cameras {
@@ -134,7 +140,7 @@ pub(super) fn run(
     terminal::print(&table::text(&summary, &done))?;
     terminal::print(&unidentified(&summary, min_face_size))?;
     terminal::print(&format!(
-        "\nEverything is in {}: tables run, camera, person, track, observation.\n",
+        "\nEverything is in {}: tables run, camera, person, track, observation, and the gallery.\n",
         database.display()
     ))?;
     if let Some(recorder) = recorder {

@@ -12,6 +12,6 @@ mod run_args;
 pub(crate) use input_args::InputArgs;
 pub(crate) use network_args::NetworkArgs;
 pub(crate) use number::{number, seconds};
-pub(crate) use output_args::{OutputArgs, QuietArgs};
+pub(crate) use output_args::{GalleryArgs, OutputArgs, QuietArgs};
 pub(crate) use picture_args::PictureArgs;
 pub(crate) use run_args::RunArgs;

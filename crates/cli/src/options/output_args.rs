@@ -55,8 +55,21 @@ impl OutputArgs {
 #[command(next_help_heading = "Output")]
 pub(crate) struct DatabaseArgs {
     /// Writes tracks, persons and observations into an SQLite database
+    ///
+    /// The persons of earlier runs are known again by the templates of their faces, which are stored with it.
     #[arg(long, value_name = "FILE.sqlite", allow_hyphen_values = true)]
     pub(crate) db: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) gallery: GalleryArgs,
+}
+
+/// The persons of a database.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct GalleryArgs {
+    /// Numbers the persons anew, and stores no templates of their faces
+    #[arg(long)]
+    pub(crate) no_gallery: bool,
 }
 
 /// Messages.

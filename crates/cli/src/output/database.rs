@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use passerby::Settings;
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{BoxError, CameraId, ErrorClass, Observation, Sink, SinkError};
 
+use super::lasting_gallery::{BUSY_TIMEOUT, LastingGallery};
 use crate::terminal;
 
-/// How long each statement waits for another program that holds the file. Only the writer's thread waits.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The size of the write-ahead log, in bytes, from which the program says why it grows.
 const LARGE_LOG_BYTES: u64 = 64 << 20;
 
@@ -19,6 +18,7 @@ const LARGE_LOG_BYTES: u64 = 64 << 20;
 pub(crate) struct Database {
     sink: Arc<Mutex<DatabaseSink>>,
     names: CameraNames,
+    gallery: Option<LastingGallery>,
 }
 
 /// The names of cameras that are not stored yet.
@@ -35,12 +35,17 @@ struct DatabaseSink {
 }
 
 impl Database {
-    /// Opens the database and begins a run in it.
+    /// Opens the database and begins a run in it. Unless `with_gallery` is false, the persons of earlier runs are known.
     ///
     /// # Errors
-    /// As for [`Sqlite::open`].
-    pub(crate) fn open(path: &Path) -> Result<Self, BoxError> {
-        let settings = SqliteSettings { busy_timeout: BUSY_TIMEOUT, ..SqliteSettings::default() };
+    /// As for [`Sqlite::open`] and [`LastingGallery::open`].
+    pub(crate) fn open(path: &Path, networks: &Settings, with_gallery: bool) -> Result<Self, BoxError> {
+        let journal = with_gallery.then(|| LastingGallery::journal(path, networks)).transpose()?;
+        let settings = SqliteSettings {
+            busy_timeout: BUSY_TIMEOUT,
+            lasting_persons: with_gallery,
+            ..SqliteSettings::default()
+        };
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let names = CameraNames::default();
@@ -51,7 +56,14 @@ impl Database {
             is_log_named: false,
             has_failed: false,
         };
-        Ok(Self { sink: Arc::new(Mutex::new(sink)), names })
+        let run = sink.sqlite.run();
+        let gallery = journal.map(|journal| LastingGallery::open(journal, run, networks)).transpose()?;
+        Ok(Self { sink: Arc::new(Mutex::new(sink)), names, gallery })
+    }
+
+    /// Returns the gallery of the persons of all runs, or `None` if this run numbers them anew.
+    pub(crate) fn gallery(&self) -> Option<&LastingGallery> {
+        self.gallery.as_ref()
     }
 
     /// Returns the sink for a pipeline.
@@ -70,13 +82,15 @@ impl Database {
     /// # Errors
     /// The database cannot be written, and the reports of the cameras have not said so.
     pub(crate) fn finish(self) -> Result<(), BoxError> {
+        let persons = self.gallery.map_or(Ok(()), LastingGallery::finish);
         let sink = Arc::into_inner(self.sink).and_then(|mutex| mutex.into_inner().ok());
         match sink {
             Some(mut sink) if !sink.has_failed => {
                 sink.store_names()?;
-                Ok(sink.sqlite.finish()?)
+                sink.sqlite.finish()?;
+                persons
             }
-            _ => Ok(()),
+            _ => persons,
         }
     }
 }

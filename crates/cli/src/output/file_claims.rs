@@ -61,7 +61,7 @@ impl FileClaims {
     /// As for [`FileClaims::claim`].
     pub(crate) fn claim_database(&mut self, option: &str, path: &Path) -> Result<(), BoxError> {
         self.claim(option, path)?;
-        for companion in ["-wal", "-shm", "-journal"] {
+        for companion in ["-wal", "-shm", "-journal", "-gallery"] {
             let mut name = path.as_os_str().to_owned();
             name.push(companion);
             self.claim(option, Path::new(&name))?;

@@ -4,6 +4,7 @@ pub(crate) mod chunk_queue;
 mod database;
 mod file_claims;
 mod file_error;
+pub(crate) mod lasting_gallery;
 mod mot_row;
 mod output_thread;
 mod row_file;

@@ -21,7 +21,7 @@ pub struct TrackSummary {
     /// never found the face. A pipeline identifies only faces that reach
     /// [`SamplingPolicy::min_size`](crate::SamplingPolicy::min_size).
     pub largest_face: f32,
-    /// The person in the track's last observation, or `None` if it named none.
+    /// The last person that the track was while it was not tentative, or `None` if it was none.
     pub person: Option<PersonId>,
     /// The latest age and gender of the track, or `None` if they were never estimated.
     pub attributes: Option<Attributes>,
@@ -98,7 +98,10 @@ impl Summary {
                 summary.frames += 1;
                 summary.largest_face = summary.largest_face.max(found.size());
             }
-            summary.person = face.identity.person();
+            // A tentative track may be a false detection, which is no person.
+            if face.state != TrackState::Tentative {
+                summary.person = face.identity.person().or(summary.person);
+            }
             summary.attributes = face.attributes.or(summary.attributes);
         }
     }

@@ -160,7 +160,10 @@ impl Rollup {
         sum.found += i64::from(face.face.is_some());
         sum.confirmed |= face.state != TrackState::Tentative;
         sum.attributes = attributes.or(sum.attributes);
-        if let Identity::Person { id, similarity } = face.identity {
+        // A tentative track may be a false detection, which is no person.
+        if let Identity::Person { id, similarity } = face.identity
+            && face.state != TrackState::Tentative
+        {
             let person = integer("person", id.0)?;
             sum.person = Some((person, finite(similarity)));
             let key = (person, moment.camera, track);

@@ -63,6 +63,9 @@ UPDATE person SET (age, age_low, age_high, p_male) = (
         FROM track INDEXED BY track_person WHERE run = ?1 AND person = ?2 AND confirmed AND p_male IS NOT NULL))
 WHERE run = ?1 AND person = ?2";
 
+const STALE: &str = "DELETE FROM person WHERE run = ?1 AND person = ?2
+    AND NOT EXISTS (SELECT 1 FROM track WHERE run = ?1 AND person = ?2)";
+
 const ENDED: &str = "UPDATE track SET ended_seq = ?4 WHERE run = ?1 AND camera = ?2 AND track = ?3";
 
 const OBSERVATION: &str = "
@@ -129,6 +132,8 @@ pub(super) fn sums(conn: &Connection, run: i64, rollup: &Rollup) -> Result<(), S
     let mut mean = conn.prepare_cached(MEAN)?;
     for person in changed {
         mean.execute(params![run, person])?;
+        // All tracks of the person turned out to be other persons'.
+        conn.prepare_cached(STALE)?.execute(params![run, person])?;
     }
     let mut ended = conn.prepare_cached(ENDED)?;
     for (camera, track, seq) in &rollup.ended {

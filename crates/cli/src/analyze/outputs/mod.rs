@@ -71,7 +71,10 @@ impl Outputs {
         let when_behind = if mode.live { WhenBehind::Lose } else { WhenBehind::Wait };
         let single = args.every_frame;
         let mut files = Vec::new();
-        let database = output.database.db.as_deref().map(Database::open).transpose()?;
+        let networks = args.networks.settings();
+        let with_gallery = !output.database.gallery.no_gallery;
+        let database = output.database.db.as_deref();
+        let database = database.map(|path| Database::open(path, &networks, with_gallery)).transpose()?;
         if let Some((path, names)) = mot {
             if several {
                 fs::create_dir_all(path).map_err(|e| at(path, &e))?;

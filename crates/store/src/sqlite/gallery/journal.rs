@@ -75,6 +75,11 @@ impl SqliteJournal {
         Ok(journal)
     }
 
+    /// Sets the run whose tracks the gallery sees from now on.
+    pub fn set_run(&mut self, run: RunId) {
+        self.settings.run = Some(run);
+    }
+
     fn prepare(&mut self) -> Result<(), StoreFault> {
         // What is deleted is overwritten: templates are biometric.
         self.conn.pragma_update(None, "secure_delete", true)?;

@@ -1,0 +1,93 @@
+//! The gallery of a database, whose persons are known in later runs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use passerby::Settings;
+use passerby::inference::Precision;
+use passerby::reid::{Gallery, GalleryPolicy, SharedGallery};
+use passerby::store::{
+    BackgroundJournal, BackgroundSettings, JournalNotice, JournalSettings, RunId, SqliteJournal, StoreError,
+};
+use passerby::types::{BoxError, Clock, SystemClock};
+
+use crate::terminal;
+
+/// How long each statement waits for another program that holds the file. Only the writers' threads wait.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most persons. Their templates need at most 700 MB of memory, and a search in them a few milliseconds.
+const MAX_PERSONS: usize = 100_000;
+
+/// The gallery that the pipelines share.
+#[derive(Clone)]
+pub(crate) struct LastingGallery {
+    shared: SharedGallery,
+    clock: Arc<dyn Clock>,
+}
+
+impl LastingGallery {
+    /// Opens the journal of the gallery in a database.
+    ///
+    /// # Errors
+    /// As for [`SqliteJournal::open`].
+    pub(crate) fn journal(path: &Path, networks: &Settings) -> Result<SqliteJournal, StoreError> {
+        let network = Some(network(networks.embedder));
+        SqliteJournal::open(path, JournalSettings { network, run: None, busy_timeout: BUSY_TIMEOUT })
+    }
+
+    /// Loads the persons, and starts the thread that writes their changes. Says how many persons are known.
+    ///
+    /// # Errors
+    /// A row of the gallery is damaged, or the system has no more threads.
+    pub(crate) fn open(
+        mut journal: SqliteJournal,
+        run: RunId,
+        networks: &Settings,
+    ) -> Result<Self, BoxError> {
+        journal.set_run(run);
+        let said = |notice: JournalNotice| terminal::warning(notice);
+        let journal = BackgroundJournal::start(journal, BackgroundSettings::default(), said)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let gallery = Gallery::open(policy(networks), journal, Arc::clone(&clock))?;
+        match gallery.len() {
+            0 => {}
+            1 => terminal::message("1 person known"),
+            n => terminal::message(format_args!("{n} persons known")),
+        }
+        Ok(Self { shared: SharedGallery::of(gallery), clock })
+    }
+
+    /// Returns a handle for a pipeline.
+    pub(crate) fn handle(&self) -> SharedGallery {
+        self.shared.clone()
+    }
+
+    /// Returns the clock that the pipelines of the gallery must use.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Writes what waits.
+    ///
+    /// # Errors
+    /// Changes are not stored.
+    pub(crate) fn finish(self) -> Result<(), BoxError> {
+        self.shared.flush()?;
+        // A notice has said why.
+        match self.shared.journal_counts().lost {
+            0 => Ok(()),
+            lost => Err(format!("{lost} changes of persons are not stored").into()),
+        }
+    }
+}
+
+/// Returns the policy of a gallery that lasts.
+pub(crate) fn policy(networks: &Settings) -> GalleryPolicy {
+    GalleryPolicy { max_persons: MAX_PERSONS, ..networks.gallery.clone() }
+}
+
+/// Returns the name of the network whose templates a gallery keeps.
+pub(crate) fn network(precision: Precision) -> String {
+    format!("mobilefacenet {}", if precision == Precision::Int8 { "int8" } else { "float" })
+}
