@@ -11,10 +11,11 @@ use crate::calibrate::CalibrateArgs;
 use crate::completions::CompletionsArgs;
 use crate::demo::DemoArgs;
 use crate::man::ManArgs;
+use crate::persons::PersonsArgs;
 use crate::probe::ProbeArgs;
 use crate::report::ReportArgs;
 use crate::track::TrackArgs;
-use crate::{analyze, calibrate, cameras, completions, demo, man, probe, report, terminal, track};
+use crate::{analyze, calibrate, cameras, completions, demo, man, persons, probe, report, terminal, track};
 
 /// Finds, follows, recognises and describes the faces in videos, pictures and cameras.
 #[derive(Debug, Parser)]
@@ -29,6 +30,7 @@ use crate::{analyze, calibrate, cameras, completions, demo, man, probe, report, 
   passerby demo rtsp://door.local/live   a camera of your own
   passerby analyze --json door.mp4       a video, with a summary as JSON
   passerby report door.sqlite            who came, when and for how long
+  passerby persons passerby.sqlite list  the persons of all runs
   passerby probe rtsp://door.local/live  what the camera gives
 
 Exit codes: 0 success, 2 if something failed (with a message), 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."
@@ -43,6 +45,7 @@ enum Command {
     Demo(DemoArgs),
     Analyze(AnalyzeArgs),
     Report(ReportArgs),
+    Persons(PersonsArgs),
     Track(TrackArgs),
     Probe(ProbeArgs),
     /// Lists the cameras at this machine with their formats.
@@ -81,6 +84,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&args),
             Command::Analyze(args) => analyze::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Persons(args) => persons::run(&args),
             Command::Track(args) => track::run(&args),
             Command::Probe(args) => probe::run(&args),
             Command::Cameras => cameras::run(),

@@ -16,6 +16,7 @@ mod missing;
 mod options;
 mod outcome;
 mod output;
+mod persons;
 mod pictures;
 mod probe;
 mod progress;

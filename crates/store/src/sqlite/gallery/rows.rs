@@ -2,13 +2,14 @@
 
 use std::time::SystemTime;
 
-use passerby_types::{EntryId, GallerySnapshot, JournalAuthor, PersonId};
+use passerby_types::{CameraId, EntryId, GallerySnapshot, JournalAuthor, PersonId};
 use rusqlite::params;
 
 use super::load;
 use crate::error::StoreError;
 use crate::sqlite::convert::wall;
 use crate::sqlite::reader::{Reader, maybe, number};
+use crate::sqlite::records::RunId;
 
 /// One person of a gallery, with the figures of all numbers that stand for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,40 @@ impl Reader {
                 templates: number(row, 7)?,
             })
         })
+    }
+
+    /// Returns the network that made the templates of the gallery, or `None` if there were never any.
+    ///
+    /// # Errors
+    /// As for [`Reader::runs`].
+    pub fn gallery_network(&self) -> Result<Option<String>, StoreError> {
+        let rows = self.all("SELECT network FROM gallery", [], |row| row.get(0))?;
+        Ok(rows.into_iter().next().flatten())
+    }
+
+    /// Returns a frame in which the faces of both persons were found as two confirmed tracks, which proves that they are two,
+    /// or `None` if there is none.
+    ///
+    /// # Errors
+    /// As for [`Reader::runs`].
+    pub fn frame_of_both(
+        &self,
+        person: PersonId,
+        other: PersonId,
+    ) -> Result<Option<(RunId, CameraId, u64)>, StoreError> {
+        let sql = "WITH one AS (SELECT t.* FROM track_identity AS i JOIN track AS t USING (run, camera, track)
+                WHERE i.person = ?1 AND t.confirmed),
+            two AS (SELECT t.* FROM track_identity AS i JOIN track AS t USING (run, camera, track)
+                WHERE i.person = ?2 AND t.confirmed)
+            SELECT one.run, one.camera, a.seq FROM one JOIN two ON two.run = one.run AND two.camera = one.camera
+                    AND two.first_seq <= one.last_seq AND one.first_seq <= two.last_seq
+                JOIN observation AS a ON a.run = one.run AND a.camera = one.camera AND a.track = one.track
+                JOIN observation AS b ON b.run = two.run AND b.camera = two.camera AND b.track = two.track AND b.seq = a.seq
+            WHERE a.score IS NOT NULL AND b.score IS NOT NULL LIMIT 1";
+        let rows = self.all(sql, params![person.0 as i64, other.0 as i64], |row| {
+            Ok((RunId(row.get(0)?), CameraId(row.get(1)?), number(row, 2)?))
+        })?;
+        Ok(rows.into_iter().next())
     }
 
     /// Returns the rows of the journal about a number of the gallery, oldest first. Empty if there is no such number.

@@ -1,0 +1,58 @@
+//! Corrections of the persons: names, merges, splits, and undo.
+
+use std::path::Path;
+
+use passerby::types::{BoxError, EntryId};
+
+use super::database::{Persons, change, undo_hint};
+use crate::terminal;
+
+/// Gives a person a name, or takes it away.
+///
+/// # Errors
+/// The person is not known, the name is not a name, or the database cannot be changed.
+pub(super) fn name(database: &Path, person: &str, name: Option<&str>) -> Result<(), BoxError> {
+    let person = Persons::read(database)?.find(person)?;
+    let entry = change(database, |gallery| Ok(gallery.set_name(person, name)?))?;
+    let done = name.map_or_else(|| "has no name now".to_owned(), |name| format!("is {name}"));
+    terminal::print(&format!("{person} {done}; {}\n", undo_hint(database, entry)))
+}
+
+/// Makes one person an alias of another one.
+///
+/// # Errors
+/// A person is not known, both are one already, both were seen in one frame, or the database cannot be changed.
+pub(super) fn merge(database: &Path, person: &str, other: &str) -> Result<(), BoxError> {
+    let persons = Persons::read(database)?;
+    let (person, other) = (persons.find(person)?, persons.find(other)?);
+    if let Some((run, camera, seq)) = persons.reader.frame_of_both(person, other)? {
+        return Err(format!(
+            "{person} and {other} were seen as two faces of one frame: {run}, {camera}, frame {seq}"
+        )
+        .into());
+    }
+    let entry = change(database, |gallery| Ok(gallery.merge(person, other)?))?;
+    terminal::print(&format!("{other} is {person} now; {}\n", undo_hint(database, entry)))
+}
+
+/// Gives some templates of a person to a new one.
+///
+/// # Errors
+/// The person or a template is not known, nothing would be left, or the database cannot be changed.
+pub(super) fn split(database: &Path, person: &str, templates: &[u64]) -> Result<(), BoxError> {
+    let person = Persons::read(database)?.find(person)?;
+    let templates: Vec<EntryId> = templates.iter().copied().map(EntryId).collect();
+    let (new, entry) = change(database, |gallery| Ok(gallery.split_person(person, &templates)?))?;
+    let count = templates.len();
+    terminal::print(&format!("{new} has {count} templates of {person} now; {}\n", undo_hint(database, entry)))
+}
+
+/// Takes an entry of the journal back.
+///
+/// # Errors
+/// There is no such entry, it cannot be undone, or the database cannot be changed.
+pub(super) fn undo(database: &Path, entry: u64) -> Result<(), BoxError> {
+    let undone = EntryId(entry);
+    let entry = change(database, |gallery| Ok(gallery.undo(undone)?))?;
+    terminal::print(&format!("{undone} is undone; {}\n", undo_hint(database, entry)))
+}

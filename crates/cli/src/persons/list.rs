@@ -1,0 +1,58 @@
+//! Lists the persons of a database.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use passerby::store::{KnownPersonRow, Reader};
+use passerby::types::BoxError;
+use serde_json::{Value, json};
+
+use super::time_text::{local, utc};
+use crate::terminal;
+
+/// Prints a line for each person.
+///
+/// # Errors
+/// The database cannot be read.
+pub(super) fn run(database: &Path, as_json: bool) -> Result<(), BoxError> {
+    let persons = Reader::open(database)?.known_persons()?;
+    if as_json {
+        let list: Vec<Value> = persons.iter().map(json).collect();
+        return terminal::print(&format!("{}\n", Value::from(list)));
+    }
+    let mut text = format!("{} persons\n", persons.len());
+    persons.iter().for_each(|person| text.push_str(&line(person)));
+    terminal::print(&text)
+}
+
+/// Returns one person as a line.
+pub(super) fn line(person: &KnownPersonRow) -> String {
+    let mut line = format!("  {}", person.id);
+    if let Some(name) = &person.name {
+        let _ = write!(line, ", {name}");
+    }
+    if person.first_seen.is_some() {
+        let _ = write!(line, ": {} to {}", local(person.first_seen), local(person.last_seen));
+    } else {
+        line.push_str(": never seen");
+    }
+    let _ = write!(line, ", {} tracks, {} templates", person.tracks, person.templates);
+    if person.aliases > 0 {
+        let _ = write!(line, ", {} aliases", person.aliases);
+    }
+    line + "\n"
+}
+
+/// Returns one person as JSON.
+pub(super) fn json(person: &KnownPersonRow) -> Value {
+    json!({
+        "person": person.id.0,
+        "name": person.name,
+        "enrolled": person.enrolled,
+        "first_seen": utc(person.first_seen),
+        "last_seen": utc(person.last_seen),
+        "tracks": person.tracks,
+        "templates": person.templates,
+        "aliases": person.aliases,
+    })
+}

@@ -1,0 +1,20 @@
+//! Times for people and for programs.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Returns a time for people, in the time zone of the machine, or "-" if there is none.
+pub(super) fn local(at: Option<SystemTime>) -> String {
+    let at = at.and_then(|at| Timestamp::try_from(at).ok());
+    at.map_or_else(
+        || "-".to_owned(),
+        |at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// Returns a time for programs, as RFC 3339 writes it in UTC.
+pub(super) fn utc(at: Option<SystemTime>) -> Option<String> {
+    Timestamp::try_from(at?).ok().map(|at| at.to_string())
+}
