@@ -42,6 +42,12 @@ pub(crate) struct TrackArgs {
     /// The lowest overlap of a track and its detection, 0 to 1 [default: the tracker's own]
     #[arg(long, value_name = "X", value_parser = number(0.0_f32..=1.0), allow_negative_numbers = true)]
     iou: Option<f32>,
+    /// How far each side of a box moves out before boxes are compared, as a part of its width or height, for --tracker sort
+    /// [default: 0.2]
+    ///
+    /// A margin helps at low frame rates, at which the boxes of one person may not overlap.
+    #[arg(long, value_name = "X", value_parser = number(0.0_f32..=10.0), allow_negative_numbers = true)]
+    box_margin: Option<f32>,
     /// The number of frames that a track may go without a detection
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_age: Option<u32>,
@@ -118,6 +124,7 @@ fn tracker(options: &TrackArgs) -> (Box<dyn Tracker>, u64, Option<f32>) {
         settings.max_age = options.max_age.unwrap_or(settings.max_age);
         settings.min_hits = options.min_hits.unwrap_or(settings.min_hits);
         settings.strong_score = options.min_score.unwrap_or(settings.strong_score);
+        settings.box_margin = options.box_margin.unwrap_or(settings.box_margin);
         let min_hits = settings.min_hits.into();
         let min_score = settings.strong_score;
         (Box::new(Sort::with_settings(settings)), min_hits, Some(min_score))

@@ -305,6 +305,22 @@ fn weak_detections_are_said_and_can_be_taken() {
 }
 
 #[test]
+fn a_margin_joins_boxes_that_do_not_overlap() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (1..=5).map(|frame| format!("{frame},-1,{},20,30,40,0.9\n", 34 * frame)).collect();
+    fs::write(folder.path().join("det.txt"), rows).unwrap();
+    let tracks = |margin: &str| {
+        let args = ["track", "--min-hits", "1", "--box-margin", margin, "det.txt", "out.txt"];
+        assert!(program(folder.path()).args(args).status().unwrap().success());
+        let rows = fs::read_to_string(folder.path().join("out.txt")).unwrap();
+        let ids: BTreeSet<String> =
+            rows.lines().filter_map(|row| row.split(',').nth(1)).map(str::to_owned).collect();
+        ids.len()
+    };
+    assert_eq!((tracks("0"), tracks("1")), (5, 1));
+}
+
+#[test]
 fn an_endless_file_of_detections_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let done = program(folder.path()).args(["track", "/dev/zero", "out.txt"]).output().unwrap();

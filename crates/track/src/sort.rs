@@ -67,7 +67,9 @@ impl SortSettings {
 /// - A lost track that is found again is confirmed at once. The reference implementation waits for `min_hits` more.
 ///
 /// J. Cao et al., "Observation-centric SORT", CVPR 2023, was tried and left out: re-update, recovery by the last
-/// observation, and direction consistency each left the scores over five MOT sequences unchanged or lower.
+/// observation, and direction consistency each left the scores over five MOT sequences unchanged or lower. So was a shift of all
+/// predictions by the motion that most tracks have in common, as for a camera that moves: it raised HOTA by 0.3 to 0.5 on a
+/// sequence from a moving camera, and lowered it by 0.4 to 1.3 on one from a camera that stands still.
 ///
 /// [`TrackedFace::bbox`] is the filter's estimate: the corrected box if the face was detected in this frame, else the
 /// predicted one. See the [crate's page](crate) for coasting and gaps.

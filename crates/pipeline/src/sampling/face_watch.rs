@@ -13,8 +13,10 @@ const MIN_GAP: Duration = Duration::from_millis(250);
 const MAX_JUMP: f32 = 0.6;
 /// The largest ratio of a face's heights in two detections in a row.
 const MAX_GROWTH: f32 = 1.35;
-/// How far the detector's score may fall below its average.
-const MAX_SCORE_DROP: f32 = 0.2;
+/// How far the detector's score falls below its average in a dip.
+const MIN_SCORE_DIP: f32 = 0.2;
+/// How far below its average the score is when a dip is over. The average follows, so each dip ends.
+const MAX_SCORE_DIFFERENCE: f32 = 0.1;
 /// The weight of the newest score in the average.
 const SCORE_WEIGHT: f32 = 0.2;
 /// The intersection over union from which two tracks overlap.
@@ -39,6 +41,8 @@ struct Seen {
     was_missed: bool,
     /// True if the track overlaps another one.
     overlaps: bool,
+    /// True if the detector's score has fallen and is not back: the face is hidden, turned away, or is becoming another one.
+    dips: bool,
 }
 
 /// Watches the live tracks of one camera from detection to detection.
@@ -49,7 +53,7 @@ pub(crate) struct FaceWatch {
 
 impl FaceWatch {
     /// Takes the next frame on which the detector ran, at time `at` on the sampling clock, and calls `suspect` with each track
-    /// that may show another face than before: after a gap, a jump of the box or of its size, a drop of the detector's score, an
+    /// that may show another face than before: after a gap, a jump of the box or of its size, a dip of the detector's score, an
     /// overlap of two tracks that has ended, or if the part of the picture looks different.
     pub(crate) fn watch(
         &mut self,
@@ -84,6 +88,7 @@ impl FaceWatch {
                 look,
                 was_missed: false,
                 overlaps,
+                dips: seen.is_some_and(|seen| seen.begins_dip(face) || (seen.dips && !seen.ends_dip(face))),
             };
             self.tracks.insert(tracked.track, next);
         }
@@ -102,15 +107,23 @@ impl Seen {
         let came_back = self.was_missed && elapsed >= MIN_GAP;
         let separated = self.overlaps && !overlaps;
         let growth = face.bbox.height() / self.bbox.height();
-        let dropped = face.score < self.score - MAX_SCORE_DROP;
+        let is_back = self.dips && self.ends_dip(face);
         let is_other_size = !(1.0 / MAX_GROWTH..=MAX_GROWTH).contains(&growth);
         let looks_different = self.look.correlation(look).is_some_and(|likeness| likeness < MIN_LIKENESS);
         came_back
             || separated
-            || dropped
+            || is_back
             || is_other_size
             || looks_different
             || self.has_jumped(face, elapsed)
+    }
+
+    fn begins_dip(&self, face: &Face) -> bool {
+        face.score < self.score - MIN_SCORE_DIP
+    }
+
+    fn ends_dip(&self, face: &Face) -> bool {
+        face.score >= self.score - MAX_SCORE_DIFFERENCE
     }
 
     fn has_jumped(&self, face: &Face, elapsed: Duration) -> bool {
@@ -185,9 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_of_the_score_is_suspect() {
-        let drop = (0..10).map(|i| vec![tracked(1, 20.0, 40.0, if i == 6 { 0.65 } else { 0.9 })]);
-        assert_eq!(suspected(drop), [(6, 1)]);
+    fn a_face_is_suspect_after_a_dip_of_its_score() {
+        let dip = (0..12).map(|i| vec![tracked(1, 20.0, 40.0, if (6..9).contains(&i) { 0.65 } else { 0.9 })]);
+        assert_eq!(suspected(dip), [(9, 1)]);
+    }
+
+    #[test]
+    fn a_score_that_stays_low_is_suspect_as_soon_as_it_is_usual() {
+        let low = (0..20).map(|i| vec![tracked(1, 20.0, 40.0, if i < 6 { 0.9 } else { 0.65 })]);
+        assert_eq!(suspected(low), [(11, 1)]);
     }
 
     #[test]
