@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Called for the first connection and after each failure, on a thread of the source.
     let open = move || -> Result<Box<dyn FrameSource>, _> {
-        let settings = RtspSettings { transport: RtspTransport::Tcp, ..RtspSettings::default() };
+        let settings = RtspSettings { transport: RtspTransport::Auto, ..RtspSettings::default() };
         Ok(Box::new(Rtsp::connect(&address, settings)?))
     };
     let settings = ReconnectSettings {
@@ -57,7 +57,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             Ok(None) => return Err("the camera ended: it gave no picture in five tries".into()),
             // The network lost a picture, or it cannot be decoded. The next one may be good.
-            Err(e) if e.class() == ErrorClass::Skip => lost += e.lost().0,
+            Err(e) if e.lost().0 > 0 => lost += e.lost().0,
+            // Nothing was lost. For example, the camera sends packets, but no key frame yet.
+            Err(e) if e.class() == ErrorClass::Skip => eprintln!("{e}"),
             // The connection broke: `on_event` has reported it. The next call waits for the new connection.
             Err(e) if e.class() == ErrorClass::Reset => {}
             // No new attempt can help: for example, the password is wrong.

@@ -11,6 +11,6 @@ pub use crate::rtsp::fuzz::{Arrival, Outcome, rtsp};
 #[cfg(feature = "_jpeg")]
 pub fn jpeg(bytes: &[u8], pixels: u64) -> Option<(u32, u32)> {
     let limits = crate::DecodeLimits { picture_pixels: pixels, ..crate::DecodeLimits::default() };
-    let image = crate::live::jpeg::decode(bytes, &limits, &passerby_types::FramePool::default()).ok()?;
+    let image = crate::jpeg::decode(bytes, &limits, &passerby_types::FramePool::default()).ok()?;
     Some((image.width(), image.height()))
 }

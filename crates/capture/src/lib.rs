@@ -121,6 +121,8 @@ mod h264;
 mod handover;
 #[cfg(feature = "images")]
 mod images;
+#[cfg(feature = "_jpeg")]
+mod jpeg;
 #[cfg(feature = "libav")]
 mod libav;
 mod limits;
@@ -135,7 +137,6 @@ mod open;
 mod planes;
 mod random;
 mod reconnect;
-#[cfg(any(feature = "images", feature = "libav", feature = "video"))]
 mod rotation;
 #[cfg(feature = "rtsp")]
 mod rtsp;

@@ -1,6 +1,6 @@
 //! Rotates pictures upright.
 
-use passerby_types::{FramePool, Image, ImageError, PixelLayout};
+use passerby_types::{ColorSpace, FramePool, Image, ImageError, PixelLayout};
 
 /// The steps from a stored picture to an upright one: optionally transpose it, then optionally mirror it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,17 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
+    /// Returns the rotation by this number of degrees, clockwise: 90, 180 or 270.
+    pub(crate) fn by_degrees(degrees: u32) -> Option<Self> {
+        let (transpose, mirror_x, mirror_y) = match degrees {
+            90 => (true, true, false),
+            180 => (false, true, true),
+            270 => (true, false, true),
+            _ => return None,
+        };
+        Some(Self { transpose, mirror_x, mirror_y })
+    }
+
     /// Returns the rotation after which the stored picture's x axis points along `right` and its y axis along `down`.
     ///
     /// The coordinates must be -1, 0 or 1. If the axes aren't a rotation by quarter turns, the picture stays as it is.
@@ -30,11 +41,19 @@ impl Rotation {
         }
     }
 
-    /// Returns the rotated picture, or `image` itself if it is upright already.
+    /// Returns the rotated picture, or `image` itself if it is upright already. A `Yuyv` picture becomes an `Rgb8` one, because two
+    /// of its pixels share their colour.
     pub(crate) fn apply(self, image: Image, pool: &FramePool) -> Result<Image, ImageError> {
         if self == Self::default() {
             return Ok(image);
         }
+        let image = match image.layout() {
+            PixelLayout::Yuyv => {
+                let (width, height) = (image.width(), image.height());
+                Image::from_vec(PixelLayout::Rgb8, width, height, ColorSpace::JPEG, image.to_rgb())?
+            }
+            _ => image,
+        };
         let mut width = image.width();
         let mut height = image.height();
         if self.transpose {
@@ -42,8 +61,9 @@ impl Rotation {
         }
         let mut out = Image::new_in(pool, image.layout(), width, height, image.color())?;
         for plane in 0..image.layout().planes() {
-            match image.layout() {
-                PixelLayout::Rgb8 => self.rotate_plane::<3>(&image, &mut out, plane),
+            match (image.layout(), plane) {
+                (PixelLayout::Nv12, 1) => self.rotate_plane::<2>(&image, &mut out, plane),
+                (PixelLayout::Rgb8, _) => self.rotate_plane::<3>(&image, &mut out, plane),
                 _ => self.rotate_plane::<1>(&image, &mut out, plane),
             }
         }
@@ -70,7 +90,6 @@ impl Rotation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use passerby_types::ColorSpace;
 
     fn grey(width: u32, bytes: &[u8]) -> Image {
         let height = bytes.len() as u32 / width;
@@ -95,6 +114,34 @@ mod tests {
         // A quarter anticlockwise: x points up, y points right.
         assert_eq!(rotated([0, -1], [1, 0]), (2, vec![3, 6, 2, 5, 1, 4]));
         assert_eq!(rotated([1, 1], [0, 1]), (3, vec![1, 2, 3, 4, 5, 6]), "not a quarter turn");
+    }
+
+    #[test]
+    fn degrees_are_clockwise() {
+        let turned = |degrees| {
+            let rotation = Rotation::by_degrees(degrees).unwrap();
+            let image = rotation.apply(grey(3, &[1, 2, 3, 4, 5, 6]), &FramePool::default()).unwrap();
+            image.plane(0).data.to_vec()
+        };
+        assert_eq!(turned(90), [4, 1, 5, 2, 6, 3]);
+        assert_eq!(turned(180), [6, 5, 4, 3, 2, 1]);
+        assert_eq!(turned(270), [3, 6, 2, 5, 1, 4]);
+        assert_eq!(Rotation::by_degrees(45), None);
+    }
+
+    #[test]
+    fn every_layout_keeps_its_colours() {
+        for layout in [PixelLayout::I420, PixelLayout::Nv12, PixelLayout::Yuyv, PixelLayout::Rgb8] {
+            let len = layout.tight_len(4, 2);
+            // Smooth in each plane, so that shared chroma stays with its pixels.
+            let data: Vec<u8> = (0..len).map(|i| (i * 7 % 251) as u8).collect();
+            let image = Image::from_vec(layout, 4, 2, ColorSpace::default(), data).unwrap();
+            let half = Rotation::by_degrees(180).unwrap();
+            let out = half.apply(image.clone(), &FramePool::default()).unwrap();
+            for (x, y) in [(0, 0), (3, 1), (1, 0), (2, 1)] {
+                assert_eq!(out.rgb_at(3 - x, 1 - y), image.rgb_at(x, y), "{layout:?} at {x}, {y}");
+            }
+        }
     }
 
     #[test]

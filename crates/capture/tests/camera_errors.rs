@@ -193,6 +193,15 @@ fn a_web_page_is_named() {
 }
 
 #[test]
+fn a_video_over_http_names_the_way_that_plays_it() {
+    for kind in ["video/mp4", "application/octet-stream"] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 16\r\n\r\n");
+        let error = http("", &server(format!("{head}\0\0\0\u{20}ftypisom\0\0\u{2}\0")));
+        says(&error, "a video, not JPEG pictures; ffmpeg:http://");
+    }
+}
+
+#[test]
 fn a_busy_camera_is_tried_again() {
     let rtsp = rtsp("", &server("RTSP/1.0 503 Service Unavailable\r\nCSeq: {cseq}\r\n\r\n"));
     let http = http("", &server("HTTP/1.1 503 Too Many Clients\r\nContent-Length: 0\r\n\r\n"));

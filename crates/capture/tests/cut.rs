@@ -81,7 +81,7 @@ fn a_cut_off_byte_stream_gives_the_frames_before_the_cut() {
 }
 
 #[test]
-fn a_cut_off_picture_never_comes_out() {
+fn a_cut_off_picture_never_comes_out_unsaid() {
     let mut files = vec![("tiny.jpg", bytes("tiny.jpg")), ("tiny.gif", bytes("tiny.gif"))];
     let picture =
         RgbImage::from_fn(12, 9, |x, y| image::Rgb([(x * 20) as u8, (y * 25) as u8, (x * y) as u8]));
@@ -105,6 +105,11 @@ fn a_cut_off_picture_never_comes_out() {
         let mut most = 0;
         for len in 0..whole.len() {
             let got = cut(name, &whole[..len]);
+            // The upper part of a JPEG picture comes out, after a notice.
+            if got.damaged.iter().any(|said| said.contains("cut off")) {
+                assert!(name.ends_with(".jpg") && got.frames.len() == 1 && got.fatal.is_none(), "{name}");
+                continue;
+            }
             assert_eq!(got.frames[..], want[..got.frames.len()], "{name} cut to {len} bytes");
             assert!(
                 got.frames.len() >= most,

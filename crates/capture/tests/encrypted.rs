@@ -55,7 +55,9 @@ fn relay(mut client: TcpStream, mut tls: ServerConnection, inner: SocketAddr) ->
     loop {
         match tls.read_tls(&mut client) {
             Ok(0) => return Ok(()),
-            Ok(_) => drop(tls.process_new_packets().map_err(std::io::Error::other)?),
+            Ok(_) => {
+                tls.process_new_packets().map_err(std::io::Error::other)?;
+            }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             Err(e) => return Err(e),
         }
@@ -72,7 +74,9 @@ fn relay(mut client: TcpStream, mut tls: ServerConnection, inner: SocketAddr) ->
         while tls.wants_write() {
             match tls.write_tls(&mut client) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => thread::sleep(Duration::from_millis(1)),
-                written => drop(written?),
+                written => {
+                    written?;
+                }
             }
         }
         if ended {

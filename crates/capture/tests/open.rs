@@ -98,7 +98,7 @@ fn a_wrong_input_is_refused_with_advice() {
         ));
         all.push((
             "rtsp://me:secret@camera/#rate=3",
-            "unknown option rate; an RTSP camera takes transport, damage",
+            "unknown option rate; an RTSP camera takes password-env, password-file, transport, damage",
         ));
         all.push((
             "rtsp://me:secret@camera/#attempts=0",
@@ -316,4 +316,42 @@ fn a_name_cannot_control_a_terminal() {
     assert_eq!(input.to_string(), r"a\u{1b}[2J\nb.mp4");
     let error = input.open(&OpenSettings::default()).err().expect("no such file").to_string();
     assert!(error.starts_with(r"a\u{1b}[2J\nb.mp4: "), "{error}");
+}
+
+#[test]
+fn every_input_can_be_turned() {
+    let path = data("tiny.mp4").display().to_string();
+    let jpeg = data("tiny.jpg").display().to_string();
+    let first = |input: &str| {
+        let mut source = open(input).unwrap();
+        let size = source.next_picture().unwrap().unwrap().image;
+        (size.width(), size.height())
+    };
+    let upright = first(&path);
+    assert_eq!(first(&format!("{path}?rotate=90")), (upright.1, upright.0));
+    assert_eq!(first(&format!("{path}?rotate=180&live=100")), upright);
+    let upright = first(&jpeg);
+    assert_eq!(first(&format!("{jpeg}?rotate=270")), (upright.1, upright.0));
+    if cfg!(feature = "scene") {
+        assert_eq!(first("scene:size=64x32,people=0,rotate=90"), (32, 64));
+    }
+    let folder = data("").display().to_string();
+    let all = Input::expand(format!("{folder}?rotate=90")).unwrap();
+    let turned = all.iter().find(|input| input.to_string().ends_with("tiny.mp4")).unwrap();
+    let mut source = turned.open(&OpenSettings::default()).unwrap();
+    assert!(source.next_picture().unwrap().unwrap().image.height() == 64, "each file of a folder, too");
+    assert!(refused(&format!("{path}?rotate=45")).contains("90, 180 or 270"));
+    #[cfg(feature = "rtsp")]
+    assert!(Input::parse("rtsp://camera/#rotate=180").is_ok());
+}
+
+#[cfg(feature = "scene")]
+#[test]
+fn a_scene_has_limits() {
+    for text in ["scene:size=20000x20000", "scene:size=1000000x10"] {
+        let start = std::time::Instant::now();
+        let error = open(text).map(drop).unwrap_err();
+        assert!(matches!(error, SourceError::TooLarge { .. } | SourceError::Malformed { .. }), "{error}");
+        assert!(start.elapsed().as_secs() < 5);
+    }
 }

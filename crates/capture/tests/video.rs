@@ -250,3 +250,38 @@ fn a_reset_decoder_waits_for_a_key_frame() {
     assert_eq!((slices, early), (10, 2), "two frames of the first five come after the reset");
     assert!((5..=8).contains(&out.len()), "the second five are complete: {}", out.len());
 }
+
+/// Returns the clip with another edit list: the part from `start` pictures on, of `length` pictures (0: up to the end).
+fn edited(start: i32, length: u32) -> Vec<u8> {
+    let mut clip = bytes("tiny.mp4");
+    let at = |clip: &[u8], kind: &[u8; 4]| clip.windows(4).position(|w| w == kind).expect("such a box") + 4;
+    let word = |clip: &[u8], at: usize| u32::from_be_bytes(clip[at..at + 4].try_into().expect("4 bytes"));
+    // A picture's time in units of the track, and the units of the movie.
+    let step = word(&clip, at(&clip, b"stts") + 12);
+    let movie_timescale = word(&clip, at(&clip, b"mvhd") + 12);
+    let list = at(&clip, b"elst");
+    assert_eq!(word(&clip, list + 4), 1, "one part");
+    let first = word(&clip, list + 12).cast_signed() + start * step.cast_signed();
+    // The clip has ten pictures a second.
+    let length = if length == 0 { 0 } else { length * movie_timescale / 10 };
+    clip[list + 8..list + 12].copy_from_slice(&length.to_be_bytes());
+    clip[list + 12..list + 16].copy_from_slice(&first.to_be_bytes());
+    clip
+}
+
+#[test]
+fn an_edit_list_leaves_pictures_out() {
+    let all = golden("tiny");
+    for (start, length, want) in [(0, 0, 0..10), (3, 0, 3..10), (2, 5, 2..7), (4, 100, 4..10), (50, 0, 0..10)]
+    {
+        let (_folder, path) = file("edited.mp4", &edited(start, length));
+        let mut video = Video::open(path).expect("a good clip opens");
+        let frames = video.info().frames;
+        let seen = drain(&mut video);
+        let sums: Vec<_> = seen.frames.iter().map(|frame| frame.1).collect();
+        let expected: Vec<_> = all[want.clone()].iter().map(|frame| frame.1).collect();
+        assert_eq!(sums, expected, "from {start}, {length} pictures");
+        assert_eq!((seen.frames[0].0, frames), (Some(0), Some(want.len() as u64)));
+        assert_eq!((seen.lost, seen.fatal.is_none()), (0, true));
+    }
+}

@@ -10,6 +10,7 @@ mod calibrate;
 mod cameras;
 mod cli;
 mod completions;
+mod core_dumps;
 mod demo;
 mod man;
 mod missing;
@@ -34,6 +35,7 @@ use passerby::workers::can_catch_panics;
 
 fn main() -> ExitCode {
     stop::survive_size_limit();
+    core_dumps::switch_off();
     if !can_catch_panics() {
         terminal::warning("built with panic = \"abort\": a panic of any part ends the whole program");
     }

@@ -70,7 +70,12 @@ fn probe(input: &OsString, time: Duration, stop: &Stop) -> Result<String, BoxErr
                 latencies.push(picture.age);
             }
             Ok(None) => break,
-            Err(e) if e.class() == ErrorClass::Skip => lost += e.lost().0,
+            Err(e) if e.class() == ErrorClass::Skip => {
+                lost += e.lost().0;
+                if e.lost().0 == 0 {
+                    terminal::warning(e);
+                }
+            }
             Err(e) => return Err(e.into()),
         }
     }

@@ -55,7 +55,7 @@ fn has_media_name(path: &Path) -> bool {
 fn is_media(path: &Path) -> bool {
     let found = open_sniffed(path, "");
     found.is_ok_and(|(_, format)| {
-        matches!(format, FileFormat::Mp4 | FileFormat::AnnexB | FileFormat::Picture(_))
+        matches!(format, FileFormat::Mp4 | FileFormat::AnnexB | FileFormat::Picture(_) | FileFormat::Mjpeg)
     })
 }
 

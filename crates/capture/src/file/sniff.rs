@@ -17,6 +17,8 @@ pub(crate) enum FileFormat {
     AnnexB,
     /// One picture, or several in one file.
     Picture(PictureFormat),
+    /// The saved stream of an HTTP camera: JPEG pictures with boundaries between them.
+    Mjpeg,
     /// A known format that this crate doesn't read, with advice for the user.
     Foreign(&'static str),
     /// An unknown format, with a guess if there is one.
@@ -107,6 +109,7 @@ fn format_of(head: &[u8]) -> FileFormat {
         [0x30, 0x26, 0xb2, 0x75, ..] => {
             FileFormat::Foreign("container ASF or WMV; convert it to MP4 with H.264")
         }
+        _ if is_multipart(head) => FileFormat::Mjpeg,
         [b'S', b'Q', b'L', b'i', b't', b'e', ..] => FileFormat::Unknown(Some("an SQLite database")),
         [b'%', b'P', b'D', b'F', ..] => FileFormat::Unknown(Some("a PDF document")),
         _ if head.iter().all(|b| matches!(b, 9 | 10 | 13 | 32..=126)) => FileFormat::Unknown(Some("text")),
@@ -149,6 +152,15 @@ fn picture_format(head: &[u8]) -> Option<FileFormat> {
     Some(FileFormat::Picture(format))
 }
 
+/// Returns true if a file begins as the stream of a camera that sends JPEG pictures over HTTP: with a boundary and the type of a
+/// picture, or with the header of the answer.
+fn is_multipart(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let start = text.trim_start();
+    start.starts_with("--") && text.contains("image/jp")
+        || start.starts_with("http/1.") && text.contains("multipart/x-mixed-replace")
+}
+
 /// Returns the types of the boxes with which MP4 and MOV files begin.
 fn box_types() -> impl Iterator<Item = &'static [u8; 4]> {
     [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"sidx", b"pnot", b"emsg"]
@@ -165,6 +177,7 @@ impl FileFormat {
             Self::Mp4 => "an MP4 video".to_owned(),
             Self::AnnexB => "an H.264 video".to_owned(),
             Self::Picture(format) => format!("a {format:?} picture"),
+            Self::Mjpeg => "a stream of JPEG pictures".to_owned(),
         };
         SourceError::unsupported(input, format!("input: {found}, not {wanted}"))
     }
@@ -176,7 +189,10 @@ mod tests {
 
     #[test]
     fn the_first_bytes_decide() {
-        let cases: [(&[u8], FileFormat); 18] = [
+        let cases: [(&[u8], FileFormat); 21] = [
+            (b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8", FileFormat::Mjpeg),
+            (b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace\r\n", FileFormat::Mjpeg),
+            (b"-- a comment\nselect 1\n", FileFormat::Unknown(Some("text"))),
             (b"\0\0\0\x20ftypisom", FileFormat::Mp4),
             (b"\0\0\0\x08wide", FileFormat::Mp4),
             (b"\0\0\0\x18ftypheic", FileFormat::Foreign("HEIF or AVIF picture; convert it to JPEG or PNG")),

@@ -94,8 +94,11 @@ impl Parameters {
         let Some(sps) = sps else {
             return damaged("no parameter sets (SPS/PPS) for it");
         };
-        if mixed || slices > MAX_SLICES {
+        if mixed {
             return damaged("slices of more pictures than one");
+        }
+        if slices > MAX_SLICES {
+            return damaged(&format!("{slices} slices, over this reader's limit of {MAX_SLICES}"));
         }
         check_size(&sps, max_pixels)?;
         Ok(Some(Admitted { sps, idr, intra, bidirectional }))

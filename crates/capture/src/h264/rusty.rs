@@ -80,7 +80,11 @@ impl RustyDecoder {
                     "H.264 with {what} in the pure Rust decoder; the feature `openh264` adds another decoder"
                 )))
             }
-            Ok(Err(e)) => Err(DecodeError::Damaged(e.to_string())),
+            // The decoder reads fewer streams than the standard allows, and says the same about those and about damage.
+            Ok(Err(e)) => Err(DecodeError::Damaged(format!(
+                "the pure Rust decoder cannot decode it ({e}): it is damaged, or this decoder lacks a part of H.264, which the \
+                 features `libav` and `openh264` have"
+            ))),
             Err(_) => {
                 self.restart();
                 Err(DecodeError::Damaged("the decoder panicked".into()))

@@ -1,7 +1,7 @@
 //! Decodes one picture file.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
@@ -9,17 +9,21 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use passerby_types::{ColorSpace, FramePool, Image, PixelLayout, SourceError};
 
 use crate::file::sniff::PictureFormat;
+use crate::jpeg::{self, large};
 use crate::limits::DecodeLimits;
 use crate::rotation::Rotation;
 
 /// Decodes a picture and returns it upright: as `Gray8` if it has no colour, and as `Rgb8` otherwise.
+///
+/// The second value is true if the picture was cut off. Its missing part is grey.
 pub(super) fn decode(
-    mut file: BufReader<File>,
+    file: BufReader<File>,
     format: PictureFormat,
+    page: Option<Page>,
     limits: &DecodeLimits,
     pool: &FramePool,
     input: &str,
-) -> Result<Image, SourceError> {
+) -> Result<(Image, bool), SourceError> {
     let refuse = |e| source_error(e, limits, input);
     let io = |cause| SourceError::Io { input: input.into(), cause };
     let size = file.get_ref().metadata().map_err(io)?.len();
@@ -31,35 +35,122 @@ pub(super) fn decode(
             limit: format!("{} bytes", limits.bytes),
         });
     }
-    if format == PictureFormat::Jpeg && !has_end_marker(&mut file).map_err(io)? {
-        // The decoder would silently fill the missing part with grey.
-        return Err(SourceError::Truncated { input: input.into(), frames: 0, expected: Some(1) });
+    let mut cut_off = false;
+    let mut source = Input::File(file, page);
+    if format == PictureFormat::Jpeg {
+        let mut bytes = Vec::new();
+        source.read_to_end(&mut bytes).map_err(io)?;
+        let Some((bytes, cut)) = jpeg::complete(&bytes) else { return Err(truncated(input)) };
+        cut_off = cut;
+        source = Input::Bytes(Cursor::new(bytes.into_owned()));
     }
-    let mut decoder = ImageReader::with_format(file, image_format(format)).into_decoder().map_err(refuse)?;
+    let mut decoder =
+        ImageReader::with_format(source, image_format(format)).into_decoder().map_err(refuse)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits, input)?;
-    // 16 bits for each of four channels. The decoder's own limit doesn't count the picture itself.
-    let max_bytes = limits.picture_pixels.saturating_mul(8);
+    // The decoder's own limit doesn't count the picture itself.
+    let max_bytes = limits.decoded_bytes.min(limits.picture_pixels.saturating_mul(8));
     let mut memory = image::Limits::no_limits();
     memory.max_alloc = Some(max_bytes);
     decoder.set_limits(memory).map_err(refuse)?;
     if decoder.total_bytes() > max_bytes {
         return Err(SourceError::TooLarge {
             input: input.into(),
-            what: format!("a picture of {} bytes", decoder.total_bytes()),
+            what: format!("a picture of {} decoded bytes", decoder.total_bytes()),
             limit: format!("{max_bytes} bytes"),
         });
     }
+    let bytes = decoder.total_bytes().max(u64::from(width) * u64::from(height) * 3);
+    let turn = large::wait_for_turn(bytes, limits, pool);
+    let turn = turn.map_err(|what| SourceError::malformed(input, what))?;
     let rotation = rotation(decoder.orientation().unwrap_or(Orientation::NoTransforms));
-    let picture = DynamicImage::from_decoder(decoder).map_err(refuse)?;
-    let image = if picture.color().has_color() {
-        tight_image(PixelLayout::Rgb8, width, height, picture.into_rgb8().into_raw())
-    } else {
-        tight_image(PixelLayout::Gray8, width, height, picture.into_luma8().into_raw())
+    let picture = match DynamicImage::from_decoder(decoder) {
+        Err(_) if cut_off => return Err(truncated(input)),
+        picture => picture.map_err(refuse)?,
     };
-    image
-        .and_then(|image| rotation.apply(image, pool))
-        .map_err(|e| SourceError::malformed(input, e.to_string()))
+    let (layout, bytes) = if picture.color().has_color() {
+        (PixelLayout::Rgb8, picture.into_rgb8().into_raw())
+    } else {
+        (PixelLayout::Gray8, picture.into_luma8().into_raw())
+    };
+    let image = match turn {
+        // A buffer of the pool, so that its bytes count for all sources.
+        Some(_) => {
+            let mut pixels = pool.take(bytes.len());
+            pixels.copy_from_slice(&bytes);
+            drop(bytes);
+            let stride = layout.plane_size(0, width, height).0;
+            Image::from_planes(layout, width, height, ColorSpace::JPEG, [0; 3], [stride; 3], pixels)
+        }
+        None => tight_image(layout, width, height, bytes),
+    };
+    let image = image.and_then(|image| rotation.apply(image, pool));
+    let image = image.map_err(|e| SourceError::malformed(input, e.to_string()))?;
+    Ok((image, cut_off))
+}
+
+/// Bytes at an offset of a file that its decoder gets instead of the file's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page {
+    pub(super) offset: u64,
+    pub(super) bytes: [u8; 4],
+}
+
+/// A file, or its bytes.
+enum Input {
+    File(BufReader<File>, Option<Page>),
+    Bytes(Cursor<Vec<u8>>),
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file, None) => file.read(buffer),
+            Self::File(file, Some(page)) => {
+                let at = file.stream_position()?;
+                let len = file.read(buffer)?;
+                for (place, byte) in (page.offset..).zip(page.bytes) {
+                    if let Some(own) =
+                        place.checked_sub(at).and_then(|index| buffer[..len].get_mut(index as usize))
+                    {
+                        *own = byte;
+                    }
+                }
+                Ok(len)
+            }
+            Self::Bytes(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl BufRead for Input {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            // The decoder of pages reads without looking ahead.
+            Self::File(file, _) => file.fill_buf(),
+            Self::Bytes(bytes) => bytes.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        match self {
+            Self::File(file, _) => file.consume(amount),
+            Self::Bytes(bytes) => bytes.consume(amount),
+        }
+    }
+}
+
+impl Seek for Input {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file, _) => file.seek(to),
+            Self::Bytes(bytes) => bytes.seek(to),
+        }
+    }
+}
+
+fn truncated(input: &str) -> SourceError {
+    SourceError::Truncated { input: input.into(), frames: 0, expected: Some(1) }
 }
 
 /// Returns the decoder's name for a format.
@@ -99,40 +190,6 @@ fn tight_image(
     bytes: Vec<u8>,
 ) -> Result<Image, passerby_types::ImageError> {
     Image::from_vec(layout, width, height, ColorSpace::JPEG, bytes)
-}
-
-/// Returns true if a JPEG file has an end marker in its last 64 KiB, as a complete file has.
-///
-/// The end marker of a preview in the file's headers doesn't count.
-fn has_end_marker(file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
-    let Some(scan) = first_scan(file)? else { return Ok(false) };
-    let len = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(len.saturating_sub(64 << 10).max(scan)))?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail)?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(tail.windows(2).any(|pair| pair == [0xff, 0xd9]))
-}
-
-/// Returns the offset at which the headers of a JPEG file end and its first scan begins. `None` if the file ends before.
-fn first_scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
-    let mut at = file.seek(SeekFrom::Start(2))?;
-    loop {
-        let mut head = [0; 4];
-        match file.read_exact(&mut head) {
-            Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-            read => read?,
-        }
-        let len = u16::from_be_bytes([head[2], head[3]]);
-        match head {
-            [0xff, 0xc0..=0xd9 | 0xdb..=0xfe, ..] if len >= 2 => {
-                // The length counts itself. A relative seek keeps the buffer.
-                file.seek_relative(i64::from(len) - 2)?;
-                at += 2 + u64::from(len);
-            }
-            _ => return Ok(Some(at)),
-        }
-    }
 }
 
 /// Returns the rotation that turns a picture with this EXIF orientation upright.

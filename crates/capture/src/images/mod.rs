@@ -1,11 +1,17 @@
 //! Picture files, and folders of them.
 
+mod canvas;
 mod gif;
 mod image_file;
+mod mjpeg_file;
+mod png_animation;
+mod sequence;
+mod several;
+mod tiff_pages;
+mod webp_animation;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use passerby_types::{ErrorClass, FrameSource, Picture, SourceError, SourceInfo};
@@ -13,8 +19,8 @@ use passerby_types::{ErrorClass, FrameSource, Picture, SourceError, SourceInfo};
 use crate::context::SourceContext;
 use crate::file::folder::list;
 use crate::file::regular_file::source_name;
-use crate::file::sniff::{FileFormat, PictureFormat, is_video, open_sniffed};
-use gif::Gif;
+use crate::file::sniff::{FileFormat, is_video, open_sniffed};
+use sequence::{PictureSequence, catch_panic};
 
 /// The settings of [`Images`].
 #[derive(Clone, Debug, Default)]
@@ -25,13 +31,18 @@ pub struct ImagesSettings {
     pub context: SourceContext,
 }
 
-/// A picture file, or the pictures of a folder by name: JPEG, PNG, GIF, BMP, WebP and TIFF. The content decides, not the
-/// name.
+/// A picture file, or the pictures of a folder by name: JPEG, PNG, GIF, BMP, WebP, TIFF and streams of JPEG pictures. The content
+/// decides, not the name.
 ///
 /// Pictures are upright (EXIF orientation applied). They are `Gray8` if they have no colour, and `Rgb8` otherwise: 16 bits
-/// per channel are scaled to 8, CMYK is converted, palettes are expanded, and transparency is dropped. If a GIF is the only
-/// file, it gives all its frames, with their delays as time stamps (100 ms for a frame without a delay). An animated WebP
-/// and a TIFF of several pages give their first picture. Still pictures have no time stamps.
+/// per channel are scaled to 8, CMYK is converted, palettes are expanded, and transparency is dropped.
+///
+/// A file that holds several pictures gives all of them: an animated GIF, PNG or WebP, a TIFF of several pages, JPEG pictures one
+/// after another (raw MJPEG), and the saved stream of an HTTP camera. Frames of animations have their delays as time stamps
+/// (100 ms for a frame without a delay), those of JPEG streams come at 25 a second, and pages and still pictures have none. In a
+/// folder, such a file gives its first picture, and a [`SourceError::Notice`] says that it holds more.
+///
+/// A JPEG file that was cut off is shown as far as it goes, after a [`SourceError::Notice`].
 ///
 /// If a picture of a folder cannot be read, it is a [`SourceError::Damaged`] that names the file, and the next picture
 /// follows. Hidden files and files that aren't pictures are left out.
@@ -53,7 +64,9 @@ pub struct Images {
     files: VecDeque<PathBuf>,
     /// True if the source is a single file. Its errors are then the source's own.
     single: bool,
-    gif: Option<(Gif, String)>,
+    sequence: Option<(Box<dyn PictureSequence>, String)>,
+    /// A picture that follows a notice.
+    waiting: Option<Picture>,
     next_number: u64,
 }
 
@@ -87,17 +100,14 @@ impl Images {
             return Ok(Self::files(files, name, settings));
         }
         let mut pictures = Self { single: true, ..Self::files([path.to_path_buf()], name, settings) };
-        let (file, format) = open_sniffed(path, &input)?;
-        match format {
-            FileFormat::Picture(PictureFormat::Gif) => {
-                let limits = pictures.settings.context.limits;
-                let gif = catch_panic(&input, || Gif::open(file, &limits, &input))?;
-                pictures.gif = Some((gif, input));
-                pictures.info.frames = None;
-                pictures.files.clear();
-            }
-            FileFormat::Picture(_) => {}
+        match open_sniffed(path, &input)?.1 {
+            FileFormat::Picture(_) | FileFormat::Mjpeg => {}
             other => return Err(other.refuse(&input, "a picture")),
+        }
+        if let Some(sequence) = several::open(path, &input, &pictures.settings.context)? {
+            pictures.sequence = Some((sequence, input));
+            pictures.info.frames = None;
+            pictures.files.clear();
         }
         Ok(pictures)
     }
@@ -126,30 +136,49 @@ impl Images {
         let files = files.into_iter().collect::<VecDeque<_>>();
         let frames = Some(files.len() as u64);
         let info = SourceInfo { name: name.into(), frames, ..SourceInfo::default() };
-        Self { info, settings, files, single: false, gif: None, next_number: 0 }
+        Self { info, settings, files, single: false, sequence: None, waiting: None, next_number: 0 }
     }
 
-    /// Reads the only or first picture of a file.
-    fn read(&self, path: &Path) -> Result<Picture, SourceError> {
+    /// Reads the only or first picture of a file. The text is a remark about it for the user.
+    fn read(&self, path: &Path) -> Result<(Picture, Option<&'static str>), SourceError> {
         let input = path.display().to_string();
+        let context = &self.settings.context;
+        // A single file was checked when it was opened.
+        if let Some(mut several) = if self.single { None } else { several::open(path, &input, context)? } {
+            let first = catch_panic(&input, || several.next(&context.pool, &input))?;
+            let first = first.ok_or_else(|| SourceError::malformed(input.clone(), "it holds no picture"))?;
+            let more = catch_panic(&input, || several.next(&context.pool, &input));
+            let notice =
+                (!matches!(more, Ok(None))).then_some("it holds more pictures; open it alone to get all");
+            return Ok((Picture { pts: None, ..first }, notice));
+        }
         let (file, format) = open_sniffed(path, &input)?;
         let FileFormat::Picture(format) = format else { return Err(format.refuse(&input, "a picture")) };
-        let SourceContext { limits, pool, .. } = &self.settings.context;
-        let image = catch_panic(&input, || image_file::decode(file, format, limits, pool, &input))?;
-        Ok(Picture::new(image, None))
+        let SourceContext { limits, pool, .. } = context;
+        let decoded = catch_panic(&input, || image_file::decode(file, format, None, limits, pool, &input));
+        let (image, cut_off) = decoded?;
+        let notice = cut_off.then_some("the picture is cut off; its missing part is grey");
+        Ok((Picture::new(image, None), notice))
     }
 }
 
 impl FrameSource for Images {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
-        if let Some((gif, input)) = &mut self.gif {
-            return catch_panic(input, || gif.next(&self.settings.context.pool, input));
+        if let Some(picture) = self.waiting.take() {
+            return Ok(Some(picture));
+        }
+        if let Some((sequence, input)) = &mut self.sequence {
+            return catch_panic(input, || sequence.next(&self.settings.context.pool, input));
         }
         let Some(path) = self.files.pop_front() else { return Ok(None) };
         let number = self.next_number;
         self.next_number += 1;
         match self.read(&path) {
-            Ok(picture) => Ok(Some(picture)),
+            Ok((picture, None)) => Ok(Some(picture)),
+            Ok((picture, Some(what))) => {
+                self.waiting = Some(picture);
+                Err(SourceError::notice(path.display().to_string(), what))
+            }
             Err(e) if self.single || e.class() == ErrorClass::Skip => Err(e),
             Err(e) => {
                 let input = e.input().to_owned();
@@ -169,10 +198,4 @@ impl fmt::Debug for Images {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Images").field("info", &self.info).finish_non_exhaustive()
     }
-}
-
-/// Runs a decoder and converts a panic in it to an error. Decoders of foreign formats are the least proven code here.
-fn catch_panic<T>(input: &str, decode: impl FnOnce() -> Result<T, SourceError>) -> Result<T, SourceError> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(SourceError::malformed(input, "its decoder panicked")))
 }

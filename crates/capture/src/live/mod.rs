@@ -9,8 +9,6 @@ pub(crate) mod connect_error;
 #[cfg(feature = "_live")]
 #[cfg_attr(not(feature = "_jpeg"), allow(dead_code, reason = "ffmpeg uses a part of it"))]
 pub(crate) mod inbox;
-#[cfg(feature = "_jpeg")]
-pub(crate) mod jpeg;
 #[cfg(feature = "_address")]
 pub(crate) mod login;
 #[cfg(feature = "_address")]

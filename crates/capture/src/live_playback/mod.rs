@@ -9,7 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CancelHandle, Clock, ErrorClass, FrameSource, Picture, SourceError, SourceInfo};
+use passerby_types::{
+    CancelHandle, Clock, DropReason, ErrorClass, FrameSource, Picture, SourceError, SourceInfo,
+};
 
 use schedule::{DEFAULT_RATE, Schedule};
 use wake_up::WakeUp;
@@ -22,7 +24,8 @@ type Sleep = dyn FnMut(Duration) + Send;
 ///
 /// The due times count from the first picture, so they don't drift. The camera doesn't leave out pictures. If the source, the
 /// reader or the machine was slow, late pictures come at once until the camera has caught up. If they are more than a second
-/// late, the camera moves the whole schedule by whole pictures, so that it keeps its phase. A source that is played once
+/// late, the camera moves the whole schedule by whole pictures, so that it keeps its phase. The pictures that were due meanwhile are
+/// [`SourceError::Lost`], as [`DropReason::Stale`]. A source that is played once
 /// keeps its own time stamps. Those of a looped source rise from loop to loop, from zero.
 ///
 /// A picture is made before it is due, and waits. [`FrameSource::cancel_handle`] ends the wait, the source and the camera.
@@ -43,6 +46,8 @@ pub struct LivePlayback {
     schedule: Schedule,
     /// The pictures since the source was last opened.
     pictures_of_loop: u64,
+    /// The result that follows the error of the pictures that were not played.
+    waiting: Option<Result<Option<Picture>, SourceError>>,
 }
 
 /// Where in the source a camera begins.
@@ -88,6 +93,7 @@ impl LivePlayback {
             wake_up,
             schedule: Schedule::new(rate, Duration::from_secs_f64(1.0 / frame_rate)),
             pictures_of_loop: 0,
+            waiting: None,
         }
     }
 
@@ -241,12 +247,13 @@ impl LivePlayback {
         }
     }
 
-    /// Waits until the camera's time is `time`. Returns false if the camera ends before.
-    fn wait(&mut self, time: Duration) -> bool {
-        let (played, due) = self.schedule.played_and_due(time, self.clock.now());
+    /// Waits until the camera's time is `time`. Returns the number of pictures that were due and not played before it, or `None`
+    /// if the camera ends before.
+    fn wait(&mut self, time: Duration) -> Option<u64> {
+        let (played, due, missed) = self.schedule.played_and_due(time, self.clock.now());
         if self.limit.is_some_and(|limit| due.max(played) >= limit) {
             self.end();
-            return false;
+            return None;
         }
         let early = due.saturating_sub(played);
         if !early.is_zero() && !self.wake_up.is_cancelled() {
@@ -254,9 +261,9 @@ impl LivePlayback {
         }
         if self.wake_up.is_cancelled() {
             self.end();
-            return false;
+            return None;
         }
-        true
+        Some(missed)
     }
 
     fn end(&mut self) {
@@ -267,6 +274,9 @@ impl LivePlayback {
 
 impl FrameSource for LivePlayback {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
+        if let Some(waiting) = self.waiting.take() {
+            return waiting;
+        }
         let mut next = match self.offset {
             Some(offset) => self.seek(offset),
             None => self.next(),
@@ -279,14 +289,21 @@ impl FrameSource for LivePlayback {
         };
         self.offset = None;
         let time = self.schedule.time(pts);
-        if !self.wait(time) {
-            return Ok(None);
-        }
+        let Some(missed) = self.wait(time) else { return Ok(None) };
         self.schedule.advance(time);
         if let (Ok(Some(picture)), true) = (&mut next, self.open.is_some()) {
             picture.pts = Some(time);
         }
-        next
+        if missed == 0 {
+            return next;
+        }
+        self.waiting = Some(next);
+        Err(SourceError::Lost {
+            input: self.info.name.clone(),
+            frames: missed,
+            reason: DropReason::Stale,
+            what: "due while the machine or the source was too slow, and not played".into(),
+        })
     }
 
     fn info(&self) -> &SourceInfo {

@@ -70,20 +70,22 @@ impl Schedule {
         if is_first { time } else { time.max(self.last.saturating_add(MIN_PTS_STEP)) }
     }
 
-    /// Returns the time played until `now`, and the time at which the picture of the camera's time `time` is due.
+    /// Returns the time played until `now`, the time at which the picture of the camera's time `time` is due, and the number of
+    /// pictures by which this moved the schedule.
     ///
     /// If the picture is much too late, this moves the schedule by whole pictures.
-    pub(super) fn played_and_due(&mut self, time: Duration, now: Timestamp) -> (Duration, Duration) {
+    pub(super) fn played_and_due(&mut self, time: Duration, now: Timestamp) -> (Duration, Duration, u64) {
         let played = now.since(*self.start.get_or_insert(now));
         let due = time.saturating_add(self.moved);
         let late = played.saturating_sub(due);
         if late <= MAX_LATENESS.max(self.step) {
-            return (played, due);
+            return (played, due, 0);
         }
         let phase = late.as_nanos() % self.step.as_nanos();
         let move_by = late - Duration::from_nanos(u64::try_from(phase).unwrap_or(0));
         self.moved += move_by;
-        (played, due + move_by)
+        let pictures = u64::try_from(move_by.as_nanos() / self.step.as_nanos()).unwrap_or(u64::MAX);
+        (played, due + move_by, pictures)
     }
 
     /// Records that the picture of the camera's time `time` was returned or lost.

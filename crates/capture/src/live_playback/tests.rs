@@ -27,7 +27,11 @@ fn on(clock: &SimulatedClock, camera: LivePlayback) -> LivePlayback {
 /// Returns when each of the next pictures came and its time stamp, in milliseconds.
 fn times(clock: &SimulatedClock, camera: &mut LivePlayback, n: usize) -> Vec<(u128, u128)> {
     let one = |camera: &mut LivePlayback| {
-        let picture = camera.next_picture().unwrap()?;
+        let mut next = camera.next_picture();
+        while matches!(&next, Err(SourceError::Lost { .. })) {
+            next = camera.next_picture();
+        }
+        let picture = next.unwrap()?;
         Some((clock.now().0.as_millis(), picture.pts.unwrap().as_millis()))
     };
     std::iter::from_fn(|| one(camera)).take(n).collect()
@@ -96,6 +100,30 @@ fn a_very_late_camera_moves_its_schedule() {
     clock.advance(3030 * MS);
     let seen: Vec<u128> = times(&clock, &mut camera, 3).into_iter().map(|t| t.0).collect();
     assert_eq!(seen, [8630, 8700, 8800], "still in phase");
+}
+
+#[test]
+fn pictures_that_were_due_and_not_played_are_counted() {
+    let clock = SimulatedClock::new();
+    let mut camera = on(&clock, LivePlayback::new(script(1000), Some(10.0), Arc::new(clock.clone())));
+    let (mut played, mut missed) = (0, 0);
+    for round in 0..200 {
+        match camera.next_picture() {
+            Ok(picture) => {
+                played += u64::from(picture.is_some());
+                // The machine is busy for a while after every tenth picture.
+                clock.advance(if round % 10 == 0 { 2340 * MS } else { Duration::ZERO });
+            }
+            Err(e) => {
+                assert_eq!((e.class(), e.lost().1), (ErrorClass::Skip, DropReason::Stale));
+                missed += e.lost().0;
+            }
+        }
+    }
+    assert!(missed > 100, "{missed}");
+    // Each picture that was due by now was played, is late by a second at most, or was counted.
+    let due = clock.now().0.as_millis() as u64 / 100 + 1;
+    assert!((played + missed..=played + missed + 10).contains(&due), "{played} and {missed} of {due}");
 }
 
 /// A source that takes some time for each picture.

@@ -1,7 +1,7 @@
 //! Parses the bytes of a camera, without a connection.
 
 use super::http::{Body, parse};
-use super::multipart::{MultipartParser, Part};
+use crate::jpeg::multipart::{MultipartParser, Part};
 
 /// Returns the parts of a multipart body: pictures of up to `limit` bytes, and `None` for each part without a picture.
 ///

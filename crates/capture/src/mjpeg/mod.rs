@@ -5,7 +5,6 @@ mod connection;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod http;
-mod multipart;
 mod receiver;
 mod settings;
 mod stop_signal;
@@ -19,9 +18,9 @@ use passerby_types::{CancelHandle, FrameSource, Picture, SourceError, SourceInfo
 
 use crate::context::SourceContext;
 use crate::handover::RecvError;
+use crate::jpeg;
 use crate::live::address::Address;
 use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits};
-use crate::live::jpeg;
 use crate::monotonic_pts::MonotonicPts;
 use http::SCHEMES;
 use receiver::{CodedPicture, Receiver};

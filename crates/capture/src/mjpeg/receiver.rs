@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use passerby_types::{DropReason, SourceError};
 
 use super::http::{Client, Head};
-use super::multipart::{MultipartParser, Part};
 use super::settings::MjpegSettings;
 use super::stop_signal::StopSignal;
+use crate::jpeg::multipart::{MultipartParser, Part};
 use crate::live::address::Address;
 use crate::live::inbox::{CodedFrameKind, FrameInbox};
 
@@ -213,6 +213,7 @@ fn detect_delivery(
     let found = match start.trim_ascii_start() {
         [] => return Err(client.lost("the camera's response is empty".into())),
         [b'<', ..] => "a web page; the stream has another path",
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => "a video, not JPEG pictures; ffmpeg:http://… plays it",
         _ if kind.starts_with("video/") => "a video, not JPEG pictures; ffmpeg:http://… plays it",
         _ => "no JPEG pictures",
     };

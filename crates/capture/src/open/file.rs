@@ -28,7 +28,7 @@ pub(super) fn open_file(
     let (_, format) = open_sniffed(path, &input)?;
     match format {
         FileFormat::Mp4 | FileFormat::AnnexB | FileFormat::Foreign(_) => open_video(path, decoder, settings),
-        FileFormat::Picture(_) => open_pictures(path, settings),
+        FileFormat::Picture(_) | FileFormat::Mjpeg => open_pictures(path, settings),
         FileFormat::Unknown(_) => Err(format.refuse(&input, "a video or picture")),
     }
 }

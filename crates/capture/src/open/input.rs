@@ -18,10 +18,13 @@ use super::file;
 )))]
 use super::missing_feature::missing_feature;
 use super::options::Options;
+#[cfg(feature = "_address")]
+use super::password::with_password;
 use super::playback::Playback;
 #[cfg(feature = "scene")]
 use super::scene;
 use super::settings::OpenSettings;
+use super::turned::{parse_rotation, turn};
 #[cfg(feature = "ffmpeg")]
 use crate::credentials::HASH_IN_LOGIN;
 use crate::credentials::hide_credentials;
@@ -29,6 +32,7 @@ use crate::decoder_choice::Decoder;
 use crate::file::folder::list;
 #[cfg(feature = "_address")]
 use crate::live::address::Address;
+use crate::rotation::Rotation;
 #[cfg(feature = "scene")]
 use crate::scene::SceneSettings;
 
@@ -50,6 +54,7 @@ pub struct Input {
     /// The name without credentials and options.
     name: String,
     target: Target,
+    rotation: Rotation,
 }
 
 #[derive(Clone)]
@@ -139,6 +144,7 @@ impl Input {
         let input_of = |path: PathBuf| Self {
             name: path.display().to_string(),
             target: Target::File(path, decoder, playback.clone()),
+            rotation: input.rotation,
         };
         Ok(files.into_iter().map(input_of).collect())
     }
@@ -173,6 +179,11 @@ impl Input {
     /// # Errors
     /// As [`open_with`](super::open_with).
     pub fn open(&self, settings: &OpenSettings) -> Result<Box<dyn FrameSource>, SourceError> {
+        Ok(turn(self.open_target(settings)?, self.rotation, &settings.context.pool))
+    }
+
+    /// Opens the input, with its pictures as they are.
+    fn open_target(&self, settings: &OpenSettings) -> Result<Box<dyn FrameSource>, SourceError> {
         let with = settings.clone();
         match &self.target {
             Target::File(path, decoder, playback) => {
@@ -204,7 +215,7 @@ impl Input {
 
     fn file(path: &Path) -> Self {
         let target = Target::File(path.to_path_buf(), None, Playback::default());
-        Self { name: path.display().to_string(), target }
+        Self { name: path.display().to_string(), target, rotation: Rotation::default() }
     }
 
     /// Reads a file that doesn't exist, a file with options, or a pattern.
@@ -219,16 +230,18 @@ impl Input {
         } else {
             Target::File(path.into(), options.decoder()?, playback)
         };
+        let rotation = parse_rotation(&mut options)?;
         options.finish()?;
-        Ok(Self { name: path.to_owned(), target })
+        Ok(Self { name: path.to_owned(), target, rotation })
     }
 
     #[cfg(feature = "scene")]
     fn scene(text: &str, rest: &str) -> Result<Self, SourceError> {
         let mut options = Options::parse(text, "a scene", rest.trim_start_matches('?'));
         let target = Target::Scene(scene::parse_scene(&mut options)?, Playback::parse(&mut options)?);
+        let rotation = parse_rotation(&mut options)?;
         options.finish()?;
-        Ok(Self { name: text.to_owned(), target })
+        Ok(Self { name: text.to_owned(), target, rotation })
     }
 
     #[cfg(not(feature = "scene"))]
@@ -248,12 +261,18 @@ impl Input {
         let mut options = Options::parse(&name, kind, given);
         if is_rtsp {
             #[cfg(feature = "rtsp")]
-            return Self::camera(name, Camera::rtsp(address, &mut options)?, options);
+            return {
+                let address = with_password(address, &mut options)?;
+                Self::camera(name, Camera::rtsp(&address, &mut options)?, options)
+            };
             #[cfg(not(feature = "rtsp"))]
             return Err(missing_feature(&name, "RTSP cameras", "rtsp"));
         }
         #[cfg(feature = "mjpeg")]
-        return Self::camera(name, Camera::mjpeg(address, &mut options)?, options);
+        return {
+            let address = with_password(address, &mut options)?;
+            Self::camera(name, Camera::mjpeg(&address, &mut options)?, options)
+        };
         #[cfg(not(feature = "mjpeg"))]
         return Err(missing_feature(&name, "HTTP cameras", "mjpeg"));
     }
@@ -305,12 +324,15 @@ impl Input {
                 let what = "no such file; an address begins with a scheme and //";
                 return Err(SourceError::malformed(format!("ffmpeg:…@{host}"), what));
             }
+            #[cfg(feature = "_address")]
+            let address = &*with_password(address, &mut options)?;
             return Self::camera(name, Camera::ffmpeg(address, &mut options)?, options);
         }
         let settings = super::camera::parse_ffmpeg(&mut options)?;
         let target = Target::Ffmpeg(path.to_owned(), settings, Playback::parse(&mut options)?);
+        let rotation = parse_rotation(&mut options)?;
         options.finish()?;
-        Ok(Self { name, target })
+        Ok(Self { name, target, rotation })
     }
 
     #[cfg(not(feature = "ffmpeg"))]
@@ -323,8 +345,9 @@ impl Input {
     #[cfg(feature = "_live")]
     fn camera(name: String, camera: Camera, mut options: Options) -> Result<Self, SourceError> {
         let target = Target::Camera(camera, ReconnectOptions::parse(&mut options)?);
+        let rotation = parse_rotation(&mut options)?;
         options.finish()?;
-        Ok(Self { name, target })
+        Ok(Self { name, target, rotation })
     }
 }
 

@@ -6,10 +6,13 @@ mod file;
 mod input;
 mod missing_feature;
 mod options;
+#[cfg(feature = "_address")]
+mod password;
 mod playback;
 #[cfg(feature = "scene")]
 mod scene;
 mod settings;
+mod turned;
 
 use std::ffi::OsStr;
 
@@ -51,6 +54,8 @@ pub use settings::{OpenSettings, ReconnectListener};
 /// | `damage=off`, `on` | RTSP | also gives pictures with traces of a loss |
 /// | `rate=25` | HTTP | how often per second a camera of single pictures is asked |
 /// | `size=1280x720`, `rate=30`, `pixels=NV12` … | webcams | the wanted format; `pixels` takes V4L2's four letters (`WebcamPixels::code`) |
+/// | `rotate=90`, `180`, `270` | all | turns the pictures by this number of degrees, clockwise |
+/// | `password-env=NAME`, `password-file=FILE` | RTSP, HTTP, addresses of ffmpeg | the password, which then isn't in the address |
 /// | `certificate=system`, `any`, `FILE` | RTSP, HTTP, ffmpeg | the certificates that are accepted on encrypted connections ([`AcceptedCertificates`](crate::AcceptedCertificates)) |
 /// | `threads=1`, `hwaccel=NAME`, `format=NAME` | ffmpeg | ffmpeg's own options; with `threads=0` ffmpeg decides |
 /// | `unrestricted=on` | ffmpeg | allows every format and protocol, also those that read and write other files |

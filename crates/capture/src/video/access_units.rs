@@ -166,8 +166,16 @@ impl AccessUnits {
 
     pub(crate) fn frames(&self) -> Option<u64> {
         match self {
-            Self::Mp4(mp4) => Some(mp4.movie.samples.len() as u64),
+            Self::Mp4(mp4) => Some(mp4.movie.shown_samples() as u64),
             Self::AnnexB(_) => None,
+        }
+    }
+
+    /// Returns the times at which the part of the file that is shown begins and ends.
+    pub(crate) fn shown(&self) -> (Duration, Option<Duration>) {
+        match self {
+            Self::Mp4(mp4) => mp4.movie.shown(),
+            Self::AnnexB(_) => (Duration::ZERO, None),
         }
     }
 

@@ -82,6 +82,8 @@ pub struct Video {
 struct PictureFinisher {
     rotation: Rotation,
     pool: FramePool,
+    /// The times at which the part of the file that is shown begins and ends.
+    shown: (Duration, Option<Duration>),
     /// The time from picture to picture, for streams without time stamps.
     period: Option<Duration>,
     last_pts: Option<Duration>,
@@ -143,6 +145,7 @@ impl Video {
         let finisher = PictureFinisher {
             rotation: units.rotation(),
             pool,
+            shown: units.shown(),
             period: units.period(),
             last_pts: None,
             finished: 0,
@@ -309,10 +312,15 @@ fn name_the_ways(error: SourceError) -> SourceError {
 }
 
 impl PictureFinisher {
-    fn finish(&mut self, picture: Picture) -> Result<Picture, ImageError> {
+    /// Returns `None` for a picture that an edit list leaves out.
+    fn finish(&mut self, picture: Picture) -> Result<Option<Picture>, ImageError> {
+        let (start, end) = self.shown;
+        if picture.pts.is_some_and(|pts| pts < start || end.is_some_and(|end| pts >= end)) {
+            return Ok(None);
+        }
         let own = match self.period {
             Some(period) => Some(period.saturating_mul(u32::try_from(self.finished).unwrap_or(u32::MAX))),
-            None => picture.pts,
+            None => picture.pts.map(|pts| pts - start),
         };
         let pts = match (own, self.last_pts) {
             (Some(own), Some(last)) if own <= last => Some(last.saturating_add(MIN_PTS_STEP)),
@@ -321,7 +329,7 @@ impl PictureFinisher {
         self.last_pts = pts.or(self.last_pts);
         self.finished += 1;
         let image: Image = self.rotation.apply(picture.image, &self.pool)?;
-        Ok(Picture { image, pts, age: picture.age })
+        Ok(Some(Picture { image, pts, age: picture.age }))
     }
 }
 
@@ -330,8 +338,11 @@ impl FrameSource for Video {
         loop {
             if let Some(picture) = self.ready.pop_front() {
                 let frame = self.finisher.finished;
-                let finished = self.finisher.finish(picture);
-                return finished.map(Some).map_err(|e| self.damaged(frame, e.to_string()));
+                match self.finisher.finish(picture) {
+                    Ok(None) => continue,
+                    Ok(finished) => return Ok(finished),
+                    Err(e) => return Err(self.damaged(frame, e.to_string())),
+                }
             }
             if self.unreported > 0 {
                 let input = self.input.clone();

@@ -3,8 +3,8 @@
 use passerby_types::{Buffer, FramePool, Image, PixelLayout};
 
 use super::device::{NegotiatedFormat, WebcamPixels};
+use crate::jpeg;
 use crate::limits::DecodeLimits;
-use crate::live::jpeg;
 
 /// Returns the picture in a driver's bytes. The bytes themselves become the picture, except for JPEG, which is decoded.
 ///

@@ -33,10 +33,9 @@ pub(crate) struct Movie {
     pub(crate) counted: bool,
     timescale: u32,
     /// The earliest time stamp in ticks, from which time counts.
-    ///
-    /// This makes the common edit lists needless: they remove the delay of reordering, or wait for the sound. Pictures
-    /// that they cut off are returned all the same.
     start: i64,
+    /// The part that is shown, in ticks: its first time stamp, and the first one behind it. `None`: everything.
+    shown: Option<(i64, i64)>,
 }
 
 /// Why a video track cannot be read.
@@ -94,6 +93,9 @@ impl Movie {
         // Bytes that are left over are the beginning of a box.
         movie.truncated = truncated || offset < file.len();
         movie.start = movie.samples.iter().map(|s| s.pts).min().unwrap_or(0);
+        // A list that shows no sample at all is wrong. Programs that show something are of more use.
+        let is_shown = |(start, end)| movie.samples.iter().any(|s| (start..end).contains(&s.pts));
+        movie.shown = movie.shown.filter(|shown| is_shown(*shown));
         Ok(movie)
     }
 
@@ -134,6 +136,25 @@ impl Movie {
                 MovieError::Malformed(what)
             }
         })?;
+        // The list counts only if the times of the samples agree with the declared length of the track.
+        let times = || samples.iter().map(|s| s.pts);
+        let span = times().max().zip(times().min()).map_or(0, |(last, first)| last.abs_diff(first));
+        let agrees = span <= track.duration;
+        let shown = track.edit.filter(|_| agrees).map(|edit| {
+            let movie_timescale = find(moov, &[b"mvhd"]).and_then(|body| {
+                let mut b = Bytes(body);
+                let (version, _) = b.version()?;
+                b.take(if version == 1 { 16 } else { 8 })?;
+                b.u32()
+            });
+            let ticks = match movie_timescale {
+                Some(timescale @ 1..) if edit.duration > 0 => {
+                    u128::from(edit.duration) * u128::from(track.timescale) / u128::from(timescale)
+                }
+                _ => u128::MAX,
+            };
+            (edit.start, edit.start.saturating_add(i64::try_from(ticks).unwrap_or(i64::MAX)))
+        });
         let fragments = Fragments { track: track.id, defaults: Defaults::read(moov, track.id), dts };
         let movie = Self {
             entries: track.entries,
@@ -143,13 +164,30 @@ impl Movie {
             counted: true,
             timescale: track.timescale,
             start: 0,
+            shown,
         };
         Ok((movie, fragments))
     }
 
     /// Returns the time at which a sample is shown, or `None` if the file declares no unit of time.
     pub(crate) fn pts(&self, sample: &Sample) -> Option<Duration> {
-        let ticks = u128::try_from(sample.pts.saturating_sub(self.start)).unwrap_or(0);
+        self.time(sample.pts)
+    }
+
+    /// Returns the times at which the shown part begins and ends, as [`Movie::pts`] counts them.
+    pub(crate) fn shown(&self) -> (Duration, Option<Duration>) {
+        let Some((start, end)) = self.shown else { return (Duration::ZERO, None) };
+        (self.time(start).unwrap_or_default(), self.time(end).filter(|_| end < i64::MAX))
+    }
+
+    /// Returns the number of samples that are shown.
+    pub(crate) fn shown_samples(&self) -> usize {
+        let is_shown = |s: &&Sample| self.shown.is_none_or(|(start, end)| (start..end).contains(&s.pts));
+        self.samples.iter().filter(is_shown).count()
+    }
+
+    fn time(&self, ticks: i64) -> Option<Duration> {
+        let ticks = u128::try_from(ticks.saturating_sub(self.start)).unwrap_or(0);
         let nanos = (ticks * 1_000_000_000).checked_div(u128::from(self.timescale))?;
         Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }

@@ -1,4 +1,13 @@
-//! Decodes the JPEG pictures of cameras.
+//! Decodes JPEG pictures, of cameras and of files, by one set of rules.
+//!
+//! - A picture without Huffman tables gets the standard ones.
+//! - A picture that was cut off is refused if another one follows in a moment, as from a camera, and shown with a notice if it
+//!   is all there is, as in a file. The decoder fills its missing part.
+//! - A large picture is decoded while no other large one is, and only if it fits into the memory of all sources together.
+
+pub(crate) mod large;
+#[cfg(any(feature = "images", feature = "mjpeg"))]
+pub(crate) mod multipart;
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +36,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &DecodeLimits, pool: &FramePool) -> R
 
 fn read(bytes: &[u8], limits: &DecodeLimits, pool: &FramePool) -> Result<Image, String> {
     let wrong = |e: zune_jpeg::errors::DecodeErrors| format!("{e:?}");
-    if !bytes.windows(2).rev().any(|pair| pair == [0xFF, 0xD9]) {
+    if is_cut_off(bytes) {
         return Err("the JPEG picture is cut off".into());
     }
     let bytes = with_huffman_tables(bytes);
@@ -52,11 +61,44 @@ fn read(bytes: &[u8], limits: &DecodeLimits, pool: &FramePool) -> Result<Image, 
     let width = width as u32;
     let height = height as u32;
     let stride = layout.plane_size(0, width, height).0;
-    let mut pixels = pool.take(layout.tight_len(width, height));
+    let len = layout.tight_len(width, height);
+    let _turn = large::wait_for_turn(len as u64, limits, pool)?;
+    let mut pixels = pool.take(len);
     decoder.decode_into(&mut pixels).map_err(wrong)?;
     let strides = [stride; 3];
     Image::from_planes(layout, width, height, ColorSpace::JPEG, [0; 3], strides, pixels)
         .map_err(|e| e.to_string())
+}
+
+/// Returns true if a picture has no end marker.
+fn is_cut_off(bytes: &[u8]) -> bool {
+    !bytes.windows(2).rev().any(|pair| pair == [0xFF, 0xD9])
+}
+
+/// Returns the bytes of a file's picture as the decoder needs them, and true if the picture was cut off. `None` if it was cut
+/// off before its first scan, so that nothing of it can be shown.
+#[cfg(feature = "images")]
+pub(crate) fn complete(bytes: &[u8]) -> Option<(Cow<'_, [u8]>, bool)> {
+    let scan = first_scan(bytes)?;
+    // The end marker of a preview in the headers doesn't count.
+    let cut = is_cut_off(&bytes[scan..]);
+    let bytes = with_huffman_tables(bytes);
+    Some((if cut { [&*bytes, &[0xFF, 0xD9]].concat().into() } else { bytes }, cut))
+}
+
+/// Returns the offset at which the headers end and the first scan begins.
+#[cfg(feature = "images")]
+fn first_scan(bytes: &[u8]) -> Option<usize> {
+    let mut at = 2;
+    loop {
+        let &[mark, marker, high, low] = bytes.get(at..at + 4)? else { return None };
+        match (mark, marker) {
+            (0xFF, 0xFF) => at += 1,
+            (0xFF, 0x01 | 0xD0..=0xD8) => at += 2,
+            (0xFF, 0xC0..=0xD9 | 0xDB..=0xFE) => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+            _ => return Some(at),
+        }
+    }
 }
 
 /// Returns the picture, with the standard Huffman tables added if it has none.

@@ -15,7 +15,7 @@ const MAX_BOUNDARY_LEN: usize = 200;
 
 /// A part of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// A JPEG picture, from its first marker to its last one, or to the point at which it was cut off.
     Picture(Vec<u8>),
     /// A part without a picture, and the reason.
@@ -27,7 +27,7 @@ pub(super) enum Part {
 /// The pieces in which the bytes come don't change the parts. The time is linear in the bytes. The memory is bounded by the
 /// size of a picture and of a piece.
 #[derive(Debug)]
-pub(super) struct MultipartParser {
+pub(crate) struct MultipartParser {
     /// `--` and the boundary. Empty until the boundary is known.
     needle: Vec<u8>,
     /// True if there are no boundaries, and the pictures follow each other.
@@ -75,7 +75,7 @@ impl MultipartParser {
     ///
     /// `boundary` is the one that the response's header declares, with or without dashes before it. Without one, the
     /// parser learns it from the body.
-    pub(super) fn new(boundary: Option<&str>, limit: usize) -> Self {
+    pub(crate) fn new(boundary: Option<&str>, limit: usize) -> Self {
         let core = boundary.map(|b| b.trim_start_matches('-')).unwrap_or_default();
         let usable =
             !core.is_empty() && core.len() <= MAX_BOUNDARY_LEN && core.bytes().all(|b| b.is_ascii_graphic());
@@ -84,12 +84,12 @@ impl MultipartParser {
     }
 
     /// Creates a parser for pictures that follow each other without boundaries.
-    pub(super) fn bare(limit: usize) -> Self {
+    pub(crate) fn bare(limit: usize) -> Self {
         Self { bare: true, state: State::Begin, ..Self::new(None, limit) }
     }
 
     /// Parses the next bytes of the body and appends the parts that they complete to `out`.
-    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<Part>) {
+    pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<Part>) {
         self.buffer.extend_from_slice(bytes);
         while self.step(out) {}
         self.buffer.drain(..self.start);
@@ -97,7 +97,7 @@ impl MultipartParser {
     }
 
     /// Returns true if a picture has begun and not ended.
-    pub(super) fn is_in_picture(&self) -> bool {
+    pub(crate) fn is_in_picture(&self) -> bool {
         matches!(self.state, State::Picture { .. })
     }
 
@@ -172,8 +172,6 @@ impl MultipartParser {
         let line = rest[..end].trim_ascii();
         self.start += end + 1;
         self.state = match (first, line) {
-            // This is the last boundary, but some cameras continue after it.
-            (true, [b'-', b'-', ..]) => State::Seek,
             (false, []) => State::Begin,
             _ => State::Header { used: used + end + 1, first: false },
         };
@@ -255,6 +253,25 @@ impl MultipartParser {
             }
             from = at + 1;
         }
+    }
+}
+
+/// The length of the first picture in a growing buffer.
+#[cfg(feature = "images")]
+#[derive(Debug)]
+pub(crate) struct FirstPicture(MarkerWalk);
+
+#[cfg(feature = "images")]
+impl FirstPicture {
+    /// Begins at a picture's first two bytes.
+    pub(crate) fn new() -> Self {
+        Self(MarkerWalk { offset: 2, region: JpegRegion::Segments })
+    }
+
+    /// Returns the length of the picture with which `bytes` begin, or `None` if its end isn't there yet. `bytes` may only grow
+    /// from call to call.
+    pub(crate) fn len(&mut self, bytes: &[u8]) -> Option<usize> {
+        self.0.end(bytes)
     }
 }
 
@@ -367,6 +384,16 @@ mod tests {
         ];
         assert_eq!(whole(MultipartParser::new(Some("bound"), 1000), &bytes), want);
         assert_eq!(pieces(MultipartParser::new(Some("bound"), 1000), &bytes, &[1]), want);
+    }
+
+    #[test]
+    fn parts_may_begin_with_a_boundary_that_should_be_the_last() {
+        let good = picture(b"good");
+        let part = [b"--frame--\r\nContent-Type: image/jpeg\r\n\r\n".as_slice(), &good, b"\r\n"].concat();
+        let want = vec![Part::Picture(good.clone()), Part::Picture(good)];
+        for boundary in [Some("frame"), Some("--frame"), Some("frame--"), None] {
+            assert_eq!(whole(MultipartParser::new(boundary, 1000), &part.repeat(2)), want, "{boundary:?}");
+        }
     }
 
     #[test]
