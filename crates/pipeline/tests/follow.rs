@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_pipeline::{CameraReport, Flow, FlowSettings, Stages, TrackEnd};
+use passerby_pipeline::{CameraReport, Flow, FlowSettings, Pipeline, PipelineSettings, Stages, TrackEnd};
 use passerby_reid::Gallery;
-use passerby_testkit::SimulatedClock;
 use passerby_testkit::suite::frontal;
+use passerby_testkit::{RecordingSink, SimulatedClock};
 use passerby_track::Sort;
 use passerby_types::{
     BBox, CameraId, ColorSpace, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameKind, FrameSource,
@@ -222,16 +222,26 @@ struct Run {
     looks: usize,
 }
 
+/// Returns the stages that see this story, and the settings.
+fn parts(story: &'static Story, cadence: u64) -> (Stages, FlowSettings) {
+    let stages =
+        Stages::new(move || StoryDetector(story), Sort::default).identifying(|| MarkEmbedder, Gallery::new);
+    (stages, FlowSettings { cadence, ..FlowSettings::default() })
+}
+
+/// Returns the pictures of a story.
+fn stage(story: &'static Story, fps: f64, live: bool, clock: &SimulatedClock) -> Stage {
+    let info = SourceInfo { name: story.name.into(), live, frame_rate: Some(fps), ..SourceInfo::default() };
+    Stage { story, fps, frame: 0, frames: (5.5 * fps) as u64, info, clock: clock.clone() }
+}
+
 /// Runs a story at this frame rate and cadence, as a camera if `live`, else as a file.
 fn run(story: &'static Story, fps: f64, cadence: u64, live: bool) -> Run {
     let clock = SimulatedClock::new();
-    let stages =
-        Stages::new(move || StoryDetector(story), Sort::default).identifying(|| MarkEmbedder, Gallery::new);
-    let settings = FlowSettings { cadence, ..FlowSettings::default() };
+    let (stages, settings) = parts(story, cadence);
     let mut flow = Flow::new(stages, settings, Arc::new(clock.clone())).expect("fakes build");
-    let info = SourceInfo { name: story.name.into(), live, frame_rate: Some(fps), ..SourceInfo::default() };
-    let frames = (5.5 * fps) as u64;
-    let mut source = Stage { story, fps, frame: 0, frames, info, clock };
+    let mut source = stage(story, fps, live, &clock);
+    let frames = source.frames;
     let mut observations = Vec::new();
     let report = flow.run(CameraId(0), &mut source, None, &mut |observation| {
         observations.push(observation.clone());
@@ -322,6 +332,40 @@ fn on_a_camera_each_face_has_its_own_number_within_a_second() {
 fn in_a_file_each_face_has_its_own_number_within_a_second() {
     // The detector of a file keeps to its cadence, and three looks must fit into a second.
     assert_eq!(longest(false, 0.3), [200, 40, 200, 467, 467, 733, 183]);
+}
+
+/// Whether the detector ran on a frame, its tracks with their numbers, and how many tracks ended.
+type Shown = (FrameKind, Vec<(u64, Option<PersonId>)>, usize);
+
+/// Returns the tracks and the numbers of every frame.
+fn shown(observations: &[Observation]) -> Vec<Shown> {
+    let faces = |o: &Observation| o.faces.iter().map(|f| (f.track.0, f.identity.person())).collect();
+    observations.iter().map(|o| (o.kind, faces(o), o.ended.len())).collect()
+}
+
+#[test]
+fn a_pipeline_shows_the_same_numbers_of_a_file_as_the_flow() {
+    for story in &STORIES {
+        for cadence in [1, 4] {
+            let expected = run(story, 15.0, cadence, false);
+            let (stages, settings) = parts(story, cadence);
+            let source = stage(story, 15.0, false, &SimulatedClock::new());
+            let sink = RecordingSink::new();
+            let settings =
+                PipelineSettings { flow: settings, detect_workers: 2, ..PipelineSettings::default() };
+            let done = Pipeline::new(stages, settings, Arc::new(SimulatedClock::new()))
+                .camera(CameraId(0), source)
+                .sink(sink.clone())
+                .run()
+                .expect("it starts");
+            assert_eq!(shown(&sink.observations()), shown(&expected.observations), "{}", story.name);
+            let report = &done.reports[0];
+            assert_eq!(report.track_ends, expected.report.track_ends, "{}", story.name);
+            assert_eq!(report.scene_changes, story.changes, "{}", story.name);
+            assert_eq!(done.figures.cameras[0].track_ends, report.track_ends);
+            assert_eq!(done.figures.cameras[0].scene_changes, report.scene_changes);
+        }
+    }
 }
 
 #[test]

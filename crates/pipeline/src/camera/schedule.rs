@@ -115,6 +115,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wanted_look_is_taken_once() {
+        let detections = CameraDetections::new(4, 0, 1.0);
+        assert!(!detections.take_wanted_look());
+        detections.want_look();
+        detections.want_look();
+        assert!(detections.take_wanted_look() && !detections.take_wanted_look());
+    }
+
+    #[test]
     fn a_schedule_includes_one_of_every_n_frames() {
         let included = |every, phase| -> Vec<u64> {
             let schedule = DetectionSchedule::new(every, phase);
