@@ -183,6 +183,7 @@ pub use passerby_store as store;
 pub use passerby_track as track;
 pub use passerby_types as types;
 pub use passerby_workers as workers;
+pub use passerby_zones as zones;
 
 #[cfg(feature = "bundled")]
 mod default_stages;
@@ -225,6 +226,7 @@ mod readmes {
         Testkit "../crates/testkit/README.md",
         Types "../crates/types/README.md",
         Workers "../crates/workers/README.md",
+        Zones "../crates/zones/README.md",
         Readme "../README.md",
         CustomDetector "../docs/custom-detector.md",
         Database "../docs/database.md",
