@@ -17,7 +17,7 @@ use crate::policy::GalleryPolicy;
 /// gallery. The cameras of all handles must have different numbers.
 ///
 /// Every call waits until the calls of the other handles are done. If a call panics, the next call starts with the persons of
-/// the journal, or with an empty gallery if there is none.
+/// the journal, or with an empty gallery without a journal.
 ///
 /// ```
 /// use passerby_reid::{GalleryPolicy, SharedGallery};

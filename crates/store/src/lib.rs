@@ -4,7 +4,6 @@
 //!   also while it is written, and [`query`] answers who came, when, and for how long.
 //! - [`Jsonl`] writes one line of JSON for each frame, for other programs.
 //! - [`Memory`] keeps observations in memory, for tests and live displays.
-//!
 //! - [`SqliteJournal`] keeps the persons of a gallery in the same file over all runs, and [`MemoryJournal`] in memory.
 //!   [`BackgroundJournal`] writes either on a thread of its own.
 //!

@@ -1,4 +1,4 @@
-//! Journals of a gallery: the contract, damaged files, locks, full disks, and what is left of a person who was forgotten.
+//! Journals of a gallery: the contract, damaged files, locks, full disks, and remains of a person who was forgotten.
 
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
@@ -156,7 +156,8 @@ fn a_damaged_row_is_named_with_its_file_and_number() {
         conn.pragma_update(None, "foreign_keys", false).unwrap();
         conn.execute_batch(sql).unwrap();
         drop(conn);
-        let error = SqliteJournal::open(&path, JournalSettings::default()).unwrap_err();
+        let opened = SqliteJournal::open(&path, JournalSettings::default());
+        let error = opened.map_err(SinkError::from).and_then(|mut journal| journal.load()).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Fatal, "{error}");
         let line = error.to_string();
         assert!(line.contains(&format!("{i}.db: damaged: {expected}")), "{line}");

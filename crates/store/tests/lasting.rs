@@ -1,4 +1,4 @@
-//! A gallery on a journal: what was written comes back, edits leave no trace after an undo, and two faces of one frame are two
+//! A gallery on a journal: written persons come back, edits leave no trace after an undo, and two faces of one frame are two
 //! persons at any step.
 
 #![cfg(feature = "sqlite")]
@@ -45,7 +45,7 @@ type Person = (Option<String>, u64, Vec<FaceTemplate>);
 /// in another run.
 fn all(gallery: &Gallery) -> BTreeMap<PersonId, Person> {
     let persons = gallery.iter().map(|person| {
-        let mut templates = gallery.templates(person.id);
+        let mut templates = gallery.templates_of(person.id);
         templates.iter_mut().for_each(|template| template.track = None);
         (person.id, (gallery.name(person.id).map(str::to_owned), person.tracks, templates))
     });
@@ -133,7 +133,7 @@ fn a_merge_that_the_gallery_decided_can_be_undone() {
     gallery.end(track);
     gallery.undo(merged.id).unwrap();
     assert_eq!(gallery.person_of(young), Some(young));
-    assert!(!gallery.templates(young).is_empty());
+    assert!(!gallery.templates_of(young).is_empty());
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn names_and_splits_are_checked() {
     assert_eq!(gallery.set_name(ann, Some(" ")), Err(EditError::InvalidName));
     assert_eq!(gallery.set_name(ann, Some("a\nb")), Err(EditError::InvalidName));
     assert_eq!(gallery.set_name(PersonId(9), Some("x")), Err(EditError::UnknownPerson(PersonId(9))));
-    let ids: Vec<EntryId> = gallery.templates(ann).iter().map(|template| template.id).collect();
+    let ids: Vec<EntryId> = gallery.templates_of(ann).iter().map(|template| template.id).collect();
     assert_eq!(gallery.split_person(ann, &ids), Err(EditError::EmptySide(ann)));
     assert_eq!(gallery.split_person(ann, &[]), Err(EditError::EmptySide(ann)));
     let stranger = EntryId(999);
@@ -173,7 +173,7 @@ fn a_removed_person_is_gone_after_a_restart_and_a_split_off_one_stays() {
     let path = folder.path().join("gallery.db");
     let mut gallery = open(&path);
     let ann = gallery.enroll(&[direction(1, 0), direction(2, 0)]).unwrap();
-    let template = gallery.templates(ann)[1].id;
+    let template = gallery.templates_of(ann)[1].id;
     let (bob, _) = gallery.split_person(ann, &[template]).unwrap();
     gallery.set_name(bob, Some("Bob")).unwrap();
     assert!(gallery.remove(ann));
@@ -182,7 +182,7 @@ fn a_removed_person_is_gone_after_a_restart_and_a_split_off_one_stays() {
     let gallery = open(&path);
     assert_eq!(all(&gallery), before);
     assert_eq!(gallery.iter().map(|p| p.id).collect::<Vec<_>>(), [bob]);
-    assert_eq!(gallery.templates(bob).len(), 1);
+    assert_eq!(gallery.templates_of(bob).len(), 1);
 }
 
 /// One random operation.
@@ -210,7 +210,7 @@ fn take(gallery: &mut Gallery, edits: &[EntryId], step: Step) -> Option<EntryId>
     match step {
         Step::Merge(a, b) => gallery.merge(person(a), person(b)).ok(),
         Step::Split(a, mask) => {
-            let ids = gallery.templates(person(a)).into_iter().map(|template| template.id).enumerate();
+            let ids = gallery.templates_of(person(a)).into_iter().map(|template| template.id).enumerate();
             let chosen: Vec<EntryId> =
                 ids.filter(|(i, _)| (mask >> (i % 10)) & 1 == 1).map(|(_, id)| id).collect();
             gallery.split_person(person(a), &chosen).ok().map(|(_, entry)| entry)
@@ -227,7 +227,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2))]
 
     /// A thousand edits, of which everything is undone in the end, the latest first: nothing is left of them. On the way the
-    /// file holds what the gallery holds.
+    /// file and the gallery hold the same.
     #[test]
     fn undone_edits_leave_no_trace(steps in prop::collection::vec(step(), 1000)) {
         let folder = tempfile::tempdir().unwrap();
@@ -247,7 +247,7 @@ proptest! {
             }
         }
         prop_assert!(edits.len() > 300, "only {} steps were possible", edits.len());
-        // An undo goes before what it undid, so that each holds when its turn comes, and none is refused for good.
+        // An undo goes before the entry that it undid, so that each holds when its turn comes, and none is refused for good.
         for edit in edits.iter().rev() {
             let done = gallery.undo(*edit);
             prop_assert!(matches!(done, Ok(_) | Err(EditError::AlreadyUndone { .. })), "{:?}: {:?}", edit, done);

@@ -71,7 +71,7 @@ pub(super) enum PersonsCommand {
         /// The number of the entry, which show prints
         entry: u64,
     },
-    /// Removes a person with all templates, names and entries, and searches every byte for what is left
+    /// Removes a person with all templates, names and entries, and searches every byte for remains
     ///
     /// It rewrites the database. Tracks of the person stay as those of an unknown face. Pictures, exports and backups are files
     /// of their own, which it does not touch. It cannot be undone.

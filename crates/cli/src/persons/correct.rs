@@ -50,7 +50,7 @@ pub(super) fn split(database: &Path, person: &str, templates: &[u64]) -> Result<
 /// Takes an entry of the journal back.
 ///
 /// # Errors
-/// There is no such entry, it cannot be undone, or the database cannot be changed.
+/// The journal has no such entry, it cannot be undone, or the database cannot be changed.
 pub(super) fn undo(database: &Path, entry: u64) -> Result<(), BoxError> {
     let undone = EntryId(entry);
     let entry = change(database, |gallery| Ok(gallery.undo(undone)?))?;

@@ -91,7 +91,7 @@ pub(super) fn change<T>(
     Ok(done)
 }
 
-/// Returns the sentence that tells how to take a correction back.
+/// Returns the command that takes a correction back.
 pub(super) fn undo_hint(database: &Path, entry: EntryId) -> String {
     format!("undo with: passerby persons {} undo {}", database.display(), entry.0)
 }

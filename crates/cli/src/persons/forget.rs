@@ -7,7 +7,7 @@ use passerby::types::BoxError;
 use super::database::{Persons, journal};
 use crate::terminal;
 
-/// Removes a person from every byte of the database, and says what was verified.
+/// Removes a person from every byte of the database, and prints the result of the search.
 ///
 /// # Errors
 /// The person is not known, the database cannot be changed, or something of the person is left.

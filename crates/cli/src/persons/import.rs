@@ -41,7 +41,7 @@ pub(super) fn run(database: &Path, file: &Path) -> Result<(), BoxError> {
         for person in persons {
             let is_known = |view: &Embedding| {
                 let nearest = gallery.search(view, 1).first().map(|found| found.person);
-                nearest.is_some_and(|id| gallery.templates(id).iter().any(|t| t.embedding == *view))
+                nearest.is_some_and(|id| gallery.templates_of(id).iter().any(|t| t.embedding == *view))
             };
             if person.views.iter().any(is_known) {
                 left_out += 1;

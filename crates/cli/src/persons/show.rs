@@ -90,7 +90,7 @@ pub(super) fn run(database: &Path, person: &str, as_json: bool) -> Result<(), Bo
     terminal::print(&text)
 }
 
-/// Returns the cosine to the nearest of the other templates, or `None` if there is no other.
+/// Returns the cosine to the nearest of the other templates, or `None` if it is the only one.
 fn nearest(template: &FaceTemplate, all: &[&FaceTemplate]) -> Option<f32> {
     let others = all.iter().filter(|other| other.id != template.id);
     others.map(|other| other.embedding.cosine(&template.embedding)).max_by(f32::total_cmp)

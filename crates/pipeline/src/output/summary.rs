@@ -98,7 +98,7 @@ impl Summary {
                 summary.frames += 1;
                 summary.largest_face = summary.largest_face.max(found.size());
             }
-            // A tentative track may be a false detection, which is no person.
+            // A tentative track may be a false detection.
             if face.state != TrackState::Tentative {
                 summary.person = face.identity.person().or(summary.person);
             }

@@ -9,7 +9,7 @@ use passerby_types::{
 
 use crate::lasting::recorder::{Recorder, moment, wall};
 
-/// Where a template comes from.
+/// The origin of a template.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// It was entered by hand.

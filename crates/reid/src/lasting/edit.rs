@@ -28,7 +28,7 @@ impl Gallery {
     ///
     /// They may be more than [`GalleryPolicy::templates_per_person`]: those that merged persons brought are kept for an undo.
     #[must_use]
-    pub fn templates(&self, number: PersonId) -> Vec<FaceTemplate> {
+    pub fn templates_of(&self, number: PersonId) -> Vec<FaceTemplate> {
         self.person_of(number).map_or_else(Vec::new, |person| self.state().index.list(person))
     }
 
@@ -69,7 +69,7 @@ impl Gallery {
 
     /// Gives some templates of a person to a new person, and returns the new person and the number of the edit.
     ///
-    /// [`Gallery::templates`] lists the templates. The tracks that taught them belong to the new person, too. Tracks that are
+    /// [`Gallery::templates_of`] lists the templates. The tracks that taught them belong to the new person, too. Tracks that are
     /// live keep the person that they hold until their next views are decided.
     ///
     /// # Errors
@@ -129,8 +129,8 @@ impl Gallery {
     /// Undoes an edit, or an earlier undo. Merges that the gallery decided can be undone as well. Returns the number of the
     /// edit that undoes it, which can itself be undone.
     ///
-    /// Afterwards the gallery is as if the edit had never been, to the last bit. What the gallery has learned since stays with
-    /// the number under which it was learned.
+    /// Afterwards the gallery is as if the edit had never been, to the last bit. Templates that the gallery has learned since
+    /// stay with the number under which it learned them.
     ///
     /// # Errors
     /// [`EditError::NotAnEdit`], [`EditError::AlreadyUndone`], [`EditError::Conflict`] if a later edit depends on it, and

@@ -10,7 +10,7 @@ use crate::lasting::recorder::Recorder;
 /// The most entries that wait for a journal that is busy. Beyond it the newest are lost, and counted.
 const MAX_WAITING: usize = 65_536;
 
-/// The counts of what a gallery handed to its journal.
+/// The counts of the entries that a gallery handed to its journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalCounts {
     /// Entries that the journal accepted.

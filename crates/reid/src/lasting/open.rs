@@ -56,7 +56,7 @@ impl Gallery {
         self.link().map_or_else(JournalCounts::default, |link| link.counts)
     }
 
-    /// Starts anew after a call that panicked: with the persons of the journal, or empty without one. No number comes back.
+    /// Starts anew after a call that panicked: with the persons of the journal, or empty without a journal. Numbers never come back.
     pub(crate) fn restart(&mut self) {
         let policy = self.policy().clone();
         let (state, link) = self.parts();

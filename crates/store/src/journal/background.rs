@@ -41,7 +41,7 @@ impl Default for BackgroundSettings {
     }
 }
 
-/// What a [`BackgroundJournal`] has to say. Each interruption is said once.
+/// A message of a [`BackgroundJournal`] to the user. Each interruption is said once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalNotice {
     /// The journal cannot be written for now. The changes wait in memory.
@@ -112,7 +112,7 @@ struct Queue {
 }
 
 impl<J: GalleryJournal + 'static> BackgroundJournal<J> {
-    /// Starts the thread that writes `journal`. It calls `notify` for what a user should know.
+    /// Starts the thread that writes `journal`. It calls `notify` with each message for the user.
     ///
     /// # Errors
     /// The system's error if it has no more threads.

@@ -45,7 +45,7 @@ impl MemoryJournal {
 }
 
 impl GalleryJournal for MemoryJournal {
-    /// Returns a copy of what the journal adds up to. Never fails.
+    /// Returns a copy of the sum of the journal. Never fails.
     fn load(&mut self) -> Result<GallerySnapshot, SinkError> {
         Ok(self.lock().sum.clone())
     }
@@ -156,7 +156,7 @@ fn mentions(change: &JournalChange, numbers: &BTreeSet<PersonId>) -> bool {
     }
 }
 
-/// What a snapshot needs to grow.
+/// Adds to a snapshot.
 trait Grow {
     fn found(&mut self, person: PersonId, enrolled: bool);
     fn find(&mut self, person: PersonId) -> Option<&mut KnownPerson>;

@@ -58,7 +58,8 @@ pub struct CameraRow {
 /// One person of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PersonRow {
-    /// The person's number in the gallery. It means the same person only within its run.
+    /// The person's number in the gallery. It means the same person only within its run, unless the run had
+    /// [`SqliteSettings::lasting_persons`](crate::SqliteSettings::lasting_persons).
     pub id: PersonId,
     /// The time of day when the first frame of the person's first track arrived.
     pub first_seen: SystemTime,

@@ -160,7 +160,7 @@ impl Rollup {
         sum.found += i64::from(face.face.is_some());
         sum.confirmed |= face.state != TrackState::Tentative;
         sum.attributes = attributes.or(sum.attributes);
-        // A tentative track may be a false detection, which is no person.
+        // A tentative track may be a false detection.
         if let Identity::Person { id, similarity } = face.identity
             && face.state != TrackState::Tentative
         {

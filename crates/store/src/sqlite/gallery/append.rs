@@ -1,4 +1,4 @@
-//! Writes entries: their rows in the journal, and what they change in the other tables.
+//! Writes entries: their rows in the journal, and their changes of the other tables.
 
 use std::collections::BTreeSet;
 

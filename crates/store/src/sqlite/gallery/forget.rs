@@ -14,7 +14,7 @@ use super::load;
 use crate::error::{StoreError, StoreFault};
 use crate::sqlite::convert::integer;
 
-/// What [`SqliteJournal::forget`] removed, and what it verified.
+/// The result of [`SqliteJournal::forget`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
     /// The numbers that stood for the person, which never come back.
@@ -45,7 +45,7 @@ impl SqliteJournal {
     /// left in the file, its free pages or its write-ahead log. Rewrites the whole file for it, which takes a time and a room on
     /// the disk that are proportional to its size.
     ///
-    /// Tracks and observations of the person stay as those of nobody, so that counts of past visits stay right; embeddings of
+    /// Tracks and observations of the person stay without a person, so that counts of past visits stay right; embeddings of
     /// these tracks go. The journal keeps one entry that says that someone was forgotten, and when.
     ///
     /// A search of the bytes of the files verifies the result. A name that another person has, too, is not searched for.

@@ -63,7 +63,8 @@ impl SqliteJournal {
     /// # Errors
     /// - [`StoreFault::GalleryInUse`] if another process has opened the gallery. The caller should wait for its end.
     /// - [`StoreFault::OtherNetwork`] if the templates are of another network. The caller should use another file.
-    /// - [`StoreFault::Damaged`] with the table and the row, if an edit contradicts the others.
+    /// - [`StoreFault::Damaged`] with the table and the row, if an edit is damaged or contradicts the others.
+    ///   [`load`](GalleryJournal::load) checks all other rows.
     /// - As for [`Sqlite::open`](crate::Sqlite::open).
     pub fn open(path: impl AsRef<Path>, settings: JournalSettings) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
@@ -81,12 +82,10 @@ impl SqliteJournal {
     }
 
     fn prepare(&mut self) -> Result<(), StoreFault> {
-        // What is deleted is overwritten: templates are biometric.
+        // Deleted rows are overwritten: templates are biometric.
         self.conn.pragma_update(None, "secure_delete", true)?;
-        let snapshot = load::snapshot(&self.conn)?;
-        self.edits = PersonEdits::of(&snapshot.edits).map_err(|(_, e)| StoreFault::Damaged(e.to_string()))?;
-        let stored: Option<String> =
-            self.conn.query_row("SELECT network FROM gallery", [], |row| row.get(0))?;
+        self.edits = load::sum_of_edits(&load::edits(&self.conn)?)?;
+        let stored = load::network(&self.conn)?;
         match (&self.settings.network, stored) {
             (Some(expected), Some(found)) if *expected != found => {
                 return Err(StoreFault::OtherNetwork { found, expected: expected.clone() });
@@ -131,7 +130,7 @@ impl SqliteJournal {
 }
 
 impl GalleryJournal for SqliteJournal {
-    /// Reads what the journal adds up to.
+    /// Reads the sum of the journal.
     ///
     /// # Errors
     /// `Fatal` with the table and the row if a row is damaged. `Reset` if the file is locked or the disk fails.
@@ -174,5 +173,59 @@ impl fmt::Debug for SqliteJournal {
             .field("path", &self.path)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use passerby_testkit::suite::direction;
+    use passerby_types::{EntryId, ErrorClass, FaceTemplate, JournalAuthor, PersonId};
+
+    use super::*;
+
+    fn person(number: u64) -> [JournalEntry; 2] {
+        let entry = |id, change| JournalEntry {
+            id: EntryId(id),
+            at: SystemTime::UNIX_EPOCH,
+            author: JournalAuthor::Gallery,
+            score: None,
+            reason: "".into(),
+            change,
+        };
+        let id = EntryId(2 * number + 1);
+        let (person, embedding) = (PersonId(number), direction(number, 0));
+        let template = FaceTemplate { id, person, embedding, quality: 0.5, last_seen: None, track: None };
+        let enrolled = JournalChange::Enrolled { person };
+        [entry(2 * number, enrolled), entry(id.0, JournalChange::TemplateAdded(template))]
+    }
+
+    #[test]
+    fn a_full_disk_keeps_its_cause_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.db");
+        let mut journal = SqliteJournal::open(&path, JournalSettings::default()).unwrap();
+        let limit = |journal: &SqliteJournal, pages: i64| {
+            journal.conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        };
+        limit(&journal, 80);
+        let mut next = 1;
+        let error = loop {
+            match journal.append(&person(next)) {
+                Ok(left_out) => assert_eq!(left_out, 0),
+                Err(error) => break error,
+            }
+            next += 1;
+        };
+        assert_eq!(
+            (error.class(), error.to_string().ends_with("full.db: disk full")),
+            (ErrorClass::Reset, true)
+        );
+        assert_eq!(journal.load().unwrap().persons.len() as u64, next - 1);
+        limit(&journal, 1_000_000);
+        journal.append(&person(next)).unwrap();
+        let sum = journal.load().unwrap();
+        assert_eq!((sum.persons.len() as u64, sum.templates.len() as u64), (next, next));
     }
 }

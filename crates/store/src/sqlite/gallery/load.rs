@@ -1,9 +1,9 @@
-//! Reads what the journal adds up to, and checks every row.
+//! Reads the sum of the journal, and checks every row.
 
 use std::time::SystemTime;
 
 use passerby_types::{
-    Embedding, EntryId, FaceTemplate, GallerySnapshot, JournalAuthor, JournalChange, JournalEntry,
+    EditError, Embedding, EntryId, FaceTemplate, GallerySnapshot, JournalAuthor, JournalChange, JournalEntry,
     KnownPerson, PersonEdits, PersonId,
 };
 use rusqlite::types::FromSql;
@@ -20,8 +20,7 @@ pub(super) fn snapshot(conn: &Connection) -> Result<GallerySnapshot, StoreFault>
     let mut sum = GallerySnapshot { persons: persons(conn)?, ..GallerySnapshot::default() };
     sum.templates = templates(conn)?;
     sum.edits = edits(conn)?;
-    let edits = PersonEdits::of(&sum.edits)
-        .map_err(|(entry, e)| damaged("gallery_journal", entry.0 as i64, &e.to_string()))?;
+    let edits = sum_of_edits(&sum.edits)?;
     let known = |person: PersonId| sum.persons.binary_search_by_key(&person, |p| p.id).is_ok();
     for template in &sum.templates {
         let person = edits.root(edits.owner(template.id, template.person));
@@ -35,10 +34,7 @@ pub(super) fn snapshot(conn: &Connection) -> Result<GallerySnapshot, StoreFault>
         FROM gallery";
     let counters = conn
         .query_row(counters, [], |row| Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?]));
-    let [next_person, next_entry, seen, last] = counters.map_err(|e| match e {
-        rusqlite::Error::QueryReturnedNoRows => damaged("gallery", 1, "the row is missing"),
-        other => other.into(),
-    })?;
+    let [next_person, next_entry, seen, last] = counters.map_err(missing_row)?;
     if next_person < 1 || next_entry < 1 || next_person == i64::MAX || next_entry == i64::MAX {
         return Err(damaged("gallery", 1, "a counter is out of range"));
     }
@@ -47,6 +43,28 @@ pub(super) fn snapshot(conn: &Connection) -> Result<GallerySnapshot, StoreFault>
     sum.next_person = next_person.unsigned_abs().max(newest + 1).max(seen.unsigned_abs() + 1);
     sum.next_entry = next_entry.unsigned_abs().max(last.unsigned_abs() + 1);
     Ok(sum)
+}
+
+/// Adds up the edits.
+///
+/// # Errors
+/// [`StoreFault::Damaged`] with the row of the edit that contradicts those before.
+pub(super) fn sum_of_edits(edits: &[JournalEntry]) -> Result<PersonEdits, StoreFault> {
+    let contradiction =
+        |(entry, e): (EntryId, EditError)| damaged("gallery_journal", entry.0 as i64, &e.to_string());
+    PersonEdits::of(edits).map_err(contradiction)
+}
+
+/// Returns the network that made the templates, or `None` before the first.
+pub(super) fn network(conn: &Connection) -> Result<Option<String>, StoreFault> {
+    conn.query_row("SELECT network FROM gallery", [], |row| row.get(0)).map_err(missing_row)
+}
+
+fn missing_row(error: rusqlite::Error) -> StoreFault {
+    match error {
+        rusqlite::Error::QueryReturnedNoRows => damaged("gallery", 1, "the row is missing"),
+        other => other.into(),
+    }
 }
 
 fn persons(conn: &Connection) -> Result<Vec<KnownPerson>, StoreFault> {
@@ -97,14 +115,14 @@ fn templates(conn: &Connection) -> Result<Vec<FaceTemplate>, StoreFault> {
     Ok(templates)
 }
 
-/// Returns the embedding of these bytes, or `None` if they are none.
+/// Returns the embedding of these bytes, or `None` if they are damaged.
 pub(super) fn embedding(bytes: &[u8]) -> Option<Embedding> {
     let (numbers, rest) = bytes.as_chunks::<4>();
     let values = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
     if rest.is_empty() { Embedding::restored(values).ok() } else { None }
 }
 
-fn edits(conn: &Connection) -> Result<Vec<JournalEntry>, StoreFault> {
+pub(super) fn edits(conn: &Connection) -> Result<Vec<JournalEntry>, StoreFault> {
     let sql =
         "SELECT entry, at_us, author, kind, person, other, target, score, name, reason FROM gallery_journal
         WHERE kind IN ('merged', 'split', 'named', 'undone') ORDER BY entry";

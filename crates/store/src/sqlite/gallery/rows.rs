@@ -51,7 +51,7 @@ pub struct JournalRow {
     pub target: Option<EntryId>,
     /// The cosine that decided, or `None` if none did.
     pub score: Option<f64>,
-    /// The new name, or `None` if the entry names nobody.
+    /// The new name, or `None` if the entry gives no name.
     pub name: Option<String>,
     /// Why, in a few words.
     pub reason: String,
@@ -101,7 +101,7 @@ impl Reader {
     }
 
     /// Returns a frame in which the faces of both persons were found as two confirmed tracks, which proves that they are two,
-    /// or `None` if there is none.
+    /// or `None` if no frame is known.
     ///
     /// # Errors
     /// As for [`Reader::runs`].
@@ -125,7 +125,7 @@ impl Reader {
         Ok(rows.into_iter().next())
     }
 
-    /// Returns the rows of the journal about a number of the gallery, oldest first. Empty if there is no such number.
+    /// Returns the rows of the journal about a number of the gallery, oldest first. Empty if the gallery does not know the number.
     ///
     /// # Errors
     /// As for [`Reader::runs`].

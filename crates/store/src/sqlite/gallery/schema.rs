@@ -2,7 +2,7 @@
 
 /// The gallery: who is known, over all runs of the file.
 ///
-/// `gallery_journal` has every change of who is who, in its order. The other tables are what the journal adds up to, so that a
+/// `gallery_journal` has every change of who is who, in its order. The other tables are the sum of the journal, so that a
 /// start does not have to add it up. A merge makes one number an alias of another and rewrites no row: readers find the person
 /// of a track, after merges and splits, in the view `track_identity`, and the persons with their names in `known_person`.
 ///
