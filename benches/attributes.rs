@@ -3,36 +3,41 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passerby::demographics::{AttributeVote, DlibAgeGender};
+use passerby::demographics::{AgeGender, AttributeVote, DlibAgeGender};
+use passerby::detect::YuNet;
 use passerby::types::{
-    Age, AttributeFusion, Attributes, BBox, CameraId, ChipPool, Classifier, Face, FaceChip, PixelLayout,
-    TrackId, TrackKey,
+    Age, AttributeFusion, Attributes, CameraId, ChipPool, Classifier, Detector, FaceChip, Frame, FrameMeta, TrackId,
+    TrackKey,
 };
-use passerby_testkit::{frame, noise, suite};
 
-/// Returns chips with faces of 90 pixels, from 1280x720 pictures in a video's layout.
-fn chips(n: u64) -> Vec<FaceChip> {
-    let pool = ChipPool::default();
-    let picture = frame(0, noise(PixelLayout::I420, 1280, 720, 1));
-    (0..n)
-        .map(|i| {
-            let bbox = BBox::from_xywh(100.0 + 120.0 * i as f32, 300.0, 75.0, 90.0);
-            let face = Face::new(bbox, 0.9).with_landmarks(suite::frontal(bbox));
-            FaceChip::cut(&picture, &face, &pool).expect("the face lies inside")
-        })
-        .collect()
+/// Returns the chip of a portrait's face, `n` times.
+fn chips(n: usize) -> Vec<FaceChip> {
+    let portrait = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/capture/portraits/biden.jpg");
+    let image = passerby::read_image(portrait).expect("the portrait is a picture");
+    let mut detector = YuNet::bundled().expect("the bundled weights load");
+    let picture = Frame::new(FrameMeta::new(0, 0), image);
+    let faces = detector.detect_one(&picture).expect("the portrait has a face");
+    let chip = FaceChip::cut(&picture, &faces[0], &ChipPool::default()).expect("the face lies inside");
+    vec![chip; n]
 }
 
 fn classify(c: &mut Criterion) {
-    let mut group = c.benchmark_group("classify/dlib");
-    let mut classifier = DlibAgeGender::bundled().expect("the bundled weights load");
+    let full = AgeGender::bundled().expect("the bundled weights load");
+    measure(c, "classify/full", full);
+    let light = DlibAgeGender::bundled().expect("the bundled weights load");
+    measure(c, "classify/light", light);
+}
+
+fn measure(c: &mut Criterion, name: &str, mut classifier: impl Classifier) {
+    let mut group = c.benchmark_group(name);
     for n in [1, 8] {
         let chips = chips(n);
-        group.throughput(Throughput::Elements(n));
+        group.throughput(Throughput::Elements(n as u64));
         group.bench_with_input(BenchmarkId::from_parameter(n), &chips, |b, chips| {
             let mut out = vec![None; chips.len()];
             b.iter(|| {
                 classifier.classify(chips, &mut out).expect("good chips classify");
+                assert!(out.iter().all(Option::is_some), "the chips are clear");
                 black_box(&out);
             });
         });

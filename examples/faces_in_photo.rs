@@ -9,7 +9,7 @@
 #![allow(clippy::print_stdout, reason = "an example prints its results")]
 
 use passerby::annotate::{AnnotateSettings, Annotator};
-use passerby::demographics::DlibAgeGender;
+use passerby::demographics::AgeGender;
 use passerby::detect::YuNet;
 use passerby::types::{BoxError, ChipPool, Classifier, FaceChip, Frame, FrameMeta, ObservedFace};
 
@@ -27,19 +27,20 @@ fn main() -> Result<(), BoxError> {
     println!("{input}: {} faces", faces.len());
 
     // The annotator draws the observations of a pipeline: a box with a number, and attributes if they are known.
-    let mut classifier = DlibAgeGender::bundled()?;
+    let mut classifier = AgeGender::bundled()?;
     let mut observed = Vec::new();
     for (number, face) in (1..).zip(&faces) {
         let chip = FaceChip::cut(&frame, face, &ChipPool::default())?;
         let attributes = classifier.classify_one(&chip)?;
+        let age = attributes.and_then(|known| known.certain_age());
         let center = face.bbox.center();
         println!(
-            "{number}: at ({:.0}, {:.0}), {:.0} pixels wide, score {:.2}, about {:.0} years old",
+            "{number}: at ({:.0}, {:.0}), {:.0} pixels wide, score {:.2}, {}",
             center.x,
             center.y,
             face.bbox.width(),
             face.score,
-            attributes.map_or(f32::NAN, |known| known.age.years)
+            age.map_or("of unknown age".into(), |age| format!("{:.0} to {:.0} years old", age.low, age.high))
         );
         observed.push(ObservedFace { face: Some(*face), attributes, ..ObservedFace::new(number, face.bbox) });
     }

@@ -196,7 +196,7 @@ mod read_image;
 mod write_image;
 
 #[cfg(feature = "bundled")]
-pub use default_stages::{NetworkReport, Settings, networks, stages, stages_with};
+pub use default_stages::{AttributeNetworks, NetworkReport, Settings, networks, stages, stages_with};
 pub use error::Error;
 #[cfg(feature = "bundled")]
 pub use photo::{Verdict, faces, same_person};

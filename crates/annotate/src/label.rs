@@ -44,22 +44,25 @@ impl Label {
     }
 }
 
-/// Writes an age and a gender, for example `42 (36–48), male`. Writes nothing if a number is not finite.
+/// Writes the age if it is certain, and the gender if it is known, for example `42 (36–48), male`. Writes nothing if a number is not
+/// finite.
 pub(crate) fn write_attributes(out: &mut String, attributes: &Attributes, interval: bool, confidence: f32) {
     if !attributes.is_finite() {
         return;
     }
-    let age = attributes.age;
-    let _ = write!(out, "{:.0}", age.years);
-    if interval {
-        let _ = write!(out, " ({:.0}–{:.0})", age.low, age.high);
+    if let Some(age) = attributes.certain_age() {
+        let _ = write!(out, "{:.0}", age.years);
+        if interval {
+            let _ = write!(out, " ({:.0}–{:.0})", age.low, age.high);
+        }
     }
     let gender = match attributes.gender(confidence) {
-        Some(Gender::Female) => ", female",
-        Some(Gender::Male) => ", male",
-        None => "",
+        Some(Gender::Female) => "female",
+        Some(Gender::Male) => "male",
+        None => return,
     };
-    out.push_str(gender);
+    let separator = if out.is_empty() { "" } else { ", " };
+    let _ = write!(out, "{separator}{gender}");
 }
 
 /// How much of a label is shown.

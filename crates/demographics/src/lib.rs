@@ -1,15 +1,16 @@
 //! Estimates age and gender.
 //!
-//! - [`DlibAgeGender`] is a [`Classifier`](passerby_types::Classifier): it estimates both from a single view of a face.
+//! - [`AgeGender`] is a [`Classifier`](passerby_types::Classifier): it estimates both from a single view of a face.
+//!   [`DlibAgeGender`] is a lighter one.
 //! - [`AttributeVote`] is an [`AttributeFusion`](passerby_types::AttributeFusion): it combines the estimates of a track.
 //!
-//! The estimates are meant for statistics over many people. For a single person they are often wrong: the mean error of the age is 7
-//! years.
+//! The estimates are meant for statistics over many people. For a single person they are often wrong: the mean error of the age is 6
+//! years. `docs/attributes.md` in the repository has the errors by age and group.
 //!
 //! A photo to its estimate. A detector finds the face and its landmarks, and the classifier needs both:
 //!
 //! ```
-//! use passerby_demographics::DlibAgeGender;
+//! use passerby_demographics::AgeGender;
 //! use passerby_detect::YuNet;
 //!
 //! # #[cfg(feature = "bundled")]
@@ -21,9 +22,9 @@
 //! let image = passerby_capture::open("photo.jpg")?.next_picture()?.ok_or("no picture")?.image;
 //! let faces = YuNet::bundled()?.detect_image(&image)?;
 //!
-//! let mut classifier = DlibAgeGender::bundled()?;
+//! let mut classifier = AgeGender::bundled()?;
 //! for face in &faces {
-//!     // `None` if the landmarks fit no face.
+//!     // `None` if the view shows too little: it is small, blurred or noisy, or its landmarks fit no face.
 //!     if let Some(estimate) = classifier.classify_face(&image, face)? {
 //!         let age = estimate.age;
 //!         println!("{:.0} years ({:.0} to {:.0}), male: {:.2}", age.years, age.low, age.high, estimate.p_male);
@@ -39,8 +40,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! The interval from `low` to `high` holds the true age nine times out of ten, and
-//! [`Attributes::gender`](passerby_types::Attributes::gender) returns a gender if it is sure enough.
+//! The interval from `low` to `high` holds the true age nine times out of ten. An age with a wide interval is best shown as unknown:
+//! [`Age::is_certain`](passerby_types::Age::is_certain). [`Attributes::gender`](passerby_types::Attributes::gender) returns a gender if
+//! it is sure enough, and none for small children.
 //!
 //! # Several views of a person
 //! One view of a face is a weak witness. The vote combines the views of a track by their quality
@@ -66,18 +68,25 @@
 //! [`attributes`](passerby_types::ObservedFace::attributes).
 //!
 //! # Features
-//! - `bundled` (default): the weights (5.6 MB) are part of the binary. Without it, load them with
-//!   [`DlibAgeGender::from_paths`].
+//! - `bundled` (default): the weights (12.6 MB) are part of the binary. Without it, load them with
+//!   [`AgeGender::new`].
 //! - `tract` (default): ONNX files. Without it this crate compiles much faster, and only the bundled weights or networks
 //!   of [`Model::from_graph_bytes`](passerby_inference::Model::from_graph_bytes) can be used.
 //! - `serde`: the vote's settings as a serde type, for configuration files.
 
+mod age_gender;
 mod align;
+mod distribution;
 mod dlib;
+mod dlib_networks;
 mod error;
+mod faceres;
+mod interval;
 mod network;
+mod view_gate;
 mod vote;
 
+pub use age_gender::{AgeGender, AgeGenderModels};
 pub use dlib::DlibAgeGender;
 pub use error::ClassifierError;
 pub use vote::{AttributeVote, VoteSettings};

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 #[cfg(feature = "tract")]
 use passerby_demographics::ClassifierError;
 use passerby_demographics::DlibAgeGender;
-use passerby_testkit::{frame, noise, suite};
-use passerby_types::{BBox, ChipPool, Classifier, Face, FaceChip, PixelLayout};
+use passerby_testkit::{noise, suite};
+use passerby_types::{BBox, Face, PixelLayout};
 
 fn model(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
@@ -38,19 +38,6 @@ fn an_error_names_the_file_of_another_network() {
 fn an_error_names_the_missing_file() {
     let error = DlibAgeGender::from_paths("no such file.onnx", model("gender-v1_fp16.onnx")).unwrap_err();
     assert!(error.to_string().contains("no such file.onnx"), "{error}");
-}
-
-#[test]
-fn a_face_of_a_picture_classifies_like_its_chip() {
-    let image = noise(PixelLayout::Rgb8, 320, 240, 7);
-    let bbox = BBox::from_xywh(90.0, 40.0, 80.0, 100.0);
-    let face = Face::new(bbox, 0.9).with_landmarks(suite::frontal(bbox));
-    let chip = FaceChip::cut(&frame(0, image.clone()), &face, &ChipPool::default()).unwrap();
-    let mut classifier = DlibAgeGender::bundled().unwrap();
-    let of_chip = classifier.classify_one(&chip).unwrap().unwrap();
-    let of_face = classifier.classify_face(&image, &face).unwrap().unwrap();
-    assert!((of_face.age.years - of_chip.age.years).abs() < 0.1, "{of_face:?} {of_chip:?}");
-    assert!((of_face.p_male - of_chip.p_male).abs() < 0.01, "{of_face:?} {of_chip:?}");
 }
 
 #[test]

@@ -66,6 +66,8 @@ fn bundled_networks_match_tract() {
     }
     let embedder = load("../reid/models/mobilefacenet_fast_fp16.onnx");
     assert_matches_tract("mobilefacenet", &embedder, [3, 112, 112], 127.5, 1.0 / 128.0);
+    let faceres = load("../faceres-weights/models/faceres_fp16.onnx");
+    assert_matches_tract("faceres", &faceres, [3, 224, 224], 115.0, 1.0);
     let age = "age-v1";
     let gender = "gender-v1";
     let classifier = |name: &str| load(&format!("../demographics/models/{name}_fp16.onnx"));

@@ -18,9 +18,10 @@ use support::{assert_alike, load};
 const TOLERANCE: [f32; 2] = [1e-4, 2e-2];
 
 /// The bundled networks and the shapes of their items.
-const NETWORKS: [(&str, [usize; 3]); 4] = [
+const NETWORKS: [(&str, [usize; 3]); 5] = [
     ("../detect/models/centerface_fp16.onnx", [3, 96, 160]),
     ("../reid/models/mobilefacenet_fast_fp16.onnx", [3, 112, 112]),
+    ("../faceres-weights/models/faceres_fp16.onnx", [3, 224, 224]),
     ("../demographics/models/age-v1_fp16.onnx", [3, 64, 64]),
     ("../demographics/models/gender-v1_fp16.onnx", [3, 32, 32]),
 ];

@@ -41,6 +41,12 @@ const BUNDLES: [Bundle; 5] = [
         items: &[[3, 32, 32]],
     },
     Bundle {
+        onnx: "faceres-weights/models/faceres_fp16.onnx",
+        graph: "faceres-weights/models/faceres.graph",
+        ranges: None,
+        items: &[[3, 224, 224]],
+    },
+    Bundle {
         onnx: "detect/models/yunet.onnx",
         graph: "detect/models/yunet.graph",
         ranges: None,

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use passerby_types::{
-    AttributeFusion, Attributes, BBox, CameraId, ChipPool, Classifier, Detector, Embedder, Embedding,
-    ErrorClass, Face, FaceChip, FrameKind, FrameSource, Identifier, Identity, Landmarks, Observation,
-    ObservedFace, PixelLayout, Point, Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState, Tracker,
+    AttributeFusion, Attributes, BBox, CameraId, ChipPool, Classifier, ColorSpace, Detector, Embedder,
+    Embedding, ErrorClass, Face, FaceChip, FrameKind, FrameSource, Identifier, Identity, Image, Landmarks,
+    Observation, ObservedFace, PixelLayout, Point, Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState,
+    Tracker,
 };
 
 use crate::call;
@@ -207,9 +208,30 @@ fn chips() -> Vec<FaceChip> {
     chips
 }
 
+/// Returns a chip of soft shapes, which is neither noisy nor blurred.
+fn clear_chip() -> FaceChip {
+    /// The distance of the points between which the picture is interpolated, in pixels.
+    const STEP: usize = 6;
+    let bbox = BBox::from_xywh(60.0, 40.0, 60.0, 75.0);
+    let (width, height) = (200, 160);
+    let point = |x: usize, y: usize| (random((y * width + x) as u64) as u8) as f32;
+    let pixel = |i: usize| {
+        let (x, y) = (i % width, i / width);
+        let (right, down) = ((x % STEP) as f32 / STEP as f32, (y % STEP) as f32 / STEP as f32);
+        let row = |y: usize| point(x / STEP, y) * (1.0 - right) + point(x / STEP + 1, y) * right;
+        (row(y / STEP) * (1.0 - down) + row(y / STEP + 1) * down) as u8
+    };
+    let bytes = (0..width * height).map(pixel).collect();
+    let image = Image::from_vec(PixelLayout::Gray8, width as u32, height as u32, ColorSpace::JPEG, bytes);
+    let face = Face::new(bbox, 0.9).with_landmarks(frontal(bbox));
+    let frame = frame(98, image.expect("the bytes fit the size"));
+    FaceChip::cut(&frame, &face, &ChipPool::default()).expect("the box is inside the picture")
+}
+
 /// Asserts the common rules of [`embedder`] and [`classifier`]: one answer for each chip, which does not depend on the batch, and
-/// `None` if and only if the face cannot be aligned.
+/// `None` if the face cannot be aligned. If `only_then` is set, every other face must have an answer.
 fn assert_per_chip<T: PartialEq>(
+    only_then: bool,
     mut batch: impl FnMut(&[FaceChip]) -> Vec<Option<T>>,
     mut fresh: impl FnMut(&[FaceChip]) -> Vec<Option<T>>,
 ) {
@@ -221,12 +243,17 @@ fn assert_per_chip<T: PartialEq>(
         let alone = fresh(std::slice::from_ref(chip));
         assert!(alone.len() == 1 && &alone[0] == answer, "the answer of a chip must not depend on its batch");
         let alignable = chip.face.landmarks.is_some_and(|l| l.eye_distance() > 0.0);
-        assert_eq!(
-            answer.is_some(),
-            alignable,
-            "the answer must be None if and only if the face cannot be aligned: {chip:?}"
+        assert!(
+            alignable || answer.is_none(),
+            "the answer must be None if the face cannot be aligned: {chip:?}"
+        );
+        assert!(
+            !alignable || !only_then || answer.is_some(),
+            "there must be an answer if the face can be aligned: {chip:?}"
         );
     }
+    let clear = batch(&[clear_chip()]);
+    assert!(clear[0].is_some(), "there must be an answer for a clear view of a face that can be aligned");
 }
 
 /// Asserts the contract of an [`Embedder`]: one answer for each chip, which does not depend on the batch, and `None` if and only
@@ -235,12 +262,14 @@ pub fn embedder<E: Embedder>(make: impl Fn() -> E) {
     let mut a = make();
     let mut b = make();
     assert_per_chip(
+        true,
         |c| call::embed(&mut a, c).expect("an embedder must accept good chips"),
         |c| call::embed(&mut b, c).expect("an embedder must accept good chips"),
     );
 }
 
-/// Asserts the contract of a [`Classifier`]: the rules of [`embedder`], ages of 0 to 120 years, and probabilities.
+/// Asserts the contract of a [`Classifier`]: one answer for each chip, which does not depend on the batch; `None` if the face cannot be
+/// aligned; an answer for a clear view; ages of 0 to 120 years; and probabilities. A view of noise may have an answer or none.
 pub fn classifier<C: Classifier>(make: impl Fn() -> C) {
     let mut a = make();
     let mut b = make();
@@ -255,6 +284,7 @@ pub fn classifier<C: Classifier>(make: impl Fn() -> C) {
         answers
     };
     assert_per_chip(
+        false,
         |c| checked(call::classify(&mut a, c).expect("a classifier must accept good chips")),
         |c| checked(call::classify(&mut b, c).expect("a classifier must accept good chips")),
     );

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use passerby::pipeline::{CameraReport, CameraSnapshot, PersonSummary, Summary, SummaryRecord};
-use passerby::types::{BoxError, CameraId, FrameMeta, Gender};
+use passerby::types::{Attributes, BoxError, CameraId, FrameMeta, Gender};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -99,14 +99,14 @@ pub(super) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String
     let tracks = counted(summary.tracks().count() as u64, "track");
     let _ = writeln!(out, "{tracks}, {}", counted(persons.len() as u64, "person"));
     for p in persons {
-        let age = p.attributes.map_or_else(
-            || "-".into(),
-            |a| format!("{:.0} ({:.0}-{:.0})", a.age.years, a.age.low, a.age.high),
+        let age = p.attributes.and_then(|a| a.certain_age()).map_or_else(
+            || "unknown".into(),
+            |age| format!("{:.0} ({:.0}-{:.0})", age.years, age.low, age.high),
         );
-        let gender = match p.attributes.and_then(|a| a.gender(0.8)) {
+        let gender = match p.attributes.and_then(|a| a.gender(Attributes::GENDER_CONFIDENCE)) {
             Some(Gender::Female) => "female",
             Some(Gender::Male) => "male",
-            None => "-",
+            None => "gender unknown",
         };
         let _ = writeln!(
             out,

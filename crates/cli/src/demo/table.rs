@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use passerby::pipeline::{PersonSummary, PipelineReport, Summary};
-use passerby::types::Gender;
+use passerby::types::{Attributes, Gender};
 
 use crate::terminal::counted;
 
@@ -23,9 +23,11 @@ pub(super) fn text(summary: &Summary, done: &PipelineReport) -> String {
     for person in &persons {
         let time = |pts: Option<Duration>| format!("{:.1} s", pts.unwrap_or_default().as_secs_f64());
         let tracks = || summary.tracks().filter(|t| t.person == Some(person.id));
-        let age =
-            person.attributes.map(|a| format!("{:.0} ({:.0} to {:.0})", a.age.years, a.age.low, a.age.high));
-        let gender = match person.attributes.and_then(|a| a.gender(0.8)) {
+        let known = person.attributes;
+        let age = known
+            .and_then(|a| a.certain_age())
+            .map(|age| format!("{:.0} ({:.0} to {:.0})", age.years, age.low, age.high));
+        let gender = match known.and_then(|a| a.gender(Attributes::GENDER_CONFIDENCE)) {
             Some(Gender::Female) => "female",
             Some(Gender::Male) => "male",
             None => "unknown",

@@ -12,6 +12,25 @@ pub struct Age {
     pub high: f32,
 }
 
+impl Age {
+    /// The widest interval of a certain age, in years.
+    pub const WIDEST_CERTAIN: f32 = 40.0;
+
+    /// Returns true if the interval is at most [`Age::WIDEST_CERTAIN`] wide. Otherwise the estimate says little about the person, and
+    /// should be shown and counted as unknown.
+    ///
+    /// ```
+    /// use passerby_types::Age;
+    ///
+    /// assert!(Age { years: 30.0, low: 22.0, high: 44.0 }.is_certain());
+    /// assert!(!Age { years: 55.0, low: 40.0, high: 85.0 }.is_certain());
+    /// ```
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.high - self.low <= Self::WIDEST_CERTAIN
+    }
+}
+
 /// The gender that the gender network assigns to a face.
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -33,6 +52,15 @@ pub struct Attributes {
 }
 
 impl Attributes {
+    /// The confidence with which the program calls a gender known.
+    pub const GENDER_CONFIDENCE: f32 = 0.8;
+
+    /// Returns the age if it is certain ([`Age::is_certain`]), or `None` if it is best called unknown.
+    #[must_use]
+    pub fn certain_age(&self) -> Option<Age> {
+        Some(self.age).filter(Age::is_certain)
+    }
+
     /// Returns the gender if its probability is at least `confidence` (0.5 to 1), or `None` if neither is.
     ///
     /// ```

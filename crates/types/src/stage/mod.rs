@@ -186,7 +186,8 @@ pub trait Embedder: Send {
 
 /// Estimates age and gender from single views.
 pub trait Classifier: Send {
-    /// Writes the attributes of `chips[i]` to `out[i]`, or `None` if the face cannot be aligned.
+    /// Writes the attributes of `chips[i]` to `out[i]`, or `None` if the face cannot be aligned, or if the classifier knows that its
+    /// estimate would be worth nothing, for example because the view is blurred.
     ///
     /// There are as many places as chips.
     ///
@@ -197,7 +198,7 @@ pub trait Classifier: Send {
     /// As for [`Embedder::embed`].
     fn classify(&mut self, chips: &[FaceChip], out: &mut [Option<Attributes>]) -> Result<(), StageError>;
 
-    /// Returns the attributes of one face, or `None` if it cannot be aligned.
+    /// Returns the attributes of one face, or `None` if it cannot be aligned or shows too little.
     ///
     /// ```
     /// # use passerby_types::{
@@ -211,13 +212,13 @@ pub trait Classifier: Send {
     /// #         Ok(())
     /// #     }
     /// # }
-    /// let mut classifier = Thirty; // any classifier, for example `passerby_demographics::DlibAgeGender`
+    /// let mut classifier = Thirty; // any classifier, for example `passerby_demographics::AgeGender`
     /// let image = Image::from_vec(PixelLayout::Gray8, 160, 120, ColorSpace::JPEG, vec![0; 160 * 120])?;
     /// let frame = Frame::new(FrameMeta::new(0, 0), image);
     /// let face = Face::new(BBox::from_xywh(60.0, 30.0, 40.0, 50.0), 0.9); // from a detector
     /// let chip = FaceChip::cut(&frame, &face, &ChipPool::default())?;
     ///
-    /// let attributes = classifier.classify_one(&chip)?.ok_or("the face cannot be aligned")?;
+    /// let attributes = classifier.classify_one(&chip)?.ok_or("the face shows too little")?;
     /// assert_eq!(attributes.age.years, 30.0);
     /// assert_eq!(attributes.gender(0.8), Some(Gender::Female));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
