@@ -6,8 +6,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use passerby::demographics::{AgeGender, AttributeVote, DlibAgeGender};
 use passerby::detect::YuNet;
 use passerby::types::{
-    Age, AttributeFusion, Attributes, CameraId, ChipPool, Classifier, Detector, FaceChip, Frame, FrameMeta, TrackId,
-    TrackKey,
+    Age, AttributeFusion, Attributes, CameraId, ChipPool, Classifier, Detector, FaceChip, Frame, FrameMeta,
+    TrackId, TrackKey,
 };
 
 /// Returns the chip of a portrait's face, `n` times.

@@ -80,13 +80,12 @@ impl ViewGate {
     /// Applies a filter everywhere inside the chip.
     fn filter(&mut self, weights: &[[f32; 3]; 3]) {
         self.responses.clear();
-        let rows: Vec<&[f32]> = self.luma.chunks_exact(SIDE).collect();
-        for rows in rows.windows(3) {
+        for rows in (0..SIDE - 2).map(|y| &self.luma[y * SIDE..(y + 3) * SIDE]) {
             let at = |x: usize| -> f32 {
-                let row = |(row, weights): (&&[f32], &[f32; 3])| {
+                let row = |(row, weights): (&[f32], &[f32; 3])| {
                     row[x..x + 3].iter().zip(weights).map(|(value, weight)| value * weight).sum::<f32>()
                 };
-                rows.iter().zip(weights).map(row).sum()
+                rows.chunks_exact(SIDE).zip(weights).map(row).sum()
             };
             self.responses.extend((0..SIDE - 2).map(at));
         }
