@@ -56,11 +56,13 @@ impl DlibNetworks {
         image: &Image,
         face: &Face,
     ) -> Result<Option<DlibEstimate>, StageError> {
-        let transform = |side| picture_from_chip(face.landmarks.as_ref()?, side);
+        let Some(landmarks) = face.landmarks.as_ref() else { return Ok(None) };
+        let transform = |side| picture_from_chip(landmarks, side);
         let (Some(large), Some(small)) = (transform(AGE_SIDE), transform(GENDER_SIDE)) else {
             return Ok(None);
         };
-        if !ViewGate::is_large_enough(face) || !self.gate.is_clear(self.age.sample(image, &large), UNIT) {
+        let chip = self.age.sample(image, &large);
+        if !ViewGate::is_large_enough(face) || !self.gate.is_clear(image, landmarks, chip, UNIT) {
             return Ok(None);
         }
         let failed = |e: RunError| StageError::reset(STAGE, e);
