@@ -143,7 +143,7 @@ fn main() -> Result<(), Failure> {
 
 /// Returns the time from the files of the default networks in memory to a session of each, the best of five, in milliseconds.
 fn load_all() -> Result<f64, Failure> {
-    let default = DEFAULT.map(|at| &NETWORKS[at]);
+    let networks = DEFAULT.map(|at| &NETWORKS[at]);
     let files =
         networks.iter().map(|network| std::fs::read(path(network.file))).collect::<Result<Vec<_>, _>>()?;
     // Static bytes, as the bundled networks have.

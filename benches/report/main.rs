@@ -5,8 +5,10 @@
 //! ```
 //!
 //! Writes the database by the sink that the program uses, a month of eight cameras, and prints how many rows a second that
-//! took. `--database` keeps the file, and uses it again if it exists. Then each answer is measured: the median and the least time of the rounds, with
-//! the number of its rows. The first line, `read`, is the time until the other answers can be computed.
+//! took. `--database` keeps the file, and uses it again if it exists. Then each answer is measured: the median and the least time of
+//! the rounds, with the number of its rows. The first line, `read`, is the time until the other answers can be computed.
+
+#![allow(clippy::print_stdout, reason = "it prints a table")]
 
 mod month;
 

@@ -61,7 +61,7 @@ fn add_track(track: u64, tracks: u64, random: &mut Random, batch: &mut Vec<Obser
     let is_identified = random.below(UNIDENTIFIED_EVERY) > 0;
     let years = (person * 7919 % 80) as f32;
     let age = Age { years, low: years - 8.0, high: years + 8.0 };
-    let attributes = Attributes { age, p_male: if person % 2 == 0 { 0.95 } else { 0.05 } };
+    let attributes = Attributes { age, p_male: if person.is_multiple_of(2) { 0.95 } else { 0.05 } };
     let attributes = (random.below(UNDESCRIBED_EVERY) > 0).then_some(attributes);
     let camera = (track % u64::from(CAMERAS)) as u32;
     for frame in 0..FRAMES_OF_TRACK {

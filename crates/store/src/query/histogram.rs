@@ -11,8 +11,6 @@ use super::question::TimeRange;
 const BAND_YEARS: u32 = 10;
 /// The number of age bands. The last one has no end.
 const BANDS: usize = 9;
-/// The probability from which a gender is known.
-const GENDER_CONFIDENCE: f32 = 0.8;
 
 /// The persons of one age band.
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -32,7 +30,7 @@ pub struct AgeBand {
 pub struct AgeHistogram {
     /// The bands, rising: 0 to 9 years, 10 to 19, and so on, up to 80 and more.
     pub bands: Vec<AgeBand>,
-    /// The persons whose age is unknown.
+    /// The persons whose age is unknown, or not certain ([`Age::is_certain`](passerby_types::Age::is_certain)).
     pub unknown: u64,
     /// The share of persons whose age is unknown, 0 to 1. 0 without a person.
     pub unknown_share: f64,
@@ -69,7 +67,7 @@ pub(super) fn ages(persons: &HashMap<u32, Option<Attributes>>) -> AgeHistogram {
     let mut counts = [0; BANDS];
     let mut unknown = 0;
     for attributes in persons.values() {
-        match attributes.map(|a| a.age.years).filter(|years| years.is_finite()) {
+        match attributes.and_then(|a| a.certain_age()).map(|age| age.years) {
             Some(years) => counts[((years.max(0.0) as u32 / BAND_YEARS) as usize).min(BANDS - 1)] += 1,
             None => unknown += 1,
         }
@@ -86,7 +84,7 @@ pub(super) fn ages(persons: &HashMap<u32, Option<Attributes>>) -> AgeHistogram {
 pub(super) fn genders(persons: &HashMap<u32, Option<Attributes>>) -> GenderCounts {
     let [mut female, mut male, mut unknown] = [0; 3];
     for attributes in persons.values() {
-        match attributes.and_then(|a| a.gender(GENDER_CONFIDENCE)) {
+        match attributes.and_then(|a| a.gender(Attributes::GENDER_CONFIDENCE)) {
             Some(Gender::Female) => female += 1,
             Some(Gender::Male) => male += 1,
             None => unknown += 1,
