@@ -73,7 +73,8 @@ use crate::tracks::LiveTrack;
 ///   the person, and the gallery decides the other one anew.
 ///
 /// **Memory.** [`GalleryPolicy`] bounds the views of a track, the templates of a person, the persons, and the live and
-/// ended tracks. If a new person would exceed the limit, its track stays [`Identity::Pending`]. A track teaches a person
+/// ended tracks. A merge leaves an alias of a few hundred bytes, and at most 64 templates of a person wait for the undo of merges
+/// that the gallery decided. If a new person would exceed the limit, its track stays [`Identity::Pending`]. A track teaches a person
 /// that it did not found only if it lies within [`GalleryPolicy::confident_threshold`], so that a person cannot drift
 /// into another one by small steps. A search is exact and takes one pass over all templates.
 ///
@@ -330,6 +331,7 @@ impl Gallery {
         sightings: &[Sighting],
         visible: &[TrackKey],
     ) {
+        self.commit();
         let Self { policy, state, buffers, .. } = self;
         buffers.visible.clear();
         buffers.visible.extend(visible.iter().copied().chain(sightings.iter().map(|s| s.track)));
@@ -348,7 +350,10 @@ impl Gallery {
             holders: &mut buffers.holders,
         };
         decision.run();
-        self.commit();
+        // A track that shows another face may get another number first.
+        if !self.state.tracks.awaits_numbers() {
+            self.commit();
+        }
     }
 }
 
@@ -367,6 +372,7 @@ impl Identifier for Gallery {
 
     fn split(&mut self, renumber: &mut dyn FnMut(TrackKey) -> Option<TrackKey>) {
         self.state.split(renumber, &self.policy);
+        self.commit();
     }
 
     fn end(&mut self, track: TrackKey) {

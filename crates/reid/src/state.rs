@@ -183,6 +183,7 @@ impl GalleryState {
         policy: &GalleryPolicy,
     ) {
         for (old, new) in self.tracks.split(renumber, policy) {
+            self.recorder.rename_track(old, new);
             let Some(held) = self.tracks.get(new).and_then(|live| live.held) else { continue };
             self.index.rename_track(held.person, old, new);
             if let Some(person) = self.persons.get_mut(&held.person).filter(|p| p.founder == Some(old)) {

@@ -183,6 +183,11 @@ impl Tracks {
         }
     }
 
+    /// Returns true if a track shows another face than before, and [`Tracks::split`] may give it another number.
+    pub(crate) fn awaits_numbers(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// Ends each track that shows another face than before, with the identity that it had then, and continues it under the
     /// number that `renumber` returns for it. Returns the old and the new numbers. Tracks without a new number stay as they are.
     pub(crate) fn split(

@@ -13,8 +13,8 @@ use passerby_reid::{Gallery, GalleryPolicy};
 use passerby_store::{JournalSettings, MemoryJournal, SqliteJournal};
 use passerby_testkit::suite::direction;
 use passerby_types::{
-    CameraId, Clock, EditError, Embedding, EntryId, FaceTemplate, GalleryJournal, Identifier, PersonId,
-    Sighting, SystemClock, Timestamp, TrackId, TrackKey,
+    CameraId, Clock, EditError, Embedding, EntryId, FaceTemplate, GalleryJournal, Identifier, JournalChange,
+    PersonId, Sighting, SystemClock, Timestamp, TrackId, TrackKey,
 };
 use proptest::prelude::*;
 
@@ -282,4 +282,23 @@ fn a_journal_in_memory_is_enough() {
     drop(gallery);
     let again = Gallery::open(GalleryPolicy::default(), journal, clock()).unwrap();
     assert_eq!(again.len(), 6);
+}
+
+#[test]
+fn the_entries_of_a_track_that_shows_another_face_have_its_new_number() {
+    let journal = MemoryJournal::default();
+    let mut gallery = Gallery::open(GalleryPolicy::default(), journal.clone(), clock()).unwrap();
+    let new = TrackKey { camera: CameraId(0), track: TrackId(11) };
+    for seq in 0..12 {
+        let seen = sighting(0, 1, seq, if seq < 5 { 1 } else { 2 });
+        let track = if gallery.identity(new).person().is_some() { new } else { seen.track };
+        gallery.identify(&[Sighting { track, ..seen }], &[track]);
+        Identifier::split(&mut gallery, &mut |_| Some(new));
+    }
+    assert_eq!(gallery.identity(new).person(), Some(PersonId(2)));
+    let founded = journal.entries().into_iter().filter_map(|entry| match entry.change {
+        JournalChange::Founded { person, track } => Some((person.0, track.track.0)),
+        _ => None,
+    });
+    assert_eq!(founded.collect::<Vec<_>>(), [(1, 1), (2, 11)]);
 }

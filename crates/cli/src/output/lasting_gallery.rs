@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passerby::Settings;
@@ -24,6 +25,8 @@ const MAX_PERSONS: usize = 100_000;
 pub(crate) struct LastingGallery {
     shared: SharedGallery,
     clock: Arc<dyn Clock>,
+    /// The number of changes that were lost, each of which has been said.
+    lost: Arc<AtomicU64>,
 }
 
 impl LastingGallery {
@@ -46,8 +49,15 @@ impl LastingGallery {
         networks: &Settings,
     ) -> Result<Self, BoxError> {
         journal.set_run(run);
-        let said = |notice: JournalNotice| terminal::warning(notice);
-        let journal = BackgroundJournal::start(journal, BackgroundSettings::default(), said)?;
+        let lost = Arc::new(AtomicU64::new(0));
+        let sum = Arc::clone(&lost);
+        let say = move |notice: JournalNotice| {
+            if let JournalNotice::Lost { entries, .. } = notice {
+                sum.fetch_add(entries, Ordering::Relaxed);
+            }
+            terminal::warning(notice);
+        };
+        let journal = BackgroundJournal::start(journal, BackgroundSettings::default(), say)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let gallery = Gallery::open(policy(networks), journal, Arc::clone(&clock))?;
         match gallery.len() {
@@ -55,7 +65,7 @@ impl LastingGallery {
             1 => terminal::message("1 person known"),
             n => terminal::message(format_args!("{n} persons known")),
         }
-        Ok(Self { shared: SharedGallery::of(gallery), clock })
+        Ok(Self { shared: SharedGallery::of(gallery), clock, lost })
     }
 
     /// Returns a handle for a pipeline.
@@ -74,8 +84,7 @@ impl LastingGallery {
     /// Changes are not stored.
     pub(crate) fn finish(self) -> Result<(), BoxError> {
         self.shared.flush()?;
-        // A notice has said why.
-        match self.shared.journal_counts().lost {
+        match self.lost.load(Ordering::Relaxed) {
             0 => Ok(()),
             lost => Err(format!("{lost} changes of persons are not stored").into()),
         }

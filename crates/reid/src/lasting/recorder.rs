@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::SystemTime;
 
-use passerby_types::{EntryId, JournalAuthor, JournalChange, JournalEntry, Timestamp};
+use passerby_types::{EntryId, JournalAuthor, JournalChange, JournalEntry, Timestamp, TrackKey};
 
 /// Numbers the changes of a gallery, and collects them if the gallery has a journal.
 pub(crate) struct Recorder {
@@ -43,6 +43,18 @@ impl Recorder {
     pub(crate) fn take_back(&mut self, template: EntryId) -> bool {
         let added = self.entries.iter().rposition(|entry| entry.id == template);
         added.map(|i| self.entries.remove(i)).is_some()
+    }
+
+    /// Gives a track another number in the entries that the journal does not have yet.
+    pub(crate) fn rename_track(&mut self, old: TrackKey, new: TrackKey) {
+        for entry in &mut self.entries {
+            let track = match &mut entry.change {
+                JournalChange::Founded { track, .. } | JournalChange::Assigned { track, .. } => Some(track),
+                JournalChange::TemplateAdded(template) => template.track.as_mut(),
+                _ => None,
+            };
+            track.filter(|track| **track == old).into_iter().for_each(|track| *track = new);
+        }
     }
 
     /// Gives the entries that have no time yet the time `now`.

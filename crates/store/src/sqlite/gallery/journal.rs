@@ -45,6 +45,28 @@ impl Default for JournalSettings {
 /// The view `track_identity` has the person of each track after merges and splits, and `known_person` each person once, with
 /// the name.
 ///
+/// ```
+/// use std::sync::Arc;
+///
+/// use passerby_reid::{Gallery, GalleryPolicy};
+/// use passerby_store::{BackgroundJournal, BackgroundSettings, JournalSettings, Reader, SqliteJournal};
+/// use passerby_types::{Embedding, SystemClock};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("passerby.db");
+/// let network = Some("my network".to_owned());
+/// let journal = SqliteJournal::open(&path, JournalSettings { network, ..JournalSettings::default() })?;
+/// // A thread writes the changes, so that no camera waits for a disk.
+/// let journal = BackgroundJournal::start(journal, BackgroundSettings::default(), |notice| eprintln!("{notice}"))?;
+/// let mut gallery = Gallery::open(GalleryPolicy::default(), journal, Arc::new(SystemClock::new()))?;
+///
+/// let ann = gallery.enroll(&[Embedding::new(vec![0.6, 0.8])?])?; // from an embedder
+/// gallery.set_name(ann, Some("Ann"))?;
+/// gallery.flush()?;
+/// assert_eq!(Reader::open(&path)?.known_persons()?[0].name.as_deref(), Some("Ann"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// A call of [`append`](GalleryJournal::append) is one transaction: after a kill the file holds every call that returned, and
 /// no part of another. One process at a time writes a gallery, and holds the file `FILE-gallery` for it; readers need no lock.
 pub struct SqliteJournal {
