@@ -15,7 +15,7 @@ struct Bundle {
     items: &'static [[usize; 3]],
 }
 
-const BUNDLES: [Bundle; 5] = [
+const BUNDLES: [Bundle; 6] = [
     Bundle {
         onnx: "detect/models/centerface_fp16.onnx",
         graph: "detect/models/centerface.graph",
