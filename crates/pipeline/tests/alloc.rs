@@ -148,8 +148,8 @@ fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u
     counted::taken()
 }
 
-#[test]
-fn in_the_steady_state_a_frame_allocates_nothing() {
+// Not a `#[test]`: the harness allocates when a test takes longer than a minute, as on a busy machine.
+fn main() {
     // No track gets a second sample.
     let seldom = SamplingPolicy {
         min_size: 0.0,
