@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use passerby_reid::{Gallery, GalleryPolicy};
+use passerby_reid::{Gallery, GalleryPolicy, SharedGallery};
 use passerby_store::{JournalSettings, MemoryJournal, SqliteJournal};
 use passerby_testkit::suite::direction;
 use passerby_types::{
-    CameraId, Clock, EditError, Embedding, EntryId, FaceTemplate, GalleryJournal, Identifier, JournalChange,
-    PersonId, Sighting, SystemClock, Timestamp, TrackId, TrackKey,
+    CameraId, Clock, EditError, Embedding, EntryId, FaceTemplate, GalleryJournal, GallerySnapshot,
+    Identifier, JournalChange, JournalEntry, PersonId, Sighting, SinkError, SystemClock, Timestamp, TrackId,
+    TrackKey,
 };
 use proptest::prelude::*;
 
@@ -40,6 +42,42 @@ fn sighting(camera: u32, track: u64, seq: u64, person: u64) -> Sighting {
 
 /// The name of a person, the number of tracks, and the templates.
 type Person = (Option<String>, u64, Vec<FaceTemplate>);
+
+/// A journal that panics at the next entries if it is told to.
+struct Panics {
+    inner: MemoryJournal,
+    now: Arc<AtomicBool>,
+}
+
+impl GalleryJournal for Panics {
+    fn load(&mut self) -> Result<GallerySnapshot, SinkError> {
+        self.inner.load()
+    }
+
+    fn append(&mut self, entries: &[JournalEntry]) -> Result<u64, SinkError> {
+        assert!(!self.now.swap(false, Ordering::Relaxed), "the test asked for a panic");
+        self.inner.append(entries)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.inner.flush()
+    }
+}
+
+#[test]
+fn after_a_panic_the_persons_of_the_journal_are_known() {
+    let now = Arc::new(AtomicBool::new(false));
+    let journal = Panics { inner: MemoryJournal::default(), now: Arc::clone(&now) };
+    let gallery = SharedGallery::of(Gallery::open(GalleryPolicy::default(), journal, clock()).unwrap());
+    let first = gallery.enroll(&[direction(1, 0)]).unwrap();
+    now.store(true, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        assert!(scope.spawn(|| gallery.enroll(&[direction(2, 0)])).join().is_err());
+    });
+    assert_eq!(gallery.persons().iter().map(|person| person.id).collect::<Vec<_>>(), [first]);
+    assert_eq!(gallery.enroll(&[direction(3, 0)]).unwrap(), PersonId(3), "no number comes back");
+    assert_eq!(gallery.search(&direction(1, 0), 1)[0].person, first);
+}
 
 /// Returns everything that a gallery knows, by person. The tracks of templates are left out: a number of a track means nothing
 /// in another run.

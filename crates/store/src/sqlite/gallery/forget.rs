@@ -59,7 +59,11 @@ impl SqliteJournal {
     /// [`SqliteJournal::forget`] or [`SqliteJournal::erase_traces`] runs alone. [`StoreFault::Traces`] if the search found
     /// something. Otherwise as for [`SqliteJournal::open`]; nothing has changed then.
     pub fn forget(&mut self, person: PersonId) -> Result<Option<Forgotten>, StoreError> {
-        let removed = self.remove_everywhere(person).map_err(|fault| self.error(fault))?;
+        // A temporary table must not become a file that has the person's number.
+        self.conn.pragma_update(None, "temp_store", "MEMORY").map_err(|e| self.error(e))?;
+        let removed = self.remove_everywhere(person);
+        self.conn.pragma_update(None, "temp_store", "DEFAULT").map_err(|e| self.error(e))?;
+        let removed = removed.map_err(|fault| self.error(fault))?;
         let Some((mut report, secrets)) = removed else { return Ok(None) };
         self.erase_traces()?;
         let files = [self.path.clone(), companion(&self.path, "-wal")];
