@@ -13,7 +13,7 @@ use passerby::pixels::{Letterbox, LetterboxScratch, Normalize, letterbox};
 use passerby::reid::{INPUT_SIDE, MobileFaceNet};
 use passerby::types::{
     BoxError, ChipPool, Clock, ColorSpace, Detector, FaceChip, Frame, FrameMeta, FrameSource, Image,
-    PixelLayout, SystemClock,
+    PixelLayout, SourceError, SystemClock,
 };
 
 use crate::outcome::Outcome;
@@ -157,14 +157,22 @@ impl Calibrator {
     fn source(&mut self, source: &mut dyn FrameSource, every: u64) -> Result<(), BoxError> {
         let captured = SystemClock::new().now();
         let mut seq = 0;
-        while let Some(picture) = source.next_picture()? {
+        loop {
+            let picture = match source.next_picture() {
+                Ok(Some(picture)) => picture,
+                Ok(None) => return Ok(()),
+                Err(e @ SourceError::Notice { .. }) => {
+                    terminal::warning(e);
+                    continue;
+                }
+                Err(e) => return Err(e.into()),
+            };
             if seq % every == 0 {
                 let meta = FrameMeta { captured, pts: picture.pts, ..FrameMeta::new(0, seq) };
                 self.picture(Frame { meta, image: Arc::new(picture.image) })?;
             }
             seq += 1;
         }
-        Ok(())
     }
 
     fn picture(&mut self, frame: Frame) -> Result<(), BoxError> {
