@@ -391,6 +391,26 @@ fn two_people_who_change_places_get_tracks_of_their_own() {
 }
 
 #[test]
+fn a_lost_track_ends_if_its_person_is_seen_elsewhere() {
+    static JUMPS: Story = Story {
+        name: "a person who jumps to the other side and back",
+        scene: |t| (1, vec![(0, if (EVENT..EVENT + 0.8).contains(&t) { 230.0 } else { 90.0 }, 120.0)]),
+        settled: 0.0,
+        persons: 1,
+        changes: 0,
+    };
+    let run = run(&JUMPS, 25.0, 1, false);
+    assert_eq!(run.report.track_ends, BTreeMap::from([(TrackEnd::Elsewhere, 2), (TrackEnd::CameraEnded, 1)]));
+    // The tracker still follows the first place, but the face that it finds there again is a track of its own.
+    let tracks = |seq: usize| run.observations[seq].faces.iter().map(|f| f.track.0).collect::<Vec<_>>();
+    assert_eq!([74, 75, 94, 95].map(tracks), [[1], [2], [2], [3]]);
+    let ended = run.observations.iter().filter(|o| !o.ended.is_empty()).map(|o| (o.meta.seq, o.ended[0].0));
+    assert_eq!(ended.collect::<Vec<_>>(), [(75, 1), (95, 2)]);
+    let person = |o: &Observation| o.faces[0].identity.person();
+    assert!(run.observations[3..].iter().all(|o| person(o) == Some(PersonId(1))));
+}
+
+#[test]
 fn a_steady_scene_costs_a_look_every_three_seconds() {
     static STEADY: Story = Story {
         name: "two people who stand still",
