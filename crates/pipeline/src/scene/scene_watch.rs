@@ -21,6 +21,9 @@ const MAX_AGREEMENT: f32 = 0.7;
 /// The correlation below which two pictures show different scenes.
 const MAX_CORRELATION: f32 = 0.8;
 
+/// How much a picture may differ from the nearest mixture of its neighbours, relative to the squared difference of the neighbours.
+const MAX_MIXTURE_ERROR: f32 = 0.02;
+
 /// The columns of the left and of the right edge of a picture.
 const EDGE: usize = 2;
 /// The share of common steps in the same direction from which an edge of two pictures is the same.
@@ -37,6 +40,9 @@ const MAX_EDGE_DIFFERENCE: f32 = 16.0;
 /// - Both the left and the right edge have changed. A person who passes close to the camera hides much of a picture, but
 ///   seldom both edges within one frame.
 ///
+/// A video whose frame rate was changed has a picture at its cuts that shows half of each scene. Therefore a picture is also
+/// compared with the one before the last, if the last one is a mixture of the two.
+///
 /// A picture without structure, such as one in the flash of a light, is not compared: the next one is compared with the last that
 /// had structure.
 ///
@@ -46,6 +52,8 @@ const MAX_EDGE_DIFFERENCE: f32 = 16.0;
 pub(crate) struct SceneWatch {
     /// The last picture with structure.
     last: Option<LumaGrid<COLUMNS, ROWS>>,
+    /// The picture with structure before it, if it shows the same scene.
+    before: Option<LumaGrid<COLUMNS, ROWS>>,
     scene: u64,
     /// The number of pictures of the scene until now.
     pictures: u64,
@@ -59,7 +67,13 @@ impl SceneWatch {
         if steps(&grid).count() < MIN_STEPS as usize {
             return self.scene;
         }
-        if self.last.replace(grid).is_some_and(|last| is_another_scene(&last, &grid)) {
+        let last = self.last.replace(grid);
+        let before = std::mem::replace(&mut self.before, last);
+        let hides_cut = |last: &LumaGrid<COLUMNS, ROWS>| {
+            before.is_some_and(|before| is_mixture(last, &before, &grid) && is_another_scene(&before, &grid))
+        };
+        if last.is_some_and(|last| is_another_scene(&last, &grid) || hides_cut(&last)) {
+            self.before = None;
             self.scene += 1;
             self.pictures = 1;
         }
@@ -91,6 +105,22 @@ fn is_another_scene(a: &LumaGrid<COLUMNS, ROWS>, b: &LumaGrid<COLUMNS, ROWS>) ->
         agreement.common > 0 && agreement.share() >= MIN_EDGE_AGREEMENT && difference < MAX_EDGE_DIFFERENCE
     };
     !is_same_edge(0..EDGE) && !is_same_edge(COLUMNS - EDGE..COLUMNS)
+}
+
+/// Returns true if a picture is a mixture of two others.
+fn is_mixture(
+    picture: &LumaGrid<COLUMNS, ROWS>,
+    a: &LumaGrid<COLUMNS, ROWS>,
+    b: &LumaGrid<COLUMNS, ROWS>,
+) -> bool {
+    let cells = || {
+        let pairs = a.cells.as_flattened().iter().zip(b.cells.as_flattened());
+        pairs.zip(picture.cells.as_flattened()).map(|((a, b), picture)| (b - a, picture - a))
+    };
+    let square: f32 = cells().map(|(way, _)| way * way).sum();
+    let share = cells().map(|(way, gone)| way * gone).sum::<f32>() / square.max(1.0);
+    let error: f32 = cells().map(|(way, gone)| (gone - share * way).powi(2)).sum();
+    (0.0..=1.0).contains(&share) && error <= MAX_MIXTURE_ERROR * square
 }
 
 /// How many steps in brightness two pictures have in common, and how many of them go in the same direction.
@@ -239,6 +269,18 @@ mod tests {
         let scene = |n| picture(move |x, y| level(n, x, y));
         assert_eq!(changes(&[scene(1), flash.clone(), scene(1)]), 0);
         assert_eq!(changes(&[scene(1), flash, scene(2)]), 1);
+    }
+
+    #[test]
+    fn a_cut_on_a_picture_with_half_of_each_scene_is_a_change() {
+        let blend = |share: f32| picture(move |x, y| level(1, x, y) * (1.0 - share) + level(2, x, y) * share);
+        for middle in [0.4, 0.5, 0.6] {
+            assert_eq!(
+                changes(&[blend(0.0), blend(0.0), blend(middle), blend(1.0), blend(1.0)]),
+                1,
+                "{middle}"
+            );
+        }
     }
 
     #[test]
