@@ -25,6 +25,11 @@ const MIN_OVERLAP: f32 = 0.05;
 /// detections: of the same face 1 in 100 pairs of neighbouring frames lies below 0.43 to 0.77, of two faces the middle pair lies
 /// at 0.17 to 0.39, except for a classroom filmed from afar.
 const MIN_LIKENESS: f32 = 0.5;
+/// The correlation of a detection and the last sample below which the view is new. Without a sample of the views in between, a
+/// face that turns slowly looks like another one in the end.
+const MIN_SAMPLE_LIKENESS: f32 = 0.45;
+/// The shortest time between two samples of new views.
+const MIN_SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 /// How far the compared part of the picture reaches beyond the face, in sizes of its box.
 const MARGIN: f32 = 0.25;
 
@@ -37,6 +42,8 @@ struct Seen {
     /// The average of the detector's scores.
     score: f32,
     look: LumaGrid<8, 8>,
+    /// The time of the last sample, and the look at it.
+    sampled: (Duration, LumaGrid<8, 8>),
     /// True if the detector has run since and did not find the face.
     was_missed: bool,
     /// True if the track overlaps another one.
@@ -54,7 +61,7 @@ pub(crate) struct FaceWatch {
 impl FaceWatch {
     /// Takes the next frame on which the detector ran, at time `at` on the sampling clock, and calls `suspect` with each track
     /// that may show another face than before: after a gap, a jump of the box or of its size, a dip of the detector's score, an
-    /// overlap of two tracks that has ended, or if the part of the picture looks different.
+    /// overlap of two tracks that has ended, or if the part of the picture looks different from the last detection or sample.
     pub(crate) fn watch(
         &mut self,
         image: &Image,
@@ -86,11 +93,19 @@ impl FaceWatch {
                 velocity: seen.and_then(|seen| seen.velocity_to(face, at)),
                 score: seen.map_or(face.score, |seen| seen.score + SCORE_WEIGHT * (face.score - seen.score)),
                 look,
+                sampled: seen.map_or((at, look), |seen| seen.sampled),
                 was_missed: false,
                 overlaps,
                 dips: seen.is_some_and(|seen| seen.begins_dip(face) || (seen.dips && !seen.ends_dip(face))),
             };
             self.tracks.insert(tracked.track, next);
+        }
+    }
+
+    /// Notes that the track's view in the last frame is sampled.
+    pub(crate) fn record_sample(&mut self, track: TrackId) {
+        if let Some(seen) = self.tracks.get_mut(&track) {
+            seen.sampled = (seen.at, seen.look);
         }
     }
 
@@ -109,7 +124,12 @@ impl Seen {
         let growth = face.bbox.height() / self.bbox.height();
         let is_back = self.dips && self.ends_dip(face);
         let is_other_size = !(1.0 / MAX_GROWTH..=MAX_GROWTH).contains(&growth);
-        let looks_different = self.look.correlation(look).is_some_and(|likeness| likeness < MIN_LIKENESS);
+        let is_unlike =
+            |grid: &LumaGrid<8, 8>, least| grid.correlation(look).is_some_and(|likeness| likeness < least);
+        let (sampled_at, sampled) = &self.sampled;
+        let is_new_view =
+            at.saturating_sub(*sampled_at) >= MIN_SAMPLE_INTERVAL && is_unlike(sampled, MIN_SAMPLE_LIKENESS);
+        let looks_different = is_new_view || is_unlike(&self.look, MIN_LIKENESS);
         came_back
             || separated
             || is_back
@@ -175,6 +195,7 @@ mod tests {
         for (frame, tracks) in (0..).zip(frames) {
             let at = Duration::from_millis(40) * frame;
             watch.watch(&image, &tracks, at, |track| suspected.push((frame, track.0)));
+            tracks.iter().for_each(|tracked| watch.record_sample(tracked.track));
         }
         suspected
     }
@@ -240,8 +261,31 @@ mod tests {
             let image = picture(frame >= 5);
             let at = Duration::from_millis(40) * frame;
             watch.watch(&image, &[tracked(1, 60.0, 40.0, 0.9)], at, |_| suspected.push(frame));
+            watch.record_sample(TrackId(1));
         }
         assert_eq!(suspected, [5]);
+    }
+
+    #[test]
+    fn a_view_that_has_slowly_become_another_one_is_suspect() {
+        // The light turns from the left to the right in twenty frames.
+        let turned = |frame: u8| {
+            let level = move |x: usize| (x * (20 - usize::from(frame)) + (200 - x) * usize::from(frame)) / 20;
+            let bytes = (0..200 * 100).map(|i| level(i % 200) as u8 + ((i / 2000) % 2) as u8 * 30).collect();
+            Image::from_vec(PixelLayout::Gray8, 200, 100, ColorSpace::JPEG, bytes).unwrap()
+        };
+        let mut watch = FaceWatch::default();
+        let mut suspected = Vec::new();
+        for frame in 0..20 {
+            let at = Duration::from_millis(200) * u32::from(frame);
+            let mut is_suspect = false;
+            watch.watch(&turned(frame), &[tracked(1, 60.0, 40.0, 0.9)], at, |_| is_suspect = true);
+            if is_suspect || frame == 0 {
+                watch.record_sample(TrackId(1));
+                suspected.push(frame);
+            }
+        }
+        assert!((2..6).contains(&suspected.len()), "{suspected:?}");
     }
 
     #[test]

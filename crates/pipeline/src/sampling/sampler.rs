@@ -67,6 +67,9 @@ impl Sampler {
             }
             // A face without a pixel inside the picture has no chip.
             let Ok(chip) = FaceChip::cut(frame, &face, chips) else { continue };
+            if embed.is_some() {
+                self.watch.record_sample(track);
+            }
             let visible = visible.get_or_insert_with(|| {
                 let key = |tracked: &TrackedFace| TrackKey { camera: meter.camera, track: tracked.track };
                 self.visible.clear();
