@@ -34,7 +34,7 @@ fn main() -> Result<(), BoxError> {
     let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
         .camera(CameraId(0), passerby::capture::open(&input)?);
     let observations = pipeline.subscribe("zones", 64, WhenFull::Block);
-    let run = std::thread::spawn(|| pipeline.run());
+    let run = std::thread::Builder::new().name("pipeline".into()).spawn(|| pipeline.run())?;
     let mut events = Vec::new();
     for observation in observations {
         events.clear();
@@ -72,7 +72,7 @@ fn print(watch: &ZoneWatch, event: &ZoneEvent) {
     let (seconds, track) = (event.at.as_secs_f64(), event.track.0);
     match event.change {
         ZoneChange::Entered { zone } => {
-            println!("{seconds:5.2} s: track {track} enters {}", watch.zones()[zone].name)
+            println!("{seconds:5.2} s: track {track} enters {}", watch.zones()[zone].name);
         }
         ZoneChange::Left { zone, dwell } => {
             println!("{seconds:5.2} s: track {track} leaves {} after {dwell:.1?}", watch.zones()[zone].name);
