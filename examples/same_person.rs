@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use passerby::reid::GalleryPolicy;
+use passerby::reid::MatchRule;
 
 fn main() -> Result<(), passerby::Error> {
     let mut photos: Vec<String> = std::env::args().skip(1).collect();
@@ -18,7 +18,7 @@ fn main() -> Result<(), passerby::Error> {
     }
 
     let images = photos.iter().map(passerby::read_image).collect::<Result<Vec<_>, _>>()?;
-    println!("The same person from a similarity of {:.2} on:", GalleryPolicy::default().match_threshold);
+    println!("The same person from a similarity of {:.2} on:", MatchRule::default().threshold(1));
     for (n, (photo, image)) in photos.iter().zip(&images).enumerate() {
         for (other, other_image) in photos.iter().zip(&images).skip(n + 1) {
             // A photo without a face is an error of the whole comparison, and only of this one.

@@ -21,7 +21,7 @@ const IDLE_EMBEDDINGS: usize = 512;
 ///
 /// let mut settings = Settings::default();
 /// settings.detector.min_face = 16.0; // in pixels of the picture
-/// settings.gallery.match_threshold = 0.55; // fewer false matches
+/// settings.gallery.matching = passerby::reid::MatchRule::ErrorRate { max_fpir: 0.001 }; // fewer false matches
 /// ```
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

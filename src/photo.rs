@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use passerby_detect::{YuNet, YuNetSettings};
-use passerby_reid::{GalleryPolicy, MobileFaceNet};
+use passerby_reid::{MatchRule, MobileFaceNet};
 use passerby_types::{
     ChipPool, Detector, Embedder, Embedding, Face, FaceChip, Frame, FrameMeta, Image, StageError,
 };
@@ -16,9 +16,10 @@ static EMBEDDERS: InstanceCache<MobileFaceNet> = InstanceCache::new();
 /// The answer of [`same_person`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
-    /// The cosine of the two faces' embeddings, from -1 to 1. [`GalleryPolicy`] has a table of its error rates.
+    /// The cosine of the two faces' embeddings, from -1 to 1.
     pub similarity: f32,
-    /// True if the similarity reaches the gallery's default threshold for one person.
+    /// True if the similarity reaches the threshold of a small gallery ([`MatchRule::threshold`]), 0.53, which 1 of 10 000 pairs of
+    /// different people reach.
     pub same: bool,
 }
 
@@ -67,7 +68,7 @@ pub fn same_person(a: &Image, b: &Image) -> Result<Verdict, Error> {
     let first = embedding(a, "first")?;
     let second = embedding(b, "second")?;
     let similarity = first.cosine(&second);
-    Ok(Verdict { similarity, same: similarity >= GalleryPolicy::default().match_threshold })
+    Ok(Verdict { similarity, same: similarity >= MatchRule::default().threshold(1) })
 }
 
 fn frame(image: &Image) -> Frame {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use passerby_types::{PersonId, TrackKey};
 
 use crate::policy::GalleryPolicy;
+use crate::similarity::{Candidate, Thresholds};
 use crate::state::GalleryState;
+use crate::suggestions::{Suggestion, SuggestionReason};
 use crate::tracks::LiveTrack;
 use crate::views::{Group, Views};
 
@@ -16,6 +18,8 @@ pub(crate) type Holder = (PersonId, f32, TrackKey);
 pub(crate) struct Decision<'a> {
     pub(crate) state: &'a mut GalleryState,
     pub(crate) policy: &'a GalleryPolicy,
+    /// The thresholds at the gallery's present size.
+    pub(crate) thresholds: Thresholds,
     /// The number of agreeing views that make a new person. It takes the place of [`GalleryPolicy::min_enroll_views`].
     pub(crate) min_enroll_views: usize,
     /// The tracks of the frame, each once, sorted.
@@ -103,21 +107,22 @@ impl Decision<'_> {
         let count = group.views.len();
         let first_seq = live.contradictions.first_seq().unwrap_or(live.last_seq);
         let is_enough = count >= self.policy.max_disagreeing_views;
-        let threshold = if is_enough { self.policy.match_threshold } else { self.policy.confident_threshold };
+        let threshold = if is_enough { self.thresholds.several } else { self.thresholds.certain };
         if count < 2 && !is_enough {
             return;
         }
-        for (person, cosine) in self.state.index.search(&group.mean, threshold) {
+        for candidate in self.state.index.search(&group.probe, threshold) {
+            let person = candidate.person;
             if person == held.person {
                 continue;
             }
             let Some(other) = self.other_holder(person, key) else {
                 self.restart_track(key, group.into());
-                self.state.hold_person(key, person, cosine, self.policy);
+                self.hold_candidate(key, candidate);
                 return;
             };
             if !self.is_certain_since(other, first_seq) {
-                self.take_person((key, group), (other, person), cosine);
+                self.take_person((key, group), other, candidate);
                 return;
             }
         }
@@ -142,17 +147,13 @@ impl Decision<'_> {
     /// - If as many sightings of the first track agree as the gallery keeps, and the other track has given no usable view
     ///   since, the first track takes the person, and the other track has none.
     /// - Otherwise the first track waits, and the other one needs a look.
-    fn take_person(
-        &mut self,
-        (key, group): (TrackKey, Group),
-        (other, person): (TrackKey, PersonId),
-        cosine: f32,
-    ) {
+    fn take_person(&mut self, (key, group): (TrackKey, Group), other: TrackKey, candidate: Candidate) {
         let Some(own) = self.state.tracks.person(key) else { return };
         let other_group = self.state.tracks.get(other).and_then(|t| t.contradictions.group(self.policy));
-        let other_cosine =
-            other_group.as_ref().and_then(|group| self.state.index.nearest(own, &group.mean, None));
-        let swapped = other_cosine.filter(|cosine| *cosine >= self.policy.match_threshold);
+        let swapped = other_group
+            .as_ref()
+            .and_then(|group| self.state.index.candidate_of(own, &group.probe, self.thresholds.several))
+            .filter(Candidate::is_match);
         let has_moved_on = other_group.as_ref().is_some_and(|group| group.views.len() > 1);
         let is_silent = other_group.is_none() && group.views.len() >= self.policy.max_contradictions();
         if swapped.is_none() && !has_moved_on && !is_silent {
@@ -163,33 +164,37 @@ impl Decision<'_> {
         }
         self.restart_track(key, group.into());
         self.restart_track(other, other_group.map(Views::from).unwrap_or_default());
-        self.state.hold_person(key, person, cosine, self.policy);
-        if let Some(other_cosine) = swapped {
-            self.state.hold_person(other, own, other_cosine, self.policy);
+        self.hold_candidate(key, candidate);
+        if let Some(swapped) = swapped {
+            self.hold_candidate(other, swapped);
         }
+    }
+
+    /// Makes a track hold the person that it was found to be.
+    fn hold_candidate(&mut self, key: TrackKey, candidate: Candidate) {
+        let is_certain = candidate.at(self.thresholds.certain).is_match();
+        self.state.hold_person(key, candidate.person, candidate.cosine, is_certain, self.policy);
     }
 
     /// Gives known persons to fresh tracks without one. The nearest pair of the frame comes first.
     fn assign_known_persons(&mut self) {
-        let mut pairs: Vec<(f32, TrackKey, PersonId)> = Vec::new();
+        let mut pairs: Vec<(Candidate, TrackKey)> = Vec::new();
         for &key in self.fresh.iter() {
             let Some(live) = self.track_without_person(key) else { continue };
-            let Some((mean, count)) = live.views.mean(self.policy) else { continue };
-            let threshold =
-                if count > 1 { self.policy.match_threshold } else { self.policy.confident_threshold };
-            let found = self.state.index.search(&mean, threshold);
-            let allowed = found.into_iter().filter(|(person, _)| !live.excluded.contains(person));
-            pairs.extend(allowed.map(|(person, cosine)| (cosine, key, person)));
+            let Some(probe) = live.views.probe(self.policy) else { continue };
+            let found = self.state.index.search(&probe, self.thresholds.of_views(probe.count));
+            let allowed = found.into_iter().filter(|candidate| !live.excluded.contains(&candidate.person));
+            pairs.extend(allowed.map(|candidate| (candidate, key)));
         }
         if pairs.is_empty() {
             return;
         }
-        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        pairs.sort_by(|a, b| a.0.nearest_first(&b.0).then(a.1.cmp(&b.1)));
         let held = self.visible.iter().filter_map(|&key| self.state.tracks.person(key));
         let mut taken: BTreeSet<PersonId> = held.collect();
-        for (cosine, key, person) in pairs {
-            if self.state.tracks.person(key).is_none() && taken.insert(person) {
-                self.state.hold_person(key, person, cosine, self.policy);
+        for (candidate, key) in pairs {
+            if self.state.tracks.person(key).is_none() && taken.insert(candidate.person) {
+                self.hold_candidate(key, candidate);
             }
         }
     }
@@ -197,16 +202,31 @@ impl Decision<'_> {
     /// Makes a new person of a track that matches no known person, if enough views agree.
     fn found_new_person(&mut self, key: TrackKey) {
         let Some(live) = self.track_without_person(key) else { return };
-        let group = live.views.mean(self.policy).filter(|(_, count)| *count >= self.min_enroll_views);
-        let Some((mean, _)) = group else { return };
-        let excluded = |person| live.excluded.contains(&person);
-        let near = self.state.index.templates_near(&mean, self.policy.match_threshold);
-        let holders =
-            near.filter(|(person, _)| !excluded(*person)).filter_map(|(p, _)| self.other_holder(p, key));
+        let probe = live.views.probe(self.policy).filter(|probe| probe.count >= self.min_enroll_views);
+        let Some(probe) = probe else { return };
+        let near = self.state.index.candidates(&probe, self.thresholds.several).filter(Candidate::is_match);
+        let allowed = near.filter(|candidate| !live.excluded.contains(&candidate.person));
+        let holders = allowed.filter_map(|candidate| self.other_holder(candidate.person, key));
         let uncertain: Vec<TrackKey> =
             holders.filter(|&other| !self.is_certain_since(other, live.first_seq)).collect();
         if uncertain.is_empty() {
+            let threshold = self.thresholds.of_views(probe.count);
+            let near = self.state.index.candidates(&probe, self.thresholds.suggested);
+            let near = near.filter(Candidate::is_match).map(|candidate| candidate.at(threshold));
+            // A person who matches and was not taken is that of another face of the frame.
+            let almost = near.filter(|c| !c.is_match() && !live.excluded.contains(&c.person));
+            let almost = almost.min_by(Candidate::nearest_first);
+            let is_undecided = almost.is_some() && probe.count < self.patient_views();
+            if let Some(live) = self.state.tracks.get_mut(key) {
+                live.is_undecided = is_undecided;
+            }
+            if is_undecided {
+                return;
+            }
             self.state.found_person(key, self.policy);
+            if let (Some(person), Some(almost)) = (self.state.tracks.person(key), almost) {
+                self.suggest(person, almost, SuggestionReason::AlmostMatched);
+            }
             return;
         }
         if let Some(live) = self.state.tracks.get_mut(key) {
@@ -226,17 +246,34 @@ impl Decision<'_> {
         if self.state.persons.get(&young).is_none_or(|p| p.founder != Some(key)) {
             return;
         }
-        let group = live.views.mean(self.policy).filter(|(_, count)| *count >= self.min_enroll_views);
-        let Some((mean, _)) = group else { return };
-        let near = self.state.index.templates_near(&mean, self.policy.confident_threshold);
-        let candidates = near.filter(|(person, _)| {
+        let probe = live.views.probe(self.policy).filter(|probe| probe.count >= self.min_enroll_views);
+        let Some(probe) = probe else { return };
+        let near = self.state.index.candidates(&probe, self.thresholds.several).filter(Candidate::is_match);
+        let candidates = near.filter(|Candidate { person, .. }| {
             *person < young && !live.excluded.contains(person) && self.other_holder(*person, key).is_none()
         });
-        // The nearest person wins; of equals, the older.
-        let nearest = candidates.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
-        let Some((older, cosine)) = nearest else { return };
-        self.state.merge_younger(young, older, cosine, self.policy);
-        self.state.hold_person(key, older, cosine, self.policy);
+        let Some(nearest) = candidates.min_by(Candidate::nearest_first) else { return };
+        let nearest = nearest.at(self.thresholds.certain);
+        if !nearest.is_match() {
+            self.suggest(young, nearest, SuggestionReason::NotEnoughToMerge);
+            return;
+        }
+        self.state.merge_younger(young, nearest.person, nearest.cosine, self.policy);
+        self.hold_candidate(key, nearest);
+    }
+
+    /// Returns the number of agreeing views after which a track becomes a new person although it is a little like a known one. A
+    /// photograph, for which one view is enough, gets no other.
+    fn patient_views(&self) -> usize {
+        if self.min_enroll_views > 1 { self.policy.views_per_track } else { 1 }
+    }
+
+    /// Records that two persons may be one, although the similarity is not enough to act.
+    fn suggest(&mut self, person: PersonId, found: Candidate, reason: SuggestionReason) {
+        let other = found.person;
+        let suggestion =
+            Suggestion { person, other, similarity: found.cosine, threshold: found.required(), reason };
+        self.state.suggestions.add(suggestion);
     }
 
     /// Returns a live track if no sighting contradicts its person.

@@ -9,7 +9,9 @@ use crate::decision::{Decision, Holder};
 use crate::error::EnrollError;
 use crate::lasting::journal_link::JournalLink;
 use crate::policy::GalleryPolicy;
+use crate::similarity::{Candidate, Probe, Thresholds};
 use crate::state::{GalleryState, PersonRecord};
+use crate::suggestions::Suggestion;
 use crate::tracks::LiveTrack;
 
 /// An open-set gallery in memory: recognises the persons that it knows, and makes persons of those that it does not know.
@@ -44,10 +46,16 @@ use crate::tracks::LiveTrack;
 /// [`GalleryPolicy::min_quality`], or an embedding whose length differs from the first one ever kept. If a track has only
 /// such views, it is [`Identity::Unidentified`].
 ///
-/// **New tracks.** The gallery takes the quality-weighted mean of the track's best views that agree. If two or more such
-/// views lie within [`GalleryPolicy::match_threshold`] of a person's template, or one within
-/// [`GalleryPolicy::confident_threshold`], the track is that person. If [`GalleryPolicy::min_enroll_views`] of them match
-/// no person, they become a new person. The gallery decides the nearest pair of a track and a person in a frame first. It
+/// **Thresholds.** By [`MatchRule::ErrorRate`](crate::MatchRule::ErrorRate), the default, the gallery computes its thresholds
+/// from the share of strangers who may be taken for a known person, and from the number of persons that it holds now: the
+/// more persons, the higher the thresholds. The threshold of a pair of faces rises with the number of independent views on both
+/// sides, and for young faces. Learning and merging need ten times fewer false matches than matching.
+///
+/// **New tracks.** The gallery takes the quality-weighted mean of the track's best views that agree, and compares it with each
+/// person's mean template, and with the nearest one, which needs a higher threshold the more templates there are. If the
+/// similarity reaches the threshold of that pair, the track is that person. If [`GalleryPolicy::min_enroll_views`] of the views match
+/// no person, they become a new person. A track that is a little like a known person waits for
+/// [`GalleryPolicy::views_per_track`] views, or for its end. The gallery decides the nearest pair of a track and a person in a frame first. It
 /// never gives a track a person that another track of the frame holds: two tracks of one frame are two persons for good.
 ///
 /// **Waiting.** A tracker may keep showing a track whose face it has lost, while the same face comes back as a new track.
@@ -55,19 +63,22 @@ use crate::tracks::LiveTrack;
 /// contradict it, the new track stays [`Identity::Pending`]. It stays so until the other track ends, is sighted, or is
 /// resolved, and does not become a second person meanwhile. [`Identifier::needs_look`] then asks for a sighting of both.
 ///
+/// **Suggestions.** Between the same and another person lies a band. The gallery records the persons in it for a human to decide:
+/// [`Gallery::suggestions`].
+///
 /// **Changes.** A single sighting never changes the person of a track. The person changes in three cases:
 /// - Sightings contradict the person. A sighting does so if it lies below [`GalleryPolicy::reject_threshold`] from all
-///   the person's templates and from the track's other views, or if it lies within
-///   [`GalleryPolicy::confident_threshold`] of another person and is nearer to that one by 0.1. After
+///   the person's templates and from the track's other views, or if it is similar enough to another person for learning
+///   and is nearer to that one by 0.1. After
 ///   [`GalleryPolicy::max_disagreeing_views`] such sightings that agree, with none for the person between them, the
-///   tracker has moved the track to another face. (Two are enough if they are within
-///   [`GalleryPolicy::confident_threshold`] of another person.) The gallery then decides the track anew by these
+///   tracker has moved the track to another face. (Two are enough if they are similar enough to another person for
+///   learning.) The gallery then decides the track anew by these
 ///   sightings alone. If two tracks of a frame are in this state and each looks like the other's person, they swap
 ///   persons. If the track looks like the person of another track that two sightings contradict, or that has given no usable
 ///   view for twice as many sightings, it takes that person. The templates that the track taught before stay with the earlier
 ///   person. [`Identifier::split`] ends the track with its earlier person, and gives the other face a number of its own.
-/// - The track founded its person, no other track was ever recognised as that person, and better views put the track
-///   within [`GalleryPolicy::confident_threshold`] of an older person. The gallery then merges the younger person into
+/// - The track founded its person, no other track was ever recognised as that person, and better views make the track
+///   similar enough to an older person for learning. The gallery then merges the younger person into
 ///   the older one and never uses the younger number again.
 /// - Two tracks of one frame hold the same person, for example because their sightings came late. The nearer track keeps
 ///   the person, and the gallery decides the other one anew.
@@ -75,7 +86,7 @@ use crate::tracks::LiveTrack;
 /// **Memory.** [`GalleryPolicy`] bounds the views of a track, the templates of a person, the persons, and the live and
 /// ended tracks. A merge leaves an alias of a few hundred bytes, and at most 64 templates of a person wait for the undo of merges
 /// that the gallery decided. If a new person would exceed the limit, its track stays [`Identity::Pending`]. A track teaches a person
-/// that it did not found only if it lies within [`GalleryPolicy::confident_threshold`], so that a person cannot drift
+/// that it did not found only if it is similar enough for learning, so that a person cannot drift
 /// into another one by small steps. A search is exact and takes one pass over all templates.
 ///
 /// **Persons that last.** [`Gallery::open`] takes the persons of a journal and writes every change into it. A merge makes one
@@ -128,8 +139,19 @@ pub struct GalleryPerson {
 pub struct Match {
     /// The person.
     pub person: PersonId,
-    /// The cosine to the person's nearest template, -1 to 1. [`GalleryPolicy`] has a table of its meaning.
+    /// The cosine to the mean of the person's templates or to the nearest one, whichever lies further above its threshold, -1 to 1.
     pub similarity: f32,
+    /// The similarity from which the gallery takes the face for this person. It depends on the size of the gallery and on the
+    /// views and the youth of both faces ([`MatchRule::ErrorRate`](crate::MatchRule::ErrorRate)).
+    pub threshold: f32,
+}
+
+impl Match {
+    /// Returns true if the gallery takes the face for this person.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.similarity >= self.threshold
+    }
 }
 
 impl Gallery {
@@ -168,15 +190,15 @@ impl Gallery {
         self.state.persons.is_empty()
     }
 
-    /// Returns the persons that are most like a face: at most `limit` of them, the most similar first.
+    /// Returns the persons that are most like a face: at most `limit` of them.
     ///
-    /// Each person appears once, with the similarity of the nearest template. Of equal similarities, the older person
-    /// comes first. The result is empty if the gallery is empty, if `limit` is 0, or if the embedding has another length
-    /// than the templates.
+    /// Each person appears once, with the similarity of the mean template or of the nearest one. The person whose similarity lies furthest above the
+    /// threshold of the pair, or least below it, comes first. Of equals, the older person comes first. The result is empty if
+    /// the gallery is empty, if `limit` is 0, or if the embedding has another length than the templates.
     ///
-    /// The search applies no threshold: even a stranger has a nearest person. You should compare the similarity with
-    /// [`GalleryPolicy::confident_threshold`] before you believe a single view. A search changes nothing: the gallery
-    /// learns only from sightings and enrolment.
+    /// The search returns persons below the threshold as well: even a stranger has a nearest person. [`Match::is_same`] says whether
+    /// the gallery would take the face for the person. A search changes nothing: the gallery learns only from sightings and
+    /// enrolment.
     ///
     /// ```
     /// use passerby_reid::Gallery;
@@ -187,18 +209,55 @@ impl Gallery {
     /// let ann = gallery.enroll(&[Embedding::new(vec![1.0, 0.0])?])?;
     /// let bob = gallery.enroll(&[Embedding::new(vec![0.0, 1.0])?])?;
     ///
-    /// let found = gallery.search(&Embedding::new(vec![3.0, 4.0])?, 10);
+    /// let found = gallery.search(&Embedding::new(vec![5.0, 12.0])?, 10);
     /// assert_eq!(found.iter().map(|m| m.person).collect::<Vec<_>>(), [bob, ann]);
-    /// assert!((found[0].similarity - 0.8).abs() < 1e-6);
-    /// assert!(found[0].similarity >= gallery.policy().confident_threshold);
+    /// assert!((found[0].similarity - 12.0 / 13.0).abs() < 1e-6);
+    /// assert!(found[0].is_same() && !found[1].is_same());
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
     pub fn search(&self, face: &Embedding, limit: usize) -> Vec<Match> {
-        let mut found = self.state.index.search(face, f32::NEG_INFINITY);
+        self.search_views(std::slice::from_ref(face), limit)
+    }
+
+    /// As [`Gallery::search`], for several views of one face. Their mean is compared.
+    ///
+    /// Views of different occasions say more than the best of them. The result is also empty if there are no views, if their
+    /// lengths differ, or if they cancel out.
+    #[must_use]
+    pub fn search_views(&self, views: &[Embedding], limit: usize) -> Vec<Match> {
+        let length = views.first().map_or(0, |view| view.as_slice().len());
+        let fit = views.iter().all(|view| view.as_slice().len() == length);
+        let mean =
+            Embedding::mean(views.iter().map(|view| (view, 1.0)).take(if fit { views.len() } else { 0 }));
+        let Some(mean) = mean else { return Vec::new() };
+        let probe = Probe::mean_of(mean, || views.iter().map(Embedding::as_slice), &self.policy);
+        let threshold = self.thresholds().of_views(probe.count);
+        let mut found: Vec<_> = self.state.index.candidates(&probe, threshold).collect();
+        found.sort_unstable_by(Candidate::nearest_first);
         found.truncate(limit);
-        found.into_iter().map(|(person, similarity)| Match { person, similarity }).collect()
+        let result = |found: Candidate| Match {
+            person: found.person,
+            similarity: found.cosine,
+            threshold: found.required(),
+        };
+        found.into_iter().map(result).collect()
+    }
+
+    /// Returns persons who may be one, for a human to decide: the latest 256, the latest first.
+    ///
+    /// The gallery suggests two persons if it took a face for a new person that is a little too unlike an older one, or if later views
+    /// of a new person match an older one, but not well enough for a merge. It never acts on a suggestion: to make the two one
+    /// person, call [`Gallery::merge`]. Suggestions are not part of the journal. Those about a person who is gone are left out.
+    #[must_use]
+    pub fn suggestions(&self) -> Vec<Suggestion> {
+        self.state.suggestions.of(|person| self.state.persons.contains_key(&person))
+    }
+
+    /// Returns the thresholds at the gallery's present size.
+    fn thresholds(&self) -> Thresholds {
+        Thresholds::new(self.policy.matching, self.len())
     }
 
     /// Makes a new person of these views of one face, and returns the person's number.
@@ -332,11 +391,14 @@ impl Gallery {
         visible: &[TrackKey],
     ) {
         self.commit();
+        let thresholds = self.thresholds();
         let Self { policy, state, buffers, .. } = self;
         buffers.visible.clear();
         buffers.visible.extend(visible.iter().copied().chain(sightings.iter().map(|s| s.track)));
         buffers.fresh.clear();
-        buffers.fresh.extend(sightings.iter().filter(|s| state.observe(s, policy)).map(|s| s.track));
+        buffers
+            .fresh
+            .extend(sightings.iter().filter(|s| state.observe(s, policy, &thresholds)).map(|s| s.track));
         for keys in [&mut buffers.visible, &mut buffers.fresh] {
             keys.sort_unstable();
             keys.dedup();
@@ -345,6 +407,7 @@ impl Gallery {
             state,
             min_enroll_views: policy.valid_enroll_views(min_enroll_views),
             policy,
+            thresholds,
             visible: &buffers.visible,
             fresh: &mut buffers.fresh,
             holders: &mut buffers.holders,

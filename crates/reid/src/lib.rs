@@ -31,7 +31,7 @@
 //!
 //! let found = gallery.search(&embedding("obama2.jpg")?, 1); // another photo of the first person
 //! assert_eq!(found[0].person, obama);
-//! assert!(found[0].similarity >= gallery.policy().match_threshold);
+//! assert!(found[0].is_same());
 //! println!("{} with similarity {:.2}", found[0].person, found[0].similarity);
 //! # Ok(())
 //! # }
@@ -55,11 +55,11 @@
 //! ```
 //!
 //! # Are two faces one person?
-//! [`Embedding::cosine`](passerby_types::Embedding::cosine) of two embeddings is their similarity, from -1 to 1. With the
-//! bundled network two faces are one person from about 0.50 on ([`GalleryPolicy::match_threshold`], which is between 1 false
-//! accept in 1000 and 1 in 10 000). [`GalleryPolicy`] has the table of error rates. Faces below about 30 pixels look alike to
-//! the network. If you only want to compare two photos, `passerby::same_person` of the crate `passerby` does all of it in one
-//! call.
+//! [`Embedding::cosine`](passerby_types::Embedding::cosine) of two embeddings is their similarity, from -1 to 1. The
+//! similarity from which two faces are one person depends on how many persons a face is compared with: of two strangers 1 in
+//! 10,000 pairs reach 0.53, so one of 100 persons is a false match for 1 stranger in 100. [`MatchRule`] computes it from the
+//! share of strangers who may be taken for a known person. Faces below about 30 pixels look alike to the network. If you only
+//! want to compare two photos, `passerby::same_person` of the crate `passerby` does all of it in one call.
 //!
 //! # Persons in a video
 //! The gallery decides for a track and not for a picture. A pipeline calls [`Identifier::identify`](passerby_types::Identifier::identify)
@@ -115,7 +115,9 @@ mod mobilefacenet;
 mod ndarray_views;
 mod policy;
 mod shared;
+mod similarity;
 mod state;
+mod suggestions;
 mod tracks;
 mod views;
 
@@ -131,3 +133,5 @@ pub use mobilefacenet::MobileFaceNet;
 pub use ndarray_views::embedding_view;
 pub use policy::GalleryPolicy;
 pub use shared::SharedGallery;
+pub use similarity::MatchRule;
+pub use suggestions::{Suggestion, SuggestionReason};

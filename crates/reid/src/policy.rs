@@ -2,20 +2,13 @@
 
 use std::time::Duration;
 
-/// The thresholds that decide whether two faces are one person, and the limits on the memory of a
+use crate::similarity::MatchRule;
+
+/// The rules that decide whether two faces are one person, and the limits on the memory of a
 /// [`Gallery`](crate::Gallery).
 ///
-/// The defaults belong to the bundled network. They mean nothing for the embeddings of another network.
-///
-/// They come from 1.19 million pairs of different people (LFW, single pictures) seen through that network. The table
-/// shows its false accept rates, and the share of 3000 pairs of one person that lie above the same cosine:
-///
-/// | cosine | false accepts | accepted of one person |
-/// |---|---|---|
-/// | 0.349 | 1 in 100 | 99.4 % |
-/// | 0.451 | 1 in 1000 | 98.1 % |
-/// | 0.529 | 1 in 10 000 | 95.5 % |
-/// | 0.578 | 1 in 100 000 | 92.2 % |
+/// The defaults belong to the bundled network. For the embeddings of another network, give [`MatchRule::Fixed`] and thresholds that
+/// were measured on it.
 ///
 /// If a threshold is not finite, every comparison with it fails. If a count is 0, the gallery uses 1.
 ///
@@ -29,15 +22,10 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct GalleryPolicy {
-    /// The cosine from which two or more agreeing sightings of a track are a known person. Default 0.50, which is
-    /// between 1 false accept in 1000 and 1 in 10 000. In a separate set of 60 photographs the most alike pair of
-    /// different people has 0.42, the least alike pair of one person 0.567. A gallery decides once for a track and not
-    /// once for a frame, so the rate holds for each pair of a track and a person.
-    pub match_threshold: f32,
-    /// The cosine that is enough by itself: for a single sighting, before a track teaches the gallery a new view of a
-    /// person that it did not found, and before a person is merged into an older one. Default 0.58: 1 false accept in
-    /// 100 000.
-    pub confident_threshold: f32,
+    /// From which similarity on a face is a known person. Default: at most 1 of 100 strangers may be taken for a known person,
+    /// whatever the number of persons ([`MatchRule::ErrorRate`]). A gallery decides once for a track and not once for a frame,
+    /// so the rate holds for tracks.
+    pub matching: MatchRule,
     /// The cosine from which two sightings of one track agree. Default 0.45: 1 false accept in 1000 is enough, because
     /// the track itself is evidence that both are one person.
     pub agreement_threshold: f32,
@@ -79,8 +67,7 @@ pub struct GalleryPolicy {
 impl Default for GalleryPolicy {
     fn default() -> Self {
         Self {
-            match_threshold: 0.50,
-            confident_threshold: 0.58,
+            matching: MatchRule::default(),
             agreement_threshold: 0.45,
             min_enroll_views: 2,
             reject_threshold: 0.35,

@@ -9,6 +9,7 @@ use crate::error::EnrollError;
 use crate::gallery::{Gallery, GalleryPerson, Match};
 use crate::lasting::journal_link::JournalCounts;
 use crate::policy::GalleryPolicy;
+use crate::suggestions::Suggestion;
 
 /// A handle to a [`Gallery`] that several pipelines share: a person whom one of them knows is known to all of them.
 ///
@@ -65,6 +66,18 @@ impl SharedGallery {
     #[must_use]
     pub fn search(&self, face: &Embedding, limit: usize) -> Vec<Match> {
         self.lock().search(face, limit)
+    }
+
+    /// Returns the persons that are most like several views of one face, as [`Gallery::search_views`].
+    #[must_use]
+    pub fn search_views(&self, views: &[Embedding], limit: usize) -> Vec<Match> {
+        self.lock().search_views(views, limit)
+    }
+
+    /// Returns persons who may be one, as [`Gallery::suggestions`].
+    #[must_use]
+    pub fn suggestions(&self) -> Vec<Suggestion> {
+        self.lock().suggestions()
     }
 
     /// Makes a new person of these views of one face, as [`Gallery::enroll`].

@@ -11,11 +11,13 @@ use crate::error::EnrollError;
 use crate::index::TemplateIndex;
 use crate::lasting::recorder::{Recorder, wall};
 use crate::policy::GalleryPolicy;
-use crate::tracks::{HeldPerson, Tracks};
+use crate::similarity::{Candidate, Probe, Thresholds};
+use crate::suggestions::Suggestions;
+use crate::tracks::{HeldPerson, LiveTrack, Tracks};
 use crate::views::View;
 
-/// How much nearer than its own person another person must be before a sighting contradicts the track's person: two rows
-/// of the table of [`GalleryPolicy`], which means a hundred times fewer false accepts.
+/// How much nearer than its own person another person must be before a sighting contradicts the track's person. For the bundled
+/// network it means about a hundred times fewer false accepts.
 const CONTRADICTION_MARGIN: f32 = 0.1;
 
 /// The most templates that the reserve of a person keeps for merges that the gallery decided.
@@ -56,6 +58,7 @@ pub(crate) struct GalleryState {
     pub(crate) aliases: BTreeMap<PersonId, PersonRecord>,
     pub(crate) edits: PersonEdits,
     pub(crate) tracks: Tracks,
+    pub(crate) suggestions: Suggestions,
     pub(crate) recorder: Recorder,
     pub(crate) last_id: u64,
     /// The time from 1970 to the origin of the clock of the sightings, so that times of several runs can be compared. Zero
@@ -65,7 +68,12 @@ pub(crate) struct GalleryState {
 
 impl GalleryState {
     /// Takes one sighting. Returns true if it is a new view of the track's face, so that there is something to decide.
-    pub(crate) fn observe(&mut self, sighting: &Sighting, policy: &GalleryPolicy) -> bool {
+    pub(crate) fn observe(
+        &mut self,
+        sighting: &Sighting,
+        policy: &GalleryPolicy,
+        thresholds: &Thresholds,
+    ) -> bool {
         let captured = self.moment_of(sighting.captured);
         let Some(live) = self.tracks.track_of(sighting, policy) else {
             return false;
@@ -88,16 +96,20 @@ impl GalleryState {
         let to_track = live.views.mean(policy).map(|(mean, _)| mean.cosine(probe));
         let to_person = self.index.nearest(held.person, probe, None);
         let own = to_track.unwrap_or(-1.0).max(to_person.unwrap_or(-1.0));
-        if own >= policy.match_threshold {
+        if own >= thresholds.in_track {
             live.contradictions.clear();
             live.views.add_best(view.clone(), policy.views_per_track, policy);
-            self.confirm_person(sighting.track, &view, policy);
+            self.confirm_person(sighting.track, &view, policy, thresholds);
             return true;
         }
-        let is_clearly_nearer =
-            |(person, cosine): (PersonId, f32)| person != held.person && cosine >= own + CONTRADICTION_MARGIN;
+        let probe = Probe::single(&view.embedding, policy);
+        let is_clearly_nearer = |candidate: Candidate| {
+            candidate.is_match()
+                && candidate.person != held.person
+                && candidate.cosine >= own + CONTRADICTION_MARGIN
+        };
         if own < policy.reject_threshold
-            || self.index.templates_near(probe, policy.confident_threshold).any(is_clearly_nearer)
+            || self.index.candidates(&probe, thresholds.certain).any(is_clearly_nearer)
         {
             live.add_contradiction(view, policy);
             return true;
@@ -106,16 +118,24 @@ impl GalleryState {
     }
 
     /// Updates a track with a view that agrees with its person: the similarity, and the person's templates.
-    fn confirm_person(&mut self, key: TrackKey, view: &View, policy: &GalleryPolicy) {
+    fn confirm_person(
+        &mut self,
+        key: TrackKey,
+        view: &View,
+        policy: &GalleryPolicy,
+        thresholds: &Thresholds,
+    ) {
         let Some(live) = self.tracks.get_mut(key) else { return };
-        let (Some(held), Some((mean, _))) = (&mut live.held, live.views.mean(policy)) else {
+        let (Some(held), Some(probe)) = (&mut live.held, live.views.probe(policy)) else {
             return;
         };
         if !held.is_founder {
-            let others = self.index.nearest(held.person, &mean, Some(key));
+            let others = self.index.nearest(held.person, &probe.embedding, Some(key));
             held.similarity = others.unwrap_or(held.similarity);
         }
-        let begins_to_teach = !held.teaches && held.similarity >= policy.confident_threshold;
+        let candidate = self.index.candidate_of(held.person, &probe, thresholds.certain);
+        let is_certain = candidate.is_some_and(|candidate| held.similarity >= candidate.required());
+        let begins_to_teach = !held.teaches && is_certain;
         held.teaches |= begins_to_teach;
         if held.teaches {
             let all = if begins_to_teach { live.views.group(policy) } else { None };
@@ -126,12 +146,13 @@ impl GalleryState {
         }
     }
 
-    /// Makes a track hold this person from now on.
+    /// Makes a track hold this person from now on. The track teaches the person if it founded the person or `is_certain`.
     pub(crate) fn hold_person(
         &mut self,
         key: TrackKey,
         id: PersonId,
         similarity: f32,
+        is_certain: bool,
         policy: &GalleryPolicy,
     ) {
         let (Some(live), Some(person)) = (self.tracks.get_mut(key), self.persons.get_mut(&id)) else {
@@ -145,7 +166,7 @@ impl GalleryState {
             person: id,
             similarity: similarity.clamp(-1.0, 1.0),
             is_founder,
-            teaches: is_founder || similarity >= policy.confident_threshold,
+            teaches: is_founder || is_certain,
         };
         live.held = Some(held);
         person.tracks += 1;
@@ -199,7 +220,7 @@ impl GalleryState {
             self.recorder.record(None, "agreeing views that match no known person", |_| {
                 JournalChange::Founded { person: id, track: key }
             });
-            self.hold_person(key, id, 1.0, policy);
+            self.hold_person(key, id, 1.0, true, policy);
         }
     }
 
@@ -279,6 +300,11 @@ impl GalleryState {
 
     /// Ends a track.
     pub(crate) fn end(&mut self, key: TrackKey, policy: &GalleryPolicy) {
+        let is_undecided = |live: &LiveTrack| live.held.is_none() && live.is_undecided;
+        if self.tracks.get(key).is_some_and(is_undecided) {
+            // No more views will decide it.
+            self.found_person(key, policy);
+        }
         if let Some(person) = self.tracks.person(key)
             && let Some(record) = self.persons.get(&person)
         {

@@ -36,6 +36,8 @@ pub(crate) struct LiveTrack {
     /// The last frame in which it was seen.
     pub(crate) last_seq: u64,
     last_captured: Timestamp,
+    /// True if the track could be a new person, but is a little like a known one, and more views may decide it.
+    pub(crate) is_undecided: bool,
     /// True if a view was too small or too poor to be used.
     pub(crate) has_unusable_view: bool,
     /// True if another track looks like this track's person, and no usable view has come since.

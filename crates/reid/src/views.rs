@@ -3,6 +3,7 @@
 use passerby_types::{Embedding, Sighting, Timestamp};
 
 use crate::policy::GalleryPolicy;
+use crate::similarity::Probe;
 
 /// One view of a track.
 #[derive(Clone)]
@@ -31,8 +32,8 @@ pub(crate) struct Views(Vec<View>);
 /// The largest group of a track's views that agree.
 #[derive(Clone)]
 pub(crate) struct Group {
-    /// The direction of the quality-weighted mean.
-    pub(crate) mean: Embedding,
+    /// The direction of the quality-weighted mean, to search for.
+    pub(crate) probe: Probe,
     pub(crate) views: Vec<View>,
 }
 
@@ -73,7 +74,15 @@ impl Views {
     /// Of two groups with the same size, the one with more quality wins.
     pub(crate) fn group(&self, policy: &GalleryPolicy) -> Option<Group> {
         let views = self.agreeing(self.center(policy)?, policy).map(|j| self.0[j].clone()).collect();
-        Some(Group { mean: self.mean(policy)?.0, views })
+        Some(Group { probe: self.probe(policy)?, views })
+    }
+
+    /// Returns the mean of the largest group as a face to search for, or `None` as for [`Views::mean`].
+    pub(crate) fn probe(&self, policy: &GalleryPolicy) -> Option<Probe> {
+        let center = self.center(policy)?;
+        let views = || self.agreeing(center, policy).map(|j| self.0[j].embedding.as_slice());
+        let (mean, _) = self.mean(policy)?;
+        Some(Probe::mean_of(mean, views, policy))
     }
 
     /// Returns the direction of the quality-weighted mean of the largest group, and the number of its views.
@@ -156,7 +165,7 @@ mod tests {
         let group = views.group(&policy).unwrap();
         let kept: Vec<u64> = group.views.iter().map(|v| v.seq).collect();
         assert_eq!(kept, [2, 3, 4], "the stranger and the view with the lowest quality went");
-        assert!(group.mean.cosine(&direction(1, 3)) > 0.9);
+        assert!(group.probe.embedding.cosine(&direction(1, 3)) > 0.9);
         assert_eq!(views.first_seq(), Some(2));
     }
 

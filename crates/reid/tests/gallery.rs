@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passerby_reid::{Gallery, GalleryPolicy, SharedGallery};
+use passerby_reid::{Gallery, GalleryPolicy, MatchRule, SharedGallery};
 use passerby_testkit::suite;
 use passerby_types::{Embedding, Identifier, Identity, PersonId, Sighting, Timestamp, TrackKey};
 use scene::{at, face, key, show, sighting, toward};
@@ -102,13 +102,30 @@ fn a_person_who_returns_after_a_month_is_recognised() {
 }
 
 #[test]
-fn the_threshold_separates_lookalikes() {
+fn a_fixed_threshold_separates_lookalikes() {
+    let matching =
+        MatchRule::Fixed { match_threshold: 0.5, confident_threshold: 0.58, suggest_threshold: 0.45 };
     for (cosine, times, same) in [(0.49, 4, false), (0.51, 2, true), (0.57, 1, false), (0.59, 1, true)] {
-        let mut gallery = Gallery::new();
+        let mut gallery = Gallery::with_policy(GalleryPolicy { matching, ..GalleryPolicy::default() });
         show(&mut gallery, 1, 0, 3, &face(1));
         gallery.end(key(1));
         let who = show(&mut gallery, 2, 100, times, &toward(1, 2, cosine)).person();
         assert_eq!(who == Some(PersonId(1)), same, "{times} sightings at {cosine}: {who:?}");
+    }
+}
+
+#[test]
+fn the_threshold_rises_with_the_number_of_persons() {
+    let limit = MatchRule::default().threshold(5000);
+    for (others, same) in [(0, true), (4999, false)] {
+        let mut gallery = Gallery::new();
+        show(&mut gallery, 1, 0, 3, &face(1));
+        gallery.end(key(1));
+        for n in 0..others {
+            gallery.enroll(&[stranger(n)]).expect("room");
+        }
+        let who = show(&mut gallery, 2, 100, 2, &toward(1, 2, limit - 0.02)).person();
+        assert_eq!(who == Some(PersonId(1)), same, "beside {others} others: {who:?}");
     }
 }
 

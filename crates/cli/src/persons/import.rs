@@ -13,6 +13,8 @@ use crate::terminal;
 
 /// The most bytes of a line: a person with a few thousand templates.
 const MAX_LINE_BYTES: usize = 16 << 20;
+/// The number of persons among whom a template of the file is looked for.
+const NEAREST_PERSONS: usize = 10;
 
 /// A person of the file.
 struct Imported {
@@ -40,8 +42,9 @@ pub(super) fn run(database: &Path, file: &Path) -> Result<(), BoxError> {
         let mut added = 0;
         for person in persons {
             let is_known = |view: &Embedding| {
-                let nearest = gallery.search(view, 1).first().map(|found| found.person);
-                nearest.is_some_and(|id| gallery.templates_of(id).iter().any(|t| t.embedding == *view))
+                let nearest = gallery.search(view, NEAREST_PERSONS);
+                let mut templates = nearest.iter().flat_map(|found| gallery.templates_of(found.person));
+                templates.any(|template| template.embedding == *view)
             };
             if person.views.iter().any(is_known) {
                 left_out += 1;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use passerby::detect::YuNetSettings;
 use passerby::inference::Precision;
-use passerby::reid::{GalleryPolicy, MobileFaceNet};
+use passerby::reid::{MatchRule, MobileFaceNet};
 use passerby::types::{BoxError, Embedding, PersonId};
 use serde_json::{Value, json};
 
@@ -25,18 +25,21 @@ pub(super) fn run(database: &Path, picture: &Path, limit: usize, as_json: bool) 
         .templates()
         .into_iter()
         .filter_map(|(id, templates)| {
-            let cosines = templates.iter().map(|template| template.embedding.cosine(&probe));
-            cosines.max_by(f32::total_cmp).map(|cosine| (cosine, id))
+            let mean =
+                Embedding::mean(templates.iter().map(|template| (&template.embedding, template.quality)));
+            mean.map(|mean| (mean.cosine(&probe), id))
         })
         .collect();
+    let rule = MatchRule::default();
+    let same = rule.threshold(found.len());
+    let suggested = rule.suggest_threshold(found.len());
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     found.truncate(limit);
     let known = persons.reader.known_persons()?;
     let row = |id: PersonId| known.iter().find(|row| row.id == id);
-    let policy = GalleryPolicy::default();
     let verdict = |cosine: f32| match cosine {
-        c if c >= policy.confident_threshold => "same",
-        c if c >= policy.match_threshold => "maybe",
+        c if c >= same => "same",
+        c if c >= suggested => "maybe",
         _ => "other",
     };
     if as_json {
@@ -57,7 +60,7 @@ pub(super) fn run(database: &Path, picture: &Path, limit: usize, as_json: bool) 
         let seen = row(id).map_or_else(|| "-".to_owned(), |row| local(row.last_seen));
         let _ = writeln!(text, "{cosine:.2} {}: {id}{name}, last seen {seen}", verdict(cosine));
     }
-    if found.first().is_none_or(|(cosine, _)| *cosine < policy.match_threshold) {
+    if found.first().is_none_or(|(cosine, _)| *cosine < suggested) {
         let _ = writeln!(text, "no known person is like this face");
     }
     terminal::print(&text)

@@ -9,6 +9,10 @@ use passerby_types::{Embedding, EntryId, FaceTemplate, JournalChange, PersonId, 
 
 use crate::lasting::recorder::{Recorder, wall};
 use crate::policy::GalleryPolicy;
+use crate::similarity::{
+    Candidate, PersonMeans, Probe, choices_raise, dot, independent_views, mean_pair_cosine, raise,
+    youth_raise,
+};
 use crate::views::View;
 pub(crate) use template::Kept;
 use template::{Origin, Template, retire};
@@ -16,6 +20,9 @@ use template::{Origin, Template, retire};
 /// The cosine from which two views of one person show the same, so that only the better one is kept. In the bundled
 /// network, different crops of one picture have 0.88 to 0.90, pictures of one person on different occasions 0.57 to 0.81.
 const DUPLICATE_COSINE: f32 = 0.85;
+
+/// How far below its threshold the mean template may lie so that the single templates are compared, too.
+const NEAR_MARGIN: f32 = -0.3;
 
 /// How far a template's time may move before the journal gets it. It also gets the time when a track ends.
 const NOTED_INTERVAL: Duration = Duration::from_secs(3600);
@@ -30,6 +37,8 @@ pub(crate) struct TemplateIndex {
     rows_of: BTreeMap<PersonId, Vec<usize>>,
     /// Templates of merged persons that found no room in the matrix. An undone merge brings them back.
     reserve: BTreeMap<PersonId, Vec<Kept>>,
+    /// The mean of each person's rows.
+    means: PersonMeans,
 }
 
 impl TemplateIndex {
@@ -65,25 +74,43 @@ impl TemplateIndex {
         self.templates.iter().map(|template| template.person)
     }
 
-    /// Returns every person with a template at `threshold` or above, with the cosine of the nearest template.
-    ///
-    /// The nearest person comes first. Of equals, the older person comes first.
-    pub(crate) fn search(&self, probe: &Embedding, threshold: f32) -> Vec<(PersonId, f32)> {
-        let mut found: Vec<_> = self.templates_near(probe, threshold).collect();
-        found.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
-        found.dedup_by_key(|(person, _)| *person);
-        found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    /// Returns every person who matches the probe at this threshold, the nearest first. Of equals, the older person comes first.
+    pub(crate) fn search(&self, probe: &Probe, threshold: f32) -> Vec<Candidate> {
+        let mut found: Vec<_> = self.candidates(probe, threshold).filter(Candidate::is_match).collect();
+        found.sort_unstable_by(Candidate::nearest_first);
         found
     }
 
-    /// Returns the person and the cosine of every template at `threshold` or above, in no particular order.
-    pub(crate) fn templates_near(
-        &self,
-        probe: &Embedding,
+    /// Returns every person as a candidate for a probe at this threshold, in no particular order.
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        probe: &'a Probe,
         threshold: f32,
-    ) -> impl Iterator<Item = (PersonId, f32)> {
-        let cosines = self.rows(probe).map(|(row, template)| (template.person, dot(probe.as_slice(), row)));
-        cosines.filter(move |(_, cosine)| *cosine >= threshold)
+    ) -> impl Iterator<Item = Candidate> + 'a {
+        self.means.candidates(probe, threshold).map(|candidate| self.with_nearest(candidate, probe))
+    }
+
+    /// Returns one person as a candidate for a probe at this threshold, or `None` if the person has no template or the probe has
+    /// another length.
+    pub(crate) fn candidate_of(&self, person: PersonId, probe: &Probe, threshold: f32) -> Option<Candidate> {
+        let candidate = self.means.candidate_of(person, probe, threshold)?;
+        Some(self.with_nearest(candidate, probe))
+    }
+
+    /// Returns the candidate with the cosine of the person's nearest template, if that lies further above its threshold than the mean.
+    ///
+    /// Views from very different sides have a mean that is near to none of them. A stranger has as many chances to be like one of the
+    /// templates as there are, so this threshold is higher.
+    fn with_nearest(&self, candidate: Candidate, probe: &Probe) -> Candidate {
+        let rows = self.rows_of.get(&candidate.person).map_or(&[][..], Vec::as_slice);
+        if rows.len() < 2 || candidate.margin() < NEAR_MARGIN {
+            return candidate;
+        }
+        let cosines = rows.iter().map(|&i| (i, dot(probe.embedding.as_slice(), self.row(i))));
+        let Some((nearest, cosine)) = cosines.max_by(|a, b| a.1.total_cmp(&b.1)) else { return candidate };
+        let raise = probe.raise.map(|own| own + youth_raise(self.row(nearest)) + choices_raise(rows.len()));
+        let by_template = candidate.by_template(cosine, raise.unwrap_or_default());
+        if by_template.margin() > candidate.margin() { by_template } else { candidate }
     }
 
     /// Gives a track a new number in the templates that it taught a person.
@@ -310,8 +337,10 @@ impl TemplateIndex {
     fn append(&mut self, template: Template, values: &[f32]) {
         self.length = Some(values.len());
         self.values.extend_from_slice(values);
-        self.rows_of.entry(template.person).or_default().push(self.templates.len());
+        let person = template.person;
+        self.rows_of.entry(person).or_default().push(self.templates.len());
         self.templates.push(template);
+        self.update_mean(person);
     }
 
     /// Removes row `i`: for good if it is the person's own, into the reserve if a merge brought it.
@@ -345,33 +374,23 @@ impl TemplateIndex {
             let rows = self.rows_of.get_mut(&moved.person);
             rows.into_iter().flatten().filter(|r| **r == last).for_each(|r| *r = i);
         }
+        self.update_mean(removed.person);
     }
 
-    /// Returns every row that can be compared with `probe`: none if it has another length.
-    fn rows(&self, probe: &Embedding) -> impl Iterator<Item = (&[f32], &Template)> {
-        let length = self.length.filter(|_| self.fits(probe)).unwrap_or(usize::MAX);
-        self.values.chunks_exact(length).zip(&self.templates)
+    /// Computes the mean of a person's rows anew.
+    fn update_mean(&mut self, person: PersonId) {
+        let length = self.length.unwrap_or_default();
+        let rows = self.rows_of.get(&person).map_or(&[][..], Vec::as_slice);
+        let templates = || rows.iter().map(|&i| &self.values[i * length..][..length]);
+        let weights = rows.iter().map(|&i| self.templates[i].quality);
+        let independent = independent_views(rows.len(), mean_pair_cosine(templates));
+        self.means.set(person, templates().zip(weights), |mean| raise(mean, independent));
     }
 
     fn row(&self, i: usize) -> &[f32] {
         let length = self.length.unwrap_or_default();
         &self.values[i * length..][..length]
     }
-}
-
-/// Returns the inner product of two vectors with one length. Sixteen partial sums let it run in vector registers.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let a = a.chunks_exact(LANES);
-    let b = b.chunks_exact(LANES);
-    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
-    let mut sums = [0.0; LANES];
-    for (x, y) in a.zip(b) {
-        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
-            *sum += x * y;
-        }
-    }
-    sums.iter().sum::<f32>() + rest
 }
 
 #[cfg(test)]
@@ -490,7 +509,7 @@ mod tests {
             &mut Recorder::default(),
         );
         let short = Embedding::new(vec![1.0, 0.0]).unwrap();
-        assert!(index.search(&short, -1.0).is_empty());
+        assert!(index.search(&Probe::single(&short, &GalleryPolicy::default()), -1.0).is_empty());
         assert_eq!(index.nearest(PersonId(1), &short, None), None);
     }
 
@@ -509,8 +528,14 @@ mod tests {
                 }
                 check(&index);
                 prop_assert!((0..6).all(|p| index.count(PersonId(p)) <= 3));
-                for (found, cosine) in index.search(&probe, 0.5) {
-                    prop_assert_eq!(index.nearest(found, &probe, None), Some(cosine));
+                let found = index.search(&Probe::single(&probe, &policy), f32::NEG_INFINITY);
+                let expected: Vec<u64> = (0..6).filter(|p| index.count(PersonId(*p)) > 0).collect();
+                let mut persons: Vec<u64> = found.iter().map(|c| c.person.0).collect();
+                persons.sort_unstable();
+                prop_assert_eq!(persons, expected);
+                for candidate in found.iter().filter(|c| index.count(c.person) == 1) {
+                    let nearest = index.nearest(candidate.person, &probe, None).unwrap();
+                    prop_assert!((nearest - candidate.cosine).abs() < 1e-5);
                 }
             }
         }
