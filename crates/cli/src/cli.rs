@@ -10,12 +10,15 @@ use crate::analyze::AnalyzeArgs;
 use crate::calibrate::CalibrateArgs;
 use crate::completions::CompletionsArgs;
 use crate::demo::DemoArgs;
+use crate::evaluate::EvaluateArgs;
 use crate::man::ManArgs;
 use crate::persons::PersonsArgs;
 use crate::probe::ProbeArgs;
 use crate::report::ReportArgs;
 use crate::track::TrackArgs;
-use crate::{analyze, calibrate, cameras, completions, demo, man, persons, probe, report, terminal, track};
+use crate::{
+    analyze, calibrate, cameras, completions, demo, evaluate, man, persons, probe, report, terminal, track,
+};
 
 /// Finds, follows, recognises and describes the faces in videos, pictures and cameras.
 #[derive(Debug, Parser)]
@@ -51,6 +54,7 @@ enum Command {
     /// Lists the cameras at this machine with their formats.
     Cameras,
     Calibrate(CalibrateArgs),
+    Evaluate(EvaluateArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -89,6 +93,7 @@ impl Cli {
             Command::Probe(args) => probe::run(&args),
             Command::Cameras => cameras::run(),
             Command::Calibrate(args) => calibrate::run(args),
+            Command::Evaluate(args) => evaluate::run(&args),
             Command::Completions(args) => completions::run(&args, &mut Self::command()),
             Command::Man(args) => man::run(&args, Self::command()),
         };

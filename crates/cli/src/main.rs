@@ -12,6 +12,7 @@ mod cli;
 mod completions;
 mod core_dumps;
 mod demo;
+mod evaluate;
 mod man;
 mod missing;
 mod options;

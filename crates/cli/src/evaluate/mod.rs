@@ -1,0 +1,36 @@
+//! Measures the error rates of the program on pictures whose truth is known.
+
+mod clusters;
+mod face_reader;
+mod open_set;
+mod people;
+mod persons;
+mod stream;
+
+use clap::{Args, Subcommand};
+use passerby::types::BoxError;
+
+use crate::outcome::Outcome;
+use persons::PersonsArgs;
+
+/// Measures error rates on pictures whose truth is known.
+#[derive(Args, Debug)]
+pub(crate) struct EvaluateArgs {
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subject {
+    Persons(PersonsArgs),
+}
+
+/// Measures and prints the error rates.
+///
+/// # Errors
+/// As for the subject.
+pub(crate) fn run(args: &EvaluateArgs) -> Result<Outcome, BoxError> {
+    match &args.subject {
+        Subject::Persons(args) => persons::run(args),
+    }
+}
