@@ -81,3 +81,47 @@ fn a_folder_without_people_is_an_error_that_names_it() {
     assert_eq!(done.status.code(), Some(2));
     assert!(line.contains("each subfolder is a person"), "{line}");
 }
+
+/// Makes a folder with three portraits whose names tell an age and a gender, and a picture whose name does not.
+fn portraits_with_ages() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (portrait, name) in [
+        ("obama.jpg", "47_0_1_a.jpg"),
+        ("biden.jpg", "70_0_0_b.jpg"),
+        ("astronaut.jpg", "43_1_0_c.jpg"),
+        ("obama2.jpg", "unnamed.jpg"),
+    ] {
+        fs::copy(Path::new(PORTRAITS).join(portrait), folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+fn evaluate_attributes(folder: &Path, options: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_passerby"));
+    program.args(["evaluate", "attributes"]).args(options).arg(folder).output().unwrap()
+}
+
+#[test]
+fn the_errors_of_attributes_are_those_of_the_named_pictures() {
+    let folder = portraits_with_ages();
+    let done = evaluate_attributes(folder.path(), &["--json"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(report["pictures"]["used"], 3);
+    assert_eq!(report["pictures"]["left_out"]["no age and gender in its name"], 1);
+    let all = &report["rows"][0];
+    assert_eq!((&all["pictures"], &all["estimated"]), (&3.into(), &1.0.into()));
+    assert!(all["error_years"].as_f64().unwrap() < 10.0, "{all}");
+    assert_eq!(all["gender_right"], 1.0, "{all}");
+    let bands: Vec<&Value> = report["rows"].as_array().unwrap().iter().map(|row| &row["ages"]).collect();
+    assert_eq!(bands, ["all", "40 to 59", "60 to 79"]);
+}
+
+#[test]
+fn a_folder_without_named_pictures_fails_with_one_line() {
+    let folder = people();
+    let done = evaluate_attributes(folder.path(), &[]);
+    let text = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{text}");
+    assert!(text.lines().count() == 1 && text.contains("no picture whose name begins with age"), "{text}");
+}

@@ -1,16 +1,20 @@
 //! Measures the error rates of the program on pictures whose truth is known.
 
+mod attribute_figures;
+mod attributes;
 mod clusters;
 mod face_reader;
 mod open_set;
 mod people;
 mod persons;
+mod pictures;
 mod stream;
 
 use clap::{Args, Subcommand};
 use passerby::types::BoxError;
 
 use crate::outcome::Outcome;
+use attributes::AttributesArgs;
 use persons::PersonsArgs;
 
 /// Measures error rates on pictures whose truth is known.
@@ -22,6 +26,7 @@ pub(crate) struct EvaluateArgs {
 
 #[derive(Debug, Subcommand)]
 enum Subject {
+    Attributes(AttributesArgs),
     Persons(PersonsArgs),
 }
 
@@ -31,6 +36,7 @@ enum Subject {
 /// As for the subject.
 pub(crate) fn run(args: &EvaluateArgs) -> Result<Outcome, BoxError> {
     match &args.subject {
+        Subject::Attributes(args) => attributes::run(args),
         Subject::Persons(args) => persons::run(args),
     }
 }

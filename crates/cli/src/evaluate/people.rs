@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use passerby::types::BoxError;
 
-use super::face_reader::{FaceView, PictureCounts, read_faces};
+use super::face_reader::{FaceReader, FaceView};
+use super::pictures::{PictureCounts, read_pictures};
 use crate::output::input_files;
 
 /// The people of a folder. Each has at least one usable picture.
@@ -28,12 +29,12 @@ impl People {
         let mut paths = Vec::new();
         let mut people = 0;
         for person in subfolders(folder)? {
-            let pictures = pictures(&person);
+            let pictures = pictures_of(&person);
             owners.extend(pictures.iter().map(|_| people));
             paths.extend(pictures);
             people += 1;
         }
-        for picture in strangers.into_iter().flat_map(pictures) {
+        for picture in strangers.into_iter().flat_map(pictures_of) {
             owners.push(people);
             paths.push(picture);
             people += 1;
@@ -46,7 +47,7 @@ impl People {
             .into());
         }
         let mut result = Self::default();
-        let faces = read_faces(&paths, &mut result.pictures)?;
+        let faces = read_pictures(&paths, &mut result.pictures, FaceReader::new)?;
         result.views.resize_with(people, Vec::new);
         for (owner, face) in owners.into_iter().zip(faces) {
             result.views[owner].extend(face);
@@ -72,7 +73,7 @@ fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, BoxError> {
 }
 
 /// Returns the pictures of a folder, sorted by name.
-fn pictures(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn pictures_of(folder: &Path) -> Vec<PathBuf> {
     let mut found = input_files(&[OsString::from(folder)]);
     found.sort();
     found

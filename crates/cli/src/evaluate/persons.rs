@@ -7,9 +7,9 @@ use clap::Args;
 use passerby::reid::MatchRule;
 use passerby::types::BoxError;
 
-use super::face_reader::PictureCounts;
 use super::open_set::{self, Draws, KNOWN_PICTURES, MIN_STRANGERS, OpenSetRow};
 use super::people::People;
+use super::pictures::PictureCounts;
 use super::stream::{self, StreamFigures};
 use crate::options::number;
 use crate::outcome::Outcome;
