@@ -527,7 +527,7 @@ fn bad_files_are_analysed_in_a_gibibyte_of_address_space() {
                 match source.next_picture() {
                     Ok(Some(_)) => pictures += 1,
                     Ok(None) => break,
-                    Err(e) if e.class() == ErrorClass::Skip => lost += 1,
+                    Err(e) if e.class() == ErrorClass::Skip => lost += e.lost().0,
                     Err(e) => error = e.to_string().into(),
                 }
             },
@@ -553,9 +553,9 @@ fn a_missing_device_falls_back_with_a_warning_for_each_network() {
     let (usual, quiet) = run(&["--json", &picture]);
     let (summary, warnings) = run(&["--json", "--device", "cuda:99", &picture]);
     assert_eq!(quiet, "");
-    assert_eq!(warnings.matches("not on cuda:99").count(), 4, "{warnings}");
+    assert_eq!(warnings.matches("not on cuda:99").count(), 5, "{warnings}");
     assert_eq!(summary["networks"], usual["networks"]);
-    assert_eq!(summary["networks"].as_object().unwrap().len(), 4);
+    assert_eq!(summary["networks"].as_object().unwrap().len(), 5);
     assert_eq!((&summary["faces"], &summary["people"]), (&usual["faces"], &usual["people"]));
 }
 

@@ -104,6 +104,8 @@ pub fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
 pub enum Want {
     /// This number of pictures, and no error.
     All(usize),
+    /// This number of pictures, and a notice with this text.
+    Noticed(usize, &'static str),
     /// At least the first number of pictures. The others, up to the second number, are lost.
     Most(usize, usize),
     /// At least this number of pictures, and then an error with this text.
@@ -135,6 +137,10 @@ pub fn compare(name: &str, want: Want, got: &Outcome) -> Option<String> {
     let clean = got.fatal.is_none() && got.damaged.is_empty();
     let good = match want {
         Want::All(n) => frames == n && clean,
+        Want::Noticed(n, says) => {
+            let is_noticed = matches!(&got.damaged[..], [notice] if notice.to_string().contains(says));
+            frames == n && got.lost == 0 && got.fatal.is_none() && is_noticed
+        }
         Want::Most(least, all) => {
             frames >= least && frames + got.lost == all && frames < all && got.fatal.is_none()
         }
