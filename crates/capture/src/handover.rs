@@ -13,6 +13,9 @@ pub(crate) enum RecvError {
     /// No item came within this time.
     TimedOut(Duration),
     /// No item will come any more. `None` if the sender ended normally, or if the receiver was cancelled.
-    #[cfg_attr(not(feature = "_jpeg"), allow(dead_code, reason = "only receiving sources send an error"))]
+    #[cfg_attr(
+        not(any(feature = "rtsp", feature = "mjpeg")),
+        allow(dead_code, reason = "only receiving sources send an error")
+    )]
     Closed(Option<SourceError>),
 }
