@@ -18,8 +18,9 @@ const FRAMES_OF_TRACK: u64 = 40;
 const FRAME: Duration = Duration::from_millis(200);
 /// The tracks of a batch: five make the 200 rows of the writer.
 const TRACKS_OF_BATCH: u64 = 5;
-/// One of so many tracks has no person, and one of so many no age.
+/// One of this many tracks has no person.
 const UNIDENTIFIED_EVERY: u64 = 5;
+/// One of this many tracks has no age.
 const UNDESCRIBED_EVERY: u64 = 7;
 /// The tracks for each person, on average.
 const TRACKS_OF_PERSON: u64 = 8;

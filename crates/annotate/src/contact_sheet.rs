@@ -48,7 +48,13 @@ pub struct SheetSettings {
 
 impl Default for SheetSettings {
     fn default() -> Self {
-        Self { tile: 192, columns: 6, max_persons: 120, blur: false, gender_confidence: 0.8 }
+        Self {
+            tile: 192,
+            columns: 6,
+            max_persons: 120,
+            blur: false,
+            gender_confidence: Attributes::GENDER_CONFIDENCE,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an annotator draws.
 
+use passerby_types::Attributes;
+
 use crate::palette::ColorBy;
 
 /// What an [`Annotator`](crate::Annotator) draws. The default draws boxes and labels with age and gender.
@@ -44,7 +46,7 @@ impl Default for AnnotateSettings {
             tentative: false,
             track_numbers: false,
             age_interval: true,
-            gender_confidence: 0.8,
+            gender_confidence: Attributes::GENDER_CONFIDENCE,
             color_by: ColorBy::default(),
             scale: 1.0,
         }

@@ -65,7 +65,7 @@ impl Faceres {
         self.model.name()
     }
 
-    /// Estimates from the square around the face's box, or returns `None` if the network's output is no distribution. `face` is in
+    /// Estimates from the square around the face's box, or returns `None` if the network's output is not a distribution. `face` is in
     /// pixels of `image`.
     pub(crate) fn estimate(
         &mut self,

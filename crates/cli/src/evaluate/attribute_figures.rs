@@ -6,7 +6,7 @@ use passerby::types::{Attributes, Gender};
 const BAND_YEARS: u32 = 20;
 /// The number of bands. The last one has no end.
 const BANDS: u32 = 5;
-/// The age from which on a gender counts: the networks cannot tell that of small children.
+/// The age from which on a gender counts: the networks do not know that of small children.
 const GROWN_FROM_YEARS: u32 = 10;
 
 /// A picture with its truth.

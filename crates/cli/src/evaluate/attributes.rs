@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use passerby::demographics::AgeGender;
-use passerby::detect::{YuNet, YuNetSettings};
+use passerby::detect::YuNet;
 use passerby::types::{BoxError, ColorSpace, Gender, Image, PixelLayout};
 
 use super::attribute_figures::{Answer, ErrorRow, rows};
-use super::face_reader::LONG_SIDE;
 use super::people::pictures_of;
-use super::pictures::{MainFace, PictureCounts, PictureReader, Reading, main_face, read_pictures};
+use super::pictures::{
+    MainFace, PictureCounts, PictureReader, Reading, main_face, main_face_detector, read_pictures,
+};
 use crate::outcome::Outcome;
 use crate::terminal::{self, counted};
 
@@ -70,15 +71,7 @@ struct AttributeReader {
 
 impl AttributeReader {
     fn new() -> Result<Self, BoxError> {
-        let settings = YuNetSettings {
-            threshold: YuNetSettings::PHOTO_THRESHOLD,
-            long_side: Some(LONG_SIDE),
-            ..YuNetSettings::default()
-        };
-        Ok(Self {
-            detector: YuNet::with_settings(YuNet::bundled_model()?, settings)?,
-            classifier: AgeGender::bundled()?,
-        })
+        Ok(Self { detector: main_face_detector()?, classifier: AgeGender::bundled()? })
     }
 }
 

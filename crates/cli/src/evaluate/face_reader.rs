@@ -2,15 +2,11 @@
 
 use std::path::Path;
 
-use passerby::detect::{YuNet, YuNetSettings};
+use passerby::detect::YuNet;
 use passerby::reid::{GalleryPolicy, MobileFaceNet};
 use passerby::types::{BoxError, Embedding};
 
-use super::pictures::{MainFace, PictureReader, Reading, main_face};
-
-/// The longer side of the detector's input. The face that a picture is of is large in it, and landmarks are best for faces of 100 to
-/// 200 pixels of the input.
-pub(super) const LONG_SIDE: u32 = 480;
+use super::pictures::{MainFace, PictureReader, Reading, main_face, main_face_detector};
 
 /// The face of a picture.
 #[derive(Clone)]
@@ -30,13 +26,8 @@ pub(super) struct FaceReader {
 
 impl FaceReader {
     pub(super) fn new() -> Result<Self, BoxError> {
-        let settings = YuNetSettings {
-            threshold: YuNetSettings::PHOTO_THRESHOLD,
-            long_side: Some(LONG_SIDE),
-            ..YuNetSettings::default()
-        };
         Ok(Self {
-            detector: YuNet::with_settings(YuNet::bundled_model()?, settings)?,
+            detector: main_face_detector()?,
             embedder: MobileFaceNet::bundled()?,
             policy: GalleryPolicy::default(),
         })

@@ -165,7 +165,7 @@ fn margin_at(strangers: &[f32], fpir: f64) -> f32 {
     sorted.get(allowed).map_or(f32::NEG_INFINITY, |first_refused| first_refused.next_up())
 }
 
-/// Returns the share of known people who are missed if a match must lie this far above its threshold, or `None` if there are none.
+/// Returns the share of known people who are missed if a match must lie this far above its threshold, or `None` without such people.
 fn misses(answers: &Answers, min_margin: f32) -> Option<f64> {
     let missed = answers.known.iter().filter(|(margin, is_right)| !is_right || *margin < min_margin).count();
     (!answers.known.is_empty()).then(|| share(missed, answers.known.len()))

@@ -6,10 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use passerby::detect::{YuNet, YuNetSettings};
 use passerby::types::{BoxError, Face};
 
 /// How many times as large as the next face a face must be to be the one that its picture is of.
 const LARGEST_FACTOR: f32 = 2.0;
+
+/// The longer side of the detector's input. The face that a picture is of is large in it, and landmarks are best for faces of 100 to
+/// 200 pixels of the input.
+const LONG_SIDE: u32 = 480;
 
 /// The pictures that were read, and those that were left out.
 #[derive(Debug, Default, serde::Serialize)]
@@ -36,7 +41,7 @@ pub(super) enum Reading<T> {
 
 /// The networks of one thread.
 pub(super) trait PictureReader {
-    /// What is read from a picture.
+    /// The result of reading a picture.
     type Answer: Send;
 
     /// Reads a picture.
@@ -100,7 +105,20 @@ impl PictureCounts {
     }
 }
 
-/// Returns the face that a picture with these faces is of, or the reason why there is none.
+/// Returns the detector for [`main_face`].
+///
+/// # Errors
+/// The network cannot be loaded.
+pub(super) fn main_face_detector() -> Result<YuNet, BoxError> {
+    let settings = YuNetSettings {
+        threshold: YuNetSettings::PHOTO_THRESHOLD,
+        long_side: Some(LONG_SIDE),
+        ..YuNetSettings::default()
+    };
+    Ok(YuNet::with_settings(YuNet::bundled_model()?, settings)?)
+}
+
+/// Returns the face that a picture with these faces is of, or the reason why the picture is left out.
 pub(super) fn main_face(mut faces: Vec<Face>) -> Result<MainFace, &'static str> {
     let area = |face: &Face| face.bbox.width() * face.bbox.height();
     faces.sort_by(|a, b| area(b).total_cmp(&area(a)));

@@ -18,7 +18,7 @@ pub(super) enum End {
 /// Returns the moment of a time on the command line. A time without an offset is that of the zone.
 ///
 /// # Errors
-/// The text is no time.
+/// The text is not a time.
 pub(super) fn moment(option: &str, text: &str, zone: &TimeZone, end: End) -> Result<Timestamp, BoxError> {
     let wrong =
         || format!("{option} {text}: expected a day such as 2026-06-01, or a time such as 2026-06-01T08:00");
@@ -39,7 +39,7 @@ pub(super) fn moment(option: &str, text: &str, zone: &TimeZone, end: End) -> Res
 /// Returns the time zone of this name, or that of this machine for `None`.
 ///
 /// # Errors
-/// There is no such time zone.
+/// The time zone is unknown.
 pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, BoxError> {
     match name {
         None => Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
@@ -52,7 +52,7 @@ pub(super) fn time_zone(name: Option<&str>) -> Result<TimeZone, BoxError> {
 /// Returns the person of a text such as `3` or `2:3`.
 ///
 /// # Errors
-/// The text is no number, or not two of them.
+/// The text is not a number, or not two of them.
 pub(super) fn person(text: &str) -> Result<PersonKey, BoxError> {
     let wrong = || format!("--person {text}: expected a number such as 3, or a run and a number such as 2:3");
     let (run, id) = match text.split_once(':') {

@@ -33,7 +33,7 @@ const MIN_SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 /// How far the compared part of the picture reaches beyond the face, in sizes of its box.
 const MARGIN: f32 = 0.25;
 
-/// What a track looked like when its face was last found.
+/// The looks of a track when its face was last found.
 struct Seen {
     at: Duration,
     bbox: BBox,
