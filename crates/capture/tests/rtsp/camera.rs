@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::common::bytes;
 
@@ -40,6 +41,10 @@ pub(crate) enum Act {
     Play(Vec<u8>),
     Close,
 }
+
+/// A connection ends after this time, so that a source that waits for ever fails its test. Clients repeat their last request
+/// every half a minute.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A camera on a port of its own. It serves one connection after another until it is dropped.
 pub(crate) struct RtspCamera {
@@ -95,8 +100,9 @@ impl RtspCamera {
 }
 
 fn serve(mut stream: TcpStream, act: &impl Fn(&Request, &mut TcpStream) -> Act, stays: &AtomicBool) {
+    let start = Instant::now();
     let mut requests = BufReader::new(stream.try_clone().expect("a clone"));
-    while let Some(request) = read_request(&mut requests) {
+    while let Some(request) = read_request(&mut requests).filter(|_| start.elapsed() < PATIENCE) {
         match act(&request, &mut stream) {
             Act::Usual => answer(&request, &mut stream),
             Act::Answered => {}
@@ -104,7 +110,8 @@ fn serve(mut stream: TcpStream, act: &impl Fn(&Request, &mut TcpStream) -> Act, 
                 answer(&request, &mut stream);
                 let _ = stream.write_all(&packets);
                 if stays.load(Ordering::Acquire) {
-                    let _ = requests.read_to_end(&mut Vec::new());
+                    let mut rest = [0; 4096];
+                    while start.elapsed() < PATIENCE && requests.read(&mut rest).is_ok_and(|len| len > 0) {}
                 }
                 return;
             }

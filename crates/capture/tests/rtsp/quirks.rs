@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -136,8 +136,36 @@ fn an_encoder_that_starts_anew_keeps_the_connection() {
 }
 
 #[test]
+fn packets_before_the_response_to_play_are_kept() {
+    let stream = packets(&clip(), 9, 0, 0);
+    let camera = RtspCamera::new(move |request, out| {
+        if request.method == "PLAY" {
+            let _ = out.write_all(&stream);
+            let _ = write!(out, "RTSP/1.0 200 OK\r\nCSeq: {}\r\nSession: 1\r\n\r\n", request.number);
+            return Act::Close;
+        }
+        Act::Usual
+    });
+    plays(&camera.url());
+}
+
+/// Sends each of these packets twice to a port of this machine. The second copy is old.
+fn send_datagrams(stream: &[u8], port: u16) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let mut rest = stream;
+    while let [_, _, high, low, after @ ..] = rest {
+        let (packet, next) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        let _ = socket.send_to(packet, ("127.0.0.1", port));
+        let _ = socket.send_to(packet, ("127.0.0.1", port));
+        rest = next;
+    }
+}
+
+#[test]
 fn a_camera_that_refuses_tcp_sends_over_udp_and_that_is_said() {
-    let camera = RtspCamera::new(|request, out| match request.method.as_str() {
+    let stream = packets(&clip(), 9, 0, 0);
+    let port = AtomicU16::new(0);
+    let camera = RtspCamera::new(move |request, out| match request.method.as_str() {
         "SETUP" if request.header("transport").is_some_and(|transport| transport.contains("TCP")) => {
             let _ = write!(out, "RTSP/1.0 461 Unsupported transport\r\nCSeq: {}\r\n\r\n", request.number);
             Act::Answered
@@ -145,23 +173,15 @@ fn a_camera_that_refuses_tcp_sends_over_udp_and_that_is_said() {
         "SETUP" => {
             let transport = request.header("transport").unwrap_or_default().to_owned();
             set_up(request, out, &format!("{transport};server_port=4000-4001"));
-            let port = transport.split("client_port=").nth(1).and_then(|ports| ports.split('-').next());
-            let port: u16 = port.and_then(|port| port.parse().ok()).expect("a port");
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-            let stream = packets(&clip(), 9, 0, 0);
-            let send = move || {
-                thread::sleep(300 * MS);
-                let mut rest = stream.as_slice();
-                while let [_, _, high, low, after @ ..] = rest {
-                    let (packet, next) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
-                    // The second copy of each packet is old.
-                    let _ = socket.send_to(packet, ("127.0.0.1", port));
-                    let _ = socket.send_to(packet, ("127.0.0.1", port));
-                    rest = next;
-                }
-            };
-            thread::Builder::new().name("udp".into()).spawn(send).expect("a thread");
+            let given = transport.split("client_port=").nth(1).and_then(|ports| ports.split('-').next());
+            let given = given.and_then(|port| port.parse().ok()).expect("a port");
+            port.store(given, Ordering::Release);
             Act::Answered
+        }
+        "PLAY" => {
+            // Datagrams may overtake the response.
+            send_datagrams(&stream, port.load(Ordering::Acquire));
+            Act::Usual
         }
         _ => Act::Usual,
     });
@@ -169,9 +189,11 @@ fn a_camera_that_refuses_tcp_sends_over_udp_and_that_is_said() {
     let notice = source.next_picture().expect_err("it is said");
     assert!(matches!(notice, SourceError::Notice { .. }), "{notice}");
     assert!(notice.to_string().contains("#transport=udp"), "{notice}");
-    for sum in sums() {
+    // A decoder may hold the last two back until others show that their turn has come.
+    let sums = sums();
+    for sum in &sums[..sums.len() - 2] {
         let picture = source.next_picture().expect("a picture").expect("a picture");
-        assert_eq!(checksum(&picture.image), sum);
+        assert_eq!(checksum(&picture.image), *sum);
     }
     drop(source);
     let settings = RtspSettings { transport: RtspTransport::Tcp, ..patient() };

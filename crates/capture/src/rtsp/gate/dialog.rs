@@ -52,6 +52,8 @@ pub(super) struct Dialog {
     hosts: (IpAddr, IpAddr),
     pub(super) datagrams: Option<Datagrams>,
     pub(super) media: Option<Media>,
+    /// True if the camera has agreed to play.
+    pub(super) playing: bool,
     report: Arc<GateReport>,
 }
 
@@ -81,6 +83,7 @@ impl Dialog {
             hosts,
             datagrams: None,
             media: None,
+            playing: false,
             report,
         }
     }
@@ -160,7 +163,10 @@ impl Dialog {
                     "DESCRIBE" => self.describe(&mut response),
                     "SETUP" => self.set_up(&request, &mut response),
                     // The numbers and times in it are often wrong, and aren't needed.
-                    "PLAY" => response.set("RTP-Info", None),
+                    "PLAY" => {
+                        response.set("RTP-Info", None);
+                        self.playing = true;
+                    }
                     _ => {}
                 }
             }

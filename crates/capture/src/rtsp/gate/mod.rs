@@ -82,6 +82,7 @@ impl Gate {
             requests,
             responses: MessageReader::default(),
             dialog,
+            early: Vec::new(),
             report: Arc::clone(&report),
         };
         if let Err(what) = relay.run().await {
@@ -113,6 +114,8 @@ struct Relay {
     requests: MessageReader,
     responses: MessageReader,
     dialog: Dialog,
+    /// The packets that came before the response to PLAY. `retina` would drop them, and with them the first key frame.
+    early: Vec<u8>,
     report: Arc<GateReport>,
 }
 
@@ -140,7 +143,8 @@ impl Relay {
                     self.requests.push(&request[..len]);
                     self.pass_requests().await?;
                 }
-                received = receive(self.dialog.datagrams.as_ref(), &mut datagram) => {
+                // Packets that come before the response to PLAY wait in the sockets.
+                received = receive(self.dialog.datagrams.as_ref().filter(|_| self.dialog.playing), &mut datagram) => {
                     let (index, len) = received.map_err(|e| format!("UDP failed: {e}"))?;
                     let mut out = Vec::new();
                     let from = self.dialog.media.as_ref().map_or(0, |media| media.from);
@@ -192,6 +196,9 @@ impl Relay {
                     Step::Answer(response) => {
                         self.open_firewall().await;
                         out.extend(response);
+                        if self.dialog.playing {
+                            out.append(&mut self.early);
+                        }
                     }
                     Step::Ask(request) => {
                         let sent = self.camera.write(&request).await;
@@ -213,7 +220,7 @@ impl Relay {
         }
     }
 
-    /// Appends a packet to `out` if it belongs to the stream.
+    /// Appends a packet to `out` if it belongs to the stream. Early packets are kept until the camera plays.
     fn pass_packet(&mut self, channel: u8, packet: &mut [u8], out: &mut Vec<u8>) -> Result<(), String> {
         let Some(media) = &mut self.dialog.media else { return Ok(()) };
         let index = channel.wrapping_sub(media.from);
@@ -228,6 +235,7 @@ impl Relay {
             ));
         }
         let Ok(len) = u16::try_from(packet.len()) else { return Ok(()) };
+        let out = if self.dialog.playing { out } else { &mut self.early };
         out.extend([b'$', media.to + index]);
         out.extend(len.to_be_bytes());
         out.extend_from_slice(packet);
