@@ -9,10 +9,8 @@
 use std::sync::Arc;
 
 use passerby::pipeline::{Pipeline, PipelineSettings, WhenFull};
-use passerby::types::{BoxError, CameraId, Observation, SystemClock, TrackState};
-use passerby::zones::{
-    AreaPlan, LinePlan, LineSide, ZoneChange, ZoneEvent, ZonePlan, ZoneSubject, ZoneWatch,
-};
+use passerby::types::{BoxError, CameraId, SystemClock};
+use passerby::zones::{AreaPlan, LinePlan, LineSide, ZoneBoard, ZoneChange, ZoneEvent, ZonePlan};
 
 fn main() -> Result<(), BoxError> {
     let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4").to_owned();
@@ -28,27 +26,25 @@ fn main() -> Result<(), BoxError> {
         }],
         ..ZonePlan::default()
     };
-    let mut watch = ZoneWatch::new(&plan)?;
+    let board = ZoneBoard::default();
+    board.set(CameraId(0), &plan)?;
 
-    let stages = passerby::stages(&passerby::Settings::default())?;
+    let counters = board.clone();
+    let stages = passerby::stages(&passerby::Settings::default())?.counting(move |id| counters.counter(id));
     let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()))
         .camera(CameraId(0), passerby::capture::open(&input)?);
     let observations = pipeline.subscribe("zones", 64, WhenFull::Block);
     let run = std::thread::Builder::new().name("pipeline".into()).spawn(|| pipeline.run())?;
-    let mut events = Vec::new();
     for observation in observations {
-        events.clear();
-        count(&mut watch, &observation, &mut events);
-        for event in &events {
-            print(&watch, event);
-        }
+        observation.zone_events.iter().for_each(print);
     }
     run.join().map_err(|_| "the pipeline panicked")??;
 
-    for line in watch.lines() {
+    let figures = board.figures();
+    for line in figures.iter().flat_map(|camera| &camera.lines) {
         println!("{}: {} to the right, {} to the left", line.name, line.left_to_right, line.right_to_left);
     }
-    for zone in watch.zones() {
+    for zone in figures.iter().flat_map(|camera| &camera.zones) {
         let mean = zone.dwell.checked_div(u32::try_from(zone.left)?).unwrap_or_default();
         println!(
             "{}: entered {} times, at most {} at once, {mean:.1?} on average",
@@ -58,28 +54,18 @@ fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Counts the confirmed tracks whose faces were found in this frame: a predicted box may run on over a line.
-fn count(watch: &mut ZoneWatch, observation: &Observation, events: &mut Vec<ZoneEvent>) {
-    let found =
-        observation.faces.iter().filter(|face| face.state == TrackState::Confirmed && face.face.is_some());
-    let subjects: Vec<ZoneSubject> =
-        found.map(|face| ZoneSubject { track: face.track, bbox: face.bbox }).collect();
-    let at = observation.meta.pts.unwrap_or_default();
-    watch.update(at, [observation.width, observation.height], &subjects, &observation.ended, events);
-}
-
-fn print(watch: &ZoneWatch, event: &ZoneEvent) {
+fn print(event: &ZoneEvent) {
     let (seconds, track) = (event.at.as_secs_f64(), event.track.0);
-    match event.change {
+    match &event.change {
         ZoneChange::Entered { zone } => {
-            println!("{seconds:5.2} s: track {track} enters {}", watch.zones()[zone].name);
+            println!("{seconds:5.2} s: track {track} enters {zone}");
         }
         ZoneChange::Left { zone, dwell } => {
-            println!("{seconds:5.2} s: track {track} leaves {} after {dwell:.1?}", watch.zones()[zone].name);
+            println!("{seconds:5.2} s: track {track} leaves {zone} after {dwell:.1?}");
         }
         ZoneChange::Crossed { line, from } => {
-            let to = if from == LineSide::Left { "right" } else { "left" };
-            println!("{seconds:5.2} s: track {track} crosses {} to the {to}", watch.lines()[line].name);
+            let to = if *from == LineSide::Left { "right" } else { "left" };
+            println!("{seconds:5.2} s: track {track} crosses {line} to the {to}");
         }
     }
 }

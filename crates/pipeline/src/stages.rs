@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use passerby_types::{
-    AttributeFusion, Classifier, Detector, Embedder, Identifier, StageError, StageFactory, Tracker,
+    AttributeFusion, CameraId, Classifier, Detector, Embedder, Identifier, StageError, StageFactory, Tracker,
+    ZoneCounter,
 };
 
 /// The factories of a pipeline's stages. A pipeline needs a detector and a tracker. Without an embedder and an identifier
@@ -43,7 +44,11 @@ pub struct Stages {
     pub(crate) identifier: Option<StageFactory<dyn Identifier>>,
     pub(crate) classifier: Option<StageFactory<dyn Classifier>>,
     pub(crate) fusion: Option<StageFactory<dyn AttributeFusion>>,
+    pub(crate) counters: Option<CounterFactory>,
 }
+
+/// Makes the counter of a camera's zones, or returns `None` for a camera without zones.
+pub(crate) type CounterFactory = Arc<dyn Fn(CameraId) -> Option<Box<dyn ZoneCounter>> + Send + Sync>;
 
 impl Stages {
     /// Creates stages that detect and track faces, without identities, ages and genders.
@@ -58,6 +63,7 @@ impl Stages {
             identifier: None,
             classifier: None,
             fusion: None,
+            counters: None,
         }
     }
 
@@ -84,6 +90,20 @@ impl Stages {
     ) -> Self {
         self.classifier = Some(classifier.into_stage_factory());
         self.fusion = Some(fusion.into_stage_factory());
+        self
+    }
+
+    /// Adds the counters of zones and lines. The pipeline calls `counters` when it adds a camera, and again if the camera's counter
+    /// panicked. A camera for which it returns `None` has no zones.
+    ///
+    /// Faces that a counter does not watch are not tracked. [`Observation::zone_events`](passerby_types::Observation::zone_events)
+    /// has its events. `ZoneBoard` of the crate `passerby-zones` makes counters.
+    #[must_use]
+    pub fn counting(
+        mut self,
+        counters: impl Fn(CameraId) -> Option<Box<dyn ZoneCounter>> + Send + Sync + 'static,
+    ) -> Self {
+        self.counters = Some(Arc::new(counters));
         self
     }
 

@@ -13,7 +13,8 @@ use passerby_testkit::{
 };
 use passerby_types::{
     Attributes, BBox, CameraId, Classifier, Detector, DropReason, Embedder, Embedding, Face, FaceChip, Frame,
-    FrameKind, Identifier, Identity, Image, Observation, PersonId, Sighting, StageError, TrackId, TrackKey,
+    FrameKind, FrameMeta, Identifier, Identity, Image, Observation, ObservedFace, PersonId, Sighting,
+    StageError, TrackId, TrackKey, ZoneChange, ZoneCounter, ZoneEvent,
 };
 
 fn face(x: f32, size: f32) -> Face {
@@ -108,6 +109,89 @@ fn a_report_names_the_stages_in_the_order_of_a_frame() {
     let (report, _) = run(stages, FlowSettings::default(), pictures(40));
     let names: Vec<_> = report.stages.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["capture", "detect", "track", "embed", "identify", "classify", "fuse", "store"]);
+}
+
+/// Watches the left half of the picture, and reports each frame in which a track is there, and each track that ended.
+struct LeftHalf;
+
+impl ZoneCounter for LeftHalf {
+    fn watches(&mut self, bbox: &BBox, (width, _): (u32, u32)) -> bool {
+        bbox.center().x < width as f32 / 2.0
+    }
+
+    fn update(
+        &mut self,
+        meta: &FrameMeta,
+        _: (u32, u32),
+        faces: &[ObservedFace],
+        ended: &[TrackId],
+        events: &mut Vec<ZoneEvent>,
+    ) {
+        let event = |track, zone: &str| {
+            let change = ZoneChange::Entered { zone: zone.into() };
+            ZoneEvent { track, at: meta.stream_time(), change }
+        };
+        events.extend(faces.iter().map(|face| event(face.track, "seen")));
+        events.extend(ended.iter().map(|track| event(*track, "ended")));
+    }
+}
+
+/// Returns stages that find a face on the left in the first 10 frames and one on the right in all.
+fn two_faces() -> Stages {
+    let faces =
+        |seq| if seq < 10 { vec![face(50.0, 40.0), face(150.0, 40.0)] } else { vec![face(150.0, 40.0)] };
+    let detector =
+        ScriptedDetector { faces: (0..100).map(|seq| (seq, faces(seq))).collect(), ..Default::default() };
+    Stages::new(move || detector.clone(), OrderTracker::default)
+}
+
+#[test]
+fn a_face_outside_the_region_is_not_tracked_but_counted() {
+    let counting = || two_faces().counting(|camera| (camera == CameraId(3)).then(|| Box::new(LeftHalf) as _));
+    let (report, seen) = run(counting(), FlowSettings::default(), pictures(20));
+    assert_eq!((report.faces, report.faces_outside_region), (30, 20));
+    assert!(seen.iter().all(|o| o.faces.len() <= 1) && seen[0].faces[0].bbox.x1 == 50.0);
+    let found = |o: &Observation| {
+        o.zone_events.iter().filter(|e| e.change == ZoneChange::Entered { zone: "seen".into() }).count()
+    };
+    assert_eq!(seen.iter().map(found).sum::<usize>(), seen.iter().map(|o| o.faces.len()).sum::<usize>());
+    let ended: usize =
+        seen.iter().map(|o| o.zone_events.len()).sum::<usize>() - seen.iter().map(found).sum::<usize>();
+    assert_eq!(ended, 1, "the only track ends");
+    let (in_pipeline, same) = run_pipeline(counting(), FlowSettings::default(), 20);
+    assert_eq!(in_pipeline.faces_outside_region, 20);
+    assert!(seen.iter().zip(&same).all(|(a, b)| a.zone_events == b.zone_events));
+}
+
+#[test]
+fn a_camera_without_zones_has_no_counter() {
+    let (report, seen) = run(two_faces().counting(|_| None), FlowSettings::default(), pictures(5));
+    assert_eq!(report.faces_outside_region, 0);
+    assert!(seen.iter().all(|o| o.faces.len() == 2 && o.zone_events.is_empty()));
+}
+
+#[test]
+fn a_counter_that_panics_costs_its_counts_alone() {
+    struct Broken;
+    impl ZoneCounter for Broken {
+        fn watches(&mut self, _: &BBox, _: (u32, u32)) -> bool {
+            panic!("the test asked for it")
+        }
+        fn update(
+            &mut self,
+            _: &FrameMeta,
+            _: (u32, u32),
+            _: &[ObservedFace],
+            _: &[TrackId],
+            _: &mut Vec<ZoneEvent>,
+        ) {
+            panic!("the test asked for it")
+        }
+    }
+    let (report, seen) =
+        run(two_faces().counting(|_| Some(Box::new(Broken))), FlowSettings::default(), pictures(5));
+    assert!(report.error.is_none() && report.failures["zones"] >= 10, "{:?}", report.failures);
+    assert!(seen.len() == 5 && seen.iter().all(|o| o.faces.len() == 2 && o.zone_events.is_empty()));
 }
 
 #[test]

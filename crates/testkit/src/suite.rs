@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use passerby_types::{
     AttributeFusion, Attributes, BBox, CameraId, ChipPool, Classifier, ColorSpace, Detector, Embedder,
-    Embedding, ErrorClass, Face, FaceChip, FrameKind, FrameSource, Identifier, Identity, Image, Landmarks,
-    Observation, ObservedFace, PixelLayout, Point, Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState,
-    Tracker,
+    Embedding, ErrorClass, Face, FaceChip, FrameSource, Identifier, Identity, Image, Landmarks, Observation,
+    ObservedFace, PixelLayout, Point, Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState, Tracker,
 };
 
 use crate::call;
@@ -435,14 +434,8 @@ pub fn observation(camera: u32, seq: u64) -> Observation {
             }),
         }
     };
-    Observation {
-        meta: meta(camera, seq),
-        width: 640,
-        height: 360,
-        kind: FrameKind::Analysed,
-        faces: vec![face(1, 10.0 + seq as f32, Some(1)), face(2, 300.0, None)],
-        ended: vec![],
-    }
+    let faces = vec![face(1, 10.0 + seq as f32, Some(1)), face(2, 300.0, None)];
+    Observation { faces, ..Observation::new(meta(camera, seq), 640, 360) }
 }
 
 /// Asserts the contract of a [`Sink`]: it accepts empty batches, and all written and flushed observations can be read back.

@@ -108,6 +108,23 @@ impl FrameMeta {
         Self { camera: camera.into(), seq, captured, pts: None, wall, detail: 1.0, scene: 0 }
     }
 
+    /// Returns the time since a fixed moment by which a camera's frames follow each other: `pts`, or `captured` for a stream without
+    /// times. For a file that is analysed faster than it was recorded, it is the time in the recording.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use passerby_types::{FrameMeta, Timestamp};
+    ///
+    /// let meta = FrameMeta::new(0, 7).with_captured(Timestamp(Duration::from_secs(5)));
+    /// assert_eq!(meta.stream_time(), Duration::from_secs(5));
+    /// assert_eq!(meta.with_pts(Duration::from_secs(2)).stream_time(), Duration::from_secs(2));
+    /// ```
+    #[must_use]
+    pub fn stream_time(&self) -> Duration {
+        self.pts.unwrap_or(self.captured.0)
+    }
+
     /// Returns the metadata with this moment of arrival.
     #[must_use]
     pub const fn with_captured(mut self, captured: Timestamp) -> Self {

@@ -196,14 +196,14 @@ pub use journal::{
     KnownPerson, PersonEdits,
 };
 pub use ledger::{DropReason, Ledger};
-pub use observation::{FrameKind, Observation, ObservedFace};
+pub use observation::{FrameKind, LineSide, Observation, ObservedFace, ZoneChange, ZoneEvent};
 pub use pool::{Buffer, BufferPool, BufferPoolStats, EmbeddingPool, FramePool};
 #[cfg(feature = "serde")]
 pub use record::ObservationRecord;
 pub use recycler::Recycler;
 pub use stage::{
     AttributeFusion, Classifier, Detector, Embedder, FrameSource, GalleryJournal, Identifier, Pictures, Sink,
-    SourceInfo, StageFactory, Tracker,
+    SourceInfo, StageFactory, Tracker, ZoneCounter,
 };
 pub use track::{TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace};
 pub use visible::visible;

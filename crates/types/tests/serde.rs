@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use passerby_types::{
     Age, Attributes, BBox, CameraId, DropReason, Embedding, Face, FrameKind, FrameMeta, Gender, Identity,
-    Landmarks, Ledger, Observation, ObservationRecord, ObservedFace, PersonId, Point, Timestamp, TrackId,
-    TrackKey, TrackState, TrackedFace,
+    Landmarks, Ledger, LineSide, Observation, ObservationRecord, ObservedFace, PersonId, Point, Timestamp,
+    TrackId, TrackKey, TrackState, TrackedFace, ZoneChange, ZoneEvent,
 };
 use serde_json::{from_str, from_value, json, to_string, to_value};
 
@@ -44,7 +44,7 @@ fn observation(faces: Vec<ObservedFace>) -> Observation {
     let meta = FrameMeta::new(0, 12)
         .with_pts(Duration::from_millis(480))
         .with_wall(SystemTime::UNIX_EPOCH + Duration::from_micros(1_767_225_600_480_000));
-    Observation { meta, width: 640, height: 360, kind: FrameKind::Analysed, faces, ended: vec![TrackId(7)] }
+    Observation { faces, ended: vec![TrackId(7)], ..Observation::new(meta, 640, 360) }
 }
 
 const KNOWN: &str = r#"{"track":1,"state":"confirmed","box":[10.0,50.0,50.0,100.0],"score":0.9,"person":1,"similarity":0.8,"age":41.5,"age_interval":[33.0,50.0],"p_male":0.97}"#;
@@ -54,6 +54,28 @@ fn an_observation_is_written_byte_for_byte() {
     let text = to_string(&observation(vec![known_face()])).unwrap();
     let frame = r#"{"camera":0,"seq":12,"pts_s":0.48,"wall":"2026-01-01T00:00:00.480000Z","width":640,"height":360,"kind":"analysed","faces":["#;
     assert_eq!(text, format!("{frame}{KNOWN}],\"ended\":[7]}}"));
+}
+
+#[test]
+fn zone_events_are_written_and_read() {
+    let second = Duration::from_secs;
+    let changes = [
+        ZoneChange::Entered { zone: "counter".into() },
+        ZoneChange::Left { zone: "counter".into(), dwell: Duration::from_millis(1500) },
+        ZoneChange::Crossed { line: "gate".into(), from: LineSide::Left },
+    ];
+    let event = |change| ZoneEvent { track: TrackId(3), at: second(2), change };
+    let mut written = observation(Vec::new());
+    written.zone_events = changes.into_iter().map(event).collect();
+    let value = to_value(&written).unwrap();
+    let expected = json!([
+        {"track": 3, "at_s": 2.0, "kind": "entered", "zone": "counter"},
+        {"track": 3, "at_s": 2.0, "kind": "left", "zone": "counter", "dwell_s": 1.5},
+        {"track": 3, "at_s": 2.0, "kind": "crossed", "line": "gate", "from": "left"},
+    ]);
+    assert_eq!(value["zone_events"], expected);
+    let read: Observation = from_value(value).unwrap();
+    assert_eq!(read.zone_events, written.zone_events);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Counts people at places of a camera's picture: directed crossings of lines, and how many are in zones, and for how long.
 //!
 //! A [`ZoneWatch`] follows the boxes of one camera's tracks through its [`ZonePlan`]. It reads no pixels and no files, and allocates
-//! nothing for a frame, unless the frame has more tracks than any before.
+//! nothing for a frame, unless the frame has more tracks than any before. A [`ZoneBoard`] has one for each camera: give its counters to
+//! `Stages::counting` of the crate `passerby-pipeline`, and read the counts from any thread.
 //!
 //! ```
 //! use std::time::Duration;
@@ -21,7 +22,7 @@
 //! watch.update(Duration::from_secs(30), [640, 480], &[], &[TrackId(1)], &mut events);
 //! assert_eq!(events.len(), 2);
 //! // Seen in the zone from second 4 to second 9. The track ended later.
-//! assert_eq!(events[1].change, ZoneChange::Left { zone: 0, dwell: Duration::from_secs(5) });
+//! assert_eq!(events[1].change, ZoneChange::Left { zone: "counter".into(), dwell: Duration::from_secs(5) });
 //! # Ok::<(), passerby_zones::ZoneError>(())
 //! ```
 //!
@@ -35,6 +36,7 @@
 //!   ends of the line. A person who walks around an end is on the other side without a crossing.
 //! - **Hidden people.** A track without a box in some frames keeps its side and its zones. The way from the last box to the next counts.
 //! - **New tracks.** The first box decides the side and the zones: a person who appears in a zone has entered it.
+//! - **Doubtful tracks.** A track that the tracker has not confirmed counts nothing. Once it is confirmed, it counts from its first box on.
 //! - **Ends of tracks.** A track that ends leaves its zones at its last box.
 //! - **Regions.** Boxes in a region of [`ZonePlan::ignore`], or outside [`ZonePlan::interest`], are as good as hidden.
 //!   [`ZoneWatch::watches`] says which detections a tracker need not see at all.
@@ -42,12 +44,14 @@
 //! # Features
 //! - `serde`: the plan as serde types, for configuration files.
 
+mod board;
 mod line;
 mod plan;
 mod polygon;
 mod tracks;
 mod watch;
 
-pub use line::LineSide;
+pub use board::{CameraZones, ZoneBoard};
+pub use passerby_types::{LineSide, ZoneChange, ZoneEvent};
 pub use plan::{AreaPlan, LinePlan, ZoneError, ZonePlan};
-pub use watch::{LineFigures, ZoneChange, ZoneEvent, ZoneFigures, ZoneSubject, ZoneWatch};
+pub use watch::{LineFigures, ZoneFigures, ZoneSubject, ZoneWatch};

@@ -1,20 +1,9 @@
 //! Lines, and the side of a person.
 
-use passerby_types::Point;
+use passerby_types::{LineSide, Point};
 
 use crate::plan::{LinePlan, ZoneError};
 use crate::polygon::{point, scaled, side};
-
-/// A side of a line, as a viewer of the picture has it who stands at the line's beginning and looks to its end.
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LineSide {
-    /// To the left.
-    Left,
-    /// To the right.
-    Right,
-}
 
 /// Where a person was sure to be last: beyond the margin, or at the first box of the track.
 #[derive(Clone, Copy, Debug)]

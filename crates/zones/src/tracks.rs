@@ -16,6 +16,8 @@ pub(crate) struct Tracks {
     rows: Vec<(TrackId, usize)>,
     free: Vec<usize>,
     last_seen: Vec<Duration>,
+    /// For each row, true if nothing of the track has counted yet.
+    is_noted: Vec<bool>,
     /// For each row and zone, since when the track is in it.
     inside: Vec<Option<Duration>>,
     /// For each row and line.
@@ -30,6 +32,7 @@ impl Tracks {
             rows: Vec::new(),
             free: Vec::new(),
             last_seen: Vec::new(),
+            is_noted: Vec::new(),
             inside: Vec::new(),
             stays: Vec::new(),
         }
@@ -50,11 +53,23 @@ impl Tracks {
     fn add_row(&mut self) -> usize {
         let row = self.last_seen.len();
         self.last_seen.push(Duration::ZERO);
+        self.is_noted.push(false);
         self.inside.resize(self.inside.len() + self.zones, None);
         self.stays.resize(self.stays.len() + self.lines, None);
         // Room for the row when its track ends.
         self.free.reserve(row + 1);
         row
+    }
+
+    /// Begins a track that may still be a false detection (`is_noted`), or that counts. Returns true.
+    pub(crate) fn begin(&mut self, row: usize, is_noted: bool) -> bool {
+        self.is_noted[row] = is_noted;
+        true
+    }
+
+    /// Makes a track count from now on. Returns true if it did not before.
+    pub(crate) fn confirm(&mut self, row: usize) -> bool {
+        std::mem::take(&mut self.is_noted[row])
     }
 
     /// Removes a track and returns its row, whose states stay until the row is used again. Returns `None` if the track is not known.

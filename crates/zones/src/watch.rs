@@ -1,11 +1,14 @@
 //! Follows the tracks of one camera through its plan.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{BBox, Point, TrackId};
+use passerby_types::{
+    BBox, FrameMeta, LineSide, ObservedFace, Point, TrackId, TrackState, ZoneChange, ZoneCounter, ZoneEvent,
+};
 
-use crate::line::{Line, LineSide};
+use crate::line::Line;
 use crate::plan::{ZoneError, ZonePlan};
 use crate::polygon::Polygon;
 use crate::tracks::Tracks;
@@ -19,41 +22,6 @@ pub struct ZoneSubject {
     pub track: TrackId,
     /// The box.
     pub bbox: BBox,
-}
-
-/// Something that a track did at a zone or a line.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ZoneEvent {
-    /// The track.
-    pub track: TrackId,
-    /// When it was: the time of the update, or that of the track's last box if the track has ended.
-    pub at: Duration,
-    /// What the track did.
-    pub change: ZoneChange,
-}
-
-/// What a track did at a zone or a line. The numbers are the places in [`ZonePlan::zones`] and [`ZonePlan::lines`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ZoneChange {
-    /// The track entered a zone, or began in it.
-    Entered {
-        /// The zone.
-        zone: usize,
-    },
-    /// The track left a zone, or ended in it.
-    Left {
-        /// The zone.
-        zone: usize,
-        /// The time since the track entered.
-        dwell: Duration,
-    },
-    /// The track crossed a line.
-    Crossed {
-        /// The line.
-        line: usize,
-        /// The side that the track came from.
-        from: LineSide,
-    },
 }
 
 /// The counts of a zone.
@@ -70,7 +38,8 @@ pub struct ZoneFigures {
     pub entered: u64,
     /// How often a track left it.
     pub left: u64,
-    /// The sum of the times of the tracks that left it.
+    /// The sum of the times of the tracks that left it. Serialized as `dwell_s`, in seconds.
+    #[cfg_attr(feature = "serde", serde(rename = "dwell_s", serialize_with = "seconds"))]
     pub dwell: Duration,
 }
 
@@ -97,6 +66,10 @@ pub struct ZoneWatch {
     tracks: Tracks,
     zones: Vec<ZoneFigures>,
     lines: Vec<LineFigures>,
+    zone_names: Vec<Arc<str>>,
+    line_names: Vec<Arc<str>>,
+    /// Memory for the boxes of a frame.
+    subjects: Vec<ZoneSubject>,
 }
 
 impl ZoneWatch {
@@ -131,6 +104,9 @@ impl ZoneWatch {
                 .iter()
                 .map(|l| LineFigures { name: l.name.clone(), ..LineFigures::default() })
                 .collect(),
+            zone_names: plan.zones.iter().map(|zone| Arc::from(zone.name.as_str())).collect(),
+            line_names: plan.lines.iter().map(|line| Arc::from(line.name.as_str())).collect(),
+            subjects: Vec::new(),
         })
     }
 
@@ -159,12 +135,34 @@ impl ZoneWatch {
                     if let Some(since) = since.take() {
                         let dwell = last_seen.saturating_sub(since);
                         self.zones[zone].leave(dwell);
+                        let zone = Arc::clone(&self.zone_names[zone]);
                         events.push(ZoneEvent {
                             track,
                             at: last_seen,
                             change: ZoneChange::Left { zone, dwell },
                         });
                     }
+                }
+            }
+        }
+    }
+
+    /// Takes the boxes of tracks that may still turn out to be false detections. It remembers on which sides of the lines they began, and
+    /// counts nothing. When such a track comes to [`ZoneWatch::update`], a line that it crossed in the meantime counts, and it
+    /// enters the zone in which it is.
+    pub fn note(&mut self, at: Duration, size: [u32; 2], subjects: &[ZoneSubject]) {
+        let size = size.map(|pixels| pixels as f32);
+        for ZoneSubject { track, bbox } in subjects {
+            if !self.is_watched(bbox, size) {
+                continue;
+            }
+            let (row, is_new) = self.tracks.row(*track);
+            *self.tracks.last_seen(row) = at;
+            if is_new {
+                self.tracks.begin(row, true);
+                let stays = self.tracks.stays(row);
+                for (segment, stay) in self.segments.iter().zip(stays) {
+                    *stay = Some(segment.first_stay(bbox.center(), size));
                 }
             }
         }
@@ -202,34 +200,68 @@ impl ZoneWatch {
         let margin = self.margin * (bbox.width() + bbox.height()) / 2.0;
         let (row, is_new) = self.tracks.row(track);
         *self.tracks.last_seen(row) = at;
+        let is_first = if is_new { self.tracks.begin(row, false) } else { self.tracks.confirm(row) };
         for (line, (segment, stay)) in self.segments.iter().zip(self.tracks.stays(row)).enumerate() {
             match stay.as_mut().filter(|_| !is_new) {
                 None => *stay = Some(segment.first_stay(centre, size)),
                 Some(stay) => {
                     if let Some(from) = segment.advance(stay, centre, margin, size) {
                         self.lines[line].cross(from);
+                        let line = Arc::clone(&self.line_names[line]);
                         events.push(ZoneEvent { track, at, change: ZoneChange::Crossed { line, from } });
                     }
                 }
             }
         }
         for (zone, (polygon, since)) in self.polygons.iter().zip(self.tracks.inside(row)).enumerate() {
-            let change = match (is_inside(polygon, centre, margin, size, is_new, since.is_some()), *since) {
+            let was_inside = since.is_some();
+            let name = || Arc::clone(&self.zone_names[zone]);
+            let change = match (is_inside(polygon, centre, margin, size, is_first, was_inside), *since) {
                 (true, None) => {
                     *since = Some(at);
                     self.zones[zone].enter();
-                    ZoneChange::Entered { zone }
+                    ZoneChange::Entered { zone: name() }
                 }
                 (false, Some(entered)) => {
                     *since = None;
                     let dwell = at.saturating_sub(entered);
                     self.zones[zone].leave(dwell);
-                    ZoneChange::Left { zone, dwell }
+                    ZoneChange::Left { zone: name(), dwell }
                 }
                 _ => continue,
             };
             events.push(ZoneEvent { track, at, change });
         }
+    }
+}
+
+/// Counts confirmed tracks in the frames in which their faces were found.
+impl ZoneCounter for ZoneWatch {
+    fn watches(&mut self, bbox: &BBox, (width, height): (u32, u32)) -> bool {
+        ZoneWatch::watches(self, bbox, [width, height])
+    }
+
+    fn update(
+        &mut self,
+        meta: &FrameMeta,
+        (width, height): (u32, u32),
+        faces: &[ObservedFace],
+        ended: &[TrackId],
+        events: &mut Vec<ZoneEvent>,
+    ) {
+        let at = meta.stream_time();
+        let mut subjects = std::mem::take(&mut self.subjects);
+        let found = |state: TrackState| {
+            let found = faces.iter().filter(move |face| face.face.is_some() && face.state == state);
+            found.map(|face| ZoneSubject { track: face.track, bbox: face.bbox })
+        };
+        subjects.clear();
+        subjects.extend(found(TrackState::Tentative));
+        self.note(at, [width, height], &subjects);
+        subjects.clear();
+        subjects.extend(found(TrackState::Confirmed));
+        ZoneWatch::update(self, at, [width, height], &subjects, ended, events);
+        self.subjects = subjects;
     }
 }
 
@@ -268,6 +300,11 @@ impl LineFigures {
             LineSide::Right => self.right_to_left += 1,
         }
     }
+}
+
+#[cfg(feature = "serde")]
+fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
 }
 
 fn place(kind: &str, name: &str) -> String {

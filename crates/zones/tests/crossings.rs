@@ -181,7 +181,7 @@ proptest! {
         let (_, events) = count(&walks, &mut random, share);
         for (number, walk) in walks.iter().enumerate() {
             let of = |side| {
-                let change = ZoneChange::Crossed { line: 0, from: side };
+                let change = ZoneChange::Crossed { line: "gate".into(), from: side };
                 events.iter().filter(|e| e.track.0 == number as u64 + 1 && e.change == change).count() as u64
             };
             prop_assert_eq!([of(LineSide::Right), of(LineSide::Left)], [walk.to_right, walk.to_left]);

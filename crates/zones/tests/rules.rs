@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use passerby_types::{BBox, TrackId};
+use passerby_types::{
+    BBox, CameraId, Face, FrameMeta, LineSide, ObservedFace, TrackId, TrackState, ZoneCounter,
+};
 use passerby_zones::{
-    AreaPlan, LinePlan, ZoneChange, ZoneError, ZoneEvent, ZonePlan, ZoneSubject, ZoneWatch,
+    AreaPlan, LinePlan, ZoneBoard, ZoneChange, ZoneError, ZoneEvent, ZonePlan, ZoneSubject, ZoneWatch,
 };
 
 const SIZE: [u32; 2] = [100, 100];
@@ -35,15 +37,15 @@ fn walk(plan: &ZonePlan, places: &[f32]) -> Vec<(u64, ZoneChange)> {
         watch.update(Duration::from_secs(second), SIZE, &[face(1, x)], &[], &mut events);
     }
     watch.update(Duration::from_secs(99), SIZE, &[], &[TrackId(1)], &mut events);
-    events.iter().map(|event: &ZoneEvent| (event.at.as_secs(), event.change)).collect()
+    events.iter().map(|event: &ZoneEvent| (event.at.as_secs(), event.change.clone())).collect()
 }
 
 fn entered(at: u64) -> (u64, ZoneChange) {
-    (at, ZoneChange::Entered { zone: 0 })
+    (at, ZoneChange::Entered { zone: "right".into() })
 }
 
 fn left(at: u64, seconds: u64) -> (u64, ZoneChange) {
-    (at, ZoneChange::Left { zone: 0, dwell: Duration::from_secs(seconds) })
+    (at, ZoneChange::Left { zone: "right".into(), dwell: Duration::from_secs(seconds) })
 }
 
 #[test]
@@ -107,7 +109,7 @@ fn a_plan_fits_every_resolution() {
     watch.update(Duration::ZERO, SIZE, &[face(1, 60.0)], &[], &mut events);
     // At twice the width the same pixel is in the left half.
     watch.update(Duration::from_secs(1), [200, 100], &[face(1, 60.0)], &[], &mut events);
-    assert_eq!(events.iter().map(|e| e.change).collect::<Vec<_>>(), [entered(0).1, left(1, 1).1]);
+    assert_eq!(events.iter().map(|e| e.change.clone()).collect::<Vec<_>>(), [entered(0).1, left(1, 1).1]);
 }
 
 #[test]
@@ -131,6 +133,82 @@ fn a_clock_that_goes_back_gives_no_negative_times() {
     watch.update(Duration::from_secs(9), SIZE, &[face(1, 60.0)], &[], &mut events);
     watch.update(Duration::from_secs(5), SIZE, &[face(1, 20.0)], &[], &mut events);
     assert_eq!(events[1].change, left(5, 0).1);
+}
+
+/// Returns a plan with the zone `right` and a line down the middle of the picture.
+fn middle() -> ZonePlan {
+    let line = LinePlan { name: "middle".into(), from: [0.5, 0.0], to: [0.5, 1.0] };
+    ZonePlan { lines: vec![line], ..right_half() }
+}
+
+/// Gives track 1 to a counter at these places, a second apart, in these states. `None` is a predicted box.
+fn observe(counter: &mut dyn ZoneCounter, steps: &[(f32, TrackState, bool)]) -> Vec<ZoneEvent> {
+    let mut events = Vec::new();
+    for (second, &(x, state, is_found)) in (0..).zip(steps) {
+        let bbox = face(1, x).bbox;
+        let mut seen = ObservedFace::new(1, bbox);
+        seen.face = is_found.then(|| Face::new(bbox, 0.9));
+        seen.state = state;
+        let meta = FrameMeta::new(0, second).with_pts(Duration::from_secs(second));
+        counter.update(&meta, (100, 100), &[seen], &[], &mut events);
+    }
+    events
+}
+
+#[test]
+fn a_track_that_is_not_confirmed_counts_nothing() {
+    let mut watch = ZoneWatch::new(&middle()).unwrap();
+    let tentative = |x| (x, TrackState::Tentative, true);
+    assert_eq!(observe(&mut watch, &[tentative(20.0), tentative(80.0)]), []);
+    assert_eq!((watch.zones()[0].entered, watch.lines()[0].right_to_left), (0, 0));
+}
+
+#[test]
+fn a_confirmed_track_counts_from_its_first_box_on() {
+    let mut watch = ZoneWatch::new(&middle()).unwrap();
+    let steps = [
+        (20.0, TrackState::Tentative, true),
+        (51.0, TrackState::Confirmed, true),
+        (80.0, TrackState::Confirmed, true),
+    ];
+    let events = observe(&mut watch, &steps);
+    let crossed = ZoneChange::Crossed { line: "middle".into(), from: LineSide::Right };
+    let changes: Vec<ZoneChange> = events.into_iter().map(|event| event.change).collect();
+    // It has entered the zone at once: the first box that counts may be at its edge.
+    assert_eq!(changes, [entered(1).1, crossed]);
+}
+
+#[test]
+fn predicted_boxes_count_nothing() {
+    let mut watch = ZoneWatch::new(&middle()).unwrap();
+    let steps = [
+        (20.0, TrackState::Confirmed, true),
+        (80.0, TrackState::Confirmed, false),
+        (80.0, TrackState::Lost, false),
+    ];
+    assert_eq!(observe(&mut watch, &steps), []);
+}
+
+#[test]
+fn a_board_shows_what_its_counters_count() {
+    let board = ZoneBoard::default();
+    board.set(CameraId(2), &middle()).unwrap();
+    let mut counter = board.counter(CameraId(2)).unwrap();
+    observe(&mut *counter, &[(20.0, TrackState::Confirmed, true), (80.0, TrackState::Confirmed, true)]);
+    let figures = board.figures();
+    assert_eq!(
+        (figures[0].camera, figures[0].zones[0].inside, figures[0].lines[0].right_to_left),
+        (CameraId(2), 1, 1)
+    );
+    // A wrong plan changes nothing, and a right one begins again.
+    let wrong = ZonePlan { margin: 9.0, ..middle() };
+    assert_eq!(board.set(CameraId(2), &wrong), Err(ZoneError::Margin(9.0)));
+    assert_eq!(board.figures(), figures);
+    board.set(CameraId(2), &right_half()).unwrap();
+    let events = observe(&mut *counter, &[(60.0, TrackState::Confirmed, true)]);
+    assert_eq!((events.len(), board.figures()[0].zones[0].entered), (1, 1));
+    board.remove(CameraId(2));
+    assert!(board.plan(CameraId(2)).is_none() && board.figures().is_empty());
 }
 
 #[test]

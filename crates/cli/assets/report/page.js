@@ -153,6 +153,13 @@
     const times = stays ? [stays.median_s, stays.p90_s, stays.longest_s].map(stay) : ["–", "–", "–"];
     return [camera(row.camera), row.visits, row.persons, row.new, row.returning, row.unidentified, ...times];
   }));
+  const { line_totals, zone_totals } = figures.places;
+  if (line_totals.length) table(place("lines"), ["camera", "line", "to the right", "to the left"], line_totals.map((row) => [row.camera, row.line, row.left_to_right, row.right_to_left]));
+  if (zone_totals.length) table(place("zones"), ["camera", "zone", "entered", "present", "at most", "median stay", "9 of 10", "longest"], zone_totals.map((row) => {
+    const times = [row.median_s, row.p90_s, row.longest_s].map((s) => s === null ? "–" : stay(s));
+    return [row.camera, row.zone, row.entered, row.mean.toFixed(1), row.peak, ...times];
+  }));
+  place("places").hidden = !line_totals.length && !zone_totals.length;
   table(place("ways"), ["from", "to", "times"], figures.transitions.map((row) => [row.from, row.to, row.times]));
   table(place("last-seen"), ["person", "last seen", "camera", "visits"], figures.last_seen.map((row) => [row.name === null ? person(row.person) : row.name + " (" + person(row.person) + ")", clock(row.last_seen), row.camera, row.visits]));
   for (const path of figures.paths) {

@@ -6,7 +6,9 @@ use clap::Args;
 use passerby::capture::Input;
 use passerby::types::BoxError;
 
-use crate::options::{InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, seconds};
+use crate::options::{
+    InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, ZoneArgs, seconds,
+};
 
 /// Detects, tracks, identifies and describes the faces in videos, pictures and cameras.
 ///
@@ -21,12 +23,15 @@ use crate::options::{InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs,
   passerby analyze --json --db door.sqlite door.mp4    the summary as JSON, everything in a database
   passerby analyze --faces faces.jsonl photos/         every face of a folder of pictures
   passerby analyze --pictures annotated/ photos/       the pictures with boxes, ages and numbers of persons
+  passerby analyze --zones passerby.toml door.mp4      who crosses a line, how long people stay at a counter
   passerby analyze --seconds 60 rtsp://door.local/live a camera for a minute")]
 pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) zones: ZoneArgs,
     #[command(flatten)]
     pub(crate) networks: NetworkArgs,
     /// An embedding and attributes for each face of each frame, for evaluation

@@ -29,7 +29,9 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
     let mode = args.mode()?;
     let stop = Stop::new(args.run.seconds)?;
     let (inputs, mut ok) = inputs::expand(&args.input.inputs);
-    let mut claims = FileClaims::of_inputs(inputs.iter().filter_map(|input| input.as_path()));
+    let board = args.zones.board(inputs.iter().map(|input| (input.camera, input.name.as_str())))?;
+    let files = inputs.iter().filter_map(|input| input.as_path());
+    let mut claims = FileClaims::of_inputs(files.chain(args.zones.zones.as_deref()));
     let mut outputs = Outputs::create(args, mode, &inputs, &mut claims, &stop)?;
     let recorder = args.pictures.pictures.as_deref().map(|folder| {
         let files = inputs.iter().filter_map(|input| input.as_path());
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
     if let Some(recorder) = &recorder {
         inputs.iter().for_each(|input| recorder.begin(input.camera, &input.name));
     }
-    let mut pipelines = Pipelines::new(args, mode, outputs.database(), recorder.clone());
+    let mut pipelines = Pipelines::new(args, mode, outputs.database(), recorder.clone(), board);
 
     let failed = if mode.live {
         let again = args.run.seconds.is_some();

@@ -11,6 +11,7 @@ use passerby::pipeline::{
 };
 use passerby::reid::SharedGallery;
 use passerby::types::{BoxError, CameraId, Clock, Observation, SourceInfo, SystemClock};
+use passerby::zones::{CameraZones, ZoneBoard};
 use passerby::{NetworkReport, Settings, networks, stages_with};
 
 use super::args::{AnalyzeArgs, Mode};
@@ -39,6 +40,8 @@ pub(super) struct Pipelines {
     clock: Arc<dyn Clock>,
     database: Option<Database>,
     recorder: Option<Recorder>,
+    /// The zones of the inputs.
+    board: Option<ZoneBoard>,
     /// The rule for a full queue of frames.
     when_full: WhenFull,
     video: Option<Running>,
@@ -57,6 +60,8 @@ pub(super) struct RunResults {
     pub(super) abandoned: Vec<String>,
     /// The engine of each network when the first pipeline started. Empty if no pipeline started.
     pub(super) networks: Vec<NetworkReport>,
+    /// The counts of each input with zones, or `None` if no zones were asked for.
+    pub(super) zones: Option<Vec<CameraZones>>,
 }
 
 impl Pipelines {
@@ -65,6 +70,7 @@ impl Pipelines {
         mode: Mode,
         database: Option<Database>,
         recorder: Option<Recorder>,
+        board: Option<ZoneBoard>,
     ) -> Self {
         let mut settings = args.networks.settings();
         let threshold = args.networks.threshold();
@@ -91,6 +97,7 @@ impl Pipelines {
             clock,
             database,
             recorder,
+            board,
             when_full,
             still_threshold,
             video: None,
@@ -124,7 +131,10 @@ impl Pipelines {
             self.ended.networks = checked_engines(&settings)?;
         }
         let gallery = self.gallery.clone().with_min_enroll_views(settings.gallery.min_enroll_views);
-        let stages = stages_with(&settings, move || gallery.clone())?;
+        let mut stages = stages_with(&settings, move || gallery.clone())?;
+        if let Some(board) = self.board.clone() {
+            stages = stages.counting(move |camera| board.counter(camera));
+        }
         let mut pipeline = Pipeline::new(stages, self.pipeline.clone(), Arc::clone(&self.clock));
         if let Some(database) = &self.database {
             pipeline = pipeline.sink(database.sink());
@@ -148,6 +158,7 @@ impl Pipelines {
         for running in [self.video, self.still].into_iter().flatten() {
             running.finish(&mut self.ended);
         }
+        self.ended.zones = self.board.map(|board| board.figures());
         self.ended
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use passerby::pipeline::{CameraReport, CameraSnapshot, PersonSummary, Summary, SummaryRecord};
 use passerby::types::{Attributes, BoxError, CameraId, FrameMeta, Gender};
+use passerby::zones::CameraZones;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -21,8 +22,25 @@ struct Report<'a> {
     networks: Map<String, Value>,
     /// The size from which on the detector finds faces in every picture, in pixels. `null` without a frame.
     smallest_face: Option<f32>,
+    /// The counts of zones and lines, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zones: Option<Vec<ZoneRecord<'a>>>,
     #[serde(flatten)]
     summary: SummaryRecord<'a>,
+}
+
+/// The counts of one input.
+#[derive(Serialize)]
+struct ZoneRecord<'a> {
+    input: &'a str,
+    #[serde(flatten)]
+    counts: &'a CameraZones,
+}
+
+impl<'a> ZoneRecord<'a> {
+    fn new(ended: &'a RunResults, counts: &'a CameraZones) -> Self {
+        Self { input: name(ended, counts.camera), counts }
+    }
 }
 
 /// Returns the summary as one JSON object. If inputs run one after another, all but `stages_ms` is the same in every
@@ -36,8 +54,15 @@ pub(super) fn json(
     let record = SummaryRecord::new(summary, &ended.reports);
     let record = if live { record.with_live_figures(&ended.cameras) } else { record };
     let networks = ended.networks.iter().map(|n| (n.name.clone(), n.backend.to_string().into()));
+    let zones = ended.zones.as_ref();
+    let zones = zones.map(|zones| zones.iter().map(|counts| ZoneRecord::new(ended, counts)).collect());
     // A `Value` has its keys in the order of the alphabet.
-    Ok(serde_json::to_value(Report { networks: networks.collect(), smallest_face, summary: record })?)
+    Ok(serde_json::to_value(Report { networks: networks.collect(), smallest_face, zones, summary: record })?)
+}
+
+/// Returns the name of an input.
+fn name(ended: &RunResults, camera: CameraId) -> &str {
+    ended.reports.iter().find(|report| report.camera == camera).map_or("", |report| report.name.as_str())
 }
 
 fn ms(time: Duration) -> f64 {
@@ -78,6 +103,13 @@ pub(super) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String
             time("embed"),
             time("classify"),
         );
+        if report.faces_outside_region > 0 {
+            let _ = writeln!(
+                out,
+                "  {} outside its regions, not tracked",
+                counted(report.faces_outside_region, "face")
+            );
+        }
         if let (true, Some(figures)) = (live, snapshot(ended, report.camera)) {
             let dropped = ledger.dropped.iter().map(|(reason, n)| format!(", {n} {reason}"));
             let interrupted = match report.interruptions {
@@ -94,6 +126,9 @@ pub(super) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String
                 dropped.collect::<String>(),
             );
         }
+    }
+    for counts in ended.zones.iter().flatten() {
+        out.push_str(&places(name(ended, counts.camera), counts));
     }
     let persons = summary.persons();
     let tracks = counted(summary.tracks().count() as u64, "track");
@@ -115,6 +150,28 @@ pub(super) fn table(summary: &Summary, ended: &RunResults, live: bool) -> String
             span(&p, reports),
             counted(p.tracks.len() as u64, "track"),
             counted(p.frames, "frame"),
+        );
+    }
+    out
+}
+
+/// Returns the counts of the zones and lines of an input, a line for each.
+fn places(input: &str, counts: &CameraZones) -> String {
+    let mut out = String::new();
+    for line in &counts.lines {
+        let (right, left) = (line.left_to_right, line.right_to_left);
+        let _ = writeln!(out, "{input}: line {}: {right} to the right, {left} to the left", line.name);
+    }
+    for zone in &counts.zones {
+        let entered = counted(zone.entered, "time");
+        let stay = match u32::try_from(zone.left).ok().and_then(|left| zone.dwell.checked_div(left)) {
+            Some(mean) => format!(", {:.1} s on average", mean.as_secs_f64()),
+            None => String::new(),
+        };
+        let _ = writeln!(
+            out,
+            "{input}: zone {}: entered {entered}, at most {} at once{stay}",
+            zone.name, zone.peak
         );
     }
     out

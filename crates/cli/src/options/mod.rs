@@ -8,6 +8,7 @@ mod number;
 mod output_args;
 mod picture_args;
 mod run_args;
+mod zone_args;
 
 pub(crate) use input_args::InputArgs;
 pub(crate) use network_args::NetworkArgs;
@@ -15,3 +16,4 @@ pub(crate) use number::{number, seconds};
 pub(crate) use output_args::{GalleryArgs, OutputArgs, QuietArgs};
 pub(crate) use picture_args::PictureArgs;
 pub(crate) use run_args::RunArgs;
+pub(crate) use zone_args::ZoneArgs;

@@ -2,8 +2,8 @@
 
 use jiff::Zoned;
 use passerby::store::query::{
-    AgeHistogram, Answers, DwellRow, GenderCounts, LastSeenRow, OccupancyRow, PathStep, Period, PersonKey,
-    Question, TrafficRow, Transition,
+    AgeHistogram, Answers, DwellRow, GenderCounts, LastSeenRow, LineRow, OccupancyRow, PathStep, Period,
+    PersonKey, Question, TrafficRow, Transition, ZoneRow,
 };
 use serde::{Serialize, Serializer};
 
@@ -29,6 +29,7 @@ pub(super) struct ReportRecord {
     pub(super) dwell: Vec<DwellRow>,
     pub(super) traffic: Vec<TrafficRow>,
     pub(super) occupancy: Vec<OccupancyRow>,
+    pub(super) places: PlaceRecord,
     pub(super) ages: AgeHistogram,
     pub(super) genders: GenderCounts,
     pub(super) transitions: Vec<Transition>,
@@ -36,6 +37,15 @@ pub(super) struct ReportRecord {
     pub(super) paths: Vec<PersonPath>,
     /// The tracks that count nowhere because of their times.
     pub(super) left_out: u64,
+}
+
+/// The counts at zones and lines: over the whole time, and by its steps.
+#[derive(Debug, Serialize)]
+pub(super) struct PlaceRecord {
+    pub(super) zone_totals: Vec<ZoneRow>,
+    pub(super) line_totals: Vec<LineRow>,
+    pub(super) zones: Vec<ZoneRow>,
+    pub(super) lines: Vec<LineRow>,
 }
 
 /// The way of one person over the cameras.
@@ -67,6 +77,12 @@ impl ReportRecord {
             dwell: answers.dwell(),
             traffic: answers.traffic(by),
             occupancy: answers.occupancy(by),
+            places: PlaceRecord {
+                zone_totals: answers.zone_totals(),
+                line_totals: answers.line_totals(),
+                zones: answers.zones(by),
+                lines: answers.lines(by),
+            },
             ages: answers.ages(),
             genders: answers.genders(),
             transitions: answers.transitions(),

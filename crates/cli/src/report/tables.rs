@@ -26,6 +26,14 @@ pub(super) fn text(record: &ReportRecord) -> String {
     out.push_str(&cameras(record));
     let _ = writeln!(out, "\nBy {}", if record.by == Period::Day { "day" } else { "hour" });
     out.push_str(&periods(record));
+    if !record.places.line_totals.is_empty() {
+        out.push_str("\nLines\n");
+        out.push_str(&lines(record));
+    }
+    if !record.places.zone_totals.is_empty() {
+        out.push_str("\nZones\n");
+        out.push_str(&zones(record));
+    }
     out.push_str("\nAges\n");
     out.push_str(&ages(record));
     out.push_str("\nGenders\n");
@@ -92,6 +100,27 @@ fn periods(record: &ReportRecord) -> String {
     });
     let head =
         ["begins", "camera", "visits", "persons", "new", "returning", "unidentified", "present", "at most"];
+    table(&head, rows.collect())
+}
+
+fn lines(record: &ReportRecord) -> String {
+    let rows = record.places.line_totals.iter().map(|row| {
+        let [camera, line] = [&row.camera, &row.line].map(|name| visible(name).to_string());
+        vec![camera, line, row.left_to_right.to_string(), row.right_to_left.to_string()]
+    });
+    table(&["camera", "line", "to the right", "to the left"], rows.collect())
+}
+
+fn zones(record: &ReportRecord) -> String {
+    let rows = record.places.zone_totals.iter().map(|row| {
+        let [camera, zone] = [&row.camera, &row.zone].map(|name| visible(name).to_string());
+        let mut cells =
+            vec![camera, zone, row.entered.to_string(), format!("{:.1}", row.mean), row.peak.to_string()];
+        let stays = [row.median, row.p90, row.longest];
+        cells.extend(stays.map(|stay| stay.map_or_else(|| "-".to_owned(), span)));
+        cells
+    });
+    let head = ["camera", "zone", "entered", "present", "at most", "median stay", "9 of 10", "longest"];
     table(&head, rows.collect())
 }
 

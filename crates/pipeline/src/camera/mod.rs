@@ -4,7 +4,7 @@
 //!   detection workers, with `lifecycle.rs`, `schedule.rs` and `inbox.rs` as its parts.
 //! - `worker.rs` is the thread that puts the frames back in order; `open_jobs.rs` holds the face jobs that it waits for.
 //! - `observer.rs` turns a frame's faces into its observation, in a [`Flow`](crate::Flow) as in a pipeline, with
-//!   `tracker.rs` as its part.
+//!   `tracker.rs` and `zones.rs` as its parts.
 
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
@@ -16,3 +16,4 @@ pub(crate) mod skipped_seqs;
 pub(crate) mod state;
 pub(crate) mod tracker;
 pub(crate) mod worker;
+pub(crate) mod zones;

@@ -10,6 +10,7 @@ use passerby_types::{
 };
 
 use crate::camera::tracker::CameraTracker;
+use crate::camera::zones::CameraZones;
 use crate::context::AnalysisContext;
 use crate::face_jobs::{FaceJob, FaceJobs, FaceResult};
 use crate::figures::meter::CameraMeter;
@@ -29,6 +30,8 @@ pub(crate) struct CameraObserver {
     context: Arc<AnalysisContext>,
     meter: Arc<CameraMeter>,
     tracker: CameraTracker,
+    /// `None` if the camera has no zones.
+    zones: Option<CameraZones>,
     sampler: Sampler,
     /// The age and gender of live tracks.
     attributes: HashMap<TrackId, Attributes>,
@@ -38,7 +41,12 @@ pub(crate) struct CameraObserver {
     observed: Vec<ObservedFace>,
     /// True if a track must be looked at again at the next frame.
     wants_look: bool,
-    /// Memory for the calls of the identifier.
+    identifying: IdentifierMemory,
+}
+
+/// Memory for the calls of the identifier.
+#[derive(Default)]
+struct IdentifierMemory {
     sightings: Vec<Sighting>,
     visible: Vec<TrackKey>,
     keys: Vec<TrackKey>,
@@ -46,10 +54,10 @@ pub(crate) struct CameraObserver {
 }
 
 impl CameraObserver {
-    /// Makes the camera's tracker.
+    /// Makes the camera's tracker, and the counter of its zones if it has any.
     ///
     /// # Errors
-    /// The error of the tracker's factory.
+    /// The error of a factory.
     pub(crate) fn new(
         context: &Arc<AnalysisContext>,
         meter: &Arc<CameraMeter>,
@@ -61,19 +69,17 @@ impl CameraObserver {
             context: Arc::clone(context),
             meter: Arc::clone(meter),
             tracker: CameraTracker::new(stages, &context.timer.stages)?,
+            zones: CameraZones::new(stages, meter.camera, context)?,
             sampler: Sampler::new(info, settings.embed, settings.classify),
             attributes: HashMap::new(),
             update: TrackUpdate::default(),
             observed: Vec::new(),
             wants_look: false,
-            sightings: Vec::new(),
-            visible: Vec::new(),
-            keys: Vec::new(),
-            answers: Vec::new(),
+            identifying: IdentifierMemory::default(),
         })
     }
 
-    /// Gives the faces of the next frame to the tracker, or `None` for a frame without detection. `size` is that of the
+    /// Gives the faces of the next frame that count to the tracker, or `None` for a frame without detection. `size` is that of the
     /// frame in pixels; if it or the scene changes, all tracks start anew.
     ///
     /// # Errors
@@ -84,9 +90,14 @@ impl CameraObserver {
         size: (u32, u32),
         faces: Option<&[Face]>,
     ) -> Result<(), StageError> {
-        let Self { context, meter, tracker, update, .. } = self;
-        let tracked =
-            context.timer.timed("track", meter, 1, || tracker.update(meter, meta, size, faces, update));
+        let Self { context, meter, tracker, zones, update, .. } = self;
+        let tracked = context.timer.timed("track", meter, 1, || {
+            let faces = match (faces, zones) {
+                (Some(faces), Some(zones)) => Some(zones.watched(meter, meta, size, faces)),
+                (faces, _) => faces,
+            };
+            tracker.update(meter, meta, size, faces, update)
+        });
         if let Err(error) = tracked {
             let ended = std::mem::take(&mut self.update.ended);
             self.end_tracks(&ended);
@@ -117,7 +128,7 @@ impl CameraObserver {
                         face.embedding = Some(embedding.clone());
                     }
                     if self.tracker.is_live(job.track) {
-                        self.sightings.push(sighting(job, embedding));
+                        self.identifying.sightings.push(sighting(job, embedding));
                     }
                 }
                 FaceResult::Unanswered(job) => {
@@ -128,16 +139,18 @@ impl CameraObserver {
         let context = Arc::clone(&self.context);
         if context.identities.identifies() {
             let meter = Arc::clone(&self.meter);
-            context.timer.timed("identify", &meter, self.sightings.len(), || self.name_tracks(seq, results));
+            let sightings = self.identifying.sightings.len();
+            context.timer.timed("identify", &meter, sightings, || self.name_tracks(seq, results));
         }
-        self.sightings.clear();
+        self.identifying.sightings.clear();
         results.drain(..).for_each(|result| context.chips.give_back(result.into_job().chip));
     }
 
     /// Gives the sightings to the identifier, frame by frame, and writes down who each track of the frame is. A track that shows
     /// another face than before goes on under a new number.
     fn name_tracks(&mut self, seq: u64, results: &[FaceResult<Embedding>]) {
-        let Self { context, meter, tracker, observed, sightings, visible, keys, answers, .. } = self;
+        let Self { context, meter, tracker, observed, identifying, .. } = self;
+        let IdentifierMemory { sightings, visible, keys, answers } = identifying;
         let key = |track: TrackId| TrackKey { camera: meter.camera, track };
         keys.clear();
         keys.extend(observed.iter().map(|face| key(face.track)));
@@ -171,9 +184,9 @@ impl CameraObserver {
 
     /// Writes down the identifier's answers, and plans the next looks by them.
     fn write_identities(&mut self) {
-        let Self { sampler, observed, answers, wants_look, .. } = self;
+        let Self { sampler, observed, identifying, wants_look, .. } = self;
         *wants_look = false;
-        for (observed, &Answer { identity, needs_look }) in observed.iter_mut().zip(&*answers) {
+        for (observed, &Answer { identity, needs_look }) in observed.iter_mut().zip(&identifying.answers) {
             let too_small = observed.face.is_some_and(|face| sampler.embed.too_small(observed.track, &face));
             sampler.embed.settle(observed.track, identity.person().is_some() && !needs_look);
             let is_doubted = sampler.embed.doubt(observed.track, needs_look);
@@ -263,14 +276,23 @@ impl CameraObserver {
             faces.retain(|face| !ended.contains(&face.track));
             faces.sort_unstable_by_key(|face| face.track);
         }
+        let zone_events = match &mut self.zones {
+            Some(zones) => zones.update(&self.context, &self.meter, meta, size, &faces),
+            None => Vec::new(),
+        };
         let (width, height) = size;
-        Observation { meta: *meta, width, height, kind, faces, ended }
+        Observation { meta: *meta, width, height, kind, faces, ended, zone_events }
     }
 
     /// Ends every live track: the camera is done.
     pub(crate) fn end(&mut self) {
         let live = self.tracker.restart(&self.meter, TrackEnd::CameraEnded);
         self.end_tracks(&live);
+        if let Some(zones) = &mut self.zones {
+            // No later observation of the camera could have these events.
+            let meta = FrameMeta::new(self.meter.camera, 0);
+            drop(zones.update(&self.context, &self.meter, &meta, (0, 0), &[]));
+        }
     }
 
     /// Returns how long to wait before the next frame, if the tracker failed several times in a row.
@@ -284,6 +306,7 @@ impl CameraObserver {
             return;
         }
         let _running = self.context.timer.calls.begin("end", Some(self.meter.camera));
+        self.zones.iter_mut().for_each(|zones| zones.end(tracks));
         for &track in tracks {
             self.sampler.end(track);
             self.attributes.remove(&track);

@@ -14,7 +14,7 @@ use passerby_workers::QueueStats;
 ///
 /// Counters: `passerby_frames_total{camera, outcome}` (`captured`, `analysed`, `coasted`, `dropped_` and the reason),
 /// `passerby_frames_yielded_total{camera}`, `passerby_frames_reduced_total{camera}` (analysed with less detail),
-/// `passerby_faces_total{camera}`, `passerby_faces_left_out_total{camera}`, `passerby_interruptions_total{camera}`,
+/// `passerby_faces_total{camera}`, `passerby_faces_left_out_total{camera}`, `passerby_faces_outside_region_total{camera}`, `passerby_interruptions_total{camera}`,
 /// `passerby_looks_evicted_total{camera}`, `passerby_failures_total{camera, stage}`,
 /// `passerby_rebuilds_total{camera, stage}`, `passerby_queue_items_total{queue, direction}` (`in`, `out`, `dropped`; yielded
 /// frames count as dropped from the queue),
@@ -40,6 +40,7 @@ pub fn publish(snapshot: &MetricsSnapshot) {
         counter!("passerby_frames_reduced_total", vec![name()]).absolute(camera.reduced);
         counter!("passerby_faces_total", vec![name()]).absolute(camera.faces);
         counter!("passerby_faces_left_out_total", vec![name()]).absolute(camera.faces_left_out);
+        counter!("passerby_faces_outside_region_total", vec![name()]).absolute(camera.faces_outside_region);
         counter!("passerby_scene_changes_total", vec![name()]).absolute(camera.scene_changes);
         for (reason, n) in &camera.track_ends {
             counter!("passerby_tracks_ended_total", vec![name(), Label::new("reason", reason.name())])

@@ -16,8 +16,8 @@ use crate::figures::report::StageTime;
 use crate::output::events::{EventSenders, PipelineEvent};
 
 /// The names of the stages in all figures, in the order in which a frame passes them.
-pub(crate) const STAGES: [&str; 8] =
-    ["capture", "detect", "track", "embed", "identify", "classify", "fuse", "store"];
+pub(crate) const STAGES: [&str; 9] =
+    ["capture", "detect", "track", "embed", "identify", "classify", "fuse", "zones", "store"];
 
 /// The percentiles of all durations that were measured, exact to one hundredth of the value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -82,6 +82,9 @@ pub struct CameraSnapshot {
     /// The number of boxes that the detector left out because a frame had too many; see
     /// [`Detector::left_out`](passerby_types::Detector::left_out).
     pub faces_left_out: u64,
+    /// The number of faces that were not tracked because the camera's zones do not watch their places; see
+    /// [`ZoneCounter::watches`](passerby_types::ZoneCounter::watches). They are among `faces`.
+    pub faces_outside_region: u64,
     /// How often the picture showed another scene than the one before: a cut, another channel, or a camera that was turned. All
     /// tracks of the camera end there.
     pub scene_changes: u64,
@@ -135,6 +138,7 @@ impl Metrics {
                 yielded: meter.yielded,
                 reduced: meter.reduced,
                 faces_left_out: meter.report.faces.left_out,
+                faces_outside_region: meter.report.faces.outside_region,
                 scene_changes: meter.report.faces.scene_changes,
                 track_ends: meter.report.faces.track_ends.clone(),
                 evicted: meter.evicted,

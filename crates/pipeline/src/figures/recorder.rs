@@ -36,7 +36,9 @@ pub(crate) struct FaceCounts {
     pub(crate) found: u64,
     /// The boxes that the detector left out because of its limit.
     pub(crate) left_out: u64,
-    /// The frames with such boxes.
+    /// The faces outside the camera's region of interest or in a region to ignore.
+    pub(crate) outside_region: u64,
+    /// The frames with boxes beyond the limit.
     pub(crate) crowded_frames: u64,
     /// How often the camera showed another scene.
     pub(crate) scene_changes: u64,
@@ -93,6 +95,7 @@ impl CameraRecorder {
             stages: self.stages.clone(),
             faces: self.faces.found,
             faces_left_out: self.faces.left_out,
+            faces_outside_region: self.faces.outside_region,
             scene_changes: self.faces.scene_changes,
             track_ends: self.faces.track_ends.clone(),
             writes: WriteCounts::default(),

@@ -34,7 +34,7 @@ pub enum FlowError {
 
 /// The results of one camera that has ended.
 ///
-/// Stages have the names `capture`, `detect`, `track`, `embed`, `identify`, `classify`, `fuse` and `store` in all fields,
+/// Stages have the names `capture`, `detect`, `track`, `embed`, `identify`, `classify`, `fuse`, `zones` and `store` in all fields,
 /// even if a stage's own errors use another name.
 #[derive(Debug, Default)]
 pub struct CameraReport {
@@ -64,6 +64,9 @@ pub struct CameraReport {
     /// The number of boxes that the detector left out because a frame had too many; see
     /// [`Detector::left_out`](passerby_types::Detector::left_out).
     pub faces_left_out: u64,
+    /// The number of faces that were not tracked because the camera's zones do not watch their places; see
+    /// [`ZoneCounter::watches`](passerby_types::ZoneCounter::watches). They are among `faces`.
+    pub faces_outside_region: u64,
     /// How often the picture showed another scene than the one before: a cut, another channel, or a camera that was turned. All
     /// tracks of the camera end there.
     pub scene_changes: u64,

@@ -17,6 +17,7 @@ use super::persons::{PersonKey, Persons};
 use super::question::{Question, TimeRange};
 use super::traffic::{self, CountsByPeriod, TrafficRow};
 use super::visits::{self, Visit};
+use super::zones::{LineRow, Places, ZoneRow};
 use crate::error::StoreError;
 use crate::sqlite::Reader;
 
@@ -31,6 +32,7 @@ pub struct Answers {
     overall: Vec<Visit>,
     by_camera: Vec<Visit>,
     earlier: Earlier,
+    places: Places,
     left_out: u64,
 }
 
@@ -48,6 +50,7 @@ impl Answers {
             let (passages, left_out) =
                 passage::read(reader, &question.persons, range, &cameras, &mut persons)?;
             let earlier = Earlier::read(reader, range, &cameras, &persons)?;
+            let places = Places::read(reader, &question.persons, range, &cameras, &persons)?;
             Ok(Self {
                 zone: question.time_zone.clone(),
                 range,
@@ -57,6 +60,7 @@ impl Answers {
                 persons,
                 passages,
                 earlier,
+                places,
                 left_out,
             })
         })
@@ -132,6 +136,37 @@ impl Answers {
             peak: presence.peak,
         });
         rows.collect()
+    }
+
+    /// Returns the stays in each zone of each period, by rising time, then by camera and zone. A period in which no one was in the zone
+    /// has no row.
+    #[must_use]
+    pub fn zones(&self, period: Period) -> Vec<ZoneRow> {
+        let mut calendar = Calendar::new(&self.zone, period);
+        self.places.zone_rows(&self.zone, &self.cameras, |at| calendar.span(at))
+    }
+
+    /// Returns the stays in each zone over the whole range, by camera and zone. The rows begin with the first stay and end with the
+    /// last one.
+    #[must_use]
+    pub fn zone_totals(&self) -> Vec<ZoneRow> {
+        let whole = self.places.zone_span();
+        self.places.zone_rows(&self.zone, &self.cameras, |_| whole)
+    }
+
+    /// Returns the crossings of each line in each period, by rising time, then by camera and line. A period without a crossing has no row.
+    #[must_use]
+    pub fn lines(&self, period: Period) -> Vec<LineRow> {
+        let mut calendar = Calendar::new(&self.zone, period);
+        self.places.line_rows(&self.zone, &self.cameras, |at| calendar.span(at))
+    }
+
+    /// Returns the crossings of each line over the whole range, by camera and line. The rows begin with the first crossing and end
+    /// after the last one.
+    #[must_use]
+    pub fn line_totals(&self) -> Vec<LineRow> {
+        let whole = self.places.line_span();
+        self.places.line_rows(&self.zone, &self.cameras, |_| whole)
     }
 
     /// Returns the persons who were seen in the range by age. A person counts once, at the mean age of the passages in the range.

@@ -30,6 +30,13 @@ fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok
     serializer.serialize_f64(time.as_secs_f64())
 }
 
+/// Returns the time by the nearest rank, that is the shortest one that this many tenths of the times do not exceed. `times` are
+/// microseconds, rising. Returns `None` for an empty list.
+pub(super) fn nearest_rank(times: &[u64], tenths: usize) -> Option<Duration> {
+    let rank = (times.len() * tenths).div_ceil(10);
+    rank.checked_sub(1).map(|place| Duration::from_micros(times[place]))
+}
+
 /// Returns the rows for these visits, by camera. `name` returns a camera's name.
 pub(super) fn rows(visits: &[Visit], range: TimeRange, name: impl Fn(u32) -> String) -> Vec<DwellRow> {
     let mut times: BTreeMap<Option<u32>, Vec<u64>> = BTreeMap::new();
@@ -38,8 +45,7 @@ pub(super) fn rows(visits: &[Visit], range: TimeRange, name: impl Fn(u32) -> Str
     }
     let rows = times.into_iter().map(|(camera, mut times)| {
         times.sort_unstable();
-        // The nearest rank: the share of the list that is not above it.
-        let rank = |tenths: usize| Duration::from_micros(times[(times.len() * tenths).div_ceil(10) - 1]);
+        let rank = |tenths| nearest_rank(&times, tenths).unwrap_or_default();
         DwellRow {
             camera: camera.map(&name),
             visits: times.len() as u64,

@@ -7,6 +7,8 @@
 //! | how many visits and persons, by minute, hour or day and by camera; who was new and who came back | [`Answers::traffic`], [`Answers::totals`] |
 //! | how long did they stay | [`Answers::dwell`] |
 //! | how many were there at the same time | [`Answers::occupancy`] |
+//! | how many were in a zone, how often it was entered, and for how long | [`Answers::zones`], [`Answers::zone_totals`] |
+//! | how often a line was crossed, and in which direction | [`Answers::lines`], [`Answers::line_totals`] |
 //! | how old were they, and of which gender | [`Answers::ages`], [`Answers::genders`] |
 //! | who was seen last, and where | [`Answers::last_seen`] |
 //! | which way did a person take, and which ways are usual | [`Answers::path`], [`Answers::transitions`] |
@@ -46,6 +48,9 @@
 //! - Cameras of the same name are one camera, also over several runs. A camera without a name is called `camera 0`, `camera 1`, and
 //!   so on.
 //!
+//! - A *stay* is the time of a track in a zone. Stays and crossings count tracks, so a person whose face is lost and found again in a
+//!   zone stays twice.
+//!
 //! Rows without a camera are those of all selected cameras together: a person whom two cameras see counts once in them.
 //!
 //! Times are the times of day when frames arrived. For a file that is analysed faster than it was recorded, these are the times
@@ -63,6 +68,7 @@ mod persons;
 mod question;
 mod traffic;
 mod visits;
+mod zones;
 
 pub use answers::Answers;
 pub use calendar::Period;
@@ -75,3 +81,4 @@ pub use occupancy::OccupancyRow;
 pub use persons::PersonKey;
 pub use question::Question;
 pub use traffic::TrafficRow;
+pub use zones::{LineRow, ZoneRow};

@@ -17,6 +17,11 @@ pub(super) fn integer(name: &'static str, value: u64) -> Result<i64, StoreFault>
     i64::try_from(value).map_err(|_| StoreFault::Range { what: name, value: value.to_string() })
 }
 
+/// Returns a length of time in whole microseconds, at most 2^63 - 1.
+pub(super) fn microseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// Returns the microseconds since 1970-01-01 00:00 UTC, rounded down, or `None` if `wall` is more than 292,000 years away
 /// from it.
 pub(super) fn micros(wall: SystemTime) -> Option<i64> {

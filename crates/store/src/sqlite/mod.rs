@@ -9,6 +9,7 @@ mod rollup;
 mod schema;
 mod sink;
 mod statements;
+mod zone_rows;
 
 pub use gallery::{Forgotten, JournalRow, JournalSettings, KnownPersonRow, SqliteJournal};
 pub use reader::Reader;

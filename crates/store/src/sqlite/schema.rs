@@ -9,7 +9,7 @@ use crate::error::StoreFault;
 pub(super) const APPLICATION_ID: i64 = 0x7061_7373;
 
 /// Step `i` upgrades a file from `user_version` i to i + 1. A released step must never change.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// Times are microseconds: `*_us` since 1970-01-01 UTC, `pts_us` since the start of the stream.
 ///
@@ -127,6 +127,38 @@ CREATE INDEX track_passage ON track (last_us, first_us, person, found, age, age_
 DROP INDEX track_time;
 ";
 
+/// What tracks did at zones and lines. The rows belong to the camera and not to the track, because a full queue may lose the frame
+/// with which a track began. The time of a stay is that of the stream, which differs from the time of day for a file that was
+/// analysed faster than it was recorded.
+const V5: &str = "
+CREATE TABLE zone_stay (
+    run INTEGER NOT NULL,
+    camera INTEGER NOT NULL,
+    zone TEXT NOT NULL,
+    track INTEGER NOT NULL,
+    entered_seq INTEGER NOT NULL,
+    entered_us INTEGER NOT NULL,
+    left_us INTEGER, -- NULL: was in the zone when its camera or the run ended
+    dwell_us INTEGER, -- in the time of the stream
+    PRIMARY KEY (run, camera, zone, track, entered_seq),
+    FOREIGN KEY (run, camera) REFERENCES camera (run, camera) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX zone_stay_time ON zone_stay (entered_us);
+
+CREATE TABLE line_crossing (
+    run INTEGER NOT NULL,
+    camera INTEGER NOT NULL,
+    line TEXT NOT NULL,
+    track INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    wall_us INTEGER NOT NULL,
+    to_right INTEGER NOT NULL, -- 1: from the left of the line to its right, as seen from its beginning
+    PRIMARY KEY (run, camera, line, track, seq),
+    FOREIGN KEY (run, camera) REFERENCES camera (run, camera) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX line_crossing_time ON line_crossing (wall_us);
+";
+
 /// The content of a database file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
@@ -197,7 +229,7 @@ mod tests {
         migrate(&mut conn, &steps).unwrap();
         // The version before refuses the file now.
         let newer = content(&conn, MIGRATIONS.len() as i64).unwrap_err();
-        assert!(matches!(newer, StoreFault::Newer { found: 6, known: 4 }), "{newer}");
+        assert!(matches!(newer, StoreFault::Newer { found: 7, known: 5 }), "{newer}");
         assert!(matches!(migrate(&mut conn, MIGRATIONS), Err(StoreFault::Newer { .. })));
     }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::convert::micros;
 use super::records::RunId;
 use super::rollup::Rollup;
-use super::{file, statements};
+use super::{file, statements, zone_rows};
 use crate::error::{StoreError, StoreFault};
 
 /// The settings of a [`Sqlite`].
@@ -69,6 +69,8 @@ impl fmt::Debug for SqliteSettings {
 /// | `person` | one for each person |
 /// | `track` | one for each track: first and last frame, person and attributes as last known |
 /// | `observation` | one for each live track of each frame: frame, times, box, score and state |
+/// | `zone_stay` | one for each time of a track in a zone |
+/// | `line_crossing` | one for each crossing of a line |
 /// | `template` | the embeddings; empty unless [`SqliteSettings::embeddings`] is set |
 ///
 /// Times are whole microseconds, rounded down. A number that is NaN or infinite is `NULL`; if one number of the attributes is,
@@ -261,7 +263,8 @@ impl Sink for Sqlite {
         let embeddings = self.settings.embeddings;
         let done = self.transaction(|conn| {
             statements::sums(conn, run, &rollup)?;
-            statements::faces(conn, run, batch, embeddings)
+            statements::faces(conn, run, batch, embeddings)?;
+            zone_rows::write(conn, run, batch)
         });
         if let Err(error) = &done {
             self.over |= error.class() == ErrorClass::Fatal;

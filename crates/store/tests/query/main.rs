@@ -5,6 +5,7 @@
 
 mod gallery;
 mod minutes;
+mod zones;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

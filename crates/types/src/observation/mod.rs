@@ -1,5 +1,9 @@
 //! The result of the pipeline for one frame.
 
+mod zone_event;
+
+pub use zone_event::{LineSide, ZoneChange, ZoneEvent};
+
 use crate::face::{Attributes, Embedding, Face};
 use crate::frame::FrameMeta;
 use crate::geometry::BBox;
@@ -77,6 +81,8 @@ pub struct Observation {
     pub faces: Vec<ObservedFace>,
     /// The tracks that ended with this frame.
     pub ended: Vec<TrackId>,
+    /// What the tracks did at the zones and lines of the camera. Empty if the camera has none.
+    pub zone_events: Vec<ZoneEvent>,
 }
 
 impl Observation {
@@ -90,23 +96,33 @@ impl Observation {
     /// ```
     #[must_use]
     pub fn new(meta: FrameMeta, width: u32, height: u32) -> Self {
-        Self { meta, width, height, kind: FrameKind::Analysed, faces: Vec::new(), ended: Vec::new() }
+        Self {
+            meta,
+            width,
+            height,
+            kind: FrameKind::Analysed,
+            faces: Vec::new(),
+            ended: Vec::new(),
+            zone_events: Vec::new(),
+        }
     }
 }
 
 impl Clone for Observation {
     fn clone(&self) -> Self {
-        Self { faces: self.faces.clone(), ended: self.ended.clone(), ..*self }
+        let Self { faces, ended, zone_events, .. } = self;
+        Self { faces: faces.clone(), ended: ended.clone(), zone_events: zone_events.clone(), ..*self }
     }
 
-    /// Reuses the memory of both lists.
+    /// Reuses the memory of the lists.
     fn clone_from(&mut self, source: &Self) {
-        let Self { meta, width, height, kind, faces, ended } = source;
+        let Self { meta, width, height, kind, faces, ended, zone_events } = source;
         self.meta = *meta;
         self.width = *width;
         self.height = *height;
         self.kind = *kind;
         self.faces.clone_from(faces);
         self.ended.clone_from(ended);
+        self.zone_events.clone_from(zone_events);
     }
 }

@@ -4,6 +4,7 @@
 
 mod fields;
 mod time;
+mod zone_events;
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -12,7 +13,7 @@ use crate::face::{Attributes, Embedding, Face};
 use crate::frame::{CameraId, FrameMeta};
 use crate::geometry::{BBox, Landmarks};
 use crate::identity::{Identity, PersonId};
-use crate::observation::{FrameKind, Observation, ObservedFace};
+use crate::observation::{FrameKind, Observation, ObservedFace, ZoneEvent};
 use crate::track::{TrackId, TrackState};
 use fields::{AttributeFields, pts_from_seconds};
 use time::{WallTime, wall_or_epoch};
@@ -39,6 +40,7 @@ use time::{WallTime, wall_or_epoch};
 /// | `person`, `similarity` | the identity, or `null` if the track has none |
 /// | `age`, `age_interval`, `p_male` | the track's attributes, or `null` while they are unknown |
 /// | `ended` | the tracks that ended with the frame |
+/// | `zone_events` | what tracks did at zones and lines: `track`, `at_s` in the time of the stream, `kind` (`entered`, `left` with `dwell_s`, or `crossed` with the side `from`), and the name as `zone` or `line`. Absent if there is none |
 ///
 /// An unknown value is `null`, and so is a number that is NaN or infinite. If one number of the attributes is, all of them are
 /// `null`. Ids and `seq` are whole numbers up to 2^64 - 1; a reader that knows only 64-bit floats is exact up to 2^53.
@@ -111,8 +113,9 @@ impl<'a> ObservationRecord<'a> {
 
 impl Serialize for ObservationRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Observation { meta, width, height, kind, faces, ended } = self.observation;
-        let mut record = serializer.serialize_struct("Observation", 8 + usize::from(self.wall))?;
+        let Observation { meta, width, height, kind, faces, ended, zone_events } = self.observation;
+        let fields = 8 + usize::from(self.wall) + usize::from(!zone_events.is_empty());
+        let mut record = serializer.serialize_struct("Observation", fields)?;
         record.serialize_field("camera", &meta.camera)?;
         record.serialize_field("seq", &meta.seq)?;
         record.serialize_field("pts_s", &meta.pts.map(|pts| pts.as_secs_f64()))?;
@@ -125,6 +128,10 @@ impl Serialize for ObservationRecord<'_> {
         record.serialize_field("kind", kind)?;
         record.serialize_field("faces", &FaceRecords { faces, biometrics: self.biometrics })?;
         record.serialize_field("ended", ended)?;
+        match zone_events.is_empty() {
+            true => record.skip_field("zone_events")?,
+            false => record.serialize_field("zone_events", zone_events)?,
+        }
         record.end()
     }
 }
@@ -203,6 +210,8 @@ struct ObservationFields {
     kind: FrameKind,
     faces: Vec<ObservedFace>,
     ended: Vec<TrackId>,
+    #[serde(default)]
+    zone_events: Vec<ZoneEvent>,
 }
 
 /// Reads the shape of [`ObservationRecord`].
@@ -211,8 +220,8 @@ impl<'de> Deserialize<'de> for Observation {
         let read = ObservationFields::deserialize(deserializer)?;
         let mut meta = FrameMeta::new(read.camera, read.seq).with_wall(wall_or_epoch(read.wall));
         meta.pts = pts_from_seconds(read.pts_s)?;
-        let ObservationFields { width, height, kind, faces, ended, .. } = read;
-        Ok(Self { meta, width, height, kind, faces, ended })
+        let ObservationFields { width, height, kind, faces, ended, zone_events, .. } = read;
+        Ok(Self { meta, width, height, kind, faces, ended, zone_events })
     }
 }
 

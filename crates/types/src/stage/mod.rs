@@ -14,6 +14,7 @@
 mod journal;
 mod sink;
 mod source;
+mod zone_counter;
 
 use std::slice;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 pub use journal::GalleryJournal;
 pub use sink::Sink;
 pub use source::{FrameSource, Pictures, SourceInfo};
+pub use zone_counter::ZoneCounter;
 
 use crate::chip::FaceChip;
 use crate::error::StageError;
