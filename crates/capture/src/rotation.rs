@@ -1,6 +1,8 @@
 //! Rotates pictures upright.
 
-use passerby_types::{ColorSpace, FramePool, Image, ImageError, PixelLayout};
+use std::sync::Arc;
+
+use passerby_types::{CodedPicture, ColorSpace, FramePool, Image, ImageError, PixelLayout};
 
 /// The steps from a stored picture to an upright one: optionally transpose it, then optionally mirror it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +41,29 @@ impl Rotation {
             }
             _ => Self::default(),
         }
+    }
+
+    /// Returns the degrees of the rotation, clockwise, or `None` if the picture is mirrored as well.
+    pub(crate) fn degrees(self) -> Option<u16> {
+        match (self.transpose, self.mirror_x, self.mirror_y) {
+            (false, false, false) => Some(0),
+            (true, true, false) => Some(90),
+            (false, true, true) => Some(180),
+            (true, false, true) => Some(270),
+            _ => None,
+        }
+    }
+
+    /// Adds this rotation to that of a coded picture. Returns `None` if this rotation mirrors the picture, which a number of degrees
+    /// cannot say.
+    pub(crate) fn apply_to_coded(self, coded: Option<Arc<CodedPicture>>) -> Option<Arc<CodedPicture>> {
+        let degrees = self.degrees()?;
+        let mut coded = coded?;
+        if degrees > 0 {
+            let picture = Arc::make_mut(&mut coded);
+            picture.rotation = (picture.rotation + degrees) % 360;
+        }
+        Some(coded)
     }
 
     /// Returns the rotated picture, or `image` itself if it is upright already. A `Yuyv` picture becomes an `Rgb8` one, because two
@@ -127,6 +152,9 @@ mod tests {
         assert_eq!(turned(180), [6, 5, 4, 3, 2, 1]);
         assert_eq!(turned(270), [3, 6, 2, 5, 1, 4]);
         assert_eq!(Rotation::by_degrees(45), None);
+        let back = [90, 180, 270].map(|degrees| Rotation::by_degrees(degrees).and_then(Rotation::degrees));
+        assert_eq!(back, [Some(90), Some(180), Some(270)]);
+        assert_eq!(Rotation { mirror_x: true, ..Rotation::default() }.degrees(), None);
     }
 
     #[test]

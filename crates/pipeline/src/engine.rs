@@ -162,9 +162,13 @@ impl PipelineEngine {
             if let Err(panic) = guarded("capture", read) {
                 reading.fail(panic);
             }
+            reading.coded.end();
         };
         let started = self.thread(&self.threads.cameras, &format!("capture-{id}"), read);
-        started.inspect_err(|_| camera.stop())
+        started.inspect_err(|_| {
+            camera.stop();
+            camera.coded.end();
+        })
     }
 
     /// Starts the writer's thread.

@@ -220,7 +220,7 @@ impl Flow {
     fn capture(&mut self, camera: &mut FlowCamera<'_>) -> Result<Option<Frame>, SourceError> {
         let timer = &self.context.timer;
         let next = timer.timed("capture", &camera.meter, 1, || next_picture(&mut *camera.source))?;
-        let Some(Picture { image, pts, age }) = next else { return Ok(None) };
+        let Some(Picture { image, pts, age, .. }) = next else { return Ok(None) };
         let mut meter = camera.meter.lock();
         let seq = meter.report.ledger.captured;
         meter.capture(timer.clock.now());

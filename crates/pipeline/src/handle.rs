@@ -8,6 +8,7 @@ use passerby_types::{CameraId, FrameSource};
 use passerby_workers::WhenFull;
 
 use crate::camera::state::CameraState;
+use crate::coded::streams::CodedStreams;
 use crate::engine::PipelineEngine;
 use crate::error::PipelineError;
 use crate::figures::metrics::{Metrics, MetricsSnapshot};
@@ -148,6 +149,36 @@ impl Handle {
     #[must_use]
     pub fn frames(&self) -> FrameTap {
         self.engine.context.fanout.listeners.taps.open()
+    }
+
+    /// Returns the opener of the cameras' coded streams: their video as it came, for viewers that decode by themselves. It can be used
+    /// after the pipeline has ended; all streams have ended then.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use passerby_pipeline::{Pipeline, PipelineSettings, RecvOutcome, Stages};
+    /// use passerby_testkit::{OrderTracker, ScriptedDetector};
+    /// use passerby_types::{CameraId, SystemClock};
+    ///
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/tests/data/tiny.mp4");
+    /// let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
+    /// let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
+    /// let handle = pipeline.camera(CameraId(0), passerby_capture::open(path)?).start_paused()?;
+    /// let stream = handle.coded_streams().open(CameraId(0)).expect("the camera exists");
+    /// handle.resume();
+    /// let mut frames = 0;
+    /// while let RecvOutcome::Item(frame) = stream.recv_timeout(Duration::from_secs(60)) {
+    ///     assert_eq!(frame.coded.key, frames == 0, "{:?}", frame.pts);
+    ///     frames += 1;
+    /// }
+    /// assert_eq!(frames, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn coded_streams(&self) -> CodedStreams {
+        CodedStreams { engine: Arc::clone(&self.engine) }
     }
 
     /// Returns the reader of the pipeline's figures. It can be used after the pipeline has ended.

@@ -72,7 +72,7 @@
 //! - [`Pipeline::sink`] stores the observations. A [`Writer`] hands them to the [`Sink`](passerby_types::Sink) in batches,
 //!   keeps them while the sink is busy, and counts lost ones.
 //! - [`Handle::pause`] and [`Handle::resume`]. [`Metrics`] reads the pipeline's figures, [`EventReceiver`] receives its events,
-//!   and [`FrameTap`] takes its newest frames.
+//!   [`FrameTap`] takes its newest frames, and [`CodedStreams`] gives viewers the cameras' video as it came, without encoding.
 //! - [`Summary`] sums up the observations by track and by person.
 //! - [`Stages`] holds the factories of the stages, which the pipeline calls at the start and after a failure.
 //! - [`ViewSelector`] decides which tracks should get an embedding or an attribute estimate now.
@@ -88,6 +88,7 @@
 //! - `prometheus`: the same over HTTP, for a Prometheus server.
 
 mod camera;
+mod coded;
 mod context;
 mod detection;
 mod engine;
@@ -107,6 +108,7 @@ mod scene;
 mod settings;
 mod stages;
 
+pub use coded::{CodedFrame, CodedStream, CodedStreamStats, CodedStreams};
 pub use error::PipelineError;
 #[cfg(feature = "metrics")]
 pub use figures::publish;

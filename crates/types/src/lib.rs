@@ -187,7 +187,9 @@ pub use chip::{ChipPool, FaceChip};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{BoxError, ErrorClass, SinkError, SourceError, StageError};
 pub use face::{Age, Attributes, Embedding, EmbeddingError, Face, Gender};
-pub use frame::{CameraId, Frame, FrameMeta, Picture};
+pub use frame::{
+    CameraId, Codec, CodedDemand, CodedOffer, CodedPicture, CodedRequest, Frame, FrameMeta, Picture,
+};
 pub use geometry::{BBox, Landmarks, Point, Similarity};
 pub use identity::{Identity, PersonId, Sighting};
 pub use image::{ColorSpace, Image, ImageError, Matrix, PixelLayout, Plane, Range, Region};

@@ -165,7 +165,7 @@ impl Ffmpeg {
             return Err(SourceError::TooLarge { input: shown, what, limit });
         };
         let color = running.log.color(COLOR_TIMEOUT).unwrap_or_default();
-        let info = SourceInfo { name, live, frame_rate: running.log.rate(), frames: None };
+        let info = SourceInfo { name, live, frame_rate: running.log.rate(), ..SourceInfo::default() };
         Ok(Self {
             info,
             input: shown,
@@ -197,7 +197,7 @@ impl Ffmpeg {
             })?;
         let pts = self.pts.next(raw.pts);
         self.returned += 1;
-        Ok(Picture { image, pts: Some(pts), age })
+        Ok(Picture { age, ..Picture::new(image, Some(pts)) })
     }
 
     /// Returns the error with which the stream ended, or `None` for a normal end.

@@ -8,12 +8,16 @@ pub(crate) mod h265;
 #[cfg(feature = "libav")]
 mod libav;
 pub(crate) mod nal;
+#[cfg(any(feature = "rtsp", feature = "video"))]
+mod offer;
 #[cfg(feature = "openh264")]
 mod openh264;
 mod parameters;
 mod reorder;
 mod rusty;
 mod sps;
+#[cfg(any(feature = "rtsp", feature = "video"))]
+mod units_inside;
 
 use std::time::Duration;
 
@@ -23,10 +27,14 @@ use passerby_types::Picture;
 pub(crate) use auto_decoder::{AutoDecoder, source_error};
 #[cfg(feature = "libav")]
 pub use libav::LibavDecoder;
+#[cfg(any(feature = "rtsp", feature = "video"))]
+pub(crate) use offer::{H264Offer, with_size};
 #[cfg(feature = "openh264")]
 pub use openh264::OpenH264Decoder;
 pub(crate) use parameters::Parameters;
 pub use rusty::RustyDecoder;
+#[cfg(any(feature = "rtsp", feature = "video"))]
+pub(crate) use units_inside::UnitsInside;
 
 /// The description of frames that [`VideoDecoder::take_lost`] counts.
 #[cfg(any(feature = "rtsp", feature = "video"))]

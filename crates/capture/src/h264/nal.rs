@@ -4,6 +4,7 @@ use super::bits::Bits;
 
 pub(crate) const SLICE: u8 = 1;
 pub(crate) const IDR: u8 = 5;
+pub(crate) const SEI: u8 = 6;
 pub(crate) const SPS: u8 = 7;
 pub(crate) const PPS: u8 = 8;
 
@@ -37,6 +38,19 @@ pub(crate) fn split(data: &[u8]) -> impl Iterator<Item = &[u8]> {
         Some(&nal[..len])
     })
     .filter(|nal| !nal.is_empty())
+}
+
+/// Returns the part of an access unit before its first slice, with the parameter sets that the slice needs. Does not search the
+/// slices.
+pub(crate) fn before_slices(data: &[u8]) -> &[u8] {
+    let mut next = start_code(data, 0);
+    while let Some(at) = next {
+        if matches!(kind(&data[at + 3..]), SLICE..=IDR) {
+            return &data[..at];
+        }
+        next = start_code(data, at + 3);
+    }
+    data
 }
 
 /// Appends a NAL unit with its start code.
@@ -103,6 +117,15 @@ mod tests {
         assert_eq!(nals, [&[0x67, 1][..], &[0x68], &[0x65, 7]]);
         assert_eq!(nals.iter().map(|n| kind(n)).collect::<Vec<_>>(), [SPS, PPS, IDR]);
         assert_eq!(split(&[0, 0]).count() + split(&[]).count(), 0);
+    }
+
+    #[test]
+    fn the_part_before_the_slices_ends_at_the_first_one() {
+        let unit = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 1, 0x65, 3, 0, 0, 1, 0x68, 4];
+        assert_eq!(split(before_slices(&unit)).collect::<Vec<_>>(), [&[0x67, 1][..], &[0x68, 2]]);
+        assert_eq!(before_slices(&unit[..11]), &unit[..11], "no slice");
+        assert!(before_slices(&unit[11..]).is_empty() && before_slices(&[]).is_empty());
+        assert_eq!(before_slices(&[0, 0, 1]), [0, 0, 1]);
     }
 
     #[test]

@@ -148,6 +148,32 @@ impl Parameters {
         content
     }
 
+    /// Stores the parameter sets before the slices of an access unit. Does nothing for sets that are stored already.
+    pub(crate) fn store_sets(&mut self, data: &[u8]) {
+        for unit in nal::split(nal::before_slices(data)) {
+            if matches!(nal::kind(unit), nal::SPS | nal::PPS) && !self.holds(unit) {
+                // A broken set is of no use.
+                let _ = self.store(unit);
+            }
+        }
+    }
+
+    fn holds(&self, set: &[u8]) -> bool {
+        self.sps.values().any(|(_, raw)| raw == set) || self.pps.values().any(|(_, raw)| raw == set)
+    }
+
+    /// Returns the sets for pictures with this picture parameter set, as Annex B: the sequence parameter set, and then all picture
+    /// parameter sets that refer to it. Returns `None` if one of the two is missing.
+    pub(crate) fn sets_for(&self, pps: u32) -> Option<Vec<u8>> {
+        let (id, _) = self.pps.get(&pps)?;
+        let (_, sps) = self.sps.get(id)?;
+        let mut out = Vec::new();
+        nal::push(&mut out, sps);
+        let others = self.pps.values().filter(|(sps, _)| sps == id);
+        others.for_each(|(_, raw)| nal::push(&mut out, raw));
+        Some(out)
+    }
+
     /// Stores a parameter set. Returns `None` if its syntax is wrong or it is larger than a set can be.
     fn store(&mut self, unit: &[u8]) -> Option<()> {
         if unit.len() > MAX_SET_LEN {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::time::Duration;
 
-use passerby_types::{FramePool, Picture, SourceError};
+use passerby_types::{Codec, CodedDemand, CodedOffer, FramePool, Picture, SourceError};
 
 use super::sequence::PictureSequence;
 use crate::jpeg;
@@ -28,6 +28,7 @@ pub(super) struct MjpegFile {
     limits: DecodeLimits,
     found: VecDeque<Part>,
     next_number: u64,
+    coded: CodedOffer,
     ended: bool,
 }
 
@@ -49,7 +50,8 @@ impl MjpegFile {
     }
 
     fn new(file: BufReader<File>, parser: MultipartParser, limits: DecodeLimits) -> Self {
-        Self { file, parser, limits, found: VecDeque::new(), next_number: 0, ended: false }
+        let coded = CodedOffer::default();
+        Self { file, parser, limits, found: VecDeque::new(), next_number: 0, coded, ended: false }
     }
 
     /// Reads until a part is complete. Returns `None` at the end of the file.
@@ -110,7 +112,8 @@ impl PictureSequence for MjpegFile {
                 };
                 let image = jpeg::decode(&bytes, &self.limits, pool).map_err(damaged)?;
                 let pts = Duration::from_secs(frame) / RATE;
-                Ok(Some(Picture::new(image, Some(pts))))
+                let coded = self.coded.jpeg(|| bytes.into(), image.width(), image.height());
+                Ok(Some(Picture { coded, ..Picture::new(image, Some(pts)) }))
             }
             None if self.parser.is_in_picture() => {
                 self.parser = MultipartParser::bare(0);
@@ -119,6 +122,14 @@ impl PictureSequence for MjpegFile {
             None if frame == 0 => Err(SourceError::malformed(input, "no JPEG pictures in it")),
             None => Ok(None),
         }
+    }
+
+    fn codec(&self) -> Option<Codec> {
+        Some(Codec::Jpeg)
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        self.coded.set_demand(demand);
     }
 }
 

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use passerby_types::{ErrorClass, FrameSource, Picture, SourceError, SourceInfo};
+use passerby_types::{CodedDemand, ErrorClass, FrameSource, Picture, SourceError, SourceInfo};
 
 use crate::context::SourceContext;
 use crate::file::folder::list;
@@ -105,6 +105,7 @@ impl Images {
             other => return Err(other.refuse(&input, "a picture")),
         }
         if let Some(sequence) = several::open(path, &input, &pictures.settings.context)? {
+            pictures.info.codec = sequence.codec();
             pictures.sequence = Some((sequence, input));
             pictures.info.frames = None;
             pictures.files.clear();
@@ -191,6 +192,10 @@ impl FrameSource for Images {
 
     fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        self.sequence.iter_mut().for_each(|(sequence, _)| sequence.offer_coded(demand));
     }
 }
 

@@ -2,12 +2,22 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use passerby_types::{FramePool, Picture, SourceError};
+use passerby_types::{Codec, CodedDemand, FramePool, Picture, SourceError};
 
 /// The pictures of one file, in its order.
 pub(super) trait PictureSequence: Send {
     /// Returns the next picture, or `None` at the end. After an error of the class `Skip`, the next picture may follow.
     fn next(&mut self, pool: &FramePool, input: &str) -> Result<Option<Picture>, SourceError>;
+
+    /// Returns the codec of the coded pictures for viewers. By default, a sequence has no coded pictures.
+    fn codec(&self) -> Option<Codec> {
+        None
+    }
+
+    /// Lets the sequence attach coded data to its pictures.
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        let _ = demand;
+    }
 }
 
 /// Runs a decoder and converts a panic in it to an error. Decoders of foreign formats are the least proven code here.

@@ -163,7 +163,7 @@ impl Libav {
         }
         let name = source_name(path);
         Ok(Self {
-            info: SourceInfo { name, live: false, frame_rate: video.rate, frames: video.frames },
+            info: SourceInfo { name, live: false, frame_rate: video.rate, frames: video.frames, codec: None },
             input,
             decoder,
             maker,

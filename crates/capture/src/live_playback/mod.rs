@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{
-    CancelHandle, Clock, DropReason, ErrorClass, FrameSource, Picture, SourceError, SourceInfo,
+    CancelHandle, Clock, CodedDemand, DropReason, ErrorClass, FrameSource, Picture, SourceError, SourceInfo,
 };
 
 use schedule::{DEFAULT_RATE, Schedule};
@@ -48,6 +48,7 @@ pub struct LivePlayback {
     pictures_of_loop: u64,
     /// The result that follows the error of the pictures that were not played.
     waiting: Option<Result<Option<Picture>, SourceError>>,
+    coded_demand: CodedDemand,
 }
 
 /// Where in the source a camera begins.
@@ -94,6 +95,7 @@ impl LivePlayback {
             schedule: Schedule::new(rate, Duration::from_secs_f64(1.0 / frame_rate)),
             pictures_of_loop: 0,
             waiting: None,
+            coded_demand: CodedDemand::default(),
         }
     }
 
@@ -198,7 +200,8 @@ impl LivePlayback {
                 let input = self.info.name.clone();
                 return Err(SourceError::malformed(input, "no picture to play again"));
             }
-            let source = open()?;
+            let mut source = open()?;
+            source.offer_coded(&self.coded_demand);
             self.wake_up.attach(&*source);
             self.source = Some(source);
             self.schedule.begin_loop();
@@ -317,5 +320,10 @@ impl FrameSource for LivePlayback {
                 wake_up.cancel();
             }
         }))
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        self.coded_demand = demand.clone();
+        self.source.iter_mut().for_each(|source| source.offer_coded(demand));
     }
 }

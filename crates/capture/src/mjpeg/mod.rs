@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use passerby_types::{CancelHandle, FrameSource, Picture, SourceError, SourceInfo, Timestamp};
+use passerby_types::{
+    CancelHandle, Codec, CodedDemand, CodedOffer, FrameSource, Picture, SourceError, SourceInfo, Timestamp,
+};
 
 use crate::context::SourceContext;
 use crate::handover::RecvError;
@@ -70,6 +72,7 @@ pub struct Mjpeg {
     context: SourceContext,
     first_arrival: Option<Timestamp>,
     pts: MonotonicPts,
+    coded: CodedOffer,
     ended: bool,
 }
 
@@ -103,7 +106,7 @@ impl Mjpeg {
         let receiver = thread
             .spawn(move || receiver.run())
             .map_err(|cause| SourceError::Io { input: name.clone(), cause })?;
-        let info = SourceInfo { name, live: true, frame_rate: None, frames: None };
+        let info = SourceInfo { name, live: true, codec: Some(Codec::Jpeg), ..SourceInfo::default() };
         Ok(Self {
             info,
             inbox,
@@ -112,6 +115,7 @@ impl Mjpeg {
             context: settings.context,
             first_arrival: None,
             pts: MonotonicPts::default(),
+            coded: CodedOffer::default(),
             ended: false,
         })
     }
@@ -135,7 +139,8 @@ impl FrameSource for Mjpeg {
                         what,
                     })?;
                     let pts = Some(self.next_pts(arrived.at));
-                    return Ok(Some(Picture { image, pts, age: self.inbox.age_of(arrived.at) }));
+                    let coded = self.coded.jpeg(|| bytes, image.width(), image.height());
+                    return Ok(Some(Picture { image, pts, age: self.inbox.age_of(arrived.at), coded }));
                 }
                 Ok(FrameOrLoss::Loss(loss)) => return Err(loss.into_error(&self.info.name)),
                 Err(RecvError::TimedOut(_)) => {}
@@ -159,6 +164,10 @@ impl FrameSource for Mjpeg {
                 stop.raise();
             }
         }))
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        self.coded.set_demand(demand);
     }
 }
 

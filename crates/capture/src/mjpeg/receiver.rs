@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use passerby_types::{DropReason, SourceError};
+use passerby_types::{Buffer, DropReason, SourceError};
 
 use super::http::{Client, Head};
 use super::settings::MjpegSettings;
@@ -15,7 +15,7 @@ use crate::live::inbox::{CodedFrameKind, FrameInbox};
 
 /// One coded picture.
 pub(super) struct CodedPicture {
-    pub(super) bytes: Arc<Vec<u8>>,
+    pub(super) bytes: Buffer,
     /// Its number, from 0.
     pub(super) number: u64,
 }
@@ -128,7 +128,7 @@ impl Receiver {
 
     /// Asks for one picture after another. The response with the first one has begun.
     fn poll(&mut self, mut body: Vec<u8>) -> Result<(), SourceError> {
-        let mut last = Arc::new(Vec::new());
+        let mut last = Buffer::default();
         let mut next = Instant::now() + self.period;
         loop {
             let mut fits = true;
@@ -140,11 +140,11 @@ impl Receiver {
                 self.hand_over(Part::Lost("a picture that is larger than the limit"))
             } else if !body.starts_with(&[0xFF, 0xD8]) {
                 self.hand_over(Part::Lost("a response that is not a JPEG picture"))
-            } else if body == *last {
+            } else if *body == *last {
                 ControlFlow::Continue(())
             } else {
-                last = Arc::new(std::mem::take(&mut body));
-                self.push(Arc::clone(&last))
+                last = Buffer::from(std::mem::take(&mut body));
+                self.push(last.clone())
             };
             if flow.is_break() {
                 return Ok(());
@@ -162,7 +162,7 @@ impl Receiver {
 
     fn hand_over(&mut self, part: Part) -> ControlFlow<()> {
         match part {
-            Part::Picture(bytes) => self.push(Arc::new(bytes)),
+            Part::Picture(bytes) => self.push(bytes.into()),
             Part::Lost(what) => {
                 self.pictures += 1;
                 self.inbox.lose(1, DropReason::Undecodable, what, false);
@@ -171,7 +171,7 @@ impl Receiver {
         }
     }
 
-    fn push(&mut self, bytes: Arc<Vec<u8>>) -> ControlFlow<()> {
+    fn push(&mut self, bytes: Buffer) -> ControlFlow<()> {
         let number = self.pictures;
         let len = bytes.len();
         self.pictures += 1;

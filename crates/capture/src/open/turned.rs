@@ -1,6 +1,6 @@
 //! Turns the pictures of any source.
 
-use passerby_types::{CancelHandle, FramePool, FrameSource, Picture, SourceError, SourceInfo};
+use passerby_types::{CancelHandle, CodedDemand, FramePool, FrameSource, Picture, SourceError, SourceInfo};
 
 use super::options::Options;
 use crate::rotation::Rotation;
@@ -45,7 +45,8 @@ impl FrameSource for Turned {
             frame,
             what: e.to_string(),
         })?;
-        Ok(Some(Picture { image, ..picture }))
+        let coded = self.rotation.apply_to_coded(picture.coded);
+        Ok(Some(Picture { image, coded, ..picture }))
     }
 
     fn info(&self) -> &SourceInfo {
@@ -54,5 +55,9 @@ impl FrameSource for Turned {
 
     fn cancel_handle(&self) -> Option<CancelHandle> {
         self.source.cancel_handle()
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        self.source.offer_coded(demand);
     }
 }

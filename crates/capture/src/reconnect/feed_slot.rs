@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use passerby_types::{
-    CancelHandle, Clock, ErrorClass, FrameSource, Picture, SourceError, SourceInfo, Timestamp,
+    CancelHandle, Clock, CodedDemand, ErrorClass, FrameSource, Picture, SourceError, SourceInfo, Timestamp,
 };
 
 use crate::handover::RecvError;
@@ -59,6 +59,8 @@ struct State {
     result: Option<(PictureResult, Timestamp)>,
     cancel_source: Option<CancelHandle>,
     cancelled: bool,
+    /// The demand for the sources of all further connections.
+    coded_demand: CodedDemand,
     /// The threads of all connections that haven't ended yet.
     threads: usize,
 }
@@ -78,6 +80,7 @@ impl FeedSlot {
             result: None,
             cancel_source: None,
             cancelled: false,
+            coded_demand: CodedDemand::default(),
             threads: 0,
         };
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), clock })
@@ -135,6 +138,11 @@ impl FeedSlot {
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+
+    /// Sets the demand for coded pictures for all further connections.
+    pub(super) fn offer_coded(&self, demand: &CodedDemand) {
+        self.lock().coded_demand = demand.clone();
     }
 
     /// Returns the state of the running connection.
@@ -235,6 +243,7 @@ impl FeedSlot {
             if !state.wants(connection) {
                 return;
             }
+            source.offer_coded(&state.coded_demand);
             state.cancel_source = source.cancel_handle();
             state.opened = Some(source.info().clone());
             state.phase = Phase::Waiting(self.clock.now());

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{
-    CancelHandle, Clock, ErrorClass, FrameSource, Picture, SourceError, SourceInfo, SystemClock, Timestamp,
+    CancelHandle, Clock, CodedDemand, ErrorClass, FrameSource, Picture, SourceError, SourceInfo, SystemClock,
+    Timestamp,
 };
 
 use crate::handover::RecvError;
@@ -258,7 +259,7 @@ impl Reconnect {
         self.history.denials = 0;
         let pts = picture.pts.map(|own| self.pts.next(own, now));
         let age = picture.age.saturating_add(now.since(at));
-        Some(Ok(Some(Picture { image: picture.image, pts, age })))
+        Some(Ok(Some(Picture { pts, age, ..picture })))
     }
 
     /// Gives up the connection. Returns the error for the caller, if the caller doesn't know of the interruption yet.
@@ -375,6 +376,10 @@ impl FrameSource for Reconnect {
                 slot.cancel();
             }
         }))
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        self.slot.offer_coded(demand);
     }
 }
 

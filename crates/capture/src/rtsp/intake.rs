@@ -32,7 +32,7 @@ pub(super) struct ReceivedFrame {
 
 /// A coded frame for the decoder.
 #[derive(Debug)]
-pub(super) struct CodedFrame {
+pub(super) struct QueuedFrame {
     pub(super) data: Vec<u8>,
     pub(super) pts: Duration,
     /// Its number, from 0.
@@ -44,7 +44,7 @@ pub(super) struct CodedFrame {
 /// The stream and its time begin with the first key frame, since the frames before it cannot be decoded. If the camera sets
 /// its clock, the stream's time continues from its last value.
 pub(super) struct Intake {
-    inbox: Arc<FrameInbox<CodedFrame>>,
+    inbox: Arc<FrameInbox<QueuedFrame>>,
     watch: Arc<KeyFrameWatch>,
     clock: Arc<dyn Clock>,
     /// True if frames are passed on after a loss, although they refer to missing ones.
@@ -72,7 +72,7 @@ enum Waiting {
 
 impl Intake {
     pub(super) fn new(
-        inbox: Arc<FrameInbox<CodedFrame>>,
+        inbox: Arc<FrameInbox<QueuedFrame>>,
         watch: Arc<KeyFrameWatch>,
         clock: Arc<dyn Clock>,
         allow_damaged: bool,
@@ -129,7 +129,7 @@ impl Intake {
         }
         let pts = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
         let bytes = data.len();
-        let coded = CodedFrame { data, pts, number: self.number };
+        let coded = QueuedFrame { data, pts, number: self.number };
         self.number += 1;
         self.inbox.push(coded, received.kind, bytes)
     }
@@ -241,7 +241,7 @@ mod tests {
 
     struct Camera {
         intake: Intake,
-        inbox: Arc<FrameInbox<CodedFrame>>,
+        inbox: Arc<FrameInbox<QueuedFrame>>,
         clock: SimulatedClock,
     }
 

@@ -9,29 +9,35 @@ mod receiver;
 mod session;
 mod settings;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use passerby_types::{CancelHandle, DropReason, FrameSource, Picture, SourceError, SourceInfo, Timestamp};
+use passerby_types::{
+    CancelHandle, Codec, CodedDemand, CodedOffer, CodedPicture, DropReason, FrameSource, Picture,
+    SourceError, SourceInfo, Timestamp,
+};
 use tokio::sync::Notify;
 
 use crate::context::SourceContext;
 #[cfg(feature = "libav")]
 use crate::h264::LibavDecoder;
-use crate::h264::{AccessUnit, AutoDecoder, DecodeError, LOST_IN_DECODER, VideoDecoder, source_error};
+use crate::h264::{
+    AccessUnit, AutoDecoder, DecodeError, H264Offer, LOST_IN_DECODER, UnitsInside, VideoDecoder,
+    source_error, with_size,
+};
 use crate::handover::RecvError;
 use crate::jpeg;
 use crate::live::address::Address;
 use crate::live::inbox::{FrameInbox, FrameOrLoss, InboxLimits, Loss};
 use crate::monotonic_pts::MonotonicPts;
-use intake::CodedFrame;
+use intake::QueuedFrame;
 use key_frame_watch::KeyFrameWatch;
 use receiver::{Opened, Receiver};
-use session::Codec;
+use session::StreamCodec;
 pub use settings::RtspSettings;
 
 /// The most frames that wait for the decoder. In practice their age is the limit.
@@ -40,8 +46,6 @@ const MAX_WAITING_FRAMES: usize = 256;
 const MAX_WAITING_BYTES: usize = 16 << 20;
 /// How long one wait at the inbox lasts.
 const RECV_TIMEOUT: Duration = Duration::from_secs(1);
-/// More pictures than a decoder may hold back.
-const MAX_HELD_PICTURES: usize = 32;
 
 /// A camera that speaks RTSP (RFC 2326), with H.264 (RFC 6184), JPEG (RFC 2435) or, with the feature `libav`, H.265 (RFC 7798).
 ///
@@ -83,7 +87,7 @@ const MAX_HELD_PICTURES: usize = 32;
 /// ```
 pub struct Rtsp {
     info: SourceInfo,
-    inbox: Arc<FrameInbox<CodedFrame>>,
+    inbox: Arc<FrameInbox<QueuedFrame>>,
     stop: Arc<Notify>,
     thread: Option<JoinHandle<()>>,
     decoder: StreamDecoder,
@@ -102,9 +106,14 @@ pub struct Rtsp {
 struct DecodedPictures {
     decoded: Vec<Picture>,
     ready: VecDeque<Picture>,
-    /// The arrival times of the frames inside the decoder, by their time stamps.
-    arrivals: BTreeMap<Duration, Timestamp>,
+    inside: UnitsInside<Duration, FrameInside>,
     pts: MonotonicPts,
+}
+
+/// What belongs to the picture of a frame inside the decoder.
+struct FrameInside {
+    arrived: Timestamp,
+    coded: Option<Arc<CodedPicture>>,
 }
 
 /// The wait for the first key frame.
@@ -114,8 +123,19 @@ struct KeyFrameWait {
 }
 
 enum StreamDecoder {
-    Video(Box<dyn VideoDecoder>),
-    Jpeg,
+    /// With the coded pictures for viewers, if viewers can decode the codec.
+    Video(Box<dyn VideoDecoder>, Option<Box<H264Offer>>),
+    Jpeg(CodedOffer),
+}
+
+impl StreamDecoder {
+    /// Returns the codec of the coded pictures for viewers.
+    fn codec(&self) -> Option<Codec> {
+        match self {
+            Self::Video(_, offer) => offer.as_ref().map(|_| Codec::H264),
+            Self::Jpeg(_) => Some(Codec::Jpeg),
+        }
+    }
 }
 
 impl Rtsp {
@@ -154,16 +174,17 @@ impl Rtsp {
         let failed = || SourceError::disconnected(input.clone(), "the receiver failed");
         let Opened { codec, rate, notice } = opened.recv().unwrap_or_else(|_| Err(failed()))?;
         let decoder = match codec {
-            Codec::H264 => StreamDecoder::Video(Box::new(h264)),
+            StreamCodec::H264 => StreamDecoder::Video(Box::new(h264), Some(Box::default())),
             #[cfg(feature = "libav")]
-            Codec::H265 => {
+            StreamCodec::H265 => {
                 let h265 = LibavDecoder::h265(context.pool.clone(), context.limits.video_pixels);
-                StreamDecoder::Video(Box::new(h265.map_err(|e| source_error(&input, e))?))
+                StreamDecoder::Video(Box::new(h265.map_err(|e| source_error(&input, e))?), None)
             }
-            Codec::Jpeg => StreamDecoder::Jpeg,
+            StreamCodec::Jpeg => StreamDecoder::Jpeg(CodedOffer::default()),
         };
+        let codec = decoder.codec();
         Ok(Self {
-            info: SourceInfo { name: input, live: true, frame_rate: rate, frames: None },
+            info: SourceInfo { name: input, live: true, frame_rate: rate, frames: None, codec },
             inbox,
             stop,
             thread: Some(thread),
@@ -178,21 +199,30 @@ impl Rtsp {
     }
 
     /// Decodes a frame that arrived at `at`.
-    fn decode(&mut self, coded: &CodedFrame, at: Timestamp) -> Result<(), SourceError> {
-        self.pictures.arrivals.insert(coded.pts, at);
-        while self.pictures.arrivals.len() > MAX_HELD_PICTURES {
-            self.pictures.arrivals.pop_first();
-        }
+    fn decode(&mut self, frame: QueuedFrame, at: Timestamp) -> Result<(), SourceError> {
+        let QueuedFrame { data, pts, number } = frame;
         let input = &self.info.name;
-        let damaged = |what| SourceError::Damaged { input: input.clone(), frame: coded.number, what };
+        let damaged = |what| SourceError::Damaged { input: input.clone(), frame: number, what };
+        let pictures = &mut self.pictures;
+        pictures.inside.enter(pts, FrameInside { arrived: at, coded: None });
         match &mut self.decoder {
-            StreamDecoder::Video(decoder) => {
-                let unit = AccessUnit { data: &coded.data, pts: Some(coded.pts) };
-                let result = decoder.decode(unit, &mut self.pictures.decoded);
-                self.pictures.ready.extend(self.pictures.decoded.drain(..));
+            StreamDecoder::Video(decoder, offer) => {
+                let result =
+                    decoder.decode(AccessUnit { data: &data, pts: Some(pts) }, &mut pictures.decoded);
+                pictures.ready.extend(pictures.decoded.drain(..));
+                offer.iter_mut().for_each(|offer| offer.observe(&data));
                 match result {
-                    Ok(()) => Ok(()),
-                    Err(DecodeError::Damaged(what)) => Err(damaged(what)),
+                    Ok(()) => {
+                        let coded = offer.as_mut().and_then(|offer| offer.picture(data.into()));
+                        if let Some(frame) = pictures.inside.last_mut() {
+                            frame.coded = coded;
+                        }
+                        Ok(())
+                    }
+                    Err(DecodeError::Damaged(what)) => {
+                        pictures.inside.remove_last();
+                        Err(damaged(what))
+                    }
                     Err(e) => {
                         self.ending = Some(source_error(input, e));
                         self.ended = true;
@@ -201,20 +231,28 @@ impl Rtsp {
                     }
                 }
             }
-            StreamDecoder::Jpeg => {
+            StreamDecoder::Jpeg(offer) => {
                 let SourceContext { limits, pool, .. } = &self.context;
-                let image = jpeg::decode(&coded.data, limits, pool).map_err(damaged)?;
-                self.pictures.ready.push_back(Picture::new(image, Some(coded.pts)));
+                let image = jpeg::decode(&data, limits, pool).map_err(|what| {
+                    pictures.inside.remove_last();
+                    damaged(what)
+                })?;
+                let coded = offer.jpeg(|| data.into(), image.width(), image.height());
+                if let Some(frame) = pictures.inside.last_mut() {
+                    frame.coded = coded;
+                }
+                pictures.ready.push_back(Picture::new(image, Some(pts)));
                 Ok(())
             }
         }
     }
 
-    /// Sets the age of a picture and makes its time stamp rise.
+    /// Sets the age of a picture and its coded data, and makes its time stamp rise.
     fn finish(&mut self, mut picture: Picture) -> Picture {
         if let Some(pts) = picture.pts {
-            if let Some(at) = self.pictures.arrivals.remove(&pts) {
-                picture.age = self.inbox.age_of(at);
+            if let Some(FrameInside { arrived, coded }) = self.pictures.inside.leave(&pts) {
+                picture.age = self.inbox.age_of(arrived);
+                picture.coded = with_size(coded, &picture.image);
             }
             picture.pts = Some(self.pictures.pts.next(pts));
         }
@@ -237,7 +275,7 @@ impl Rtsp {
 
     /// Ends the stream. If it failed, the pictures inside the decoder still come.
     fn end(&mut self, error: Option<SourceError>) {
-        if let (Some(_), StreamDecoder::Video(decoder)) = (&error, &mut self.decoder) {
+        if let (Some(_), StreamDecoder::Video(decoder, _)) = (&error, &mut self.decoder) {
             decoder.flush(&mut self.pictures.decoded);
             self.pictures.ready.extend(self.pictures.decoded.drain(..));
         }
@@ -258,7 +296,7 @@ impl FrameSource for Rtsp {
             if let Some(picture) = self.pictures.ready.pop_front() {
                 return Ok(Some(self.finish(picture)));
             }
-            if let StreamDecoder::Video(decoder) = &mut self.decoder {
+            if let StreamDecoder::Video(decoder, _) = &mut self.decoder {
                 let frames = decoder.take_lost();
                 if frames > 0 {
                     let what = LOST_IN_DECODER.into();
@@ -270,7 +308,7 @@ impl FrameSource for Rtsp {
                 return self.ending.take().map_or(Ok(None), Err);
             }
             match self.inbox.recv_timeout(RECV_TIMEOUT) {
-                Ok(FrameOrLoss::Frame(frame)) => self.decode(&frame.item, frame.at)?,
+                Ok(FrameOrLoss::Frame(frame)) => self.decode(frame.item, frame.at)?,
                 Ok(FrameOrLoss::Loss(loss)) => return Err(loss.into_error(&self.info.name)),
                 Err(RecvError::TimedOut(_)) => self.check_key_frame()?,
                 Err(RecvError::Closed(error)) => self.end(error),
@@ -285,6 +323,13 @@ impl FrameSource for Rtsp {
     fn cancel_handle(&self) -> Option<CancelHandle> {
         let stop = Arc::clone(&self.stop);
         Some(self.inbox.cancel_handle(move || stop.notify_one()))
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        match &mut self.decoder {
+            StreamDecoder::Video(_, offer) => offer.iter_mut().for_each(|offer| offer.set_demand(demand)),
+            StreamDecoder::Jpeg(offer) => offer.set_demand(demand),
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use retina::client::SessionGroup;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::intake::{CodedFrame, Intake};
+use super::intake::{Intake, QueuedFrame};
 use super::key_frame_watch::KeyFrameWatch;
-use super::session::{self, Codec};
+use super::session::{self, StreamCodec};
 use super::settings::RtspSettings;
 use crate::live::address::Address;
 use crate::live::connect_error::no_answer;
@@ -19,7 +19,7 @@ use crate::live::inbox::FrameInbox;
 
 /// The opened session.
 pub(super) struct Opened {
-    pub(super) codec: Codec,
+    pub(super) codec: StreamCodec,
     /// The frames per second, if the camera declares them.
     pub(super) rate: Option<f64>,
     /// A remark about the connection for the user.
@@ -30,7 +30,7 @@ pub(super) struct Opened {
 pub(super) struct Receiver {
     pub(super) address: Address,
     pub(super) settings: RtspSettings,
-    pub(super) inbox: Arc<FrameInbox<CodedFrame>>,
+    pub(super) inbox: Arc<FrameInbox<QueuedFrame>>,
     pub(super) watch: Arc<KeyFrameWatch>,
     pub(super) stop: Arc<Notify>,
 }
@@ -74,7 +74,7 @@ impl Receiver {
                     Arc::clone(&self.inbox),
                     Arc::clone(&self.watch),
                     Arc::clone(&context.clock),
-                    *allow_damaged || session.codec == Codec::Jpeg,
+                    *allow_damaged || session.codec == StreamCodec::Jpeg,
                     context.limits.bytes,
                     session.rate,
                 );

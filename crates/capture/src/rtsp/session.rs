@@ -45,7 +45,7 @@ const BYE: u8 = 203;
 
 /// The codec of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Codec {
+pub(super) enum StreamCodec {
     H264,
     #[cfg(feature = "libav")]
     H265,
@@ -56,7 +56,7 @@ pub(super) enum Codec {
 pub(super) struct PlayingSession {
     demuxed: Demuxed,
     gate: Arc<GateReport>,
-    pub(super) codec: Codec,
+    pub(super) codec: StreamCodec,
     /// The frames per second, if the camera declares a plausible number.
     pub(super) rate: Option<f64>,
 }
@@ -193,10 +193,10 @@ async fn ask(
     };
     let find = |name| videos().find(|(_, stream)| stream.encoding_name() == name).map(|(i, _)| i);
     let known = [
-        ("h264", Codec::H264),
+        ("h264", StreamCodec::H264),
         #[cfg(feature = "libav")]
-        ("h265", Codec::H265),
-        ("jpeg", Codec::Jpeg),
+        ("h265", StreamCodec::H265),
+        ("jpeg", StreamCodec::Jpeg),
     ];
     let Some((index, codec)) = known.into_iter().find_map(|(name, codec)| Some((find(name)?, codec))) else {
         let names: Vec<_> = videos().map(|(_, s)| s.encoding_name().to_uppercase()).collect();
@@ -298,10 +298,10 @@ impl PlayingSession {
     /// Passes a frame on to the intake.
     fn pass_on(&self, frame: VideoFrame, suspect: bool, intake: &mut Intake) -> ControlFlow<()> {
         let (kind, complete_start) = match self.codec {
-            Codec::H264 => inspect(frame.data(), frame.is_disposable()),
+            StreamCodec::H264 => inspect(frame.data(), frame.is_disposable()),
             #[cfg(feature = "libav")]
-            Codec::H265 => inspect_h265(frame.data()),
-            Codec::Jpeg => (CodedFrameKind::Key, true),
+            StreamCodec::H265 => inspect_h265(frame.data()),
+            StreamCodec::Jpeg => (CodedFrameKind::Key, true),
         };
         let time = frame.timestamp();
         let nanos = i128::from(time.elapsed()) * 1_000_000_000 / i128::from(time.clock_rate().get());

@@ -11,17 +11,22 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use passerby_types::{
-    DropReason, FramePool, FrameSource, Image, ImageError, Picture, SourceError, SourceInfo,
+    Codec, CodedDemand, CodedPicture, DropReason, FramePool, FrameSource, Image, ImageError, Picture,
+    SourceError, SourceInfo,
 };
 
 use crate::context::SourceContext;
 use crate::decoder_choice::Decoder;
 use crate::file::regular_file::{open_regular, source_name};
 use crate::file::sniff::{FileFormat, sniff};
-use crate::h264::{AccessUnit, AutoDecoder, DecodeError, LOST_IN_DECODER, VideoDecoder, source_error};
+use crate::h264::{
+    AccessUnit, AutoDecoder, DecodeError, H264Offer, LOST_IN_DECODER, UnitsInside, VideoDecoder,
+    source_error, with_size,
+};
 use crate::monotonic_pts::MIN_PTS_STEP;
 use crate::rotation::Rotation;
 use access_units::{AccessUnits, NextUnit};
@@ -68,6 +73,7 @@ pub struct Video {
     input: String,
     units: AccessUnits,
     decoder: AutoDecoder,
+    inside: Inside,
     finisher: PictureFinisher,
     unit: Vec<u8>,
     decoded: Vec<Picture>,
@@ -76,6 +82,19 @@ pub struct Video {
     /// The frames that the decoder lost without an error, and that were not returned as an error yet.
     unreported: u64,
     state: State,
+}
+
+/// The units inside the decoder, by the time stamps that the decoder gets for them.
+#[derive(Default)]
+struct Inside {
+    units: UnitsInside<Duration, UnitInside>,
+    offer: H264Offer,
+}
+
+/// What belongs to the picture of a unit inside the decoder.
+struct UnitInside {
+    pts: Option<Duration>,
+    coded: Option<Arc<CodedPicture>>,
 }
 
 /// The last step of each picture: rotates it and makes its time stamp rise.
@@ -151,10 +170,17 @@ impl Video {
             finished: 0,
         };
         Ok(Self {
-            info: SourceInfo { name, live: false, frame_rate: units.frame_rate(), frames: units.frames() },
+            info: SourceInfo {
+                name,
+                live: false,
+                frame_rate: units.frame_rate(),
+                frames: units.frames(),
+                codec: units.rotation().degrees().map(|_| Codec::H264),
+            },
             input,
             units,
             decoder,
+            inside: Inside::default(),
             finisher,
             unit: Vec::new(),
             decoded: Vec::new(),
@@ -213,18 +239,41 @@ impl Video {
                 return Ok(());
             }
         };
-        let unit = AccessUnit { data: &self.unit, pts };
+        // A unit without a time stamp has its number as a stand-in.
+        let stamp = pts.unwrap_or(Duration::from_nanos(index));
+        self.inside.units.enter(stamp, UnitInside { pts, coded: None });
+        let unit = AccessUnit { data: &self.unit, pts: Some(stamp) };
         let result = self.decoder.decode(unit, &mut self.decoded);
+        self.inside.offer.observe(&self.unit);
         self.count_lost();
         match result {
-            Ok(()) => Ok(()),
-            Err(DecodeError::Damaged(what)) => Err(self.lose(index, key, what)),
+            Ok(()) => {
+                let coded = self.inside.offer.picture(self.unit.as_slice().into());
+                if let Some(unit) = self.inside.units.last_mut() {
+                    unit.coded = coded;
+                }
+                Ok(())
+            }
+            Err(DecodeError::Damaged(what)) => {
+                self.inside.units.remove_last();
+                Err(self.lose(index, key, what))
+            }
             Err(e) => {
                 let error = source_error(&self.input, e);
                 self.drain(Ending::Failed(error));
                 Ok(())
             }
         }
+    }
+
+    /// Gives a picture from the decoder the time stamp and the coded data of its unit.
+    fn leave_decoder(&mut self, mut picture: Picture) -> Picture {
+        let unit = picture.pts.and_then(|stamp| self.inside.units.leave(&stamp));
+        if let Some(UnitInside { pts, coded }) = unit {
+            picture.pts = pts;
+            picture.coded = with_size(coded, &picture.image);
+        }
+        picture
     }
 
     /// Counts a lost frame and returns its error. If it was a key frame, the frames after it must not refer to older ones.
@@ -329,7 +378,8 @@ impl PictureFinisher {
         self.last_pts = pts.or(self.last_pts);
         self.finished += 1;
         let image: Image = self.rotation.apply(picture.image, &self.pool)?;
-        Ok(Some(Picture { image, pts, age: picture.age }))
+        let coded = self.rotation.apply_to_coded(picture.coded);
+        Ok(Some(Picture { image, pts, age: picture.age, coded }))
     }
 }
 
@@ -337,6 +387,7 @@ impl FrameSource for Video {
     fn next_picture(&mut self) -> Result<Option<Picture>, SourceError> {
         loop {
             if let Some(picture) = self.ready.pop_front() {
+                let picture = self.leave_decoder(picture);
                 let frame = self.finisher.finished;
                 match self.finisher.finish(picture) {
                     Ok(None) => continue,
@@ -373,6 +424,10 @@ impl FrameSource for Video {
 
     fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        self.inside.offer.set_demand(demand);
     }
 }
 

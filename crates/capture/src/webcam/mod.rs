@@ -16,7 +16,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CancelHandle, FrameSource, Picture, SourceError, SourceInfo};
+use passerby_types::{
+    CancelHandle, Codec, CodedDemand, CodedOffer, FrameSource, Picture, SourceError, SourceInfo,
+};
 
 use crate::context::SourceContext;
 use crate::handover::RecvError;
@@ -77,6 +79,7 @@ pub struct Webcam {
     frames: u64,
     first_time: Option<Duration>,
     pts: MonotonicPts,
+    coded: CodedOffer,
     ended: bool,
 }
 
@@ -135,7 +138,8 @@ impl Webcam {
         let pool = context.pool.clone();
         let (thread, format) =
             driver::open(backend, selector, wanted, &inbox, pool, settings.connect_timeout)?;
-        let info = SourceInfo { name, live: true, frame_rate: format.format.rate, frames: None };
+        let codec = (format.format.pixels == WebcamPixels::Mjpeg).then_some(Codec::Jpeg);
+        let info = SourceInfo { name, live: true, frame_rate: format.format.rate, frames: None, codec };
         Ok(Self {
             info,
             inbox,
@@ -147,6 +151,7 @@ impl Webcam {
             frames: 0,
             first_time: None,
             pts: MonotonicPts::default(),
+            coded: CodedOffer::default(),
             ended: false,
         })
     }
@@ -155,11 +160,13 @@ impl Webcam {
         let frame = self.frames;
         self.frames += 1;
         let SourceContext { limits, pool, .. } = &self.context;
+        let jpeg = self.info.codec.filter(|_| self.coded.is_wanted()).map(|_| raw.bytes.clone());
         let image = raw_frame::to_image(raw.bytes, &self.format, limits, pool)
             .map_err(|what| SourceError::Damaged { input: self.info.name.clone(), frame, what })?;
         let time = raw.time.unwrap_or(at.0);
         let pts = self.pts.next(time.saturating_sub(*self.first_time.get_or_insert(time)));
-        Ok(Picture { image, pts: Some(pts), age: self.inbox.age_of(at) })
+        let coded = jpeg.and_then(|jpeg| self.coded.jpeg(|| jpeg, image.width(), image.height()));
+        Ok(Picture { image, pts: Some(pts), age: self.inbox.age_of(at), coded })
     }
 }
 
@@ -188,6 +195,10 @@ impl FrameSource for Webcam {
 
     fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        self.coded.set_demand(demand);
     }
 
     fn cancel_handle(&self) -> Option<CancelHandle> {

@@ -9,6 +9,7 @@ use passerby_types::{
 use passerby_workers::{SendOutcome, back_off, catch_panic};
 
 use crate::camera::state::{CameraEvent, CameraState, InFlightGuard};
+use crate::coded::decode_order::Arrival;
 use crate::context::Context;
 use crate::detection::{DetectQueue, QueuedFrame};
 use crate::scene::scene_watch::SceneWatch;
@@ -25,13 +26,15 @@ pub(crate) fn read(
     let mut resets_in_a_row = 0;
     let mut scenes = SceneWatch::default();
     let source_detail = detail(source.info());
+    let mut codec = None;
+    source.offer_coded(&camera.coded.demand);
     loop {
         context.gate.wait_while_paused(|| camera.is_stopping());
         if camera.is_stopping() {
             break;
         }
         let next = context.timer.timed("capture", &camera.meter, 1, || next_picture(&mut *source));
-        let picture = match next {
+        let mut picture = match next {
             // The camera was stopped during the call, so this picture is not captured.
             Ok(_) if camera.is_stopping() => break,
             Ok(Some(picture)) => picture,
@@ -51,6 +54,13 @@ pub(crate) fn read(
         };
         resets_in_a_row = 0;
         camera.meter.lock().capture(context.clock.now());
+        if codec != source.info().codec {
+            codec = source.info().codec;
+            camera.coded.set_codec(codec);
+        }
+        if let (Some(coded), Some(pts)) = (picture.coded.take(), picture.pts) {
+            camera.coded.put(Arrival { coded, pts, seq });
+        }
         let scene = scenes.watch(&picture.image);
         match camera.enter() {
             Some(in_flight) => {

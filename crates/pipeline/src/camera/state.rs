@@ -11,6 +11,7 @@ use passerby_types::{
 use crate::camera::inbox::CameraInbox;
 use crate::camera::lifecycle::{Life, Lifecycle};
 use crate::camera::schedule::CameraDetections;
+use crate::coded::hub::CodedHub;
 use crate::figures::meter::CameraMeter;
 
 /// How many idle `Arc`s of pictures a camera keeps. Reader and worker are a step apart, so more are never idle for long.
@@ -37,6 +38,8 @@ pub(crate) struct CameraState {
     pub(crate) inbox: CameraInbox<CameraEvent>,
     pub(crate) images: Recycler<Arc<Image>>,
     pub(crate) meter: Arc<CameraMeter>,
+    /// The camera's coded pictures and their viewers.
+    pub(crate) coded: Arc<CodedHub>,
     lifecycle: Lifecycle,
     /// Ends the source's wait for a picture.
     cancel: Option<CancelHandle>,
@@ -60,6 +63,7 @@ impl CameraState {
             inbox: CameraInbox::new(max_in_flight, clock),
             images: Recycler::new(max_in_flight.min(MAX_IDLE_IMAGES)),
             meter,
+            coded: Arc::default(),
             lifecycle: Lifecycle::new(max_in_flight),
             cancel: source.cancel_handle(),
         }
@@ -105,6 +109,7 @@ impl CameraState {
     /// Gives up the frames that are still inside, and counts them as stopped. Later counts are ignored.
     pub(crate) fn abandon(&self) {
         self.lifecycle.advance(Life::Abandoned);
+        self.coded.end();
         self.meter.lock().close();
     }
 

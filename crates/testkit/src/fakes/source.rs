@@ -59,7 +59,7 @@ impl ScriptedSource {
         let bytes = vec![128; layout.tight_len(width, height)];
         let image = Image::from_vec(layout, width, height, color_of(layout), bytes)
             .map_err(|e| SourceError::malformed(self.info.name.clone(), e.to_string()))?;
-        Ok(Picture { image, pts: Some(Duration::from_millis(40 * frame)), age })
+        Ok(Picture { age, ..Picture::new(image, Some(Duration::from_millis(40 * frame))) })
     }
 }
 

@@ -5,7 +5,7 @@ use std::iter::FusedIterator;
 
 use crate::cancel::CancelHandle;
 use crate::error::SourceError;
-use crate::frame::Picture;
+use crate::frame::{Codec, CodedDemand, Picture};
 
 /// Describes a source.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +19,9 @@ pub struct SourceInfo {
     pub frame_rate: Option<f64>,
     /// The number of frames that the stream announces, if it does. Only a hint.
     pub frames: Option<u64>,
+    /// The codec of the pictures, if the source can give them to viewers as they came ([`FrameSource::offer_coded`]). `None` if it
+    /// cannot. A camera that is not connected yet may not know it.
+    pub codec: Option<Codec>,
 }
 
 impl SourceInfo {
@@ -84,6 +87,17 @@ pub trait FrameSource: Send {
         None
     }
 
+    /// Lets the source attach coded data to its pictures ([`Picture::coded`]) while `demand` is wanted, and only then. The caller
+    /// must call this before the first picture.
+    ///
+    /// A source that passes on the pictures of another one must pass the demand on, too, and keep the coded data with its picture. If it
+    /// turns pictures, it must add that to [`CodedPicture::rotation`](crate::CodedPicture::rotation), and if it changes them in
+    /// another way, it must remove the coded data. A demand must not change a source's pictures or its speed. By default, a source
+    /// has no coded data.
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        let _ = demand;
+    }
+
     /// Returns an iterator over the remaining pictures, in display order.
     ///
     /// An error does not end the iteration. For example, a damaged frame yields an error and the next frame a picture
@@ -141,6 +155,10 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
 
     fn cancel_handle(&self) -> Option<CancelHandle> {
         (**self).cancel_handle()
+    }
+
+    fn offer_coded(&mut self, demand: &CodedDemand) {
+        (**self).offer_coded(demand);
     }
 }
 

@@ -1,11 +1,14 @@
 //! One picture of one camera, with its number and its times.
 
+mod coded;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Timestamp;
 use crate::image::Image;
+pub use coded::{Codec, CodedDemand, CodedOffer, CodedPicture, CodedRequest};
 
 /// The number of a camera in one run. The caller chooses it; the camera's name is in
 /// [`SourceInfo`](crate::SourceInfo).
@@ -49,13 +52,16 @@ pub struct Picture {
     /// The time between the arrival of the picture's last byte at this machine and the moment the source returned the
     /// picture. Zero if the picture waited for nothing, as with files.
     pub age: Duration,
+    /// The data that the picture was decoded from, if the source offers it and a viewer wants it: see
+    /// [`FrameSource::offer_coded`](crate::FrameSource::offer_coded).
+    pub coded: Option<Arc<CodedPicture>>,
 }
 
 impl Picture {
-    /// Creates a picture of age zero.
+    /// Creates a picture of age zero, without coded data.
     #[must_use]
     pub fn new(image: Image, pts: Option<Duration>) -> Self {
-        Self { image, pts, age: Duration::ZERO }
+        Self { image, pts, age: Duration::ZERO, coded: None }
     }
 }
 
