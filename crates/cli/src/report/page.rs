@@ -1,14 +1,15 @@
 //! The report as one page, which loads nothing.
 
 use passerby::types::BoxError;
+use passerby_preview::{UPLOT_SCRIPT, UPLOT_STYLE};
 
 use super::figures::ReportRecord;
 
 const PAGE: &str = include_str!("../../assets/report/page.html");
 const PARTS: [(&str, &str); 4] = [
-    ("/*uplot.css*/", include_str!("../../assets/uplot/uPlot.min.css")),
+    ("/*uplot.css*/", UPLOT_STYLE),
     ("/*page.css*/", include_str!("../../assets/report/page.css")),
-    ("/*uplot.js*/", include_str!("../../assets/uplot/uPlot.iife.min.js")),
+    ("/*uplot.js*/", UPLOT_SCRIPT),
     ("/*page.js*/", include_str!("../../assets/report/page.js")),
 ];
 /// The place of the figures in the page, after all parts but the last two.
