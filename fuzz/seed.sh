@@ -25,6 +25,7 @@ take nut 70000 "$data"/*.nut
 take images 70000 "${pictures[@]}"
 take open 70000 "${videos[@]}" "${pictures[@]}" "$bad"/*
 take graph 70000 ../crates/*/models/*.graph
+take config 70000 ../deploy/passerby.toml
 # A camera's stream: a part with its length, a part without a header, and the end.
 stream() { # BOUNDARY PICTURE
     printf -- '--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %s\r\n\r\n' "$1" "$(stat -c %s "$2")"

@@ -15,9 +15,11 @@ use crate::man::ManArgs;
 use crate::persons::PersonsArgs;
 use crate::probe::ProbeArgs;
 use crate::report::ReportArgs;
+use crate::serve::ServeArgs;
 use crate::track::TrackArgs;
 use crate::{
-    analyze, calibrate, cameras, completions, demo, evaluate, man, persons, probe, report, terminal, track,
+    analyze, calibrate, cameras, completions, demo, evaluate, man, persons, probe, report, serve, terminal,
+    track,
 };
 
 /// Finds, follows, recognises and describes the faces in videos, pictures and cameras.
@@ -32,6 +34,7 @@ use crate::{
   passerby demo                          four cameras on the bundled clip
   passerby demo rtsp://door.local/live   a camera of your own
   passerby analyze --json door.mp4       a video, with a summary as JSON
+  passerby serve passerby.toml           all cameras of a configuration, until it is stopped
   passerby report door.sqlite            who came, when and for how long
   passerby persons passerby.sqlite list  the persons of all runs
   passerby probe rtsp://door.local/live  what the camera gives
@@ -47,6 +50,7 @@ pub(crate) struct Cli {
 enum Command {
     Demo(DemoArgs),
     Analyze(AnalyzeArgs),
+    Serve(ServeArgs),
     Report(ReportArgs),
     Persons(PersonsArgs),
     Track(TrackArgs),
@@ -87,6 +91,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Demo(args) => demo::run(&args),
             Command::Analyze(args) => analyze::run(&args),
+            Command::Serve(args) => serve::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Persons(args) => persons::run(&args),
             Command::Track(args) => track::run(&args),

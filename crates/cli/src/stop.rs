@@ -1,5 +1,6 @@
 //! Ends a run before its inputs end: on Ctrl-C, SIGTERM or SIGHUP, or when its time is up.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ const REPEAT_TIME: Duration = Duration::from_millis(500);
 /// The first signal that asked the process to end, and when it came.
 static FIRST_SIGNAL: OnceLock<(i32, Instant)> = OnceLock::new();
 
+/// The number of hangups that asked for the configuration.
+static HANGUPS: AtomicU64 = AtomicU64::new(0);
+
 /// Tells a run when to stop. A clone has the same signals and the same time.
 #[derive(Clone)]
 pub(crate) struct Stop {
@@ -34,6 +38,16 @@ impl Stop {
     pub(crate) fn new(time: Option<Duration>) -> Result<Self, BoxError> {
         signals::watch()?;
         Ok(Self { time, end: Arc::default() })
+    }
+
+    /// Does the same for a program that runs until it is stopped, and returns the requests to read the configuration again. SIGHUP
+    /// is such a request.
+    ///
+    /// # Errors
+    /// The system cannot install the handlers.
+    pub(crate) fn serving() -> Result<(Self, Reload), BoxError> {
+        signals::reload_on_hangup();
+        Ok((Self::new(None)?, Reload { taken: 0 }))
     }
 
     /// Begins the time of the run. Must be called when everything is ready, so that loading takes nothing of it. A second
@@ -71,6 +85,19 @@ impl Stop {
     }
 }
 
+/// The requests to read the configuration again.
+pub(crate) struct Reload {
+    taken: u64,
+}
+
+impl Reload {
+    /// Returns true if there was a request since the last call.
+    pub(crate) fn take(&mut self) -> bool {
+        let requests = HANGUPS.load(Ordering::Relaxed);
+        std::mem::replace(&mut self.taken, requests) != requests
+    }
+}
+
 /// Returns true if a signal asked the process to end, and `END_TIMEOUT` has passed since.
 pub(crate) fn is_signal_overdue() -> bool {
     signals::first().is_some_and(|(_, at)| at.elapsed() > END_TIMEOUT)
@@ -84,7 +111,7 @@ pub(crate) fn survive_size_limit() {
 #[cfg(unix)]
 mod signals {
     use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use std::time::Instant;
 
@@ -93,8 +120,15 @@ mod signals {
     use signal_hook::iterator::Signals;
     use signal_hook::{flag, low_level};
 
-    use super::{FIRST_SIGNAL, REPEAT_TIME};
+    use super::{FIRST_SIGNAL, HANGUPS, REPEAT_TIME};
     use crate::outcome::signal_exit_code;
+
+    /// True if a hangup asks for the configuration.
+    static RELOADS: AtomicBool = AtomicBool::new(false);
+
+    pub(super) fn reload_on_hangup() {
+        RELOADS.store(true, Ordering::Relaxed);
+    }
 
     pub(super) fn watch() -> Result<(), BoxError> {
         let wanted =
@@ -115,6 +149,10 @@ mod signals {
     }
 
     fn received(signal: i32) {
+        if signal == SIGHUP && RELOADS.load(Ordering::Relaxed) {
+            HANGUPS.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let (_, first) = FIRST_SIGNAL.get_or_init(|| (signal, Instant::now()));
         if first.elapsed() >= REPEAT_TIME {
             low_level::exit(i32::from(signal_exit_code(signal)));
@@ -161,6 +199,8 @@ mod signals {
         let interrupted = INTERRUPTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed));
         interrupted.then(|| *FIRST_SIGNAL.get_or_init(|| (SIGINT, Instant::now())))
     }
+
+    pub(super) fn reload_on_hangup() {}
 
     pub(super) fn survive_size_limit() {}
 }

@@ -59,9 +59,14 @@ impl CameraConfig {
         if options.is_empty() {
             return uri;
         }
-        // An address keeps its query for the camera, so that options follow a `#` there.
-        let mark = if uri.contains("://") { '#' } else { '?' };
-        let mark = if uri.contains(mark) { '&' } else { mark };
+        // An address keeps its query for the camera, so that options follow a `#` there. A scene consists of options.
+        let mark = match uri.split_once(':') {
+            Some(("scene", _)) => ',',
+            Some(("ffmpeg", _)) => '#',
+            Some((_, rest)) if rest.starts_with("//") => '#',
+            _ => '?',
+        };
+        let mark = if mark != ',' && uri.contains(mark) { '&' } else { mark };
         format!("{uri}{mark}{}", options.join("&"))
     }
 
@@ -118,6 +123,8 @@ mod tests {
         assert_eq!(turned("rtsp://door/live?channel=1"), "rtsp://door/live?channel=1#rotate=90");
         assert_eq!(turned("rtsp://door/live#transport=udp"), "rtsp://door/live#transport=udp&rotate=90");
         assert_eq!(turned("clip.mp4"), "clip.mp4?rotate=90");
+        assert_eq!(turned("scene:people=3"), "scene:people=3,rotate=90");
+        assert_eq!(turned("ffmpeg:srt://door:9000"), "ffmpeg:srt://door:9000#rotate=90");
         assert_eq!(turned("clip.mp4?loop"), "clip.mp4?loop&rotate=90");
         assert_eq!(camera("clip.mp4").input(), "clip.mp4");
     }

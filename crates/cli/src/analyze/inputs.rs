@@ -8,6 +8,7 @@ use passerby::capture::{self, OpenSettings};
 use passerby::types::{CameraId, FrameSource, SourceError};
 
 use crate::advice::with_advice;
+use crate::live_source::open_live;
 use crate::pictures::unique_name;
 use crate::terminal;
 
@@ -27,14 +28,14 @@ impl Input {
         self.source.open(&OpenSettings::default())
     }
 
+    /// Opens the input as a live camera, as [`open_live`] describes it.
+    pub(crate) fn play(&self, rate: Option<f64>, again: bool) -> Result<Box<dyn FrameSource>, SourceError> {
+        open_live(&self.source, &OpenSettings::default(), rate, again)
+    }
+
     /// Returns the file or folder of the input, or `None` if it is a camera.
     pub(crate) fn as_path(&self) -> Option<&Path> {
         self.source.as_path()
-    }
-
-    /// Returns true if the input sets its own pace, as cameras do.
-    pub(crate) fn is_live(&self) -> bool {
-        self.source.is_live()
     }
 }
 

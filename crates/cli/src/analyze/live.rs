@@ -1,10 +1,7 @@
 //! Analyses all inputs at once, each played as a live camera.
 
-use std::sync::Arc;
-
-use passerby::capture::LivePlayback;
 use passerby::pipeline::CameraReport;
-use passerby::types::{BoxError, CameraId, FrameSource, SourceError, SystemClock};
+use passerby::types::{BoxError, CameraId};
 
 use super::inputs::Input;
 use super::outputs::Outputs;
@@ -25,7 +22,7 @@ pub(super) fn analyze(
     let mut failed = Vec::new();
     for input in inputs {
         let camera = input.camera;
-        match play(input, rate, again) {
+        match input.play(rate, again) {
             Ok(source) => cameras.push((camera, source)),
             Err(e) => failed.push(CameraReport { camera, error: Some(e.into()), ..CameraReport::default() }),
         }
@@ -54,17 +51,4 @@ pub(super) fn analyze(
         outputs.end(*camera);
     }
     Ok(failed)
-}
-
-/// Opens the input as a live camera. A camera is live already; a file is played as one.
-fn play(input: &Input, rate: Option<f64>, again: bool) -> Result<Box<dyn FrameSource>, SourceError> {
-    if input.is_live() {
-        return input.open();
-    }
-    let clock = Arc::new(SystemClock::new());
-    if again {
-        let input = input.clone();
-        return Ok(Box::new(LivePlayback::looped(move || input.open(), rate, clock)?));
-    }
-    Ok(Box::new(LivePlayback::new(input.open()?, rate, clock)))
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use passerby::pipeline::{Pipeline, PipelineSettings, RecvOutcome, Summary, WhenFull};
-use passerby::types::{BoxError, CameraId, Clock, SystemClock, visible};
+use passerby::types::{BoxError, CameraId, visible};
 
 use super::args::DemoArgs;
 use super::cameras::Camera;
@@ -15,7 +14,7 @@ use super::table;
 use super::view::View;
 use crate::advice::with_advice;
 use crate::missing::{left_out, lost_writes, unidentified};
-use crate::output::{Database, FileClaims, input_files};
+use crate::output::{Database, FileClaims, input_files, known_stages};
 use crate::pictures::Recording;
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
@@ -48,13 +47,7 @@ pub(super) fn run(
     let names: Vec<(CameraId, String)> =
         cameras.iter().map(|(id, c)| (*id, visible(&c.info().name).into_owned())).collect();
     names.iter().for_each(|(camera, name)| sink.name(*camera, name));
-    let (stages, clock) = match sink.gallery() {
-        Some(gallery) => {
-            let handle = gallery.handle();
-            (passerby::stages_with(&networks, move || handle.clone())?, gallery.clock())
-        }
-        None => (passerby::stages(&networks)?, Arc::new(SystemClock::new()) as Arc<dyn Clock>),
-    };
+    let (stages, clock) = known_stages(&networks, Some(&sink))?;
     let mut pipeline = Pipeline::new(stages, settings, clock).sink(sink.sink());
     let ids: Vec<CameraId> = cameras.iter().map(|(id, _)| *id).collect();
     let mut view = View::new(&ids, args.quiet.quiet)?;

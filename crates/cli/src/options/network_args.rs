@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use passerby::inference::{Device, Engine, Precision};
 use passerby::{AttributeNetworks, Settings};
+use passerby_config::{AttributeChoice, PrecisionChoice, StagesConfig};
 
 use super::detector_size::{parse_side, parse_size};
 use super::number::number;
@@ -63,6 +64,25 @@ enum Attributes {
 }
 
 impl NetworkArgs {
+    /// Creates the options that say the same as a configuration.
+    pub(crate) fn of(config: &StagesConfig, device: Option<Device>) -> Self {
+        Self {
+            min_face: config.min_face,
+            detector_side: config.detector_side,
+            detector_size: None,
+            threshold: config.threshold,
+            precision: match config.precision {
+                PrecisionChoice::Float => NumberFormat::Float,
+                PrecisionChoice::Int8 => NumberFormat::Int8,
+            },
+            attributes: match config.attributes {
+                AttributeChoice::Full => Attributes::Full,
+                AttributeChoice::Light => Attributes::Light,
+            },
+            device,
+        }
+    }
+
     /// Returns the value of `--threshold`.
     pub(crate) fn threshold(&self) -> Option<f32> {
         self.threshold

@@ -42,11 +42,15 @@ pub(crate) struct RunArgs {
     workers: Option<usize>,
 }
 
+/// Returns the number of detection workers if the user does not set one.
+pub(crate) fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_DEFAULT_WORKERS)
+}
+
 impl RunArgs {
     /// Returns the number of detection workers.
     pub(crate) fn workers(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.unwrap_or_else(|| cores().min(MAX_DEFAULT_WORKERS))
+        self.workers.unwrap_or_else(default_workers)
     }
 
     /// Returns the limits of a governor for live inputs. A fixed interval between two detections, in frames, and a fixed size of

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use passerby::Settings;
+use passerby::pipeline::Stages;
 use passerby::store::{Sqlite, SqliteSettings};
-use passerby::types::{BoxError, CameraId, ErrorClass, Observation, Sink, SinkError};
+use passerby::types::{BoxError, CameraId, Clock, ErrorClass, Observation, Sink, SinkError, SystemClock};
+use passerby::{Settings, stages, stages_with};
 
 use super::lasting_gallery::{BUSY_TIMEOUT, LastingGallery};
 use crate::terminal;
@@ -93,6 +94,23 @@ impl Database {
             _ => persons,
         }
     }
+}
+
+/// Returns the default stages, and the clock of their pipeline. The persons are those of the database's gallery if it has one.
+///
+/// # Errors
+/// A network does not load.
+pub(crate) fn known_stages(
+    networks: &Settings,
+    database: Option<&Database>,
+) -> Result<(Stages, Arc<dyn Clock>), BoxError> {
+    Ok(match database.and_then(Database::gallery) {
+        Some(gallery) => {
+            let handle = gallery.handle();
+            (stages_with(networks, move || handle.clone())?, gallery.clock())
+        }
+        None => (stages(networks)?, Arc::new(SystemClock::new())),
+    })
 }
 
 impl DatabaseSink {
