@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use passerby::store::{Sqlite, SqliteSettings};
 use passerby::types::{
-    Age, Attributes, BBox, CameraId, Face, FrameMeta, Identity, Observation, ObservedFace, PersonId, Sink,
-    TrackState,
+    Age, Attributes, BBox, CameraId, Face, FrameMeta, Identity, LineSide, Observation, ObservedFace,
+    PersonId, Sink, TrackId, TrackState, ZoneChange, ZoneEvent,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -48,12 +48,30 @@ fn folder() -> TempDir {
             let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(BEGIN_S + second);
             let mut observation = Observation::new(FrameMeta::new(camera, seq).with_wall(wall), 640, 360);
             observation.faces.push(face);
+            if track == 3 {
+                // Person 2 crosses a line and stays at the counter for a minute.
+                observation.zone_events = zone_events(second == first);
+            }
             sink.write(&[observation]).unwrap();
             seq += 1;
         }
     }
     sink.finish().unwrap();
     folder
+}
+
+/// Returns the events of the first frame of track 3, or those of its last.
+fn zone_events(is_first: bool) -> Vec<ZoneEvent> {
+    let minute = Duration::from_secs(60);
+    let changes = match is_first {
+        true => vec![
+            ZoneChange::Crossed { line: "gate".into(), from: LineSide::Left },
+            ZoneChange::Entered { zone: HOSTILE.into() },
+        ],
+        false => vec![ZoneChange::Left { zone: HOSTILE.into(), dwell: minute }],
+    };
+    // The frames have no times in a stream.
+    changes.into_iter().map(|change| ZoneEvent { track: TrackId(3), at: Duration::ZERO, change }).collect()
 }
 
 fn report(folder: &Path, args: &[&str]) -> Output {
@@ -104,6 +122,25 @@ fn json_has_every_figure() {
     assert_eq!((&all["genders"]["female"], &all["genders"]["unknown"]), (&1.into(), &1.into()));
     assert_eq!(all["last_seen"][0]["person"]["id"], 1);
     assert_eq!((all["transitions"].as_array().unwrap().len(), &all["left_out"]), (2, &0.into()));
+}
+
+#[test]
+fn lines_and_zones_are_counted_in_every_format() {
+    let folder = folder();
+    let places = json(folder.path(), &[])["places"].clone();
+    let (line, zone) = (&places["line_totals"][0], &places["zone_totals"][0]);
+    assert_eq!(
+        (&line["line"], &line["left_to_right"], &line["right_to_left"]),
+        (&"gate".into(), &1.into(), &0.into())
+    );
+    assert_eq!((&zone["entered"], &zone["peak"], &zone["median_s"]), (&1.into(), &1.into(), &60.0.into()));
+    // A minute of the hour.
+    assert!((places["zones"][0]["mean"].as_f64().unwrap() - 1.0 / 60.0).abs() < 1e-9, "{places}");
+    assert_eq!(places["lines"].as_array().unwrap().len(), 1);
+    let table = success(folder.path(), &["door.sqlite"]);
+    assert!(table.contains("gate") && table.contains("1:00 min") && !table.contains('\u{1b}'), "{table}");
+    let hall = json(folder.path(), &["--camera", HOSTILE])["places"].clone();
+    assert_eq!(hall["zone_totals"], Value::Array(Vec::new()));
 }
 
 #[test]
@@ -242,6 +279,7 @@ fn the_page_runs_in_a_browser_without_a_message() {
     assert!(document.contains("data-ready=\"true\""));
     assert_eq!(document.matches("<canvas").count(), 3);
     assert!(document.contains("<b>4</b><span>visits</span>"), "{document}");
+    assert!(document.contains("Lines and zones") && document.contains("<td>gate</td>"), "{document}");
     // The hostile name is text: the title is the page's own.
     assert!(document.contains("<title>passerby report</title>"));
     assert!(document.contains("&lt;/script&gt;&lt;script&gt;document.title='taken'"));

@@ -20,7 +20,7 @@ const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
 /// The longest wait for a line.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Returns the exit code, and what is said on both streams.
+/// Returns the exit code, and the text of both streams.
 fn check(path: &Path) -> (i32, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_passerby"));
     let done = program.args(["serve", "--check"]).arg(path).output().unwrap();
@@ -49,7 +49,7 @@ impl Folder {
     }
 }
 
-/// A running server, and what it says.
+/// A running server, and the lines on its standard error.
 struct Server {
     child: Child,
     lines: Receiver<String>,
@@ -62,7 +62,7 @@ impl Server {
         let program = program.arg("serve").current_dir(folder.0.path()).stderr(Stdio::piped());
         let mut child = program.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
+        let (sender, lines) = mpsc::sync_channel(1000);
         let read = move || stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
         thread::Builder::new().name("stderr".into()).spawn(read).unwrap();
         Self { child, lines, said: Vec::new() }

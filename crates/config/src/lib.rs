@@ -18,6 +18,11 @@
 //! Paths in the file are relative to the folder of the file. No `Debug` output shows an address of a camera, since it may have a
 //! password in it.
 
+/// Runs the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod camera;
 mod error;
 mod keys;

@@ -39,7 +39,7 @@ pub(crate) struct ServeArgs {
     pub(super) gallery: GalleryArgs,
 }
 
-/// What is to be run.
+/// A configuration, or inputs.
 #[derive(Debug)]
 pub(super) enum Wanted<'a> {
     /// The cameras of a configuration.
@@ -49,7 +49,7 @@ pub(super) enum Wanted<'a> {
 }
 
 impl ServeArgs {
-    /// Returns what is to be run.
+    /// Returns the configuration or the inputs that the user named.
     ///
     /// # Errors
     /// The options contradict each other.

@@ -36,7 +36,7 @@ struct RunningCamera {
     config: CameraConfig,
 }
 
-/// What a new configuration changed. Each list has names of cameras.
+/// The changes by a new configuration. Each list has names of cameras.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct CameraChanges {
     pub(super) added: Vec<String>,

@@ -139,7 +139,7 @@ fn say(changes: &CameraChanges) {
     changes.failed.iter().for_each(terminal::message);
 }
 
-/// Prints an event with the name of its camera. What the governor does is no news.
+/// Prints an event with the name of its camera. Decisions of the governor are left out: there may be one a second.
 fn say_event(event: &PipelineEvent, cameras: &CameraSet) {
     let text = event.to_string();
     match (event, event.camera()) {

@@ -41,7 +41,7 @@ pub(super) fn of_inputs(words: &[OsString], args: &ServeArgs) -> Result<ServeCon
     Ok(config)
 }
 
-/// Reads a configuration, and checks what the crate `config` does not know: the inputs, the device, and the secrets.
+/// Reads a configuration, and checks the parts that the crate `config` does not know: the inputs, the device, and the secrets.
 ///
 /// # Errors
 /// The first fault.
