@@ -20,7 +20,7 @@ use image::{ExtendedColorType, Rgb, RgbImage};
 use md5::{Digest, Md5};
 use passerby_capture::{Mjpeg, MjpegSettings, SourceContext};
 use passerby_testkit::suite;
-use passerby_types::{DropReason, FrameSource, SourceError};
+use passerby_types::{Codec, CodedDemand, DropReason, FrameSource, SourceError};
 use sha2::Sha256;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -134,6 +134,22 @@ fn a_camera_is_a_source() {
     let source = connect(&camera);
     assert!(source.info().live && source.info().name == camera.url());
     assert_eq!(suite::source(source), (2, 0));
+}
+
+#[test]
+fn a_viewer_gets_the_pictures_as_they_came() {
+    let camera = Camera::sending([head(MULTIPART), two("--frame\r\n\r\n", "\r\n")].concat());
+    let mut source = connect(&camera);
+    assert_eq!(source.info().codec, Some(Codec::Jpeg));
+    let demand = CodedDemand::default();
+    source.offer_coded(&demand);
+    let _request = demand.request();
+    for number in [1, 2] {
+        let picture = source.next_picture().expect("no loss").expect("a picture");
+        let coded = picture.coded.expect("coded data");
+        assert_eq!((&coded.data[..], coded.number), (&jpeg(number)[..], u64::from(number - 1)));
+        assert_eq!((coded.key, coded.width, coded.height, coded.rotation), (true, 40, 24, 0));
+    }
 }
 
 #[test]

@@ -72,7 +72,11 @@ pub fn same_pictures(watched: &Watched, missing: usize) {
     let want = &watched.pictures[missing..];
     assert_eq!(decoded.len(), want.len());
     for (i, (got, want)) in decoded.iter().zip(want).enumerate() {
-        assert_eq!((got.pts, super::checksum(&got.image)), (want.pts, super::checksum(&want.image)), "picture {i}");
+        assert_eq!(
+            (got.pts, crate::common::checksum(&got.image)),
+            (want.pts, crate::common::checksum(&want.image)),
+            "picture {i}"
+        );
         let coded = want.coded.as_ref().expect("coded data");
         assert_eq!((coded.width, coded.height), (want.image.width(), want.image.height()), "picture {i}");
     }

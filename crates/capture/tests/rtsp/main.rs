@@ -3,11 +3,14 @@
 #![allow(clippy::print_stderr, reason = "skipped tests are reported")]
 
 mod camera;
+mod coded;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/gstreamer.rs"]
 mod gstreamer;
 mod quirks;
+#[path = "../common/coded.rs"]
+mod viewer;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
