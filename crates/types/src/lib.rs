@@ -189,6 +189,7 @@ pub use error::{BoxError, ErrorClass, SinkError, SourceError, StageError};
 pub use face::{Age, Attributes, Embedding, EmbeddingError, Face, Gender};
 pub use frame::{
     CameraId, Codec, CodedDemand, CodedOffer, CodedPicture, CodedRequest, Frame, FrameMeta, Picture,
+    nal_units, start_code,
 };
 pub use geometry::{BBox, Landmarks, Point, Similarity};
 pub use identity::{Identity, PersonId, Sighting};

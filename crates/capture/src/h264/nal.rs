@@ -1,5 +1,7 @@
 //! Finds and reads NAL units in an Annex B byte stream.
 
+pub(crate) use passerby_types::{nal_units as split, start_code};
+
 use super::bits::Bits;
 
 pub(crate) const SLICE: u8 = 1;
@@ -11,33 +13,6 @@ pub(crate) const PPS: u8 = 8;
 /// Returns the type of a NAL unit, or 0 (unspecified) if the unit is empty.
 pub(crate) fn kind(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |header| header & 0x1f)
-}
-
-/// Returns the offset of the next start code (`00 00 01`) at or after `from`.
-pub(crate) fn start_code(data: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(window) = data.get(at..at + 3) {
-        match window {
-            [0, 0, 1] => return Some(at),
-            // If the third byte is above 1, none of the three belongs to a start code.
-            [_, _, 2..=255] => at += 3,
-            _ => at += 1,
-        }
-    }
-    None
-}
-
-/// Returns the NAL units of an Annex B byte stream, without start codes and trailing zeros.
-pub(crate) fn split(data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut next = start_code(data, 0);
-    std::iter::from_fn(move || {
-        let begin = next? + 3;
-        next = start_code(data, begin);
-        let nal = &data[begin..next.unwrap_or(data.len())];
-        let len = nal.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
-        Some(&nal[..len])
-    })
-    .filter(|nal| !nal.is_empty())
 }
 
 /// Returns the part of an access unit before its first slice, with the parameter sets that the slice needs. Does not search the
@@ -109,15 +84,6 @@ impl SliceStart {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn units_are_split_at_both_start_codes_without_trailing_zeros() {
-        let stream = [9, 0, 0, 0, 1, 0x67, 1, 0, 0, 0, 0, 1, 0x68, 0, 0, 1, 0, 0, 1, 0x65, 7];
-        let nals: Vec<&[u8]> = split(&stream).collect();
-        assert_eq!(nals, [&[0x67, 1][..], &[0x68], &[0x65, 7]]);
-        assert_eq!(nals.iter().map(|n| kind(n)).collect::<Vec<_>>(), [SPS, PPS, IDR]);
-        assert_eq!(split(&[0, 0]).count() + split(&[]).count(), 0);
-    }
 
     #[test]
     fn the_part_before_the_slices_ends_at_the_first_one() {

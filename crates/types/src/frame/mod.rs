@@ -1,5 +1,6 @@
 //! One picture of one camera, with its number and its times.
 
+mod annex_b;
 mod coded;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Timestamp;
 use crate::image::Image;
+pub use annex_b::{nal_units, start_code};
 pub use coded::{Codec, CodedDemand, CodedOffer, CodedPicture, CodedRequest};
 
 /// The number of a camera in one run. The caller chooses it; the camera's name is in
