@@ -70,13 +70,13 @@ impl VideoFeed {
         Self { stream, muxer: Fmp4Muxer::default(), ready: VecDeque::new(), refused: 0 }
     }
 
-    /// Returns the next message, or why there is none any more. Wakes the task of the latest call if it returned `Pending`.
+    /// Returns the next message, or the reason why the video has ended. Wakes the task of the latest call if it returned `Pending`.
     ///
     /// The first messages are the description and the init segment, which come again if they change, and then the segment of a key
     /// frame.
     ///
     /// # Errors
-    /// [`VideoEnd`]: there is no further message. The caller should close the connection.
+    /// [`VideoEnd`]: no message follows. The caller should close the connection.
     pub fn poll_next(&mut self, context: &Context<'_>) -> Poll<Result<VideoMessage, VideoEnd>> {
         loop {
             if let Some(message) = self.ready.pop_front() {

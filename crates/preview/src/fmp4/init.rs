@@ -1,8 +1,8 @@
 //! The init segment: the boxes `ftyp` and `moov`.
 
-use super::TIMESCALE;
 use super::boxes::{put_box, put_full_box, put_u16, put_u32, put_zeros};
 use super::parameter_sets::ParameterSets;
+use super::ticks::TIMESCALE;
 
 /// 1 in the fixed-point numbers of a matrix, and in those of its last column.
 const ONE: i32 = 1 << 16;
@@ -23,7 +23,7 @@ pub(super) fn init_segment(sets: &ParameterSets, size: (u32, u32), rotation: u16
     put_box(&mut out, b"moov", |out| {
         put_full_box(out, b"mvhd", 0, 0, |out| {
             put_zeros(out, 8); // times of creation and change
-            put_u32(out, TIMESCALE as u32);
+            put_u32(out, TIMESCALE);
             put_u32(out, 0); // duration
             put_u32(out, 0x0001_0000); // rate 1
             put_u16(out, 0x0100); // volume 1
@@ -56,7 +56,7 @@ fn put_track(out: &mut Vec<u8>, sets: &ParameterSets, (width, height): (u32, u32
     put_box(out, b"mdia", |out| {
         put_full_box(out, b"mdhd", 0, 0, |out| {
             put_zeros(out, 8);
-            put_u32(out, TIMESCALE as u32);
+            put_u32(out, TIMESCALE);
             put_u32(out, 0);
             put_u16(out, 0x55C4); // no language
             put_u16(out, 0);
@@ -86,7 +86,7 @@ fn put_sample_tables(out: &mut Vec<u8>, sets: &ParameterSets, width: u32, height
         put_u32(out, 1);
         put_box(out, b"avc1", |out| {
             put_zeros(out, 6);
-            put_u16(out, 1); // where the data is
+            put_u16(out, 1); // the number of the data reference
             put_zeros(out, 16);
             put_u16(out, width as u16);
             put_u16(out, height as u16);

@@ -4,9 +4,9 @@ mod boxes;
 mod fragment;
 mod init;
 mod parameter_sets;
+mod ticks;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use passerby_pipeline::CodedFrame;
 use passerby_types::Codec;
@@ -14,9 +14,8 @@ use passerby_types::Codec;
 use fragment::{Sample, fragment};
 use init::init_segment;
 use parameter_sets::ParameterSets;
+use ticks::ticks;
 
-/// The units of time in a second. All H.264 over RTP counts in these.
-const TIMESCALE: u64 = 90_000;
 /// The duration of the first frame in ticks. A browser takes a frame that comes later than twice the longest duration as a jump, and
 /// then drops everything up to a key frame, so a long first duration lets a camera pause for half a second.
 const FIRST_DURATION: u32 = 22_500;
@@ -138,10 +137,4 @@ impl Fmp4Muxer {
         self.track = Some(MuxedTrack { raw, sets, size, rotation: coded.rotation });
         Ok(Some(InitSegment { codec, width, height, data }))
     }
-}
-
-/// Converts a time to units of 1/90,000 s, rounded to the nearest.
-fn ticks(time: Duration) -> u64 {
-    let nanos = time.as_nanos().saturating_mul(u128::from(TIMESCALE));
-    u64::try_from((nanos + 500_000_000) / 1_000_000_000).unwrap_or(u64::MAX / 2)
 }

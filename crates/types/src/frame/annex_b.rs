@@ -1,6 +1,6 @@
 //! H.264 as a byte stream (H.264 Annex B): NAL units, each after a start code.
 
-/// Returns the offset of the next start code (`00 00 01`) of an Annex B byte stream at or after `from`, or `None` if there is none.
+/// Returns the offset of the next start code (`00 00 01`) of an Annex B byte stream at or after `from`, or `None` if no start code follows.
 ///
 /// ```
 /// assert_eq!(passerby_types::start_code(&[0, 0, 0, 1, 0x67], 0), Some(1));
