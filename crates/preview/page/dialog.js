@@ -30,27 +30,28 @@ export function openDialog(title, build, { wide = false, closed = () => {} } = {
 export function confirmDialog(title, contents, actionText, act) {
   openDialog(title, (close) => [
     ...contents,
-    actions(close, actionText, act, "danger"),
+    actions(close, actionText, act, "danger", "button")[0],
   ]);
 }
 
 /** Returns a form with its fields, an error line and the buttons. `act` gets the form's data. */
 export function form(fields, actionText, act, close) {
   const made = h("form", { class: "form", novalidate: true }, fields);
-  const row = actions(close, actionText, () => act(new FormData(made)), "primary");
+  const [row, submit] = actions(close, actionText, () => act(new FormData(made)), "primary", "submit");
   made.append(row);
   made.addEventListener("submit", (event) => {
     event.preventDefault();
-    row.submit();
+    submit();
   });
   return made;
 }
 
-function actions(close, text, act, kind) {
+/** Returns the row of buttons, and the function that acts. */
+function actions(close, text, act, kind, type) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const go = button(text, { kind });
+  const go = button(text, { kind, type });
   const row = h("div", { class: "dialog-actions" }, problem, button("Cancel", { onclick: close }), go);
-  row.submit = async () => {
+  const run = async () => {
     if (go.disabled) return;
     go.disabled = true;
     problem.textContent = "";
@@ -63,8 +64,8 @@ function actions(close, text, act, kind) {
       go.disabled = false;
     }
   };
-  go.addEventListener("click", row.submit);
-  return row;
+  if (type === "button") go.addEventListener("click", run);
+  return [row, run];
 }
 
 /** Returns `trigger` with a panel that it opens and closes. */

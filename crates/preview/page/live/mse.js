@@ -66,7 +66,9 @@ export class VideoPlayer {
     if (socket) {
       socket.onmessage = null;
       socket.onclose = null;
-      socket.close();
+      // A browser complains about a socket that is closed while it connects.
+      if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+      else socket.close();
     }
     this.#buffer = null;
     this.#queue = [];
