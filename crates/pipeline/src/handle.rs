@@ -16,6 +16,7 @@ use crate::figures::report::CameraReport;
 use crate::governor::monitor;
 use crate::output::events::EventReceiver;
 use crate::output::frame_tap::FrameTap;
+use crate::output::outputs::PipelineOutputs;
 use crate::output::subscription::{FrameSubscription, Subscription};
 use crate::output::writer::WriteReport;
 use crate::output::writer_queue::WriterQueue;
@@ -179,6 +180,12 @@ impl Handle {
     #[must_use]
     pub fn coded_streams(&self) -> CodedStreams {
         CodedStreams { engine: Arc::clone(&self.engine) }
+    }
+
+    /// Returns the opener of all outputs, for a part of the program that looks on while this handle controls the pipeline.
+    #[must_use]
+    pub fn outputs(&self) -> PipelineOutputs {
+        PipelineOutputs { engine: Arc::clone(&self.engine) }
     }
 
     /// Returns the reader of the pipeline's figures. It can be used after the pipeline has ended.

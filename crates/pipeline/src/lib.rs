@@ -124,8 +124,8 @@ pub use handle::{Handle, PipelineReport};
 #[cfg(feature = "serde")]
 pub use output::SummaryRecord;
 pub use output::{
-    EventReceiver, FrameSubscription, FrameTap, PersonSummary, PipelineEvent, Subscription, Summary,
-    TappedFrame, TrackSummary, WriteCounts, WriteReport, Writer, WriterSettings,
+    EventReceiver, FrameSubscription, FrameTap, PersonSummary, PipelineEvent, PipelineOutputs, Subscription,
+    Summary, TappedFrame, TrackSummary, WriteCounts, WriteReport, Writer, WriterSettings,
 };
 pub use passerby_workers::{
     CountedReceiver, QueueStats, RecvOutcome, SendOutcome, WhenFull, WorkerPoolStats,

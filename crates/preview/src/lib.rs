@@ -1,10 +1,26 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod app;
+mod connection;
+mod control;
+mod error;
 mod fmp4;
+mod guard;
+mod live;
 mod page;
+mod pictures;
+mod routes;
+mod server;
+mod settings;
+mod sources;
 mod video;
 
+pub use control::{CameraControl, ControlError, ListedCamera};
+pub use error::PreviewError;
 pub use fmp4::{Fmp4Error, Fmp4Frame, Fmp4Muxer, InitSegment};
 pub use page::{PageFile, UPLOT_SCRIPT, UPLOT_STYLE, page_file};
+pub use server::PreviewServer;
+pub use settings::PreviewSettings;
+pub use sources::PreviewSources;
 pub use video::{VideoEnd, VideoFeed, VideoMessage};

@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod fanout;
 pub(crate) mod frame_tap;
+pub(crate) mod outputs;
 pub(crate) mod subscription;
 pub(crate) mod summary;
 #[cfg(feature = "serde")]
@@ -13,6 +14,7 @@ pub(crate) mod writer_thread;
 
 pub use events::{EventReceiver, PipelineEvent};
 pub use frame_tap::{FrameTap, TappedFrame};
+pub use outputs::PipelineOutputs;
 pub use subscription::{FrameSubscription, Subscription};
 pub use summary::{PersonSummary, Summary, TrackSummary};
 #[cfg(feature = "serde")]

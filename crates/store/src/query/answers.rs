@@ -172,13 +172,13 @@ impl Answers {
     /// Returns the persons who were seen in the range by age. A person counts once, at the mean age of the passages in the range.
     #[must_use]
     pub fn ages(&self) -> AgeHistogram {
-        histogram::ages(&self.attributes())
+        AgeHistogram::of(self.attributes().into_values())
     }
 
     /// Returns the persons who were seen in the range by gender.
     #[must_use]
     pub fn genders(&self) -> GenderCounts {
-        histogram::genders(&self.attributes())
+        GenderCounts::of(self.attributes().into_values())
     }
 
     /// Returns the persons who were seen in the range, the last seen one first, and at most `limit` of them.

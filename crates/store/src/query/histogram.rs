@@ -50,6 +50,45 @@ pub struct GenderCounts {
     pub unknown_share: f64,
 }
 
+impl AgeHistogram {
+    /// Counts persons by their attributes, which are `None` if they are unknown.
+    #[must_use]
+    pub fn of(persons: impl IntoIterator<Item = Option<Attributes>>) -> Self {
+        let mut counts = [0; BANDS];
+        let (mut unknown, mut all) = (0, 0);
+        for attributes in persons {
+            all += 1;
+            match attributes.and_then(|a| a.certain_age()).map(|age| age.years) {
+                Some(years) => counts[((years.max(0.0) as u32 / BAND_YEARS) as usize).min(BANDS - 1)] += 1,
+                None => unknown += 1,
+            }
+        }
+        let band = |(band, persons): (usize, u64)| {
+            let from = band as u32 * BAND_YEARS;
+            AgeBand { from, to: (band + 1 < BANDS).then_some(from + BAND_YEARS), persons }
+        };
+        let bands = counts.into_iter().enumerate().map(band).collect();
+        Self { bands, unknown, unknown_share: share(unknown, all) }
+    }
+}
+
+impl GenderCounts {
+    /// Counts persons by their attributes, which are `None` if they are unknown.
+    #[must_use]
+    pub fn of(persons: impl IntoIterator<Item = Option<Attributes>>) -> Self {
+        let [mut female, mut male, mut unknown] = [0; 3];
+        for attributes in persons {
+            match attributes.and_then(|a| a.gender(Attributes::GENDER_CONFIDENCE)) {
+                Some(Gender::Female) => female += 1,
+                Some(Gender::Male) => male += 1,
+                None => unknown += 1,
+            }
+        }
+        let unknown_share = share(unknown, (female + male + unknown) as usize);
+        Self { female, male, unknown, unknown_share }
+    }
+}
+
 /// Returns the attributes of each person who was seen in the range: the mean of the passages, as
 /// [`Attributes::weighted_mean`] has it.
 pub(super) fn of_persons(passages: &[Passage], range: TimeRange) -> HashMap<u32, Option<Attributes>> {
@@ -60,37 +99,6 @@ pub(super) fn of_persons(passages: &[Passage], range: TimeRange) -> HashMap<u32,
         }
     }
     tracks.into_iter().map(|(person, tracks)| (person, Attributes::weighted_mean(tracks))).collect()
-}
-
-/// Returns the ages of the persons.
-pub(super) fn ages(persons: &HashMap<u32, Option<Attributes>>) -> AgeHistogram {
-    let mut counts = [0; BANDS];
-    let mut unknown = 0;
-    for attributes in persons.values() {
-        match attributes.and_then(|a| a.certain_age()).map(|age| age.years) {
-            Some(years) => counts[((years.max(0.0) as u32 / BAND_YEARS) as usize).min(BANDS - 1)] += 1,
-            None => unknown += 1,
-        }
-    }
-    let band = |(band, persons): (usize, u64)| {
-        let from = band as u32 * BAND_YEARS;
-        AgeBand { from, to: (band + 1 < BANDS).then_some(from + BAND_YEARS), persons }
-    };
-    let bands = counts.into_iter().enumerate().map(band).collect();
-    AgeHistogram { bands, unknown, unknown_share: share(unknown, persons.len()) }
-}
-
-/// Returns the genders of the persons.
-pub(super) fn genders(persons: &HashMap<u32, Option<Attributes>>) -> GenderCounts {
-    let [mut female, mut male, mut unknown] = [0; 3];
-    for attributes in persons.values() {
-        match attributes.and_then(|a| a.gender(Attributes::GENDER_CONFIDENCE)) {
-            Some(Gender::Female) => female += 1,
-            Some(Gender::Male) => male += 1,
-            None => unknown += 1,
-        }
-    }
-    GenderCounts { female, male, unknown, unknown_share: share(unknown, persons.len()) }
 }
 
 fn share(part: u64, of: usize) -> f64 {

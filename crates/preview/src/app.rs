@@ -1,0 +1,51 @@
+//! The state that all routes share.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::Refusal;
+use crate::guard::Guard;
+use crate::live::LiveBoard;
+use crate::pictures::Pictures;
+use crate::settings::PreviewSettings;
+use crate::sources::PreviewSources;
+
+/// The state that all routes share.
+pub(crate) struct App {
+    pub(crate) settings: PreviewSettings,
+    pub(crate) sources: PreviewSources,
+    pub(crate) guard: Guard,
+    pub(crate) live: Arc<LiveBoard>,
+    pub(crate) pictures: Arc<Pictures>,
+    pub(crate) started: SystemTime,
+    pub(crate) viewers: Arc<Semaphore>,
+}
+
+impl App {
+    /// Takes a place of a viewer, which ends with the permit.
+    ///
+    /// # Errors
+    /// All places are taken.
+    pub(crate) fn viewer(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let permit = Arc::clone(&self.viewers).try_acquire_owned();
+        permit.map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many viewers"))
+    }
+
+    /// Returns the number of viewers.
+    pub(crate) fn viewer_count(&self) -> usize {
+        self.settings.max_viewers.saturating_sub(self.viewers.available_permits())
+    }
+}
+
+/// Runs work that waits for a file or a camera on another thread.
+///
+/// # Errors
+/// The error of the work, or status 500 if it panicked.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Refusal::internal("the request failed")))
+}
