@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::stop::Stop;
 use crate::terminal::{self, counted};
 
-/// Shows the picture size, rate, delay and losses of a camera or a file
+/// Shows the coding, picture size, rate, delay and losses of a camera or a file
 ///
 /// Reads each input for five seconds and prints a line, without any analysis. A camera is not connected again if it fails.
 #[derive(Args, Debug)]
@@ -85,7 +85,8 @@ fn probe(input: &OsString, time: Duration, stop: &Stop) -> Result<String, BoxErr
     latencies.sort_unstable();
     let latency = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
     let count = latencies.len();
-    let mut line = format!("{name}: {size}, ");
+    let format = info.format.map(|format| format!("{format}, ")).unwrap_or_default();
+    let mut line = format!("{name}: {format}{size}, ");
     if info.live {
         let _ = write!(line, "{rate:.1} pictures/s, the first after {first:.0?}");
         let _ = write!(line, "; latency p50 {:.1?}, p95 {:.1?}", latency(0.5), latency(0.95));

@@ -77,9 +77,12 @@ fn each_command_has_a_manual_page() {
 }
 
 #[test]
-fn a_probe_shows_size_and_rate_of_a_video() {
+fn a_probe_shows_coding_size_and_rate_of_a_video() {
     let line = success(&["probe", VIDEO]);
-    assert!(line.contains("tiny.mp4: ") && line.contains("I420 ") && line.contains("10 pictures"), "{line}");
+    assert!(
+        line.contains("tiny.mp4: H.264, ") && line.contains("I420 ") && line.contains("10 pictures"),
+        "{line}"
+    );
     assert_eq!(line.lines().count(), 1, "{line}");
 }
 

@@ -63,8 +63,8 @@ fn graph() -> Result<Graph, GraphError> {
     Ok(g)
 }
 
-#[test]
-fn a_run_does_not_allocate() -> Result<(), GraphError> {
+// The harness has threads of its own, whose memory would count.
+fn main() -> Result<(), GraphError> {
     let graph = graph()?;
     let mut calibrator = RangeCalibrator::new(&graph, Isa::preferred())?;
     calibrator.input().fill(0.5);

@@ -1,5 +1,6 @@
 //! Recognises a file by its first bytes, never by its name.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -34,6 +35,19 @@ pub(crate) enum PictureFormat {
     Bmp,
     WebP,
     Tiff,
+}
+
+impl fmt::Display for PictureFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+            Self::WebP => "WebP",
+            Self::Tiff => "TIFF",
+        })
+    }
 }
 
 /// The number of bytes that decide: two packets of a transport stream and one byte.
@@ -176,7 +190,7 @@ impl FileFormat {
             Self::Unknown(found) => return SourceError::Unrecognised { input, found },
             Self::Mp4 => "an MP4 video".to_owned(),
             Self::AnnexB => "an H.264 video".to_owned(),
-            Self::Picture(format) => format!("a {format:?} picture"),
+            Self::Picture(format) => format!("a {format} picture"),
             Self::Mjpeg => "a stream of JPEG pictures".to_owned(),
         };
         SourceError::unsupported(input, format!("input: {found}, not {wanted}"))

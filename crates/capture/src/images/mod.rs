@@ -19,7 +19,7 @@ use passerby_types::{CodedDemand, ErrorClass, FrameSource, Picture, SourceError,
 use crate::context::SourceContext;
 use crate::file::folder::list;
 use crate::file::regular_file::source_name;
-use crate::file::sniff::{FileFormat, is_video, open_sniffed};
+use crate::file::sniff::{FileFormat, PictureFormat, is_video, open_sniffed};
 use sequence::{PictureSequence, catch_panic};
 
 /// The settings of [`Images`].
@@ -100,10 +100,11 @@ impl Images {
             return Ok(Self::files(files, name, settings));
         }
         let mut pictures = Self { single: true, ..Self::files([path.to_path_buf()], name, settings) };
-        match open_sniffed(path, &input)?.1 {
-            FileFormat::Picture(_) | FileFormat::Mjpeg => {}
+        pictures.info.format = match open_sniffed(path, &input)?.1 {
+            FileFormat::Picture(format) => Some(format.to_string()),
+            FileFormat::Mjpeg => Some(PictureFormat::Jpeg.to_string()),
             other => return Err(other.refuse(&input, "a picture")),
-        }
+        };
         if let Some(sequence) = several::open(path, &input, &pictures.settings.context)? {
             pictures.info.codec = sequence.codec();
             pictures.sequence = Some((sequence, input));

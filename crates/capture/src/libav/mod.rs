@@ -163,7 +163,14 @@ impl Libav {
         }
         let name = source_name(path);
         Ok(Self {
-            info: SourceInfo { name, live: false, frame_rate: video.rate, frames: video.frames, codec: None },
+            info: SourceInfo {
+                name,
+                live: false,
+                frame_rate: video.rate,
+                frames: video.frames,
+                format: Some(codec_name(video.codec)),
+                codec: None,
+            },
             input,
             decoder,
             maker,

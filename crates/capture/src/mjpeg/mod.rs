@@ -106,7 +106,8 @@ impl Mjpeg {
         let receiver = thread
             .spawn(move || receiver.run())
             .map_err(|cause| SourceError::Io { input: name.clone(), cause })?;
-        let info = SourceInfo { name, live: true, codec: Some(Codec::Jpeg), ..SourceInfo::default() };
+        let (format, codec) = (Some("JPEG".into()), Some(Codec::Jpeg));
+        let info = SourceInfo { name, live: true, format, codec, ..SourceInfo::default() };
         Ok(Self {
             info,
             inbox,

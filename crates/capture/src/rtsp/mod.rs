@@ -173,6 +173,7 @@ impl Rtsp {
             .map_err(|cause| SourceError::Io { input: input.clone(), cause })?;
         let failed = || SourceError::disconnected(input.clone(), "the receiver failed");
         let Opened { codec, rate, notice } = opened.recv().unwrap_or_else(|_| Err(failed()))?;
+        let format = Some(codec.to_string());
         let decoder = match codec {
             StreamCodec::H264 => StreamDecoder::Video(Box::new(h264), Some(Box::default())),
             #[cfg(feature = "libav")]
@@ -184,7 +185,7 @@ impl Rtsp {
         };
         let codec = decoder.codec();
         Ok(Self {
-            info: SourceInfo { name: input, live: true, frame_rate: rate, frames: None, codec },
+            info: SourceInfo { name: input, live: true, frame_rate: rate, frames: None, format, codec },
             inbox,
             stop,
             thread: Some(thread),

@@ -1,5 +1,6 @@
 //! The RTSP session with the camera.
 
+use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -50,6 +51,17 @@ pub(super) enum StreamCodec {
     #[cfg(feature = "libav")]
     H265,
     Jpeg,
+}
+
+impl fmt::Display for StreamCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::H264 => "H.264",
+            #[cfg(feature = "libav")]
+            Self::H265 => "H.265",
+            Self::Jpeg => "JPEG",
+        })
+    }
 }
 
 /// A session whose stream plays.

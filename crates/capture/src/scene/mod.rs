@@ -98,6 +98,7 @@ impl Scene {
             live: false,
             frame_rate: Some(settings.fps),
             frames: Some(settings.frames),
+            format: None,
             codec: None,
         };
         Ok(Self { settings, info, pool, hall, courses, cutouts, scratch: Scratch::default(), next_frame: 0 })

@@ -175,6 +175,7 @@ impl Video {
                 live: false,
                 frame_rate: units.frame_rate(),
                 frames: units.frames(),
+                format: Some("H.264".into()),
                 codec: units.rotation().degrees().map(|_| Codec::H264),
             },
             input,

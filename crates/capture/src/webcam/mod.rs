@@ -138,8 +138,16 @@ impl Webcam {
         let pool = context.pool.clone();
         let (thread, format) =
             driver::open(backend, selector, wanted, &inbox, pool, settings.connect_timeout)?;
+        let format_name = Some(format.format.pixels.code().to_owned());
         let codec = (format.format.pixels == WebcamPixels::Mjpeg).then_some(Codec::Jpeg);
-        let info = SourceInfo { name, live: true, frame_rate: format.format.rate, frames: None, codec };
+        let info = SourceInfo {
+            name,
+            live: true,
+            frame_rate: format.format.rate,
+            frames: None,
+            format: format_name,
+            codec,
+        };
         Ok(Self {
             info,
             inbox,

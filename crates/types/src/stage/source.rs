@@ -19,6 +19,9 @@ pub struct SourceInfo {
     pub frame_rate: Option<f64>,
     /// The number of frames that the stream announces, if it does. Only a hint.
     pub frames: Option<u64>,
+    /// The format of the pictures for people, for example `H.264`, `PNG` or `NV12`, if the source knows it. Sources may have
+    /// different names for one format.
+    pub format: Option<String>,
     /// The codec of the pictures, if the source can give them to viewers as they came ([`FrameSource::offer_coded`]). `None` if it
     /// cannot. A camera that is not connected yet may not know it.
     pub codec: Option<Codec>,
