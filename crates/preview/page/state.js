@@ -69,11 +69,12 @@ export const watchObservations = (cameras) => stream.listen(cameras);
 export const reconnect = () => stream.reconnect();
 
 async function loadAll() {
-  const [info] = await Promise.allSettled([get("info"), loadCameras(), loadNames()]);
+  const [info] = await Promise.allSettled([get("info"), loadCameras()]);
   if (info.status === "fulfilled") {
     state.info = info.value;
     changed("info");
   }
+  await loadNames().catch(() => { /* Numbers are shown instead. */ });
 }
 
 /** Loads the cameras anew. */
@@ -89,6 +90,7 @@ export async function loadCameras() {
 }
 
 async function loadNames() {
+  if (!state.info?.has_database) return;
   const { persons } = await get("persons?limit=1000");
   state.names = new Map(persons.filter((person) => person.name).map((person) => [person.person, person.name]));
   changed("names");

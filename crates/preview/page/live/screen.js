@@ -8,6 +8,8 @@ import { canPlayVideo, VideoPlayer } from "./mse.js";
 import { draw } from "./overlay.js";
 import { Timeline } from "./timeline.js";
 
+/** How long a camera may be live without a coded stream before the server is asked to encode pictures. */
+const WAIT_FOR_STREAM_MS = 2000;
 /** How long a JPEG picture waits for its boxes. */
 const WAIT_FOR_BOXES_MS = 250;
 
@@ -24,6 +26,7 @@ export class Screen {
   #off;
   #shownPts = null;
   #unplayable = false;
+  #uncodedSince = null;
   #handlers;
 
   /** `handlers`: `started()` with the first picture, `faces(list)` with the faces of each shown picture, `note(text)`. */
@@ -43,7 +46,12 @@ export class Screen {
   play(wanted) {
     const camera = state.cameras.get(this.#camera);
     const video = camera?.video === "h264" && canPlayVideo() && !this.#unplayable && !state.info?.blur_forced;
-    const kind = !wanted || camera?.state !== "live" || camera.video === "none" ? null : video ? "video" : "jpeg";
+    const live = wanted && camera?.state === "live";
+    if (live && camera.video === "none") this.#uncodedSince ??= Date.now();
+    else this.#uncodedSince = null;
+    // A camera that has just connected does not know its stream yet.
+    const early = this.#uncodedSince !== null && Date.now() - this.#uncodedSince < WAIT_FOR_STREAM_MS;
+    const kind = !live || early ? null : video ? "video" : "jpeg";
     this.#canvas.setAttribute("aria-label", `Picture of ${camera?.name ?? "the camera"}`);
     if (kind === this.#kind) return;
     this.#player?.stop();

@@ -80,7 +80,7 @@ export class Tile {
   }
 
   #cover(camera) {
-    const waiting = camera.state === "live" && !this.#started && camera.video !== "none";
+    const waiting = camera.state === "live" && !this.#started;
     const key = `${camera.state}|${camera.error}|${waiting}|${state.info?.editable}`;
     if (this.cover.dataset.key === key) return;
     this.cover.dataset.key = key;
@@ -91,7 +91,7 @@ export class Tile {
       lost: () => line("wifi-off", "No picture", camera.error ?? "The camera does not answer.", h("p", { class: "faint", text: "It is tried again until it answers." })),
       paused: () => line("pause", "Paused", null, ...resume),
       ended: () => line("circle-dot", "Ended", camera.error),
-      live: () => (camera.video === "none" ? line("video-off", "No picture to show", "The results of this camera come without pictures.") : waiting ? [h("span", { class: "spinner" })] : null),
+      live: () => (waiting ? [h("span", { class: "spinner" })] : null),
     }[camera.state]?.();
     this.cover.hidden = !shown;
     this.cover.replaceChildren(...(shown ?? []));
@@ -100,7 +100,7 @@ export class Tile {
   #items() {
     const camera = state.cameras.get(this.#camera);
     const items = [];
-    if (camera.video !== "none" && camera.state === "live") items.push(["Save the picture", "download", () => this.#save(camera)]);
+    if (camera.state === "live") items.push(["Save the picture", "download", () => this.#save(camera)]);
     items.push(["Full screen", "maximize-2", () => this.stage.requestFullscreen?.().catch(() => toast("This browser has no full screen here."))]);
     if (state.info?.editable) {
       if (camera.state === "paused") items.push(["Resume", "play", () => this.#act("resume")]);
@@ -117,7 +117,9 @@ export class Tile {
 
   async #act(verb) {
     try {
-      await post(`cameras/${this.#camera}/${verb}`);
+      const camera = await post(`cameras/${this.#camera}/${verb}`);
+      // A camera that goes on may have another number.
+      if (camera && camera.camera !== this.#camera && location.hash === `#/live/${this.#camera}`) location.hash = `#/live/${camera.camera}`;
     } catch (error) {
       toast(error.message);
     }

@@ -170,7 +170,7 @@ function sidePanel(number) {
     const dropped = Object.values(ledger.dropped).reduce((sum, n) => sum + n, 0);
     const rows = [
       ["State", STATES[camera.state] ?? camera.state],
-      ["Picture", camera.width ? `${camera.width} × ${camera.height}, ${{ h264: "H.264", jpeg: "JPEG", none: "none" }[camera.video]}` : "–"],
+      ["Picture", camera.width ? `${camera.width} × ${camera.height}, ${{ h264: "H.264", jpeg: "JPEG", none: "encoded by the server" }[camera.video]}` : "–"],
       ["Rate", `${rate(camera.frame_rate)} frames/s`],
       ["Age of results", `${millis(camera.age_ms?.p50)} median, p95 ${millis(camera.age_ms?.p95)}`],
       ["Detector", camera.cadence > 1 ? `on one of ${camera.cadence} frames` : "on every frame"],

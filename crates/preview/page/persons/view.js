@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { emptyState, errorState, h, icon, skeleton } from "../dom.js";
-import { on } from "../state.js";
+import { on, state } from "../state.js";
 import { journalList, mountDetail } from "./detail.js";
 import { mountList } from "./list.js";
 import { mountReview } from "./review.js";
@@ -25,15 +25,31 @@ export function mountPersons(root, part = "") {
     waiting.hidden = suggestions.length === 0;
     waiting.textContent = suggestions.length;
   }, () => { waiting.hidden = true; });
-  if (number === null) showWaiting();
 
   const mounts = { "": mountList, review: mountReview, search: mountSearch, journal: mountJournal };
-  const end = number === null ? (mounts[part] ?? notThere)(body) : mountDetail(body, number);
-  return () => end?.();
+  let end = null;
+  const mount = () => {
+    if (end) return;
+    if (!state.info.has_database) {
+      body.replaceChildren(emptyState("users", "No database", "This run keeps no database, so persons are only known by their numbers in the pictures. Name one when passerby starts, for example with --db passers.sqlite."));
+      return;
+    }
+    body.replaceChildren();
+    if (number === null) showWaiting();
+    end = number === null ? (mounts[part] ?? notThere)(body) : mountDetail(body, number);
+  };
+  if (state.info) mount();
+  else body.append(skeleton(8, "cards"));
+  const off = on("info", mount);
+  return () => {
+    off();
+    end?.();
+  };
 }
 
 function notThere(root) {
   root.append(emptyState("circle-help", "There is no such page", "The address is wrong.", h("a", { class: "button", href: "#/persons", text: "All persons" })));
+  return () => {};
 }
 
 function mountJournal(root) {
