@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -12,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use passerby::store::{Reader, RunId};
+use serde_json::Value;
 
 /// The folder of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -41,7 +43,12 @@ impl Folder {
     }
 
     fn write(&self, cameras: &[(&str, &str, &str)]) {
-        let mut text = String::from("[preview]\nenabled = false\n");
+        self.write_with("enabled = false", cameras);
+    }
+
+    /// Writes a configuration with this content of the table `[preview]`.
+    fn write_with(&self, preview: &str, cameras: &[(&str, &str, &str)]) {
+        let mut text = format!("[preview]\n{preview}\n");
         for (name, uri, more) in cameras {
             text += &format!("[[camera]]\nname = \"{name}\"\nuri = \"{uri}\"\n{more}\n");
         }
@@ -181,4 +188,74 @@ fn a_reload_costs_the_other_cameras_no_frame() {
         cameras.iter().map(|c| (c.name.as_deref().unwrap(), c.analysed + c.coasted)).collect();
     assert_eq!(stored.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["door", "yard", "hall"]);
     assert_eq!(stored[0].1, analysed + coasted);
+}
+
+/// Sends a request to the page, and returns the status and the body.
+fn request(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nConnection: close\r\n\
+        Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn the_page_lists_adds_pauses_and_removes_cameras() {
+    let folder = Folder::new();
+    folder.write_with("address = \"127.0.0.1:0\"", &[("door", "scene:people=1,size=320x180,live=10", "")]);
+    let mut server = Server::start(&folder);
+    let line = server.wait_for("the live page is at http://");
+    let address = line.rsplit_once("http://").unwrap().1.trim_end_matches('/').to_owned();
+    server.wait_for("door: connected");
+    let listed = || -> Vec<Value> {
+        let (status, body) = request(&address, "GET", "/api/cameras", "");
+        assert_eq!(status, 200, "{body}");
+        let Value::Array(cameras) = serde_json::from_str(&body).unwrap() else { panic!("{body}") };
+        cameras
+    };
+    assert_eq!(listed()[0]["name"], "door");
+    assert_eq!(request(&address, "GET", "/", "").0, 200);
+    assert_eq!(request(&address, "GET", "/health", "").0, 200);
+
+    let new = "{\"uri\": \"scene:people=2,size=320x180,live=10\", \"name\": \"hall\"}";
+    let (status, body) = request(&address, "POST", "/api/cameras", new);
+    assert_eq!(status, 201, "{body}");
+    server.wait_for("hall: connected");
+    let (status, body) = request(&address, "POST", "/api/cameras", "{\"uri\": \"/etc/passwd\"}");
+    assert!((400..500).contains(&status) && body.contains("error"), "{status} {body}");
+
+    let hall = listed()[1]["camera"].as_u64().unwrap();
+    let (status, body) = request(&address, "POST", &format!("/api/cameras/{hall}/pause"), "");
+    assert!((200..300).contains(&status), "{status} {body}");
+    assert_eq!(listed()[1]["state"], "paused");
+    let (status, body) = request(&address, "POST", &format!("/api/cameras/{hall}/resume"), "");
+    assert!((200..300).contains(&status), "{status} {body}");
+    assert_ne!(listed()[1]["state"], "paused");
+
+    // A reload keeps the camera of the page.
+    server.signal("HUP");
+    server.wait_for("read again: no camera changed");
+    let again = listed()[1]["camera"].as_u64().unwrap();
+    let (status, body) = request(&address, "DELETE", &format!("/api/cameras/{again}"), "");
+    assert!((200..300).contains(&status), "{status} {body}");
+    assert_eq!(listed().len(), 1);
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(143), "{:#?}", server.said);
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_token() {
+    let folder = Folder::new();
+    folder.write_with("address = \"0.0.0.0:0\"", &[("door", "scene:people=1,size=320x180,live=10", "")]);
+    let mut server = Server::start(&folder);
+    let line = server.wait_for("the live page: ");
+    assert!(line.contains("needs a token"), "{line}");
+    assert_eq!(server.end(), Some(2));
 }

@@ -1,5 +1,6 @@
 //! The tables of the file but for the cameras.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -119,16 +120,16 @@ impl Default for StoreConfig {
 pub struct PreviewConfig {
     /// False for no page.
     pub enabled: bool,
-    /// The address, for example `0.0.0.0:8080` for all of the machine's addresses. Any but those of the machine itself need a token.
-    pub address: String,
+    /// The address, for example `0.0.0.0:8088` for all of the machine's addresses. Any but those of the machine itself need a token.
+    pub address: SocketAddr,
     /// The environment variable that has the token.
     pub token_env: Option<String>,
     /// The file whose first line is the token.
     pub token_file: Option<PathBuf>,
     /// Other names under which browsers reach the page, for example that of a proxy.
     pub hosts: Vec<String>,
-    /// True to keep a picture of each person in memory for the page.
-    pub pictures: bool,
+    /// False if the page may look on, and change nothing.
+    pub editable: bool,
     /// True to make faces unrecognisable in every picture that leaves the machine.
     pub blur: bool,
 }
@@ -137,11 +138,11 @@ impl Default for PreviewConfig {
     fn default() -> Self {
         Self {
             enabled: true,
-            address: "127.0.0.1:8080".into(),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8088)),
             token_env: None,
             token_file: None,
             hosts: Vec::new(),
-            pictures: false,
+            editable: true,
             blur: false,
         }
     }

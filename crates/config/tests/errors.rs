@@ -60,6 +60,7 @@ fn a_wrong_value_is_named_with_what_is_expected() {
             "[governor]\ncadence = 0\n",
             "2: governor.cadence: expected \"auto\" or a number from 1 to 100, not 0",
         ),
+        ("[preview]\naddress = \"hunter2\"\n", "2: preview.address: invalid socket address syntax"),
         ("[governor]\nworkers = 1000\n", "2: governor.workers: expected a number from 1 to 256, not 1000"),
         (
             "[preview]\ntoken_env = \"A\"\ntoken_file = \"b\"\n",
@@ -111,7 +112,11 @@ fn a_file_without_keys_has_the_defaults() {
         (config.stages.attributes, config.governor.cadence),
         (AttributeChoice::Full, CadenceChoice::Auto)
     );
-    assert!(config.store.enabled && config.preview.enabled && config.preview.address == "127.0.0.1:8080");
+    assert!(
+        config.store.enabled
+            && config.preview.enabled
+            && config.preview.address.to_string() == "127.0.0.1:8088"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The options of `demo`.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -22,6 +23,7 @@ const PICTURES: &str = "passerby-pictures";
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   passerby demo                                      four cameras on the bundled clip
+  passerby demo --page                               the same on a live page
   passerby demo rtsp://NAME:PASSWORD@door.local/live a network camera
   passerby demo 'rtsp://door.local/live#transport=udp'
   passerby demo 'webcam:0?size=1280x720&rate=30'     a camera at this machine (built with --features webcam)
@@ -44,6 +46,14 @@ pub(crate) struct DemoArgs {
     pub(super) gallery: GalleryArgs,
     #[command(flatten)]
     pub(super) pictures: PictureArgs,
+    /// Shows the cameras on a live page, whose address is printed, until Ctrl-C or --seconds
+    ///
+    /// The bundled clip plays over and over. No pictures are written. `passerby serve` has more settings.
+    #[arg(long, conflicts_with_all = ["pictures", "blur"])]
+    pub(super) page: bool,
+    /// The address of the live page
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8088", requires = "page")]
+    pub(super) page_address: SocketAddr,
     #[command(flatten)]
     pub(super) quiet: QuietArgs,
 }

@@ -11,11 +11,12 @@ use super::connection_log::ConnectionLog;
 use crate::advice::with_advice;
 use crate::terminal;
 
-const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
+/// The bundled clip.
+pub(super) const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
 /// The clip's number of pictures, its pictures a second, and the number of cameras that play it.
-const CLIP_PICTURES: u64 = 240;
-const CLIP_RATE: f64 = 24.0;
-const CAMERAS: u32 = 4;
+pub(super) const CLIP_PICTURES: u64 = 240;
+pub(super) const CLIP_RATE: f64 = 24.0;
+pub(super) const CAMERAS: u32 = 4;
 
 /// A camera's id in the pipeline, and its source.
 pub(super) type Camera = (CameraId, Box<dyn FrameSource>);

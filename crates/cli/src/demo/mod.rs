@@ -4,6 +4,7 @@
 mod args;
 mod cameras;
 mod connection_log;
+mod live_page;
 mod live_run;
 mod table;
 mod view;
@@ -20,6 +21,9 @@ use connection_log::ConnectionLog;
 /// # Errors
 /// An input cannot be opened, or the database cannot be written.
 pub(crate) fn run(args: &DemoArgs) -> Result<Outcome, BoxError> {
+    if args.page {
+        return live_page::run(args);
+    }
     let stop = Stop::new(args.run.seconds)?;
     let connection_log = ConnectionLog::default();
     let cameras = cameras::open(&args.input.inputs, args.run.live, &connection_log)?;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use passerby::capture::{Input, OpenSettings};
-use passerby::pipeline::{EventReceiver, Handle, PipelineReport};
+use passerby::pipeline::{EventReceiver, Handle, PipelineOutputs, PipelineReport};
 use passerby::types::{BoxError, CameraId};
 use passerby::zones::ZoneBoard;
 use passerby_config::CameraConfig;
@@ -18,22 +18,35 @@ use crate::stop::END_TIMEOUT;
 pub(super) struct CameraSet {
     board: ZoneBoard,
     database: Option<Database>,
-    state: Mutex<State>,
+    state: Mutex<CameraSetState>,
 }
 
-struct State {
+pub(super) struct CameraSetState {
     /// `None` after the end.
-    handle: Option<Handle>,
-    cameras: Vec<RunningCamera>,
+    pub(super) handle: Option<Handle>,
+    pub(super) cameras: Vec<KnownCamera>,
     /// The name of each number that was ever given.
     names: Vec<String>,
 }
 
-/// A camera of the configuration.
-struct RunningCamera {
-    /// `None` if its input could not be opened.
-    id: Option<CameraId>,
-    config: CameraConfig,
+/// A camera of the configuration or of the live page.
+pub(super) struct KnownCamera {
+    pub(super) id: CameraId,
+    pub(super) config: CameraConfig,
+    pub(super) status: CameraStatus,
+    /// True if the live page added it: then no configuration removes it.
+    pub(super) is_of_page: bool,
+}
+
+/// The state of a camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CameraStatus {
+    /// It is in the pipeline, or has ended there.
+    Running,
+    /// The live page paused it.
+    Paused,
+    /// Its input could not be opened.
+    Failed,
 }
 
 /// The changes by a new configuration. Each list has names of cameras.
@@ -52,48 +65,36 @@ pub(super) struct CameraChanges {
 impl CameraSet {
     /// Creates a set without cameras. `board` must be the one that the pipeline counts with.
     pub(super) fn new(handle: Handle, board: ZoneBoard, database: Option<Database>) -> Self {
-        let state = State { handle: Some(handle), cameras: Vec::new(), names: Vec::new() };
+        let state = CameraSetState { handle: Some(handle), cameras: Vec::new(), names: Vec::new() };
         Self { board, database, state: Mutex::new(state) }
     }
 
-    /// Makes the running cameras those of a configuration. Cameras that it leaves as they are run on without a break. A camera that could not
-    /// be opened before is tried again.
+    /// Makes the running cameras those of a configuration, and those that the live page added. Cameras that it leaves as they are run on
+    /// without a break, and paused ones stay so. A camera that could not be opened before is tried again.
     pub(super) fn apply(&self, wanted: &[CameraConfig]) -> CameraChanges {
         let mut changes = CameraChanges::default();
         let mut state = self.lock();
         let wanted: Vec<&CameraConfig> = wanted.iter().filter(|camera| camera.enabled).collect();
-        let mut before = std::mem::take(&mut state.cameras);
-        before.retain(|camera| {
-            let stays = wanted.iter().any(|other| other.name == camera.config.name);
-            if !stays {
-                self.end(&state, camera, Duration::ZERO);
-                changes.removed.push(name(&camera.config).to_owned());
-            }
-            stays
-        });
+        let is_wanted = |camera: &KnownCamera| wanted.iter().any(|other| other.name == camera.config.name);
+        let (mut before, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut state.cameras).into_iter().partition(is_wanted);
+        let (of_page, removed): (Vec<_>, Vec<_>) = others.into_iter().partition(|camera| camera.is_of_page);
+        for camera in removed {
+            self.end(&state, &camera, Duration::ZERO);
+            changes.removed.push(name(&camera.config).to_owned());
+        }
         for config in wanted {
             let place = before.iter().position(|camera| camera.config.name == config.name);
-            let old = place.map(|place| before.remove(place));
-            let camera = match old {
-                Some(old) if old.id.is_some() && old.config.has_same_source(config) => {
-                    if old.config.zones != config.zones {
-                        self.rezone(&old, config, &mut changes);
-                    }
-                    RunningCamera { id: old.id, config: config.clone() }
-                }
-                Some(old) => {
-                    // Many cameras refuse a second connection.
-                    self.end(&state, &old, END_TIMEOUT);
-                    changes.changed.push(name(config).to_owned());
-                    self.begin(&mut state, config, &mut changes)
-                }
+            let known = match place.map(|place| before.remove(place)) {
+                Some(old) => self.change(&mut state, old, config, &mut changes),
                 None => {
                     changes.added.push(name(config).to_owned());
                     self.begin(&mut state, config, &mut changes)
                 }
             };
-            state.cameras.push(camera);
+            state.cameras.push(known);
         }
+        state.cameras.extend(of_page);
         changes
     }
 
@@ -102,16 +103,22 @@ impl CameraSet {
         self.lock().handle.as_ref().map(Handle::events)
     }
 
+    /// Returns the opener of the pipeline's outputs, or `None` after the end.
+    pub(super) fn outputs(&self) -> Option<PipelineOutputs> {
+        self.lock().handle.as_ref().map(Handle::outputs)
+    }
+
     /// Returns the name of a camera of this run, also of one that has ended.
     pub(super) fn name(&self, camera: CameraId) -> String {
         self.lock().names.get(camera.0 as usize).cloned().unwrap_or_else(|| camera.to_string())
     }
 
-    /// Returns true if cameras were named and all of them have ended by themselves.
+    /// Returns true if there are cameras, and all of them have ended by themselves.
     pub(super) fn have_ended(&self) -> bool {
         let state = self.lock();
         let running = state.handle.as_ref().map_or_else(Vec::new, Handle::cameras);
-        running.is_empty() && state.cameras.iter().any(|camera| camera.id.is_some())
+        let is_over = |camera: &KnownCamera| camera.status == CameraStatus::Running;
+        running.is_empty() && !state.cameras.is_empty() && state.cameras.iter().all(is_over)
     }
 
     /// Ends the cameras and the pipeline. Returns `None` if that was done before.
@@ -120,53 +127,84 @@ impl CameraSet {
         handle.map(|handle| handle.stop(END_TIMEOUT))
     }
 
-    fn begin(&self, state: &mut State, config: &CameraConfig, changes: &mut CameraChanges) -> RunningCamera {
-        let opened = self.open(state, config);
-        let id =
-            opened.map_err(|e| changes.failed.push(format!("{}: {}", name(config), with_advice(&*e)))).ok();
-        RunningCamera { id, config: config.clone() }
+    /// Opens a camera and adds it to the pipeline under the next number. If it cannot be opened, it is known as failed, with a line in
+    /// `changes`.
+    pub(super) fn begin(
+        &self,
+        state: &mut CameraSetState,
+        config: &CameraConfig,
+        changes: &mut CameraChanges,
+    ) -> KnownCamera {
+        let id = CameraId(state.names.len() as u32);
+        state.names.push(name(config).to_owned());
+        let status = match self.open(state, id, config) {
+            Ok(()) => CameraStatus::Running,
+            Err(e) => {
+                changes.failed.push(format!("{}: {}", name(config), with_advice(&*e)));
+                CameraStatus::Failed
+            }
+        };
+        KnownCamera { id, config: config.clone(), status, is_of_page: false }
     }
 
-    /// Opens a camera and adds it to the pipeline under the next number.
+    /// Ends a camera after the frames that are inside, and waits for that at most `timeout`.
+    pub(super) fn end(&self, state: &CameraSetState, camera: &KnownCamera, timeout: Duration) {
+        if let (Some(handle), CameraStatus::Running) = (&state.handle, camera.status) {
+            handle.remove(camera.id, timeout);
+        }
+        self.board.remove(camera.id);
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, CameraSetState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes a camera to a new configuration of the same name.
+    fn change(
+        &self,
+        state: &mut CameraSetState,
+        old: KnownCamera,
+        config: &CameraConfig,
+        changes: &mut CameraChanges,
+    ) -> KnownCamera {
+        let is_same = old.config.has_same_source(config);
+        if is_same && old.status != CameraStatus::Failed {
+            if old.config.zones != config.zones {
+                match self.board.set(old.id, &config.zones) {
+                    Ok(()) => changes.zones.push(name(config).to_owned()),
+                    Err(e) => changes.failed.push(format!("{}: {e}", name(config))),
+                }
+            }
+            return KnownCamera { config: config.clone(), is_of_page: false, ..old };
+        }
+        // Many cameras refuse a second connection.
+        self.end(state, &old, END_TIMEOUT);
+        if !is_same {
+            changes.changed.push(name(config).to_owned());
+        }
+        self.begin(state, config, changes)
+    }
+
+    /// Opens a camera and adds it to the pipeline.
     ///
     /// # Errors
     /// The input cannot be opened, or the system has no more threads.
-    fn open(&self, state: &mut State, config: &CameraConfig) -> Result<CameraId, BoxError> {
+    fn open(&self, state: &CameraSetState, id: CameraId, config: &CameraConfig) -> Result<(), BoxError> {
         let Some(handle) = &state.handle else { return Err("the program is ending".into()) };
         let input = Input::parse(config.input())?;
         let source = open_live(&input, &OpenSettings::default(), None, true)?;
-        let id = CameraId(u32::try_from(state.names.len())?);
-        state.names.push(name(config).to_owned());
         // Also for a camera without zones, so that it can get some while it runs.
         self.board.set(id, &config.zones)?;
         if let Some(database) = &self.database {
             database.name(id, name(config));
         }
         handle.add(id, source)?;
-        Ok(id)
-    }
-
-    fn end(&self, state: &State, camera: &RunningCamera, timeout: Duration) {
-        if let (Some(handle), Some(id)) = (&state.handle, camera.id) {
-            handle.remove(id, timeout);
-            self.board.remove(id);
-        }
-    }
-
-    fn rezone(&self, old: &RunningCamera, config: &CameraConfig, changes: &mut CameraChanges) {
-        let Some(id) = old.id else { return };
-        match self.board.set(id, &config.zones) {
-            Ok(()) => changes.zones.push(name(config).to_owned()),
-            Err(e) => changes.failed.push(format!("{}: {e}", name(config))),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(())
     }
 }
 
-fn name(config: &CameraConfig) -> &str {
+/// Returns the name of a camera, which the configuration of a server always has.
+pub(super) fn name(config: &CameraConfig) -> &str {
     config.name.as_deref().unwrap_or_default()
 }
 

@@ -2,6 +2,8 @@
 
 mod args;
 mod camera_set;
+mod control;
+mod page;
 mod setup;
 mod watch;
 
@@ -9,29 +11,41 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby::pipeline::{Pipeline, PipelineEvent, PipelineReport, PipelineSettings, RecvOutcome};
+use passerby::pipeline::{
+    GovernorLimits, Pipeline, PipelineEvent, PipelineReport, PipelineSettings, RecvOutcome,
+};
 use passerby::types::BoxError;
 use passerby::zones::ZoneBoard;
 use passerby_config::ServeConfig;
 
 use crate::advice::with_advice;
 use crate::missing::{left_out, lost_writes};
+use crate::options::NetworkArgs;
 use crate::outcome::Outcome;
-use crate::output::{Database, FileClaims, known_stages};
-use crate::stop::Stop;
+use crate::output::{Database, FileClaims, input_files, known_stages};
+use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal::{self, counted};
 pub(crate) use args::ServeArgs;
 use args::Wanted;
 use camera_set::{CameraChanges, CameraSet};
-use watch::FileWatch;
+pub(crate) use setup::of_inputs;
+pub(crate) use watch::FileWatch;
 
 /// The interval between two looks at signals and the file.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Runs the cameras until Ctrl-C or SIGTERM, or until all of them have ended.
+/// Everything that a run needs.
+pub(crate) struct ServerRun {
+    pub(crate) config: ServeConfig,
+    pub(crate) networks: NetworkArgs,
+    pub(crate) limits: GovernorLimits,
+    pub(crate) stop: Stop,
+}
+
+/// Runs the cameras until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// The configuration is wrong, the database cannot be opened, or a network does not load.
+/// The configuration is wrong, the database cannot be opened, a network does not load, or the page's address is in use.
 pub(crate) fn run(args: &ServeArgs) -> Result<Outcome, BoxError> {
     let (config, watch, stop) = match args.wanted()? {
         Wanted::File(path) if args.check => {
@@ -45,58 +59,90 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Outcome, BoxError> {
             let watch = FileWatch::new(path, reload);
             (setup::of_file(path)?, Some(watch), stop)
         }
-        Wanted::Inputs(words) => (setup::of_inputs(words, args)?, None, Stop::new(None)?),
+        Wanted::Inputs(words) => {
+            let mut config = setup::of_inputs(words)?;
+            config.store.database = args.db.clone().unwrap_or(config.store.database);
+            config.store.gallery = !args.gallery.no_gallery;
+            (config, None, Stop::new(None)?)
+        }
     };
-    let database = open_database(&config)?;
-    let cameras = start(&config, database.as_ref())?;
-    let ok = serve(config, watch, &stop, &cameras);
-    let done = cameras.stop();
-    let ok = ok & done.is_none_or(|done| summarize(&done, &cameras));
-    drop(cameras);
-    if let Some(Err(e)) = database.map(Database::finish) {
-        terminal::message(e);
-        return Ok(Outcome::Failed);
-    }
-    Ok(if ok { stop.outcome() } else { Outcome::Failed })
-}
-
-/// Opens the database, which must not be a file that a camera plays.
-///
-/// # Errors
-/// As for [`Database::open`].
-fn open_database(config: &ServeConfig) -> Result<Option<Database>, BoxError> {
-    if !config.store.enabled {
-        return Ok(None);
-    }
-    let path = &config.store.database;
-    let inputs: Vec<_> = config.cameras.iter().map(|camera| camera.input().into()).collect();
-    let files: Vec<PathBuf> = crate::output::input_files(&inputs);
-    FileClaims::of_inputs(files.iter().map(PathBuf::as_path)).claim_database("the database", path)?;
-    let networks = setup::networks(config)?.settings();
-    Database::open(path, &networks, config.store.gallery).map(Some)
-}
-
-/// Starts the pipeline without cameras.
-///
-/// # Errors
-/// A network does not load, or the system has no more threads.
-fn start(config: &ServeConfig, database: Option<&Database>) -> Result<CameraSet, BoxError> {
-    let networks = setup::networks(config)?;
+    let networks = setup::networks(&config)?;
     let limits = setup::limits(&config.governor, &networks);
-    let settings = PipelineSettings { governor: Some(limits), ..PipelineSettings::default() };
-    let board = ZoneBoard::default();
-    let counters = board.clone();
-    let (stages, clock) = known_stages(&networks.settings(), database)?;
-    let stages = stages.counting(move |camera| counters.counter(camera));
-    let mut pipeline = Pipeline::new(stages, settings, Arc::clone(&clock));
-    if let Some(database) = database {
-        pipeline = pipeline.sink(database.sink());
-    }
-    Ok(CameraSet::new(pipeline.start()?, board, database.cloned()))
+    ServerRun { config, networks, limits, stop }.run(watch)
 }
 
-/// Runs the cameras, and those of each new configuration, until it is stopped. Returns false if a camera failed at the end.
-fn serve(mut config: ServeConfig, mut watch: Option<FileWatch>, stop: &Stop, cameras: &CameraSet) -> bool {
+impl ServerRun {
+    /// Runs the cameras of the configuration, and those of its file as it changes, until it is stopped.
+    ///
+    /// # Errors
+    /// The database cannot be opened, a network does not load, or the page's address is in use.
+    pub(crate) fn run(self, watch: Option<FileWatch>) -> Result<Outcome, BoxError> {
+        let database = self.open_database()?;
+        let board = ZoneBoard::default();
+        let cameras = Arc::new(self.start(board.clone(), database.as_ref())?);
+        let place = database.as_ref().map(|database| (database, self.config.store.database.as_path()));
+        let page = page::start(&self.config.preview, &cameras, board, place)?;
+        if let Some(page) = &page {
+            terminal::message(format_args!("the live page is at {}", page.url()));
+        }
+        let stop = self.stop.clone();
+        let ok = serve(self.config, watch, &stop, &cameras, page.is_some());
+        let page_ended = page.is_none_or(|page| page.stop(END_TIMEOUT));
+        if !page_ended {
+            terminal::message("the live page did not end");
+        }
+        let done = cameras.stop();
+        let ok = ok & page_ended & done.is_none_or(|done| summarize(&done, &cameras));
+        drop(cameras);
+        if let Some(Err(e)) = database.map(Database::finish) {
+            terminal::message(e);
+            return Ok(Outcome::Failed);
+        }
+        Ok(if ok { stop.outcome() } else { Outcome::Failed })
+    }
+
+    /// Opens the database, which must not be a file that a camera plays.
+    ///
+    /// # Errors
+    /// As for [`Database::open`].
+    fn open_database(&self) -> Result<Option<Database>, BoxError> {
+        if !self.config.store.enabled {
+            return Ok(None);
+        }
+        let path = &self.config.store.database;
+        let inputs: Vec<_> = self.config.cameras.iter().map(|camera| camera.input().into()).collect();
+        let files: Vec<PathBuf> = input_files(&inputs);
+        FileClaims::of_inputs(files.iter().map(PathBuf::as_path)).claim_database("the database", path)?;
+        Database::open(path, &self.networks.settings(), self.config.store.gallery).map(Some)
+    }
+
+    /// Starts the pipeline without cameras.
+    ///
+    /// # Errors
+    /// A network does not load, or the system has no more threads.
+    fn start(&self, board: ZoneBoard, database: Option<&Database>) -> Result<CameraSet, BoxError> {
+        let settings =
+            PipelineSettings { governor: Some(self.limits.clone()), ..PipelineSettings::default() };
+        let counters = board.clone();
+        let (stages, clock) = known_stages(&self.networks.settings(), database)?;
+        let stages = stages.counting(move |camera| counters.counter(camera));
+        let mut pipeline = Pipeline::new(stages, settings, Arc::clone(&clock));
+        if let Some(database) = database {
+            pipeline = pipeline.sink(database.sink());
+        }
+        Ok(CameraSet::new(pipeline.start()?, board, database.cloned()))
+    }
+}
+
+/// Runs the cameras, and those of each new configuration, until it is stopped. Without a file and a page it also ends with the last
+/// camera. Returns false if a camera failed at the end.
+fn serve(
+    mut config: ServeConfig,
+    mut watch: Option<FileWatch>,
+    stop: &Stop,
+    cameras: &CameraSet,
+    has_page: bool,
+) -> bool {
     let events = cameras.events();
     let changes = cameras.apply(&config.cameras);
     say(&changes);
@@ -108,7 +154,7 @@ fn serve(mut config: ServeConfig, mut watch: Option<FileWatch>, stop: &Stop, cam
             Some(RecvOutcome::Empty) => {}
             Some(RecvOutcome::Closed) | None => break,
         }
-        if watch.is_none() && cameras.have_ended() {
+        if watch.is_none() && !has_page && cameras.have_ended() {
             break;
         }
         let Some(watch) = &mut watch else { continue };

@@ -10,7 +10,6 @@ use passerby::pipeline::GovernorLimits;
 use passerby::types::BoxError;
 use passerby_config::{CadenceChoice, CameraConfig, GovernorConfig, SecretPlace, ServeConfig};
 
-use super::args::ServeArgs;
 use crate::options::{NetworkArgs, default_workers};
 use crate::pictures::unique_name;
 
@@ -18,7 +17,7 @@ use crate::pictures::unique_name;
 ///
 /// # Errors
 /// An input does not exist.
-pub(super) fn of_inputs(words: &[OsString], args: &ServeArgs) -> Result<ServeConfig, BoxError> {
+pub(crate) fn of_inputs(words: &[OsString]) -> Result<ServeConfig, BoxError> {
     let mut config = ServeConfig::default();
     let mut taken = std::collections::BTreeSet::new();
     for word in words {
@@ -36,8 +35,6 @@ pub(super) fn of_inputs(words: &[OsString], args: &ServeArgs) -> Result<ServeCon
             });
         }
     }
-    config.store.database = args.db.clone().unwrap_or(config.store.database);
-    config.store.gallery = !args.gallery.no_gallery;
     Ok(config)
 }
 

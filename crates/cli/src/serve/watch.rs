@@ -12,7 +12,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Says when the file must be read again: its text has changed, or SIGHUP came.
 ///
 /// It compares texts and not times, since editors and systems of containers replace files in many ways.
-pub(super) struct FileWatch {
+pub(crate) struct FileWatch {
     path: PathBuf,
     /// The text at the last look, or `None` if it could not be read.
     text: Option<Vec<u8>>,
