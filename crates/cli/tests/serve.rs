@@ -178,9 +178,16 @@ fn a_reload_costs_the_other_cameras_no_frame() {
     server.wait_for("door: ended");
     server.signal("TERM");
     assert_eq!(server.end(), Some(143), "{:#?}", server.said);
-    let counts = numbers(&server.wait_for("door: 240 frames"));
-    let [frames, analysed, coasted, dropped, _] = counts[..] else { panic!("{counts:?}") };
-    assert_eq!((frames, analysed + coasted + dropped), (240, 240));
+    let line = server
+        .said
+        .iter()
+        .find(|line| line.starts_with("passerby: door: ") && line.contains(" analysed"))
+        .unwrap();
+    let [frames, analysed, coasted, dropped] = numbers(line)[..4] else { panic!("{line}") };
+    assert_eq!(frames, analysed + coasted + dropped, "{line}");
+    // On a machine that is too slow, the clip's schedule moves on, which counts as frames that are stale.
+    let stale = line.split(", ").find_map(|part| part.split_once(" stale")?.0.parse().ok()).unwrap_or(0);
+    assert_eq!(frames - stale, 240, "each picture of the clip came once: {line}");
 
     let reader = Reader::open(folder.path("passerby.sqlite")).unwrap();
     let cameras = reader.cameras(RunId(1)).unwrap();

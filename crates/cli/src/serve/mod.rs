@@ -207,8 +207,10 @@ fn summarize(done: &PipelineReport, cameras: &CameraSet) -> bool {
     for report in &done.reports {
         let ledger = &report.ledger;
         let name = cameras.name(report.camera);
+        let reasons = ledger.dropped.iter().map(|(reason, n)| format!(", {n} {reason}"));
+        let reasons: String = reasons.collect();
         terminal::message(format_args!(
-            "{name}: {} ({} analysed, {} coasted, {} dropped), {}",
+            "{name}: {} ({} analysed, {} coasted, {} dropped{reasons}), {}",
             counted(ledger.captured, "frame"),
             ledger.analysed,
             ledger.coasted,
