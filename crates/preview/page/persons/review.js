@@ -2,7 +2,7 @@
 
 import { get, post } from "../api.js";
 import { button, emptyState, errorState, h, skeleton, toast } from "../dom.js";
-import { ago, attributes, duration, moment, personTitle } from "../format.js";
+import { ago, attributes, duration, moment, personTitle, words } from "../format.js";
 import { on, state } from "../state.js";
 import { done, portrait } from "./parts.js";
 import { kept, keep } from "../settings.js";
@@ -37,6 +37,9 @@ export function mountReview(root) {
   };
 }
 
+/** Returns a reason of the gallery as a sentence. */
+const sentence = (reason) => (reason ? `${reason[0].toUpperCase()}${words(reason.slice(1))}. ` : "");
+
 const key = ({ person, other }) => [person, other].sort((a, b) => a - b).join("-");
 
 function pair(suggestion, left, right, changed) {
@@ -60,7 +63,7 @@ function pair(suggestion, left, right, changed) {
     changed();
   } });
   return h("li", { class: "pair panel" },
-    h("div", { class: "pair-sides" }, side(left), h("div", { class: "pair-score" }, h("strong", { text: suggestion.score === null ? "–" : suggestion.score.toFixed(2) }), h("small", { text: "cosine" })), side(right)),
-    suggestion.reason ? h("p", { class: "hint", text: suggestion.reason }) : null,
+    h("div", { class: "pair-sides" }, side(left), h("div", { class: "pair-score" }, h("strong", { text: suggestion.similarity.toFixed(2) }), h("small", { text: "cosine" })), side(right)),
+    h("p", { class: "hint", text: `${sentence(suggestion.reason)}The gallery decides by itself from a cosine of ${suggestion.threshold.toFixed(2)}.` }),
     state.info?.editable ? h("div", { class: "row centre" }, same, apart) : null);
 }

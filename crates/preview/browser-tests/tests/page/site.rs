@@ -29,6 +29,7 @@ impl Site {
             return Self { url, server: None };
         }
         let mut server = Command::new(example())
+            .arg("127.0.0.1:0")
             .current_dir(root())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
