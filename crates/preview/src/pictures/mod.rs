@@ -1,6 +1,7 @@
 //! Pictures of cameras as JPEG, encoded once for all viewers and only while there are some.
 
 mod encode;
+mod orientation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use passerby_types::CameraId;
 use tokio::sync::watch;
 
 use encode::encode;
+pub(crate) use orientation::turned;
 
 /// How long the thread waits for a viewer before it looks again whether it must end.
 const IDLE_INTERVAL: Duration = Duration::from_millis(500);

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::cameras::find;
 use crate::app::App;
 use crate::error::Refusal;
-use crate::pictures::JpegPicture;
+use crate::pictures::{JpegPicture, turned};
 
 /// How long a request waits for a picture.
 const PICTURE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -57,7 +57,7 @@ impl Feed {
         match self {
             Self::Coded(stream) => {
                 let frame = std::future::poll_fn(|context| stream.poll_recv(context)).await?;
-                let data = Bytes::copy_from_slice(&frame.coded.data);
+                let data = turned(&frame.coded.data, frame.coded.rotation);
                 Some(JpegPicture { data, pts: Some(frame.pts), seq: frame.seq })
             }
             Self::Encoded(pictures) => {
