@@ -188,10 +188,14 @@ pub use passerby_zones as zones;
 #[cfg(feature = "bundled")]
 mod default_stages;
 mod error;
+#[cfg(all(feature = "sqlite", feature = "serde"))]
+pub mod persons;
 #[cfg(feature = "bundled")]
 mod photo;
 #[cfg(feature = "images")]
 mod read_image;
+#[cfg(all(feature = "sqlite", feature = "serde"))]
+pub mod report;
 #[cfg(feature = "images")]
 mod write_image;
 

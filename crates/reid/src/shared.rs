@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use passerby_types::{Embedding, Identifier, Identity, PersonId, Sighting, SinkError, TrackKey};
+use passerby_types::{
+    EditError, Embedding, EntryId, Identifier, Identity, PersonId, Sighting, SinkError, TrackKey,
+};
 
 use crate::error::EnrollError;
 use crate::gallery::{Gallery, GalleryPerson, Match};
@@ -86,6 +88,42 @@ impl SharedGallery {
     /// As for [`Gallery::enroll`].
     pub fn enroll(&self, views: &[Embedding]) -> Result<PersonId, EnrollError> {
         self.lock().enroll(views)
+    }
+
+    /// Makes one person an alias of another one, as [`Gallery::merge`].
+    ///
+    /// # Errors
+    /// As for [`Gallery::merge`].
+    pub fn merge(&self, person: PersonId, other: PersonId) -> Result<EntryId, EditError> {
+        self.lock().merge(person, other)
+    }
+
+    /// Gives some templates to a new person, as [`Gallery::split_person`].
+    ///
+    /// # Errors
+    /// As for [`Gallery::split_person`].
+    pub fn split_person(
+        &self,
+        person: PersonId,
+        templates: &[EntryId],
+    ) -> Result<(PersonId, EntryId), EditError> {
+        self.lock().split_person(person, templates)
+    }
+
+    /// Names a person, as [`Gallery::set_name`].
+    ///
+    /// # Errors
+    /// As for [`Gallery::set_name`].
+    pub fn set_name(&self, person: PersonId, name: Option<&str>) -> Result<EntryId, EditError> {
+        self.lock().set_name(person, name)
+    }
+
+    /// Undoes an edit, as [`Gallery::undo`].
+    ///
+    /// # Errors
+    /// As for [`Gallery::undo`].
+    pub fn undo(&self, entry: EntryId) -> Result<EntryId, EditError> {
+        self.lock().undo(entry)
     }
 
     /// Forgets a person, as [`Gallery::remove`]. Returns false if the gallery does not know the person.

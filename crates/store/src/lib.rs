@@ -91,6 +91,6 @@ pub use memory::Memory;
 pub use owner_only::create_owner_only;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
-    CameraRow, Forgotten, JournalRow, JournalSettings, KnownPersonRow, PersonRow, Reader, RunId, RunRow,
-    Sqlite, SqliteJournal, SqliteSettings, StoredCounts, TrackRow,
+    CameraRow, Forgotten, JournalRow, JournalSettings, KnownPersonRow, PersonRow, PresenceRow, Reader, RunId,
+    RunRow, Sqlite, SqliteJournal, SqliteSettings, StoredCounts, TrackRow,
 };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passerby::Settings;
-use passerby::inference::Precision;
+use passerby::persons::template_network;
 use passerby::reid::{Gallery, GalleryPolicy, SharedGallery};
 use passerby::store::{
     BackgroundJournal, BackgroundSettings, JournalNotice, JournalSettings, RunId, SqliteJournal, StoreError,
@@ -35,7 +35,7 @@ impl LastingGallery {
     /// # Errors
     /// As for [`SqliteJournal::open`].
     pub(crate) fn journal(path: &Path, networks: &Settings) -> Result<SqliteJournal, StoreError> {
-        let network = Some(network(networks.embedder));
+        let network = Some(template_network(networks.embedder));
         SqliteJournal::open(path, JournalSettings { network, run: None, busy_timeout: BUSY_TIMEOUT })
     }
 
@@ -94,9 +94,4 @@ impl LastingGallery {
 /// Returns the policy of a gallery that lasts.
 pub(crate) fn policy(networks: &Settings) -> GalleryPolicy {
     GalleryPolicy { max_persons: MAX_PERSONS, ..networks.gallery.clone() }
-}
-
-/// Returns the name of the network whose templates a gallery keeps.
-pub(crate) fn network(precision: Precision) -> String {
-    format!("mobilefacenet {}", if precision == Precision::Int8 { "int8" } else { "float" })
 }

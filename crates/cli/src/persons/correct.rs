@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use passerby::persons::KnownPersons;
 use passerby::types::{BoxError, EntryId};
 
-use super::database::{Persons, change, undo_hint};
+use super::database::{change, undo_hint};
 use crate::terminal;
 
 /// Gives a person a name, or takes it away.
@@ -12,7 +13,7 @@ use crate::terminal;
 /// # Errors
 /// The person is not known, the name is not a name, or the database cannot be changed.
 pub(super) fn name(database: &Path, person: &str, name: Option<&str>) -> Result<(), BoxError> {
-    let person = Persons::read(database)?.find(person)?;
+    let person = KnownPersons::read(database)?.find(person)?;
     let entry = change(database, |gallery| Ok(gallery.set_name(person, name)?))?;
     let done = name.map_or_else(|| "has no name now".to_owned(), |name| format!("is {name}"));
     terminal::print(&format!("{person} {done}; {}\n", undo_hint(database, entry)))
@@ -23,7 +24,7 @@ pub(super) fn name(database: &Path, person: &str, name: Option<&str>) -> Result<
 /// # Errors
 /// A person is not known, both are one already, both were seen in one frame, or the database cannot be changed.
 pub(super) fn merge(database: &Path, person: &str, other: &str) -> Result<(), BoxError> {
-    let persons = Persons::read(database)?;
+    let persons = KnownPersons::read(database)?;
     let (person, other) = (persons.find(person)?, persons.find(other)?);
     if let Some((run, camera, seq)) = persons.reader.frame_of_both(person, other)? {
         return Err(format!(
@@ -40,7 +41,7 @@ pub(super) fn merge(database: &Path, person: &str, other: &str) -> Result<(), Bo
 /// # Errors
 /// The person or a template is not known, nothing would be left, or the database cannot be changed.
 pub(super) fn split(database: &Path, person: &str, templates: &[u64]) -> Result<(), BoxError> {
-    let person = Persons::read(database)?.find(person)?;
+    let person = KnownPersons::read(database)?.find(person)?;
     let templates: Vec<EntryId> = templates.iter().copied().map(EntryId).collect();
     let (new, entry) = change(database, |gallery| Ok(gallery.split_person(person, &templates)?))?;
     let count = templates.len();

@@ -1,69 +1,14 @@
-//! Opens a database to read or to change its persons.
+//! Opens a database to change its persons.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use passerby::Settings;
 use passerby::reid::Gallery;
-use passerby::store::{JournalSettings, Reader, SqliteJournal, StoreError};
-use passerby::types::{BoxError, EntryId, FaceTemplate, GallerySnapshot, PersonEdits, PersonId, SystemClock};
+use passerby::store::{JournalSettings, SqliteJournal, StoreError};
+use passerby::types::{BoxError, EntryId, SystemClock};
 
 use crate::output::lasting_gallery::{BUSY_TIMEOUT, policy};
-
-/// The gallery of a database as it is now.
-pub(super) struct Persons {
-    pub(super) reader: Reader,
-    pub(super) sum: GallerySnapshot,
-    pub(super) edits: PersonEdits,
-}
-
-impl Persons {
-    /// Reads the gallery.
-    ///
-    /// # Errors
-    /// The file cannot be read, or a row of the gallery is damaged.
-    pub(super) fn read(database: &Path) -> Result<Self, BoxError> {
-        let reader = Reader::open(database)?;
-        let sum = reader.gallery()?;
-        let edits = PersonEdits::of(&sum.edits).map_err(|(entry, e)| format!("{entry}: {e}"))?;
-        Ok(Self { reader, sum, edits })
-    }
-
-    /// Returns the person with this number or name.
-    ///
-    /// # Errors
-    /// No person has it, or several have the name.
-    pub(super) fn find(&self, text: &str) -> Result<PersonId, BoxError> {
-        let known = |id: PersonId| self.sum.persons.iter().any(|person| person.id == id);
-        let number = text.parse().ok().map(PersonId);
-        if let Some(number) = number.filter(|number| known(*number)) {
-            return Ok(self.edits.root(number));
-        }
-        let persons = self.sum.persons.iter().map(|person| person.id);
-        let roots = persons.filter(|id| self.edits.root(*id) == *id);
-        let named: Vec<PersonId> = roots.filter(|id| self.edits.name(*id) == Some(text)).collect();
-        match named[..] {
-            [person] => Ok(person),
-            [] if number.is_some() => Err(format!("person {text} is not known").into()),
-            [] => Err(format!("no person has the name {text}").into()),
-            _ => {
-                let numbers: Vec<String> = named.iter().map(|id| id.0.to_string()).collect();
-                Err(format!("{} persons have the name {text}: {}", named.len(), numbers.join(", ")).into())
-            }
-        }
-    }
-
-    /// Returns the templates of each person, by rising number.
-    pub(super) fn templates(&self) -> BTreeMap<PersonId, Vec<&FaceTemplate>> {
-        let mut templates: BTreeMap<PersonId, Vec<&FaceTemplate>> = BTreeMap::new();
-        for template in &self.sum.templates {
-            let person = self.edits.root(self.edits.owner(template.id, template.person));
-            templates.entry(person).or_default().push(template);
-        }
-        templates
-    }
-}
 
 /// Opens the journal of a database that exists.
 ///

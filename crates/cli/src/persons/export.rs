@@ -8,10 +8,9 @@ use passerby::store::create_owner_only;
 use passerby::types::{BoxError, PersonId};
 use serde::{Deserialize, Serialize};
 
-use super::database::Persons;
-use super::time_text::utc;
 use crate::output::{FileClaims, at};
 use crate::terminal;
+use passerby::persons::{KnownPersons, utc};
 
 /// The word in the first line of a file.
 pub(super) const FORMAT: &str = "passerby-persons";
@@ -60,7 +59,7 @@ pub(super) fn run(database: &Path, file: &Path, persons: &[String]) -> Result<()
     let mut claims = FileClaims::of_inputs([]);
     claims.claim_database("DATABASE", database)?;
     claims.claim("FILE.jsonl", file)?;
-    let all = Persons::read(database)?;
+    let all = KnownPersons::read(database)?;
     let chosen: BTreeSet<PersonId> =
         persons.iter().map(|person| all.find(person)).collect::<Result<_, BoxError>>()?;
     let rows = all.reader.known_persons()?;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use passerby::persons::KnownPersons;
 use passerby::types::BoxError;
 
-use super::database::{Persons, journal};
+use super::database::journal;
 use crate::terminal;
 
 /// Removes a person from every byte of the database, and prints the result of the search.
@@ -13,7 +14,7 @@ use crate::terminal;
 /// The person is not known, the database cannot be changed, or something of the person is left.
 pub(super) fn run(database: &Path, person: &str) -> Result<(), BoxError> {
     // Closed again, because a reader would keep old pages alive.
-    let person = Persons::read(database)?.find(person)?;
+    let person = KnownPersons::read(database)?.find(person)?;
     let done = journal(database)?.forget(person)?.ok_or_else(|| format!("{person} is not known"))?;
     let files: Vec<String> = done.searched.iter().map(|file| file.display().to_string()).collect();
     terminal::print(&format!(

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use passerby::types::{BoxError, Embedding, PersonId};
 
-use super::database::{Persons, change};
+use super::database::change;
 use super::export::{FORMAT, Head, PersonLine, VERSION};
 use crate::output::at;
 use crate::terminal;
+use passerby::persons::KnownPersons;
 
 /// The most bytes of a line: a person with a few thousand templates.
 const MAX_LINE_BYTES: usize = 16 << 20;
@@ -28,7 +29,7 @@ struct Imported {
 /// # Errors
 /// The file cannot be read, a line is wrong, the templates are of another network, or the database cannot be changed.
 pub(super) fn run(database: &Path, file: &Path) -> Result<(), BoxError> {
-    let known = Persons::read(database)?.reader.gallery_network()?;
+    let known = KnownPersons::read(database)?.reader.gallery_network()?;
     let (head, persons) = read(file)?;
     if let (Some(known), Some(found)) = (&known, &head.network)
         && known != found

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use passerby::persons::PersonRecord;
 use passerby::store::{KnownPersonRow, Reader};
 use passerby::types::BoxError;
-use serde_json::{Value, json};
 
-use super::time_text::{local, utc};
+use super::time_text::local;
 use crate::terminal;
 
 /// Prints a line for each person.
@@ -17,8 +17,8 @@ use crate::terminal;
 pub(super) fn run(database: &Path, as_json: bool) -> Result<(), BoxError> {
     let persons = Reader::open(database)?.known_persons()?;
     if as_json {
-        let list: Vec<Value> = persons.iter().map(json).collect();
-        return terminal::print(&format!("{}\n", Value::from(list)));
+        let list: Vec<PersonRecord> = persons.iter().map(PersonRecord::new).collect();
+        return terminal::print(&(serde_json::to_string(&list)? + "\n"));
     }
     let mut text = format!("{} persons\n", persons.len());
     persons.iter().for_each(|person| text.push_str(&line(person)));
@@ -41,18 +41,4 @@ pub(super) fn line(person: &KnownPersonRow) -> String {
         let _ = write!(line, ", {} aliases", person.aliases);
     }
     line + "\n"
-}
-
-/// Returns one person as JSON.
-pub(super) fn json(person: &KnownPersonRow) -> Value {
-    json!({
-        "person": person.id.0,
-        "name": person.name,
-        "enrolled": person.enrolled,
-        "first_seen": utc(person.first_seen),
-        "last_seen": utc(person.last_seen),
-        "tracks": person.tracks,
-        "templates": person.templates,
-        "aliases": person.aliases,
-    })
 }

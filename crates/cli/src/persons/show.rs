@@ -1,16 +1,14 @@
 //! Shows one person of a database.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+use passerby::persons::{KnownPersons, PersonDetail, nearest};
 use passerby::store::JournalRow;
-use passerby::types::{BoxError, FaceTemplate, JournalAuthor, PersonId};
-use serde_json::{Map, Value, json};
+use passerby::types::{BoxError, JournalAuthor, PersonId};
 
-use super::database::Persons;
 use super::list;
-use super::time_text::{local, utc};
+use super::time_text::local;
 use crate::terminal;
 
 /// Prints everything about one person: numbers, templates, and the entries of the journal.
@@ -18,49 +16,17 @@ use crate::terminal;
 /// # Errors
 /// The database cannot be read, or the person is not known.
 pub(super) fn run(database: &Path, person: &str, as_json: bool) -> Result<(), BoxError> {
-    let persons = Persons::read(database)?;
+    let persons = KnownPersons::read(database)?;
     let id = persons.find(person)?;
-    let known = persons.reader.known_persons()?;
-    let row = known.iter().find(|row| row.id == id).ok_or_else(|| format!("{id} is not known"))?;
+    if as_json {
+        return terminal::print(&(serde_json::to_string(&PersonDetail::read(&persons, id)?)? + "\n"));
+    }
+    let row = persons.row(id)?.ok_or_else(|| format!("{id} is not known"))?;
     let numbers = persons.edits.numbers(id);
     let templates = persons.templates().remove(&id).unwrap_or_default();
-    let mut seen = BTreeSet::new();
-    let mut journal: Vec<JournalRow> = Vec::new();
-    for number in &numbers {
-        journal.extend(persons.reader.journal(*number)?.into_iter().filter(|row| seen.insert(row.id)));
-    }
-    journal.sort_by_key(|row| row.id);
+    let journal = persons.journal(id)?;
     let undone = |row: &JournalRow| persons.edits.undone_by(row.id);
-    if as_json {
-        let mut object: Map<String, Value> = Map::new();
-        if let Value::Object(fields) = list::json(row) {
-            object.extend(fields);
-        }
-        object.insert("numbers".into(), numbers.iter().map(|n| n.0).collect());
-        let each = templates.iter().map(|t| {
-            let nearest = nearest(t, &templates);
-            json!({ "template": t.id.0, "quality": t.quality, "last_seen": utc(t.last_seen), "nearest": nearest })
-        });
-        object.insert("templates".into(), each.collect());
-        let each = journal.iter().map(|row| {
-            json!({
-                "entry": row.id.0,
-                "at": utc(Some(row.at)),
-                "author": author(row.author),
-                "kind": row.kind,
-                "person": row.person.map(|p| p.0),
-                "other": row.other.map(|p| p.0),
-                "target": row.target.map(|t| t.0),
-                "score": row.score,
-                "name": row.name,
-                "reason": row.reason,
-                "undone_by": undone(row).map(|e| e.0),
-            })
-        });
-        object.insert("journal".into(), each.collect());
-        return terminal::print(&format!("{}\n", Value::Object(object)));
-    }
-    let mut text = list::line(row);
+    let mut text = list::line(&row);
     if numbers.len() > 1 {
         let others: Vec<String> = numbers[1..].iter().map(|n| n.0.to_string()).collect();
         let _ = writeln!(text, "also numbers {}", others.join(", "));
@@ -88,12 +54,6 @@ pub(super) fn run(database: &Path, person: &str, as_json: bool) -> Result<(), Bo
         );
     }
     terminal::print(&text)
-}
-
-/// Returns the cosine to the nearest of the other templates, or `None` if it is the only one.
-fn nearest(template: &FaceTemplate, all: &[&FaceTemplate]) -> Option<f32> {
-    let others = all.iter().filter(|other| other.id != template.id);
-    others.map(|other| other.embedding.cosine(&template.embedding)).max_by(f32::total_cmp)
 }
 
 fn author(author: JournalAuthor) -> &'static str {

@@ -1,4 +1,4 @@
-//! Times for people and for programs.
+//! Times for people.
 
 use std::time::SystemTime;
 
@@ -12,9 +12,4 @@ pub(super) fn local(at: Option<SystemTime>) -> String {
         || "-".to_owned(),
         |at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
     )
-}
-
-/// Returns a time for programs, as RFC 3339 writes it in UTC.
-pub(super) fn utc(at: Option<SystemTime>) -> Option<String> {
-    Timestamp::try_from(at?).ok().map(|at| at.to_string())
 }

@@ -3,7 +3,7 @@
 use jiff::Zoned;
 use passerby::types::BoxError;
 
-use super::figures::ReportRecord;
+use passerby::report::ReportRecord;
 
 const COLUMNS: [&str; 10] = [
     "start",

@@ -2,18 +2,15 @@
 
 mod args;
 mod csv_rows;
-mod figures;
-mod moment;
 mod page;
 mod tables;
 
 use std::io::Write;
 use std::path::Path;
 
-use args::Format;
 pub(crate) use args::ReportArgs;
-use figures::ReportRecord;
-use moment::End;
+use args::{Format, Step};
+use passerby::report::{RangeEnd, ReportRecord, moment};
 use passerby::store::query::{Answers, PersonKey, Question};
 use passerby::store::{Reader, create_owner_only};
 use passerby::types::BoxError;
@@ -30,7 +27,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, BoxError> {
     claim(args)?;
     let question = question(args)?;
     let answers = Answers::read(&Reader::open(&args.database)?, &question)?;
-    let record = ReportRecord::new(&answers, &question, args.by, args.last_seen);
+    let record = ReportRecord::new(&answers, &question, args.by.map(Step::period), args.last_seen);
     if let Some(path) = record.paths.iter().find(|path| path.steps.is_empty()) {
         return Err(unseen(path.person).into());
     }
@@ -56,17 +53,17 @@ fn claim(args: &ReportArgs) -> Result<(), BoxError> {
 }
 
 fn question(args: &ReportArgs) -> Result<Question, BoxError> {
-    let time_zone = moment::time_zone(args.time_zone.as_deref())?;
-    let moment = |option, text: &Option<String>, end| {
-        text.as_ref().map(|text| moment::moment(option, text, &time_zone, end)).transpose()
+    let time_zone = passerby::report::time_zone("--time-zone", args.time_zone.as_deref())?;
+    let read = |option, text: &Option<String>, end| {
+        text.as_ref().map(|text| moment(option, text, &time_zone, end)).transpose()
     };
-    let from = moment("--from", &args.from, End::From)?;
-    let to = moment("--to", &args.to, End::To)?;
+    let from = read("--from", &args.from, RangeEnd::From)?;
+    let to = read("--to", &args.to, RangeEnd::To)?;
     if from.zip(to).is_some_and(|(from, to)| from >= to) {
         return Err("--from must be before --to".into());
     }
     let persons: Result<Vec<PersonKey>, BoxError> =
-        args.person.iter().map(|text| moment::person(text)).collect();
+        args.person.iter().map(|text| passerby::report::person("--person", text)).collect();
     Ok(Question {
         from,
         to,

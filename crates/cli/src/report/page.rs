@@ -3,7 +3,7 @@
 use passerby::types::BoxError;
 use passerby_preview::{UPLOT_SCRIPT, UPLOT_STYLE};
 
-use super::figures::ReportRecord;
+use passerby::report::ReportRecord;
 
 const PAGE: &str = include_str!("../../assets/report/page.html");
 const PARTS: [(&str, &str); 4] = [

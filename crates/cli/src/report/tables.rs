@@ -8,7 +8,7 @@ use jiff::Zoned;
 use passerby::store::query::{Period, TrafficRow};
 use passerby::types::visible;
 
-use super::figures::ReportRecord;
+use passerby::report::ReportRecord;
 
 /// The most characters of a bar.
 const BAR_WIDTH: usize = 40;

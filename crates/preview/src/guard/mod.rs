@@ -28,7 +28,7 @@ pub(crate) use token::is_plain;
 /// The most wrong tokens a second.
 const WRONG_TOKENS_PER_S: u32 = 5;
 /// The path that changes nothing although its method says so: the picture to search for is its body.
-const SEARCH: &str = "/api/persons/search";
+pub(crate) const SEARCH: &str = "/api/persons/search";
 
 const HEADERS: [(HeaderName, &str); 8] = [
     (

@@ -5,7 +5,10 @@ mod cameras;
 mod events;
 mod openapi;
 mod page_files;
+mod persons;
 mod pictures;
+mod report;
+mod search;
 mod status;
 mod video;
 
@@ -18,7 +21,7 @@ use axum::routing::{MethodRouter, any, delete, get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::guard::guard;
+use crate::guard::{SEARCH, guard};
 
 type Shared = Arc<App>;
 
@@ -39,6 +42,20 @@ fn table() -> Vec<(&'static str, &'static [&'static str], MethodRouter<Shared>)>
         ("/api/cameras/{camera}/stream.mjpg", &["get"], get(pictures::stream)),
         ("/api/cameras/{camera}/video", &["get"], any(video::video)),
         ("/api/events", &["get"], get(events::events)),
+        ("/api/persons", &["get"], get(persons::list)),
+        ("/api/persons/journal", &["get"], get(persons::journal)),
+        ("/api/persons/suggestions", &["get"], get(persons::suggestions)),
+        ("/api/persons/undo", &["post"], post(persons::undo)),
+        (SEARCH, &["post"], post(search::search)),
+        (
+            "/api/persons/{person}",
+            &["get", "patch", "delete"],
+            get(persons::detail).patch(persons::rename).delete(persons::forget),
+        ),
+        ("/api/persons/{person}/merge", &["post"], post(persons::merge)),
+        ("/api/persons/{person}/split", &["post"], post(persons::split)),
+        ("/api/persons/{person}/picture.jpg", &["get"], get(persons::picture)),
+        ("/api/report", &["get"], get(report::report)),
     ]
 }
 

@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use passerby_pipeline::publish;
 use serde_json::{Value, json};
 
-const PICTURE_BYTES: usize = 10 << 20;
+use super::search::PICTURE_BYTES;
 use crate::app::App;
 use crate::live::rfc3339;
 

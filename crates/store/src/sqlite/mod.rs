@@ -11,7 +11,7 @@ mod sink;
 mod statements;
 mod zone_rows;
 
-pub use gallery::{Forgotten, JournalRow, JournalSettings, KnownPersonRow, SqliteJournal};
+pub use gallery::{Forgotten, JournalRow, JournalSettings, KnownPersonRow, PresenceRow, SqliteJournal};
 pub use reader::Reader;
 pub use records::{CameraRow, PersonRow, RunId, RunRow, StoredCounts, TrackRow};
 pub use sink::{Sqlite, SqliteSettings};

@@ -10,4 +10,4 @@ pub(super) mod schema;
 
 pub use forget::Forgotten;
 pub use journal::{JournalSettings, SqliteJournal};
-pub use rows::{JournalRow, KnownPersonRow};
+pub use rows::{JournalRow, KnownPersonRow, PresenceRow};

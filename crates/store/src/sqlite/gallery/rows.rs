@@ -1,9 +1,9 @@
 //! Reads the gallery's tables.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use passerby_types::{CameraId, EntryId, GallerySnapshot, JournalAuthor, PersonId};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::load;
 use crate::error::StoreError;
@@ -30,6 +30,19 @@ pub struct KnownPersonRow {
     pub aliases: u64,
     /// The number of templates.
     pub templates: u64,
+}
+
+/// The time of one person at one camera.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceRow {
+    /// The person's number.
+    pub person: PersonId,
+    /// The camera's name.
+    pub camera: String,
+    /// The number of frames of all confirmed tracks of the person.
+    pub frames: u64,
+    /// The sum of the times of these tracks, from the first to the last frame of each.
+    pub dwell: Duration,
 }
 
 /// One row of a gallery's journal.
@@ -134,19 +147,50 @@ impl Reader {
             WHERE person = ?1 OR other = ?1 OR (kind = 'undone' AND target IN
                 (SELECT entry FROM gallery_journal WHERE person = ?1 OR other = ?1))
             ORDER BY entry";
-        self.all(sql, params![person.0 as i64], |row| {
-            Ok(JournalRow {
-                id: EntryId(number(row, 0)?),
-                at: wall(row.get(1)?),
-                author: if row.get::<_, i64>(2)? == 0 { JournalAuthor::Gallery } else { JournalAuthor::User },
-                kind: row.get(3)?,
-                person: maybe(row, 4)?.map(PersonId),
-                other: maybe(row, 5)?.map(PersonId),
-                target: maybe(row, 6)?.map(EntryId),
-                score: row.get(7)?,
-                name: row.get(8)?,
-                reason: row.get(9)?,
+        self.all(sql, params![person.0 as i64], journal_row)
+    }
+
+    /// Returns the latest rows of the journal, latest first, at most `limit`.
+    ///
+    /// # Errors
+    /// As for [`Reader::runs`].
+    pub fn latest_journal(&self, limit: u32) -> Result<Vec<JournalRow>, StoreError> {
+        let sql = "SELECT entry, at_us, author, kind, person, other, target, score, name, reason FROM gallery_journal
+            ORDER BY entry DESC LIMIT ?1";
+        self.all(sql, params![limit], journal_row)
+    }
+
+    /// Returns the figures of each person at each camera that saw them, by rising person and camera's name. Cameras of the same name are one.
+    ///
+    /// # Errors
+    /// As for [`Reader::runs`].
+    pub fn presence(&self) -> Result<Vec<PresenceRow>, StoreError> {
+        let sql = "SELECT i.person, ifnull(c.name, 'camera ' || t.camera), sum(t.frames), sum(t.last_us - t.first_us)
+            FROM track_identity AS i JOIN track AS t USING (run, camera, track)
+                LEFT JOIN camera AS c ON c.run = t.run AND c.camera = t.camera
+            WHERE t.confirmed AND i.person IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2";
+        self.all(sql, [], |row| {
+            Ok(PresenceRow {
+                person: PersonId(number(row, 0)?),
+                camera: row.get(1)?,
+                frames: number(row, 2)?,
+                dwell: Duration::from_micros(number(row, 3)?),
             })
         })
     }
+}
+
+fn journal_row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
+    Ok(JournalRow {
+        id: EntryId(number(row, 0)?),
+        at: wall(row.get(1)?),
+        author: if row.get::<_, i64>(2)? == 0 { JournalAuthor::Gallery } else { JournalAuthor::User },
+        kind: row.get(3)?,
+        person: maybe(row, 4)?.map(PersonId),
+        other: maybe(row, 5)?.map(PersonId),
+        target: maybe(row, 6)?.map(EntryId),
+        score: row.get(7)?,
+        name: row.get(8)?,
+        reason: row.get(9)?,
+    })
 }

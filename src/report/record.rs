@@ -1,58 +1,76 @@
-//! Everything that a report says, whatever its format.
+//! The figures of a report, whatever its format.
 
 use jiff::Zoned;
-use passerby::store::query::{
+use passerby_store::query::{
     AgeHistogram, Answers, DwellRow, GenderCounts, LastSeenRow, LineRow, OccupancyRow, PathStep, Period,
     PersonKey, Question, TrafficRow, Transition, ZoneRow,
 };
 use serde::{Serialize, Serializer};
-
-use super::args::Step;
 
 /// The longest time that is reported by hours if the caller does not choose, in seconds.
 const HOURS_UP_TO_S: i64 = 8 * 86_400;
 
 /// The figures of a report, in the order in which JSON has them.
 #[derive(Debug, Serialize)]
-pub(super) struct ReportRecord {
+pub struct ReportRecord {
     /// The name of the time zone.
-    pub(super) time_zone: String,
+    pub time_zone: String,
     /// The first and the last moment with a visit, or `None` without one.
     #[serde(serialize_with = "rfc3339")]
-    pub(super) first: Option<Zoned>,
+    pub first: Option<Zoned>,
+    /// See `first`.
     #[serde(serialize_with = "rfc3339")]
-    pub(super) last: Option<Zoned>,
-    pub(super) by: Period,
-    pub(super) visit_gap_s: f64,
-    pub(super) cameras: Vec<String>,
-    pub(super) totals: Vec<TrafficRow>,
-    pub(super) dwell: Vec<DwellRow>,
-    pub(super) traffic: Vec<TrafficRow>,
-    pub(super) occupancy: Vec<OccupancyRow>,
-    pub(super) places: PlaceRecord,
-    pub(super) ages: AgeHistogram,
-    pub(super) genders: GenderCounts,
-    pub(super) transitions: Vec<Transition>,
-    pub(super) last_seen: Vec<LastSeenRow>,
-    pub(super) paths: Vec<PersonPath>,
+    pub last: Option<Zoned>,
+    /// The length of a time step.
+    pub by: Period,
+    /// [`Question::visit_gap`] in seconds.
+    pub visit_gap_s: f64,
+    /// [`Answers::cameras`].
+    pub cameras: Vec<String>,
+    /// [`Answers::totals`].
+    pub totals: Vec<TrafficRow>,
+    /// [`Answers::dwell`].
+    pub dwell: Vec<DwellRow>,
+    /// [`Answers::traffic`].
+    pub traffic: Vec<TrafficRow>,
+    /// [`Answers::occupancy`].
+    pub occupancy: Vec<OccupancyRow>,
+    /// The counts at zones and lines.
+    pub places: PlaceRecord,
+    /// [`Answers::ages`].
+    pub ages: AgeHistogram,
+    /// [`Answers::genders`].
+    pub genders: GenderCounts,
+    /// [`Answers::transitions`].
+    pub transitions: Vec<Transition>,
+    /// [`Answers::last_seen`].
+    pub last_seen: Vec<LastSeenRow>,
+    /// The way of each person of the question.
+    pub paths: Vec<PersonPath>,
     /// The tracks that count nowhere because of their times.
-    pub(super) left_out: u64,
+    pub left_out: u64,
 }
 
 /// The counts at zones and lines: over the whole time, and by its steps.
 #[derive(Debug, Serialize)]
-pub(super) struct PlaceRecord {
-    pub(super) zone_totals: Vec<ZoneRow>,
-    pub(super) line_totals: Vec<LineRow>,
-    pub(super) zones: Vec<ZoneRow>,
-    pub(super) lines: Vec<LineRow>,
+pub struct PlaceRecord {
+    /// [`Answers::zone_totals`].
+    pub zone_totals: Vec<ZoneRow>,
+    /// [`Answers::line_totals`].
+    pub line_totals: Vec<LineRow>,
+    /// [`Answers::zones`].
+    pub zones: Vec<ZoneRow>,
+    /// [`Answers::lines`].
+    pub lines: Vec<LineRow>,
 }
 
 /// The way of one person over the cameras.
 #[derive(Debug, Serialize)]
-pub(super) struct PersonPath {
-    pub(super) person: PersonKey,
-    pub(super) steps: Vec<PathStep>,
+pub struct PersonPath {
+    /// The person.
+    pub person: PersonKey,
+    /// The cameras in their order.
+    pub steps: Vec<PathStep>,
 }
 
 fn rfc3339<S: Serializer>(at: &Option<Zoned>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -61,10 +79,10 @@ fn rfc3339<S: Serializer>(at: &Option<Zoned>, serializer: S) -> Result<S::Ok, S:
 }
 
 impl ReportRecord {
-    /// Returns the figures of the answers. Without a step it follows from the length of the time.
-    pub(super) fn new(answers: &Answers, question: &Question, step: Option<Step>, last_seen: usize) -> Self {
+    /// Returns the figures of the answers. Without `by` the time step follows from the length of the time.
+    pub fn new(answers: &Answers, question: &Question, by: Option<Period>, last_seen: usize) -> Self {
         let (first, last) = answers.extent().unzip();
-        let by = step.map_or_else(|| usual_period(first.as_ref(), last.as_ref()), Step::period);
+        let by = by.unwrap_or_else(|| usual_period(first.as_ref(), last.as_ref()));
         let paths = question.persons.iter().map(|&person| PersonPath { person, steps: answers.path(person) });
         Self {
             time_zone: question.time_zone.iana_name().unwrap_or("local time").to_owned(),
@@ -93,7 +111,7 @@ impl ReportRecord {
     }
 
     /// Returns the occupancy of the period and camera of a row, or zeros if there was no visit.
-    pub(super) fn occupancy_of(&self, row: &TrafficRow) -> (f64, u64) {
+    pub fn occupancy_of(&self, row: &TrafficRow) -> (f64, u64) {
         let key = |start: &Zoned, camera: &Option<String>| (start.timestamp(), camera.clone());
         let place =
             self.occupancy.binary_search_by(|o| key(&o.start, &o.camera).cmp(&key(&row.start, &row.camera)));
