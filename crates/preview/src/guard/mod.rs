@@ -95,11 +95,11 @@ impl Guard {
         if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
             return refuse(StatusCode::FORBIDDEN, "requests of other sites are refused");
         }
-        if self.token.is_some() && self.wrong_tokens.is_used_up(now) {
-            return refuse(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens");
-        }
         let Some(access) = access(headers, self.token.as_deref()) else {
-            self.wrong_tokens.allows(now);
+            // The right token is never held up: a guess is hopeless anyway, and others must not lock its owner out.
+            if !self.wrong_tokens.allows(now) {
+                return refuse(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens");
+            }
             return refuse(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
         };
         let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
@@ -116,13 +116,12 @@ impl Guard {
     /// Answers `/?token=…`: with the right token a cookie, and the page without the token in its address.
     fn sign_in(&self, given: &str, now: Instant) -> Option<Response> {
         let Some(token) = &self.token else { return Some(to_page(None)) };
-        if self.wrong_tokens.is_used_up(now) {
-            return Some(
-                Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens").into_response(),
-            );
-        }
         if !is_token(given, token) {
-            self.wrong_tokens.allows(now);
+            if !self.wrong_tokens.allows(now) {
+                return Some(
+                    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens").into_response(),
+                );
+            }
             // The page asks for the token again.
             return Some(to_page(None));
         }

@@ -31,11 +31,6 @@ impl RateLimit {
         }
         allowed
     }
-
-    /// Returns true if the next request would be refused, without counting it.
-    pub(crate) fn is_used_up(&self, now: Instant) -> bool {
-        *self.full.lock() + self.interval > now + self.burst
-    }
 }
 
 #[cfg(test)]
@@ -47,7 +42,6 @@ mod tests {
         let start = Instant::now();
         let limit = RateLimit::new(10, start);
         assert_eq!((0..100).filter(|_| limit.allows(start)).count(), 20);
-        assert!(limit.is_used_up(start));
         let later = start + Duration::from_millis(500);
         assert_eq!((0..100).filter(|_| limit.allows(later)).count(), 5);
         assert!(limit.allows(start + Duration::from_secs(60)));
