@@ -1,8 +1,9 @@
-//! Shows inputs on the live page, or the bundled clip as four cameras.
+//! How do I see cameras in a browser? The live page of four cameras: the bundled clip, or inputs of your own.
 //!
 //! ```text
-//! cargo run --release -p passerby-preview --example live_page [ADDRESS] [INPUT...]
+//! cargo run --release -p passerby-preview --example live_page -- [ADDRESS] [INPUT...]
 //! ```
+#![allow(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -89,7 +90,6 @@ impl CameraControl for Cameras {
     }
 }
 
-#[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let address = words.first().and_then(|word| word.parse::<SocketAddr>().ok());
@@ -100,15 +100,21 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         words = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/passersby.mp4").into(); 4];
     }
     let stages = passerby::stages(&passerby::Settings::default())?;
-    let settings = PipelineSettings { governor: Some(GovernorLimits::default()), ..PipelineSettings::default() };
+    let settings =
+        PipelineSettings { governor: Some(GovernorLimits::default()), ..PipelineSettings::default() };
     let handle = Pipeline::new(stages, settings, Arc::new(SystemClock::new())).start()?;
     let outputs = handle.outputs();
     let cameras = Arc::new(Cameras { handle: Mutex::new(handle), listed: Mutex::default() });
     for (number, uri) in words.iter().enumerate() {
         cameras.add(uri, Some(&format!("Camera {number}")))?;
     }
-    let sources =
-        PreviewSources { outputs: outputs.clone(), cameras, gallery: None, database: None, zones: ZoneBoard::default() };
+    let sources = PreviewSources {
+        outputs: outputs.clone(),
+        cameras,
+        gallery: None,
+        database: None,
+        zones: ZoneBoard::default(),
+    };
     let mut settings = PreviewSettings::default();
     settings.address = address.unwrap_or(settings.address);
     let server = PreviewServer::start(settings, sources)?;

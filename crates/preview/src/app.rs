@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::http::StatusCode;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use crate::error::Refusal;
 use crate::guard::Guard;
 use crate::live::LiveBoard;
 use crate::pictures::Pictures;
+use crate::places::ViewerPlaces;
 use crate::settings::PreviewSettings;
 use crate::sources::PreviewSources;
 
@@ -21,23 +19,7 @@ pub(crate) struct App {
     pub(crate) live: Arc<LiveBoard>,
     pub(crate) pictures: Arc<Pictures>,
     pub(crate) started: SystemTime,
-    pub(crate) viewers: Arc<Semaphore>,
-}
-
-impl App {
-    /// Takes a place of a viewer, which ends with the permit.
-    ///
-    /// # Errors
-    /// All places are taken.
-    pub(crate) fn viewer(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let permit = Arc::clone(&self.viewers).try_acquire_owned();
-        permit.map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many viewers"))
-    }
-
-    /// Returns the number of viewers.
-    pub(crate) fn viewer_count(&self) -> usize {
-        self.settings.max_viewers.saturating_sub(self.viewers.available_permits())
-    }
+    pub(crate) places: Arc<ViewerPlaces>,
 }
 
 /// Runs work that waits for a file or a camera on another thread.

@@ -10,6 +10,7 @@ mod guard;
 mod live;
 mod page;
 mod pictures;
+mod places;
 mod routes;
 mod server;
 mod settings;

@@ -21,6 +21,7 @@ use crate::error::PreviewError;
 use crate::guard::{Guard, is_plain};
 use crate::live::LiveBoard;
 use crate::pictures::Pictures;
+use crate::places::ViewerPlaces;
 use crate::routes;
 use crate::settings::PreviewSettings;
 use crate::sources::PreviewSources;
@@ -73,7 +74,8 @@ impl PreviewServer {
         let listener = runtime.block_on(TcpListener::bind(address)).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
 
-        let live = LiveBoard::new(&sources);
+        let places = ViewerPlaces::new(settings.max_viewers);
+        let live = LiveBoard::new(&sources, Arc::clone(&places));
         let pictures = Pictures::new(settings.max_pictures_per_s);
         let (stop, stopped) = watch::channel(false);
         let mut server = Self {
@@ -84,7 +86,6 @@ impl PreviewServer {
             threads: Vec::new(),
         };
         let outputs = sources.outputs.clone();
-        let viewers = Arc::new(Semaphore::new(settings.max_viewers));
         let guard = Guard::new(&settings, address);
         let app = Arc::new(App {
             settings,
@@ -93,11 +94,10 @@ impl PreviewServer {
             live: Arc::clone(&live),
             pictures: Arc::clone(&pictures),
             started: SystemTime::now(),
-            viewers,
+            places,
         });
-        let board = Arc::clone(&app);
         // A thread that does not start leaves the others to `drop`.
-        server.spawn("preview-live", move || live.run(&board))?;
+        server.spawn("preview-live", move || live.run())?;
         server.spawn("preview-jpeg", move || pictures.run(&outputs))?;
         server.spawn("preview", move || serve(runtime, listener, &app, stopped))?;
         Ok(server)

@@ -4,19 +4,16 @@ mod hosts;
 mod rate;
 mod token;
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::app::App;
 use crate::error::Refusal;
 use crate::settings::PreviewSettings;
 use hosts::{Hosts, is_same_origin};
@@ -67,7 +64,7 @@ impl Guard {
     }
 
     /// Returns the answer to a request that must not reach a route, or `None`.
-    fn refusal(&self, request: &Request) -> Option<Response> {
+    pub(crate) fn refusal(&self, request: &Request) -> Option<Response> {
         let now = Instant::now();
         let refuse = |status, text: &str| Some(Refusal::new(status, text).into_response());
         if !self.requests.allows(now) {
@@ -150,14 +147,9 @@ fn token_of_query(query: Option<&str>) -> Option<&str> {
     query?.split('&').find_map(|pair| pair.strip_prefix("token="))
 }
 
-/// Runs a request through the rules, and sets the headers of its answer.
-pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let mut response = match app.guard.refusal(&request) {
-        Some(refusal) => refusal,
-        None => next.run(request).await,
-    };
+/// Sets the headers that every answer has.
+pub(crate) fn protect(response: &mut Response) {
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    response
 }

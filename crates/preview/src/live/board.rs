@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use axum::body::Bytes;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use passerby::zones::ZoneBoard;
 use passerby_pipeline::{
     CameraSnapshot, EventReceiver, MetricsSnapshot, PipelineEvent, RecvOutcome, Subscription, WhenFull,
 };
@@ -18,13 +19,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::rows::{
-    AgeRow, CameraEntry, CameraStateName, FiguresRow, GeometryRow, LedgerRow, LineCountRow, LineShape,
+    AgeRow, CameraStateName, FiguresRow, GeometryRow, LedgerRow, LineCountRow, LineShape, LiveCameraRow,
     ZoneCountRow, ZoneShape,
 };
 use super::tally::PersonTally;
 use super::viewer::{EventChoice, EventKind, EventViewer};
-use crate::app::App;
 use crate::control::ListedCamera;
+use crate::places::ViewerPlaces;
 use crate::sources::PreviewSources;
 
 /// The interval of the figures.
@@ -36,6 +37,9 @@ const CAPACITY: usize = 256;
 
 /// The newest state of the cameras and persons, and the viewers who are told of changes.
 pub(crate) struct LiveBoard {
+    sources: PreviewSources,
+    places: Arc<ViewerPlaces>,
+    started: SystemTime,
     viewers: Mutex<Vec<Arc<EventViewer>>>,
     state: Mutex<BoardState>,
     inputs: Mutex<Option<Inputs>>,
@@ -66,12 +70,15 @@ struct CameraStatus {
 }
 
 impl LiveBoard {
-    pub(crate) fn new(sources: &PreviewSources) -> Arc<Self> {
+    pub(crate) fn new(sources: &PreviewSources, places: Arc<ViewerPlaces>) -> Arc<Self> {
         let inputs = Inputs {
             observations: sources.outputs.subscribe("preview", CAPACITY, WhenFull::DropOldest),
             events: sources.outputs.events(),
         };
         Arc::new(Self {
+            sources: sources.clone(),
+            places,
+            started: SystemTime::now(),
             viewers: Mutex::default(),
             state: Mutex::default(),
             inputs: Mutex::new(Some(inputs)),
@@ -101,7 +108,7 @@ impl LiveBoard {
     }
 
     /// Follows the pipeline until the stop.
-    pub(crate) fn run(&self, app: &App) {
+    pub(crate) fn run(&self) {
         let Some(inputs) = self.inputs.lock().take() else { return };
         let mut next_figures = Instant::now() + FIGURES_INTERVAL;
         while !self.stopped.load(Ordering::Acquire) {
@@ -113,13 +120,13 @@ impl LiveBoard {
                 RecvOutcome::Closed => std::thread::sleep(wait),
             }
             while let Some(event) = inputs.events.try_recv() {
-                self.take_event(&event, app);
+                self.take_event(&event);
             }
             let now = Instant::now();
             if now >= next_figures {
                 let passed = now - next_figures + FIGURES_INTERVAL;
                 next_figures = now + FIGURES_INTERVAL;
-                self.take_figures(app, passed);
+                self.take_figures(passed);
             }
         }
     }
@@ -134,7 +141,7 @@ impl LiveBoard {
     }
 
     /// Tells viewers that a camera was added or changed.
-    pub(crate) fn tell_camera(&self, row: &CameraEntry) {
+    pub(crate) fn tell_camera(&self, row: &LiveCameraRow) {
         self.tell(EventKind::Camera, Some(row.camera), || row);
     }
 
@@ -145,26 +152,20 @@ impl LiveBoard {
     }
 
     /// Returns the rows of all cameras.
-    pub(crate) fn rows(&self, app: &App, with_geometry: bool) -> Vec<CameraEntry> {
-        let snapshot = app.sources.outputs.metrics().snapshot();
-        let listed = app.sources.cameras.cameras();
-        listed.iter().map(|camera| self.row(app, &snapshot, camera, with_geometry)).collect()
+    pub(crate) fn rows(&self, with_geometry: bool) -> Vec<LiveCameraRow> {
+        let snapshot = self.sources.outputs.metrics().snapshot();
+        let listed = self.sources.cameras.cameras();
+        listed.iter().map(|camera| self.row(&snapshot, camera, with_geometry)).collect()
     }
 
-    fn row(
-        &self,
-        app: &App,
-        snapshot: &MetricsSnapshot,
-        listed: &ListedCamera,
-        with_geometry: bool,
-    ) -> CameraEntry {
+    fn row(&self, snapshot: &MetricsSnapshot, listed: &ListedCamera, with_geometry: bool) -> LiveCameraRow {
         let id = listed.camera;
         let known = snapshot.cameras.iter().find(|camera| camera.camera == id);
         let status = self.state.lock().cameras.get(&id).cloned().unwrap_or_default();
         let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
         let age = known.map(|camera| camera.age).filter(|age| age.count > 0);
         let queue = snapshot.queues.iter().find(|(name, _)| *name == format!("detect {id}"));
-        CameraEntry {
+        LiveCameraRow {
             camera: id,
             name: listed.name.clone(),
             uri: listed.uri.clone(),
@@ -172,7 +173,7 @@ impl LiveBoard {
             error: status.error.clone(),
             width: status.size.map(|size| size.0),
             height: status.size.map(|size| size.1),
-            video: match app.sources.outputs.coded_streams().codec(id) {
+            video: match self.sources.outputs.coded_streams().codec(id) {
                 Some(Codec::H264) => "h264",
                 Some(Codec::Jpeg) => "jpeg",
                 _ => "none",
@@ -186,7 +187,7 @@ impl LiveBoard {
             cadence: known.map(|camera| camera.cadence),
             ledger: LedgerRow::new(&known.map(|camera| camera.ledger.clone()).unwrap_or_default()),
             queue_depth: queue.map_or(0, |(_, stats)| stats.depth),
-            geometry: with_geometry.then(|| geometry(app, id, status.size)),
+            geometry: with_geometry.then(|| geometry(&self.sources.zones, id, status.size)),
         }
     }
 
@@ -207,7 +208,7 @@ impl LiveBoard {
         }
     }
 
-    fn take_event(&self, event: &PipelineEvent, app: &App) {
+    fn take_event(&self, event: &PipelineEvent) {
         let Some(kind) = self.note(event) else { return };
         let camera = event.camera();
         self.tell(EventKind::Pipeline, camera, || {
@@ -216,7 +217,7 @@ impl LiveBoard {
         let is_of_camera =
             matches!(kind, "camera_connected" | "camera_lost" | "camera_recovered" | "camera_ended");
         if is_of_camera && self.is_wanted(EventKind::Camera, camera) {
-            let rows = self.rows(app, true);
+            let rows = self.rows(true);
             rows.iter().filter(|row| Some(row.camera) == camera).for_each(|row| self.tell_camera(row));
         }
     }
@@ -254,8 +255,8 @@ impl LiveBoard {
         })
     }
 
-    fn take_figures(&self, app: &App, passed: Duration) {
-        let snapshot = app.sources.outputs.metrics().snapshot();
+    fn take_figures(&self, passed: Duration) {
+        let snapshot = self.sources.outputs.metrics().snapshot();
         {
             let mut state = self.state.lock();
             for camera in &snapshot.cameras {
@@ -268,15 +269,15 @@ impl LiveBoard {
         if !self.is_wanted(EventKind::Figures, None) {
             return;
         }
-        let figures = self.figures(app, &snapshot);
+        let figures = self.figures(&snapshot);
         self.tell(EventKind::Figures, None, || &figures);
     }
 
-    fn figures(&self, app: &App, snapshot: &MetricsSnapshot) -> FiguresRow {
-        let listed = app.sources.cameras.cameras();
-        let cameras: Vec<CameraEntry> =
-            listed.iter().map(|camera| self.row(app, snapshot, camera, false)).collect();
-        let places = app.sources.zones.figures();
+    fn figures(&self, snapshot: &MetricsSnapshot) -> FiguresRow {
+        let listed = self.sources.cameras.cameras();
+        let cameras: Vec<LiveCameraRow> =
+            listed.iter().map(|camera| self.row(snapshot, camera, false)).collect();
+        let places = self.sources.zones.figures();
         let zones = places.iter().flat_map(|place| {
             place.zones.iter().map(|zone| ZoneCountRow {
                 camera: place.camera,
@@ -297,7 +298,7 @@ impl LiveBoard {
         let state = self.state.lock();
         let (ages, genders) = state.tally.attributes();
         FiguresRow {
-            uptime_s: app.started.elapsed().unwrap_or_default().as_secs_f64(),
+            uptime_s: self.started.elapsed().unwrap_or_default().as_secs_f64(),
             frames_per_s: cameras.iter().map(|camera| camera.frame_rate).sum(),
             persons_now: state.tally.now(),
             persons_today: state.tally.today(),
@@ -306,7 +307,7 @@ impl LiveBoard {
             cameras,
             ages,
             genders,
-            viewers: app.viewer_count(),
+            viewers: self.places.taken(),
         }
     }
 
@@ -338,8 +339,8 @@ fn state(known: Option<&CameraSnapshot>, status: &CameraStatus, paused: bool) ->
 }
 
 /// Returns the zones in pixels. Before the first picture there is no size, and no shape.
-fn geometry(app: &App, camera: CameraId, size: Option<(u32, u32)>) -> GeometryRow {
-    let (Some(plan), Some((width, height))) = (app.sources.zones.plan(camera), size) else {
+fn geometry(zones: &ZoneBoard, camera: CameraId, size: Option<(u32, u32)>) -> GeometryRow {
+    let (Some(plan), Some((width, height))) = (zones.plan(camera), size) else {
         return GeometryRow::default();
     };
     let pixels = |[x, y]: [f32; 2]| [x * width as f32, y * height as f32];

@@ -6,5 +6,5 @@ mod tally;
 mod viewer;
 
 pub(crate) use board::{LiveBoard, rfc3339};
-pub(crate) use rows::CameraEntry;
+pub(crate) use rows::LiveCameraRow;
 pub(crate) use viewer::{EventChoice, EventKind, EventViewer};

@@ -72,7 +72,7 @@ pub(crate) struct GeometryRow {
 
 /// A camera.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct CameraEntry {
+pub(crate) struct LiveCameraRow {
     pub(crate) camera: CameraId,
     pub(crate) name: String,
     pub(crate) uri: String,
@@ -117,7 +117,7 @@ pub(crate) struct FiguresRow {
     pub(crate) frames_per_s: f64,
     pub(crate) persons_now: usize,
     pub(crate) persons_today: usize,
-    pub(crate) cameras: Vec<CameraEntry>,
+    pub(crate) cameras: Vec<LiveCameraRow>,
     pub(crate) zones: Vec<ZoneCountRow>,
     pub(crate) lines: Vec<LineCountRow>,
     pub(crate) ages: AgeHistogram,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::body;
 use crate::app::{App, blocking};
 use crate::error::Refusal;
-use crate::live::CameraEntry;
+use crate::live::LiveCameraRow;
 
 /// The most characters of a camera's URI and name.
 const MAX_TEXT: usize = 2000;
@@ -23,14 +23,14 @@ struct NewCamera {
     name: Option<String>,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<CameraEntry>>, Refusal> {
-    blocking(move || Ok(Json(app.live.rows(&app, true)))).await
+pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<LiveCameraRow>>, Refusal> {
+    blocking(move || Ok(Json(app.live.rows(true)))).await
 }
 
 pub(super) async fn add(
     State(app): State<Arc<App>>,
     body: Body,
-) -> Result<(StatusCode, Json<CameraEntry>), Refusal> {
+) -> Result<(StatusCode, Json<LiveCameraRow>), Refusal> {
     let new: NewCamera = body::json(body, app.settings.request_timeout).await?;
     let name = new.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     let is_text = |text: &str| text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control);
@@ -59,7 +59,7 @@ pub(super) async fn remove(
 pub(super) async fn pause(
     State(app): State<Arc<App>>,
     Path(camera): Path<u32>,
-) -> Result<Json<CameraEntry>, Refusal> {
+) -> Result<Json<LiveCameraRow>, Refusal> {
     blocking(move || {
         app.sources.cameras.pause(CameraId(camera))?;
         changed(&app, CameraId(camera)).map(Json)
@@ -70,7 +70,7 @@ pub(super) async fn pause(
 pub(super) async fn resume(
     State(app): State<Arc<App>>,
     Path(camera): Path<u32>,
-) -> Result<Json<CameraEntry>, Refusal> {
+) -> Result<Json<LiveCameraRow>, Refusal> {
     blocking(move || {
         let camera = CameraId(camera);
         let now = app.sources.cameras.resume(camera)?;
@@ -83,8 +83,8 @@ pub(super) async fn resume(
 }
 
 /// Tells viewers of a camera, and returns its row.
-fn changed(app: &App, camera: CameraId) -> Result<CameraEntry, Refusal> {
-    let row = app.live.rows(app, true).into_iter().find(|row| row.camera == camera);
+fn changed(app: &App, camera: CameraId) -> Result<LiveCameraRow, Refusal> {
+    let row = app.live.rows(true).into_iter().find(|row| row.camera == camera);
     let row = row.ok_or_else(|| Refusal::missing(format!("there is no {camera}")))?;
     app.live.tell_camera(&row);
     Ok(row)

@@ -42,7 +42,7 @@ pub(super) async fn events(
     Query(query): Query<EventQuery>,
 ) -> Result<Response, Refusal> {
     let choice = choice(&query)?;
-    let permit = app.viewer()?;
+    let permit = app.places.take()?;
     let viewer = app.live.join(choice);
     let seat = Seat { app, viewer, _permit: permit };
     let first = Ok::<_, std::convert::Infallible>(Bytes::from_static(b": passerby\n\n"));

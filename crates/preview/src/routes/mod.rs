@@ -15,13 +15,14 @@ mod video;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{MethodRouter, any, delete, get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::guard::{SEARCH, guard};
+use crate::guard::{SEARCH, protect};
 
 type Shared = Arc<App>;
 
@@ -74,6 +75,16 @@ pub(crate) fn router(app: &Shared) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(app), guard))
         .with_state(Arc::clone(app))
+}
+
+/// Runs a request through the guard, and sets the headers of its answer.
+async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let mut response = match app.guard.refusal(&request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    protect(&mut response);
+    response
 }
 
 #[cfg(test)]

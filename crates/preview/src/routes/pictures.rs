@@ -73,7 +73,7 @@ pub(super) async fn newest(
     Path(camera): Path<u32>,
     Query(query): Query<PictureQuery>,
 ) -> Result<Response, Refusal> {
-    let _permit = app.viewer()?;
+    let _permit = app.places.take()?;
     let mut feed = Feed::open(&app, camera, &query)?;
     match tokio::time::timeout(PICTURE_TIMEOUT, feed.next()).await {
         Ok(Some(picture)) => {
@@ -92,7 +92,7 @@ pub(super) async fn stream(
     Path(camera): Path<u32>,
     Query(query): Query<PictureQuery>,
 ) -> Result<Response, Refusal> {
-    let permit: OwnedSemaphorePermit = app.viewer()?;
+    let permit: OwnedSemaphorePermit = app.places.take()?;
     let feed = Feed::open(&app, camera, &query)?;
     let parts = futures::stream::unfold((feed, permit), async |(mut feed, permit)| {
         let picture = feed.next().await?;

@@ -39,7 +39,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let recorder = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&recorder, || {
         publish(&app.sources.outputs.metrics().snapshot());
-        metrics::gauge!("passerby_preview_viewers").set(app.viewer_count() as f64);
+        metrics::gauge!("passerby_preview_viewers").set(app.places.taken() as f64);
         metrics::counter!("passerby_preview_encoded_pictures_total").absolute(app.pictures.encoded());
     });
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.handle().render()).into_response()

@@ -34,7 +34,7 @@ pub(super) async fn video(
         return Err(Refusal::conflict("the camera sends no H.264"));
     }
     let stream = coded.open(camera).ok_or_else(|| Refusal::missing("the camera has ended"))?;
-    let permit = app.viewer()?;
+    let permit = app.places.take()?;
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| play(socket, VideoFeed::new(stream), permit)))
 }
