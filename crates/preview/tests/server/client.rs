@@ -34,12 +34,23 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends bytes and returns everything until the server closes, or `None` if it is not an answer of HTTP.
-pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
+/// Sends bytes and says that no more follow. Returns everything until the server closes, or `None` if it is not an answer of HTTP.
+pub(crate) fn exchange_all(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     let mut stream = connect(address);
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(request);
     let _ = stream.shutdown(Shutdown::Write);
+    answer(stream)
+}
+
+/// Sends a request, and returns everything until the server closes, or `None` if it is not an answer of HTTP.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
+    let mut stream = connect(address);
+    stream.write_all(request).unwrap();
+    answer(stream)
+}
+
+fn answer(mut stream: TcpStream) -> Option<Answer> {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Ok(_) => {}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use passerby_preview::PreviewSettings;
 
-use crate::client::{connect, exchange, get, send};
+use crate::client::{connect, exchange_all, get, send};
 use crate::site::{Paced, Site, settings};
 
 const REQUESTS: u64 = 10_000;
@@ -129,7 +129,7 @@ fn attack(address: SocketAddr, seed: u64, requests: u64, wins: &AtomicU64) {
             let _ = stream.write_all(&bytes[..bytes.len() / 2]);
             continue;
         }
-        let Some(answer) = exchange(address, &bytes) else { continue };
+        let Some(answer) = exchange_all(address, &bytes) else { continue };
         let is_public = answer.text().starts_with("<!") || answer.body.is_empty();
         if answer.status < 300 && !is_public || answer.text().contains("root:") || answer.status == 500 {
             wins.fetch_add(1, Ordering::Relaxed);

@@ -140,7 +140,7 @@ fn coded_video_is_refused_for_a_camera_without_it() {
     let upgrade =
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let request = format!(
-        "GET /api/cameras/0/video HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n{upgrade}\r\n",
+        "GET /api/cameras/0/video HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade, close\r\n{upgrade}\r\n",
         site.address
     );
     let answer = crate::client::exchange(site.address, request.as_bytes()).unwrap();
