@@ -163,7 +163,7 @@ impl CameraSet {
     fn change(
         &self,
         state: &mut CameraSetState,
-        old: KnownCamera,
+        mut old: KnownCamera,
         config: &CameraConfig,
         changes: &mut CameraChanges,
     ) -> KnownCamera {
@@ -175,7 +175,9 @@ impl CameraSet {
                     Err(e) => changes.failed.push(format!("{}: {e}", name(config))),
                 }
             }
-            return KnownCamera { config: config.clone(), is_of_page: false, ..old };
+            old.config = config.clone();
+            old.is_of_page = false;
+            return old;
         }
         // Many cameras refuse a second connection.
         self.end(state, &old, END_TIMEOUT);

@@ -10,6 +10,7 @@ use passerby_preview::{PreviewServer, PreviewSettings, PreviewSources};
 
 use super::camera_set::CameraSet;
 use crate::output::Database;
+use crate::output::lasting_gallery::LastingGallery;
 
 /// Starts the page, or returns `None` if the configuration has none. `path` is that of the database.
 ///
@@ -39,7 +40,7 @@ pub(super) fn start(
     let sources = PreviewSources {
         outputs,
         cameras: Arc::clone(cameras) as _,
-        gallery: database.and_then(|(database, _)| database.gallery()).map(|gallery| gallery.handle()),
+        gallery: database.and_then(|(database, _)| database.gallery()).map(LastingGallery::handle),
         database: database.map(|(_, path)| path.to_owned()),
         zones,
     };
