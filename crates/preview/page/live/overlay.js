@@ -39,9 +39,11 @@ export function draw(canvas, { picture, size, shown, timeline, pts, camera, coun
   if (!shown) return;
   // Boxes are in pixels of the picture that was analysed. A stream may be smaller.
   const facesPlace = { ...place, scale: scale * width / (shown.width || width) };
-  if (layers.trails) drawTrails(g, facesPlace, timeline.trails(pts, TRAIL_S), shown.faces, pts);
-  if (layers.boxes) shown.faces.forEach((face) => drawBox(g, facesPlace, face));
-  if (layers.names || layers.attributes) drawLabels(g, canvas, facesPlace, shown.faces);
+  // The detector does not find a lost face any more: its box is a guess, which is good for a cover only.
+  const faces = shown.faces.filter((face) => face.state !== "lost");
+  if (layers.trails) drawTrails(g, facesPlace, timeline.trails(pts, TRAIL_S), faces, pts);
+  if (layers.boxes) faces.forEach((face) => drawBox(g, facesPlace, face));
+  if (layers.names || layers.attributes) drawLabels(g, canvas, facesPlace, faces);
 }
 
 /** Hides faces: coarse squares over each, or over the whole picture while it is not known where faces are. */

@@ -141,6 +141,6 @@ export class Screen {
     this.#canvas.dataset.drawn = shown ? shown.pts.toFixed(6) : "";
     this.#canvas.dataset.faces = shown ? shown.faces.length : "";
     this.#canvas.dataset.pictures = Number(this.#canvas.dataset.pictures ?? 0) + 1;
-    this.#handlers.faces?.(shown?.faces ?? [], pts);
+    this.#handlers.faces?.((shown?.faces ?? []).filter((face) => face.state !== "lost"), pts);
   }
 }
