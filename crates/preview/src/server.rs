@@ -99,7 +99,7 @@ impl PreviewServer {
         // A thread that does not start leaves the others to `drop`.
         server.spawn("preview-live", move || live.run())?;
         server.spawn("preview-jpeg", move || pictures.run(&outputs))?;
-        server.spawn("preview", move || serve(runtime, listener, &app, stopped))?;
+        server.spawn("preview", move || serve(runtime, &listener, &app, stopped))?;
         Ok(server)
     }
 
@@ -168,9 +168,9 @@ fn check(settings: &PreviewSettings) -> Result<(), PreviewError> {
 }
 
 /// Serves connections until the stop. The caller's thread becomes that of the runtime.
-fn serve(runtime: Runtime, listener: TcpListener, app: &Arc<App>, stopped: watch::Receiver<bool>) {
+fn serve(runtime: Runtime, listener: &TcpListener, app: &Arc<App>, stopped: watch::Receiver<bool>) {
     let router = routes::router(app);
-    runtime.block_on(accept(&listener, app, &router, stopped));
+    runtime.block_on(accept(listener, app, &router, stopped));
     // Ends what is left, and waits for requests that are inside a file.
     drop(runtime);
 }

@@ -244,7 +244,7 @@ mod tests {
         let viewer = Viewer::new(&[]);
         let frames = MAX_WAITING_FRAMES as u64;
         (0..frames + 10).for_each(|number| viewer.push(&frame(number, number == 0, 1)));
-        assert_eq!(take_all(&viewer), []);
+        assert_eq!(take_all(&viewer), Vec::<u64>::new());
         viewer.push(&frame(200, true, 1));
         assert_eq!(take_all(&viewer), [200]);
         let counts = CodedStreamStats {

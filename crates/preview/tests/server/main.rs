@@ -1,4 +1,5 @@
 //! Tests of the server through its connections.
+#![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod client;
 mod guard;
