@@ -3,6 +3,7 @@
 //! - [`Sqlite`] keeps frames, tracks and persons in a database file that survives a killed process. [`Reader`] reads the file,
 //!   also while it is written, and [`query`] answers who came, when, and for how long.
 //! - [`Jsonl`] writes one line of JSON for each frame, for other programs.
+//! - `Mqtt` and `Webhook` (features of these names) send messages about persons, tracks, lines, zones and cameras to other programs.
 //! - [`Memory`] keeps observations in memory, for tests and live displays.
 //! - [`SqliteJournal`] keeps the persons of a gallery in the same file over all runs, and [`MemoryJournal`] in memory.
 //!   [`BackgroundJournal`] writes either on a thread of its own.
@@ -68,10 +69,14 @@
 //! # Features
 //! - `sqlite` (default): [`Sqlite`] and [`Reader`]. It builds SQLite's C code, which needs a C compiler.
 //! - `jsonl` (default): [`Jsonl`].
+//! - `mqtt`: `Mqtt`, messages to an MQTT broker with discovery by Home Assistant.
+//! - `webhook`: `Webhook`, messages to a web server. It builds the C code of ring, which needs a C compiler.
 //! - `serde`: the settings as serde types, for configuration files.
 
 #[cfg(any(feature = "sqlite", feature = "jsonl"))]
 mod error;
+#[cfg(any(feature = "mqtt", feature = "webhook"))]
+mod events;
 mod journal;
 #[cfg(feature = "jsonl")]
 mod jsonl;
@@ -84,6 +89,12 @@ mod sqlite;
 
 #[cfg(any(feature = "sqlite", feature = "jsonl"))]
 pub use error::{StoreError, StoreFault};
+#[cfg(any(feature = "mqtt", feature = "webhook"))]
+pub use events::{CameraLink, DeliveryCounts, EventKind, EventSettings};
+#[cfg(feature = "mqtt")]
+pub use events::{Mqtt, MqttSettings};
+#[cfg(feature = "webhook")]
+pub use events::{Webhook, WebhookSettings};
 pub use journal::{BackgroundJournal, BackgroundSettings, JournalNotice, MemoryJournal};
 #[cfg(feature = "jsonl")]
 pub use jsonl::{Jsonl, JsonlSettings};
