@@ -115,7 +115,7 @@ pub(super) struct Made {
     pub(super) too_large: u64,
 }
 
-/// Makes messages from observations, and keeps what it needs to know about tracks and persons.
+/// Makes messages from observations, and remembers the tracks and persons of each camera.
 pub(super) struct MessageMaker {
     node: String,
     kinds: Vec<EventKind>,

@@ -16,7 +16,7 @@ use crate::events::discovery::discovery;
 use crate::events::messages::MAX_PAYLOAD_BYTES;
 use crate::events::names::topic_level;
 use crate::events::outbox::{DeliveryCounts, Message, Outbox};
-use crate::events::settings::EventSettings;
+use crate::events::settings::{EventKind, EventSettings};
 
 /// The most messages that wait for an acknowledgement.
 const BATCH: usize = 64;
@@ -46,12 +46,14 @@ pub struct MqttSettings {
     pub topic_prefix: String,
     /// The prefix of Home Assistant's discovery, or `None` to send none. `homeassistant` by default.
     pub discovery_prefix: Option<String>,
-    /// What is sent.
+    /// The kinds of messages and their limits. The default also has the number of faces.
     pub events: EventSettings,
 }
 
 impl Default for MqttSettings {
     fn default() -> Self {
+        let mut events = EventSettings::default();
+        events.kinds.push(EventKind::Faces);
         Self {
             host: "localhost".into(),
             port: 1883,
@@ -60,7 +62,7 @@ impl Default for MqttSettings {
             client_id: None,
             topic_prefix: "passerby".into(),
             discovery_prefix: Some("homeassistant".into()),
-            events: EventSettings::default(),
+            events,
         }
     }
 }
@@ -252,7 +254,7 @@ impl Session {
     ) -> Result<(), String> {
         self.connect(settings.events.answer_timeout).await?;
         self.publish(&[&self.status.copy()]).await?;
-        // A broker that was restarted may have forgotten what it kept.
+        // A broker that was restarted may have forgotten the kept messages.
         for chunk in outbox.kept().chunks(BATCH) {
             self.publish(&chunk.iter().map(AsRef::as_ref).collect::<Vec<_>>()).await?;
         }

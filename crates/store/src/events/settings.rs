@@ -1,4 +1,4 @@
-//! What is sent, and how much waits.
+//! The kinds of messages, and the limits of their delivery.
 
 use std::time::Duration;
 

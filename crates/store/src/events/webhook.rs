@@ -29,7 +29,7 @@ pub struct WebhookSettings {
     pub url: String,
     /// Sent as `Authorization: Bearer …`, or `None` to send no such header. No `Debug` output and no error shows it.
     pub token: Option<String>,
-    /// What is sent.
+    /// The kinds of messages and their limits.
     pub events: EventSettings,
 }
 
@@ -69,7 +69,7 @@ impl Webhook {
     /// Starts the thread that sends to the server.
     ///
     /// # Errors
-    /// `InvalidInput` if the address is none of HTTP, and the system's error if it has no more threads or no certificates.
+    /// `InvalidInput` if the address is not one of HTTP, and the system's error if it has no more threads or no certificates.
     pub fn start(settings: WebhookSettings) -> io::Result<Self> {
         let server = server(&settings.url).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "a webhook needs an http or https address")

@@ -99,7 +99,7 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    /// Connects and waits until the broker has confirmed the subscription. Adds what comes to `received`.
+    /// Connects and waits until the broker has confirmed the subscription. Adds each message to `received`.
     ///
     /// mosquitto writes a message to its connected subscribers before it acknowledges it, so this subscriber gets everything that was
     /// acknowledged.

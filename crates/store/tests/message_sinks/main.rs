@@ -1,5 +1,9 @@
 //! The sinks that send messages, against a real broker and a web server that misbehaves.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed expectation is a failed test")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the threads of a test need no names, and its channels no bounds"
+)]
 
 mod broker;
 mod mqtt;

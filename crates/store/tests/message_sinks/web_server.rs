@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// What the server does with a request.
+/// The behaviour of the server at one request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reply {
     /// Answers with this status.
