@@ -7,7 +7,8 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::camera::CameraConfig;
-use crate::tables::{EventsConfig, GovernorConfig, PreviewConfig, StagesConfig, StoreConfig};
+use crate::events::{EventsConfig, MqttConfig, WebhookConfig};
+use crate::tables::{GovernorConfig, PreviewConfig, StagesConfig, StoreConfig};
 
 /// A table of the file, and its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub fn key_tables() -> Vec<KeyTable> {
         of("store", keys::<StoreConfig>()),
         of("preview", keys::<PreviewConfig>()),
         of("events", keys::<EventsConfig>()),
+        of("events.mqtt", keys::<MqttConfig>()),
+        of("events.webhook", keys::<WebhookConfig>()),
     ]
 }
 

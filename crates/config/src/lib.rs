@@ -25,6 +25,7 @@ mod readme {}
 
 mod camera;
 mod error;
+mod events;
 mod keys;
 mod load;
 mod secret;
@@ -33,9 +34,10 @@ mod values;
 
 pub use camera::CameraConfig;
 pub use error::ConfigError;
+pub use events::{EventChoice, EventsConfig, MqttConfig, WebhookConfig};
 pub use keys::{KeyTable, key_tables};
 pub use secret::{Secret, SecretError, SecretPlace};
 pub use tables::{
-    AttributeChoice, CadenceChoice, EventsConfig, GovernorConfig, PrecisionChoice, PreviewConfig,
-    ServeConfig, StagesConfig, StoreConfig,
+    AttributeChoice, CadenceChoice, GovernorConfig, PrecisionChoice, PreviewConfig, ServeConfig,
+    StagesConfig, StoreConfig,
 };

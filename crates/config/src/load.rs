@@ -10,7 +10,8 @@ use toml::Spanned;
 
 use crate::camera::CameraConfig;
 use crate::error::ConfigError;
-use crate::tables::{EventsConfig, GovernorConfig, PreviewConfig, ServeConfig, StagesConfig, StoreConfig};
+use crate::events::EventsConfig;
+use crate::tables::{GovernorConfig, PreviewConfig, ServeConfig, StagesConfig, StoreConfig};
 
 /// The largest file that is read, in bytes. A configuration of a thousand cameras has a tenth of it.
 const MAX_BYTES: u64 = 16 << 20;
@@ -24,7 +25,7 @@ struct File {
     governor: GovernorConfig,
     store: StoreConfig,
     preview: Option<Spanned<PreviewConfig>>,
-    events: EventsConfig,
+    events: Option<Spanned<EventsConfig>>,
 }
 
 /// What a file is read for.
@@ -91,16 +92,13 @@ fn checked(path: &Path, text: &str, purpose: Purpose) -> Result<ServeConfig, Con
         return Err(ConfigError::at(path, text, &place, what));
     }
     preview.token_file = preview.token_file.map(|file| folder.join(file));
+    let place = file.events.as_ref().map_or(0..0, Spanned::span);
+    let mut events = file.events.map(Spanned::into_inner).unwrap_or_default();
+    events.check().map_err(|what| ConfigError::at(path, text, &place, what))?;
+    events.rebase(folder);
     let mut store = file.store;
     store.database = folder.join(store.database);
-    Ok(ServeConfig {
-        cameras,
-        stages: file.stages,
-        governor: file.governor,
-        store,
-        preview,
-        events: file.events,
-    })
+    Ok(ServeConfig { cameras, stages: file.stages, governor: file.governor, store, preview, events })
 }
 
 /// Checks what the types alone do not say.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::camera::CameraConfig;
+use crate::events::EventsConfig;
 use crate::values;
 
 /// A configuration.
@@ -147,8 +148,3 @@ impl Default for PreviewConfig {
         }
     }
 }
-
-/// What other programs are told. It has no keys yet.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields)]
-pub struct EventsConfig {}

@@ -13,6 +13,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 fn shown(table: &str) -> String {
     match table {
         "camera" => "`[[camera]]`".into(),
+        "events.webhook" => "`[[events.webhook]]`".into(),
         "camera.zones.zones" => "`[camera.zones]` `zones`".into(),
         "camera.zones.lines" => "`[camera.zones]` `lines`".into(),
         table => format!("`[{table}]`"),
@@ -50,6 +51,7 @@ fn the_example_of_deploy_names_every_key_but_those_of_zones() {
     let shown: String = text
         .lines()
         .map(|line| match line.strip_prefix("# ") {
+            Some(table) if table.starts_with('[') => format!("{table}\n"),
             Some(rest) if rest.split(' ').nth(1) == Some("=") && !rest.contains("_env") => {
                 format!("{rest}\n")
             }
@@ -58,9 +60,10 @@ fn the_example_of_deploy_names_every_key_but_those_of_zones() {
         .collect();
     let config = ServeConfig::parse(&path, &shown).unwrap();
     assert_eq!(config.cameras.len(), 2);
+    assert!(config.events.mqtt.is_some() && config.events.webhook.len() == 1);
     for table in key_tables() {
         for key in table.keys {
-            let is_there = text.contains(&format!("{key} = ")) || *key == "zones";
+            let is_there = text.contains(&format!("{key} = ")) || ["zones", "mqtt", "webhook"].contains(key);
             assert!(is_there, "{}.{key} is not in deploy/passerby.toml", table.table);
         }
     }

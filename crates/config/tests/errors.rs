@@ -31,7 +31,19 @@ fn a_wrong_key_is_named_with_the_right_one() {
             "4: store.file: no such key; the keys are enabled, database, gallery",
         ),
         ("[store]\ndb = \"x\"\n", "2: store.db: no such key; did you mean database?"),
-        ("[events]\nmqtt = 1\n", "2: events.mqtt: no such key"),
+        ("[events.mqtt]\nhots = \"a\"\n", "2: events.mqtt.hots: no such key; did you mean host?"),
+        (
+            "[events.mqtt]\nkinds = [\"persons\"]\n",
+            "2: events.mqtt.kinds: expected one of person, track, line, zone, camera, faces, observation; did you mean person?",
+        ),
+        (
+            "[events]\n[[events.webhook]]\nurl = \"door.local\"\n",
+            "1: events.webhook.url: must begin with http:// or https://",
+        ),
+        (
+            "[events]\n[events.mqtt]\ntopic_prefix = \"a/#\"\n",
+            "1: events.mqtt: \"a/#\" has a character that topics must not have",
+        ),
         ("camera = [{ nam = \"a\" }]\n", "1: camera.nam: no such key; did you mean name?"),
         ("[governor]\nworker = 4\n", "2: governor.worker: no such key; did you mean workers?"),
     ];

@@ -3,6 +3,9 @@
 mod args;
 mod camera_set;
 mod control;
+mod messages;
+#[cfg(any(feature = "mqtt", feature = "webhook"))]
+mod messenger;
 mod page;
 mod setup;
 mod watch;
@@ -28,6 +31,7 @@ use crate::terminal::{self, counted};
 pub(crate) use args::ServeArgs;
 use args::Wanted;
 use camera_set::{CameraChanges, CameraSet};
+use messages::Messages;
 pub(crate) use setup::of_inputs;
 pub(crate) use watch::FileWatch;
 
@@ -81,6 +85,7 @@ impl ServerRun {
         let board = ZoneBoard::default();
         let cameras = Arc::new(self.start(board.clone(), database.as_ref())?);
         let place = database.as_ref().map(|database| (database, self.config.store.database.as_path()));
+        let messages = Messages::start(&self.config.events, &cameras, database.as_ref())?;
         let page = page::start(&self.config.preview, &cameras, board, place)?;
         if let Some(page) = &page {
             terminal::message(format_args!("the live page is at {}", page.url()));
@@ -93,6 +98,7 @@ impl ServerRun {
         }
         let done = cameras.stop();
         let ok = ok & page_ended & done.is_none_or(|done| summarize(&done, &cameras));
+        let ok = ok & messages.finish();
         drop(cameras);
         if let Some(Err(e)) = database.map(Database::finish) {
             terminal::message(e);

@@ -10,6 +10,7 @@ use passerby::pipeline::GovernorLimits;
 use passerby::types::BoxError;
 use passerby_config::{CadenceChoice, CameraConfig, GovernorConfig, SecretPlace, ServeConfig};
 
+use super::messages;
 use crate::options::{NetworkArgs, default_workers};
 use crate::pictures::unique_name;
 
@@ -60,6 +61,7 @@ fn check(path: &Path, config: &ServeConfig) -> Result<(), BoxError> {
         Input::parse(camera.input()).map_err(|e| format!("{file}: camera.uri of {name:?}: {e}"))?;
     }
     networks(config).map_err(|e| format!("{file}: stages.device: {e}"))?;
+    messages::check(&config.events).map_err(|e| format!("{file}: {e}"))?;
     let preview = &config.preview;
     if let Some(place) = SecretPlace::of(preview.token_env.as_deref(), preview.token_file.as_deref()) {
         place.read().map_err(|e| format!("{file}: the token of [preview]: {e}"))?;
