@@ -10,7 +10,9 @@ use passerby_types::{CameraId, ErrorClass, Observation, SinkError};
 
 use crate::events::camera_link::CameraLink;
 use crate::events::messages::{Made, MessageMaker};
-use crate::events::outbox::{DeliveryCounts, Message, Outbox};
+#[cfg(feature = "mqtt")]
+use crate::events::outbox::Message;
+use crate::events::outbox::{DeliveryCounts, Outbox};
 use crate::events::settings::EventSettings;
 
 /// The time in which the thread must notice the end, beyond the time for messages.
@@ -71,11 +73,13 @@ impl Courier {
     }
 
     /// Returns the camera's name.
+    #[cfg(feature = "mqtt")]
     pub(super) fn name_of(&self, camera: CameraId) -> String {
         self.maker.name_of(camera)
     }
 
     /// Adds messages that are not about observations.
+    #[cfg(feature = "mqtt")]
     pub(super) fn add(&self, messages: Vec<Message>) {
         self.outbox.add(messages);
     }

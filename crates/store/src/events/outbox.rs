@@ -126,6 +126,7 @@ impl Outbox {
     }
 
     /// Returns the newest message of each topic that a broker keeps.
+    #[cfg(feature = "mqtt")]
     pub(super) fn kept(&self) -> Vec<Arc<Message>> {
         self.lock().kept.values().cloned().collect()
     }
@@ -142,6 +143,7 @@ impl Outbox {
     }
 
     /// Removes the oldest `n` messages, which the other side will never take.
+    #[cfg(feature = "webhook")]
     pub(super) fn refused(&self, n: usize, why: &str) {
         let mut state = self.lock();
         state.remove(n);
@@ -199,6 +201,7 @@ impl Outbox {
     }
 
     /// Returns the time until the sink gives up, or `None` if it goes on.
+    #[cfg(feature = "mqtt")]
     pub(super) fn ends_in(&self) -> Option<Duration> {
         self.lock().ends.map(|ends| ends.saturating_duration_since(Instant::now()))
     }
