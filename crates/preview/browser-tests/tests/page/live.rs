@@ -128,9 +128,8 @@ fn a_camera_that_is_added_appears_and_one_that_is_removed_goes() {
         "document.querySelector('dialog .problem').textContent.includes('address')",
         "an empty address is refused",
     );
-    let uri = crate::site::root().join("assets/passersby.mp4");
     tab.run("document.querySelector('dialog input[name=uri]').focus()");
-    tab.write(uri.to_str().unwrap());
+    tab.write("scene:people=1,size=320x180,frames=100000,live=own");
     tab.run("document.querySelector('dialog input[name=name]').focus()");
     tab.write("<i>Gate</i> 5");
     tab.press("Enter");

@@ -1,4 +1,4 @@
-//! A running page: the example `live_page`, or one that is there already.
+//! A running page: the program's, with the bundled clip as four cameras, or one that is there already.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// The longest that the example may take to print its address.
+/// The longest that the program may take to print its address.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// The folder of the repository.
@@ -20,22 +20,36 @@ pub fn root() -> PathBuf {
 pub struct Site {
     pub url: String,
     server: Option<Child>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// Returns the configuration of the program: four cameras, a database of its own, and a free port.
+fn config(folder: &Path) -> String {
+    let clip = root().join("assets/passersby.mp4");
+    let camera = |n| format!("[[camera]]\nname = \"Camera {n}\"\nuri = {clip:?}\n");
+    let cameras: String = (0..4).map(camera).collect();
+    let database = folder.join("page.sqlite");
+    format!("{cameras}[store]\ndatabase = {database:?}\n[preview]\naddress = \"127.0.0.1:0\"\n")
 }
 
 impl Site {
     /// Starts a server of its own on a free port, or takes the one that `PASSERBY_PAGE` names.
     pub fn start() -> Self {
         if let Ok(url) = std::env::var("PASSERBY_PAGE") {
-            return Self { url, server: None };
+            return Self { url, server: None, _folder: None };
         }
-        let mut server = Command::new(example())
-            .arg("127.0.0.1:0")
-            .current_dir(root())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("passerby.toml");
+        std::fs::write(&file, config(folder.path())).unwrap();
+        let mut server = Command::new(program())
+            .arg("serve")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
-            .expect("the example starts");
-        let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+            .expect("the program starts");
+        let lines = BufReader::new(server.stderr.take().unwrap()).lines();
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -45,8 +59,8 @@ impl Site {
             }
         });
         let url = receiver.recv_timeout(START_LIMIT);
-        let site = Self { url: url.clone().unwrap_or_default(), server: Some(server) };
-        url.expect("the example prints its address in time");
+        let site = Self { url: url.clone().unwrap_or_default(), server: Some(server), _folder: Some(folder) };
+        url.expect("the program prints its address in time");
         site
     }
 
@@ -65,27 +79,19 @@ impl Drop for Site {
     }
 }
 
-/// Builds the example once, and returns its path.
-fn example() -> &'static Path {
-    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLE.get_or_init(|| {
+/// Builds the program once, and returns its path.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
         let target =
             std::env::var_os("PASSERBY_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         let built = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "passerby-preview",
-                "--example",
-                "live_page",
-                "--target-dir",
-            ])
+            .args(["build", "--quiet", "--package", "passerby-cli", "--target-dir"])
             .arg(&target)
             .current_dir(root())
             .status()
             .expect("cargo runs");
-        assert!(built.success(), "the example live_page does not build");
-        target.join("debug/examples/live_page")
+        assert!(built.success(), "the program does not build");
+        target.join("debug/passerby")
     })
 }
