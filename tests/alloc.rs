@@ -119,7 +119,7 @@ fn allocated(threads: bool, mut flow: FlowSettings, warm: u64, least: [u64; 3]) 
     let mut source = ToAndFro::new(warm, &tally.written);
     counted::reset();
     if threads {
-        let settings = PipelineSettings { flow, ..PipelineSettings::default() };
+        let settings = PipelineSettings { flow, publish_metrics: false, ..PipelineSettings::default() };
         let pipeline = Pipeline::new(stages, settings, clock).camera(CameraId(0), source).sink(tally.clone());
         let handle = pipeline.start_paused().unwrap();
         let all = handle.subscribe("all", 1, WhenFull::Block);

@@ -93,11 +93,14 @@ pub struct PipelineSettings {
     /// The limits within which a governor chooses the number of detection workers and the cadence of live cameras. `None`
     /// leaves both as they are set.
     pub governor: Option<GovernorLimits>,
+    /// True if the pipeline sends its figures once a second to the recorder that the program has installed with the crate
+    /// `metrics`. Only with the feature `metrics`. Sending allocates, also if there is no recorder.
+    pub publish_metrics: bool,
 }
 
 impl Default for PipelineSettings {
     /// Returns one or two detection workers (half of the cores), queues of 2 frames, 2 embedders and 2 classifiers with
-    /// queues of 128 views, a reorder timeout of 1 s, stuck calls after 5 s, and no governor.
+    /// queues of 128 views, a reorder timeout of 1 s, stuck calls after 5 s, no governor, and published figures.
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -111,6 +114,7 @@ impl Default for PipelineSettings {
             reorder_timeout: Duration::from_secs(1),
             stuck_after: Duration::from_secs(5),
             governor: None,
+            publish_metrics: true,
         }
     }
 }

@@ -97,7 +97,8 @@ enum Way {
 
 /// What all threads together allocated over [`FRAMES`] frames of each of these cameras: how often, and how many bytes.
 fn allocated(way: Way, cameras: u32, policy: SamplingPolicy, cadence: u64) -> (u64, u64) {
-    let mut settings = PipelineSettings { detect_workers: 2, ..PipelineSettings::default() };
+    let mut settings =
+        PipelineSettings { detect_workers: 2, publish_metrics: false, ..PipelineSettings::default() };
     (settings.flow.embed, settings.flow.classify, settings.flow.cadence) = (policy, policy, cadence);
     // Each observation is written at once, so that the source can wait for the last, and few wait for that.
     (settings.flow.writer.batch_rows, settings.flow.writer.max_pending_rows) = (1, 8);

@@ -127,8 +127,12 @@ impl ServerRun {
     /// # Errors
     /// A network does not load, or the system has no more threads.
     fn start(&self, board: ZoneBoard, database: Option<&Database>) -> Result<CameraSet, BoxError> {
-        let settings =
-            PipelineSettings { governor: Some(self.limits.clone()), ..PipelineSettings::default() };
+        // The page asks for the figures when it needs them.
+        let settings = PipelineSettings {
+            governor: Some(self.limits.clone()),
+            publish_metrics: false,
+            ..PipelineSettings::default()
+        };
         let counters = board.clone();
         let (stages, clock) = known_stages(&self.networks.settings(), database)?;
         let stages = stages.counting(move |camera| counters.counter(camera));

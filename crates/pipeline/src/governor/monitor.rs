@@ -34,7 +34,9 @@ pub(crate) fn watch(engine: &Arc<PipelineEngine>) {
             last = now;
             interval = (now.since(began) / 2).clamp(FIRST_DECISION, DECISION_INTERVAL);
             #[cfg(feature = "metrics")]
-            crate::figures::export::publish(&crate::Metrics { engine: Arc::clone(engine) }.snapshot());
+            if engine.context.settings.publish_metrics {
+                crate::figures::export::publish(&crate::Metrics { engine: Arc::clone(engine) }.snapshot());
+            }
         }
     }
 }
