@@ -52,7 +52,7 @@ fn line(text: &str, place: usize) -> usize {
     1 + text.bytes().take(place).filter(|byte| *byte == b'\n').count()
 }
 
-/// Returns what is wrong with the key.
+/// Returns the fault of the key.
 fn said(message: &str, key: Option<String>) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let (table, name) = match &key {

@@ -141,7 +141,7 @@ fn read(env: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>, Secret
 }
 
 impl EventsConfig {
-    /// Checks what the types alone do not say.
+    /// Checks the rules that the types alone do not enforce.
     ///
     /// # Errors
     /// The fault, with its key.

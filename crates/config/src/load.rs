@@ -28,7 +28,7 @@ struct File {
     events: Option<Spanned<EventsConfig>>,
 }
 
-/// What a file is read for.
+/// The use of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     /// A server, which needs a name and an input for each camera.
@@ -101,7 +101,7 @@ fn checked(path: &Path, text: &str, purpose: Purpose) -> Result<ServeConfig, Con
     Ok(ServeConfig { cameras, stages: file.stages, governor: file.governor, store, preview, events })
 }
 
-/// Checks what the types alone do not say.
+/// Checks the rules that the types alone do not enforce.
 ///
 /// # Errors
 /// The fault, with its key.

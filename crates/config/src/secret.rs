@@ -22,7 +22,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a secret is.
+/// The place of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretPlace<'a> {
     /// In the environment variable of this name.

@@ -18,7 +18,7 @@ pub struct ServeConfig {
     pub stages: StagesConfig,
     /// How far the machine may go when it is full.
     pub governor: GovernorConfig,
-    /// What is stored.
+    /// The settings of the store.
     pub store: StoreConfig,
     /// The live page.
     pub preview: PreviewConfig,
@@ -26,7 +26,7 @@ pub struct ServeConfig {
     pub events: EventsConfig,
 }
 
-/// The networks and their settings. What is not set is the program's default.
+/// The networks and their settings. A missing key stands for the program's default.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct StagesConfig {
@@ -69,7 +69,7 @@ pub enum AttributeChoice {
     Light,
 }
 
-/// The limits of the governor, which thins detection if the machine is too slow for all cameras. What is not set is the program's
+/// The limits of the governor, which thins detection if the machine is too slow for all cameras. A missing key stands for the program's
 /// default.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
@@ -97,7 +97,7 @@ pub enum CadenceChoice {
     Every(u64),
 }
 
-/// What is stored.
+/// The settings of the store.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {

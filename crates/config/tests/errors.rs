@@ -1,4 +1,4 @@
-//! What is said about wrong files, word for word, and that no text makes the reader fail otherwise.
+//! The messages about wrong files, word for word. No text makes the reader fail otherwise.
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 use std::fs;
@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<ServeConfig, ConfigError> {
     ServeConfig::parse(Path::new("/etc/passerby/passerby.toml"), text)
 }
 
-/// Returns what is said about a text after the name of the file.
+/// Returns the message about a text, after the name of the file.
 fn said(text: &str) -> String {
     let error = parse(text).unwrap_err().to_string();
     assert!(!error.contains("hunter2"), "{error}");

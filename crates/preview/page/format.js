@@ -57,8 +57,9 @@ export function gender(pMale) {
   return pMale <= 1 - GENDER_CONFIDENCE ? "female" : null;
 }
 
-/** Returns age and gender in words. What is unknown is said. */
+/** Returns age and gender in words, or nothing if the server does not say them. What is unknown is said. */
 export function attributes(face, withInterval = false) {
+  if (face.age === undefined && face.p_male === undefined) return "";
   const known = gender(face.p_male);
   const hasAge = face.age !== null && face.age !== undefined;
   if (!hasAge && !known) return "age and gender unknown";

@@ -11,7 +11,7 @@ use super::parameters::Parameters;
 /// If a stream has had no certain place to begin at for this number of pictures, any picture without references is one. Encoders
 /// put an IDR picture every 250 pictures at the latest, unless they never do.
 const MAX_KEY_DISTANCE: u32 = 300;
-/// The type of the message that a decoder can begin here although the picture is no IDR picture (H.264 D.1.8).
+/// The type of the message that a decoder can begin here although the picture is not an IDR picture (H.264 D.1.8).
 const RECOVERY_POINT: usize = 6;
 /// The most bytes of supplemental information that are read. What encoders put before a recovery point is shorter.
 const MAX_MESSAGES_LEN: usize = 1024;
@@ -39,7 +39,7 @@ impl H264Offer {
         self.parameters.store_sets(unit);
     }
 
-    /// Returns the coded picture of a unit that was decoded. Returns `None` if nobody wants it, or the unit has no picture.
+    /// Returns the coded picture of a unit that was decoded. Returns `None` if no viewer wants it, or the unit has no picture.
     pub(crate) fn picture(&mut self, unit: Cow<'_, [u8]>) -> Option<Arc<CodedPicture>> {
         if !self.offer.is_wanted() {
             return None;
@@ -67,7 +67,7 @@ pub(crate) fn with_size(coded: Option<Arc<CodedPicture>>, image: &Image) -> Opti
     Some(coded)
 }
 
-/// What the headers of a unit say about beginning with its picture.
+/// The facts in the headers of a unit about a start with its picture.
 struct PictureStart {
     idr: bool,
     /// True if all slices are intra.

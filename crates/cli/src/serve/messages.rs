@@ -17,7 +17,7 @@ pub(super) struct Messages {
     messengers: Vec<Messenger>,
 }
 
-/// Checks that this build can send what the tables ask for, and that the secrets can be read.
+/// Checks that this build can send the messages of the tables, and that the secrets can be read.
 ///
 /// # Errors
 /// The table that needs a feature, or the secret that cannot be read.
@@ -84,7 +84,7 @@ impl Messages {
         Ok(started)
     }
 
-    /// Waits for the last messages, after the end of the pipeline, and says what was delivered and lost. Returns false if something was
+    /// Waits for the last messages, after the end of the pipeline, and prints the counts of delivered and lost messages. Returns false if something was
     /// lost.
     pub(super) fn finish(self) -> bool {
         #[cfg(any(feature = "mqtt", feature = "webhook"))]

@@ -98,7 +98,7 @@ impl Messenger {
         Ok(Some(Self { server, thread }))
     }
 
-    /// Waits for the thread, which ends after the pipeline, and says what was delivered. Returns false if something was lost.
+    /// Waits for the thread, which ends after the pipeline, and prints the number of delivered messages. Returns false if something was lost.
     pub(super) fn finish(self) -> bool {
         let Self { server, thread } = self;
         let Ok(Outcome { written, overflowed, delivered }) = thread.join() else {

@@ -74,7 +74,7 @@ impl CameraZones {
         self.ended.extend_from_slice(tracks);
     }
 
-    /// Returns what the tracks of a frame, and those that ended, did.
+    /// Returns the events of the tracks of a frame, and of those that ended.
     pub(crate) fn update(
         &mut self,
         context: &AnalysisContext,

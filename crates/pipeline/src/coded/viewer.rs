@@ -137,7 +137,7 @@ impl State {
         if frame.coded.key {
             self.begun.get_or_insert(frame.pts);
         }
-        // What is shown before the key frame may refer to frames before it.
+        // Pictures that are shown before the key frame may refer to frames before it.
         if self.begun.is_none_or(|begun| frame.pts < begun) {
             self.counts.skipped += 1;
             return false;

@@ -58,7 +58,7 @@ fn normalised(pixels: &[f32]) -> Vec<f32> {
 fn each_frame_is_most_like_itself() {
     let all = frames();
     assert_eq!(all.len(), 240);
-    // Without people the frames are alike: those with somebody who walks count.
+    // Without people the frames are alike: those in which a person walks count.
     let exact = (60..200).filter(|&frame| nearest(&all[frame]) == frame).count();
     assert!(exact >= 138, "{exact} of 140");
 }

@@ -1,13 +1,18 @@
 //! The view "Persons": names, merges, undo, and search by a picture.
 
+use crate::site::root;
 use crate::tab::Tab;
 
 /// Opens the list and waits for two persons.
 fn list() -> Option<Tab> {
-    let tab = Tab::open()?;
+    Tab::open().map(two_persons)
+}
+
+/// Shows the list and waits for two persons.
+fn two_persons(tab: Tab) -> Tab {
     tab.go("persons");
     tab.until("document.querySelectorAll('.card').length >= 2", "two persons are known");
-    Some(tab)
+    tab
 }
 
 #[test]
@@ -30,8 +35,28 @@ fn a_person_is_named_and_the_name_is_taken_back() {
 }
 
 #[test]
-fn two_persons_are_merged_and_the_merge_is_undone() {
+fn two_persons_of_one_picture_are_not_merged() {
     let Some(tab) = list() else { return };
+    tab.run("[...document.querySelectorAll('.card .check')].slice(-2).forEach((one) => one.click())");
+    tab.click("Merge");
+    tab.until(
+        "document.querySelector('dialog[open]')?.textContent.includes('Who stays?')",
+        "the page asks who stays",
+    );
+    tab.run("[...document.querySelectorAll('dialog[open] button')].find((one) => one.textContent === 'Merge').click()");
+    tab.until(
+        "document.querySelector('dialog[open]')?.textContent.includes('two faces of one frame')",
+        "the page says why not",
+    );
+}
+
+#[test]
+fn two_persons_are_merged_and_the_merge_is_undone() {
+    // A person each, who are never in one picture.
+    let portrait = |name| root().join("crates/capture/portraits").join(name).display().to_string();
+    let Some(tab) = Tab::open_with(&["obama.jpg", "biden.jpg"].map(portrait)).map(two_persons) else {
+        return;
+    };
     let total = "fetch('api/persons?limit=1').then((answer) => answer.json()).then((answer) => answer.total)";
     let before = tab.run(total).as_u64().unwrap();
     let two = tab.run(

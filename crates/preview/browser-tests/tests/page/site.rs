@@ -23,24 +23,23 @@ pub struct Site {
     _folder: Option<tempfile::TempDir>,
 }
 
-/// Returns the configuration of the program: four cameras, a database of its own, and a free port.
-fn config(folder: &Path) -> String {
-    let clip = root().join("assets/passersby.mp4");
-    let camera = |n| format!("[[camera]]\nname = \"Camera {n}\"\nuri = {clip:?}\n");
-    let cameras: String = (0..4).map(camera).collect();
+/// Returns the configuration of the program: these cameras, a database of its own, and a free port.
+fn config(folder: &Path, inputs: &[String]) -> String {
+    let camera = |(n, uri)| format!("[[camera]]\nname = \"Camera {n}\"\nuri = {uri:?}\n");
+    let cameras: String = inputs.iter().enumerate().map(camera).collect();
     let database = folder.join("page.sqlite");
     format!("{cameras}[store]\ndatabase = {database:?}\n[preview]\naddress = \"127.0.0.1:0\"\n")
 }
 
 impl Site {
-    /// Starts a server of its own on a free port, or takes the one that `PASSERBY_PAGE` names.
-    pub fn start() -> Self {
+    /// Starts a server of its own with these cameras on a free port, or takes the one that `PASSERBY_PAGE` names.
+    pub fn start(inputs: &[String]) -> Self {
         if let Ok(url) = std::env::var("PASSERBY_PAGE") {
             return Self { url, server: None, _folder: None };
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("passerby.toml");
-        std::fs::write(&file, config(folder.path())).unwrap();
+        std::fs::write(&file, config(folder.path(), inputs)).unwrap();
         let mut server = Command::new(program())
             .arg("serve")
             .arg(&file)
@@ -79,10 +78,13 @@ impl Drop for Site {
     }
 }
 
-/// Builds the program once, and returns its path.
+/// Returns the path of the program: the one that `PASSERBY_PROGRAM` names, or one that is built now, once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os("PASSERBY_PROGRAM") {
+            return program.into();
+        }
         let target =
             std::env::var_os("PASSERBY_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         let built = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))

@@ -30,14 +30,21 @@ pub struct Tab {
 }
 
 impl Tab {
-    /// Starts a server and a browser, and opens the page. Returns `None`, and prints why, if there is no browser.
+    /// Starts a server with the bundled clip as four cameras and a browser, and opens the page. Returns `None`, and prints why, if
+    /// there is no browser.
     pub fn open() -> Option<Self> {
+        let clip = root().join("assets/passersby.mp4").display().to_string();
+        Self::open_with(&vec![clip; 4])
+    }
+
+    /// Works as [`Tab::open`], with these cameras.
+    pub fn open_with(inputs: &[String]) -> Option<Self> {
         let Some(browser) = chromium() else {
             eprintln!("skipped: there is no chromium in PATH");
             return None;
         };
         let machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-        let site = Site::start();
+        let site = Site::start(inputs);
         let profile = tempfile::tempdir().unwrap();
         let options = LaunchOptions {
             path: Some(browser),
