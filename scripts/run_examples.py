@@ -21,7 +21,7 @@ def free_port():
 
 
 # Examples that cannot run here, with the reason.
-SKIPPED = {"rtsp_camera": "it needs a network camera"}
+SKIPPED = {"live_page": "it runs until it is stopped", "rtsp_camera": "it needs a network camera"}
 # Arguments that an example needs, or that keep it away from a camera or a port that may be in use.
 ARGUMENTS = {
     "webcam_boxes": [str(ROOT / "assets/passersby.mp4"), "5"],

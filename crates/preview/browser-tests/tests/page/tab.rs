@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::site::{Site, root};
 
 /// The longest that the page may take for anything.
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// One test at a time has the machine: several browsers with four videos each would starve one another.
 static MACHINE: Mutex<()> = Mutex::new(());
