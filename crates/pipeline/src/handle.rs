@@ -89,7 +89,7 @@ impl Handle {
     /// receive holds up all cameras.
     #[must_use]
     pub fn subscribe(&self, name: &str, capacity: usize, when_full: WhenFull) -> Subscription {
-        self.engine.context.fanout.listeners.subscribers.subscribe(name, capacity, when_full)
+        self.outputs().subscribe(name, capacity, when_full)
     }
 
     /// Returns a subscription to all frames with their observations from now on. To get the first ones as well, use
@@ -122,7 +122,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn events(&self) -> EventReceiver {
-        self.engine.context.fanout.listeners.events.subscribe()
+        self.outputs().events()
     }
 
     /// Returns a tap on the newest frame of each camera together with its observation. A slow viewer skips frames; to get all
@@ -149,7 +149,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn frames(&self) -> FrameTap {
-        self.engine.context.fanout.listeners.taps.open()
+        self.outputs().frames()
     }
 
     /// Returns the opener of the cameras' coded streams: their video as it came, for viewers that decode by themselves. It can be used
@@ -179,7 +179,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn coded_streams(&self) -> CodedStreams {
-        CodedStreams { engine: Arc::clone(&self.engine) }
+        self.outputs().coded_streams()
     }
 
     /// Returns the opener of all outputs, for a part of the program that looks on while this handle controls the pipeline.
@@ -191,7 +191,7 @@ impl Handle {
     /// Returns the reader of the pipeline's figures. It can be used after the pipeline has ended.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        Metrics { engine: Arc::clone(&self.engine) }
+        self.outputs().metrics()
     }
 
     /// Returns the cameras that have not ended, in the order in which they were added.

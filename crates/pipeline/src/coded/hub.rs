@@ -129,7 +129,8 @@ pub(crate) mod tests {
         CodedFrame { coded: picture(0, number, key, bytes), pts: time, dts: time, seq: number }
     }
 
-    fn take_all(viewer: &Viewer) -> Vec<u64> {
+    /// Takes all frames that wait, and returns their numbers.
+    pub(crate) fn take_all(viewer: &Viewer) -> Vec<u64> {
         std::iter::from_fn(|| match viewer.recv_timeout(Duration::ZERO) {
             RecvOutcome::Item(frame) => Some(frame.coded.number),
             RecvOutcome::Empty | RecvOutcome::Closed => None,

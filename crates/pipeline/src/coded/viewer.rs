@@ -189,15 +189,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
-    use crate::coded::hub::tests::frame;
-
-    fn take_all(viewer: &Viewer) -> Vec<u64> {
-        std::iter::from_fn(|| match viewer.recv_timeout(Duration::ZERO) {
-            RecvOutcome::Item(frame) => Some(frame.coded.number),
-            RecvOutcome::Empty | RecvOutcome::Closed => None,
-        })
-        .collect()
-    }
+    use crate::coded::hub::tests::{frame, take_all};
 
     #[test]
     fn a_viewer_begins_with_a_key_frame() {
