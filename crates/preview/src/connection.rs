@@ -1,4 +1,4 @@
-//! A connection whose client must take what it asked for.
+//! A connection whose client must take the answers to its requests.
 
 use std::future::Future;
 use std::io;

@@ -56,7 +56,7 @@ fn a_box_is_of_the_shown_picture_or_the_one_beside_it() {
     let Some(tab) = Tab::open() else { return };
     tab.go("live/0");
     tab.until("Number(document.querySelector('.tile canvas')?.dataset.pictures) > 48", "the camera plays");
-    // What the browser shows, and the frame to which the boxes belong that are drawn over it, for some pictures.
+    // For some pictures: the pixels in the browser, and the frame to which the boxes over them belong.
     let samples = tab.run(&format!(
         "(async () => {{
            const video = document.querySelector('.tile video');

@@ -1,4 +1,4 @@
-//! A tab of the browser that shows the page, and what a viewer does in it.
+//! A tab of the browser that shows the page, and the actions of a viewer in it.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -117,7 +117,7 @@ impl Tab {
         answer.result.value.unwrap_or(Value::Null)
     }
 
-    /// Waits until a script returns true. `what` says in a failure what was waited for.
+    /// Waits until a script returns true. A failure names `what`.
     pub fn until(&self, condition: &str, what: &str) {
         let start = Instant::now();
         while self.run(&format!("(async () => Boolean(await ({condition})))()")) != Value::Bool(true) {
@@ -192,7 +192,7 @@ impl Tab {
         self.tab.call_method(Emulation::SetEmulatedMedia { media: None, features: Some(features) }).unwrap();
     }
 
-    /// Returns what the page and the browser wrote to the console.
+    /// Returns the messages of the page and of the browser in the console.
     pub fn messages(&self) -> Vec<String> {
         self.messages.lock().unwrap().clone()
     }
