@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use passerby_types::EventKind;
 use serde::Deserialize;
 
 use crate::secret::{Secret, SecretError, SecretPlace};
@@ -25,30 +26,6 @@ impl Default for EventsConfig {
     }
 }
 
-/// A kind of messages.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum EventChoice {
-    /// A person appeared.
-    Person,
-    /// A track ended.
-    Track,
-    /// A track crossed a line.
-    Line,
-    /// A track entered or left a zone.
-    Zone,
-    /// The connection of a camera changed.
-    Camera,
-    /// The number of faces changed.
-    Faces,
-    /// Every frame.
-    Observation,
-}
-
-/// The kinds that are sent if the file names none, but for the number of faces.
-const KINDS: [EventChoice; 5] =
-    [EventChoice::Person, EventChoice::Track, EventChoice::Line, EventChoice::Zone, EventChoice::Camera];
-
 /// An MQTT broker.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
@@ -70,7 +47,7 @@ pub struct MqttConfig {
     /// The prefix of Home Assistant's discovery. Empty for no discovery.
     pub discovery_prefix: String,
     /// The kinds that are sent.
-    pub kinds: Vec<EventChoice>,
+    pub kinds: Vec<EventKind>,
 }
 
 impl Default for MqttConfig {
@@ -84,7 +61,7 @@ impl Default for MqttConfig {
             client_id: None,
             topic_prefix: "passerby".into(),
             discovery_prefix: "homeassistant".into(),
-            kinds: KINDS.into_iter().chain([EventChoice::Faces]).collect(),
+            kinds: EventKind::DEFAULT.into_iter().chain([EventKind::Faces]).collect(),
         }
     }
 }
@@ -110,12 +87,12 @@ pub struct WebhookConfig {
     /// The file whose first line is the bearer token.
     pub token_file: Option<PathBuf>,
     /// The kinds that are sent.
-    pub kinds: Vec<EventChoice>,
+    pub kinds: Vec<EventKind>,
 }
 
 impl Default for WebhookConfig {
     fn default() -> Self {
-        Self { url: String::new(), token_env: None, token_file: None, kinds: KINDS.into() }
+        Self { url: String::new(), token_env: None, token_file: None, kinds: EventKind::DEFAULT.into() }
     }
 }
 

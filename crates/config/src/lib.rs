@@ -34,7 +34,7 @@ mod values;
 
 pub use camera::CameraConfig;
 pub use error::ConfigError;
-pub use events::{EventChoice, EventsConfig, MqttConfig, WebhookConfig};
+pub use events::{EventsConfig, MqttConfig, WebhookConfig};
 pub use keys::{KeyTable, key_tables};
 pub use secret::{Secret, SecretError, SecretPlace};
 pub use tables::{

@@ -90,7 +90,7 @@ mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "jsonl"))]
 pub use error::{StoreError, StoreFault};
 #[cfg(any(feature = "mqtt", feature = "webhook"))]
-pub use events::{CameraLink, DeliveryCounts, EventKind, EventSettings};
+pub use events::{CameraLink, DeliveryCounts, EventSettings};
 #[cfg(feature = "mqtt")]
 pub use events::{Mqtt, MqttSettings};
 #[cfg(feature = "webhook")]

@@ -166,6 +166,7 @@ mod clock;
 #[cfg(feature = "serde")]
 pub mod duration_text;
 mod error;
+mod event_kind;
 mod face;
 mod frame;
 mod geometry;
@@ -186,6 +187,7 @@ pub use cancel::CancelHandle;
 pub use chip::{ChipPool, FaceChip};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{BoxError, ErrorClass, SinkError, SourceError, StageError};
+pub use event_kind::EventKind;
 pub use face::{Age, Attributes, Embedding, EmbeddingError, Face, Gender};
 pub use frame::{
     CameraId, Codec, CodedDemand, CodedOffer, CodedPicture, CodedRequest, Frame, FrameMeta, Picture,

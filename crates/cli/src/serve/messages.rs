@@ -84,8 +84,8 @@ impl Messages {
         Ok(started)
     }
 
-    /// Waits for the last messages, after the end of the pipeline, and prints the counts of delivered and lost messages. Returns false if something was
-    /// lost.
+    /// Waits for the last messages, after the end of the pipeline, and prints the counts of delivered and lost messages. Returns
+    /// false if something was lost.
     pub(super) fn finish(self) -> bool {
         #[cfg(any(feature = "mqtt", feature = "webhook"))]
         let ok = self.messengers.into_iter().fold(true, |ok, messenger| messenger.finish() & ok);

@@ -8,9 +8,8 @@ use std::time::Duration;
 use passerby::pipeline::{
     EventReceiver, PipelineEvent, RecvOutcome, Subscription, WhenFull, WriteReport, Writer, WriterSettings,
 };
-use passerby::store::{CameraLink, DeliveryCounts, EventKind, EventSettings};
-use passerby::types::{BoxError, CameraId, Sink, SystemClock};
-use passerby_config::EventChoice;
+use passerby::store::{CameraLink, DeliveryCounts, EventSettings};
+use passerby::types::{BoxError, CameraId, EventKind, Sink, SystemClock};
 
 use super::camera_set::CameraSet;
 use crate::terminal::{self, counted};
@@ -51,22 +50,8 @@ message_sink!("mqtt", passerby::store::Mqtt);
 message_sink!("webhook", passerby::store::Webhook);
 
 /// Returns the settings of a sink.
-pub(super) fn settings(node: &str, kinds: &[EventChoice], known_persons: u64) -> EventSettings {
-    let kind = |choice: &EventChoice| match choice {
-        EventChoice::Person => EventKind::Person,
-        EventChoice::Track => EventKind::Track,
-        EventChoice::Line => EventKind::Line,
-        EventChoice::Zone => EventKind::Zone,
-        EventChoice::Camera => EventKind::Camera,
-        EventChoice::Faces => EventKind::Faces,
-        EventChoice::Observation => EventKind::Observation,
-    };
-    EventSettings {
-        node: node.to_owned(),
-        kinds: kinds.iter().map(kind).collect(),
-        known_persons,
-        ..EventSettings::default()
-    }
+pub(super) fn settings(node: &str, kinds: &[EventKind], known_persons: u64) -> EventSettings {
+    EventSettings { node: node.to_owned(), kinds: kinds.to_vec(), known_persons, ..EventSettings::default() }
 }
 
 /// The thread of one sink.
@@ -98,7 +83,8 @@ impl Messenger {
         Ok(Some(Self { server, thread }))
     }
 
-    /// Waits for the thread, which ends after the pipeline, and prints the number of delivered messages. Returns false if something was lost.
+    /// Waits for the thread, which ends after the pipeline, and prints the number of delivered messages. Returns false if something
+    /// was lost.
     pub(super) fn finish(self) -> bool {
         let Self { server, thread } = self;
         let Ok(Outcome { written, overflowed, delivered }) = thread.join() else {

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use passerby_types::{
-    Attributes, CameraId, LineSide, Observation, ObservationRecord, ObservedFace, PersonId, TrackId,
-    TrackState, ZoneChange, ZoneEvent, visible,
+    Attributes, CameraId, EventKind, LineSide, Observation, ObservationRecord, ObservedFace, PersonId,
+    TrackId, TrackState, ZoneChange, ZoneEvent, visible,
 };
 use serde::Serialize;
 
 use crate::events::camera_link::CameraLink;
 use crate::events::names::topic_level;
 use crate::events::outbox::Message;
-use crate::events::settings::{EventKind, EventSettings};
+use crate::events::settings::EventSettings;
 
 /// The version of the format, which changes when a key changes its meaning or goes.
 pub(super) const FORMAT_VERSION: u32 = 1;
@@ -342,7 +342,7 @@ impl MessageMaker {
         };
         match serde_json::to_vec(&envelope) {
             Ok(payload) if payload.len() <= MAX_PAYLOAD_BYTES => made.messages.push(Message {
-                topic: format!("camera/{}/{}", topic_level(&name), kind.level()),
+                topic: format!("camera/{}/{}", topic_level(&name), last_level(kind)),
                 retain: matches!(kind, EventKind::Camera | EventKind::Faces),
                 payload,
             }),
@@ -366,18 +366,16 @@ impl CameraMemory {
     }
 }
 
-impl EventKind {
-    /// Returns the last level of the topic.
-    pub(super) fn level(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Track => "track",
-            Self::Line => "line",
-            Self::Zone => "zone",
-            Self::Camera => "state",
-            Self::Faces => "faces",
-            Self::Observation => "observation",
-        }
+/// Returns the last level of the topic of a kind.
+fn last_level(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Person => "person",
+        EventKind::Track => "track",
+        EventKind::Line => "line",
+        EventKind::Zone => "zone",
+        EventKind::Camera => "state",
+        EventKind::Faces => "faces",
+        EventKind::Observation => "observation",
     }
 }
 

@@ -17,6 +17,6 @@ pub use camera_link::CameraLink;
 #[cfg(feature = "mqtt")]
 pub use mqtt::{Mqtt, MqttSettings};
 pub use outbox::DeliveryCounts;
-pub use settings::{EventKind, EventSettings};
+pub use settings::EventSettings;
 #[cfg(feature = "webhook")]
 pub use webhook::{Webhook, WebhookSettings};

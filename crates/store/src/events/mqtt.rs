@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CameraId, Observation, Sink, SinkError};
+use passerby_types::{CameraId, EventKind, Observation, Sink, SinkError};
 use rumqttc::{AsyncClient, Event, EventLoop, LastWill, MqttOptions, Packet, QoS};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -16,7 +16,7 @@ use crate::events::discovery::discovery;
 use crate::events::messages::MAX_PAYLOAD_BYTES;
 use crate::events::names::topic_level;
 use crate::events::outbox::{DeliveryCounts, Message, Outbox};
-use crate::events::settings::{EventKind, EventSettings};
+use crate::events::settings::EventSettings;
 
 /// The most messages that wait for an acknowledgement.
 const BATCH: usize = 64;

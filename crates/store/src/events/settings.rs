@@ -1,27 +1,8 @@
-//! The kinds of messages, and the limits of their delivery.
+//! The messages that a sink sends, and the limits of their delivery.
 
 use std::time::Duration;
 
-/// The kinds of messages. `docs/events.md` of the repository has their format.
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EventKind {
-    /// A person appeared at a camera.
-    Person,
-    /// A track ended, with its age and gender.
-    Track,
-    /// A track crossed a line.
-    Line,
-    /// A track entered or left a zone.
-    Zone,
-    /// A camera connected, was lost, recovered or ended.
-    Camera,
-    /// The number of faces at a camera changed. At most one message a second for each camera.
-    Faces,
-    /// Every frame with its faces, without embeddings and landmarks.
-    Observation,
-}
+use passerby_types::EventKind;
 
 /// The settings that all sinks of messages share.
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -54,10 +35,9 @@ pub struct EventSettings {
 
 impl Default for EventSettings {
     fn default() -> Self {
-        use EventKind::{Camera, Line, Person, Track, Zone};
         Self {
             node: "passerby".into(),
-            kinds: vec![Person, Track, Line, Zone, Camera],
+            kinds: EventKind::DEFAULT.into(),
             known_persons: 0,
             person_gap: Duration::from_secs(60),
             max_waiting_bytes: 16 << 20,

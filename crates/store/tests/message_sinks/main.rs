@@ -13,7 +13,8 @@ mod webhook;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use passerby_store::{EventKind, EventSettings};
+use passerby_store::EventSettings;
+use passerby_types::EventKind;
 use serde_json::Value;
 
 /// How long a test waits for anything.

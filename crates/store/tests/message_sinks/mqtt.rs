@@ -2,9 +2,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use passerby_store::{CameraLink, DeliveryCounts, EventKind, EventSettings, Mqtt, MqttSettings};
+use passerby_store::{CameraLink, DeliveryCounts, EventSettings, Mqtt, MqttSettings};
 use passerby_testkit::suite;
-use passerby_types::{CameraId, ErrorClass, Sink};
+use passerby_types::{CameraId, ErrorClass, EventKind, Sink};
 
 use crate::broker::{Broker, Gate, Received, Subscriber, settled, values};
 use crate::{LIMIT, faces, frames, frames_only, wait_for};
