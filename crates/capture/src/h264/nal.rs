@@ -1,31 +1,17 @@
 //! Finds and reads NAL units in an Annex B byte stream.
 
-pub(crate) use passerby_types::{nal_units as split, start_code};
+pub(crate) use passerby_types::nal_units as split;
 
 use super::bits::Bits;
 
 pub(crate) const SLICE: u8 = 1;
 pub(crate) const IDR: u8 = 5;
-pub(crate) const SEI: u8 = 6;
 pub(crate) const SPS: u8 = 7;
 pub(crate) const PPS: u8 = 8;
 
 /// Returns the type of a NAL unit, or 0 (unspecified) if the unit is empty.
 pub(crate) fn kind(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |header| header & 0x1f)
-}
-
-/// Returns the part of an access unit before its first slice, with the parameter sets that the slice needs. Does not search the
-/// slices.
-pub(crate) fn before_slices(data: &[u8]) -> &[u8] {
-    let mut next = start_code(data, 0);
-    while let Some(at) = next {
-        if matches!(kind(&data[at + 3..]), SLICE..=IDR) {
-            return &data[..at];
-        }
-        next = start_code(data, at + 3);
-    }
-    data
 }
 
 /// Appends a NAL unit with its start code.
@@ -84,15 +70,6 @@ impl SliceStart {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_part_before_the_slices_ends_at_the_first_one() {
-        let unit = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 1, 0x65, 3, 0, 0, 1, 0x68, 4];
-        assert_eq!(split(before_slices(&unit)).collect::<Vec<_>>(), [&[0x67, 1][..], &[0x68, 2]]);
-        assert_eq!(before_slices(&unit[..11]), &unit[..11], "no slice");
-        assert!(before_slices(&unit[11..]).is_empty() && before_slices(&[]).is_empty());
-        assert_eq!(before_slices(&[0, 0, 1]), [0, 0, 1]);
-    }
 
     #[test]
     fn a_payload_has_no_emulation_prevention() {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use passerby_types::{CodedDemand, CodedOffer, CodedPicture, Image};
+use passerby_types::{CodedDemand, CodedOffer, CodedPicture, Image, start_code};
 
 use super::nal::{self, SliceStart};
 use super::parameters::Parameters;
@@ -11,6 +11,8 @@ use super::parameters::Parameters;
 /// If a stream has had no certain place to begin at for this number of pictures, any picture without references is one. Encoders
 /// put an IDR picture every 250 pictures at the latest, unless they never do.
 const MAX_KEY_DISTANCE: u32 = 300;
+/// The type of a NAL unit with messages: supplemental enhancement information (H.264 7.3.2.3).
+const SEI: u8 = 6;
 /// The type of the message that a decoder can begin here although the picture is not an IDR picture (H.264 D.1.8).
 const RECOVERY_POINT: usize = 6;
 /// The most bytes of supplemental information that are read. What encoders put before a recovery point is shorter.
@@ -36,7 +38,9 @@ impl H264Offer {
 
     /// Notes the parameter sets of a unit, which may be damaged otherwise.
     pub(crate) fn observe(&mut self, unit: &[u8]) {
-        self.parameters.store_sets(unit);
+        for set in nal::split(before_slices(unit)) {
+            self.parameters.store_if_new(set);
+        }
     }
 
     /// Returns the coded picture of a unit that was decoded. Returns `None` if no viewer wants it, or the unit has no picture.
@@ -56,6 +60,19 @@ impl H264Offer {
         }
         self.offer.h264(|| unit.into_owned().into(), &self.sets, key)
     }
+}
+
+/// Returns the part of an access unit before its first slice, with the parameter sets that the slice needs. Does not search the
+/// slices.
+fn before_slices(data: &[u8]) -> &[u8] {
+    let mut next = start_code(data, 0);
+    while let Some(at) = next {
+        if matches!(nal::kind(&data[at + 3..]), nal::SLICE..=nal::IDR) {
+            return &data[..at];
+        }
+        next = start_code(data, at + 3);
+    }
+    data
 }
 
 /// Sets the size of a coded picture to that of its decoded one, which must not be turned yet.
@@ -85,7 +102,7 @@ impl PictureStart {
         let mut recovery = false;
         for nal in nal::split(unit) {
             match nal::kind(nal) {
-                nal::SEI => recovery |= has_recovery_point(nal),
+                SEI => recovery |= has_recovery_point(nal),
                 kind @ (nal::SLICE | nal::IDR) => {
                     let Some(slice) = SliceStart::read(nal) else { continue };
                     let first = Self { idr: false, intra: true, recovery, pps: slice.pps };
@@ -157,6 +174,15 @@ mod tests {
         fn is_key(&mut self, parts: &[&[u8]]) -> bool {
             self.picture(parts).expect("a picture").key
         }
+    }
+
+    #[test]
+    fn the_part_before_the_slices_ends_at_the_first_one() {
+        let unit = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 1, 0x65, 3, 0, 0, 1, 0x68, 4];
+        assert_eq!(nal::split(before_slices(&unit)).collect::<Vec<_>>(), [&[0x67, 1][..], &[0x68, 2]]);
+        assert_eq!(before_slices(&unit[..11]), &unit[..11], "no slice");
+        assert!(before_slices(&unit[11..]).is_empty() && before_slices(&[]).is_empty());
+        assert_eq!(before_slices(&[0, 0, 1]), [0, 0, 1]);
     }
 
     #[test]

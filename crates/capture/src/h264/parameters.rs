@@ -148,32 +148,6 @@ impl Parameters {
         content
     }
 
-    /// Stores the parameter sets before the slices of an access unit. Does nothing for sets that are stored already.
-    pub(crate) fn store_sets(&mut self, data: &[u8]) {
-        for unit in nal::split(nal::before_slices(data)) {
-            if matches!(nal::kind(unit), nal::SPS | nal::PPS) && !self.holds(unit) {
-                // A broken set is of no use.
-                let _ = self.store(unit);
-            }
-        }
-    }
-
-    fn holds(&self, set: &[u8]) -> bool {
-        self.sps.values().any(|(_, raw)| raw == set) || self.pps.values().any(|(_, raw)| raw == set)
-    }
-
-    /// Returns the sets for pictures with this picture parameter set, as Annex B: the sequence parameter set, and then all picture
-    /// parameter sets that refer to it. Returns `None` if one of the two is missing.
-    pub(crate) fn sets_for(&self, pps: u32) -> Option<Vec<u8>> {
-        let (id, _) = self.pps.get(&pps)?;
-        let (_, sps) = self.sps.get(id)?;
-        let mut out = Vec::new();
-        nal::push(&mut out, sps);
-        let others = self.pps.values().filter(|(sps, _)| sps == id);
-        others.for_each(|(_, raw)| nal::push(&mut out, raw));
-        Some(out)
-    }
-
     /// Stores a parameter set. Returns `None` if its syntax is wrong or it is larger than a set can be.
     fn store(&mut self, unit: &[u8]) -> Option<()> {
         if unit.len() > MAX_SET_LEN {
@@ -227,6 +201,34 @@ impl Parameters {
     #[cfg(feature = "video")]
     pub(crate) fn check(&self, max_pixels: u64) -> Result<(), DecodeError> {
         self.sps.values().try_for_each(|(sps, _)| check(sps, max_pixels))
+    }
+}
+
+/// The sets for viewers of the coded pictures.
+#[cfg(any(feature = "rtsp", feature = "video"))]
+impl Parameters {
+    /// Stores a NAL unit if it is a parameter set that is not stored yet.
+    pub(crate) fn store_if_new(&mut self, unit: &[u8]) {
+        if matches!(nal::kind(unit), nal::SPS | nal::PPS) && !self.holds(unit) {
+            // A broken set is of no use.
+            let _ = self.store(unit);
+        }
+    }
+
+    fn holds(&self, set: &[u8]) -> bool {
+        self.sps.values().any(|(_, raw)| raw == set) || self.pps.values().any(|(_, raw)| raw == set)
+    }
+
+    /// Returns the sets for pictures with this picture parameter set, as Annex B: the sequence parameter set, and then all picture
+    /// parameter sets that refer to it. Returns `None` if one of the two is missing.
+    pub(crate) fn sets_for(&self, pps: u32) -> Option<Vec<u8>> {
+        let (id, _) = self.pps.get(&pps)?;
+        let (_, sps) = self.sps.get(id)?;
+        let mut out = Vec::new();
+        nal::push(&mut out, sps);
+        let others = self.pps.values().filter(|(sps, _)| sps == id);
+        others.for_each(|(_, raw)| nal::push(&mut out, raw));
+        Some(out)
     }
 }
 

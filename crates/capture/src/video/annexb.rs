@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use passerby_types::start_code;
+
 use crate::h264::nal;
 
 /// Reads a byte stream and cuts it into access units.
@@ -37,7 +39,7 @@ impl<R: Read> UnitReader<R> {
     pub(crate) fn next(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         out.clear();
         loop {
-            while let Some(at) = nal::start_code(&self.held, self.searched) {
+            while let Some(at) = start_code(&self.held, self.searched) {
                 self.searched = at;
                 // Only the start of a slice's header shows whether the slice begins a picture.
                 if !self.ended && self.held.len() < at + 8 {
@@ -55,7 +57,7 @@ impl<R: Read> UnitReader<R> {
                 self.searched = at + 3;
             }
             // The searched bytes hold no start code. The last two may be the beginning of one.
-            if nal::start_code(&self.held, self.searched).is_none() {
+            if start_code(&self.held, self.searched).is_none() {
                 self.searched = self.searched.max(self.held.len().saturating_sub(2));
             }
             if self.ended {
