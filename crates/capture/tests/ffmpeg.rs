@@ -204,6 +204,50 @@ fn the_error_of_a_camera_does_not_show_its_password() {
     );
 }
 
+/// Returns the command lines of all processes that hold the text.
+#[cfg(target_os = "linux")]
+fn command_lines_with(text: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(text))
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_list_of_processes_does_not_show_the_password_of_a_camera() {
+    if !is_installed("the_list_of_processes_does_not_show_the_password_of_a_camera") {
+        return;
+    }
+    let clip = std::fs::read(data("tiny_fragmented.mp4")).unwrap();
+    let address = serve(clip, "200 OK").replace("geheim", "nur'fuer%20mich");
+    let patient = FfmpegSettings { connect_timeout: Duration::from_secs(60), ..FfmpegSettings::default() };
+    let camera = Ffmpeg::connect(&address, patient.clone()).unwrap();
+    assert_eq!(command_lines_with("fuer%20mich"), Vec::<String>::new());
+    drop(camera);
+    // A format of one's own cannot be hidden with the address: this shows that the look above sees processes.
+    let settings = FfmpegSettings { format: Some("mov".into()), ..patient };
+    let camera = Ffmpeg::connect(&address, settings).unwrap();
+    assert!(!command_lines_with("fuer%20mich").is_empty());
+    drop(camera);
+}
+
+#[test]
+fn a_camera_that_sends_a_list_of_files_is_refused() {
+    if !is_installed("a_camera_that_sends_a_list_of_files_is_refused") {
+        return;
+    }
+    let clip = data("tiny.mp4").display().to_string();
+    for file in [clip.clone(), format!("file:{clip}"), "pipe:0".to_owned()] {
+        let list = format!("ffconcat version 1.0\nfile '{file}'\n");
+        let error =
+            Ffmpeg::connect(&serve(list.into_bytes(), "200 OK"), FfmpegSettings::default()).unwrap_err();
+        assert!(!matches!(error, SourceError::Io { .. }), "{error}");
+    }
+}
+
 #[test]
 fn without_the_program_the_error_has_the_command_that_installs_it() {
     let settings = FfmpegSettings { program: "no-such-ffmpeg".into(), ..FfmpegSettings::default() };
@@ -365,6 +409,14 @@ mod fake {
         assert_eq!(got.frames.len(), 2);
         assert!(matches!(got.fatal, Some(SourceError::Io { .. })), "{:?}", got.fatal);
         assert!(program.is_gone());
+    }
+
+    #[test]
+    fn a_program_that_cannot_hide_an_address_gets_it_as_an_argument() {
+        let refuse = "case \"$*\" in *pipe:0*) grep -q option && echo \"[error] unknown keyword 'option'\" >&2; exit 1;; esac";
+        let program = Program::new(&format!("{refuse}\n{}\nsleep 60", small()));
+        let mut camera = Ffmpeg::connect("rtsp://me:geheim@127.0.0.1:9/x", program.settings()).unwrap();
+        assert!(camera.next_picture().unwrap().is_some());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use passerby_types::{ColorSpace, Matrix, Range};
 
+use super::hidden_address::LIST_INPUT;
 use crate::credentials::hide_credentials;
 
 /// The most lines that are kept for an error's text.
@@ -149,7 +150,10 @@ impl Log {
         let text = match self.secret_input.as_str() {
             "" => text.to_owned(),
             // The error names the input already.
-            secret => text.replace(&format!("{secret}: "), "").replace(secret, &hide_credentials(secret)),
+            secret => text
+                .replace(&format!("{LIST_INPUT}: "), "")
+                .replace(&format!("{secret}: "), "")
+                .replace(secret, &hide_credentials(secret)),
         };
         text.split(' ').map(hide_in_word).collect::<Vec<_>>().join(" ")
     }

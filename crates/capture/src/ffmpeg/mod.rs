@@ -4,6 +4,7 @@ mod allowed;
 mod command;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
+mod hidden_address;
 mod log;
 mod nut;
 mod process;
@@ -31,7 +32,7 @@ use crate::live::certificates::AcceptedCertificates;
 use crate::live::inbox::{FrameOrLoss, Loss};
 use crate::monotonic_pts::MonotonicPts;
 use allowed::{Allowed, V4L2_PREFIX, scheme};
-use command::{PASSTHROUGH_OPTIONS, file_input, has_scheme};
+use command::{NEW_PASSTHROUGH, OLD_PASSTHROUGH, file_input, has_scheme};
 use reader::RawPicture;
 use running::{PictureReceiver, RunningFfmpeg};
 pub use settings::FfmpegSettings;
@@ -50,8 +51,9 @@ const COLOR_TIMEOUT: Duration = Duration::from_secs(1);
 /// If ffmpeg reports that it couldn't decode pictures, they are [`SourceError::Lost`]. It returns pictures with traces of
 /// damage without a report. If ffmpeg notices that a file is cut off, the file ends with [`SourceError::Truncated`]. If
 /// ffmpeg fails at a file, the file ends with [`SourceError::Io`] and ffmpeg's last message. Errors hold no credentials.
-/// While the program runs, however, other users of the machine may see them in the list of processes, because ffmpeg takes
-/// its input from the command line alone. `rtsp://`, `rtsps://`, `http://` and `https://` without ffmpeg don't have this fault.
+/// On Unix, ffmpeg from version 5.0 on gets an address with a login or a query through a pipe, so other users of the machine cannot
+/// see it in the list of processes. They may see it with older versions, on other systems, and with a format or options of your
+/// own.
 ///
 /// Formats and protocols are on an allow-list: containers, streams and devices. Others may read other files, load libraries or write
 /// files, and need [`FfmpegSettings::unrestricted`]. Certificates are checked ([`FfmpegSettings::certificates`]).
@@ -145,10 +147,11 @@ impl Ffmpeg {
         let allowed = Allowed::new(input, settings);
         let allowed = allowed.map_err(|what| SourceError::unsupported(shown.clone(), what))?;
         let mut started = Err(io::ErrorKind::NotFound.into());
-        for option in PASSTHROUGH_OPTIONS {
-            started = RunningFfmpeg::start(input, live, option, allowed.as_ref(), settings);
-            // Versions before 5.1 know another name of this option.
-            if !matches!(&started, Ok((running, None)) if running.lacks_option(option)) {
+        // Versions before 5.0 cannot hide an address, and versions before 5.1 know another name of the option.
+        for (option, hide) in [(NEW_PASSTHROUGH, true), (OLD_PASSTHROUGH, true), (OLD_PASSTHROUGH, false)] {
+            started = RunningFfmpeg::start(input, live, option, allowed.as_ref(), settings, hide);
+            let is_old = matches!(&started, Ok((running, None)) if running.lacks_option(option) || running.lacks_hiding());
+            if !is_old {
                 break;
             }
         }

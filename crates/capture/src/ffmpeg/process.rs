@@ -13,9 +13,17 @@ const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Runs a program until it ends, or until the other end of its own standard input is closed, as it is when the owner of the
 /// program is killed. Its status is that of the program.
+///
+/// The program reads what the variable [`STDIN_VARIABLE`] holds. Only the same user can read the variables of a process.
 #[cfg(unix)]
 const SUPERVISOR: &str = r#"exec 3<&0 </dev/null
-"$0" "$@" 3<&- &
+stdin=$PASSERBY_CHILD_STDIN
+unset PASSERBY_CHILD_STDIN
+if [ -n "$stdin" ]; then
+    printf %s "$stdin" | "$0" "$@" 3<&- &
+else
+    "$0" "$@" 3<&- &
+fi
 child=$!
 { read -r line <&3; kill -9 "$child"; } >/dev/null 2>&1 &
 watcher=$!
@@ -25,18 +33,25 @@ status=$?
 kill "$watcher"
 exit "$status""#;
 
+/// The variable with the text that the program reads from its standard input.
+#[cfg(unix)]
+const STDIN_VARIABLE: &str = "PASSERBY_CHILD_STDIN";
+
 /// A process that is killed and reaped when it is dropped.
 #[derive(Debug)]
 pub(super) struct Process(Mutex<Child>);
 
 impl Process {
-    /// Starts the program. It has no terminal to read from, and doesn't get the terminal's Ctrl-C. On Unix it ends with this
-    /// process, even if this process is killed.
+    /// Starts the program, which reads `stdin` (on Unix; elsewhere, and if it is `None`, it reads nothing). It has no terminal to
+    /// read from, and doesn't get the terminal's Ctrl-C. On Unix it ends with this process, even if this process is killed.
     ///
     /// # Errors
     /// The system's error. `NotFound` if there is no such program.
-    pub(super) fn start(command: Command) -> io::Result<(Self, ChildStdout, ChildStderr)> {
-        let mut command = supervised(command)?;
+    pub(super) fn start(
+        command: Command,
+        stdin: Option<&str>,
+    ) -> io::Result<(Self, ChildStdout, ChildStderr)> {
+        let mut command = supervised(command, stdin)?;
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let pipes = child.stdout.take().zip(child.stderr.take());
@@ -86,11 +101,12 @@ impl Process {
 /// Returns the command that runs this one and ends with this process.
 #[cfg(unix)]
 #[expect(clippy::needless_pass_by_value, reason = "other systems return the command itself")]
-fn supervised(command: Command) -> io::Result<Command> {
+fn supervised(command: Command, stdin: Option<&str>) -> io::Result<Command> {
     use std::os::unix::process::CommandExt;
     find(Path::new(command.get_program()))?;
     let mut supervisor = Command::new("/bin/sh");
     supervisor.args(["-c", SUPERVISOR]).arg(command.get_program()).args(command.get_args());
+    supervisor.env(STDIN_VARIABLE, stdin.unwrap_or_default());
     supervisor.stdin(Stdio::piped()).process_group(0);
     Ok(supervisor)
 }
@@ -113,7 +129,7 @@ fn find(program: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn supervised(mut command: Command) -> io::Result<Command> {
+fn supervised(mut command: Command, _stdin: Option<&str>) -> io::Result<Command> {
     command.stdin(Stdio::null());
     Ok(command)
 }

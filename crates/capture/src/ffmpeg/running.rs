@@ -48,6 +48,8 @@ pub(super) enum PictureReceiver {
 impl RunningFfmpeg {
     /// Starts the program and waits for its first picture.
     ///
+    /// If `hide` is true, an address with secrets is no argument of the program, if that is possible.
+    ///
     /// Returns the picture's width and height, or `None` if no picture came in time.
     pub(super) fn start(
         input: &OsStr,
@@ -55,9 +57,10 @@ impl RunningFfmpeg {
         passthrough_option: &str,
         allowed: Option<&Allowed>,
         settings: &FfmpegSettings,
+        hide: bool,
     ) -> io::Result<(Self, Option<(u64, u64)>)> {
-        let command = build_command(input, live, passthrough_option, allowed, settings);
-        let (process, stdout, stderr) = Process::start(command)?;
+        let built = build_command(input, live, passthrough_option, allowed, settings, hide);
+        let (process, stdout, stderr) = Process::start(built.command, built.list.as_deref())?;
         let process = Arc::new(process);
         let (log, log_thread) = Log::spawn(input.to_string_lossy().into_owned(), stderr)?;
         let context = &settings.context;
@@ -156,6 +159,14 @@ impl RunningFfmpeg {
         self.log.wait_for_end(EXIT_TIMEOUT);
         let said = self.log.complaint().1;
         said.contains("Unrecognized option") && said.contains(option.trim_start_matches('-'))
+    }
+
+    /// Returns true if the program has ended because its reader of lists doesn't know options, as before version 5.0.
+    pub(super) fn lacks_hiding(&self) -> bool {
+        self.stream_error.get().is_some() && {
+            self.log.wait_for_end(EXIT_TIMEOUT);
+            self.log.complaint().1.contains("unknown keyword 'option'")
+        }
     }
 
     /// Ends the program, which gave no picture, and returns the reason as an error.
