@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use passerby_store::{JournalRow, KnownPersonRow, Reader};
+use passerby_store::{JournalRow, KnownPersonRow, Reader, TemplateKey};
 use passerby_types::{BoxError, FaceTemplate, GallerySnapshot, PersonEdits, PersonId};
 
 /// The gallery of a database as it is now.
@@ -18,12 +18,12 @@ pub struct KnownPersons {
 }
 
 impl KnownPersons {
-    /// Reads the gallery.
+    /// Reads the gallery. `key` is the key of its templates, or `None` if they are not encrypted.
     ///
     /// # Errors
-    /// The file cannot be read, or a row of the gallery is damaged.
-    pub fn read(database: &Path) -> Result<Self, BoxError> {
-        let reader = Reader::open(database)?;
+    /// The file cannot be read, the key does not fit, or a row of the gallery is damaged.
+    pub fn read(database: &Path, key: Option<TemplateKey>) -> Result<Self, BoxError> {
+        let reader = Reader::open(database)?.with_key(key);
         let sum = reader.gallery()?;
         let edits = PersonEdits::of(&sum.edits).map_err(|(entry, e)| format!("{entry}: {e}"))?;
         Ok(Self { reader, sum, edits })

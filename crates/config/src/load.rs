@@ -98,6 +98,7 @@ fn checked(path: &Path, text: &str, purpose: Purpose) -> Result<ServeConfig, Con
     events.rebase(folder);
     let mut store = file.store;
     store.database = folder.join(store.database);
+    store.key_file = store.key_file.map(|file| folder.join(file));
     Ok(ServeConfig { cameras, stages: file.stages, governor: file.governor, store, preview, events })
 }
 

@@ -107,11 +107,13 @@ pub struct StoreConfig {
     pub database: PathBuf,
     /// False to number the persons anew in each run, and to store no templates of their faces.
     pub gallery: bool,
+    /// The file of the key that encrypts the templates, or `None` if they are not encrypted.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { enabled: true, database: "passerby.sqlite".into(), gallery: true }
+        Self { enabled: true, database: "passerby.sqlite".into(), gallery: true, key_file: None }
     }
 }
 

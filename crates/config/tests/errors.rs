@@ -28,7 +28,7 @@ fn a_wrong_key_is_named_with_the_right_one() {
         ("[preview]\nadress = \"x\"\n", "2: preview.adress: no such key; did you mean address?"),
         (
             "[store]\n\n# more\nfile = \"x\"\n",
-            "4: store.file: no such key; the keys are enabled, database, gallery",
+            "4: store.file: no such key; the keys are enabled, database, gallery, key_file",
         ),
         ("[store]\ndb = \"x\"\n", "2: store.db: no such key; did you mean database?"),
         ("[events.mqtt]\nhots = \"a\"\n", "2: events.mqtt.hots: no such key; did you mean host?"),

@@ -112,6 +112,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         outputs: outputs.clone(),
         cameras,
         gallery: None,
+        key: None,
         database: None,
         zones: ZoneBoard::default(),
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use passerby::reid::SharedGallery;
+use passerby::store::TemplateKey;
 use passerby::zones::ZoneBoard;
 use passerby_pipeline::PipelineOutputs;
 
@@ -22,6 +23,8 @@ pub struct PreviewSources {
     pub gallery: Option<SharedGallery>,
     /// The database that the run writes, or `None` if it writes none.
     pub database: Option<PathBuf>,
+    /// The key of the database's templates, or `None` if they are not encrypted.
+    pub key: Option<TemplateKey>,
     /// The zones and lines. A board without cameras if there are none.
     pub zones: ZoneBoard,
 }

@@ -346,6 +346,7 @@ fn serve(blur: bool) -> (PreviewServer, passerby_pipeline::Handle) {
         outputs: handle.outputs(),
         cameras: Arc::new(Fixed(vec![CAMERA, CameraId(1)])),
         gallery: None,
+        key: None,
         database: None,
         zones: passerby::zones::ZoneBoard::default(),
     };

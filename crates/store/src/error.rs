@@ -113,6 +113,25 @@ pub enum StoreFault {
         /// The network of the caller.
         expected: String,
     },
+    /// The templates of the gallery are encrypted. The caller should open it with their key.
+    #[error("its templates are encrypted: give their key")]
+    KeyNeeded,
+    /// The templates of the gallery are encrypted with another key.
+    #[error("its templates are encrypted with another key")]
+    WrongKey,
+    /// The caller has a key, but the gallery has templates that are not encrypted. The caller should open it without a key, and
+    /// encrypt it with `SqliteJournal::change_key`.
+    #[error("its templates are not encrypted: encrypt them first, or give no key")]
+    NotEncrypted,
+    /// The file of a key has something else.
+    #[error("not a key: it must have 64 hexadecimal digits")]
+    NotKey,
+    /// Others than its owner can read the file of a key.
+    #[error("others can read this key: take the right away with chmod 600")]
+    OpenKey,
+    /// The program was built without the feature `encryption`.
+    #[error("this program was built without encryption: build it with --features encryption")]
+    NoEncryption,
     /// After a person was forgotten, a search still found bytes of the person.
     #[error("{hits} templates or names are still in {file}")]
     Traces {

@@ -71,6 +71,7 @@
 //! - `jsonl` (default): [`Jsonl`].
 //! - `mqtt`: `Mqtt`, messages to an MQTT broker with discovery by Home Assistant.
 //! - `webhook`: `Webhook`, messages to a web server. It builds the C code of ring, which needs a C compiler.
+//! - `encryption`: a [`TemplateKey`] encrypts the templates of a gallery.
 //! - `serde`: the settings as serde types, for configuration files.
 
 #[cfg(any(feature = "sqlite", feature = "jsonl"))]
@@ -103,5 +104,5 @@ pub use owner_only::create_owner_only;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
     CameraRow, Forgotten, JournalRow, JournalSettings, KnownPersonRow, PersonRow, PresenceRow, Reader, RunId,
-    RunRow, Sqlite, SqliteJournal, SqliteSettings, StoredCounts, TrackRow,
+    RunRow, Sqlite, SqliteJournal, SqliteSettings, StoredCounts, TemplateKey, TrackRow,
 };

@@ -20,6 +20,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Outcome, BoxError> {
     };
     config.store.database.clone_from(&args.db);
     config.store.gallery = !args.gallery.no_gallery;
+    config.store.key_file.clone_from(&args.gallery.key.key_file);
     config.preview.address = args.page_address;
     let networks = args.networks.clone();
     let limits = args.run.governor_limits(args.run.cadence(true)?, &networks);

@@ -43,7 +43,7 @@ pub(super) fn run(
     let mut claims = FileClaims::of_inputs(files.iter().map(PathBuf::as_path));
     claims.claim_database("--db", database)?;
     let networks = args.networks.settings();
-    let sink = Database::open(database, &networks, !args.gallery.no_gallery)?;
+    let sink = Database::open(database, &networks, args.gallery.numbers()?)?;
     let names: Vec<(CameraId, String)> =
         cameras.iter().map(|(id, c)| (*id, visible(&c.info().name).into_owned())).collect();
     names.iter().for_each(|(camera, name)| sink.name(*camera, name));

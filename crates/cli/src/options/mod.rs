@@ -13,7 +13,7 @@ mod zone_args;
 pub(crate) use input_args::InputArgs;
 pub(crate) use network_args::NetworkArgs;
 pub(crate) use number::{number, seconds};
-pub(crate) use output_args::{GalleryArgs, OutputArgs, QuietArgs};
+pub(crate) use output_args::{GalleryArgs, KeyArgs, OutputArgs, QuietArgs};
 pub(crate) use picture_args::PictureArgs;
 pub(crate) use run_args::{RunArgs, default_workers};
 pub(crate) use zone_args::ZoneArgs;

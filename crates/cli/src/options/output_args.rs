@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use passerby::store::{StoreError, TemplateKey};
+use passerby::types::BoxError;
+
+use crate::output::PersonNumbers;
 
 /// The files and the summary that `analyze` writes.
 #[derive(Args, Clone, Debug)]
@@ -64,12 +68,55 @@ pub(crate) struct DatabaseArgs {
 }
 
 /// The persons of a database.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct GalleryArgs {
     /// Numbers the persons anew, and stores no templates of their faces
     #[arg(long)]
     pub(crate) no_gallery: bool,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+impl GalleryArgs {
+    /// Returns true if the user gave one of the options.
+    pub(crate) fn is_given(&self) -> bool {
+        self.no_gallery || self.key.key_file.is_some()
+    }
+
+    /// Returns the meaning of the numbers of persons.
+    ///
+    /// # Errors
+    /// The key cannot be read.
+    pub(crate) fn numbers(&self) -> Result<PersonNumbers, BoxError> {
+        if self.no_gallery {
+            return Ok(PersonNumbers::OfThisRun);
+        }
+        Ok(PersonNumbers::OfAllRuns { key: self.key.read()? })
+    }
+}
+
+/// The key of the templates.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct KeyArgs {
+    /// Encrypts the templates of the faces in the database with the key in this file (built with --features encryption)
+    ///
+    /// `passerby persons DATABASE encrypt FILE` makes a key. Without the key no one can use the templates, in the database and in
+    /// copies of it. Names, times and counts are not encrypted.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+impl KeyArgs {
+    /// Reads the key. Returns `None` if the user gave none.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has no key.
+    pub(crate) fn read(&self) -> Result<Option<TemplateKey>, StoreError> {
+        self.key_file.as_deref().map(TemplateKey::read_file).transpose()
+    }
 }
 
 /// Messages.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use passerby::pipeline::Stages;
-use passerby::store::{Sqlite, SqliteSettings};
+use passerby::store::{Sqlite, SqliteSettings, TemplateKey};
 use passerby::types::{BoxError, CameraId, Clock, ErrorClass, Observation, Sink, SinkError, SystemClock};
 use passerby::{Settings, stages, stages_with};
 
@@ -22,6 +22,18 @@ pub(crate) struct Database {
     gallery: Option<LastingGallery>,
 }
 
+/// The meaning of the numbers of persons.
+#[derive(Clone, Debug)]
+pub(crate) enum PersonNumbers {
+    /// Each run begins at 1, and stores no templates.
+    OfThisRun,
+    /// A person of an earlier run has the same number again.
+    OfAllRuns {
+        /// The key of the templates, or `None` if they are not encrypted.
+        key: Option<TemplateKey>,
+    },
+}
+
 /// The names of cameras that are not stored yet.
 type CameraNames = Arc<Mutex<Vec<(CameraId, String)>>>;
 
@@ -36,15 +48,18 @@ struct DatabaseSink {
 }
 
 impl Database {
-    /// Opens the database and begins a run in it. Unless `with_gallery` is false, the persons of earlier runs are known.
+    /// Opens the database and begins a run in it. With a gallery the persons of earlier runs are known.
     ///
     /// # Errors
     /// As for [`Sqlite::open`] and [`LastingGallery::open`].
-    pub(crate) fn open(path: &Path, networks: &Settings, with_gallery: bool) -> Result<Self, BoxError> {
-        let journal = with_gallery.then(|| LastingGallery::journal(path, networks)).transpose()?;
+    pub(crate) fn open(path: &Path, networks: &Settings, numbers: PersonNumbers) -> Result<Self, BoxError> {
+        let journal = match numbers {
+            PersonNumbers::OfAllRuns { key } => Some(LastingGallery::journal(path, networks, key)?),
+            PersonNumbers::OfThisRun => None,
+        };
         let settings = SqliteSettings {
             busy_timeout: BUSY_TIMEOUT,
-            lasting_persons: with_gallery,
+            lasting_persons: journal.is_some(),
             ..SqliteSettings::default()
         };
         let mut log = path.as_os_str().to_owned();

@@ -10,6 +10,7 @@ use passerby::persons::template_network;
 use passerby::reid::{Gallery, GalleryPolicy, SharedGallery};
 use passerby::store::{
     BackgroundJournal, BackgroundSettings, JournalNotice, JournalSettings, RunId, SqliteJournal, StoreError,
+    TemplateKey,
 };
 use passerby::types::{BoxError, Clock, SystemClock};
 
@@ -25,18 +26,23 @@ const MAX_PERSONS: usize = 100_000;
 pub(crate) struct LastingGallery {
     shared: SharedGallery,
     clock: Arc<dyn Clock>,
+    key: Option<TemplateKey>,
     /// The number of changes that were lost, each of which has been said.
     lost: Arc<AtomicU64>,
 }
 
 impl LastingGallery {
-    /// Opens the journal of the gallery in a database.
+    /// Opens the journal of the gallery in a database, whose templates are encrypted if there is a key.
     ///
     /// # Errors
     /// As for [`SqliteJournal::open`].
-    pub(crate) fn journal(path: &Path, networks: &Settings) -> Result<SqliteJournal, StoreError> {
+    pub(crate) fn journal(
+        path: &Path,
+        networks: &Settings,
+        key: Option<TemplateKey>,
+    ) -> Result<SqliteJournal, StoreError> {
         let network = Some(template_network(networks.embedder));
-        SqliteJournal::open(path, JournalSettings { network, run: None, busy_timeout: BUSY_TIMEOUT })
+        SqliteJournal::open(path, JournalSettings { network, run: None, key, busy_timeout: BUSY_TIMEOUT })
     }
 
     /// Loads the persons, and starts the thread that writes their changes. Says how many persons are known.
@@ -49,6 +55,7 @@ impl LastingGallery {
         networks: &Settings,
     ) -> Result<Self, BoxError> {
         journal.set_run(run);
+        let key = journal.key().cloned();
         let lost = Arc::new(AtomicU64::new(0));
         let sum = Arc::clone(&lost);
         let say = move |notice: JournalNotice| {
@@ -65,7 +72,7 @@ impl LastingGallery {
             1 => terminal::message("1 person known"),
             n => terminal::message(format_args!("{n} persons known")),
         }
-        Ok(Self { shared: SharedGallery::of(gallery), clock, lost })
+        Ok(Self { shared: SharedGallery::of(gallery), clock, key, lost })
     }
 
     /// Returns a handle for a pipeline.
@@ -76,6 +83,11 @@ impl LastingGallery {
     /// Returns the clock that the pipelines of the gallery must use.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    /// Returns the key of the templates, or `None` if they are not encrypted.
+    pub(crate) fn key(&self) -> Option<TemplateKey> {
+        self.key.clone()
     }
 
     /// Writes what waits.

@@ -10,7 +10,7 @@ mod output_thread;
 mod row_file;
 
 pub(crate) use chunk_queue::Chunk;
-pub(crate) use database::{Database, known_stages};
+pub(crate) use database::{Database, PersonNumbers, known_stages};
 pub(crate) use file_claims::{FileClaims, input_files};
 pub(crate) use file_error::at;
 pub(crate) use mot_row::write_mot_row;

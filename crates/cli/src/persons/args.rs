@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::options::KeyArgs;
+
 /// Lists, names, corrects, forgets, searches and moves the persons of a database
 ///
 /// `analyze` and `demo` know the persons of their database again, in every run. A person has a number for good. PERSON is a
@@ -17,11 +19,14 @@ use clap::{Args, Subcommand};
   passerby persons door.sqlite show 3              everything about a person, with the entries of the journal
   passerby persons door.sqlite undo 184            takes an entry back
   passerby persons door.sqlite search photo.jpg    who is on the photo
-  passerby persons door.sqlite forget 3            removes a person from every byte of the file")]
+  passerby persons door.sqlite forget 3            removes a person from every byte of the file
+  passerby persons door.sqlite encrypt door.key    no one can use the templates without the key")]
 pub(crate) struct PersonsArgs {
     /// The database that --db of analyze or demo wrote
     #[arg(value_name = "DATABASE")]
     pub(super) database: PathBuf,
+    #[command(flatten)]
+    pub(super) key: KeyArgs,
     #[command(subcommand)]
     pub(super) command: PersonsCommand,
 }
@@ -110,4 +115,16 @@ pub(super) enum PersonsCommand {
         #[arg(value_name = "FILE.jsonl")]
         file: PathBuf,
     },
+    /// Encrypts the templates of the faces, or encrypts them with another key (built with --features encryption)
+    ///
+    /// It makes a key if KEYFILE does not exist, and rewrites the database, so that no template is left in it that anyone can read
+    /// without the key. Names, times and counts are not encrypted. Give --key-file if the templates are encrypted with another key
+    /// now.
+    Encrypt {
+        /// The file of the key: 64 hexadecimal digits, which only you can read
+        #[arg(value_name = "KEYFILE")]
+        new_key_file: PathBuf,
+    },
+    /// Decrypts the templates, with the key of --key-file
+    Decrypt,
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use passerby::persons::utc;
 use passerby::store::create_owner_only;
 use passerby::types::{BoxError, PersonId};
 use serde::{Deserialize, Serialize};
 
+use super::database::PersonsDatabase;
 use crate::output::{FileClaims, at};
 use crate::terminal;
-use passerby::persons::{KnownPersons, utc};
 
 /// The word in the first line of a file.
 pub(super) const FORMAT: &str = "passerby-persons";
@@ -55,11 +56,11 @@ pub(super) struct TemplateLine {
 ///
 /// # Errors
 /// A person is not known, or a file cannot be read or written.
-pub(super) fn run(database: &Path, file: &Path, persons: &[String]) -> Result<(), BoxError> {
+pub(super) fn run(database: &PersonsDatabase, file: &Path, persons: &[String]) -> Result<(), BoxError> {
     let mut claims = FileClaims::of_inputs([]);
-    claims.claim_database("DATABASE", database)?;
+    claims.claim_database("DATABASE", database.path())?;
     claims.claim("FILE.jsonl", file)?;
-    let all = KnownPersons::read(database)?;
+    let all = database.read()?;
     let chosen: BTreeSet<PersonId> =
         persons.iter().map(|person| all.find(person)).collect::<Result<_, BoxError>>()?;
     let rows = all.reader.known_persons()?;

@@ -1,21 +1,18 @@
 //! Removes a person for good.
 
-use std::path::Path;
-
-use passerby::persons::KnownPersons;
 use passerby::types::BoxError;
 
-use super::database::journal;
+use super::database::PersonsDatabase;
 use crate::terminal;
 
 /// Removes a person from every byte of the database, and prints the result of the search.
 ///
 /// # Errors
 /// The person is not known, the database cannot be changed, or something of the person is left.
-pub(super) fn run(database: &Path, person: &str) -> Result<(), BoxError> {
+pub(super) fn run(database: &PersonsDatabase, person: &str) -> Result<(), BoxError> {
     // Closed again, because a reader would keep old pages alive.
-    let person = KnownPersons::read(database)?.find(person)?;
-    let done = journal(database)?.forget(person)?.ok_or_else(|| format!("{person} is not known"))?;
+    let person = database.read()?.find(person)?;
+    let done = database.journal()?.forget(person)?.ok_or_else(|| format!("{person} is not known"))?;
     let files: Vec<String> = done.searched.iter().map(|file| file.display().to_string()).collect();
     terminal::print(&format!(
         "{person} is forgotten: {} templates and {} entries of the journal are gone, {} tracks name no person now\n\

@@ -6,11 +6,10 @@ use std::path::Path;
 
 use passerby::types::{BoxError, Embedding, PersonId};
 
-use super::database::change;
+use super::database::PersonsDatabase;
 use super::export::{FORMAT, Head, PersonLine, VERSION};
 use crate::output::at;
 use crate::terminal;
-use passerby::persons::KnownPersons;
 
 /// The most bytes of a line: a person with a few thousand templates.
 const MAX_LINE_BYTES: usize = 16 << 20;
@@ -28,8 +27,8 @@ struct Imported {
 ///
 /// # Errors
 /// The file cannot be read, a line is wrong, the templates are of another network, or the database cannot be changed.
-pub(super) fn run(database: &Path, file: &Path) -> Result<(), BoxError> {
-    let known = KnownPersons::read(database)?.reader.gallery_network()?;
+pub(super) fn run(database: &PersonsDatabase, file: &Path) -> Result<(), BoxError> {
+    let known = database.read()?.reader.gallery_network()?;
     let (head, persons) = read(file)?;
     if let (Some(known), Some(found)) = (&known, &head.network)
         && known != found
@@ -39,7 +38,7 @@ pub(super) fn run(database: &Path, file: &Path) -> Result<(), BoxError> {
     }
     let mut text = String::new();
     let mut left_out = 0;
-    let added = change(database, |gallery| {
+    let added = database.change(|gallery| {
         let mut added = 0;
         for person in persons {
             let is_known = |view: &Embedding| {

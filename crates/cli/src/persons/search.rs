@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use passerby::persons::{KnownPersons, MatchVerdict};
+use passerby::persons::MatchVerdict;
 use passerby::types::{BoxError, PersonId};
 
+use super::database::PersonsDatabase;
 use super::time_text::local;
 use crate::terminal;
 
@@ -13,8 +14,13 @@ use crate::terminal;
 ///
 /// # Errors
 /// The picture or the database cannot be read, the picture shows no face, or a network fails.
-pub(super) fn run(database: &Path, picture: &Path, limit: usize, as_json: bool) -> Result<(), BoxError> {
-    let persons = KnownPersons::read(database)?;
+pub(super) fn run(
+    database: &PersonsDatabase,
+    picture: &Path,
+    limit: usize,
+    as_json: bool,
+) -> Result<(), BoxError> {
+    let persons = database.read()?;
     let matches = persons.matches(&persons.face_of(picture)?, limit)?;
     if as_json {
         return terminal::print(&(serde_json::to_string(&matches)? + "\n"));

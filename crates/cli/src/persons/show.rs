@@ -1,12 +1,12 @@
 //! Shows one person of a database.
 
 use std::fmt::Write;
-use std::path::Path;
 
-use passerby::persons::{KnownPersons, PersonDetail, nearest};
+use passerby::persons::{PersonDetail, nearest};
 use passerby::store::JournalRow;
 use passerby::types::{BoxError, JournalAuthor, PersonId};
 
+use super::database::PersonsDatabase;
 use super::list;
 use super::time_text::local;
 use crate::terminal;
@@ -15,8 +15,8 @@ use crate::terminal;
 ///
 /// # Errors
 /// The database cannot be read, or the person is not known.
-pub(super) fn run(database: &Path, person: &str, as_json: bool) -> Result<(), BoxError> {
-    let persons = KnownPersons::read(database)?;
+pub(super) fn run(database: &PersonsDatabase, person: &str, as_json: bool) -> Result<(), BoxError> {
+    let persons = database.read()?;
     let id = persons.find(person)?;
     if as_json {
         return terminal::print(&(serde_json::to_string(&PersonDetail::read(&persons, id)?)? + "\n"));

@@ -67,10 +67,12 @@ impl ServeArgs {
             },
         };
         match wanted {
-            Wanted::File(path) if self.db.is_some() || self.gallery.no_gallery => {
+            Wanted::File(path) if self.db.is_some() || self.gallery.is_given() => {
                 let file = path.display();
-                Err(format!("--db and --no-gallery: with {file} the table [store] of the file says it")
-                    .into())
+                Err(format!(
+                    "--db, --no-gallery and --key-file: with {file} the table [store] of the file says it"
+                )
+                .into())
             }
             Wanted::Inputs(_) if self.check => Err("--check: only a configuration can be checked".into()),
             wanted => Ok(wanted),

@@ -67,6 +67,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Outcome, BoxError> {
             let mut config = setup::of_inputs(words)?;
             config.store.database = args.db.clone().unwrap_or(config.store.database);
             config.store.gallery = !args.gallery.no_gallery;
+            config.store.key_file.clone_from(&args.gallery.key.key_file);
             (config, None, Stop::new(None)?)
         }
     };
@@ -119,7 +120,7 @@ impl ServerRun {
         let inputs: Vec<_> = self.config.cameras.iter().map(|camera| camera.input().into()).collect();
         let files: Vec<PathBuf> = input_files(&inputs);
         FileClaims::of_inputs(files.iter().map(PathBuf::as_path)).claim_database("the database", path)?;
-        Database::open(path, &self.networks.settings(), self.config.store.gallery).map(Some)
+        Database::open(path, &self.networks.settings(), setup::person_numbers(&self.config.store)?).map(Some)
     }
 
     /// Starts the pipeline without cameras.

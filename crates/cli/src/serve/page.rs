@@ -37,10 +37,12 @@ pub(super) fn start(
         ..PreviewSettings::default()
     };
     let Some(outputs) = cameras.outputs() else { return Ok(None) };
+    let gallery = database.and_then(|(database, _)| database.gallery());
     let sources = PreviewSources {
         outputs,
         cameras: Arc::clone(cameras) as _,
-        gallery: database.and_then(|(database, _)| database.gallery()).map(LastingGallery::handle),
+        gallery: gallery.map(LastingGallery::handle),
+        key: gallery.and_then(LastingGallery::key),
         database: database.map(|(_, path)| path.to_owned()),
         zones,
     };

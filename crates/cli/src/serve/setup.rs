@@ -7,11 +7,13 @@ use std::time::Duration;
 use passerby::capture::Input;
 use passerby::inference::Device;
 use passerby::pipeline::GovernorLimits;
+use passerby::store::TemplateKey;
 use passerby::types::BoxError;
-use passerby_config::{CadenceChoice, CameraConfig, GovernorConfig, SecretPlace, ServeConfig};
+use passerby_config::{CadenceChoice, CameraConfig, GovernorConfig, SecretPlace, ServeConfig, StoreConfig};
 
 use super::messages;
 use crate::options::{NetworkArgs, default_workers};
+use crate::output::PersonNumbers;
 use crate::pictures::unique_name;
 
 /// Returns the configuration that stands for inputs of the command line.
@@ -61,12 +63,24 @@ fn check(path: &Path, config: &ServeConfig) -> Result<(), BoxError> {
         Input::parse(camera.input()).map_err(|e| format!("{file}: camera.uri of {name:?}: {e}"))?;
     }
     networks(config).map_err(|e| format!("{file}: stages.device: {e}"))?;
+    person_numbers(&config.store).map_err(|e| format!("{file}: store.key_file: {e}"))?;
     messages::check(&config.events).map_err(|e| format!("{file}: {e}"))?;
     let preview = &config.preview;
     if let Some(place) = SecretPlace::of(preview.token_env.as_deref(), preview.token_file.as_deref()) {
         place.read().map_err(|e| format!("{file}: the token of [preview]: {e}"))?;
     }
     Ok(())
+}
+
+/// Returns the meaning of the numbers of persons.
+///
+/// # Errors
+/// The key of the templates cannot be read.
+pub(super) fn person_numbers(store: &StoreConfig) -> Result<PersonNumbers, BoxError> {
+    if !store.gallery {
+        return Ok(PersonNumbers::OfThisRun);
+    }
+    Ok(PersonNumbers::OfAllRuns { key: store.key_file.as_deref().map(TemplateKey::read_file).transpose()? })
 }
 
 /// Returns the networks.

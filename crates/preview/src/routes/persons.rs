@@ -91,7 +91,7 @@ fn read(app: &App) -> Result<KnownPersons, Refusal> {
     if let Some(gallery) = &app.sources.gallery {
         gallery.flush().map_err(|e| Refusal::internal(e.to_string()))?;
     }
-    KnownPersons::read(database(app)?).map_err(|e| failed(&e))
+    KnownPersons::read(database(app)?, app.sources.key.clone()).map_err(|e| failed(&e))
 }
 
 fn failed(error: &BoxError) -> Refusal {

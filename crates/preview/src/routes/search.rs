@@ -30,7 +30,8 @@ pub(super) async fn search(State(app): State<Arc<App>>, body: Body) -> Result<Js
     };
     let bytes = body::read(body, PICTURE_BYTES, app.settings.request_timeout).await?;
     blocking(move || {
-        let persons = KnownPersons::read(database(&app)?).map_err(|e| Refusal::internal(e.to_string()))?;
+        let persons = KnownPersons::read(database(&app)?, app.sources.key.clone())
+            .map_err(|e| Refusal::internal(e.to_string()))?;
         // The decoders read files. This one is for its owner alone, and is gone when it is dropped.
         let file = tempfile::NamedTempFile::new().and_then(|mut file| {
             file.write_all(&bytes)?;

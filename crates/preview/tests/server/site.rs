@@ -131,6 +131,7 @@ impl Site {
             outputs,
             cameras: Arc::clone(&cameras) as Arc<dyn CameraControl>,
             gallery,
+            key: None,
             database,
             zones: ZoneBoard::default(),
         };

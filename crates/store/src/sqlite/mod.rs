@@ -11,7 +11,9 @@ mod sink;
 mod statements;
 mod zone_rows;
 
-pub use gallery::{Forgotten, JournalRow, JournalSettings, KnownPersonRow, PresenceRow, SqliteJournal};
+pub use gallery::{
+    Forgotten, JournalRow, JournalSettings, KnownPersonRow, PresenceRow, SqliteJournal, TemplateKey,
+};
 pub use reader::Reader;
 pub use records::{CameraRow, PersonRow, RunId, RunRow, StoredCounts, TrackRow};
 pub use sink::{Sqlite, SqliteSettings};

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Params, Row, params};
 
 use super::convert::wall;
 use super::file;
+use super::gallery::TemplateKey;
 use super::records::{CameraRow, PersonRow, RunId, RunRow, StoredCounts, TrackRow};
 use crate::error::{StoreError, StoreFault};
 
@@ -16,6 +17,7 @@ use crate::error::{StoreError, StoreFault};
 pub struct Reader {
     pub(super) conn: Connection,
     pub(super) path: PathBuf,
+    pub(super) key: Option<TemplateKey>,
 }
 
 impl Reader {
@@ -30,7 +32,13 @@ impl Reader {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let conn = file::open_to_read(&path)?;
-        Ok(Self { conn, path })
+        Ok(Self { conn, path, key: None })
+    }
+
+    /// Decrypts the templates of [`Reader::gallery`] with this key. Nothing else of a file is encrypted.
+    #[must_use]
+    pub fn with_key(self, key: Option<TemplateKey>) -> Self {
+        Self { key, ..self }
     }
 
     /// Returns the runs, oldest first, or an empty list if no run has begun.

@@ -2,14 +2,14 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::gallery::schema::V3;
+use super::gallery::schema::{V3, V6};
 use crate::error::StoreFault;
 
 /// The value of `PRAGMA application_id` in every file of passerby: "pass".
 pub(super) const APPLICATION_ID: i64 = 0x7061_7373;
 
 /// Step `i` upgrades a file from `user_version` i to i + 1. A released step must never change.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 /// Times are microseconds: `*_us` since 1970-01-01 UTC, `pts_us` since the start of the stream.
 ///
@@ -229,7 +229,7 @@ mod tests {
         migrate(&mut conn, &steps).unwrap();
         // The version before refuses the file now.
         let newer = content(&conn, MIGRATIONS.len() as i64).unwrap_err();
-        assert!(matches!(newer, StoreFault::Newer { found: 7, known: 5 }), "{newer}");
+        assert!(matches!(newer, StoreFault::Newer { found: 8, known: 6 }), "{newer}");
         assert!(matches!(migrate(&mut conn, MIGRATIONS), Err(StoreFault::Newer { .. })));
     }
 

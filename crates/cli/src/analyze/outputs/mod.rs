@@ -72,9 +72,9 @@ impl Outputs {
         let single = args.every_frame;
         let mut files = Vec::new();
         let networks = args.networks.settings();
-        let with_gallery = !output.database.gallery.no_gallery;
+        let numbers = output.database.gallery.numbers()?;
         let database = output.database.db.as_deref();
-        let database = database.map(|path| Database::open(path, &networks, with_gallery)).transpose()?;
+        let database = database.map(|path| Database::open(path, &networks, numbers)).transpose()?;
         if let Some((path, names)) = mot {
             if several {
                 fs::create_dir_all(path).map_err(|e| at(path, &e))?;

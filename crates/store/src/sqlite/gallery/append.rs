@@ -7,6 +7,7 @@ use passerby_types::{
 };
 use rusqlite::{Connection, params};
 
+use super::cipher::TemplateCipher;
 use crate::error::StoreFault;
 use crate::sqlite::convert::{integer, micros};
 
@@ -26,6 +27,7 @@ const SEEN: &str = "UPDATE gallery_person SET last_us = max(ifnull(last_us, ?2),
 /// Writes the entries and returns the number of those that are about a person or a template that is not there.
 pub(super) fn entries(
     conn: &Connection,
+    cipher: &TemplateCipher,
     edits: &mut PersonEdits,
     run: Option<i64>,
     entries: &[JournalEntry],
@@ -41,7 +43,7 @@ pub(super) fn entries(
         if id < last {
             continue;
         }
-        if !write(conn, edits, run, entry)? {
+        if !write(conn, cipher, edits, run, entry)? {
             left_out += 1;
         }
         if let JournalChange::Founded { person, .. }
@@ -61,11 +63,11 @@ pub(super) fn entries(
 /// Writes one entry. Returns false if it is about something that is not there.
 fn write(
     conn: &Connection,
+    cipher: &TemplateCipher,
     edits: &mut PersonEdits,
     run: Option<i64>,
     entry: &JournalEntry,
 ) -> Result<bool, StoreFault> {
-    let id = integer("entry", entry.id.0)?;
     let run_statement = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<bool, StoreFault> {
         Ok(conn.prepare_cached(sql)?.execute(values)? > 0)
     };
@@ -77,7 +79,7 @@ fn write(
         JournalChange::Enrolled { person } => {
             run_statement(PERSON, params![integer("person", person.0)?, true])?
         }
-        JournalChange::TemplateAdded(template) => add_template(conn, run, id, template)?,
+        JournalChange::TemplateAdded(template) => add_template(conn, cipher, run, entry.id, template)?,
         JournalChange::TemplateRetired { template, .. } => {
             run_statement(RETIRED, params![integer("template", template.0)?])?
         }
@@ -167,8 +169,9 @@ fn row(conn: &Connection, run: Option<i64>, entry: &JournalEntry) -> Result<(), 
 
 fn add_template(
     conn: &Connection,
+    cipher: &TemplateCipher,
     run: Option<i64>,
-    id: i64,
+    id: EntryId,
     template: &FaceTemplate,
 ) -> Result<bool, StoreFault> {
     let person = integer("person", template.person.0)?;
@@ -176,13 +179,13 @@ fn add_template(
     if !conn.prepare_cached(exists)?.query_row([person], |row| row.get::<_, bool>(0))? {
         return Ok(false);
     }
-    let bytes: Vec<u8> = template.embedding.as_slice().iter().flat_map(|v| v.to_le_bytes()).collect();
+    let bytes = cipher.seal(id.0, &template.embedding)?;
     let (camera, track) = template.track.map(|key| (key.camera.0, key.track.0)).unzip();
     let track = track.map(|track| integer("track", track)).transpose()?;
     let last = template.last_seen.map(|at| micros(at).unwrap_or_default());
     let quality = f64::from(template.quality.clamp(0.0, 1.0));
     conn.prepare_cached(TEMPLATE)?.execute(params![
-        id,
+        integer("entry", id.0)?,
         person,
         quality,
         last,

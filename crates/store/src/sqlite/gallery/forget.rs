@@ -9,6 +9,7 @@ use passerby_types::{EntryId, PersonId};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::append;
+use super::cipher::TemplateCipher;
 use super::journal::SqliteJournal;
 use super::load;
 use crate::error::{StoreError, StoreFault};
@@ -98,7 +99,7 @@ impl SqliteJournal {
         let before = self.edits.clone();
         let edits = &mut self.edits;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let sum = load::snapshot(&tx)?;
+        let sum = load::snapshot(&tx, &self.cipher)?;
         if !sum.persons.iter().any(|known| known.id == person) {
             return Ok(None);
         }
@@ -106,10 +107,14 @@ impl SqliteJournal {
         let numbers = edits.numbers(root);
         let of_person = |id: EntryId, added_for| edits.root(edits.owner(id, added_for)) == root;
         let templates = sum.templates.iter().filter(|t| of_person(t.id, t.person));
-        let mut secrets: Secrets = templates
-            .map(|t| t.embedding.as_slice().iter().flat_map(|v| v.to_le_bytes()).collect())
-            .collect();
-        let templates = secrets.len() as u64;
+        let mut secrets = Secrets::new();
+        let mut count = 0;
+        for template in templates {
+            count += 1;
+            secrets.push(TemplateCipher::Plain.seal(template.id.0, &template.embedding)?);
+            // If templates are encrypted, the stored bytes must go as well.
+            secrets.push(stored_bytes(&tx, template.id)?);
+        }
         let mine: BTreeSet<PersonId> = numbers.iter().copied().collect();
         secrets.extend(names(&tx, &mine)?);
 
@@ -156,7 +161,7 @@ impl SqliteJournal {
         }
         let report = Forgotten {
             numbers,
-            templates,
+            templates: count,
             tracks: tracks as u64,
             journal_rows: removed_rows.unsigned_abs(),
             searched: Vec::new(),
@@ -164,6 +169,12 @@ impl SqliteJournal {
         };
         Ok(Some((report, secrets)))
     }
+}
+
+/// Returns the bytes that the file has for a template.
+fn stored_bytes(conn: &Connection, template: EntryId) -> Result<Vec<u8>, StoreFault> {
+    let sql = "SELECT embedding FROM gallery_template WHERE template = ?1";
+    Ok(conn.query_row(sql, [integer("template", template.0)?], |row| row.get(0))?)
 }
 
 /// Returns the names that these numbers ever had and no other number has.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use passerby_types::{GalleryJournal, GallerySnapshot, JournalChange, JournalEntry, PersonEdits, SinkError};
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use super::cipher::TemplateCipher;
+use super::key::TemplateKey;
 use super::lock::GalleryLock;
 use super::{append, load};
 use crate::error::{StoreError, StoreFault};
@@ -21,13 +23,16 @@ pub struct JournalSettings {
     pub network: Option<String>,
     /// The run whose tracks the gallery sees, or `None` if it sees none.
     pub run: Option<RunId>,
+    /// The key of the templates, or `None` if they are not encrypted, which is the default. A gallery without templates becomes one
+    /// that is encrypted with this key.
+    pub key: Option<TemplateKey>,
     /// The time that a call waits for another connection that holds the file. 2 s by default.
     pub busy_timeout: Duration,
 }
 
 impl Default for JournalSettings {
     fn default() -> Self {
-        Self { network: None, run: None, busy_timeout: Duration::from_secs(2) }
+        Self { network: None, run: None, key: None, busy_timeout: Duration::from_secs(2) }
     }
 }
 
@@ -75,6 +80,7 @@ pub struct SqliteJournal {
     /// The file that the connection writes: [`file::identity`].
     identity: Option<(u64, u64)>,
     settings: JournalSettings,
+    pub(super) cipher: TemplateCipher,
     pub(super) edits: PersonEdits,
     _lock: GalleryLock,
 }
@@ -85,6 +91,8 @@ impl SqliteJournal {
     /// # Errors
     /// - [`StoreFault::GalleryInUse`] if another process has opened the gallery. The caller should wait for its end.
     /// - [`StoreFault::OtherNetwork`] if the templates are of another network. The caller should use another file.
+    /// - [`StoreFault::KeyNeeded`], [`StoreFault::WrongKey`] or [`StoreFault::NotEncrypted`] if the key does not fit the templates,
+    ///   and [`StoreFault::NoEncryption`] if there is a key, without the feature `encryption`.
     /// - [`StoreFault::Damaged`] with the table and the row, if an edit is damaged or contradicts the others.
     ///   [`load`](GalleryJournal::load) checks all other rows.
     /// - As for [`Sqlite::open`](crate::Sqlite::open).
@@ -93,7 +101,10 @@ impl SqliteJournal {
         let conn = file::open_to_write(&path, settings.busy_timeout)?;
         let lock = GalleryLock::take(&path)?;
         let identity = file::identity(&path);
-        let mut journal = Self { conn, path, identity, settings, edits: PersonEdits::default(), _lock: lock };
+        let cipher = TemplateCipher::of_file(&conn, settings.key.as_ref());
+        let cipher = cipher.map_err(|fault| StoreError::new(&path, fault))?;
+        let edits = PersonEdits::default();
+        let mut journal = Self { conn, path, identity, settings, cipher, edits, _lock: lock };
         journal.prepare().map_err(|fault| journal.error(fault))?;
         Ok(journal)
     }
@@ -103,9 +114,53 @@ impl SqliteJournal {
         self.settings.run = Some(run);
     }
 
+    /// Returns the key of the templates, or `None` if they are not encrypted.
+    #[must_use]
+    pub fn key(&self) -> Option<&TemplateKey> {
+        self.settings.key.as_ref()
+    }
+
+    /// Encrypts the templates with another key, or decrypts them if `key` is `None`, and removes every byte of the old ones from the
+    /// file and its write-ahead log. Rewrites the whole file for it.
+    ///
+    /// Copies elsewhere, such as backups, keep the old templates and need the old key.
+    ///
+    /// ```
+    /// # #[cfg(feature = "encryption")] {
+    /// use passerby_store::{JournalSettings, SqliteJournal, TemplateKey};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (path, key_file) = (folder.path().join("passerby.sqlite"), folder.path().join("passerby.key"));
+    /// let key = TemplateKey::create_file(&key_file)?;
+    /// SqliteJournal::open(&path, JournalSettings::default())?.change_key(Some(key.clone()))?;
+    ///
+    /// let settings = JournalSettings { key: Some(key), ..JournalSettings::default() };
+    /// SqliteJournal::open(&path, settings)?.change_key(None)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreFault::Busy`] if another connection reads the file: the new key is used then, but old pages are left until
+    /// [`SqliteJournal::erase_traces`] runs alone. Otherwise as for [`SqliteJournal::open`]; nothing has changed then.
+    pub fn change_key(&mut self, key: Option<TemplateKey>) -> Result<(), StoreError> {
+        let converted = TemplateCipher::new(key.as_ref()).and_then(|cipher| {
+            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            self.cipher.convert(&tx, &cipher)?;
+            tx.commit()?;
+            Ok(cipher)
+        });
+        self.cipher = converted.map_err(|fault| self.error(fault))?;
+        self.settings.key = key;
+        self.erase_traces()
+    }
+
     fn prepare(&mut self) -> Result<(), StoreFault> {
         // Deleted rows are overwritten: templates are biometric.
         self.conn.pragma_update(None, "secure_delete", true)?;
+        if self.settings.key.is_some() {
+            self.cipher.mark_new(&self.conn)?;
+        }
         self.edits = load::sum_of_edits(&load::edits(&self.conn)?)?;
         let stored = load::network(&self.conn)?;
         match (&self.settings.network, stored) {
@@ -130,11 +185,11 @@ impl SqliteJournal {
         };
         let before = entries.iter().any(changes_edits).then(|| self.edits.clone());
         let run = self.settings.run.map(|run| run.0);
-        let edits = &mut self.edits;
+        let (edits, cipher) = (&mut self.edits, &self.cipher);
         let done =
             self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreFault::from);
         let done = done.and_then(|tx| {
-            let left_out = append::entries(&tx, edits, run, entries)?;
+            let left_out = append::entries(&tx, cipher, edits, run, entries)?;
             tx.commit()?;
             Ok(left_out)
         });
@@ -158,7 +213,7 @@ impl GalleryJournal for SqliteJournal {
     /// `Fatal` with the table and the row if a row is damaged. `Reset` if the file is locked or the disk fails.
     fn load(&mut self) -> Result<GallerySnapshot, SinkError> {
         let read = self.conn.unchecked_transaction().map_err(StoreFault::from);
-        Ok(read.and_then(|tx| load::snapshot(&tx)).map_err(|fault| self.error(fault))?)
+        Ok(read.and_then(|tx| load::snapshot(&tx, &self.cipher)).map_err(|fault| self.error(fault))?)
     }
 
     /// Adds entries in one transaction. Entries that the file has already are left as they are.

@@ -9,6 +9,7 @@ use passerby_types::{
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row};
 
+use super::cipher::TemplateCipher;
 use crate::error::StoreFault;
 use crate::sqlite::convert::wall;
 
@@ -16,9 +17,9 @@ use crate::sqlite::convert::wall;
 ///
 /// # Errors
 /// [`StoreFault::Damaged`] with the table and the row, and the faults of reading.
-pub(super) fn snapshot(conn: &Connection) -> Result<GallerySnapshot, StoreFault> {
+pub(super) fn snapshot(conn: &Connection, cipher: &TemplateCipher) -> Result<GallerySnapshot, StoreFault> {
     let mut sum = GallerySnapshot { persons: persons(conn)?, ..GallerySnapshot::default() };
-    sum.templates = templates(conn)?;
+    sum.templates = templates(conn, cipher)?;
     sum.edits = edits(conn)?;
     let edits = sum_of_edits(&sum.edits)?;
     let known = |person: PersonId| sum.persons.binary_search_by_key(&person, |p| p.id).is_ok();
@@ -60,7 +61,7 @@ pub(super) fn network(conn: &Connection) -> Result<Option<String>, StoreFault> {
     conn.query_row("SELECT network FROM gallery", [], |row| row.get(0)).map_err(missing_row)
 }
 
-fn missing_row(error: rusqlite::Error) -> StoreFault {
+pub(super) fn missing_row(error: rusqlite::Error) -> StoreFault {
     match error {
         rusqlite::Error::QueryReturnedNoRows => damaged("gallery", 1, "the row is missing"),
         other => other.into(),
@@ -85,7 +86,7 @@ fn persons(conn: &Connection) -> Result<Vec<KnownPerson>, StoreFault> {
     Ok(persons)
 }
 
-fn templates(conn: &Connection) -> Result<Vec<FaceTemplate>, StoreFault> {
+pub(super) fn templates(conn: &Connection, cipher: &TemplateCipher) -> Result<Vec<FaceTemplate>, StoreFault> {
     let sql = "SELECT template, person, quality, last_us, embedding FROM gallery_template ORDER BY template";
     let mut statement = conn.prepare(sql)?;
     let mut rows = statement.query([])?;
@@ -93,7 +94,8 @@ fn templates(conn: &Connection) -> Result<Vec<FaceTemplate>, StoreFault> {
     while let Some(row) = rows.next()? {
         let table = TableRow::new("gallery_template", row)?;
         let bytes = row.get_ref(4)?.as_blob().map_err(|_| table.fault("the embedding is no blob"))?;
-        let embedding = embedding(bytes).ok_or_else(|| table.fault("the embedding is damaged"))?;
+        let id = table.count(0)?;
+        let embedding = cipher.open(id, bytes).ok_or_else(|| table.fault("the embedding is damaged"))?;
         let length = embedding.as_slice().len();
         if let Some(first) = templates.first().map(|t| t.embedding.as_slice().len()).filter(|n| *n != length)
         {
@@ -104,7 +106,7 @@ fn templates(conn: &Connection) -> Result<Vec<FaceTemplate>, StoreFault> {
             return Err(table.fault("the quality is not 0 to 1"));
         }
         templates.push(FaceTemplate {
-            id: EntryId(table.count(0)?),
+            id: EntryId(id),
             person: PersonId(table.count(1)?),
             embedding,
             quality: quality as f32,

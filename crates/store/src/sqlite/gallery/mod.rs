@@ -1,8 +1,10 @@
 //! The gallery's journal in a database file.
 
 mod append;
+mod cipher;
 mod forget;
 mod journal;
+mod key;
 mod load;
 mod lock;
 mod rows;
@@ -10,4 +12,5 @@ pub(super) mod schema;
 
 pub use forget::Forgotten;
 pub use journal::{JournalSettings, SqliteJournal};
+pub use key::TemplateKey;
 pub use rows::{JournalRow, KnownPersonRow, PresenceRow};

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use passerby_types::{CameraId, EntryId, GallerySnapshot, JournalAuthor, PersonId};
 use rusqlite::{Row, params};
 
+use super::cipher::TemplateCipher;
 use super::load;
 use crate::error::StoreError;
 use crate::sqlite::convert::wall;
@@ -75,9 +76,14 @@ impl Reader {
     /// gallery was ever written.
     ///
     /// # Errors
+    /// [`StoreFault::KeyNeeded`](crate::StoreFault::KeyNeeded), [`StoreFault::WrongKey`](crate::StoreFault::WrongKey) or
+    /// [`StoreFault::NotEncrypted`](crate::StoreFault::NotEncrypted) if the key of [`Reader::with_key`] does not fit,
     /// [`StoreFault::Damaged`](crate::StoreFault::Damaged) with the table and the row, and as for [`Reader::runs`].
     pub fn gallery(&self) -> Result<GallerySnapshot, StoreError> {
-        let read = || load::snapshot(&*self.conn.unchecked_transaction()?);
+        let read = || {
+            let tx = self.conn.unchecked_transaction()?;
+            load::snapshot(&tx, &TemplateCipher::of_file(&tx, self.key.as_ref())?)
+        };
         read().map_err(|fault| StoreError::new(&self.path, fault))
     }
 

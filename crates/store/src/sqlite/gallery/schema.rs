@@ -88,3 +88,8 @@ SELECT p.root AS person,
     count(*) - 1 AS aliases
 FROM gallery_person AS p GROUP BY p.root;
 ";
+
+/// Templates may be encrypted.
+pub(in crate::sqlite) const V6: &str = "
+ALTER TABLE gallery ADD COLUMN key_check BLOB; -- templates are encrypted, and this proves their key; NULL: they are not
+";
