@@ -9,10 +9,8 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 #[cfg(feature = "encryption")]
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use passerby_types::Embedding;
-use rusqlite::{Connection, params};
 
 use super::key::TemplateKey;
-use super::load;
 use crate::error::StoreFault;
 
 /// The length of a nonce in bytes.
@@ -49,51 +47,32 @@ impl TemplateCipher {
         }
     }
 
-    /// Returns the cipher of a file that is opened with or without a key.
+    /// Returns the cipher of a file that is opened with or without a key. `key_check` proves the file's own key, if it has one.
     ///
     /// # Errors
     /// [`StoreFault::KeyNeeded`], [`StoreFault::WrongKey`] or [`StoreFault::NotEncrypted`] if the file has templates that the key
     /// does not fit.
-    pub(super) fn of_file(conn: &Connection, key: Option<&TemplateKey>) -> Result<Self, StoreFault> {
+    pub(super) fn of_file(
+        key: Option<&TemplateKey>,
+        key_check: Option<&[u8]>,
+        has_templates: bool,
+    ) -> Result<Self, StoreFault> {
         let cipher = Self::new(key)?;
-        let sql = "SELECT key_check, EXISTS (SELECT 1 FROM gallery_template) FROM gallery";
-        let row =
-            conn.query_row(sql, [], |row| Ok((row.get::<_, Option<Vec<u8>>>(0)?, row.get::<_, bool>(1)?)));
-        let (key_check, has_templates) = row.map_err(load::missing_row)?;
         match (key_check, key) {
             (Some(_), None) => Err(StoreFault::KeyNeeded),
-            (Some(proof), Some(_)) if !cipher.proves(&proof) => Err(StoreFault::WrongKey),
+            (Some(key_check), Some(_)) if !cipher.proves(key_check) => Err(StoreFault::WrongKey),
             (None, Some(_)) if has_templates => Err(StoreFault::NotEncrypted),
             _ => Ok(cipher),
         }
     }
 
-    /// As `mark`, if the file has no mark yet.
-    pub(super) fn mark_new(&self, conn: &Connection) -> Result<(), StoreFault> {
-        let sql = "SELECT key_check IS NULL FROM gallery";
-        let is_new = conn.query_row(sql, [], |row| row.get(0)).map_err(load::missing_row)?;
-        if is_new { self.mark(conn) } else { Ok(()) }
-    }
-
-    /// Writes into a file that its templates are stored in the way of this cipher.
-    fn mark(&self, conn: &Connection) -> Result<(), StoreFault> {
-        let proof: Option<Vec<u8>> = match self {
-            Self::Plain => None,
+    /// Returns the bytes by which a file proves this cipher's key, or `None` if there is none.
+    pub(super) fn key_check(&self) -> Result<Option<Vec<u8>>, StoreFault> {
+        match self {
+            Self::Plain => Ok(None),
             #[cfg(feature = "encryption")]
-            Self::Sealed(cipher) => Some(seal(cipher, &[], KEY_CHECK)?),
-        };
-        conn.execute("UPDATE gallery SET key_check = ?1", params![proof])?;
-        Ok(())
-    }
-
-    /// Stores every template of a file in the way of another cipher. `conn` must be in a transaction.
-    pub(super) fn convert(&self, conn: &Connection, to: &Self) -> Result<(), StoreFault> {
-        let mut update = conn.prepare("UPDATE gallery_template SET embedding = ?2 WHERE template = ?1")?;
-        for template in load::templates(conn, self)? {
-            let bytes = to.seal(template.id.0, &template.embedding)?;
-            update.execute(params![template.id.0.cast_signed(), bytes])?;
+            Self::Sealed(cipher) => seal(cipher, &[], KEY_CHECK).map(Some),
         }
-        to.mark(conn)
     }
 
     /// Returns the bytes that the file stores for a template.
@@ -115,24 +94,31 @@ impl TemplateCipher {
         match self {
             Self::Plain => {
                 let _ = template;
-                load::embedding(bytes)
+                embedding(bytes)
             }
             #[cfg(feature = "encryption")]
-            Self::Sealed(cipher) => load::embedding(&open(cipher, bytes, &covered(template))?),
+            Self::Sealed(cipher) => embedding(&open(cipher, bytes, &covered(template))?),
         }
     }
 
-    /// Returns true if the proof in a file was made with this cipher's key.
-    fn proves(&self, proof: &[u8]) -> bool {
+    /// Returns true if these bytes of a file prove this cipher's key.
+    fn proves(&self, key_check: &[u8]) -> bool {
         match self {
             Self::Plain => {
-                let _ = proof;
+                let _ = key_check;
                 false
             }
             #[cfg(feature = "encryption")]
-            Self::Sealed(cipher) => open(cipher, proof, KEY_CHECK).is_some(),
+            Self::Sealed(cipher) => open(cipher, key_check, KEY_CHECK).is_some(),
         }
     }
+}
+
+/// Returns the embedding of these bytes, or `None` if they are damaged.
+fn embedding(bytes: &[u8]) -> Option<Embedding> {
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    let values = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
+    if rest.is_empty() { Embedding::restored(values).ok() } else { None }
 }
 
 /// Returns what the tag of a template covers beside the template.

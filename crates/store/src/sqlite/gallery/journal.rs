@@ -12,6 +12,7 @@ use super::key::TemplateKey;
 use super::lock::GalleryLock;
 use super::{append, load};
 use crate::error::{StoreError, StoreFault};
+use crate::sqlite::convert::integer;
 use crate::sqlite::file;
 use crate::sqlite::records::RunId;
 
@@ -101,7 +102,7 @@ impl SqliteJournal {
         let conn = file::open_to_write(&path, settings.busy_timeout)?;
         let lock = GalleryLock::take(&path)?;
         let identity = file::identity(&path);
-        let cipher = TemplateCipher::of_file(&conn, settings.key.as_ref());
+        let cipher = load::cipher(&conn, settings.key.as_ref());
         let cipher = cipher.map_err(|fault| StoreError::new(&path, fault))?;
         let edits = PersonEdits::default();
         let mut journal = Self { conn, path, identity, settings, cipher, edits, _lock: lock };
@@ -146,7 +147,7 @@ impl SqliteJournal {
     pub fn change_key(&mut self, key: Option<TemplateKey>) -> Result<(), StoreError> {
         let converted = TemplateCipher::new(key.as_ref()).and_then(|cipher| {
             let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            self.cipher.convert(&tx, &cipher)?;
+            convert(&tx, &self.cipher, &cipher)?;
             tx.commit()?;
             Ok(cipher)
         });
@@ -158,8 +159,8 @@ impl SqliteJournal {
     fn prepare(&mut self) -> Result<(), StoreFault> {
         // Deleted rows are overwritten: templates are biometric.
         self.conn.pragma_update(None, "secure_delete", true)?;
-        if self.settings.key.is_some() {
-            self.cipher.mark_new(&self.conn)?;
+        if self.settings.key.is_some() && load::key_check(&self.conn)?.is_none() {
+            set_key_check(&self.conn, &self.cipher)?;
         }
         self.edits = load::sum_of_edits(&load::edits(&self.conn)?)?;
         let stored = load::network(&self.conn)?;
@@ -204,6 +205,22 @@ impl SqliteJournal {
     pub(super) fn error(&self, fault: impl Into<StoreFault>) -> StoreError {
         StoreError::new(&self.path, fault)
     }
+}
+
+/// Stores every template as another cipher seals it. `conn` must be in a transaction.
+fn convert(conn: &Connection, from: &TemplateCipher, to: &TemplateCipher) -> Result<(), StoreFault> {
+    let mut update = conn.prepare("UPDATE gallery_template SET embedding = ?2 WHERE template = ?1")?;
+    for template in load::templates(conn, from)? {
+        let bytes = to.seal(template.id.0, &template.embedding)?;
+        update.execute(params![integer("template", template.id.0)?, bytes])?;
+    }
+    set_key_check(conn, to)
+}
+
+/// Writes the bytes that prove the key of the templates.
+fn set_key_check(conn: &Connection, cipher: &TemplateCipher) -> Result<(), StoreFault> {
+    conn.execute("UPDATE gallery SET key_check = ?1", params![cipher.key_check()?])?;
+    Ok(())
 }
 
 impl GalleryJournal for SqliteJournal {

@@ -3,13 +3,14 @@
 use std::time::SystemTime;
 
 use passerby_types::{
-    EditError, Embedding, EntryId, FaceTemplate, GallerySnapshot, JournalAuthor, JournalChange, JournalEntry,
+    EditError, EntryId, FaceTemplate, GallerySnapshot, JournalAuthor, JournalChange, JournalEntry,
     KnownPerson, PersonEdits, PersonId,
 };
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row};
 
 use super::cipher::TemplateCipher;
+use super::key::TemplateKey;
 use crate::error::StoreFault;
 use crate::sqlite::convert::wall;
 
@@ -61,7 +62,22 @@ pub(super) fn network(conn: &Connection) -> Result<Option<String>, StoreFault> {
     conn.query_row("SELECT network FROM gallery", [], |row| row.get(0)).map_err(missing_row)
 }
 
-pub(super) fn missing_row(error: rusqlite::Error) -> StoreFault {
+/// Returns the cipher of the file's templates.
+///
+/// # Errors
+/// The key does not fit the templates, and the faults of reading.
+pub(super) fn cipher(conn: &Connection, key: Option<&TemplateKey>) -> Result<TemplateCipher, StoreFault> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM gallery_template)";
+    let has_templates = conn.query_row(sql, [], |row| row.get(0))?;
+    TemplateCipher::of_file(key, key_check(conn)?.as_deref(), has_templates)
+}
+
+/// Returns the bytes that prove the key of the file's templates, or `None` if they are not encrypted.
+pub(super) fn key_check(conn: &Connection) -> Result<Option<Vec<u8>>, StoreFault> {
+    conn.query_row("SELECT key_check FROM gallery", [], |row| row.get(0)).map_err(missing_row)
+}
+
+fn missing_row(error: rusqlite::Error) -> StoreFault {
     match error {
         rusqlite::Error::QueryReturnedNoRows => damaged("gallery", 1, "the row is missing"),
         other => other.into(),
@@ -115,13 +131,6 @@ pub(super) fn templates(conn: &Connection, cipher: &TemplateCipher) -> Result<Ve
         });
     }
     Ok(templates)
-}
-
-/// Returns the embedding of these bytes, or `None` if they are damaged.
-pub(super) fn embedding(bytes: &[u8]) -> Option<Embedding> {
-    let (numbers, rest) = bytes.as_chunks::<4>();
-    let values = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
-    if rest.is_empty() { Embedding::restored(values).ok() } else { None }
 }
 
 pub(super) fn edits(conn: &Connection) -> Result<Vec<JournalEntry>, StoreFault> {

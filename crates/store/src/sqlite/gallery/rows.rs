@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use passerby_types::{CameraId, EntryId, GallerySnapshot, JournalAuthor, PersonId};
 use rusqlite::{Row, params};
 
-use super::cipher::TemplateCipher;
 use super::load;
 use crate::error::StoreError;
 use crate::sqlite::convert::wall;
@@ -82,7 +81,7 @@ impl Reader {
     pub fn gallery(&self) -> Result<GallerySnapshot, StoreError> {
         let read = || {
             let tx = self.conn.unchecked_transaction()?;
-            load::snapshot(&tx, &TemplateCipher::of_file(&tx, self.key.as_ref())?)
+            load::snapshot(&tx, &load::cipher(&tx, self.key.as_ref())?)
         };
         read().map_err(|fault| StoreError::new(&self.path, fault))
     }
