@@ -1,5 +1,5 @@
 """Makes networks of the shape of well-known face detectors, and one small network for each operator that has settings of
-its own, with random weights: what crates/inference/tests/backend.rs runs on both engines. Needs numpy and onnx.
+its own, with random weights: what crates/inference/tests/inference/backend.rs runs on both engines. Needs numpy and onnx.
 
     python detectors.py ../../crates/inference/tests/data
 

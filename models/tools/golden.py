@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The reference chain in plain Python: CenterFace, alignment, MobileFaceNet, dlib age and gender. Its answers are what
-tests/golden.rs holds the Rust chain to.
+tests/passerby/golden.rs holds the Rust chain to.
 
     golden.py --models DIR [--out golden.json] [--check golden.json] PICTURE...
 

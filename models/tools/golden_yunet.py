@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The answers of OpenCV's own YuNet detector, to which tests/golden.rs holds the Rust detector.
+"""The answers of OpenCV's own YuNet detector, to which tests/passerby/golden.rs holds the Rust detector.
 
     golden_yunet.py face_detection_yunet_2023mar.onnx PICTURE... >tests/golden/yunet.json
 

@@ -3,7 +3,7 @@
 //! A test binary of its own, because it measures the memory of the process.
 #![cfg(all(feature = "rtsp", target_os = "linux"))]
 
-#[path = "../rtsp/camera.rs"]
+#[path = "../capture/rtsp/camera.rs"]
 mod camera;
 #[path = "../common/mod.rs"]
 mod common;

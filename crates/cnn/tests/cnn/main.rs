@@ -1,0 +1,4 @@
+//! The tests of graphs and plans, in one program.
+
+mod graph_file;
+mod plans;

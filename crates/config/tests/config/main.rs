@@ -1,0 +1,4 @@
+//! The tests of the configuration file, in one program.
+
+mod documents;
+mod errors;

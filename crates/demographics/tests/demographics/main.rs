@@ -1,0 +1,5 @@
+//! The tests of ages and genders, in one program.
+
+mod age_gender;
+mod dlib;
+mod vote;

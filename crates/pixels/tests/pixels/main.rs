@@ -1,0 +1,4 @@
+//! The tests of the resampling, in one program.
+
+mod opencv;
+mod plain;

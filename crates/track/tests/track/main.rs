@@ -1,0 +1,7 @@
+//! The tests of the tracker, in one program.
+
+mod conformance;
+mod golden;
+mod outage;
+mod scenes;
+mod serde;

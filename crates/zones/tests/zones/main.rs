@@ -1,0 +1,4 @@
+//! The tests of the zones, in one program.
+
+mod crossings;
+mod rules;
