@@ -142,6 +142,7 @@ mod rotation;
 mod rtsp;
 #[cfg(feature = "scene")]
 mod scene;
+mod switched;
 #[cfg(feature = "video")]
 mod video;
 #[cfg(feature = "webcam")]
@@ -179,6 +180,7 @@ pub use scene::{
     Portrait, Scene, SceneCast, SceneCrowd, SceneError, ScenePerson, SceneSettings, SceneWalk, TruthFace,
     Waypoint,
 };
+pub use switched::{SourceSwitch, SwitchedSource};
 #[cfg(feature = "video")]
 pub use video::{Video, VideoSettings};
 #[cfg(feature = "webcam")]

@@ -18,7 +18,7 @@ use passerby_types::{
 };
 
 use crate::handover::RecvError;
-use crate::monotonic_pts::MonotonicPts;
+use crate::monotonic_pts::ContinuousPts;
 use crate::random::Random;
 use feed_slot::{FeedItem, FeedSlot, OpenSource, PictureResult};
 use freeze_detector::FreezeDetector;
@@ -100,28 +100,6 @@ enum State {
         has_pictures: bool,
     },
     Ended,
-}
-
-/// Presentation times that rise over all connections.
-#[derive(Default)]
-struct ContinuousPts {
-    monotonic: MonotonicPts,
-    /// The last time returned, and when it was returned.
-    last: Option<(Duration, Timestamp)>,
-    /// The first time of the connection, and the time that stands for it.
-    zero: Option<(Duration, Duration)>,
-}
-
-impl ContinuousPts {
-    fn next(&mut self, own: Duration, now: Timestamp) -> Duration {
-        let (zero, base) = *self.zero.get_or_insert_with(|| match self.last {
-            None => (own, own),
-            Some((last, at)) => (own, last.saturating_add(now.since(at))),
-        });
-        let pts = self.monotonic.next(base.saturating_add(own.saturating_sub(zero)));
-        self.last = Some((pts, now));
-        pts
-    }
 }
 
 impl fmt::Debug for Reconnect {
@@ -211,7 +189,7 @@ impl Reconnect {
         if self.slot.threads() < MAX_HANGING_THREADS && self.slot.connect(&self.open) {
             self.freeze = FreezeDetector::default();
             self.pace.connect();
-            self.pts.zero = None;
+            self.pts.begin();
             self.state = State::Connected { start: self.clock.now(), has_pictures: false };
             return None;
         }
