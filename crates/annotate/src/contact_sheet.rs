@@ -163,6 +163,20 @@ impl ContactSheet {
         self.persons.len() + new.len()
     }
 
+    /// Returns the best view of a person as a square of [`SheetSettings::tile`] pixels, or `None` if there is none.
+    #[must_use]
+    pub fn picture(&self, person: PersonId) -> Option<Image> {
+        let pixels = self.view(person)?.pixels.clone();
+        let tile = self.settings.tile;
+        Image::from_vec(PixelLayout::Rgb8, tile, tile, ColorSpace::JPEG, pixels).ok()
+    }
+
+    /// Forgets the views of a person. A track that goes on gives new ones.
+    pub fn forget(&mut self, person: PersonId) {
+        self.persons.remove(&person);
+        self.tracks.retain(|_, (known, _)| *known != Some(person));
+    }
+
     /// Draws the entries in their order, below a title. An entry without a view has an empty tile. If there are more
     /// entries than the sheet may hold, a last line counts the others.
     #[must_use]
