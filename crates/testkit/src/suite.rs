@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use passerby_types::{
-    AttributeFusion, Attributes, BBox, CameraId, ChipPool, Classifier, ColorSpace, Detector, Embedder,
-    Embedding, ErrorClass, Face, FaceChip, FrameSource, Identifier, Identity, Image, Landmarks, Observation,
-    ObservedFace, PixelLayout, Point, Sighting, Sink, Timestamp, TrackId, TrackKey, TrackState, Tracker,
+    AttributeFusion, Attributes, BBox, CameraId, CameraLink, ChipPool, Classifier, ColorSpace,
+    DeliveryCounts, Detector, Embedder, Embedding, ErrorClass, Face, FaceChip, FrameSource, Identifier,
+    Identity, Image, Landmarks, MessageSink, Observation, ObservedFace, PixelLayout, Point, Sighting, Sink,
+    Timestamp, TrackId, TrackKey, TrackState, Tracker,
 };
 
 use crate::call;
@@ -454,4 +455,55 @@ pub fn sink<S: Sink>(mut sink: S, count: impl Fn() -> u64) {
     sink.flush().expect("a flush must succeed");
     drop(sink);
     assert_eq!(count(), 402);
+}
+
+/// Asserts the contract of a [`MessageSink`] that sends messages about cameras. `received` must return the texts that the other side
+/// has acknowledged.
+pub fn message_sink<S: MessageSink>(mut sink: S, received: impl Fn() -> Vec<String>) {
+    let consistent = |sink: &S| {
+        let DeliveryCounts { offered, delivered, lost, waiting, .. } = sink.counts();
+        assert_eq!(offered, delivered + lost + waiting, "every message has one fate");
+        offered
+    };
+    let delivered = |sink: &mut S| {
+        sink.flush().expect("a flush must succeed while the other side takes messages");
+        let DeliveryCounts { offered, delivered, .. } = sink.counts();
+        assert_eq!(offered, delivered, "after a flush nothing waits");
+    };
+    let sent = |words: &[&str]| {
+        let texts = received();
+        assert!(
+            texts.iter().any(|text| words.iter().all(|word| text.contains(word))),
+            "no message has {words:?}"
+        );
+    };
+    assert!(
+        !sink.name().is_empty() && !sink.name().contains(['\n', '@']),
+        "a name must be a line without a login"
+    );
+    assert_eq!(consistent(&sink), 0, "a new sink has no message");
+    sink.name_cameras(&[]);
+    sink.write(&[]).expect("a sink must accept an empty batch");
+    assert_eq!(consistent(&sink), 0, "nothing happened, so there is no message");
+
+    sink.name_cameras(&[(CameraId(0), "door"), (CameraId(1), "hall")]);
+    sink.camera_link(CameraId(0), CameraLink::Live, None);
+    sink.camera_link(CameraId(1), CameraLink::Lost, Some("no route to host\n"));
+    let offered = consistent(&sink);
+    assert!(offered >= 2, "each state must be a message");
+    delivered(&mut sink);
+    sent(&["\"door\"", "\"live\""]);
+    sent(&["\"hall\"", "\"lost\"", "no route to host"]);
+
+    sink.name_cameras(&[(CameraId(0), "door")]);
+    assert_eq!(consistent(&sink), offered, "a name that is known already must not be sent again");
+    sink.name_cameras(&[(CameraId(0), "gate")]);
+    sink.camera_link(CameraId(0), CameraLink::Ended, None);
+    sink.camera_link(CameraId(7), CameraLink::Live, None);
+    sink.write(&[observation(0, 0), observation(7, 0)]).expect("a sink must accept a good batch");
+    consistent(&sink);
+    delivered(&mut sink);
+    sent(&["\"gate\"", "\"ended\""]);
+    sent(&["camera 7", "\"live\""]);
+    drop(sink);
 }

@@ -207,8 +207,8 @@ pub use pool::{Buffer, BufferPool, BufferPoolStats, EmbeddingPool, FramePool};
 pub use record::ObservationRecord;
 pub use recycler::Recycler;
 pub use stage::{
-    AttributeFusion, Classifier, Detector, Embedder, FrameSource, GalleryJournal, Identifier, Pictures, Sink,
-    SourceInfo, StageFactory, Tracker, ZoneCounter,
+    AttributeFusion, CameraLink, Classifier, DeliveryCounts, Detector, Embedder, FrameSource, GalleryJournal,
+    Identifier, MessageSink, Pictures, Sink, SourceInfo, StageFactory, Tracker, ZoneCounter,
 };
 pub use track::{TrackId, TrackKey, TrackState, TrackUpdate, TrackedFace};
 pub use visible::visible;

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use passerby_types::{CameraId, ErrorClass, Observation, SinkError};
+use passerby_types::{CameraId, CameraLink, DeliveryCounts, ErrorClass, Observation, SinkError};
 
-use crate::events::camera_link::CameraLink;
 use crate::events::messages::{Made, MessageMaker};
 #[cfg(feature = "mqtt")]
 use crate::events::outbox::Message;
-use crate::events::outbox::{DeliveryCounts, Outbox};
+use crate::events::outbox::Outbox;
 use crate::events::settings::EventSettings;
 
 /// The time in which the thread must notice the end, beyond the time for messages.

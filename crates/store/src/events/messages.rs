@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use passerby_types::{
-    Attributes, CameraId, EventKind, LineSide, Observation, ObservationRecord, ObservedFace, PersonId,
-    TrackId, TrackState, ZoneChange, ZoneEvent, visible,
+    Attributes, CameraId, CameraLink, EventKind, LineSide, Observation, ObservationRecord, ObservedFace,
+    PersonId, TrackId, TrackState, ZoneChange, ZoneEvent, visible,
 };
 use serde::Serialize;
 
-use crate::events::camera_link::CameraLink;
 use crate::events::names::topic_level;
 use crate::events::outbox::Message;
 use crate::events::settings::EventSettings;
@@ -198,7 +197,7 @@ impl MessageMaker {
     pub(super) fn link(&mut self, camera: CameraId, link: CameraLink, error: Option<&str>, made: &mut Made) {
         let error = error.map(visible);
         let details = CameraDetails { error: error.as_deref() };
-        self.make(EventKind::Camera, camera, SystemTime::now(), link.word(), details, made);
+        self.make(EventKind::Camera, camera, SystemTime::now(), state_word(link), details, made);
     }
 
     /// Makes the messages of a frame.
@@ -363,6 +362,15 @@ impl CameraMemory {
         while self.persons.len() > 2 * MAX_KEPT {
             self.persons.pop_first();
         }
+    }
+}
+
+/// Returns the `event_type` of a camera's state.
+fn state_word(link: CameraLink) -> &'static str {
+    match link {
+        CameraLink::Live => "live",
+        CameraLink::Lost => "lost",
+        CameraLink::Ended => "ended",
     }
 }
 

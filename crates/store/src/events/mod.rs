@@ -1,6 +1,5 @@
 //! Sinks that send messages to other programs.
 
-mod camera_link;
 mod courier;
 #[cfg(feature = "mqtt")]
 mod discovery;
@@ -13,10 +12,8 @@ mod settings;
 #[cfg(feature = "webhook")]
 mod webhook;
 
-pub use camera_link::CameraLink;
 #[cfg(feature = "mqtt")]
 pub use mqtt::{Mqtt, MqttSettings};
-pub use outbox::DeliveryCounts;
 pub use settings::EventSettings;
 #[cfg(feature = "webhook")]
 pub use webhook::{Webhook, WebhookSettings};

@@ -5,17 +5,18 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CameraId, EventKind, Observation, Sink, SinkError};
+use passerby_types::{
+    CameraId, CameraLink, DeliveryCounts, EventKind, MessageSink, Observation, Sink, SinkError,
+};
 use rumqttc::{AsyncClient, Event, EventLoop, LastWill, MqttOptions, Packet, QoS};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use crate::events::camera_link::CameraLink;
 use crate::events::courier::Courier;
 use crate::events::discovery::discovery;
 use crate::events::messages::MAX_PAYLOAD_BYTES;
 use crate::events::names::topic_level;
-use crate::events::outbox::{DeliveryCounts, Message, Outbox};
+use crate::events::outbox::{Message, Outbox};
 use crate::events::settings::EventSettings;
 
 /// The most messages that wait for an acknowledgement.
@@ -99,7 +100,7 @@ impl fmt::Debug for MqttSettings {
 ///
 /// ```no_run
 /// use passerby_store::{Mqtt, MqttSettings};
-/// use passerby_types::{CameraId, FrameMeta, Observation, Sink};
+/// use passerby_types::{CameraId, FrameMeta, MessageSink, Observation, Sink};
 ///
 /// let mut sink = Mqtt::start(MqttSettings { host: "broker.local".into(), ..MqttSettings::default() })?;
 /// sink.name_cameras(&[(CameraId(0), "door")]);
@@ -134,38 +135,6 @@ impl Mqtt {
         let courier = Courier::start(name, "passerby-mqtt", &events, outbox, deliver)?;
         Ok(Self { courier, node, root, discovery_prefix })
     }
-
-    /// Names cameras. Topics and messages use the names from then on, and Home Assistant shows a device for each.
-    pub fn name_cameras(&mut self, names: &[(CameraId, &str)]) {
-        for camera in self.courier.name_cameras(names) {
-            let Some(prefix) = &self.discovery_prefix else { continue };
-            let name = self.courier.name_of(camera);
-            let messages = discovery(prefix, &self.root, &self.node, &name);
-            let message = |(topic, value): (String, serde_json::Value)| Message {
-                topic: format!("/{topic}"),
-                retain: true,
-                payload: value.to_string().into_bytes(),
-            };
-            self.courier.add(messages.into_iter().map(message).collect());
-        }
-    }
-
-    /// Sends the state of a camera's connection. `error` says why it is lost.
-    pub fn camera_link(&mut self, camera: CameraId, link: CameraLink, error: Option<&str>) {
-        self.courier.link(camera, link, error);
-    }
-
-    /// Returns the counts of the messages.
-    #[must_use]
-    pub fn counts(&self) -> DeliveryCounts {
-        self.courier.counts()
-    }
-
-    /// Returns the address of the broker, as errors name it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.courier.name()
-    }
 }
 
 impl Sink for Mqtt {
@@ -183,6 +152,35 @@ impl Sink for Mqtt {
     /// `Reset` if messages still wait.
     fn flush(&mut self) -> Result<(), SinkError> {
         self.courier.flush()
+    }
+}
+
+impl MessageSink for Mqtt {
+    fn name(&self) -> &str {
+        self.courier.name()
+    }
+
+    /// Names cameras. Topics and messages use the names from then on, and Home Assistant shows a device for each.
+    fn name_cameras(&mut self, names: &[(CameraId, &str)]) {
+        for camera in self.courier.name_cameras(names) {
+            let Some(prefix) = &self.discovery_prefix else { continue };
+            let name = self.courier.name_of(camera);
+            let messages = discovery(prefix, &self.root, &self.node, &name);
+            let message = |(topic, value): (String, serde_json::Value)| Message {
+                topic: format!("/{topic}"),
+                retain: true,
+                payload: value.to_string().into_bytes(),
+            };
+            self.courier.add(messages.into_iter().map(message).collect());
+        }
+    }
+
+    fn camera_link(&mut self, camera: CameraId, link: CameraLink, error: Option<&str>) {
+        self.courier.link(camera, link, error);
+    }
+
+    fn counts(&self) -> DeliveryCounts {
+        self.courier.counts()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use passerby_types::visible;
+use passerby_types::{DeliveryCounts, visible};
 
 use crate::events::settings::EventSettings;
 
@@ -28,21 +28,6 @@ impl Message {
     fn bytes(&self) -> usize {
         self.topic.len() + self.payload.len() + OVERHEAD_BYTES
     }
-}
-
-/// The counts of the messages of a sink. At every moment `offered = delivered + lost + waiting`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeliveryCounts {
-    /// Messages that were made from observations and states of cameras.
-    pub offered: u64,
-    /// Messages that the other side acknowledged.
-    pub delivered: u64,
-    /// Messages that are gone: the other side refused them for good, they were too large, or the end came first.
-    pub lost: u64,
-    /// Messages that wait for delivery.
-    pub waiting: u64,
-    /// Attempts that failed. Their messages were sent again.
-    pub failures: u64,
 }
 
 /// A bounded queue. A message stays in it until it is acknowledged.
@@ -252,7 +237,7 @@ impl Outbox {
 
 impl State {
     fn remove(&mut self, n: usize) {
-        for message in self.waiting.drain(..n) {
+        for message in self.waiting.drain(..n.min(self.waiting.len())) {
             self.bytes -= message.bytes();
         }
     }

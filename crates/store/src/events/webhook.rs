@@ -5,14 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use passerby_types::{CameraId, Observation, Sink, SinkError};
+use passerby_types::{CameraId, CameraLink, DeliveryCounts, MessageSink, Observation, Sink, SinkError};
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
-use crate::events::camera_link::CameraLink;
 use crate::events::courier::Courier;
 use crate::events::messages::FORMAT_VERSION;
-use crate::events::outbox::{DeliveryCounts, Message, Outbox};
+use crate::events::outbox::{Message, Outbox};
 use crate::events::settings::EventSettings;
 
 /// The most messages of a request.
@@ -82,28 +81,6 @@ impl Webhook {
             Courier::start(server, "passerby-webhook", &events, outbox, move |outbox| sender.run(outbox))?;
         Ok(Self { courier })
     }
-
-    /// Names cameras. Messages use the names from then on.
-    pub fn name_cameras(&mut self, names: &[(CameraId, &str)]) {
-        self.courier.name_cameras(names);
-    }
-
-    /// Sends the state of a camera's connection. `error` says why it is lost.
-    pub fn camera_link(&mut self, camera: CameraId, link: CameraLink, error: Option<&str>) {
-        self.courier.link(camera, link, error);
-    }
-
-    /// Returns the counts of the messages.
-    #[must_use]
-    pub fn counts(&self) -> DeliveryCounts {
-        self.courier.counts()
-    }
-
-    /// Returns the scheme and host of the server, as errors name it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.courier.name()
-    }
 }
 
 impl Sink for Webhook {
@@ -121,6 +98,25 @@ impl Sink for Webhook {
     /// `Reset` if messages still wait.
     fn flush(&mut self) -> Result<(), SinkError> {
         self.courier.flush()
+    }
+}
+
+impl MessageSink for Webhook {
+    /// Returns the scheme and host of the server.
+    fn name(&self) -> &str {
+        self.courier.name()
+    }
+
+    fn name_cameras(&mut self, names: &[(CameraId, &str)]) {
+        self.courier.name_cameras(names);
+    }
+
+    fn camera_link(&mut self, camera: CameraId, link: CameraLink, error: Option<&str>) {
+        self.courier.link(camera, link, error);
+    }
+
+    fn counts(&self) -> DeliveryCounts {
+        self.courier.counts()
     }
 }
 

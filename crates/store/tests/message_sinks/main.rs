@@ -31,6 +31,11 @@ fn frames_only() -> EventSettings {
     }
 }
 
+/// Sends the states of cameras alone.
+fn cameras_only() -> EventSettings {
+    EventSettings { kinds: vec![EventKind::Camera], ..frames_only() }
+}
+
 /// Waits until `is_true` holds.
 fn wait_for(what: &str, mut is_true: impl FnMut() -> bool) {
     let until = Instant::now() + LIMIT;

@@ -2,12 +2,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use passerby_store::{CameraLink, DeliveryCounts, EventSettings, Mqtt, MqttSettings};
+use passerby_store::{EventSettings, Mqtt, MqttSettings};
 use passerby_testkit::suite;
-use passerby_types::{CameraId, ErrorClass, EventKind, Sink};
+use passerby_types::{CameraId, CameraLink, DeliveryCounts, ErrorClass, EventKind, MessageSink, Sink};
 
 use crate::broker::{Broker, Gate, Received, Subscriber, settled, values};
-use crate::{LIMIT, faces, frames, frames_only, wait_for};
+use crate::{LIMIT, cameras_only, faces, frames, frames_only, wait_for};
 
 fn settings(port: u16, events: EventSettings) -> MqttSettings {
     MqttSettings { host: "127.0.0.1".into(), port, events, ..MqttSettings::default() }
@@ -23,6 +23,19 @@ fn mqtt_is_a_sink() {
     let subscriber = Subscriber::connect(&broker, &received());
     let sink = Mqtt::start(settings(broker.port(), frames_only())).unwrap();
     suite::sink(sink, || faces(&subscriber.values("observation")));
+}
+
+#[test]
+fn mqtt_is_a_sink_of_messages() {
+    let Some(broker) = Broker::start() else { return };
+    let list = received();
+    let _subscriber = Subscriber::connect(&broker, &list);
+    let sink = Mqtt::start(settings(broker.port(), cameras_only())).unwrap();
+    suite::message_sink(sink, || {
+        settled(&list);
+        let list = list.lock().unwrap();
+        list.iter().map(|message| String::from_utf8(message.payload.clone()).unwrap()).collect()
+    });
 }
 
 #[test]

@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
-use passerby_store::{DeliveryCounts, EventSettings, Webhook, WebhookSettings};
+use passerby_store::{EventSettings, Webhook, WebhookSettings};
 use passerby_testkit::suite;
-use passerby_types::{CameraId, ErrorClass, Sink};
+use passerby_types::{CameraId, DeliveryCounts, ErrorClass, MessageSink, Sink};
 
 use crate::web_server::{Reply, WebServer};
-use crate::{faces, frames, frames_only, wait_for};
+use crate::{cameras_only, faces, frames, frames_only, wait_for};
 
 fn start(server: &WebServer, events: EventSettings) -> Webhook {
     let settings = WebhookSettings { url: server.url(), token: Some("hunter2".into()), events };
@@ -16,6 +16,14 @@ fn start(server: &WebServer, events: EventSettings) -> Webhook {
 fn webhook_is_a_sink() {
     let server = WebServer::start([]);
     suite::sink(start(&server, frames_only()), || faces(&server.acknowledged()));
+}
+
+#[test]
+fn webhook_is_a_sink_of_messages() {
+    let server = WebServer::start([]);
+    suite::message_sink(start(&server, cameras_only()), || {
+        server.acknowledged().iter().map(ToString::to_string).collect()
+    });
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! what never changes, such as weights.
 
 mod journal;
+mod message_sink;
 mod sink;
 mod source;
 mod zone_counter;
@@ -20,6 +21,7 @@ use std::slice;
 use std::sync::Arc;
 
 pub use journal::GalleryJournal;
+pub use message_sink::{CameraLink, DeliveryCounts, MessageSink};
 pub use sink::Sink;
 pub use source::{FrameSource, Pictures, SourceInfo};
 pub use zone_counter::ZoneCounter;
