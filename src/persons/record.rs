@@ -18,6 +18,16 @@ pub fn utc(at: Option<SystemTime>) -> Option<String> {
 /// A person in a list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PersonRecord {
+    /// The person.
+    #[serde(flatten)]
+    pub person: PersonHead,
+    /// The number of templates.
+    pub templates: u64,
+}
+
+/// The fields of a person that all answers have.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PersonHead {
     /// The number.
     pub person: u64,
     /// The name, or `None` if the person has none.
@@ -30,16 +40,18 @@ pub struct PersonRecord {
     pub last_seen: Option<String>,
     /// The number of times that a track became this person.
     pub tracks: u64,
-    /// The number of templates.
-    pub templates: u64,
     /// The number of other numbers that stand for the person.
     pub aliases: u64,
+    /// The years, the mean over the person's tracks, or `None` if no track has an age.
+    pub age: Option<f32>,
+    /// The lowest and the highest likely years.
+    pub age_interval: Option<[f32; 2]>,
+    /// The probability that the person is male.
+    pub p_male: Option<f32>,
 }
 
-impl PersonRecord {
-    /// Returns the record of a row.
-    #[must_use]
-    pub fn new(row: &KnownPersonRow) -> Self {
+impl PersonHead {
+    fn new(row: &KnownPersonRow) -> Self {
         Self {
             person: row.id.0,
             name: row.name.clone(),
@@ -47,9 +59,19 @@ impl PersonRecord {
             first_seen: utc(row.first_seen),
             last_seen: utc(row.last_seen),
             tracks: row.tracks,
-            templates: row.templates,
             aliases: row.aliases,
+            age: row.attributes.map(|attributes| attributes.age.years),
+            age_interval: row.attributes.map(|attributes| [attributes.age.low, attributes.age.high]),
+            p_male: row.attributes.map(|attributes| attributes.p_male),
         }
+    }
+}
+
+impl PersonRecord {
+    /// Returns the record of a row.
+    #[must_use]
+    pub fn new(row: &KnownPersonRow) -> Self {
+        Self { person: PersonHead::new(row), templates: row.templates }
     }
 }
 
@@ -119,7 +141,7 @@ impl JournalRecord {
 /// Everything about one person: `passerby persons show --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PersonDetail {
-    /// The person as in the list; its `templates` is replaced by the list below.
+    /// The person as in the list.
     #[serde(flatten)]
     pub person: PersonHead,
     /// All numbers that stand for the person.
@@ -130,25 +152,6 @@ pub struct PersonDetail {
     pub journal: Vec<JournalRecord>,
 }
 
-/// The fields of [`PersonRecord`] without the number of templates.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PersonHead {
-    /// See [`PersonRecord`].
-    pub person: u64,
-    /// See [`PersonRecord`].
-    pub name: Option<String>,
-    /// See [`PersonRecord`].
-    pub enrolled: bool,
-    /// See [`PersonRecord`].
-    pub first_seen: Option<String>,
-    /// See [`PersonRecord`].
-    pub last_seen: Option<String>,
-    /// See [`PersonRecord`].
-    pub tracks: u64,
-    /// See [`PersonRecord`].
-    pub aliases: u64,
-}
-
 impl PersonDetail {
     /// Reads everything about a person.
     ///
@@ -156,7 +159,6 @@ impl PersonDetail {
     /// The file cannot be read, or the person is not known.
     pub fn read(persons: &KnownPersons, person: PersonId) -> Result<Self, BoxError> {
         let row = persons.row(person)?.ok_or_else(|| format!("{person} is not known"))?;
-        let record = PersonRecord::new(&row);
         let templates = persons.templates().remove(&person).unwrap_or_default();
         let journal = persons.journal(person)?;
         let each = templates.iter().map(|template| TemplateRecord {
@@ -166,15 +168,7 @@ impl PersonDetail {
             nearest: nearest(template, &templates),
         });
         Ok(Self {
-            person: PersonHead {
-                person: record.person,
-                name: record.name,
-                enrolled: record.enrolled,
-                first_seen: record.first_seen,
-                last_seen: record.last_seen,
-                tracks: record.tracks,
-                aliases: record.aliases,
-            },
+            person: PersonHead::new(&row),
             numbers: persons.edits.numbers(person).iter().map(|number| number.0).collect(),
             templates: each.collect(),
             journal: journal

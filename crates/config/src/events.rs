@@ -72,7 +72,7 @@ impl MqttConfig {
     /// # Errors
     /// The variable is not set, the file cannot be read, or it is empty.
     pub fn password(&self) -> Result<Option<Secret>, SecretError> {
-        read(self.password_env.as_deref(), self.password_file.as_deref())
+        SecretPlace::read_optional(self.password_env.as_deref(), self.password_file.as_deref())
     }
 }
 
@@ -102,7 +102,7 @@ impl WebhookConfig {
     /// # Errors
     /// The variable is not set, the file cannot be read, or it is empty.
     pub fn token(&self) -> Result<Option<Secret>, SecretError> {
-        read(self.token_env.as_deref(), self.token_file.as_deref())
+        SecretPlace::read_optional(self.token_env.as_deref(), self.token_file.as_deref())
     }
 }
 
@@ -111,10 +111,6 @@ impl fmt::Debug for WebhookConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookConfig").field("kinds", &self.kinds).finish_non_exhaustive()
     }
-}
-
-fn read(env: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>, SecretError> {
-    SecretPlace::of(env, file).map(SecretPlace::read).transpose()
 }
 
 impl EventsConfig {

@@ -58,6 +58,17 @@ impl<'a> SecretPlace<'a> {
         env.map(Self::Env).or(file.map(Self::File))
     }
 
+    /// Reads the secret at the place that is set, or returns `None` if neither is.
+    ///
+    /// # Errors
+    /// As for [`SecretPlace::read`].
+    pub(crate) fn read_optional(
+        env: Option<&'a str>,
+        file: Option<&'a Path>,
+    ) -> Result<Option<Secret>, SecretError> {
+        Self::of(env, file).map(Self::read).transpose()
+    }
+
     /// Reads the secret.
     ///
     /// # Errors

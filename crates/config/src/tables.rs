@@ -2,11 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::camera::CameraConfig;
 use crate::events::EventsConfig;
+use crate::secret::{Secret, SecretError, SecretPlace};
 use crate::values;
 
 /// A configuration.
@@ -109,11 +111,24 @@ pub struct StoreConfig {
     pub gallery: bool,
     /// The file of the key that encrypts the templates, or `None` if they are not encrypted.
     pub key_file: Option<PathBuf>,
+    /// How long rows about frames are kept, at least a minute, or `None` for ever.
+    #[serde(deserialize_with = "values::keep")]
+    pub keep: Option<Duration>,
+    /// How long persons without a name are known after they were last seen, at least a minute, or `None` for ever.
+    #[serde(deserialize_with = "values::keep")]
+    pub keep_persons: Option<Duration>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { enabled: true, database: "passerby.sqlite".into(), gallery: true, key_file: None }
+        Self {
+            enabled: true,
+            database: "passerby.sqlite".into(),
+            gallery: true,
+            key_file: None,
+            keep: None,
+            keep_persons: None,
+        }
     }
 }
 
@@ -135,6 +150,8 @@ pub struct PreviewConfig {
     pub editable: bool,
     /// True to make faces unrecognisable in every picture that leaves the machine.
     pub blur: bool,
+    /// True to show a picture of each person's face, which is kept in memory alone. Not with `blur`.
+    pub person_pictures: bool,
 }
 
 impl Default for PreviewConfig {
@@ -147,6 +164,17 @@ impl Default for PreviewConfig {
             hosts: Vec::new(),
             editable: true,
             blur: false,
+            person_pictures: false,
         }
+    }
+}
+
+impl PreviewConfig {
+    /// Reads the token, if there is one.
+    ///
+    /// # Errors
+    /// The variable is not set, the file cannot be read, or it is empty.
+    pub fn token(&self) -> Result<Option<Secret>, SecretError> {
+        SecretPlace::read_optional(self.token_env.as_deref(), self.token_file.as_deref())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
+use passerby_types::duration_text;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use crate::tables::CadenceChoice;
@@ -40,6 +42,17 @@ pub(crate) fn rotation<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Err
     let degrees = i64::deserialize(from)?;
     let allowed = u32::try_from(degrees).ok().filter(|degrees| [0, 90, 180, 270].contains(degrees));
     allowed.ok_or_else(|| D::Error::custom(format_args!("expected 0, 90, 180 or 270, not {degrees}")))
+}
+
+/// Reads a time such as `"30d"`, or `"never"`.
+pub(crate) fn keep<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let time = duration_text::or_never::deserialize(from)?;
+    match time {
+        Some(time) if time < Duration::from_secs(60) => {
+            Err(D::Error::custom("expected at least \"1min\", or \"never\""))
+        }
+        time => Ok(time),
+    }
 }
 
 fn integer<'de, D: Deserializer<'de>, T>(from: D, range: RangeInclusive<T>) -> Result<T, D::Error>

@@ -114,6 +114,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         gallery: None,
         key: None,
         database: None,
+        expired: Arc::default(),
         zones: ZoneBoard::default(),
     };
     let mut settings = PreviewSettings::default();

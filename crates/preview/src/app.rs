@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::error::Refusal;
 use crate::guard::Guard;
 use crate::live::LiveBoard;
-use crate::pictures::Pictures;
+use crate::pictures::{PersonPictures, Pictures};
 use crate::places::ViewerPlaces;
 use crate::settings::PreviewSettings;
 use crate::sources::PreviewSources;
@@ -18,6 +18,8 @@ pub(crate) struct App {
     pub(crate) guard: Guard,
     pub(crate) live: Arc<LiveBoard>,
     pub(crate) pictures: Arc<Pictures>,
+    /// `None` unless pictures of persons are allowed.
+    pub(crate) person_pictures: Option<Arc<PersonPictures>>,
     pub(crate) started: SystemTime,
     pub(crate) places: Arc<ViewerPlaces>,
 }

@@ -44,13 +44,13 @@ pub trait CameraControl: Send + Sync {
     /// As for [`ControlError`].
     fn remove(&self, camera: CameraId) -> Result<(), ControlError>;
 
-    /// Disconnects a camera, which stays in the list.
+    /// Disconnects a camera, which stays in the list and keeps its number.
     ///
     /// # Errors
     /// As for [`ControlError`].
     fn pause(&self, camera: CameraId) -> Result<(), ControlError>;
 
-    /// Connects a paused camera again. It may have another number then, which is returned.
+    /// Connects a paused camera again. Returns its number, which is another one if the camera had ended in the meantime.
     ///
     /// # Errors
     /// As for [`ControlError`].

@@ -7,7 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,11 +19,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::connection::TimedStream;
+use crate::connection::{Client, TimedStream};
 use crate::error::PreviewError;
 use crate::guard::{Guard, is_plain};
 use crate::live::LiveBoard;
-use crate::pictures::Pictures;
+use crate::pictures::{PersonPictures, Pictures};
 use crate::places::ViewerPlaces;
 use crate::routes;
 use crate::settings::PreviewSettings;
@@ -38,12 +41,13 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The running server of the live page. Dropping it stops it like [`PreviewServer::stop`] with two seconds.
 ///
 /// It has three threads: `preview` for the connections, `preview-live` for events and figures, and `preview-jpeg`, which encodes pictures
-/// while someone looks. Requests that wait for files run on at most four more.
+/// while someone looks. With [`PreviewSettings::person_pictures`] there is one more, `preview-persons`. Requests that wait for files run on at most four more.
 pub struct PreviewServer {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     live: Arc<LiveBoard>,
     pictures: Arc<Pictures>,
+    person_pictures: Option<Arc<PersonPictures>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -78,11 +82,14 @@ impl PreviewServer {
         let live = LiveBoard::new(&sources, Arc::clone(&places));
         let pictures = Pictures::new(settings.max_pictures_per_s);
         let (stop, stopped) = watch::channel(false);
+        let gallery = sources.gallery.clone().filter(|_| settings.person_pictures && !settings.blur);
+        let person_pictures = gallery.as_ref().map(|_| PersonPictures::new());
         let mut server = Self {
             address,
             stop,
             live: Arc::clone(&live),
             pictures: Arc::clone(&pictures),
+            person_pictures: person_pictures.clone(),
             threads: Vec::new(),
         };
         let outputs = sources.outputs.clone();
@@ -93,11 +100,16 @@ impl PreviewServer {
             guard,
             live: Arc::clone(&live),
             pictures: Arc::clone(&pictures),
+            person_pictures: person_pictures.clone(),
             started: SystemTime::now(),
             places,
         });
         // A thread that does not start leaves the others to `drop`.
         server.spawn("preview-live", move || live.run())?;
+        if let Some((pictures, gallery)) = person_pictures.zip(gallery) {
+            let outputs = outputs.clone();
+            server.spawn("preview-persons", move || pictures.run(&outputs, &gallery))?;
+        }
         server.spawn("preview-jpeg", move || pictures.run(&outputs))?;
         server.spawn("preview", move || serve(runtime, &listener, &app, stopped))?;
         Ok(server)
@@ -141,6 +153,7 @@ impl PreviewServer {
         self.stop.send_replace(true);
         self.live.stop();
         self.pictures.stop();
+        self.person_pictures.iter().for_each(|pictures| pictures.stop());
         while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -184,9 +197,9 @@ async fn accept(listener: &TcpListener, app: &App, router: &Router, mut stopped:
             _ = stopped.wait_for(|stopped| *stopped) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
                     if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                        let connection = connect(stream, app, router.clone(), each.clone());
+                        let connection = connect(stream, Client::new(address.ip()), app, router.clone(), each.clone());
                         connections.spawn(async move {
                             connection.await;
                             drop(place);
@@ -205,19 +218,25 @@ async fn accept(listener: &TcpListener, app: &App, router: &Router, mut stopped:
 
 fn connect(
     stream: TcpStream,
+    client: Client,
     app: &App,
     router: Router,
     mut stopped: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + 'static {
     // Pictures and events must not wait for more bytes.
     drop(stream.set_nodelay(true));
-    let io = TokioIo::new(TimedStream::new(stream, app.settings.write_timeout));
+    let io = TokioIo::new(TimedStream::new(stream, client.clone(), app.settings.write_timeout));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(app.settings.request_timeout)
         .max_headers(MAX_HEADERS)
         .max_buf_size(BUFFER_BYTES);
-    let connection = http.serve_connection(io, TowerToHyperService::new(router)).with_upgrades();
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(client.clone());
+        routes.call(request)
+    });
+    let connection = http.serve_connection(io, service).with_upgrades();
     async move {
         let mut connection = std::pin::pin!(connection);
         tokio::select! {

@@ -19,11 +19,14 @@ pub struct PreviewSettings {
     /// True: the faces in all pictures are blurred before a picture leaves the machine, and the coded video, which cannot be
     /// blurred, is refused.
     pub blur: bool,
+    /// True: the page shows a picture of each person of the gallery, the best view since the start. It is kept in memory alone. False
+    /// by default, and always with `blur`.
+    pub person_pictures: bool,
     /// The most viewers of events, pictures and video together. A page needs one for the events, and one for each camera.
     pub max_viewers: usize,
     /// The most connections. Further ones are closed at once.
     pub max_connections: usize,
-    /// The most requests a second from all clients together. Requests beyond it get the status 429.
+    /// The most requests a second of one client address, or of one IPv6 network of 64 bits. Requests beyond it get the status 429.
     pub max_requests_per_s: u32,
     /// The most encoded pictures a second of one camera.
     pub max_pictures_per_s: u32,
@@ -41,6 +44,7 @@ impl Default for PreviewSettings {
             hosts: Vec::new(),
             editable: true,
             blur: false,
+            person_pictures: false,
             max_viewers: 64,
             max_connections: 128,
             max_requests_per_s: 200,
@@ -60,6 +64,7 @@ impl fmt::Debug for PreviewSettings {
             .field("hosts", &self.hosts)
             .field("editable", &self.editable)
             .field("blur", &self.blur)
+            .field("person_pictures", &self.person_pictures)
             .finish_non_exhaustive()
     }
 }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use passerby::reid::SharedGallery;
-use passerby::store::TemplateKey;
+use passerby::store::{ExpiredRows, TemplateKey};
 use passerby::zones::ZoneBoard;
 use passerby_pipeline::PipelineOutputs;
 
@@ -25,6 +25,8 @@ pub struct PreviewSources {
     pub database: Option<PathBuf>,
     /// The key of the database's templates, or `None` if they are not encrypted.
     pub key: Option<TemplateKey>,
+    /// The rows that the program has removed from the database because of their age.
+    pub expired: Arc<Mutex<ExpiredRows>>,
     /// The zones and lines. A board without cameras if there are none.
     pub zones: ZoneBoard,
 }

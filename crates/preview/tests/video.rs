@@ -1,8 +1,6 @@
 //! The video of a camera for a browser: a fragmented MP4 whose frames and times are those of the pipeline.
 #![allow(clippy::print_stderr, reason = "skipped tests are reported")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -13,10 +11,7 @@ use passerby_capture::{Video, open};
 use passerby_pipeline::{
     CodedFrame, CodedStreamStats, Pipeline, PipelineSettings, RecvOutcome, Stages, WhenFull,
 };
-use passerby_preview::{
-    CameraControl, ControlError, Fmp4Error, Fmp4Muxer, ListedCamera, PreviewServer, PreviewSettings,
-    PreviewSources, VideoEnd, VideoFeed, VideoMessage,
-};
+use passerby_preview::{Fmp4Error, Fmp4Muxer, VideoEnd, VideoFeed, VideoMessage};
 use passerby_testkit::{OrderTracker, ScriptedDetector};
 use passerby_types::{CameraId, Codec, CodedPicture, FrameSource, Image, SystemClock};
 
@@ -307,130 +302,4 @@ fn a_viewer_that_stops_reading_is_closed_and_holds_up_nothing() {
     assert_eq!((received, offered), (0, skipped + waiting));
     assert_eq!(good.stats().skipped, 0);
     drop(handle);
-}
-
-/// The cameras of a test, which cannot be changed.
-struct Fixed(Vec<CameraId>);
-
-impl CameraControl for Fixed {
-    fn cameras(&self) -> Vec<ListedCamera> {
-        let listed =
-            |&camera| ListedCamera { camera, name: "door".into(), uri: "clip".into(), paused: false };
-        self.0.iter().map(listed).collect()
-    }
-    fn add(&self, _: &str, _: Option<&str>) -> Result<CameraId, ControlError> {
-        Err(ControlError::Refused("a test".into()))
-    }
-    fn remove(&self, camera: CameraId) -> Result<(), ControlError> {
-        Err(ControlError::Unknown(camera))
-    }
-    fn pause(&self, camera: CameraId) -> Result<(), ControlError> {
-        Err(ControlError::Unknown(camera))
-    }
-    fn resume(&self, camera: CameraId) -> Result<CameraId, ControlError> {
-        Err(ControlError::Unknown(camera))
-    }
-}
-
-/// A server with the clip as camera 0, again and again, and a scene as camera 1.
-fn serve(blur: bool) -> (PreviewServer, passerby_pipeline::Handle) {
-    let clip = format!("{}?live=25&loop", data("tiny.mp4").display());
-    let handle = pipeline()
-        .camera(CAMERA, open(clip).expect("a good clip opens"))
-        .camera(CameraId(1), open("scene:size=64x48,people=0,live=25,loop").expect("a scene"))
-        .start()
-        .expect("it starts");
-    let settings =
-        PreviewSettings { address: ([127, 0, 0, 1], 0).into(), blur, ..PreviewSettings::default() };
-    let sources = PreviewSources {
-        outputs: handle.outputs(),
-        cameras: Arc::new(Fixed(vec![CAMERA, CameraId(1)])),
-        gallery: None,
-        key: None,
-        database: None,
-        zones: passerby::zones::ZoneBoard::default(),
-    };
-    let server = PreviewServer::start(settings, sources).expect("a free port");
-    // A codec is known from the first picture on.
-    let streams = handle.coded_streams();
-    while streams.codec(CAMERA).is_none() {
-        std::thread::yield_now();
-    }
-    (server, handle)
-}
-
-/// Asks for a camera's video. Returns the status, and the connection behind the head of the answer.
-fn ask(server: &PreviewServer, camera: u32) -> (u16, BufReader<TcpStream>) {
-    let mut stream = TcpStream::connect(server.address()).expect("it listens");
-    stream.set_read_timeout(Some(MINUTE)).expect("a timeout");
-    let request = format!(
-        "GET /api/cameras/{camera}/video HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        server.address()
-    );
-    stream.write_all(request.as_bytes()).expect("it reads");
-    let mut reader = BufReader::new(stream);
-    let mut status = String::new();
-    reader.read_line(&mut status).expect("an answer");
-    let mut line = String::new();
-    while line != "\r\n" {
-        line.clear();
-        assert!(reader.read_line(&mut line).expect("a header") > 0, "the head ends");
-    }
-    (status.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status"), reader)
-}
-
-/// Reads a message of the server: its kind (1 text, 2 binary) and its content (RFC 6455 5.2).
-fn message(reader: &mut impl Read) -> (u8, Vec<u8>) {
-    let mut take = |len: usize| {
-        let mut bytes = vec![0; len];
-        reader.read_exact(&mut bytes).expect("the server sends");
-        bytes
-    };
-    let head = take(2);
-    let len = match head[1] {
-        126 => take(2).iter().fold(0, |len, &b| len << 8 | usize::from(b)),
-        127 => take(8).iter().fold(0, |len, &b| len << 8 | usize::from(b)),
-        len => len.into(),
-    };
-    assert_eq!(head[0] & 0x80, 0x80, "a whole message");
-    (head[0] & 0x0F, take(len))
-}
-
-#[test]
-fn a_browser_gets_the_video_over_a_web_socket() {
-    let (server, handle) = serve(false);
-    let (status, mut reader) = ask(&server, 0);
-    assert_eq!(status, 101);
-    let (kind, json) = message(&mut reader);
-    assert_eq!((kind, &json[..]), (1, &br#"{"codec":"avc1.64000a","width":64,"height":42}"#[..]));
-    let (kind, init) = message(&mut reader);
-    assert_eq!((kind, &init[4..8]), (2, &b"ftyp"[..]));
-    let mut last = None;
-    for number in 0..20 {
-        let (kind, fragment) = message(&mut reader);
-        assert_eq!((kind, &fragment[4..8]), (2, &b"moof"[..]));
-        assert_eq!(content(&fragment, b"trun")[20] == 2, number % 5 == 0, "each fifth is a key frame");
-        let time = u64::from_be_bytes(content(&fragment, b"tfdt")[4..].try_into().expect("8 bytes"));
-        assert!(last < Some(time));
-        last = Some(time);
-    }
-    assert_eq!(server.encoded_pictures(), 0);
-    drop(reader);
-    assert!(server.stop(MINUTE));
-    drop(handle);
-}
-
-#[test]
-fn a_camera_without_h264_has_no_video() {
-    let (server, handle) = serve(false);
-    assert_eq!([ask(&server, 1).0, ask(&server, 7).0], [409, 404]);
-    drop((server, handle));
-}
-
-#[test]
-fn blurred_faces_leave_no_coded_video() {
-    let (server, handle) = serve(true);
-    assert_eq!(ask(&server, 0).0, 409);
-    drop((server, handle));
 }

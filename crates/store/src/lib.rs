@@ -91,7 +91,7 @@ mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "jsonl"))]
 pub use error::{StoreError, StoreFault};
 #[cfg(any(feature = "mqtt", feature = "webhook"))]
-pub use events::{CameraLink, DeliveryCounts, EventSettings};
+pub use events::EventSettings;
 #[cfg(feature = "mqtt")]
 pub use events::{Mqtt, MqttSettings};
 #[cfg(feature = "webhook")]
@@ -103,6 +103,6 @@ pub use memory::Memory;
 pub use owner_only::create_owner_only;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
-    CameraRow, Forgotten, JournalRow, JournalSettings, KnownPersonRow, PersonRow, PresenceRow, Reader, RunId,
-    RunRow, Sqlite, SqliteJournal, SqliteSettings, StoredCounts, TemplateKey, TrackRow,
+    CameraRow, ExpiredRows, Forgotten, JournalRow, JournalSettings, KnownPersonRow, PersonRow, PresenceRow,
+    Reader, RunId, RunRow, Sqlite, SqliteJournal, SqliteSettings, StoredCounts, TemplateKey, TrackRow,
 };

@@ -6,7 +6,7 @@ use passerby_config::{CameraConfig, ServeConfig};
 use super::args::DemoArgs;
 use super::cameras::{CAMERAS, CLIP, CLIP_PICTURES, CLIP_RATE};
 use crate::outcome::Outcome;
-use crate::serve::{ServerRun, of_inputs};
+use crate::serve::{Secrets, ServerRun, of_inputs};
 use crate::stop::Stop;
 
 /// Runs the cameras until Ctrl-C, or until `--seconds` have passed.
@@ -25,7 +25,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Outcome, BoxError> {
     let networks = args.networks.clone();
     let limits = args.run.governor_limits(args.run.cadence(true)?, &networks);
     let stop = Stop::new(args.run.seconds)?;
-    ServerRun { config, networks, limits, stop }.run(None)
+    ServerRun { config, secrets: Secrets::default(), networks, limits, stop }.run(None)
 }
 
 /// Returns cameras that play the bundled clip over and over, each from another place.

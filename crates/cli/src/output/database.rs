@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use passerby::pipeline::Stages;
-use passerby::store::{Sqlite, SqliteSettings, TemplateKey};
+use passerby::store::{ExpiredRows, Sqlite, SqliteSettings, TemplateKey};
 use passerby::types::{BoxError, CameraId, Clock, ErrorClass, Observation, Sink, SinkError, SystemClock};
 use passerby::{Settings, stages, stages_with};
 
@@ -85,6 +86,14 @@ impl Database {
     /// Returns the sink for a pipeline.
     pub(crate) fn sink(&self) -> impl Sink + 'static {
         Arc::clone(&self.sink)
+    }
+
+    /// Removes rows about frames before a time of day, at most `most` of each table.
+    ///
+    /// # Errors
+    /// As for [`Sqlite::expire`].
+    pub(crate) fn expire(&self, before: SystemTime, most: u32) -> Result<ExpiredRows, BoxError> {
+        Ok(self.sink.lock().unwrap_or_else(PoisonError::into_inner).sqlite.expire(before, most)?)
     }
 
     /// Names a camera. The name is stored with the next frames. Never waits.

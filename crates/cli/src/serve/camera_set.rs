@@ -3,9 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use passerby::capture::{Input, OpenSettings};
+use passerby::capture::{Input, OpenSettings, SourceSwitch, SwitchedSource};
 use passerby::pipeline::{EventReceiver, Handle, PipelineOutputs, PipelineReport};
-use passerby::types::{BoxError, CameraId};
+use passerby::types::{BoxError, CameraId, FrameSource};
 use passerby::zones::ZoneBoard;
 use passerby_config::CameraConfig;
 
@@ -14,7 +14,8 @@ use crate::live_source::open_live;
 use crate::output::Database;
 use crate::stop::END_TIMEOUT;
 
-/// The cameras of a running pipeline, by their names. A camera that comes back has a new number and its old name.
+/// The cameras of a running pipeline, by their names. A camera keeps its number when it is paused or its source is changed. One that was
+/// removed, or whose source has ended, comes back with a new number and its old name.
 pub(super) struct CameraSet {
     board: ZoneBoard,
     database: Option<Database>,
@@ -34,6 +35,8 @@ pub(super) struct KnownCamera {
     pub(super) id: CameraId,
     pub(super) config: CameraConfig,
     pub(super) status: CameraStatus,
+    /// Pauses and replaces its source. `None` if it was never opened.
+    pub(super) switch: Option<SourceSwitch>,
     /// True if the live page added it: then no configuration removes it.
     pub(super) is_of_page: bool,
 }
@@ -137,19 +140,54 @@ impl CameraSet {
     ) -> KnownCamera {
         let id = CameraId(state.names.len() as u32);
         state.names.push(name(config).to_owned());
-        let status = match self.open(state, id, config) {
-            Ok(()) => CameraStatus::Running,
-            Err(e) => {
-                changes.failed.push(format!("{}: {}", name(config), with_advice(&*e)));
-                CameraStatus::Failed
+        self.open(state, id, config, changes)
+    }
+
+    /// Connects a camera that is paused or could not be opened again, or with another source. It keeps its number, unless the source that
+    /// it had has ended.
+    ///
+    /// # Errors
+    /// The input cannot be opened: the line about it. The camera stays as it is.
+    pub(super) fn reconnect(
+        &self,
+        state: &mut CameraSetState,
+        old: &KnownCamera,
+        config: &CameraConfig,
+    ) -> Result<KnownCamera, String> {
+        let is_there = state.handle.as_ref().is_some_and(|handle| handle.cameras().contains(&old.id));
+        let again = |id, status, switch| KnownCamera {
+            id,
+            config: config.clone(),
+            status,
+            switch,
+            is_of_page: old.is_of_page,
+        };
+        let mut changes = CameraChanges::default();
+        if let Some(switch) = old.switch.as_ref().filter(|_| is_there) {
+            // Many cameras refuse a second connection.
+            switch.pause(END_TIMEOUT);
+            let fault = |e: BoxError| format!("{}: {}", name(config), with_advice(&*e));
+            switch.play(source(config).map_err(fault)?);
+            self.board.set(old.id, &config.zones).map_err(|e| fault(e.into()))?;
+            return Ok(again(old.id, CameraStatus::Running, Some(switch.clone())));
+        }
+        let opened = match old.switch {
+            // It has never been in the pipeline.
+            None => self.open(state, old.id, config, &mut changes),
+            Some(_) => {
+                self.end(state, old, END_TIMEOUT);
+                self.begin(state, config, &mut changes)
             }
         };
-        KnownCamera { id, config: config.clone(), status, is_of_page: false }
+        match changes.failed.pop() {
+            Some(line) => Err(line),
+            None => Ok(again(opened.id, opened.status, opened.switch)),
+        }
     }
 
     /// Ends a camera after the frames that are inside, and waits for that at most `timeout`.
     pub(super) fn end(&self, state: &CameraSetState, camera: &KnownCamera, timeout: Duration) {
-        if let (Some(handle), CameraStatus::Running) = (&state.handle, camera.status) {
+        if let (Some(handle), Some(_)) = (&state.handle, &camera.switch) {
             handle.remove(camera.id, timeout);
         }
         self.board.remove(camera.id);
@@ -179,30 +217,68 @@ impl CameraSet {
             old.is_of_page = false;
             return old;
         }
-        // Many cameras refuse a second connection.
-        self.end(state, &old, END_TIMEOUT);
         if !is_same {
             changes.changed.push(name(config).to_owned());
         }
-        self.begin(state, config, changes)
+        if old.status == CameraStatus::Paused {
+            old.config = config.clone();
+            return old;
+        }
+        let mut known = self.reconnect(state, &old, config).unwrap_or_else(|line| {
+            changes.failed.push(line);
+            old.status = CameraStatus::Failed;
+            KnownCamera { config: config.clone(), ..old }
+        });
+        known.is_of_page = false;
+        known
     }
 
-    /// Opens a camera and adds it to the pipeline.
-    ///
+    /// Opens a camera and adds it to the pipeline. If that fails, it is known as failed, with a line in `changes`.
+    fn open(
+        &self,
+        state: &CameraSetState,
+        id: CameraId,
+        config: &CameraConfig,
+        changes: &mut CameraChanges,
+    ) -> KnownCamera {
+        let opened = self.add_to_pipeline(state, id, config);
+        let (status, switch) = match opened {
+            Ok(switch) => (CameraStatus::Running, Some(switch)),
+            Err(e) => {
+                changes.failed.push(format!("{}: {}", name(config), with_advice(&*e)));
+                (CameraStatus::Failed, None)
+            }
+        };
+        KnownCamera { id, config: config.clone(), status, switch, is_of_page: false }
+    }
+
     /// # Errors
     /// The input cannot be opened, or the system has no more threads.
-    fn open(&self, state: &CameraSetState, id: CameraId, config: &CameraConfig) -> Result<(), BoxError> {
+    fn add_to_pipeline(
+        &self,
+        state: &CameraSetState,
+        id: CameraId,
+        config: &CameraConfig,
+    ) -> Result<SourceSwitch, BoxError> {
         let Some(handle) = &state.handle else { return Err("the program is ending".into()) };
-        let input = Input::parse(config.input())?;
-        let source = open_live(&input, &OpenSettings::default(), None, true)?;
+        let (source, switch) = SwitchedSource::new(source(config)?);
         // Also for a camera without zones, so that it can get some while it runs.
         self.board.set(id, &config.zones)?;
         if let Some(database) = &self.database {
             database.name(id, name(config));
         }
         handle.add(id, source)?;
-        Ok(())
+        Ok(switch)
     }
+}
+
+/// Opens the source of a camera.
+///
+/// # Errors
+/// The input cannot be opened.
+fn source(config: &CameraConfig) -> Result<Box<dyn FrameSource>, BoxError> {
+    let input = Input::parse(config.input())?;
+    Ok(open_live(&input, &OpenSettings::default(), None, true)?)
 }
 
 /// Returns the name of a camera, which the configuration of a server always has.

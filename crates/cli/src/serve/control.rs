@@ -63,19 +63,21 @@ impl CameraControl for CameraSet {
         Ok(())
     }
 
+    /// Disconnects a camera, which keeps its number.
     fn pause(&self, camera: CameraId) -> Result<(), ControlError> {
         let mut state = self.lock();
         let known = state.cameras.iter_mut().find(|known| known.id == camera);
         let known = known.ok_or(ControlError::Unknown(camera))?;
-        let was_running = known.status == CameraStatus::Running;
         known.status = CameraStatus::Paused;
-        if let Some(handle) = state.handle.as_ref().filter(|_| was_running) {
-            handle.remove(camera, END_TIMEOUT);
+        let switch = known.switch.clone();
+        drop(state);
+        if let Some(switch) = switch {
+            switch.pause(END_TIMEOUT);
         }
         Ok(())
     }
 
-    /// Connects a paused camera again, under a new number.
+    /// Connects a paused camera again. It has a new number only if its source had ended.
     fn resume(&self, camera: CameraId) -> Result<CameraId, ControlError> {
         let mut state = self.lock();
         let place = state.cameras.iter().position(|known| known.id == camera);
@@ -83,16 +85,13 @@ impl CameraControl for CameraSet {
         if state.cameras[place].status == CameraStatus::Running {
             return Ok(camera);
         }
-        let (config, is_of_page) = (state.cameras[place].config.clone(), state.cameras[place].is_of_page);
-        let mut changes = CameraChanges::default();
-        let again = self.begin(&mut state, &config, &mut changes);
-        if let Some(line) = changes.failed.pop() {
-            return Err(ControlError::Refused(line));
-        }
-        let id = again.id;
-        let old = std::mem::replace(&mut state.cameras[place], KnownCamera { is_of_page, ..again });
-        self.end(&state, &old, Duration::ZERO);
-        Ok(id)
+        let old = state.cameras.remove(place);
+        let config = old.config.clone();
+        let again = self.reconnect(&mut state, &old, &config);
+        let id = again.as_ref().map_or(camera, |again| again.id);
+        let line = again.as_ref().err().cloned();
+        state.cameras.insert(place, again.unwrap_or(old));
+        line.map_or(Ok(id), |line| Err(ControlError::Refused(line)))
     }
 }
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use passerby::types::BoxError;
 use passerby_config::EventsConfig;
+#[cfg(any(feature = "mqtt", feature = "webhook"))]
+use passerby_config::Secret;
 
 use super::camera_set::CameraSet;
 #[cfg(any(feature = "mqtt", feature = "webhook"))]
 use super::messenger::{Messenger, settings};
+use super::secrets::Secrets;
 use crate::output::Database;
 
 /// The threads that send messages.
@@ -17,25 +20,19 @@ pub(super) struct Messages {
     messengers: Vec<Messenger>,
 }
 
-/// Checks that this build can send the messages of the tables, and that the secrets can be read.
+/// Checks that this build can send the messages of the tables.
 ///
 /// # Errors
-/// The table that needs a feature, or the secret that cannot be read.
+/// The table that needs a feature.
 pub(super) fn check(config: &EventsConfig) -> Result<(), BoxError> {
     let needs = |table: &str, feature: &str| -> BoxError {
         format!("{table}: this build has no {feature}: build the program with --features {feature}").into()
     };
-    if let Some(mqtt) = &config.mqtt {
-        if cfg!(not(feature = "mqtt")) {
-            return Err(needs("[events.mqtt]", "mqtt"));
-        }
-        mqtt.password().map_err(|e| format!("the password of [events.mqtt]: {e}"))?;
+    if config.mqtt.is_some() && cfg!(not(feature = "mqtt")) {
+        return Err(needs("[events.mqtt]", "mqtt"));
     }
-    for webhook in &config.webhook {
-        if cfg!(not(feature = "webhook")) {
-            return Err(needs("[[events.webhook]]", "webhook"));
-        }
-        webhook.token().map_err(|e| format!("the token of [[events.webhook]]: {e}"))?;
+    if !config.webhook.is_empty() && cfg!(not(feature = "webhook")) {
+        return Err(needs("[[events.webhook]]", "webhook"));
     }
     Ok(())
 }
@@ -44,15 +41,15 @@ impl Messages {
     /// Starts a sink and a thread for each receiver. The cameras must not have begun yet.
     ///
     /// # Errors
-    /// As for [`check`], or the system has no more threads.
+    /// The system has no more threads, or no certificates for a webhook.
     pub(super) fn start(
         config: &EventsConfig,
+        secrets: &Secrets,
         cameras: &Arc<CameraSet>,
         database: Option<&Database>,
     ) -> Result<Self, BoxError> {
-        check(config)?;
         #[cfg(not(any(feature = "mqtt", feature = "webhook")))]
-        let (started, _) = (Self::default(), (cameras, database));
+        let (started, _) = (Self::default(), (config, secrets, cameras, database));
         #[cfg(any(feature = "mqtt", feature = "webhook"))]
         let mut started = Self::default();
         #[cfg(any(feature = "mqtt", feature = "webhook"))]
@@ -63,7 +60,7 @@ impl Messages {
                 host: mqtt.host.clone(),
                 port: mqtt.port,
                 username: mqtt.username.clone(),
-                password: mqtt.password()?.map(|password| password.expose().to_owned()),
+                password: secrets.mqtt.as_ref().map(Secret::expose).map(str::to_owned),
                 client_id: mqtt.client_id.clone(),
                 topic_prefix: mqtt.topic_prefix.clone(),
                 discovery_prefix: Some(mqtt.discovery_prefix.clone()).filter(|prefix| !prefix.is_empty()),
@@ -72,10 +69,10 @@ impl Messages {
             started.messengers.extend(Messenger::start(passerby::store::Mqtt::start(settings)?, cameras)?);
         }
         #[cfg(feature = "webhook")]
-        for webhook in &config.webhook {
+        for (webhook, token) in config.webhook.iter().zip(&secrets.webhooks) {
             let settings = passerby::store::WebhookSettings {
                 url: webhook.url.clone(),
-                token: webhook.token()?.map(|token| token.expose().to_owned()),
+                token: token.as_ref().map(Secret::expose).map(str::to_owned),
                 events: settings(&config.node, &webhook.kinds, known),
             };
             let sink = passerby::store::Webhook::start(settings)?;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use passerby::pipeline::{
     EventReceiver, PipelineEvent, RecvOutcome, Subscription, WhenFull, WriteReport, Writer, WriterSettings,
 };
-use passerby::store::{CameraLink, DeliveryCounts, EventSettings};
-use passerby::types::{BoxError, CameraId, EventKind, Sink, SystemClock};
+use passerby::store::EventSettings;
+use passerby::types::{BoxError, CameraId, CameraLink, DeliveryCounts, EventKind, MessageSink, SystemClock};
 
 use super::camera_set::CameraSet;
 use crate::terminal::{self, counted};
@@ -18,36 +18,6 @@ use crate::terminal::{self, counted};
 const CAPACITY: usize = 1024;
 /// The interval between two looks at events.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// A sink of messages.
-pub(super) trait MessageSink: Sink + 'static {
-    fn server(&self) -> String;
-    fn name_camera(&mut self, camera: CameraId, name: &str);
-    fn link(&mut self, camera: CameraId, link: CameraLink, error: Option<&str>);
-    fn delivery(&self) -> DeliveryCounts;
-}
-
-macro_rules! message_sink {
-    ($feature:literal, $sink:ty) => {
-        #[cfg(feature = $feature)]
-        impl MessageSink for $sink {
-            fn server(&self) -> String {
-                self.name().to_owned()
-            }
-            fn name_camera(&mut self, camera: CameraId, name: &str) {
-                self.name_cameras(&[(camera, name)]);
-            }
-            fn link(&mut self, camera: CameraId, link: CameraLink, error: Option<&str>) {
-                self.camera_link(camera, link, error);
-            }
-            fn delivery(&self) -> DeliveryCounts {
-                self.counts()
-            }
-        }
-    };
-}
-message_sink!("mqtt", passerby::store::Mqtt);
-message_sink!("webhook", passerby::store::Webhook);
 
 /// Returns the settings of a sink.
 pub(super) fn settings(node: &str, kinds: &[EventKind], known_persons: u64) -> EventSettings {
@@ -72,9 +42,12 @@ impl Messenger {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub(super) fn start(sink: impl MessageSink, cameras: &Arc<CameraSet>) -> Result<Option<Self>, BoxError> {
+    pub(super) fn start(
+        sink: impl MessageSink + 'static,
+        cameras: &Arc<CameraSet>,
+    ) -> Result<Option<Self>, BoxError> {
         let Some(outputs) = cameras.outputs() else { return Ok(None) };
-        let server = sink.server();
+        let server = sink.name().to_owned();
         let observations = outputs.subscribe(&server, CAPACITY, WhenFull::DropOldest);
         let (events, cameras) = (outputs.events(), Arc::clone(cameras));
         let sink = Arc::new(Mutex::new(sink));
@@ -119,7 +92,7 @@ fn run<S: MessageSink>(
     let mut named = BTreeSet::new();
     let mut name = |camera: CameraId| {
         if named.insert(camera) {
-            lock(sink).name_camera(camera, &cameras.name(camera));
+            lock(sink).name_cameras(&[(camera, &cameras.name(camera))]);
         }
     };
     let mut shared = Arc::clone(sink);
@@ -142,7 +115,7 @@ fn run<S: MessageSink>(
         tell(&event, &mut *lock(sink));
     }
     let written = writer.finish();
-    let delivered = lock(sink).delivery();
+    let delivered = lock(sink).counts();
     Outcome { written, overflowed: observations.stats().dropped, delivered }
 }
 
@@ -150,13 +123,13 @@ fn run<S: MessageSink>(
 fn tell(event: &PipelineEvent, sink: &mut impl MessageSink) {
     match event {
         PipelineEvent::CameraConnected { camera, .. } | PipelineEvent::CameraRecovered { camera, .. } => {
-            sink.link(*camera, CameraLink::Live, None);
+            sink.camera_link(*camera, CameraLink::Live, None);
         }
         PipelineEvent::CameraLost { camera, error, .. } => {
-            sink.link(*camera, CameraLink::Lost, Some(error));
+            sink.camera_link(*camera, CameraLink::Lost, Some(error));
         }
         PipelineEvent::CameraEnded { camera, error } => {
-            sink.link(*camera, CameraLink::Ended, error.as_deref());
+            sink.camera_link(*camera, CameraLink::Ended, error.as_deref());
         }
         _ => {}
     }

@@ -7,6 +7,8 @@ mod messages;
 #[cfg(any(feature = "mqtt", feature = "webhook"))]
 mod messenger;
 mod page;
+mod retention;
+mod secrets;
 mod setup;
 mod watch;
 
@@ -32,6 +34,9 @@ pub(crate) use args::ServeArgs;
 use args::Wanted;
 use camera_set::{CameraChanges, CameraSet};
 use messages::Messages;
+use page::StoredRun;
+use retention::Retention;
+pub(crate) use secrets::Secrets;
 pub(crate) use setup::of_inputs;
 pub(crate) use watch::FileWatch;
 
@@ -41,6 +46,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Everything that a run needs.
 pub(crate) struct ServerRun {
     pub(crate) config: ServeConfig,
+    pub(crate) secrets: Secrets,
     pub(crate) networks: NetworkArgs,
     pub(crate) limits: GovernorLimits,
     pub(crate) stop: Stop,
@@ -51,9 +57,9 @@ pub(crate) struct ServerRun {
 /// # Errors
 /// The configuration is wrong, the database cannot be opened, a network does not load, or the page's address is in use.
 pub(crate) fn run(args: &ServeArgs) -> Result<Outcome, BoxError> {
-    let (config, watch, stop) = match args.wanted()? {
+    let (config, secrets, watch, stop) = match args.wanted()? {
         Wanted::File(path) if args.check => {
-            let config = setup::of_file(path)?;
+            let (config, _) = setup::of_file(path)?;
             let cameras = counted(config.cameras.len() as u64, "camera");
             terminal::print(&format!("{}: right, with {cameras}\n", path.display()))?;
             return Ok(Outcome::Done);
@@ -61,19 +67,20 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Outcome, BoxError> {
         Wanted::File(path) => {
             let (stop, reload) = Stop::serving()?;
             let watch = FileWatch::new(path, reload);
-            (setup::of_file(path)?, Some(watch), stop)
+            let (config, secrets) = setup::of_file(path)?;
+            (config, secrets, Some(watch), stop)
         }
         Wanted::Inputs(words) => {
             let mut config = setup::of_inputs(words)?;
             config.store.database = args.db.clone().unwrap_or(config.store.database);
             config.store.gallery = !args.gallery.no_gallery;
             config.store.key_file.clone_from(&args.gallery.key.key_file);
-            (config, None, Stop::new(None)?)
+            (config, Secrets::default(), None, Stop::new(None)?)
         }
     };
     let networks = setup::networks(&config)?;
     let limits = setup::limits(&config.governor, &networks);
-    ServerRun { config, networks, limits, stop }.run(watch)
+    ServerRun { config, secrets, networks, limits, stop }.run(watch)
 }
 
 impl ServerRun {
@@ -85,9 +92,17 @@ impl ServerRun {
         let database = self.open_database()?;
         let board = ZoneBoard::default();
         let cameras = Arc::new(self.start(board.clone(), database.as_ref())?);
-        let place = database.as_ref().map(|database| (database, self.config.store.database.as_path()));
-        let messages = Messages::start(&self.config.events, &cameras, database.as_ref())?;
-        let page = page::start(&self.config.preview, &cameras, board, place)?;
+        let expired = Arc::default();
+        let stored = database.as_ref().map(|database| StoredRun {
+            database,
+            path: &self.config.store.database,
+            expired: Arc::clone(&expired),
+        });
+        let messages = Messages::start(&self.config.events, &self.secrets, &cameras, database.as_ref())?;
+        let page = page::start(&self.config.preview, self.secrets.page.as_ref(), &cameras, board, stored)?;
+        let retention =
+            database.as_ref().map(|database| Retention::start(&self.config.store, database, expired));
+        let retention = retention.transpose()?.flatten();
         if let Some(page) = &page {
             terminal::message(format_args!("the live page is at {}", page.url()));
         }
@@ -101,6 +116,7 @@ impl ServerRun {
         let ok = ok & page_ended & done.is_none_or(|done| summarize(&done, &cameras));
         let ok = ok & messages.finish();
         drop(cameras);
+        retention.into_iter().for_each(Retention::finish);
         if let Some(Err(e)) = database.map(Database::finish) {
             terminal::message(e);
             return Ok(Outcome::Failed);
@@ -173,7 +189,7 @@ fn serve(
             continue;
         }
         match setup::of_file(watch.path()) {
-            Ok(next) => {
+            Ok((next, _)) => {
                 let changes = cameras.apply(&next.cameras);
                 let file = watch.path().display();
                 let line = changes.line().unwrap_or_else(|| "no camera changed".into());

@@ -9,9 +9,10 @@ use passerby::inference::Device;
 use passerby::pipeline::GovernorLimits;
 use passerby::store::TemplateKey;
 use passerby::types::BoxError;
-use passerby_config::{CadenceChoice, CameraConfig, GovernorConfig, SecretPlace, ServeConfig, StoreConfig};
+use passerby_config::{CadenceChoice, CameraConfig, GovernorConfig, ServeConfig, StoreConfig};
 
 use super::messages;
+use super::secrets::Secrets;
 use crate::options::{NetworkArgs, default_workers};
 use crate::output::PersonNumbers;
 use crate::pictures::unique_name;
@@ -41,35 +42,24 @@ pub(crate) fn of_inputs(words: &[OsString]) -> Result<ServeConfig, BoxError> {
     Ok(config)
 }
 
-/// Reads a configuration, and checks the parts that the crate `config` does not know: the inputs, the device, and the secrets.
-///
-/// # Errors
-/// The first fault.
-pub(super) fn of_file(path: &Path) -> Result<ServeConfig, BoxError> {
-    let config = ServeConfig::load(path)?;
-    check(path, &config)?;
-    Ok(config)
-}
-
-/// Checks the inputs, the device and the secrets.
+/// Reads a configuration with its secrets, and checks the parts that the crate `config` does not know: the inputs, the device, and
+/// the features of this build.
 ///
 /// # Errors
 /// The first fault, with the file and the key.
-fn check(path: &Path, config: &ServeConfig) -> Result<(), BoxError> {
+pub(super) fn of_file(path: &Path) -> Result<(ServeConfig, Secrets), BoxError> {
+    let config = ServeConfig::load(path)?;
     let file = path.display();
     for camera in config.cameras.iter().filter(|camera| camera.enabled) {
         let name = camera.name.as_deref().unwrap_or_default();
         camera.check_password().map_err(|e| format!("{file}: the password of camera {name:?}: {e}"))?;
         Input::parse(camera.input()).map_err(|e| format!("{file}: camera.uri of {name:?}: {e}"))?;
     }
-    networks(config).map_err(|e| format!("{file}: stages.device: {e}"))?;
+    networks(&config).map_err(|e| format!("{file}: stages.device: {e}"))?;
     person_numbers(&config.store).map_err(|e| format!("{file}: store.key_file: {e}"))?;
     messages::check(&config.events).map_err(|e| format!("{file}: {e}"))?;
-    let preview = &config.preview;
-    if let Some(place) = SecretPlace::of(preview.token_env.as_deref(), preview.token_file.as_deref()) {
-        place.read().map_err(|e| format!("{file}: the token of [preview]: {e}"))?;
-    }
-    Ok(())
+    let secrets = Secrets::read(&config).map_err(|e| format!("{file}: {e}"))?;
+    Ok((config, secrets))
 }
 
 /// Returns the meaning of the numbers of persons.

@@ -1,26 +1,27 @@
 //! `passerby serve`: the check of a configuration, a reload that costs other cameras no frame, and the end.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed expectation is a failed test")]
+
+#[cfg(all(feature = "mqtt", feature = "webhook"))]
+mod messages;
+mod server;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
 
-use passerby::store::{Reader, RunId};
+use passerby::store::{Reader, RunId, Sqlite, SqliteSettings};
+use passerby::types::{Observation, Sink};
+use passerby_testkit::suite::observation;
 use serde_json::Value;
+
+use server::{Folder, Server, request};
 
 /// The folder of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// The bundled clip, which has 240 pictures.
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/passersby.mp4");
-/// The longest wait for a line.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Returns the exit code, and the text of both streams.
 fn check(path: &Path) -> (i32, String) {
@@ -28,92 +29,6 @@ fn check(path: &Path) -> (i32, String) {
     let done = program.args(["serve", "--check"]).arg(path).output().unwrap();
     let said = [done.stdout, done.stderr].concat();
     (done.status.code().unwrap(), String::from_utf8(said).unwrap())
-}
-
-/// A folder with a configuration.
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, cameras: &[(&str, &str, &str)]) {
-        self.write_with("enabled = false", cameras);
-    }
-
-    /// Writes a configuration with this content of the table `[preview]`.
-    fn write_with(&self, preview: &str, cameras: &[(&str, &str, &str)]) {
-        let mut text = format!("[preview]\n{preview}\n");
-        for (name, uri, more) in cameras {
-            text += &format!("[[camera]]\nname = \"{name}\"\nuri = \"{uri}\"\n{more}\n");
-        }
-        fs::write(self.path("passerby.toml"), text).unwrap();
-    }
-}
-
-/// A running server, and the lines on its standard error.
-struct Server {
-    child: Child,
-    lines: Receiver<String>,
-    said: Vec<String>,
-}
-
-impl Server {
-    fn start(folder: &Folder) -> Self {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_passerby"));
-        let program = program.arg("serve").current_dir(folder.0.path()).stderr(Stdio::piped());
-        let mut child = program.spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::sync_channel(1000);
-        let read = move || stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
-        thread::Builder::new().name("stderr".into()).spawn(read).unwrap();
-        Self { child, lines, said: Vec::new() }
-    }
-
-    /// Waits for a line with this text, which may have come already.
-    fn wait_for(&mut self, text: &str) -> String {
-        let begin = Instant::now();
-        loop {
-            if let Some(line) = self.said.iter().find(|line| line.contains(text)) {
-                return line.clone();
-            }
-            let left = PATIENCE.saturating_sub(begin.elapsed());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => self.said.push(line),
-                Err(_) => panic!("no line with {text:?} in {:#?}", self.said),
-            }
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
-    }
-
-    /// Waits for the end, and returns the exit code.
-    fn end(&mut self) -> Option<i32> {
-        let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                self.said.extend(self.lines.iter());
-                return status.code();
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server did not end: {:#?}", self.said);
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// Returns the numbers of a line such as `passerby: door: 240 frames (80 analysed, 160 coasted, 0 dropped), 93 faces`.
@@ -197,22 +112,6 @@ fn a_reload_costs_the_other_cameras_no_frame() {
     assert_eq!(stored[0].1, analysed + coasted);
 }
 
-/// Sends a request to the page, and returns the status and the body.
-fn request(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nConnection: close\r\n\
-        Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-}
-
 #[test]
 fn the_page_lists_adds_pauses_and_removes_cameras() {
     let folder = Folder::new();
@@ -245,6 +144,7 @@ fn the_page_lists_adds_pauses_and_removes_cameras() {
     let (status, body) = request(&address, "POST", &format!("/api/cameras/{hall}/resume"), "");
     assert!((200..300).contains(&status), "{status} {body}");
     assert_ne!(listed()[1]["state"], "paused");
+    assert_eq!(listed()[1]["camera"], hall, "a camera keeps its number over a pause");
 
     // A reload keeps the camera of the page.
     server.signal("HUP");
@@ -265,4 +165,48 @@ fn an_address_that_others_reach_needs_a_token() {
     let line = server.wait_for("the live page: ");
     assert!(line.contains("needs a token"), "{line}");
     assert_eq!(server.end(), Some(2));
+}
+
+#[test]
+fn a_changed_source_keeps_the_number_and_counts_on() {
+    let folder = Folder::new();
+    let scene = |people: u32| format!("scene:people={people},size=320x180,live=10");
+    folder.write(&[("door", &scene(1), "")]);
+    let mut server = Server::start(&folder);
+    server.wait_for("door: connected");
+    folder.write(&[("door", &scene(2), "")]);
+    server.signal("HUP");
+    server.wait_for("read again: connected anew door");
+    // A picture of the new source comes within a few of the old one's intervals.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(143), "{:#?}", server.said);
+    let cameras = Reader::open(folder.path("passerby.sqlite")).unwrap().cameras(RunId(1)).unwrap();
+    let [camera] = &cameras[..] else { panic!("{cameras:?}") };
+    assert_eq!((camera.id.0, camera.name.as_deref()), (0, Some("door")));
+}
+
+#[test]
+fn rows_that_are_too_old_are_removed_at_the_start() {
+    let folder = Folder::new();
+    let path = folder.path("passerby.sqlite");
+    let mut sink = Sqlite::open(&path, SqliteSettings::default()).unwrap();
+    let old: Vec<Observation> = (0..5).map(|seq| observation(0, seq)).collect();
+    sink.write(&old).unwrap();
+    sink.finish().unwrap();
+    let text = "[preview]\naddress = \"127.0.0.1:0\"\n[store]\nkeep = \"30d\"\n[[camera]]\nname = \"door\"\n\
+        uri = \"scene:people=1,size=320x180,live=10\"\n";
+    fs::write(folder.path("passerby.toml"), text).unwrap();
+    let mut server = Server::start(&folder);
+    let line = server.wait_for("removed rows from before ");
+    assert!(line.ends_with(": 10 observation, 2 track, 1 person"), "{line}");
+    let line = server.wait_for("the live page is at http://");
+    let address = line.rsplit_once("http://").unwrap().1.trim_end_matches('/').to_owned();
+    let figures = request(&address, "GET", "/metrics", "").1;
+    for (table, rows) in [("observation", 10), ("track", 2), ("person", 1), ("run", 0)] {
+        let figure = format!("passerby_store_expired_rows_total{{table=\"{table}\"}} {rows}\n");
+        assert!(figures.contains(&figure), "{figure}: {figures}");
+    }
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(143), "{:#?}", server.said);
 }

@@ -28,7 +28,7 @@ fn a_wrong_key_is_named_with_the_right_one() {
         ("[preview]\nadress = \"x\"\n", "2: preview.adress: no such key; did you mean address?"),
         (
             "[store]\n\n# more\nfile = \"x\"\n",
-            "4: store.file: no such key; the keys are enabled, database, gallery, key_file",
+            "4: store.file: no such key; the keys are enabled, database, gallery, key_file, keep, keep_persons",
         ),
         ("[store]\ndb = \"x\"\n", "2: store.db: no such key; did you mean database?"),
         ("[events.mqtt]\nhots = \"a\"\n", "2: events.mqtt.hots: no such key; did you mean host?"),
@@ -113,6 +113,17 @@ fn a_text_that_is_not_toml_names_its_line() {
     // The reader's own message would show the line.
     let error = said("[[camera]]\nuri = \"rtsp://name:hunter2@door\n");
     assert!(error.starts_with("2: "), "{error}");
+}
+
+#[test]
+fn a_time_to_keep_rows_has_a_unit_and_is_not_too_short() {
+    let keep = |text: &str| parse(&format!("[store]\nkeep = {text}\n")).map(|config| config.store.keep);
+    assert_eq!(keep("\"30d\"").unwrap(), Some(std::time::Duration::from_secs(30 * 86_400)));
+    assert_eq!(keep("\"never\"").unwrap(), None);
+    assert_eq!(said("[store]\nkeep = \"1s\"\n"), "2: store.keep: expected at least \"1min\", or \"never\"");
+    let wrong = said("[store]\nkeep_persons = \"month\"\n");
+    assert!(wrong.starts_with("2: store.keep_persons: ") && wrong.contains("\"1.5s\""), "{wrong}");
+    assert!(said("[store]\nkeep = 30\n").starts_with("2: store.keep: "));
 }
 
 #[test]

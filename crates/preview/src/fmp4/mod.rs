@@ -98,7 +98,7 @@ impl Fmp4Muxer {
         let init = if coded.key { self.begin(frame).inspect_err(|_| self.track = None)? } else { None };
         let Some(track) = &self.track else { return Ok(None) };
         let pts = ticks(frame.pts);
-        let dts = self.last.map_or(ticks(frame.dts), |last| ticks(frame.dts).max(last + 1));
+        let dts = self.last.map_or(ticks(frame.dts), |last| ticks(frame.dts).max(last.saturating_add(1)));
         // A frame lasts as long as the one before. How long it really lasts, the next one would say.
         let step = self.last.map(|last| dts - last).filter(|&step| step <= MAX_DURATION && init.is_none());
         let duration = step.map_or(FIRST_DURATION, |step| step as u32);

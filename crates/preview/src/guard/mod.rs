@@ -4,6 +4,7 @@ mod hosts;
 mod rate;
 mod token;
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::extract::Request;
@@ -22,7 +23,7 @@ use token::{Access, COOKIE_NAME, access, is_token};
 
 pub(crate) use token::is_plain;
 
-/// The most wrong tokens a second.
+/// The most wrong tokens of one client a second.
 const WRONG_TOKENS_PER_S: u32 = 5;
 /// The path that changes nothing although its method says so: the picture to search for is its body.
 pub(crate) const SEARCH: &str = "/api/persons/search";
@@ -53,21 +54,20 @@ pub(crate) struct Guard {
 
 impl Guard {
     pub(crate) fn new(settings: &PreviewSettings, address: std::net::SocketAddr) -> Self {
-        let now = Instant::now();
         Self {
             hosts: Hosts::new(address, &settings.hosts),
             token: settings.token.clone(),
             editable: settings.editable,
-            requests: RateLimit::new(settings.max_requests_per_s, now),
-            wrong_tokens: RateLimit::new(WRONG_TOKENS_PER_S, now),
+            requests: RateLimit::new(settings.max_requests_per_s),
+            wrong_tokens: RateLimit::new(WRONG_TOKENS_PER_S),
         }
     }
 
-    /// Returns the answer to a request that must not reach a route, or `None`.
-    pub(crate) fn refusal(&self, request: &Request) -> Option<Response> {
+    /// Returns the answer to a request of `client` that must not reach a route, or `None`.
+    pub(crate) fn refusal(&self, request: &Request, client: IpAddr) -> Option<Response> {
         let now = Instant::now();
         let refuse = |status, text: &str| Some(Refusal::new(status, text).into_response());
-        if !self.requests.allows(now) {
+        if !self.requests.allows(client, now) {
             return refuse(StatusCode::TOO_MANY_REQUESTS, "too many requests");
         }
         let (headers, path) = (request.headers(), request.uri().path());
@@ -84,7 +84,7 @@ impl Guard {
         if path == "/"
             && let Some(given) = token_of_query(request.uri().query())
         {
-            return self.sign_in(given, now);
+            return self.sign_in(given, client, now);
         }
         if path == "/" || path.starts_with("/assets/") {
             return None;
@@ -94,7 +94,7 @@ impl Guard {
         }
         let Some(access) = access(headers, self.token.as_deref()) else {
             // The right token is never held up: a guess is hopeless anyway, and others must not lock its owner out.
-            if !self.wrong_tokens.allows(now) {
+            if !self.wrong_tokens.allows(client, now) {
                 return refuse(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens");
             }
             return refuse(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
@@ -111,10 +111,10 @@ impl Guard {
     }
 
     /// Answers `/?token=…`: with the right token a cookie, and the page without the token in its address.
-    fn sign_in(&self, given: &str, now: Instant) -> Option<Response> {
+    fn sign_in(&self, given: &str, client: IpAddr, now: Instant) -> Option<Response> {
         let Some(token) = &self.token else { return Some(to_page(None)) };
         if !is_token(given, token) {
-            if !self.wrong_tokens.allows(now) {
+            if !self.wrong_tokens.allows(client, now) {
                 return Some(
                     Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens").into_response(),
                 );

@@ -27,8 +27,14 @@ pub(super) fn encode(frame: &TappedFrame, blur: bool) -> Option<Vec<u8>> {
         let scaled = |length: u32| (u64::from(length) * u64::from(MAX_SIDE) / u64::from(side)).max(1) as u32;
         picture = thumbnail(&picture, scaled(width), scaled(height));
     }
-    let mut data = Vec::new();
     let (width, height) = picture.dimensions();
+    jpeg(picture.into_raw(), width, height)
+}
+
+/// Returns RGB pixels as JPEG, or `None` if their number is not that of the size.
+pub(super) fn jpeg(rgb: Vec<u8>, width: u32, height: u32) -> Option<Vec<u8>> {
+    let picture = RgbImage::from_raw(width, height, rgb)?;
+    let mut data = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut data, QUALITY);
     encoder.write_image(&picture, width, height, ExtendedColorType::Rgb8).ok()?;
     Some(data)

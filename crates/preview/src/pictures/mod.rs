@@ -2,6 +2,7 @@
 
 mod encode;
 mod orientation;
+mod persons;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 
 use encode::encode;
 pub(crate) use orientation::turned;
+pub(crate) use persons::PersonPictures;
 
 /// How long the thread waits for a viewer before it looks again whether it must end.
 const IDLE_INTERVAL: Duration = Duration::from_millis(500);

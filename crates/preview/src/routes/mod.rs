@@ -15,12 +15,13 @@ mod video;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, delete, get, post};
 
 use crate::app::App;
+use crate::connection::Client;
 use crate::error::Refusal;
 use crate::guard::{SEARCH, protect};
 
@@ -78,8 +79,13 @@ pub(crate) fn router(app: &Shared) -> Router {
 }
 
 /// Runs a request through the guard, and sets the headers of its answer.
-async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
-    let mut response = match app.guard.refusal(&request) {
+async fn guard(
+    State(app): State<Shared>,
+    Extension(client): Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match app.guard.refusal(&request, client.address) {
         Some(refusal) => refusal,
         None => next.run(request).await,
     };

@@ -1,5 +1,6 @@
 //! The persons: lists, and corrections.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use passerby::persons::{JournalRecord, KnownPersons, PersonDetail, PersonRecord};
 use passerby::reid::{SharedGallery, SuggestionReason};
 use passerby::store::PresenceRow;
@@ -62,13 +65,13 @@ struct PersonRow<'a> {
 }
 
 impl<'a> PersonRow<'a> {
-    fn new(record: &'a PersonRecord, places: &'a [PresenceRow]) -> Self {
+    fn new(record: &'a PersonRecord, places: &'a [PresenceRow], has_picture: bool) -> Self {
         Self {
             record,
             cameras: places.iter().map(|place| place.camera.as_str()).collect(),
             frames: places.iter().map(|place| place.frames).sum(),
             dwell_s: places.iter().map(|place| place.dwell.as_secs_f64()).sum(),
-            has_picture: false,
+            has_picture,
         }
     }
 }
@@ -121,14 +124,19 @@ pub(super) async fn list(
         let wanted = query.search.as_deref().unwrap_or_default().trim().to_lowercase();
         let mut records: Vec<PersonRecord> = rows.iter().map(PersonRecord::new).collect();
         records.retain(|record| {
-            let has_name = record.name.as_ref().is_some_and(|name| name.to_lowercase().contains(&wanted));
-            wanted.is_empty() || has_name || record.person.to_string() == wanted
+            let has_name =
+                record.person.name.as_ref().is_some_and(|name| name.to_lowercase().contains(&wanted));
+            wanted.is_empty() || has_name || record.person.person.to_string() == wanted
         });
-        records.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then(b.person.cmp(&a.person)));
+        records.sort_by_key(|record| Reverse((record.person.last_seen.clone(), record.person.person)));
         let limit = query.limit.unwrap_or(USUAL_LIMIT).min(MAX_LIMIT);
         let page = records.iter().skip(query.offset.unwrap_or(0)).take(limit);
         let page: Vec<PersonRow<'_>> = page
-            .map(|record| PersonRow::new(record, places.get(&record.person).map_or(&[], Vec::as_slice)))
+            .map(|record| {
+                let number = record.person.person;
+                let places = places.get(&number).map_or(&[][..], Vec::as_slice);
+                PersonRow::new(record, places, has_picture(&app, &persons, PersonId(number)))
+            })
             .collect();
         Ok(Json(json!({ "persons": page, "total": records.len() })))
     })
@@ -155,10 +163,16 @@ pub(super) async fn detail(
         value["cameras"] = places.iter().map(|place| place.camera.as_str()).collect();
         value["frames"] = places.iter().map(|place| place.frames).sum::<u64>().into();
         value["dwell_s"] = places.iter().map(|place| place.dwell.as_secs_f64()).sum::<f64>().into();
-        value["has_picture"] = false.into();
+        value["has_picture"] = has_picture(&app, &persons, person).into();
         Ok(Json(value))
     })
     .await
+}
+
+/// Returns true if there is a picture of the person.
+fn has_picture(app: &App, persons: &KnownPersons, person: PersonId) -> bool {
+    let pictures = app.person_pictures.as_ref();
+    pictures.is_some_and(|pictures| pictures.has(&persons.edits.numbers(person)))
 }
 
 /// Returns the person for whom a number stands.
@@ -255,11 +269,13 @@ pub(super) async fn forget(
         let persons = read(&app)?;
         let person = find(&persons, person)?;
         let templates = persons.templates().remove(&person).map_or(0, |templates| templates.len());
+        let numbers = persons.edits.numbers(person);
         // A reader would keep old pages alive.
         drop(persons);
         if !gallery.remove(person) {
             return Err(Refusal::missing(format!("{person} is not known")));
         }
+        app.person_pictures.iter().for_each(|pictures| pictures.forget(&numbers));
         gallery.flush().map_err(|e| Refusal::internal(e.to_string()))?;
         app.live.tell_person(Some(person), "forgotten", None);
         Ok(Json(json!({ "templates": templates, "verified": false })))
@@ -302,7 +318,18 @@ pub(super) async fn suggestions(State(app): State<Arc<App>>) -> Result<Json<Valu
     .await
 }
 
-/// There are no pictures of persons: the program stores none.
-pub(super) async fn picture(Path(person): Path<u64>) -> Refusal {
-    Refusal::missing(format!("there is no picture of {}", PersonId(person)))
+/// Answers with the best view of a person since the start, if the settings allow it.
+pub(super) async fn picture(
+    State(app): State<Arc<App>>,
+    Path(person): Path<u64>,
+) -> Result<Response, Refusal> {
+    blocking(move || {
+        let none = || Refusal::missing(format!("there is no picture of {}", PersonId(person)));
+        let pictures = app.person_pictures.as_ref().ok_or_else(none)?;
+        let persons = read(&app)?;
+        let root = find(&persons, person)?;
+        let jpeg = pictures.jpeg(&persons.edits.numbers(root)).ok_or_else(none)?;
+        Ok(([(CONTENT_TYPE, "image/jpeg")], jpeg).into_response())
+    })
+    .await
 }

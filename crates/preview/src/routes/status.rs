@@ -1,6 +1,6 @@
 //! How the program is: health, figures for Prometheus, and what the page may do.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
@@ -41,6 +41,10 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
         publish(&app.sources.outputs.metrics().snapshot());
         metrics::gauge!("passerby_preview_viewers").set(app.places.taken() as f64);
         metrics::counter!("passerby_preview_encoded_pictures_total").absolute(app.pictures.encoded());
+        let expired = *app.sources.expired.lock().unwrap_or_else(PoisonError::into_inner);
+        for (table, rows) in expired.by_table() {
+            metrics::counter!("passerby_store_expired_rows_total", "table" => table).absolute(rows);
+        }
     });
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.handle().render()).into_response()
 }
@@ -49,8 +53,7 @@ pub(super) async fn info(State(app): State<Arc<App>>) -> Json<Value> {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "started": rfc3339(app.started),
-        // The database keeps no pictures.
-        "pictures_allowed": false,
+        "pictures_allowed": app.person_pictures.is_some(),
         "blur_forced": app.settings.blur,
         "editable": app.settings.editable,
         "has_database": app.sources.database.is_some(),

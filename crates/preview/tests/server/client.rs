@@ -2,9 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::shape::Shapes;
 
 /// The longest wait for an answer.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -74,8 +77,26 @@ pub(crate) fn send(address: SocketAddr, method: &str, path: &str, headers: &str,
         "{method} {path} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: {}\r\n{headers}\r\n",
         body.len()
     );
-    exchange(address, &[head.as_bytes(), body].concat())
-        .unwrap_or_else(|| panic!("{method} {path}: no answer"))
+    let answer = exchange(address, &[head.as_bytes(), body].concat());
+    let answer = answer.unwrap_or_else(|| panic!("{method} {path}: no answer"));
+    if answer.head.contains("content-type: application/json") && is_described(path, answer.status) {
+        shapes().check_answer(method, path, answer.status, &answer.json());
+    }
+    answer
+}
+
+/// Returns false for answers that every path may have: no such page, no such method.
+fn is_described(path: &str, status: u16) -> bool {
+    status != 405 && (path.starts_with("/api/") || path.starts_with("/health"))
+}
+
+/// Returns the OpenAPI document and the fields that the tests have seen.
+pub(crate) fn shapes() -> &'static Shapes {
+    static SHAPES: LazyLock<Shapes> = LazyLock::new(|| {
+        let document = include_str!("../../src/routes/openapi.json");
+        Shapes::new(serde_json::from_str(document).unwrap())
+    });
+    &SHAPES
 }
 
 pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
@@ -109,4 +130,15 @@ pub(crate) fn read_until(stream: &mut TcpStream, text: &str) -> String {
             return seen.into_owned();
         }
     }
+}
+
+/// Reads the head of an answer, and not a byte more.
+pub(crate) fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
 }

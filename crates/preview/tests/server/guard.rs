@@ -112,6 +112,27 @@ fn the_rate_of_requests_is_limited() {
 }
 
 #[test]
+fn one_client_does_not_use_up_the_requests_of_another() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        println!("SKIPPED: this machine has no IPv6, and so one loopback address alone");
+        return;
+    }
+    let settings = PreviewSettings {
+        address: "[::]:0".parse().unwrap(),
+        token: Some(TOKEN.into()),
+        max_requests_per_s: 5,
+        ..settings()
+    };
+    let site = Site::with(settings, None, None);
+    let port = site.address.port();
+    let status = |host: &str| get(format!("{host}:{port}").parse().unwrap(), "/health").status;
+    let statuses: Vec<u16> = (0..40).map(|_| status("[::1]")).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_eq!(status("127.0.0.1"), 200);
+    let _ = site.stop();
+}
+
+#[test]
 fn an_open_address_needs_a_good_token() {
     let site = Site::new();
     let start = |token: Option<&str>| {

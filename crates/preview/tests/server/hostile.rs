@@ -9,42 +9,13 @@ use std::time::Duration;
 use passerby_preview::PreviewSettings;
 
 use crate::client::{connect, exchange_all, get, send};
+use crate::dice::{Dice, alone, memory};
 use crate::site::{Paced, Site, settings};
 
 const REQUESTS: u64 = 10_000;
 const THREADS: u64 = 4;
 const FRAMES: usize = 3_000;
 const TOKEN: &str = "correct-horse-battery";
-
-/// Numbers that look random and are the same in each run.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn bytes(&mut self, n: usize) -> Vec<u8> {
-        (0..n).map(|_| self.next() as u8).collect()
-    }
-
-    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len())]
-    }
-}
-
-/// Returns the resident memory in bytes, or 0 on systems that do not say.
-fn memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
-}
 
 const METHODS: &[&str] =
     &["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "TRACE", "CONNECT", "GE\0T", "get"];
@@ -120,7 +91,7 @@ fn request(dice: &mut Dice) -> Vec<u8> {
 
 /// Sends requests, and returns the number of answers that gave something away.
 fn attack(address: SocketAddr, seed: u64, requests: u64, wins: &AtomicU64) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     for _ in 0..requests {
         let bytes = request(&mut dice);
         if dice.below(50) == 0 {
@@ -139,6 +110,7 @@ fn attack(address: SocketAddr, seed: u64, requests: u64, wins: &AtomicU64) {
 
 #[test]
 fn ten_thousand_hostile_requests_gain_nothing_and_cost_no_frame() {
+    let _turn = alone();
     let token = Some(TOKEN.into());
     let timeout = Duration::from_secs(2);
     let settings = PreviewSettings { token, request_timeout: timeout, ..settings() };

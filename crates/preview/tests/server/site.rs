@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use passerby::reid::SharedGallery;
 use passerby::zones::ZoneBoard;
@@ -123,8 +123,18 @@ impl Site {
         gallery: Option<SharedGallery>,
     ) -> Self {
         let stages = Stages::new(ScriptedDetector::default, OrderTracker::default);
-        let clock = Arc::new(SystemClock::new());
-        let handle = Pipeline::new(stages, PipelineSettings::default(), clock).start().unwrap();
+        let pipeline = Pipeline::new(stages, PipelineSettings::default(), Arc::new(SystemClock::new()));
+        Self::of(settings, pipeline, ZoneBoard::default(), (database, gallery))
+    }
+
+    /// Starts a pipeline without cameras, and its server.
+    pub(crate) fn of(
+        settings: PreviewSettings,
+        pipeline: Pipeline,
+        zones: ZoneBoard,
+        (database, gallery): (Option<PathBuf>, Option<SharedGallery>),
+    ) -> Self {
+        let handle = pipeline.start().unwrap();
         let outputs = handle.outputs();
         let cameras = Arc::new(TestCameras { handle: Mutex::new(Some(handle)), listed: Mutex::default() });
         let sources = PreviewSources {
@@ -133,11 +143,21 @@ impl Site {
             gallery,
             key: None,
             database,
-            zones: ZoneBoard::default(),
+            expired: Arc::default(),
+            zones,
         };
         let server = PreviewServer::start(settings, sources.clone()).unwrap();
         let address = server.address();
         Self { server, cameras, address, sources }
+    }
+
+    /// Waits until it is known which pictures a camera sends.
+    pub(crate) fn wait_for_codec(&self, camera: CameraId) {
+        let until = Instant::now() + TIMEOUT;
+        while self.sources.outputs.coded_streams().codec(camera).is_none() {
+            assert!(Instant::now() < until, "no picture comes");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Returns the sources, for another server.

@@ -1,8 +1,10 @@
 //! Observations in an SQLite file.
 
 mod convert;
+mod expiry;
 mod file;
 mod gallery;
+mod mean;
 mod reader;
 mod records;
 mod rollup;
@@ -11,6 +13,7 @@ mod sink;
 mod statements;
 mod zone_rows;
 
+pub use expiry::ExpiredRows;
 pub use gallery::{
     Forgotten, JournalRow, JournalSettings, KnownPersonRow, PresenceRow, SqliteJournal, TemplateKey,
 };

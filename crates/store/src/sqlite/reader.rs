@@ -274,7 +274,7 @@ pub(super) fn maybe(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64
 }
 
 /// Reads years, low, high and the probability of male from column `first` on. Returns `None` if the last is NULL.
-fn attributes(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Attributes>> {
+pub(super) fn attributes(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Attributes>> {
     let Some(p_male) = row.get(first + 3)? else {
         return Ok(None);
     };

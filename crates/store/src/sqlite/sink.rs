@@ -213,7 +213,7 @@ impl Sqlite {
         Ok(())
     }
 
-    fn transaction(
+    pub(super) fn transaction(
         &mut self,
         work: impl FnOnce(&Connection) -> Result<(), StoreFault>,
     ) -> Result<(), StoreError> {

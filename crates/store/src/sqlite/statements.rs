@@ -7,6 +7,7 @@ use passerby_types::{Attributes, Observation, TrackState};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::convert::{finite, integer};
+use super::mean::weighted_mean;
 use super::rollup::{Moment, Rollup};
 use crate::error::StoreFault;
 
@@ -56,12 +57,13 @@ const OWNER: &str = "SELECT person FROM track WHERE run = ?1 AND camera = ?2 AND
 
 /// The mean of [`Attributes::weighted_mean`] over the person's confirmed tracks. Without the name of the index SQLite reads all
 /// tracks of the run.
-const MEAN: &str = "
-UPDATE person SET (age, age_low, age_high, p_male) = (
-    SELECT sum(age * w) / sum(w), sum(age_low * w) / sum(w), sum(age_high * w) / sum(w), sum(p_male * w) / sum(w)
-    FROM (SELECT age, age_low, age_high, p_male, max(found, 1) AS w
+const MEAN: &str = concat!(
+    "UPDATE person SET (age, age_low, age_high, p_male) = (SELECT ",
+    weighted_mean!(),
+    " FROM (SELECT age, age_low, age_high, p_male, max(found, 1) AS w
         FROM track INDEXED BY track_person WHERE run = ?1 AND person = ?2 AND confirmed AND p_male IS NOT NULL))
-WHERE run = ?1 AND person = ?2";
+    WHERE run = ?1 AND person = ?2"
+);
 
 const STALE: &str = "DELETE FROM person WHERE run = ?1 AND person = ?2
     AND NOT EXISTS (SELECT 1 FROM track WHERE run = ?1 AND person = ?2)";

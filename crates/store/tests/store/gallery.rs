@@ -14,8 +14,8 @@ use passerby_store::{
 };
 use passerby_testkit::suite;
 use passerby_types::{
-    EntryId, ErrorClass, FaceTemplate, GalleryJournal, GallerySnapshot, Identity, JournalAuthor,
-    JournalChange, JournalEntry, PersonId, Sink, SinkError, TrackKey,
+    Age, Attributes, EntryId, ErrorClass, FaceTemplate, GalleryJournal, GallerySnapshot, Identity,
+    JournalAuthor, JournalChange, JournalEntry, PersonId, Sink, SinkError, TrackKey,
 };
 use rusqlite::Connection;
 
@@ -356,4 +356,48 @@ fn the_files_of_a_gallery_are_for_their_owner() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
     }
     drop(journal);
+}
+
+#[test]
+fn a_person_of_the_gallery_has_the_mean_of_all_tracks_and_the_time_of_the_last_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gallery.db");
+    let mut journal = open(&path);
+    journal.append(&person(1, 1)).unwrap();
+    journal.append(&person(10, 2)).unwrap();
+    let alias = JournalChange::Merged { person: PersonId(2), into: PersonId(1) };
+    journal.append(&[entry(20, alias)]).unwrap();
+    let attributes =
+        |years: f32, p_male| Attributes { age: Age { years, low: years - 4.0, high: years + 6.0 }, p_male };
+    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let see = |lasting_persons, tracks: &[(u64, u64, u64, Option<Attributes>)]| {
+        let settings = SqliteSettings { lasting_persons, ..SqliteSettings::default() };
+        let mut sink = Sqlite::open(&path, settings).unwrap();
+        for (track, number, frames, attributes) in tracks {
+            for seq in 0..*frames {
+                let mut observation = suite::observation(*track as u32, seq);
+                observation.meta = observation.meta.with_wall(start + Duration::from_secs(seq));
+                observation.faces.truncate(1);
+                observation.faces[0].identity = Identity::Person { id: PersonId(*number), similarity: 0.9 };
+                observation.faces[0].attributes = *attributes;
+                sink.write(&[observation]).unwrap();
+            }
+        }
+        sink.finish().unwrap();
+    };
+    see(
+        true,
+        &[(1, 1, 30, Some(attributes(40.0, 0.9))), (2, 2, 10, Some(attributes(60.0, 0.1))), (3, 1, 50, None)],
+    );
+    // Numbers of a run without the gallery mean other persons.
+    see(false, &[(1, 1, 500, Some(attributes(10.0, 0.5)))]);
+
+    let rows = Reader::open(&path).unwrap().known_persons().unwrap();
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    let mean = Attributes::weighted_mean([(30, attributes(40.0, 0.9)), (10, attributes(60.0, 0.1))]);
+    assert_eq!(row.attributes, mean);
+    assert_eq!(row.last_seen, Some(start + Duration::from_secs(49)), "also without a new sighting");
+    assert_eq!(row.first_seen, Some(start));
+    let presence = Reader::open(&path).unwrap().presence().unwrap();
+    assert_eq!(presence.iter().map(|row| row.frames).sum::<u64>(), 90);
 }

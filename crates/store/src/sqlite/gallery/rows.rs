@@ -2,17 +2,18 @@
 
 use std::time::{Duration, SystemTime};
 
-use passerby_types::{CameraId, EntryId, GallerySnapshot, JournalAuthor, PersonId};
+use passerby_types::{Attributes, CameraId, EntryId, GallerySnapshot, JournalAuthor, PersonId};
 use rusqlite::{Row, params};
 
 use super::load;
 use crate::error::StoreError;
 use crate::sqlite::convert::wall;
-use crate::sqlite::reader::{Reader, maybe, number};
+use crate::sqlite::mean::weighted_mean;
+use crate::sqlite::reader::{Reader, attributes, maybe, number};
 use crate::sqlite::records::RunId;
 
 /// One person of a gallery, with the figures of all numbers that stand for them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KnownPersonRow {
     /// The person's number.
     pub id: PersonId,
@@ -22,7 +23,8 @@ pub struct KnownPersonRow {
     pub enrolled: bool,
     /// The time of day of the first sighting, or `None` if the person was never seen.
     pub first_seen: Option<SystemTime>,
-    /// The time of day of the latest sighting, or `None` if the person was never seen.
+    /// The time of day of the latest frame of the person's confirmed tracks, or of the latest sighting if that is later. `None` if
+    /// the person was never seen.
     pub last_seen: Option<SystemTime>,
     /// The number of times that a track became this person.
     pub tracks: u64,
@@ -30,6 +32,8 @@ pub struct KnownPersonRow {
     pub aliases: u64,
     /// The number of templates.
     pub templates: u64,
+    /// The mean of [`Attributes::weighted_mean`] over the person's confirmed tracks in the file, or `None` if none has attributes.
+    pub attributes: Option<Attributes>,
 }
 
 /// The time of one person at one camera.
@@ -91,10 +95,22 @@ impl Reader {
     /// # Errors
     /// As for [`Reader::runs`].
     pub fn known_persons(&self) -> Result<Vec<KnownPersonRow>, StoreError> {
-        let sql = "SELECT k.person, k.name, k.enrolled, k.first_us, k.last_us, k.tracks, k.aliases,
+        // The gallery notes a person when a track becomes theirs. The track may go on for hours.
+        let sql = concat!(
+            "WITH seen (person, first_us, last_us, age, age_low, age_high, p_male) AS (
+                SELECT i.person, min(t.first_us), max(t.last_us), ",
+            weighted_mean!(),
+            " FROM track_identity AS i JOIN
+                (SELECT *, iif(p_male IS NULL, NULL, max(found, 1)) AS w FROM track WHERE confirmed) AS t
+                    USING (run, camera, track)
+                WHERE i.person IS NOT NULL AND i.run IN (SELECT id FROM run WHERE gallery) GROUP BY i.person)
+            SELECT k.person, k.name, k.enrolled, coalesce(min(k.first_us, seen.first_us), k.first_us, seen.first_us),
+                coalesce(max(k.last_us, seen.last_us), k.last_us, seen.last_us), k.tracks, k.aliases,
                 (SELECT count(*) FROM gallery_template AS t JOIN gallery_person AS p ON p.person = t.owner
-                    WHERE p.root = k.person)
-            FROM known_person AS k ORDER BY k.person";
+                    WHERE p.root = k.person),
+                seen.age, seen.age_low, seen.age_high, seen.p_male
+            FROM known_person AS k LEFT JOIN seen USING (person) ORDER BY k.person"
+        );
         self.all(sql, [], |row| {
             Ok(KnownPersonRow {
                 id: PersonId(number(row, 0)?),
@@ -105,6 +121,7 @@ impl Reader {
                 tracks: number(row, 5)?,
                 aliases: number(row, 6)?,
                 templates: number(row, 7)?,
+                attributes: attributes(row, 8)?,
             })
         })
     }
@@ -165,7 +182,7 @@ impl Reader {
         self.all(sql, params![limit], journal_row)
     }
 
-    /// Returns the figures of each person at each camera that saw them, by rising person and camera's name. Cameras of the same name are one.
+    /// Returns the figures of each person of the gallery at each camera that saw them, by rising person and camera's name. Cameras of the same name are one.
     ///
     /// # Errors
     /// As for [`Reader::runs`].
@@ -173,7 +190,8 @@ impl Reader {
         let sql = "SELECT i.person, ifnull(c.name, 'camera ' || t.camera), sum(t.frames), sum(t.last_us - t.first_us)
             FROM track_identity AS i JOIN track AS t USING (run, camera, track)
                 LEFT JOIN camera AS c ON c.run = t.run AND c.camera = t.camera
-            WHERE t.confirmed AND i.person IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2";
+            WHERE t.confirmed AND i.person IS NOT NULL AND t.run IN (SELECT id FROM run WHERE gallery)
+            GROUP BY 1, 2 ORDER BY 1, 2";
         self.all(sql, [], |row| {
             Ok(PresenceRow {
                 person: PersonId(number(row, 0)?),
