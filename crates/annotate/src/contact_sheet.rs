@@ -163,7 +163,7 @@ impl ContactSheet {
         self.persons.len() + new.len()
     }
 
-    /// Returns the best view of a person as a square of [`SheetSettings::tile`] pixels, or `None` if there is none.
+    /// Returns the best view of a person as a square of [`SheetSettings::tile`] pixels, or `None` before the first view.
     #[must_use]
     pub fn picture(&self, person: PersonId) -> Option<Image> {
         let pixels = self.view(person)?.pixels.clone();

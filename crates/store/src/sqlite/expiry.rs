@@ -207,7 +207,7 @@ mod tests {
         reader.check().unwrap();
         assert_eq!(reader.runs().unwrap().iter().map(|run| run.id).collect::<Vec<_>>(), [RunId(2)]);
         assert_eq!(reader.counts(RunId(2)).unwrap().observations, 20);
-        let tracks: Vec<u64> = reader.tracks(RunId(2)).unwrap().iter().map(|row| row.track.track.0).collect();
+        let tracks: Vec<u64> = reader.tracks(RunId(2)).unwrap().iter().map(|row| row.key.track.0).collect();
         assert_eq!(tracks, [1, 2], "tracks that go on stay");
         let conn = Connection::open(&path).unwrap();
         assert_eq!(
