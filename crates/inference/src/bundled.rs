@@ -12,7 +12,8 @@ use crate::model::Model;
 /// ```
 /// use passerby_inference::Bundled;
 ///
-/// static NETWORK: Bundled = Bundled::new("conv", include_bytes!("../tests/data/conv.onnx"));
+/// const ONNX: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conv.onnx"));
+/// static NETWORK: Bundled = Bundled::new("conv", ONNX);
 ///
 /// assert_eq!(NETWORK.model()?.name(), "conv (bundled)");
 /// # Ok::<(), passerby_inference::ModelError>(())

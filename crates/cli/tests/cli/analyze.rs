@@ -11,6 +11,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use passerby::store::{Reader, RunId};
@@ -28,16 +29,16 @@ fn program() -> Command {
     program
 }
 
-fn analyze(args: &[&str]) -> Output {
+pub(crate) fn analyze(args: &[&str]) -> Output {
     program().args(args).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// Returns a folder with the portraits and a file that is not a picture.
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["obama", "obama2", "biden", "astronaut"] {
         let from = format!("{ROOT}/crates/capture/portraits/{name}.jpg");
@@ -46,105 +47,6 @@ fn folder() -> tempfile::TempDir {
     fs::write(folder.path().join("broken.jpg"), "no picture").unwrap();
     fs::write(folder.path().join("notes.md"), "# not a picture").unwrap();
     folder
-}
-
-/// A run on a folder of photographs, one of them broken, with every output.
-struct PhotographRun {
-    output: Output,
-    summary: Value,
-    folder: tempfile::TempDir,
-}
-
-impl PhotographRun {
-    fn new(input: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let args = [
-            "--every-frame",
-            "--json",
-            "--detector-size",
-            "640x384",
-            "--mot",
-            &path("mot"),
-            "--faces",
-            &path("faces.jsonl"),
-            "--embeddings",
-            "--db",
-            &path("db.sqlite"),
-            &input.display().to_string(),
-        ];
-        let output = analyze(&args);
-        let summary = serde_json::from_slice(&output.stdout).unwrap();
-        Self { output, summary, folder }
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.folder.path().join(name)).unwrap()
-    }
-}
-
-#[test]
-fn one_bad_photograph_fails_alone() {
-    let pictures = folder();
-    let run = PhotographRun::new(pictures.path());
-    // Exit code 2 and one line that names the bad file. The other files were analysed.
-    assert_eq!(run.output.status.code(), Some(2));
-    let complaints = text(&run.output.stderr);
-    assert_eq!(complaints.lines().count(), 1, "{complaints}");
-    assert!(complaints.contains("broken.jpg") && complaints.contains("unrecognised format"), "{complaints}");
-    let summary = &run.summary;
-    assert_eq!(
-        (&summary["frames"], &summary["faces"], &summary["tracks"]),
-        (&4.into(), &4.into(), &4.into())
-    );
-    assert_eq!(summary["ledger"]["captured"], 4);
-    assert!(summary["stages_ms"]["detect"].as_f64().unwrap() > 0.0);
-}
-
-#[test]
-fn the_summary_names_the_first_and_last_photograph_of_each_person() {
-    let pictures = folder();
-    let summary = PhotographRun::new(pictures.path()).summary;
-    assert_eq!(summary["persons"], 3, "two of the four photographs show one person: {summary}");
-    let seen_in = |person: &Value, which: &str| {
-        Path::new(person[which].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned()
-    };
-    let people = summary["people"].as_array().unwrap();
-    let mut spans: Vec<_> =
-        people.iter().map(|p| [seen_in(p, "first_seen_in"), seen_in(p, "last_seen_in")]).collect();
-    spans.sort();
-    assert_eq!(
-        spans,
-        [["astronaut.jpg"; 2], ["biden.jpg"; 2], ["obama.jpg", "obama2.jpg"]].map(|s| s.map(String::from))
-    );
-}
-
-#[test]
-fn each_photograph_gives_a_mot_row() {
-    let pictures = folder();
-    let run = PhotographRun::new(pictures.path());
-    for name in ["obama", "obama2", "biden", "astronaut"] {
-        let rows = run.read(&format!("mot/{name}.txt"));
-        assert_eq!(rows.lines().count(), 1, "{name}");
-        assert!(rows.starts_with("1,1,") && rows.trim_end().ends_with(",-1,-1,-1"), "{rows}");
-    }
-}
-
-#[test]
-fn each_photograph_gives_a_json_line() {
-    let pictures = folder();
-    let run = PhotographRun::new(pictures.path());
-    let lines = run.read("faces.jsonl");
-    for line in lines.lines() {
-        let frame: Value = serde_json::from_str(line).unwrap();
-        let face = &frame["faces"][0];
-        assert_eq!(face["embedding"].as_array().unwrap().len(), 192);
-        assert_eq!(face["landmarks"].as_array().unwrap().len(), 5);
-        assert!(face["age"].is_number() && face["p_male"].is_number() && face["box"][3].is_number());
-        assert_eq!(frame["frame"], 1);
-    }
-    assert_eq!(lines.lines().count(), 4);
-    Reader::open(run.folder.path().join("db.sqlite")).unwrap().check().unwrap();
 }
 
 #[test]
@@ -200,19 +102,6 @@ fn faces_that_are_too_small_are_the_reason_for_missing_persons() {
     let done = analyze(&["--detector-side", "640", scene]);
     let table = text(&done.stdout);
     assert!(table.contains("0 persons") && table.contains("30 are needed to identify a person"), "{table}");
-}
-
-#[test]
-fn a_second_run_gives_the_same_result() {
-    let pictures = folder();
-    let [first, second] = [(); 2].map(|()| PhotographRun::new(pictures.path()));
-    let without_times = |run: &PhotographRun| {
-        let mut summary = run.summary.clone();
-        summary.as_object_mut().unwrap().remove("stages_ms");
-        summary
-    };
-    assert_eq!(without_times(&first), without_times(&second));
-    assert_eq!(first.read("faces.jsonl"), second.read("faces.jsonl"));
 }
 
 #[test]
@@ -273,17 +162,21 @@ fn the_number_of_workers_does_not_change_the_result() {
     assert!(summary["inputs"][2]["error"].is_string(), "{summary}");
 }
 
-/// Plays the bundled clip and a clip of ten pictures as live cameras for four seconds. Returns the summary and the frames in the database.
-fn live_run() -> (Value, u64) {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("db.sqlite");
-    let path = database.display().to_string();
-    let clip = format!("{ROOT}/assets/passersby.mp4");
-    let tiny = format!("{ROOT}/crates/capture/tests/data/tiny.mp4");
-    let args = ["--json", "--live", "24", "--seconds", "4", "--db", &path, &clip, &tiny];
-    let done = analyze(&args);
-    assert_eq!((done.status.code(), text(&done.stderr)), (Some(0), String::new()));
-    (serde_json::from_slice(&done.stdout).unwrap(), stored(&database))
+/// Plays the bundled clip and a clip of ten pictures as live cameras for four seconds, once for all tests. Returns the summary and
+/// the frames in the database.
+fn live_run() -> &'static (Value, u64) {
+    static RUN: LazyLock<(Value, u64)> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("db.sqlite");
+        let path = database.display().to_string();
+        let clip = format!("{ROOT}/assets/passersby.mp4");
+        let tiny = format!("{ROOT}/crates/capture/tests/data/tiny.mp4");
+        let args = ["--json", "--live", "24", "--seconds", "4", "--db", &path, &clip, &tiny];
+        let done = analyze(&args);
+        assert_eq!((done.status.code(), text(&done.stderr)), (Some(0), String::new()));
+        (serde_json::from_slice(&done.stdout).unwrap(), stored(&database))
+    });
+    &RUN
 }
 
 #[test]
@@ -315,7 +208,7 @@ fn a_live_run_stores_every_observed_frame() {
     let frames: u64 =
         summary["inputs"].as_array().unwrap().iter().map(|input| observed(&input["ledger"])).sum();
     assert_eq!(frames, observed(&summary["ledger"]));
-    assert_eq!(frames, stored);
+    assert_eq!(frames, *stored);
 }
 
 /// Starts a camera at this machine that sends this picture 25 times a second to each client, until the test has ended.

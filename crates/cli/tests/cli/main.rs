@@ -7,6 +7,7 @@ mod evaluate;
 mod kill;
 mod outputs;
 mod persons;
+mod photographs;
 mod pictures;
 mod program;
 mod report;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use passerby::store::{JournalSettings, Reader, SqliteJournal};
@@ -43,12 +44,19 @@ fn failure(folder: &Path, args: &[&str]) -> String {
 
 /// A folder with the database `db` of the three portraits of one man, another man, and a woman.
 fn portraits() -> tempfile::TempDir {
+    /// One run analyses the portraits for all tests.
+    static DATABASE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let photos = ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.jpg"]
+            .map(|name| format!("{PORTRAITS}/{name}"));
+        let mut args = vec!["analyze", "--quiet", "--db", "db"];
+        args.extend(photos.iter().map(String::as_str));
+        success(folder.path(), &args);
+        assert!(!folder.path().join("db-wal").exists(), "the run has written everything to the database");
+        fs::read(folder.path().join("db")).unwrap()
+    });
     let folder = tempfile::tempdir().unwrap();
-    let photos =
-        ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.jpg"].map(|name| format!("{PORTRAITS}/{name}"));
-    let mut args = vec!["analyze", "--quiet", "--db", "db"];
-    args.extend(photos.iter().map(String::as_str));
-    success(folder.path(), &args);
+    fs::write(folder.path().join("db"), &*DATABASE).unwrap();
     folder
 }
 
