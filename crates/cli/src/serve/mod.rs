@@ -99,7 +99,8 @@ impl ServerRun {
             expired: Arc::clone(&expired),
         });
         let messages = Messages::start(&self.config.events, &self.secrets, &cameras, database.as_ref())?;
-        let page = page::start(&self.config.preview, self.secrets.page.as_ref(), &cameras, board, stored)?;
+        let page =
+            page::start(&self.config.preview, self.secrets.page.as_ref(), &cameras, board, stored.as_ref())?;
         let retention =
             database.as_ref().map(|database| Retention::start(&self.config.store, database, expired));
         let retention = retention.transpose()?.flatten();

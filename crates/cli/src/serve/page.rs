@@ -29,7 +29,7 @@ pub(super) fn start(
     token: Option<&Secret>,
     cameras: &Arc<CameraSet>,
     zones: ZoneBoard,
-    stored: Option<StoredRun<'_>>,
+    stored: Option<&StoredRun<'_>>,
 ) -> Result<Option<PreviewServer>, BoxError> {
     if !config.enabled {
         return Ok(None);
@@ -44,14 +44,14 @@ pub(super) fn start(
         ..PreviewSettings::default()
     };
     let Some(outputs) = cameras.outputs() else { return Ok(None) };
-    let gallery = stored.as_ref().and_then(|stored| stored.database.gallery());
+    let gallery = stored.and_then(|stored| stored.database.gallery());
     let sources = PreviewSources {
         outputs,
         cameras: Arc::clone(cameras) as _,
         gallery: gallery.map(LastingGallery::handle),
         key: gallery.and_then(LastingGallery::key),
-        database: stored.as_ref().map(|stored| stored.path.to_owned()),
-        expired: stored.as_ref().map(|stored| Arc::clone(&stored.expired)).unwrap_or_default(),
+        database: stored.map(|stored| stored.path.to_owned()),
+        expired: stored.map(|stored| Arc::clone(&stored.expired)).unwrap_or_default(),
         zones,
     };
     Ok(Some(PreviewServer::start(settings, sources).map_err(|e| format!("the live page: {e}"))?))

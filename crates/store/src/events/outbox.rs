@@ -110,10 +110,12 @@ impl Outbox {
         self.lock().waiting.iter().take(most).cloned().collect()
     }
 
-    /// Returns the newest message of each topic that a broker keeps.
+    /// Returns the newest message of each topic that a broker keeps, but for those that wait for delivery.
     #[cfg(feature = "mqtt")]
     pub(super) fn kept(&self) -> Vec<Arc<Message>> {
-        self.lock().kept.values().cloned().collect()
+        let state = self.lock();
+        let waits = |kept: &Arc<Message>| state.waiting.iter().any(|waiting| Arc::ptr_eq(waiting, kept));
+        state.kept.values().filter(|kept| !waits(kept)).cloned().collect()
     }
 
     /// Removes the oldest `n` messages, which were acknowledged.
