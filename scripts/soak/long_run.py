@@ -123,4 +123,5 @@ def resources(watch, memory, rules):
             rules.growth(first, last, what)
     factor = rules.memory(watch.memory)
     judged = "not judged, since the run is shorter than eleven minutes" if factor is None else f"{factor:.3f} times that after ten minutes"
-    print(f"\nmemory: {judged}", flush=True)
+    steps = [mib[min(len(mib) - 1, len(mib) * part // 8)] for part in range(9)]
+    print(f"\nmemory: {judged}; at each eighth of the run, MiB: {', '.join(f'{step:.0f}' for step in steps)}", flush=True)

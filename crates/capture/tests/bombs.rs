@@ -212,6 +212,28 @@ fn a_picture_of_very_many_slices_is_refused() {
 }
 
 #[test]
+fn a_picture_may_have_a_slice_a_macroblock() {
+    for (name, mut decoder) in decoders() {
+        let begin = [sps(0, SIDE), pps(0, 0), key(0, SIDE * SIDE)];
+        assert_eq!(decode(&mut decoder, &begin), (Ok(()), 1));
+        let slices: Vec<_> = (0..SIDE * SIDE).map(|first| repeat(first, 0, 1, 1)).collect();
+        assert_eq!(decode(&mut decoder, &slices), (Ok(()), 1), "{name}");
+    }
+}
+
+#[test]
+fn slices_that_cover_a_large_picture_again_and_again_are_refused() {
+    const LARGE: u32 = 150;
+    for (name, mut decoder) in decoders() {
+        let begin = [sps(0, LARGE), pps(0, 0), key(0, LARGE * LARGE)];
+        assert_eq!(decode(&mut decoder, &begin), (Ok(()), 1));
+        let slices: Vec<_> = (0..2000_u32).map(|n| repeat(n.min(1), 0, 1, LARGE * LARGE - 2)).collect();
+        let (result, pictures) = decode(&mut decoder, &slices);
+        assert!(matches!(result, Err(DecodeError::Damaged(_))) && pictures == 0, "{name}: {result:?}");
+    }
+}
+
+#[test]
 fn a_small_slice_does_not_hide_larger_ones_from_the_limit() {
     for (name, mut decoder) in decoders() {
         let unit = [sps(0, 4), sps(1, 300), pps(0, 0), pps(1, 1), key(0, 16), key(1, 300 * 300)];

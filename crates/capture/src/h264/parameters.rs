@@ -11,11 +11,14 @@ use super::{DecodeError, nal};
 /// The most bytes of a set that is kept. MP4 cannot hold larger ones.
 const MAX_SET_LEN: usize = 65_535;
 
-/// The most slices of a picture.
-///
-/// Cameras that cut slices to fit into network packets make 700 of a large key frame. A slice of ten bytes can make a
-/// decoder process the whole picture, so the number of slices must be bounded to bound the time per picture.
-const MAX_SLICES: u32 = 1024;
+/// The most slices of a picture that has fewer macroblocks. A larger one may have a slice a macroblock, as encoders for lossy
+/// networks make.
+const MAX_SLICES: u64 = 1024;
+
+/// The most macroblocks that all slices of a picture may cover together, if each goes on to the end of the picture. A slice of ten
+/// bytes can make a decoder do that, so this bounds the time for a picture. 8,160 slices, one a macroblock of 1920x1088 pixels,
+/// may cover 33 million.
+const MAX_COVERED: u64 = 40_000_000;
 
 /// The parameter sets of a stream until now.
 #[derive(Default)]
@@ -52,7 +55,9 @@ pub(crate) struct Content {
     /// True if a slice begins a picture.
     pub(crate) picture: bool,
     /// The number of slices.
-    pub(crate) slices: u32,
+    pub(crate) slices: u64,
+    /// The macroblocks that they cover if each goes on to the end of the picture.
+    pub(crate) covered: u64,
     /// True if the slices refer to several sequence parameter sets. A picture can have only one.
     pub(crate) mixed: bool,
     /// True if the unit has parameter sets.
@@ -85,7 +90,7 @@ impl Parameters {
         max_pixels: u64,
     ) -> Result<Option<Admitted>, DecodeError> {
         let damaged = |what: &str| Err(DecodeError::Damaged(what.into()));
-        let Content { sps, idr, intra, bidirectional, picture, slices, mixed, sets, usable } =
+        let Content { sps, idr, intra, bidirectional, picture, slices, covered, mixed, sets, usable } =
             self.scan(data);
         self.fresh |= sets;
         if !picture {
@@ -97,10 +102,14 @@ impl Parameters {
         if mixed {
             return damaged("slices of more pictures than one");
         }
-        if slices > MAX_SLICES {
-            return damaged(&format!("{slices} slices, over this reader's limit of {MAX_SLICES}"));
-        }
         check_size(&sps, max_pixels)?;
+        let macroblocks = sps.macroblocks();
+        if slices > macroblocks.max(MAX_SLICES) || covered > MAX_COVERED {
+            let limit = macroblocks.max(MAX_SLICES).min(2 * MAX_COVERED / macroblocks.max(1));
+            return damaged(&format!(
+                "{slices} slices, over this reader's limit of about {limit} at this size"
+            ));
+        }
         Ok(Some(Admitted { sps, idr, intra, bidirectional }))
     }
 
@@ -136,7 +145,10 @@ impl Parameters {
                     content.bidirectional |= slice.kind == 1;
                     content.picture |= slice.first_mb == 0;
                     content.slices += 1;
-                    match (&content.sps, self.sps_of(slice.pps)) {
+                    let sps = self.sps_of(slice.pps);
+                    let macroblocks = sps.as_ref().map_or(0, |sps| sps.macroblocks());
+                    content.covered += macroblocks.saturating_sub(slice.first_mb.into());
+                    match (&content.sps, sps) {
                         (None, sps) => content.sps = sps,
                         (Some(sps), Some(other)) => content.mixed |= !Arc::ptr_eq(sps, &other),
                         (Some(_), None) => {}

@@ -41,6 +41,11 @@ pub(crate) struct Sps {
 }
 
 impl Sps {
+    /// Returns the number of macroblocks of a picture.
+    pub(crate) fn macroblocks(&self) -> u64 {
+        (self.coded.0 / 16).saturating_mul(self.coded.1 / 16)
+    }
+
     /// Reads the payload of a sequence parameter set. Returns `None` if its syntax is wrong.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
         let mut b = Bits::new(payload);
