@@ -25,6 +25,30 @@ take nut 70000 "$data"/*.nut
 take images 70000 "${pictures[@]}"
 take open 70000 "${videos[@]}" "${pictures[@]}" "$bad"/*
 take graph 70000 ../crates/*/models/*.graph
+take mot 70000 "$shared"/data/mot/*.txt "$shared"/data/faults/mot-low-scores/*.txt
+mkdir -p corpus/mot corpus/edit_list corpus/animations corpus/saved_mjpeg corpus/view_gate
+printf '1,-1,10,20,30,40,0.9\n2,-1,10.5,20,30,40,-0.4,1,1,1\n' >corpus/mot/two
+# One entry: the whole track; then its second half; then two parts.
+printf '\0\0\0\0\0\0\0\1\0\0\3\350\0\0\0\0\0\1\0\0' >corpus/edit_list/whole
+printf '\0\0\0\0\0\0\0\1\0\0\1\364\0\0\26\0\0\1\0\0' >corpus/edit_list/half
+printf '\0\0\0\0\0\0\0\2\0\0\0\1\0\0\0\1\0\1\0\0\0\0\0\1\0\0\2\0\0\1\0\0' >corpus/edit_list/two
+# Behind a byte for the kind, without the mark of the file.
+for file in "$bad"/*.webp "$shared"/data/faults/animated-picture/*.webp; do
+    if [ -f "$file" ]; then { printf '\0' && tail -c +13 "$file"; } >"corpus/animations/$(basename "$file")"; fi
+done
+for file in "$data"/*.png "$bad"/*.png; do
+    if [ -f "$file" ] && [ "$(stat -c %s "$file")" -le 70000 ]; then
+        { printf '\1' && tail -c +9 "$file"; } >"corpus/animations/$(basename "$file")"
+    fi
+done
+for file in "$bad"/*.tiff; do
+    if [ -f "$file" ] && [ "$(stat -c %s "$file")" -le 70000 ]; then
+        { printf '\2' && tail -c +5 "$file"; } >"corpus/animations/$(basename "$file")"
+    fi
+done
+{ printf '\0' && tail -c +4 "$data/tiny.jpg" && cat "$data/tiny.jpg"; } >corpus/saved_mjpeg/raw
+{ printf '\1' && tail -c +3 "$data/tiny.jpg" && printf -- '\r\n--frame\r\n\r\n' && cat "$data/tiny.jpg"; } >corpus/saved_mjpeg/parts
+head -c 2400 "$data/pattern.jpg" >corpus/view_gate/picture
 take config 70000 ../deploy/passerby.toml
 # A camera's stream: a part with its length, a part without a header, and the end.
 stream() { # BOUNDARY PICTURE

@@ -33,7 +33,7 @@ const LEAST_ABOVE: f32 = 0.5;
 /// 5.8 for the 94 % whose interval is narrow enough to be certain ([`Age::is_certain`](passerby_types::Age::is_certain)).
 /// [`Attributes::gender`] with a confidence of 0.8 answers for 92 % of the people from 18 years on, and is right for 98.8 % of them.
 ///
-/// A view that is smaller than 20 pixels, noisy, blurred or flat has no attributes, because the networks are then certain and wrong.
+/// A view that is smaller than 20 pixels, noisy, blurred, flat or drawn has no attributes, because the networks are then certain and wrong.
 ///
 /// The classifier samples a face directly from the picture, in any pixel layout, once for each network. Outside the picture it repeats
 /// the pixels of the border. A batch runs face by face, so a result never depends on the other faces. Instances that are made from the

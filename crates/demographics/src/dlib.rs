@@ -29,7 +29,7 @@ const ABOVE: (f32, f32) = (22.8, -0.03);
 /// interval comes from measured errors instead: it held the true age in 90 % of 474 pictures (UTKFace). The mean error of the age is
 /// 7.3 years there, and the gender is right for 96 % of the people from 18 years on. `p_male` is near one half for small children.
 ///
-/// A view that is smaller than 20 pixels, noisy, blurred or flat has no attributes, because the networks are then certain and wrong.
+/// A view that is smaller than 20 pixels, noisy, blurred, flat or drawn has no attributes, because the networks are then certain and wrong.
 ///
 /// Instances that are made from the same [`Model`]s share their weights; each has only buffers of its own. An instance
 /// works on one thread.

@@ -81,6 +81,8 @@ mod dlib;
 mod dlib_networks;
 mod error;
 mod faceres;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod interval;
 mod network;
 mod view_gate;

@@ -18,6 +18,15 @@ const MAX_NOISE: f32 = 0.065;
 /// they are blurred by 4 %, which moves ages by 11 years and changes 14 % of the genders, 3 % do.
 const MIN_SHARPNESS: f32 = 0.12;
 
+/// The largest part of a view whose luma is even, as the areas of a drawing are. Of 40 photographs coded as JPEG of low quality (28 of
+/// 31), 19 % of each view is even at most, and of 28 views of a video at a constant rate factor of 44, 8 %. Of photographs that were
+/// turned into areas of 10 colours, a third has more than 20 %.
+const MAX_EVEN: f32 = 0.2;
+
+/// Luma is even at a place if it differs there, from its eight neighbours and among them, by at most this part of the contrast: two
+/// levels in a view with a usual contrast of 40.
+const EVEN_RANGE: f32 = 0.05;
+
 /// The smallest contrast of a view: the standard deviation of its luma in levels of 255.
 const MIN_CONTRAST: f32 = 3.0;
 
@@ -58,18 +67,21 @@ impl ViewGate {
         face.size() >= MIN_SIZE
     }
 
-    /// Returns true if the view is neither noisy, blurred nor flat. `chip` has the three colours of the aligned chip, of `SIDE` x `SIDE`
+    /// Returns true if the view is neither noisy, blurred, flat nor drawn. `chip` has the three colours of the aligned chip, of `SIDE` x `SIDE`
     /// values each, in which a level of 255 is `unit`.
     pub(crate) fn is_clear(&mut self, image: &Image, landmarks: &Landmarks, chip: &[f32], unit: f32) -> bool {
         self.take_luma(chip, unit);
         let contrast = deviation(&self.luma);
         contrast >= MIN_CONTRAST
             && self.sharpness(SIDE) >= MIN_SHARPNESS * contrast
-            && self.noise_of(image, landmarks).is_some_and(|noise| noise <= MAX_NOISE * contrast)
+            && self.take_inner(image, landmarks).is_some_and(|side| {
+                self.even_part(side, EVEN_RANGE * contrast) <= MAX_EVEN
+                    && self.noise(side) <= MAX_NOISE * contrast
+            })
     }
 
-    /// Returns the noise of the inner half of the chip, or `None` if the landmarks fit no face.
-    fn noise_of(&mut self, image: &Image, landmarks: &Landmarks) -> Option<f32> {
+    /// Computes the luma of the inner half of the chip. Returns its side in pixels, or `None` if the landmarks fit no face.
+    fn take_inner(&mut self, image: &Image, landmarks: &Landmarks) -> Option<usize> {
         let pixels = picture_from_chip(landmarks, SIDE)?.scale() * SIDE as f32;
         let side = (pixels / 2.0).round().clamp(INNER_SIDES.0, INNER_SIDES.1) as usize;
         let whole = picture_from_chip(landmarks, 2 * side)?;
@@ -80,7 +92,20 @@ impl ViewGate {
         warp(image, &inner, side, Border::Replicate, &Normalize::NONE, sampled);
         self.take_luma(sampled, 1.0);
         self.inner = planes;
-        Some(self.noise(side))
+        Some(side)
+    }
+
+    /// Returns the part of the places inside a square of luma at which nine values differ by at most `range`.
+    fn even_part(&self, side: usize, range: f32) -> f32 {
+        let is_even = |x: usize, y: usize| {
+            let rows = (y..y + 3).flat_map(|y| &self.luma[y * side + x..y * side + x + 3]);
+            let (least, most) =
+                rows.fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), v| (v.min(a), v.max(b)));
+            most - least <= range
+        };
+        let inside = side - 2;
+        let even = (0..inside).map(|y| (0..inside).filter(|&x| is_even(x, y)).count()).sum::<usize>();
+        even as f32 / (inside * inside) as f32
     }
 
     /// Computes the luma of three planes in levels of 255, up to a constant.
@@ -208,6 +233,43 @@ mod tests {
     #[test]
     fn a_flat_view_is_not_clear() {
         assert!(!judge(64, vec![90; 64 * 64]));
+    }
+
+    /// Returns the pixels of a face as a drawing has it: areas of one level, with dark lines between them.
+    fn drawing(side: usize, noise: f32) -> Vec<u8> {
+        let mut state = 1_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 24) as f32 * 2.0 - 1.0
+        };
+        let level = |i: usize| {
+            let [x, y] = [i % side, i / side].map(|at| at as f32 / side as f32);
+            let from = |cx: f32, cy: f32| (x - cx).hypot(y - cy);
+            let eyes = from(0.3, 0.3).min(from(0.68, 0.3));
+            match () {
+                () if eyes < 0.04 => 20.0,
+                () if eyes < 0.08 => 245.0,
+                () if (from(0.5, 0.35) - 0.35).abs() < 0.02 && y > 0.6 => 60.0,
+                () if (from(0.5, 0.5) - 0.48).abs() < 0.02 => 10.0,
+                () if from(0.5, 0.5) < 0.46 => 210.0,
+                () => 120.0,
+            }
+        };
+        (0..side * side).map(|i| (level(i) + noise * random()).round().clamp(0.0, 255.0) as u8).collect()
+    }
+
+    #[test]
+    fn a_drawn_face_of_any_size_is_not_clear() {
+        for side in [64, 128, 300, 900] {
+            assert!(!judge(side, drawing(side, 0.0)), "{side} pixels");
+        }
+    }
+
+    #[test]
+    fn the_same_face_with_the_grain_of_a_photograph_is_clear() {
+        for side in [128, 300] {
+            assert!(judge(side, drawing(side, 5.0)), "{side} pixels");
+        }
     }
 
     #[test]
