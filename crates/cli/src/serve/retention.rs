@@ -16,8 +16,8 @@ use crate::terminal::{self, counted};
 
 /// The interval between two looks.
 const INTERVAL: Duration = Duration::from_secs(3600);
-/// The most rows of a table that one transaction removes. New frames wait for it.
-const STEP_ROWS: u32 = 2000;
+/// The most tracks that one transaction removes with their boxes. New frames wait for it.
+const STEP_TRACKS: u32 = 100;
 /// The pause after a step, in which new frames are written.
 const STEP_PAUSE: Duration = Duration::from_millis(20);
 
@@ -109,7 +109,7 @@ impl Worker {
         rests: &impl Fn() -> bool,
     ) -> Result<(), BoxError> {
         loop {
-            let step = self.database.expire(before, STEP_ROWS)?;
+            let step = self.database.expire(before, STEP_TRACKS)?;
             *sum += step;
             *self.expired.lock().unwrap_or_else(PoisonError::into_inner) += step;
             if step.is_empty() || rests() {
