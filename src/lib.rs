@@ -31,6 +31,7 @@
 //! | [`demographics`] | age and gender, settled per track |
 //! | [`store`] | SQLite, JSON lines, memory |
 //! | `annotate` | boxes and labels on pictures, blurred faces, contact sheets (feature `annotate`) |
+//! | `mp4` | pictures encoded into video files (feature `mp4`) |
 //! | [`workers`] | bounded queues and worker pools, usable alone |
 //! | [`pipeline`] | a frame's way through all of them, with a ledger |
 //!
@@ -161,6 +162,7 @@
 //! | `video`, `images`, `scene` | yes | video files, picture files with [`read_image`] and [`write_image`], synthetic scenes |
 //! | `rtsp`, `mjpeg` | yes | network cameras; `tls` encrypts their connections |
 //! | `webcam`, `ffmpeg`, `openh264` | no | cameras at this machine, an installed ffmpeg, a second H.264 decoder |
+//! | `mp4` | no | `mp4::VideoWriter`, an H.264 encoder |
 //! | `sqlite`, `jsonl` | yes | sinks; `sqlite` needs a C compiler |
 //! | `centerface` | no | CenterFace as a second detector |
 //! | `tract` | yes | ONNX files of your own; the bundled networks do not need it |
@@ -176,6 +178,8 @@ pub use passerby_cnn as cnn;
 pub use passerby_demographics as demographics;
 pub use passerby_detect as detect;
 pub use passerby_inference as inference;
+#[cfg(feature = "mp4")]
+pub use passerby_mp4 as mp4;
 pub use passerby_pipeline as pipeline;
 pub use passerby_pixels as pixels;
 pub use passerby_reid as reid;
@@ -237,5 +241,10 @@ mod readmes {
         Library "../docs/library.md",
         Pictures "../docs/pictures.md",
         SeveralCameras "../docs/several-cameras.md",
+    }
+    #[cfg(feature = "mp4")]
+    readme! {
+        AnnotatedVideo "../docs/annotated-video.md",
+        Mp4 "../crates/mp4/README.md",
     }
 }

@@ -10,6 +10,7 @@ use crate::canvas::Canvas;
 use crate::glyphs::Glyphs;
 use crate::label::{Label, LabelForm, Plate, place};
 use crate::palette::{self, Rgb};
+use crate::places::{PlaceMark, draw_places};
 use crate::rect::{Rect, even_above};
 use crate::settings::{AnnotateSettings, DrawSizes};
 use crate::trails::Trails;
@@ -40,6 +41,7 @@ pub struct Annotator {
     names: BTreeMap<PersonId, String>,
     glyphs: Glyphs,
     trails: Trails,
+    places: Vec<PlaceMark>,
     /// Used again for each label.
     label: Label,
     /// The boxes of the picture's faces with their lines, and the labels that are drawn already.
@@ -56,6 +58,7 @@ impl Annotator {
             names: BTreeMap::new(),
             glyphs: Glyphs::new(),
             trails: Trails::default(),
+            places: Vec::new(),
             label: Label::default(),
             frames: Vec::new(),
             plates: Vec::new(),
@@ -66,6 +69,11 @@ impl Annotator {
     /// letters of the Latin languages of Europe and shows an empty frame for others.
     pub fn name(&mut self, person: PersonId, name: impl Into<String>) {
         self.names.insert(person, name.into());
+    }
+
+    /// Draws these zones and lines on every picture from now on, below the faces and above the blur. They replace earlier ones.
+    pub fn set_places(&mut self, places: Vec<PlaceMark>) {
+        self.places = places;
     }
 
     /// Draws the faces onto the picture. Their boxes are in pixels of this picture. A box that is empty or outside the
@@ -83,6 +91,8 @@ impl Annotator {
         frames.clear();
         frames.extend(self.visible(faces, bounds).map(|(_, face)| label_anchor(&face, sizes.line)));
         self.plates.clear();
+        let text = (&mut self.label, &mut self.glyphs);
+        draw_places(&mut canvas, &self.places, &sizes, text, &mut self.plates);
         self.trails.retain(faces);
         for (face, rect) in self.visible(faces, bounds) {
             let color = palette::of_face(face, self.settings.color_by);
@@ -107,6 +117,35 @@ impl Annotator {
             }
         }
         self.frames = frames;
+    }
+
+    /// Does the same on a picture of the `image` crate. Needs the feature `image`.
+    ///
+    /// A picture without pixels, or with a side above [`Image::MAX_SIDE`], stays as it is.
+    ///
+    /// ```
+    /// use image::RgbImage;
+    /// use passerby_annotate::{AnnotateSettings, Annotator};
+    /// use passerby_types::{BBox, ObservedFace};
+    ///
+    /// let mut picture = RgbImage::new(640, 360);
+    /// let faces = [ObservedFace::new(1, BBox::from_xywh(280.0, 120.0, 80.0, 100.0))];
+    /// Annotator::new(AnnotateSettings::default()).draw_on(&mut picture, &faces);
+    /// assert_ne!(picture.get_pixel(279, 150).0, [0; 3]);
+    /// ```
+    #[cfg(feature = "image")]
+    pub fn draw_on(&mut self, picture: &mut image::RgbImage, faces: &[ObservedFace]) {
+        let (width, height) = picture.dimensions();
+        // The pixels are not copied on their way to the canvas.
+        let taken = std::mem::take(picture);
+        if !(1..=Image::MAX_SIDE).contains(&width) || !(1..=Image::MAX_SIDE).contains(&height) {
+            *picture = taken;
+            return;
+        }
+        if let Ok(mut image) = Image::try_from(taken) {
+            self.draw(&mut image, faces);
+            *picture = image.to_rgb_image();
+        }
     }
 
     /// Returns the faces to draw and their boxes in whole pixels.

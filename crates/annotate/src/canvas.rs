@@ -1,9 +1,9 @@
 //! Drawing on pictures in their own layout.
 
-use passerby_types::{ColorSpace, Image, Matrix, PixelLayout};
+use passerby_types::{ColorSpace, Image, PixelLayout};
 
 use crate::palette::Rgb;
-use crate::rect::Rect;
+use crate::rect::{Rect, even_below};
 
 /// One channel of a layout: the place of its samples, and the pixels that a sample covers.
 #[derive(Clone, Copy, Debug)]
@@ -52,20 +52,12 @@ impl Channel {
 pub(crate) struct Ink([u8; 3]);
 
 impl Ink {
-    /// Converts a colour into the samples of a layout and colour space: the inverse of [`ColorSpace::rgb`], rounded.
+    /// Converts a colour into the samples of a layout and colour space: see [`ColorSpace::ycbcr`].
     pub(crate) fn new(layout: PixelLayout, color: ColorSpace, rgb: Rgb) -> Self {
         if layout == PixelLayout::Rgb8 {
             return Self(rgb);
         }
-        let (kr, kb) = match color.matrix {
-            Matrix::Bt601 => (0.299, 0.114),
-            Matrix::Bt709 => (0.2126, 0.0722),
-        };
-        let [offset, y_gain, r_v, .., b_u] = color.coefficients();
-        let [r, g, b] = rgb.map(f32::from);
-        let luma = kr * r + (1.0 - kr - kb) * g + kb * b;
-        let samples = [offset + luma / y_gain, 128.0 + (b - luma) / b_u, 128.0 + (r - luma) / r_v];
-        Self(samples.map(|v| v.round().clamp(0.0, 255.0) as u8))
+        Self(color.ycbcr(rgb))
     }
 }
 
@@ -126,6 +118,22 @@ impl<'a> Canvas<'a> {
         self.fill(&Rect::new((x1 - thickness).max(x0), y0, x1, y1), color);
     }
 
+    /// Draws a line between two points inside or outside the picture. `thickness` must be even. Draws nothing if a coordinate is not
+    /// finite.
+    pub(crate) fn stroke(&mut self, from: (f32, f32), to: (f32, f32), thickness: i32, color: Rgb) {
+        let bounds = self.bounds.grown(thickness);
+        let Some((from, to)) = clipped(from, to, &bounds) else { return };
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        // The squares overlap, so that the line has no gap.
+        let steps = (dx.abs().max(dy.abs()) / 2.0).ceil().max(1.0) as i32;
+        for step in 0..=steps {
+            let part = step as f32 / steps as f32;
+            let (x, y) = ((from.0 + dx * part) as i32, (from.1 + dy * part) as i32);
+            let (x, y) = (even_below(x - thickness / 2), even_below(y - thickness / 2));
+            self.fill(&Rect::new(x, y, x + thickness, y + thickness), color);
+        }
+    }
+
     /// Blends the colour into the part of `rect` inside `clip` and the picture. `mask` has a coverage for each pixel of
     /// `rect`, row by row; 255 covers the pixel. A chroma sample takes the mean coverage of its pixels.
     pub(crate) fn blend(&mut self, rect: &Rect, mask: &[u8], clip: &Rect, color: Rgb) {
@@ -164,6 +172,36 @@ impl<'a> Canvas<'a> {
     }
 }
 
+/// Returns the part of a line inside `bounds` (Liang and Barsky, "A New Concept and Method for Line Clipping", 1984), or `None` if the
+/// line is outside, or a coordinate is not finite.
+fn clipped(from: (f32, f32), to: (f32, f32), bounds: &Rect) -> Option<((f32, f32), (f32, f32))> {
+    if ![from.0, from.1, to.0, to.1].iter().all(|v| v.is_finite()) {
+        return None;
+    }
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let mut first = 0.0_f32;
+    let mut last = 1.0_f32;
+    for (step, inside) in [
+        (-dx, from.0 - bounds.x0 as f32),
+        (dx, bounds.x1 as f32 - from.0),
+        (-dy, from.1 - bounds.y0 as f32),
+        (dy, bounds.y1 as f32 - from.1),
+    ] {
+        if step == 0.0 {
+            if inside < 0.0 {
+                return None;
+            }
+        } else if step < 0.0 {
+            first = first.max(inside / step);
+        } else {
+            last = last.min(inside / step);
+        }
+    }
+    let at = |part: f32| (from.0 + dx * part, from.1 + dy * part);
+    let (from, to) = (at(first), at(last));
+    (first <= last && [from.0, from.1, to.0, to.1].iter().all(|v| v.is_finite())).then_some((from, to))
+}
+
 /// Returns the mean of two samples, weighted by a coverage of 0 (`under`) to 255 (`over`), rounded.
 fn mix(under: u8, over: u8, coverage: i32) -> u8 {
     let sum = i32::from(under) * (255 - coverage) + i32::from(over) * coverage;
@@ -173,7 +211,7 @@ fn mix(under: u8, over: u8, coverage: i32) -> u8 {
 #[cfg(test)]
 mod tests {
     use passerby_testkit::LAYOUTS;
-    use passerby_types::Range;
+    use passerby_types::{Matrix, Range};
 
     use super::*;
 

@@ -21,6 +21,12 @@ pub(crate) struct Label {
 }
 
 impl Label {
+    /// Writes a text of one line.
+    pub(crate) fn write_text(&mut self, text: &str) {
+        [&mut self.short, &mut self.title, &mut self.details].into_iter().for_each(String::clear);
+        self.title.push_str(text);
+    }
+
     /// Writes the lines of a face. `name` is shown instead of the person's number.
     pub(crate) fn write(&mut self, face: &ObservedFace, name: Option<&str>, settings: &AnnotateSettings) {
         let Self { short, title, details } = self;

@@ -35,7 +35,11 @@
 //!
 //! # Videos
 //! Keep one annotator for many pictures. The observations of a pipeline and their pictures come together from
-//! `Pipeline::subscribe_frames` of `passerby-pipeline`. [`AnnotateSettings`] switches landmarks, trails and the blur on.
+//! `Pipeline::subscribe_frames` of `passerby-pipeline`. [`AnnotateSettings`] switches landmarks, trails and the blur on, and
+//! [`Annotator::set_places`] shows zones and lines. `VideoWriter` of `passerby-mp4` writes a video file.
+//!
+//! # Features
+//! - `image`: [`Annotator::draw_on`](Annotator) draws on an `image::RgbImage`.
 
 mod annotator;
 mod blur;
@@ -44,6 +48,7 @@ mod contact_sheet;
 mod glyphs;
 mod label;
 mod palette;
+mod places;
 mod rect;
 mod settings;
 mod thumbnail;
@@ -53,4 +58,5 @@ pub use annotator::Annotator;
 pub use blur::blur_face;
 pub use contact_sheet::{ContactSheet, SheetEntry, SheetSettings};
 pub use palette::ColorBy;
+pub use places::{PlaceMark, PlaceOutline};
 pub use settings::AnnotateSettings;

@@ -30,6 +30,11 @@ impl Rect {
         Some(Self::new(x0, y0, x1 + 1, y1 + 1))
     }
 
+    /// Returns the pixel at a point, or `None` if a coordinate is not finite.
+    pub(crate) fn around(x: f32, y: f32) -> Option<Self> {
+        Self::of_box(&BBox::new(x, y, x + 1.0, y + 1.0))
+    }
+
     pub(crate) fn width(&self) -> i32 {
         self.x1 - self.x0
     }

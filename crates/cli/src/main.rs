@@ -6,6 +6,7 @@
 
 mod advice;
 mod analyze;
+mod annotated_video;
 mod calibrate;
 mod cameras;
 mod cli;

@@ -5,7 +5,6 @@ mod app;
 mod connection;
 mod control;
 mod error;
-mod fmp4;
 mod guard;
 mod live;
 mod page;
@@ -19,7 +18,6 @@ mod video;
 
 pub use control::{CameraControl, ControlError, ListedCamera};
 pub use error::PreviewError;
-pub use fmp4::{Fmp4Error, Fmp4Frame, Fmp4Muxer, InitSegment};
 pub use page::{PageFile, UPLOT_SCRIPT, UPLOT_STYLE, page_file};
 pub use server::PreviewServer;
 pub use settings::PreviewSettings;

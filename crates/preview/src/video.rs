@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::{Context, Poll};
 
+use passerby_mp4::{Fmp4Muxer, InitSegment};
 use passerby_pipeline::CodedStream;
-
-use crate::fmp4::{Fmp4Muxer, InitSegment};
 
 /// A viewer that was too slow this often cannot keep up, and its stream ends.
 const MAX_JUMPS: u64 = 2;
@@ -90,7 +89,7 @@ impl VideoFeed {
                 Poll::Ready(None) => return Poll::Ready(Err(VideoEnd::Camera)),
                 Poll::Ready(Some(frame)) => frame,
             };
-            match self.muxer.push(&frame) {
+            match self.muxer.push(&frame.coded, frame.pts, frame.dts) {
                 Ok(Some(frame)) => {
                     if let Some(InitSegment { codec, width, height, data }) = frame.init {
                         let json = format!(r#"{{"codec":"{codec}","width":{width},"height":{height}}}"#);

@@ -8,12 +8,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use passerby_capture::{Video, open};
-use passerby_pipeline::{
-    CodedFrame, CodedStreamStats, Pipeline, PipelineSettings, RecvOutcome, Stages, WhenFull,
-};
-use passerby_preview::{Fmp4Error, Fmp4Muxer, VideoEnd, VideoFeed, VideoMessage};
+use passerby_mp4::Fmp4Muxer;
+use passerby_pipeline::{CodedStreamStats, Pipeline, PipelineSettings, RecvOutcome, Stages, WhenFull};
+use passerby_preview::{VideoEnd, VideoFeed, VideoMessage};
 use passerby_testkit::{OrderTracker, ScriptedDetector};
-use passerby_types::{CameraId, Codec, CodedPicture, FrameSource, Image, SystemClock};
+use passerby_types::{CameraId, FrameSource, Image, SystemClock};
 
 const CAMERA: CameraId = CameraId(0);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -202,7 +201,10 @@ fn repeated_playback_is_one_rising_stream() {
     let mut last = None;
     for _ in 0..35 {
         let RecvOutcome::Item(frame) = stream.recv_timeout(MINUTE) else { panic!("the camera plays") };
-        let muxed = muxer.push(&frame).expect("a good frame").expect("after the key frame");
+        let muxed = muxer
+            .push(&frame.coded, frame.pts, frame.dts)
+            .expect("a good frame")
+            .expect("after the key frame");
         inits += u32::from(muxed.init.is_some());
         let time = u64::from_be_bytes(content(&muxed.fragment, b"tfdt")[4..].try_into().expect("8 bytes"));
         assert!(last < Some(time), "{last:?} {time}");
@@ -210,78 +212,6 @@ fn repeated_playback_is_one_rising_stream() {
     }
     assert_eq!(inits, 1, "each loop has the same parameters");
     drop(handle);
-}
-
-/// Returns a frame of one slice, at this time.
-fn frame(sets: &[u8], key: bool, milliseconds: u64) -> CodedFrame {
-    let nal = if key { 0x65 } else { 0x41 };
-    let coded = CodedPicture {
-        codec: Codec::H264,
-        data: vec![0, 0, 1, 9, 0x10, 0, 0, 0, 1, nal, 0x88, 7].into(),
-        parameter_sets: sets.into(),
-        key,
-        stream: 0,
-        number: 0,
-        width: 64,
-        height: 48,
-        rotation: 0,
-    };
-    let time = Duration::from_millis(milliseconds);
-    CodedFrame { coded: Arc::new(coded), pts: time, dts: time, seq: 0 }
-}
-
-const SETS: &[u8] = &[0, 0, 1, 0x67, 66, 0xC0, 31, 7, 0, 0, 1, 0x68, 9];
-const OTHER_SETS: &[u8] = &[0, 0, 1, 0x67, 77, 0x40, 31, 7, 0, 0, 1, 0x68, 9];
-
-#[test]
-fn a_change_of_the_parameter_sets_begins_a_new_init_segment() {
-    let mut muxer = Fmp4Muxer::default();
-    let mut codecs = Vec::new();
-    for (sets, key) in [(SETS, true), (SETS, false), (OTHER_SETS, true), (OTHER_SETS, true), (SETS, true)] {
-        let muxed = muxer.push(&frame(sets, key, 40 * codecs.len() as u64)).expect("valid").expect("begun");
-        codecs.push(muxed.init.map(|init| init.codec));
-    }
-    let want = [Some("avc1.42c01f"), None, Some("avc1.4d401f"), None, Some("avc1.42c01f")];
-    assert_eq!(codecs.iter().map(Option::as_deref).collect::<Vec<_>>(), want);
-}
-
-#[test]
-fn a_key_frame_without_valid_sets_stops_the_stream_until_the_next_one() {
-    let mut muxer = Fmp4Muxer::default();
-    assert_eq!(muxer.push(&frame(SETS, false, 0)), Ok(None), "no key frame yet");
-    assert!(matches!(muxer.push(&frame(SETS, true, 40)), Ok(Some(_))));
-    assert_eq!(muxer.push(&frame(&[], true, 80)), Err(Fmp4Error::ParameterSets));
-    assert_eq!(muxer.push(&frame(SETS, false, 120)), Ok(None), "it needs that key frame");
-    let again = muxer.push(&frame(SETS, true, 160)).expect("valid").expect("a key frame");
-    assert!(again.init.is_some());
-}
-
-#[test]
-fn a_picture_that_no_track_can_describe_is_refused() {
-    let mut wide = frame(SETS, true, 0);
-    let mut coded = (*wide.coded).clone();
-    coded.width = 40_000;
-    wide.coded = Arc::new(coded.clone());
-    assert_eq!(Fmp4Muxer::default().push(&wide), Err(Fmp4Error::Size(40_000, 48)));
-    coded.codec = Codec::Jpeg;
-    wide.coded = Arc::new(coded);
-    assert_eq!(Fmp4Muxer::default().push(&wide), Err(Fmp4Error::Codec));
-}
-
-#[test]
-fn frames_at_the_same_time_still_follow_each_other() {
-    let mut muxer = Fmp4Muxer::default();
-    let times = [5, 5, 4, 6].map(|at| {
-        let muxed = muxer.push(&frame(SETS, true, at)).expect("valid").expect("a key frame");
-        u64::from_be_bytes(content(&muxed.fragment, b"tfdt")[4..].try_into().expect("8 bytes"))
-    });
-    assert_eq!(times, [450, 451, 452, 540]);
-}
-
-#[test]
-fn a_sample_has_lengths_and_no_delimiters() {
-    let muxed = Fmp4Muxer::default().push(&frame(SETS, true, 0)).expect("valid").expect("a key frame");
-    assert!(muxed.fragment.ends_with(&[b'm', b'd', b'a', b't', 0, 0, 0, 3, 0x65, 0x88, 7]));
 }
 
 #[test]

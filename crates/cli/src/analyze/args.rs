@@ -7,7 +7,7 @@ use passerby::capture::Input;
 use passerby::types::BoxError;
 
 use crate::options::{
-    InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, ZoneArgs, seconds,
+    InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, VideoArgs, ZoneArgs, seconds,
 };
 
 /// Detects, tracks, identifies and describes the faces in videos, pictures and cameras.
@@ -23,6 +23,7 @@ use crate::options::{
   passerby analyze --json --db door.sqlite door.mp4    the summary as JSON, everything in a database
   passerby analyze --faces faces.jsonl photos/         every face of a folder of pictures
   passerby analyze --pictures annotated/ photos/       the pictures with boxes, ages and numbers of persons
+  passerby analyze --annotate seen.mp4 door.mp4        the video with boxes, ages and numbers of persons
   passerby analyze --zones passerby.toml door.mp4      who crosses a line, how long people stay at a counter
   passerby analyze --seconds 60 rtsp://door.local/live a camera for a minute")]
 pub(crate) struct AnalyzeArgs {
@@ -45,6 +46,8 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "N", value_parser = seconds(0.1..=1e8), allow_negative_numbers = true, default_value = "1")]
     #[arg(help_heading = "Pictures")]
     pub(crate) pictures_every: Duration,
+    #[command(flatten)]
+    pub(crate) video: VideoArgs,
     #[command(flatten)]
     pub(crate) quiet: QuietArgs,
 }
@@ -71,7 +74,10 @@ impl AnalyzeArgs {
             self.input.inputs.iter().filter_map(|input| Input::parse(input).ok()).collect();
         let live = self.run.live.is_some() || named.iter().any(Input::is_live);
         let cadence = self.run.cadence(live)?;
-        self.pictures.check()?;
+        if self.pictures.blur && !self.pictures.is_any() && self.video.annotate.is_none() {
+            let outputs = "--pictures FOLDER, --contact-sheet FILE.jpg or --annotate OUT.mp4";
+            return Err(format!("--blur: only pictures and videos are blurred (add {outputs})").into());
+        }
         Ok(Mode { live, cadence })
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod files;
+mod frame_outputs;
 mod inputs;
 mod live;
 mod outputs;
@@ -14,10 +15,10 @@ use passerby::types::BoxError;
 use crate::missing::unidentified;
 use crate::outcome::Outcome;
 use crate::output::FileClaims;
-use crate::pictures::{PictureChoice, Recorder};
 use crate::stop::Stop;
 use crate::terminal;
 pub(crate) use args::AnalyzeArgs;
+use frame_outputs::FrameOutputs;
 use outputs::Outputs;
 use pipelines::Pipelines;
 
@@ -32,16 +33,10 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
     let board = args.zones.board(inputs.iter().map(|input| (input.camera, input.name.as_str())))?;
     let files = inputs.iter().filter_map(|input| input.as_path());
     let mut claims = FileClaims::of_inputs(files.chain(args.zones.zones.as_deref()));
+    let video = FrameOutputs::claim(args, &inputs, &mut claims)?;
     let mut outputs = Outputs::create(args, mode, &inputs, &mut claims, &stop)?;
-    let recorder = args.pictures.pictures.as_deref().map(|folder| {
-        let files = inputs.iter().filter_map(|input| input.as_path());
-        Recorder::create(folder, PictureChoice::Every(args.pictures_every), args.pictures.blur, files, claims)
-    });
-    let recorder = recorder.transpose()?;
-    if let Some(recorder) = &recorder {
-        inputs.iter().for_each(|input| recorder.begin(input.camera, &input.name));
-    }
-    let mut pipelines = Pipelines::new(args, mode, outputs.database(), recorder.clone(), board);
+    let frame_outputs = FrameOutputs::create(args, mode, &inputs, (claims, video), board.as_ref(), &stop)?;
+    let mut pipelines = Pipelines::new(args, mode, outputs.database(), frame_outputs.clone(), board);
 
     let failed = if mode.live {
         let again = args.run.seconds.is_some();
@@ -72,10 +67,6 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Outcome, BoxError> {
         terminal::print(&unidentified(&summary, min_face_size))?;
         terminal::print(&small_faces.line())?;
     }
-    if let Some(recorder) = recorder {
-        let (line, pictures_ok) = recorder.finish(&summary);
-        terminal::message(line);
-        ok &= pictures_ok;
-    }
+    ok &= frame_outputs.finish(&summary);
     Ok(if ok { stop.outcome() } else { Outcome::Failed })
 }

@@ -15,16 +15,14 @@ use passerby::zones::{CameraZones, ZoneBoard};
 use passerby::{NetworkReport, Settings, networks, stages_with};
 
 use super::args::{AnalyzeArgs, Mode};
-use crate::output::Database;
+use super::frame_outputs::FrameOutputs;
 use crate::output::lasting_gallery::LastingGallery;
-use crate::pictures::{Recorder, Recording};
+use crate::output::{Database, Recording};
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
 
 /// The number of observations that may wait for the outputs. They hold no pictures.
 const QUEUED_OBSERVATIONS: usize = 256;
-/// The number of frames that may wait to become pictures.
-const QUEUED_FRAMES: usize = 4;
 /// The shortest interval between two checks whether cameras have ended. It doubles while no observation comes.
 const MIN_POLL_INTERVAL: Duration = Duration::from_micros(200);
 /// The longest interval between these checks.
@@ -39,7 +37,7 @@ pub(super) struct Pipelines {
     gallery: SharedGallery,
     clock: Arc<dyn Clock>,
     database: Option<Database>,
-    recorder: Option<Recorder>,
+    frame_outputs: FrameOutputs,
     /// The zones of the inputs.
     board: Option<ZoneBoard>,
     /// The rule for a full queue of frames.
@@ -69,7 +67,7 @@ impl Pipelines {
         args: &AnalyzeArgs,
         mode: Mode,
         database: Option<Database>,
-        recorder: Option<Recorder>,
+        frame_outputs: FrameOutputs,
         board: Option<ZoneBoard>,
     ) -> Self {
         let mut settings = args.networks.settings();
@@ -96,7 +94,7 @@ impl Pipelines {
             gallery,
             clock,
             database,
-            recorder,
+            frame_outputs,
             board,
             when_full,
             still_threshold,
@@ -141,11 +139,8 @@ impl Pipelines {
         }
         let handle = pipeline.start()?;
         let subscription = handle.subscribe("outputs", QUEUED_OBSERVATIONS, WhenFull::Block);
-        let recording = self.recorder.as_ref().map(|recorder| {
-            recorder.record(handle.subscribe_frames("pictures", QUEUED_FRAMES, self.when_full))
-        });
-        let recording = recording.transpose()?;
-        Ok(slot.insert(Running { subscription, handle, recording, inputs: 1, overdue: Cell::new(false) }))
+        let recordings = self.frame_outputs.record(&handle, self.when_full, is_still)?;
+        Ok(slot.insert(Running { subscription, handle, recordings, inputs: 1, overdue: Cell::new(false) }))
     }
 
     /// Returns the smallest face that is identified, in pixels.
@@ -195,7 +190,7 @@ pub(super) struct Running {
     // Dropped first, so that a pipeline does not wait for outputs that failed.
     subscription: Subscription,
     pub(super) handle: Handle,
-    recording: Option<Recording>,
+    recordings: Vec<Recording>,
     /// The number of inputs added so far.
     inputs: usize,
     /// True if a camera was asked to end and did not.
@@ -250,7 +245,7 @@ impl Running {
     fn finish(self, ended: &mut RunResults) {
         drop(self.subscription);
         let done = if self.overdue.get() { self.handle.stop(END_TIMEOUT) } else { self.handle.finish() };
-        self.recording.into_iter().for_each(Recording::join);
+        self.recordings.into_iter().for_each(Recording::join);
         ended.reports.extend(done.reports);
         ended.cameras.extend(done.figures.cameras);
         ended.abandoned.extend(done.abandoned);

@@ -8,7 +8,7 @@ use passerby::types::BoxError;
 
 use crate::options::{GalleryArgs, InputArgs, NetworkArgs, PictureArgs, QuietArgs, RunArgs};
 use crate::output::FileClaims;
-use crate::pictures::{PictureChoice, Recorder};
+use crate::pictures::{PictureChoice, PicturePlan, Recorder, SHEET_OPTION};
 
 /// The folder of the bundled clip's pictures.
 const PICTURES: &str = "passerby-pictures";
@@ -49,7 +49,7 @@ pub(crate) struct DemoArgs {
     /// Shows the cameras on a live page, whose address is printed, until Ctrl-C or --seconds
     ///
     /// The bundled clip plays over and over. No pictures are written. `passerby serve` has more settings.
-    #[arg(long, conflicts_with_all = ["pictures", "blur"])]
+    #[arg(long, conflicts_with_all = ["pictures", "contact_sheet", "blur"])]
     pub(super) page: bool,
     /// The address of the live page
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8088", requires = "page")]
@@ -66,15 +66,24 @@ impl DemoArgs {
     pub(super) fn recorder(
         &self,
         files: &[PathBuf],
-        claims: FileClaims,
+        mut claims: FileClaims,
     ) -> Result<Option<Recorder>, BoxError> {
         let inputs = &self.input.inputs;
+        let sheet = self.pictures.contact_sheet.as_deref();
         let bundled = inputs.is_empty().then_some(Path::new(PICTURES));
-        let Some(folder) = self.pictures.pictures.as_deref().or(bundled) else {
-            self.pictures.check()?;
+        let folder = self.pictures.pictures.as_deref().or(bundled);
+        let blur = self.pictures.blur;
+        if folder.is_none() && sheet.is_none() {
+            if blur {
+                return Err("--blur: only pictures are blurred (add --pictures FOLDER)".into());
+            }
             return Ok(None);
-        };
+        }
+        if let Some(sheet) = sheet {
+            claims.claim(SHEET_OPTION, sheet)?;
+        }
         let files = files.iter().map(PathBuf::as_path);
-        Recorder::create(folder, PictureChoice::Best, self.pictures.blur, files, claims).map(Some)
+        let plan = PicturePlan { folder, sheet, choice: PictureChoice::Best, blur, names: Vec::new() };
+        Recorder::create(plan, files, claims).map(Some)
     }
 }

@@ -14,6 +14,6 @@ pub(crate) use input_args::InputArgs;
 pub(crate) use network_args::NetworkArgs;
 pub(crate) use number::{number, seconds};
 pub(crate) use output_args::{GalleryArgs, KeyArgs, OutputArgs, QuietArgs};
-pub(crate) use picture_args::PictureArgs;
+pub(crate) use picture_args::{PictureArgs, VideoArgs};
 pub(crate) use run_args::{RunArgs, default_workers};
 pub(crate) use zone_args::ZoneArgs;

@@ -168,6 +168,18 @@ impl OutputWriter {
                 self.settle(settled, error.as_ref());
             }
         }
+        while !self.open.is_empty() {
+            self.end(0);
+        }
+    }
+
+    /// Closes the file at this position among the open ones. If its last rows are not whole, cuts them off.
+    fn end(&mut self, place: usize) {
+        let (file, rows) = self.open.swap_remove(place);
+        let (torn, out) = rows.into_torn();
+        if torn > 0 && is_regular(&self.files[file]) {
+            self.note(cut(&out, torn).err().as_ref());
+        }
     }
 
     fn write(&mut self, chunk: Chunk) {
@@ -178,10 +190,11 @@ impl OutputWriter {
         };
         let out = &mut self.open[place].1;
         let (settled, error) = out.write(chunk);
-        if last && !out.is_waiting() {
-            self.open.swap_remove(place);
-        }
+        let is_done = last && !out.is_waiting();
         self.settle(settled, error.as_ref());
+        if is_done {
+            self.end(place);
+        }
     }
 
     /// Returns the position of a file among the open ones, and opens it if necessary.
@@ -210,6 +223,12 @@ impl OutputWriter {
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     if is_regular(path) { options.append(true) } else { options.write(true) }.open(path)
+}
+
+/// Removes this number of bytes from the end of a file, so that it ends with whole rows.
+fn cut(file: &File, torn: u64) -> io::Result<()> {
+    let len = file.metadata()?.len();
+    file.set_len(len.saturating_sub(torn))
 }
 
 fn is_regular(path: &Path) -> bool {

@@ -82,6 +82,11 @@ impl<W: Write> RowFile<W> {
         !self.pending.is_empty()
     }
 
+    /// Returns the number of bytes at the end of the file whose rows are not whole, and the file.
+    pub(super) fn into_torn(self) -> (u64, W) {
+        (self.begun as u64, self.out)
+    }
+
     /// Gives the rows up that wait. Returns the number of their frames.
     pub(super) fn give_up(&mut self) -> u64 {
         self.pending_bytes = 0;
@@ -151,6 +156,14 @@ mod tests {
         let (both, error) = file.write_pending();
         assert!(error.is_none() && !file.is_waiting());
         assert_eq!((both, file.out.bytes.as_slice()), (settled(2, 0), &b"one\ntwo\nthree\n"[..]));
+    }
+
+    #[test]
+    fn rows_that_stay_torn_are_counted_in_bytes() {
+        let mut file = RowFile::new(Disk { room: 6, ..Disk::default() });
+        file.write(row("one\n"));
+        assert_eq!(file.write(row("two\n")).0, settled(0, 0));
+        assert_eq!(file.into_torn().0, 2);
     }
 
     #[test]

@@ -4,4 +4,4 @@ mod names;
 mod recorder;
 
 pub(crate) use names::unique_name;
-pub(crate) use recorder::{PictureChoice, Recorder, Recording};
+pub(crate) use recorder::{PictureChoice, PicturePlan, Recorder, SHEET_OPTION};

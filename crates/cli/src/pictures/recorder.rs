@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use passerby::annotate::{AnnotateSettings, Annotator, ContactSheet, SheetEntry, SheetSettings};
 use passerby::pipeline::{FrameSubscription, PersonSummary, Summary, TappedFrame};
-use passerby::types::{BoxError, CameraId, FrameMeta, Image, ObservedFace, TrackState};
+use passerby::types::{BoxError, CameraId, FrameMeta, Image, ObservedFace, PersonId, TrackState};
 
 use super::names::{FileNames, file_name};
-use crate::output::FileClaims;
-use crate::terminal::{self, counted};
+use crate::output::{FileClaims, Recording};
+use crate::terminal::counted;
 
 /// The name of the contact sheet.
 const SHEET: &str = "contact-sheet.jpg";
+/// The option that names another file for it.
+pub(crate) const SHEET_OPTION: &str = "--contact-sheet";
 
 /// The frames that become pictures.
 #[derive(Clone, Copy, Debug)]
@@ -27,16 +28,28 @@ pub(crate) enum PictureChoice {
     Best,
 }
 
-/// Writes annotated pictures into a folder. A clone writes into the same folder.
+/// The pictures that a [`Recorder`] writes, and their places.
+#[derive(Clone, Debug)]
+pub(crate) struct PicturePlan<'a> {
+    /// The folder of the annotated pictures, or `None` for the contact sheet alone.
+    pub(crate) folder: Option<&'a Path>,
+    /// The file of the contact sheet, or `None` for one in the folder.
+    pub(crate) sheet: Option<&'a Path>,
+    pub(crate) choice: PictureChoice,
+    pub(crate) blur: bool,
+    /// The names of persons, which are shown instead of their numbers.
+    pub(crate) names: Vec<(PersonId, String)>,
+}
+
+/// Writes annotated pictures into a folder, and a contact sheet. A clone writes into the same folder.
 #[derive(Clone)]
 pub(crate) struct Recorder(Arc<Mutex<Pictures>>);
 
-/// A pipeline whose frames are being recorded.
-pub(crate) struct Recording(JoinHandle<()>);
-
 struct Pictures {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
+    sheet_file: PathBuf,
     choice: PictureChoice,
+    person_names: BTreeMap<PersonId, String>,
     annotator: Annotator,
     sheet: ContactSheet,
     names: FileNames,
@@ -46,9 +59,15 @@ struct Pictures {
     best: BTreeMap<CameraId, (f32, TappedFrame)>,
     /// The files that no picture may overwrite.
     claims: FileClaims,
-    written: usize,
+    counts: PictureCounts,
+}
+
+#[derive(Default)]
+struct PictureCounts {
+    frames: u64,
+    written: u64,
     /// The number of pictures that could not be written, and the first error.
-    failed: usize,
+    failed: u64,
     failure: Option<BoxError>,
 }
 
@@ -57,36 +76,34 @@ impl Recorder {
     ///
     /// # Errors
     /// The folder cannot be made, or holds one of the `inputs`. No picture is written into a file of `claims`, whatever its
-    /// name is.
+    /// name is; the file of the contact sheet must be claimed if the user named it.
     pub(crate) fn create<'a>(
-        folder: &Path,
-        choice: PictureChoice,
-        blur: bool,
+        plan: PicturePlan<'_>,
         inputs: impl IntoIterator<Item = &'a Path>,
         claims: FileClaims,
     ) -> Result<Self, BoxError> {
-        let failed = |e: std::io::Error| format!("--pictures {}: {e}", folder.display());
-        fs::create_dir_all(folder).map_err(failed)?;
-        let real = folder.canonicalize().map_err(failed)?;
-        for input in inputs {
-            let input = input.canonicalize().unwrap_or_else(|_| input.to_path_buf());
-            if input == real || input.parent() == Some(&real) {
-                let folder = folder.display();
-                return Err(format!("--pictures {folder}: the folder holds inputs; name another one").into());
-            }
+        let PicturePlan { folder, sheet, choice, blur, names } = plan;
+        if let Some(folder) = folder {
+            make_folder(folder, inputs)?;
         }
+        let sheet_file = match (sheet, folder) {
+            (Some(sheet), _) => sheet.to_path_buf(),
+            (None, folder) => folder.unwrap_or(Path::new("")).join(SHEET),
+        };
+        let mut annotator = Annotator::new(AnnotateSettings { blur, ..AnnotateSettings::default() });
+        names.iter().for_each(|(person, name)| annotator.name(*person, name));
         let pictures = Pictures {
-            folder: folder.to_path_buf(),
+            folder: folder.map(Path::to_path_buf),
+            sheet_file,
             choice,
-            annotator: Annotator::new(AnnotateSettings { blur, ..AnnotateSettings::default() }),
+            person_names: names.into_iter().collect(),
+            annotator,
             sheet: ContactSheet::new(SheetSettings { blur, ..SheetSettings::default() }),
             names: FileNames::default(),
             due: BTreeMap::new(),
             best: BTreeMap::new(),
             claims,
-            written: 0,
-            failed: 0,
-            failure: None,
+            counts: PictureCounts::default(),
         };
         Ok(Self(Arc::new(Mutex::new(pictures))))
     }
@@ -102,9 +119,7 @@ impl Recorder {
     /// The system has no more threads.
     pub(crate) fn record(&self, frames: FrameSubscription) -> Result<Recording, BoxError> {
         let recorder = self.clone();
-        let take = move || frames.for_each(|frame| recorder.lock().add(&frame));
-        let thread = thread::Builder::new().name("passerby-pictures".into()).spawn(take)?;
-        Ok(Recording(thread))
+        Recording::start("passerby-pictures", move || frames.for_each(|frame| recorder.lock().add(&frame)))
     }
 
     /// Writes the remaining pictures and, if there are any, the contact sheet. Returns a line that names the folder, and `false`
@@ -114,22 +129,31 @@ impl Recorder {
         for (_, (_, frame)) in std::mem::take(&mut pictures.best) {
             pictures.write(&frame);
         }
-        if pictures.written + pictures.failed == 0 {
-            return (format!("no picture came, so {} has none", pictures.folder.display()), true);
+        let place = pictures.folder.as_deref().unwrap_or(&pictures.sheet_file).display().to_string();
+        if pictures.counts.frames == 0 {
+            return (format!("no picture came, so {place} has none"), true);
         }
         let persons = summary.persons();
         let entries: Vec<SheetEntry> = persons.iter().map(|person| pictures.entry(person)).collect();
         let title = counted(persons.len() as u64, "person");
         let sheet = pictures.sheet.render(&title, &entries);
-        pictures.store(SHEET, &sheet);
-        let folder = pictures.folder.display();
-        if let Some(error) = &pictures.failure {
-            let count = counted((pictures.written + pictures.failed) as u64, "picture");
-            return (format!("{folder}: {} of {count} not written: {error}", pictures.failed), false);
+        pictures.store_sheet(&sheet);
+        let PictureCounts { written, failed, failure, .. } = &pictures.counts;
+        if let Some(error) = failure {
+            let count = counted(written + failed, "picture");
+            return (format!("{place}: {failed} of {count} not written: {error}"), false);
         }
         // The contact sheet is one of those that were written.
-        let count = counted((pictures.written - 1) as u64, "picture");
-        (format!("{count} and a contact sheet of {title} are in {folder}"), true)
+        let count = counted(written - 1, "picture");
+        let sheet_file = pictures.sheet_file.display();
+        let line = match &pictures.folder {
+            Some(folder) if pictures.sheet_file.parent() == Some(folder) => {
+                format!("{count} and a contact sheet of {title} are in {place}")
+            }
+            Some(_) => format!("{count} are in {place}, and a contact sheet of {title} is {sheet_file}"),
+            None => format!("a contact sheet of {title} is {sheet_file}"),
+        };
+        (line, true)
     }
 
     fn lock(&self) -> MutexGuard<'_, Pictures> {
@@ -137,18 +161,13 @@ impl Recorder {
     }
 }
 
-impl Recording {
-    /// Waits until the last frame is taken. The pipeline must have ended.
-    pub(crate) fn join(self) {
-        if self.0.join().is_err() {
-            terminal::warning("the thread that writes pictures has failed");
-        }
-    }
-}
-
 impl Pictures {
     fn add(&mut self, frame: &TappedFrame) {
+        self.counts.frames += 1;
         self.sheet.add(&frame.frame, &frame.observation);
+        if self.folder.is_none() {
+            return;
+        }
         let meta = &frame.frame.meta;
         match self.choice {
             PictureChoice::Every(interval) => {
@@ -171,30 +190,31 @@ impl Pictures {
     }
 
     fn write(&mut self, frame: &TappedFrame) {
+        let Some(folder) = &self.folder else { return };
         let meta = &frame.frame.meta;
+        let path = folder.join(file_name(&self.names.of(meta.camera), time_in_name(meta)));
         let mut image = (*frame.frame.image).clone();
         self.annotator.draw(&mut image, &frame.observation.faces);
-        let name = file_name(&self.names.of(meta.camera), time_in_name(meta));
-        self.store(&name, &image);
+        self.store(&path, &image);
     }
 
-    /// Writes a picture, and counts it. A picture that could not be written whole is removed.
-    fn store(&mut self, name: &str, image: &Image) {
-        let path = self.folder.join(name);
-        let done: Result<(), BoxError> = match self.claims.use_of(&path) {
-            Some(other) => Err(format!("{}: is the file of {other} too", path.display()).into()),
-            None => passerby::write_image(&path, image).map_err(|e| {
-                let _ = fs::remove_file(&path);
-                e.into()
-            }),
-        };
-        match done {
-            Ok(()) => self.written += 1,
-            Err(e) => {
-                self.failed += 1;
-                self.failure.get_or_insert(e);
-            }
+    fn store_sheet(&mut self, sheet: &Image) {
+        let path = self.sheet_file.clone();
+        if self.claims.use_of(&path) == Some(SHEET_OPTION) {
+            let done = write(&path, sheet);
+            self.counts.add(done);
+        } else {
+            self.store(&path, sheet);
         }
+    }
+
+    /// Writes a picture, and counts it, unless its file is an input or another output.
+    fn store(&mut self, path: &Path, image: &Image) {
+        let done = match self.claims.use_of(path) {
+            Some(other) => Err(format!("{}: is the file of {other} too", path.display()).into()),
+            None => write(path, image),
+        };
+        self.counts.add(done);
     }
 
     /// Returns the text below a person's view: the first and last time, and the inputs.
@@ -213,8 +233,44 @@ impl Pictures {
             let inputs = counted(person.cameras.len() as u64, "input");
             vec![format!("first: {}", place(&person.first)), format!("last: {}", place(&person.last)), inputs]
         };
-        SheetEntry { person: person.id, name: None, attributes: person.attributes, lines }
+        let name = self.person_names.get(&person.id).cloned();
+        SheetEntry { person: person.id, name, attributes: person.attributes, lines }
     }
+}
+
+impl PictureCounts {
+    fn add(&mut self, done: Result<(), BoxError>) {
+        match done {
+            Ok(()) => self.written += 1,
+            Err(e) => {
+                self.failed += 1;
+                self.failure.get_or_insert(e);
+            }
+        }
+    }
+}
+
+/// Writes a picture. One that could not be written whole is removed.
+fn write(path: &Path, image: &Image) -> Result<(), BoxError> {
+    passerby::write_image(path, image).map_err(|e| {
+        let _ = fs::remove_file(path);
+        e.into()
+    })
+}
+
+/// Makes the folder of pictures, unless it holds one of the inputs.
+fn make_folder<'a>(folder: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), BoxError> {
+    let failed = |e: std::io::Error| format!("--pictures {}: {e}", folder.display());
+    fs::create_dir_all(folder).map_err(failed)?;
+    let real = folder.canonicalize().map_err(failed)?;
+    for input in inputs {
+        let input = input.canonicalize().unwrap_or_else(|_| input.to_path_buf());
+        if input == real || input.parent() == Some(&real) {
+            let folder = folder.display();
+            return Err(format!("--pictures {folder}: the folder holds inputs; name another one").into());
+        }
+    }
+    Ok(())
 }
 
 /// Returns the time in the name of a frame's file, or `None` for a photograph. A stream without times has those of arrival.

@@ -85,7 +85,7 @@ pub(crate) enum Format {
     Table,
     /// One object with everything
     Json,
-    /// One row a time step and camera; rows without a camera are all of them together
+    /// One row a time step and camera, zone or line; rows without a camera are all of them together
     Csv,
     /// One page with charts, which needs no network
     Html,

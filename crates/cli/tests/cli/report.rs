@@ -158,15 +158,19 @@ fn a_range_a_camera_and_a_person_select() {
 }
 
 #[test]
-fn csv_has_a_row_for_each_hour_and_camera() {
+fn csv_has_a_row_for_each_period_with_each_camera_zone_and_line() {
     let folder = folder();
     let args = ["--format", "csv", "--by", "day", "--camera", "door", "--output", "door.csv", "door.sqlite"];
     assert_eq!(success(folder.path(), &args), "");
     let rows = fs::read_to_string(folder.path().join("door.csv")).unwrap();
     let day = "2026-06-01T00:00:00+00:00,2026-06-02T00:00:00+00:00";
+    let zone = format!("\"{}\"", HOSTILE.replace('"', "\"\""));
     let expected = format!(
-        "start,end,camera,visits,persons,new,returning,unidentified,mean_present,peak_present\n\
-        {day},,4,2,2,1,1,0.002,1\n{day},door,4,2,2,1,1,0.002,1\n"
+        "start,end,camera,visits,persons,new,returning,unidentified,mean_present,peak_present,\
+         zone,entered,median_stay_s,p90_stay_s,longest_stay_s,line,left_to_right,right_to_left\n\
+         {day},,4,2,2,1,1,0.002,1,,,,,,,,\n{day},door,4,2,2,1,1,0.002,1,,,,,,,,\n\
+         {day},door,,,,,,0.001,1,{zone},1,60.000,60.000,60.000,,,\n\
+         {day},door,,,,,,,,,,,,,gate,1,0\n"
     );
     assert_eq!(rows, expected);
 }

@@ -13,6 +13,16 @@ pub enum Matrix {
     Bt709,
 }
 
+impl Matrix {
+    /// Returns Kr and Kb.
+    fn luma_weights(self) -> (f32, f32) {
+        match self {
+            Self::Bt601 => (0.299, 0.114),
+            Self::Bt709 => (0.2126, 0.0722),
+        }
+    }
+}
+
 /// The range of the samples of a Y'CbCr picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -48,10 +58,7 @@ impl ColorSpace {
     /// They follow from Kr and Kb as ITU-R BT.601-7 section 2.5 and BT.709-6 section 3 define them.
     #[must_use]
     pub fn coefficients(self) -> [f32; 6] {
-        let (kr, kb) = match self.matrix {
-            Matrix::Bt601 => (0.299_f32, 0.114_f32),
-            Matrix::Bt709 => (0.2126, 0.0722),
-        };
+        let (kr, kb) = self.matrix.luma_weights();
         let kg = 1.0 - kr - kb;
         let (offset, y_gain, c_gain) = match self.range {
             Range::Limited => (16.0, 255.0 / 219.0, 255.0 / 224.0),
@@ -77,6 +84,24 @@ impl ColorSpace {
         let y = (f32::from(y) - offset) * y_gain;
         [y + r_v * v, y + g_u * u + g_v * v, y + b_u * u].map(|c| (c + 0.5).clamp(0.0, 255.0) as u8)
     }
+
+    /// Returns an RGB pixel as Y', Cb and Cr, rounded: the inverse of [`ColorSpace::rgb`].
+    ///
+    /// ```
+    /// use passerby_types::ColorSpace;
+    ///
+    /// assert_eq!(ColorSpace::JPEG.ycbcr([255; 3]), [255, 128, 128]);
+    /// assert_eq!(ColorSpace::default().ycbcr([0; 3]), [16, 128, 128]);
+    /// ```
+    #[must_use]
+    pub fn ycbcr(self, rgb: [u8; 3]) -> [u8; 3] {
+        let (kr, kb) = self.matrix.luma_weights();
+        let [offset, y_gain, r_v, .., b_u] = self.coefficients();
+        let [r, g, b] = rgb.map(f32::from);
+        let luma = kr * r + (1.0 - kr - kb) * g + kb * b;
+        [offset + luma / y_gain, 128.0 + (b - luma) / b_u, 128.0 + (r - luma) / r_v]
+            .map(|v| (v + 0.5).clamp(0.0, 255.0) as u8)
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +117,23 @@ mod tests {
             assert_eq!(limited.rgb(235, 128, 128), [255; 3]);
             assert_eq!(full.rgb(0, 128, 128), [0; 3]);
             assert_eq!(full.rgb(255, 128, 128), [255; 3]);
+        }
+    }
+
+    #[test]
+    fn a_colour_comes_back_from_its_samples() {
+        for matrix in [Matrix::Bt601, Matrix::Bt709] {
+            for range in [Range::Limited, Range::Full] {
+                let space = ColorSpace { matrix, range };
+                for rgb in [[230, 159, 0], [86, 180, 233], [0, 114, 178], [255; 3], [0; 3], [18, 20, 24]] {
+                    let [y, cb, cr] = space.ycbcr(rgb);
+                    let back = space.rgb(y, cb, cr);
+                    assert!(
+                        back.iter().zip(rgb).all(|(a, b)| a.abs_diff(b) <= 2),
+                        "{space:?} {rgb:?} {back:?}"
+                    );
+                }
+            }
         }
     }
 

@@ -13,7 +13,9 @@ use passerby::types::{BoxError, CameraId, Observation};
 use super::args::{AnalyzeArgs, Mode};
 use super::inputs::Input;
 use crate::missing::SmallFaces;
-use crate::output::{Chunk, Database, FileClaims, OutputThread, Readers, WhenBehind, at, end_deadline};
+use crate::output::{
+    Chunk, Database, FileClaims, OutputThread, Readers, WhenBehind, at, end_deadline, files_of_inputs,
+};
 use crate::progress::Progress;
 use crate::stop::Stop;
 use crate::terminal;
@@ -57,7 +59,7 @@ impl Outputs {
         let output = &args.output;
         let several = args.input.inputs.len() > 1 || inputs.len() > 1;
         let names = || inputs.iter().map(|input| input.name.as_str());
-        let mot = output.mot.as_deref().map(|path| (path, mot::paths(path, several, names())));
+        let mot = output.mot.as_deref().map(|path| (path, files_of_inputs(path, several, names(), "txt")));
         for file in mot.iter().flat_map(|(_, files)| files) {
             claims.claim("--mot", file)?;
         }

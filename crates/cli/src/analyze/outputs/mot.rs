@@ -1,13 +1,11 @@
 //! Rows in the format of MOTChallenge.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
 
 use passerby::types::{BBox, BoxError, CameraId, FrameKind, Observation, TrackId, TrackState};
 
 use super::row_format::RowFormat;
 use crate::output::write_mot_row;
-use crate::pictures::unique_name;
 
 /// The decimals of a score.
 const SCORE_DECIMALS: usize = 4;
@@ -116,24 +114,6 @@ impl Rows {
     }
 }
 
-/// Returns the files for the rows of these inputs: `path` itself for a single one, or in the folder `path` `<stem>.txt` for
-/// each, and `<stem>-2.txt` for the second input of that stem. The names follow from the places in the list alone.
-pub(super) fn paths<'a>(path: &Path, several: bool, inputs: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
-    if !several {
-        return vec![path.to_path_buf()];
-    }
-    // Some file systems take names for equal that differ in case alone.
-    let mut taken = BTreeSet::new();
-    let names = inputs.map(|input| unique_name(&stem(input), |name| taken.insert(name.to_lowercase())));
-    names.map(|name| path.join(format!("{name}.txt"))).collect()
-}
-
-fn stem(input: &str) -> String {
-    let stem = Path::new(input).file_stem().unwrap_or_default().to_string_lossy();
-    // An address may hold characters that a file name must not.
-    stem.replace([':', '?', '*', '"', '<', '>', '|', '\\', '&'], "_")
-}
-
 #[cfg(test)]
 mod tests {
     use passerby::types::{Face, FrameMeta, ObservedFace};
@@ -201,12 +181,5 @@ mod tests {
             (1, 1, 0, 0)
         );
         assert_eq!(taken(&mut out).len(), 1000);
-    }
-
-    #[test]
-    fn names_follow_from_the_places_of_the_inputs() {
-        let inputs = ["a/door.mp4", "b/Door.mp4", "hall.mp4"];
-        let names = paths(Path::new("mot"), true, inputs.into_iter());
-        assert_eq!(names, ["mot/door.txt", "mot/Door-2.txt", "mot/hall.txt"].map(PathBuf::from));
     }
 }

@@ -16,7 +16,7 @@ const MAX_FIELDS_LEN: usize = 32;
 
 /// The parameter sets of a track.
 #[derive(Debug)]
-pub(super) struct ParameterSets {
+pub(crate) struct ParameterSets {
     sps: Vec<Vec<u8>>,
     pps: Vec<Vec<u8>>,
     /// Chroma format and bit depths, if the profile declares them.
@@ -35,7 +35,7 @@ struct SampleFormat {
 
 impl ParameterSets {
     /// Reads the sets of an Annex B byte stream. Returns `None` if a kind is missing, or a set is too large.
-    pub(super) fn read(annex_b: &[u8]) -> Option<Self> {
+    pub(crate) fn read(annex_b: &[u8]) -> Option<Self> {
         let of_kind = |kind| -> Vec<Vec<u8>> {
             nal_units(annex_b).filter(|nal| nal_kind(nal) == kind).map(<[u8]>::to_vec).collect()
         };
@@ -52,12 +52,12 @@ impl ParameterSets {
     }
 
     /// Returns true if this is one of the sets.
-    pub(super) fn contains(&self, nal: &[u8]) -> bool {
+    pub(crate) fn contains(&self, nal: &[u8]) -> bool {
         self.sps.iter().chain(&self.pps).any(|set| set == nal)
     }
 
     /// Returns the codec as browsers name it (RFC 6381): profile, constraints and level.
-    pub(super) fn codec(&self) -> String {
+    pub(crate) fn codec(&self) -> String {
         let mut name = String::from("avc1.");
         for byte in &self.sps[0][1..4] {
             let _ = write!(name, "{byte:02x}");
@@ -66,7 +66,7 @@ impl ParameterSets {
     }
 
     /// Appends the content of the box `avcC` (ISO/IEC 14496-15 5.3.3.1).
-    pub(super) fn put_configuration(&self, out: &mut Vec<u8>) {
+    pub(crate) fn put_configuration(&self, out: &mut Vec<u8>) {
         out.push(1);
         out.extend(&self.sps[0][1..4]);
         // Lengths have four bytes.
@@ -87,7 +87,7 @@ fn put_set(out: &mut Vec<u8>, set: &[u8]) {
 }
 
 /// Returns the type of a NAL unit, or 0 if it is empty.
-pub(super) fn nal_kind(nal: &[u8]) -> u8 {
+pub(crate) fn nal_kind(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |header| header & 0x1f)
 }
 

@@ -1,7 +1,7 @@
 //! Writes the boxes of an MP4.
 
 /// Appends a box with the content that `content` writes.
-pub(super) fn put_box(out: &mut Vec<u8>, kind: &[u8; 4], content: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn put_box(out: &mut Vec<u8>, kind: &[u8; 4], content: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend([0; 4]);
     out.extend(kind);
@@ -11,7 +11,7 @@ pub(super) fn put_box(out: &mut Vec<u8>, kind: &[u8; 4], content: impl FnOnce(&m
 }
 
 /// Appends a box that begins with a version and flags.
-pub(super) fn put_full_box(
+pub(crate) fn put_full_box(
     out: &mut Vec<u8>,
     kind: &[u8; 4],
     version: u8,
@@ -24,15 +24,15 @@ pub(super) fn put_full_box(
     });
 }
 
-pub(super) fn put_u16(out: &mut Vec<u8>, value: u16) {
+pub(crate) fn put_u16(out: &mut Vec<u8>, value: u16) {
     out.extend(value.to_be_bytes());
 }
 
-pub(super) fn put_u32(out: &mut Vec<u8>, value: u32) {
+pub(crate) fn put_u32(out: &mut Vec<u8>, value: u32) {
     out.extend(value.to_be_bytes());
 }
 
 /// Appends this number of zero bytes.
-pub(super) fn put_zeros(out: &mut Vec<u8>, count: usize) {
+pub(crate) fn put_zeros(out: &mut Vec<u8>, count: usize) {
     out.resize(out.len() + count, 0);
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// The units of time in a second. H.264 over RTP counts in these.
-pub(super) const TIMESCALE: u32 = 90_000;
+pub(crate) const TIMESCALE: u32 = 90_000;
 
 /// Converts a time to units of 1/90,000 s, rounded to the nearest.
-pub(super) fn ticks(time: Duration) -> u64 {
+pub(crate) fn ticks(time: Duration) -> u64 {
     let nanos = time.as_nanos().saturating_mul(u128::from(TIMESCALE));
     u64::try_from((nanos + 500_000_000) / 1_000_000_000).unwrap_or(u64::MAX / 2)
 }
