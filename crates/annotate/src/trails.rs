@@ -6,7 +6,7 @@ use passerby_types::{ObservedFace, TrackId};
 
 use crate::canvas::Canvas;
 use crate::palette::Rgb;
-use crate::rect::Rect;
+use crate::rect::{Rect, even_above};
 
 /// The most pictures that a trail goes back.
 const MAX_LENGTH: usize = 1000;
@@ -38,7 +38,7 @@ impl Trails {
         places.push_back(((face.x0 + face.x1) / 2, (face.y0 + face.y1) / 2));
         for &(x, y) in places.iter() {
             let dot = Rect::new(x, y, x + 1, y + 1).snapped();
-            canvas.fill(&dot.grown((line / 2) & !1), color);
+            canvas.fill(&dot.grown(even_above(line / 2)), color);
         }
     }
 }

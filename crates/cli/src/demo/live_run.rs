@@ -14,8 +14,8 @@ use super::table;
 use super::view::View;
 use crate::advice::with_advice;
 use crate::missing::{left_out, lost_writes, unidentified};
+use crate::output::Recording;
 use crate::output::{Database, FileClaims, input_files, known_stages};
-use crate::pictures::Recording;
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal;
 

@@ -147,7 +147,7 @@ impl Recorder {
         let count = counted(written - 1, "picture");
         let sheet_file = pictures.sheet_file.display();
         let line = match &pictures.folder {
-            Some(folder) if pictures.sheet_file.parent() == Some(folder) => {
+            Some(folder) if pictures.sheet_file.parent() == Some(folder.as_path()) => {
                 format!("{count} and a contact sheet of {title} are in {place}")
             }
             Some(_) => format!("{count} are in {place}, and a contact sheet of {title} is {sheet_file}"),
