@@ -52,7 +52,7 @@ pub(super) fn text(record: &ReportRecord) -> Result<String, BoxError> {
 }
 
 fn traffic(row: &TrafficRow, (mean, peak): (f64, u64)) -> Cells {
-    cells([
+    cells(&[
         ("start", rfc3339(&row.start)),
         ("end", rfc3339(&row.end)),
         ("camera", row.camera.clone().unwrap_or_default()),
@@ -69,7 +69,7 @@ fn traffic(row: &TrafficRow, (mean, peak): (f64, u64)) -> Cells {
 fn zone(row: &ZoneRow) -> Cells {
     let stay =
         |time: Option<Duration>| time.map_or_else(String::new, |time| format!("{:.3}", time.as_secs_f64()));
-    cells([
+    cells(&[
         ("start", rfc3339(&row.start)),
         ("end", rfc3339(&row.end)),
         ("camera", row.camera.clone()),
@@ -84,7 +84,7 @@ fn zone(row: &ZoneRow) -> Cells {
 }
 
 fn line(row: &LineRow) -> Cells {
-    cells([
+    cells(&[
         ("start", rfc3339(&row.start)),
         ("end", rfc3339(&row.end)),
         ("camera", row.camera.clone()),
@@ -95,7 +95,7 @@ fn line(row: &LineRow) -> Cells {
 }
 
 /// Returns a row with these cells, each with the name of its column.
-fn cells<const N: usize>(values: [(&str, String); N]) -> Cells {
+fn cells(values: &[(&str, String)]) -> Cells {
     COLUMNS.map(|column| {
         let value = values.iter().find(|(name, _)| *name == column);
         value.map_or_else(String::new, |(_, value)| value.clone())
