@@ -124,7 +124,7 @@ fn a_trail_has_the_last_places_of_a_track_that_still_lives() {
         let mut image = passerby_testkit::uniform(PixelLayout::Rgb8, 640, 360, 90);
         annotator.draw(&mut image, faces);
         let is_dot = |x: &u32| image.rgb_at(*x, 100) != [90; 3];
-        (0..640).step_by(2).filter(is_dot).collect::<Vec<u32>>()
+        (0..640).step_by(20).filter(is_dot).collect::<Vec<u32>>()
     };
     let at = |x: f32| person(1, BBox::from_xywh(x - 20.0, 80.0, 40.0, 40.0));
     assert_eq!(dots(&[at(100.0)]), [100]);
