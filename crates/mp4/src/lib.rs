@@ -1,4 +1,11 @@
-#![doc = include_str!("../README.md")]
+//! Fragmented MP4 (ISO/IEC 14496-12 and 14496-15): files and streams that browsers, VLC, QuickTime and ffmpeg play.
+//!
+//! - [`Fmp4Muxer`] packs a camera's H.264 as it came, one fragment a frame, for Media Source Extensions. Nothing is encoded.
+//! - `VideoWriter` encodes pictures and writes a video file. Every picture has its own time, in its own colour space and range.
+//!   `VideoEncoder` gives the same as segments of bytes.
+//!
+//! # Features
+//! - `h264`: `VideoWriter` and `VideoEncoder`.
 #![forbid(unsafe_code)]
 
 mod boxes;
