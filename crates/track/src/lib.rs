@@ -47,9 +47,11 @@
 
 mod assign;
 mod frame_counter;
+mod heading;
 mod iou;
 mod kalman;
 mod lifecycle;
+mod mean_score;
 mod overlap;
 mod sort;
 

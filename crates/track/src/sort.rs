@@ -6,8 +6,10 @@ use passerby_types::{BBox, Face, FrameMeta, TrackId, TrackState, TrackUpdate, Tr
 
 use crate::assign::Assigner;
 use crate::frame_counter::FrameCounter;
+use crate::heading::Heading;
 use crate::kalman::Motion;
 use crate::lifecycle::{Life, Track, TrackIds, begin_frame, end_frame};
+use crate::mean_score::MeanScore;
 use crate::overlap::{IndexedBox, Pair, find_overlaps, is_trackable};
 
 /// The most frames that a prediction moves on over one gap; after them the box stands still.
@@ -15,6 +17,12 @@ use crate::overlap::{IndexedBox, Pair, find_overlaps, is_trackable};
 /// The limit is far above every sensible [`SortSettings::max_age`], so it changes no result. It bounds the cost of a
 /// `seq` that jumps to its largest number.
 const MAX_PREDICTED_FRAMES: u64 = 1000;
+
+/// The part of the usual score below which the scores of a track are faint.
+const FAINT: f32 = 0.9;
+
+/// The least score of a pair that may be assigned, even if its direction speaks against it.
+const LEAST_SCORE: f32 = 1e-3;
 
 /// The settings of [`Sort`].
 #[derive(Clone, Debug, PartialEq)]
@@ -36,17 +44,53 @@ pub struct SortSettings {
     pub strong_score: f32,
     /// The number of frames for which a track lives without a detection. It ends at the next frame. Default 30.
     pub max_age: u32,
+    /// The margin of a second round, in which lost tracks choose among the strong detections that no track took. It is measured
+    /// as `box_margin` is, and should be larger: a prediction drifts while a face is hidden. Default 0.6; with 0 there is
+    /// no such round.
+    pub lost_margin: f32,
+    /// How far a low detection score lowers the match score of a strong detection, 0 to 1: the match score is multiplied by
+    /// `1 - score_weight * (1 - s)`, in which `s` is the detection's score over the average of the tracks that are being
+    /// followed, at most 1. So a doubtful detection must fit better. Default 0.8; with 0 scores do not count.
+    pub score_weight: f32,
+    /// The number of further detections that confirm a faint track: one whose scores average less than nine tenths of the
+    /// usual ones. Default 1; with 0 all tracks need `min_hits`. With a `min_hits` of 1 every track is confirmed at once.
+    pub faint_hits: u32,
+    /// How much the direction of a face counts, 0 to 1: the cosine of the angle between the way of the track and the way to
+    /// the detection, times this weight and `s`, is added to the match score of each pair that reaches
+    /// `match_threshold`. Default 0.07; with 0 the direction does not count.
+    pub direction_weight: f32,
+    /// How far the noise of the motion model follows the errors of a track's predictions, 0 to 1. Faces that
+    /// stop and turn, and cameras that move, need more of it than people who walk past. Default 0.5; with 0 it is the same
+    /// for all.
+    pub noise_adaptation: f32,
 }
 
 impl Default for SortSettings {
     fn default() -> Self {
-        Self { min_hits: 3, match_threshold: 0.25, box_margin: 0.2, strong_score: 0.6, max_age: 30 }
+        Self {
+            min_hits: 3,
+            match_threshold: 0.25,
+            box_margin: 0.2,
+            strong_score: 0.6,
+            max_age: 30,
+            lost_margin: 0.6,
+            score_weight: 0.8,
+            faint_hits: 1,
+            direction_weight: 0.07,
+            noise_adaptation: 0.5,
+        }
     }
 }
 
 impl SortSettings {
     fn is_strong(&self, face: &Face) -> bool {
         face.score >= self.strong_score
+    }
+
+    /// Returns the number of detections that confirm a track with this average score.
+    fn hits_to_confirm(&self, score: &MeanScore, usual: &MeanScore) -> u32 {
+        let is_faint = self.min_hits > 1 && usual.relative(score.mean()) < FAINT;
+        self.min_hits.saturating_add(if is_faint { self.faint_hits } else { 0 })
     }
 }
 
@@ -65,11 +109,18 @@ impl SortSettings {
 ///   similar appearances? Make it easier by buffering the matching space", WACV 2023, section 3.2.
 /// - A match scores less if the heights differ, after M. Yang et al., "Hybrid-SORT", AAAI 2024, section 3.2.
 /// - A lost track that is found again is confirmed at once. The reference implementation waits for `min_hits` more.
+/// - Lost tracks get a second round with a larger margin, as in the second matching of F. Yang et al., section 3.3.
+/// - A match scores more if the detection continues the direction of the track: J. Cao et al., "Observation-centric SORT",
+///   CVPR 2023, section 4.2.
+/// - A match scores less if the detection's score is low, as in the fusion of scores of ByteTrack's code, but relative to the
+///   scores that the camera's faces usually have.
+/// - A track whose scores are low for its camera is confirmed later.
+/// - The process noise of each track follows the errors of its predictions.
 ///
-/// J. Cao et al., "Observation-centric SORT", CVPR 2023, was tried and left out: re-update, recovery by the last
-/// observation, and direction consistency each left the scores over five MOT sequences unchanged or lower. So was a shift of all
-/// predictions by the motion that most tracks have in common, as for a camera that moves: it raised HOTA by 0.3 to 0.5 on a
-/// sequence from a moving camera, and lowered it by 0.4 to 1.3 on one from a camera that stands still.
+/// The last five have settings, and 0 turns each of them off. With `box_margin: 0.0`, `strong_score: 0.0` and
+/// `match_threshold: 0.3` besides, what remains is the paper's method with noise relative to the box, the order of the
+/// rounds, and the comparison of heights. `docs/decisions.md` says how the defaults were chosen, and lists the ideas that did not
+/// pay: OC-SORT's re-update and recovery, compensation of camera motion, and others.
 ///
 /// [`TrackedFace::bbox`] is the filter's estimate: the corrected box if the face was detected in this frame, else the
 /// predicted one. See the [crate's page](crate) for coasting and gaps.
@@ -78,10 +129,13 @@ pub struct Sort {
     settings: SortSettings,
     frames: FrameCounter,
     ids: TrackIds,
-    tracks: Vec<Track<Motion>>,
+    tracks: Vec<Track<Trajectory>>,
+    usual_score: MeanScore,
     /// The result of the latest [`Sort::step`].
     latest: TrackUpdate,
     assigner: Assigner,
+    /// The number of frames so far, with those of gaps.
+    now: u64,
     // Buffers that are kept from frame to frame.
     rows: Vec<IndexedBox>,
     cols: Vec<IndexedBox>,
@@ -89,17 +143,53 @@ pub struct Sort {
     taken: Vec<bool>,
 }
 
+/// The motion of a face, and the direction and scores of its detections.
+#[derive(Clone, Debug)]
+struct Trajectory {
+    filter: Motion,
+    heading: Heading,
+    /// The average score of the detections.
+    score: MeanScore,
+}
+
 /// The rounds in which tracks choose detections.
-const ROUNDS: [Round; 3] = [
-    Round { confirmed: true, strong: true },
-    Round { confirmed: false, strong: true },
-    Round { confirmed: true, strong: false },
+const ROUNDS: [Round; 4] = [
+    Round { chooser: Chooser::Known, strong: true },
+    Round { chooser: Chooser::Lost, strong: true },
+    Round { chooser: Chooser::Tentative, strong: true },
+    Round { chooser: Chooser::Known, strong: false },
 ];
 
-/// One round: either confirmed (and lost) or tentative tracks choose among either strong or weak detections.
+/// One round: some tracks choose among either strong or weak detections.
 struct Round {
-    confirmed: bool,
+    chooser: Chooser,
     strong: bool,
+}
+
+/// The tracks that choose in a round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Chooser {
+    /// Confirmed and lost tracks.
+    Known,
+    /// Lost tracks, with the margin for them.
+    Lost,
+    Tentative,
+}
+
+impl Chooser {
+    fn includes(self, state: TrackState) -> bool {
+        match self {
+            Chooser::Known => state != TrackState::Tentative,
+            Chooser::Lost => state == TrackState::Lost,
+            Chooser::Tentative => state == TrackState::Tentative,
+        }
+    }
+
+    /// Returns how far boxes grow in the round of these tracks, or `None` if the settings leave the round out.
+    fn margin(self, settings: &SortSettings) -> Option<f32> {
+        let margin = if self == Chooser::Lost { settings.lost_margin } else { settings.box_margin };
+        (self != Chooser::Lost || margin > 0.0).then(|| margin.clamp(0.0, 10.0))
+    }
 }
 
 impl Sort {
@@ -159,12 +249,14 @@ impl Sort {
     fn track(&mut self, seq: u64, pts: Option<Duration>, faces: Option<&[Face]>, out: &mut TrackUpdate) {
         let max_age = self.settings.max_age;
         let frames = self.frames.advance_to(seq, pts, max_age);
+        self.now = self.now.saturating_add(frames);
+        let adaptation = f64::from(share(self.settings.noise_adaptation));
         begin_frame(&mut self.tracks, frames, max_age, out);
         for track in &mut self.tracks {
             for _ in 0..frames.min(MAX_PREDICTED_FRAMES) {
-                track.motion.predict();
+                track.motion.filter.predict(adaptation);
             }
-            track.bbox = track.motion.bbox();
+            track.bbox = track.motion.filter.bbox();
         }
         if let Some(faces) = faces {
             self.match_faces(faces);
@@ -179,14 +271,24 @@ impl Sort {
         for round in &ROUNDS {
             self.match_round(round, faces);
         }
-        for track in self.tracks.iter_mut().filter(|t| t.face.is_none()) {
-            track.life.record_miss();
+        for track in &mut self.tracks {
+            match &track.face {
+                None => track.life.record_miss(),
+                Some(face) if track.life.state() == TrackState::Confirmed => self.usual_score.add(face.score),
+                Some(_) => {}
+            }
         }
         for (face, taken) in faces.iter().zip(&self.taken) {
             if !taken && self.settings.is_strong(face) && is_trackable(&face.bbox) {
+                let score = MeanScore::of(face.score);
+                let min_hits = self.settings.hits_to_confirm(&score, &self.usual_score);
                 self.tracks.push(Track {
-                    life: Life::new(self.ids.next_id(), self.settings.min_hits),
-                    motion: Motion::new(&face.bbox),
+                    life: Life::new(self.ids.next_id(), min_hits),
+                    motion: Trajectory {
+                        filter: Motion::new(&face.bbox),
+                        heading: Heading::new(self.now, face.bbox.center()),
+                        score,
+                    },
                     bbox: face.bbox,
                     face: Some(*face),
                 });
@@ -196,11 +298,9 @@ impl Sort {
 
     /// Assigns the detections of one round to the tracks that choose in it.
     fn match_round(&mut self, round: &Round, faces: &[Face]) {
-        let Self { settings, tracks, assigner, rows, cols, pairs, taken, .. } = self;
-        let margin = settings.box_margin.clamp(0.0, 10.0);
-        let chooses = |t: &Track<Motion>| {
-            t.face.is_none() && (t.life.state() != TrackState::Tentative) == round.confirmed
-        };
+        let Self { settings, tracks, usual_score, assigner, now, rows, cols, pairs, taken, .. } = self;
+        let Some(margin) = round.chooser.margin(settings) else { return };
+        let chooses = |t: &Track<Trajectory>| t.face.is_none() && round.chooser.includes(t.life.state());
         rows.clear();
         rows.extend(
             tracks
@@ -222,20 +322,30 @@ impl Sort {
         }
         pairs.clear();
         find_overlaps(rows, cols, pairs);
+        let score_weight = if round.strong { share(settings.score_weight) } else { 0.0 };
+        let direction_weight = share(settings.direction_weight);
         pairs.retain_mut(|pair| {
-            let a = tracks[pair.row].bbox.height();
-            let b = faces[pair.col].bbox.height();
-            pair.score *= a.min(b) / a.max(b);
-            pair.score >= settings.match_threshold
+            let (track, face) = (&tracks[pair.row], &faces[pair.col]);
+            let (a, b) = (track.bbox.height(), face.bbox.height());
+            let certainty = usual_score.relative(face.score);
+            pair.score *= a.min(b) / a.max(b) * (1.0 - score_weight * (1.0 - certainty));
+            let fits = pair.score >= settings.match_threshold;
+            if fits && direction_weight > 0.0 {
+                let agreement = track.motion.heading.agreement(face.bbox.center());
+                pair.score = (pair.score + direction_weight * certainty * agreement).max(LEAST_SCORE);
+            }
+            fits
         });
         for &(row, col) in assigner.solve(pairs, tracks.len(), faces.len()) {
             let track = &mut tracks[row];
             let face = &faces[col];
             taken[col] = true;
             track.face = Some(*face);
-            track.life.record_hit(settings.min_hits);
-            track.motion.update(&face.bbox);
-            track.bbox = track.motion.bbox();
+            track.motion.score.add(face.score);
+            track.life.record_hit(settings.hits_to_confirm(&track.motion.score, usual_score));
+            track.motion.filter.update(&face.bbox);
+            track.motion.heading.push(*now, face.bbox.center());
+            track.bbox = track.motion.filter.bbox();
         }
     }
 }
@@ -251,4 +361,9 @@ fn grow(bbox: &BBox, margin: f32) -> BBox {
     let dx = bbox.width() * margin;
     let dy = bbox.height() * margin;
     BBox::new(bbox.x1 - dx, bbox.y1 - dy, bbox.x2 + dx, bbox.y2 + dy)
+}
+
+/// Returns a setting from 0 to 1. One that is not a number counts as 0.
+fn share(setting: f32) -> f32 {
+    if setting.is_nan() { 0.0 } else { setting.clamp(0.0, 1.0) }
 }
