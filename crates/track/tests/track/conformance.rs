@@ -26,6 +26,11 @@ fn settings_out_of_range_give_finite_boxes() {
             box_margin: odd,
             strong_score: odd,
             max_age: u32::MAX,
+            lost_margin: odd,
+            score_weight: odd,
+            faint_hits: u32::MAX,
+            direction_weight: odd,
+            noise_adaptation: odd,
         });
         let face = Face::new(BBox::from_xywh(10.0, 10.0, 20.0, 20.0), 0.9);
         for seq in [0, 1, 2, u64::MAX - 1, u64::MAX] {

@@ -247,6 +247,85 @@ fn a_second_box_on_a_face_does_not_take_the_face_away() {
     assert!(update.tracks[0].face.is_some());
 }
 
+/// Tracks a face that stands still at (50, 50) and is confirmed, is hidden for a frame, and appears at `x`. Returns the id that it then has.
+fn id_after_jump(x: f32, settings: SortSettings) -> u64 {
+    let mut tracker = Sort::with_settings(settings);
+    for seq in 0..6 {
+        track(&mut tracker, &meta(0, seq), Some(&[face(50.0, 50.0)]));
+    }
+    track(&mut tracker, &meta(0, 6), Some(&[]));
+    let update = track(&mut tracker, &meta(0, 7), Some(&[face(x, 50.0)]));
+    let found = update.tracks.iter().find(|t| t.face.is_some());
+    found.map_or(0, |t| t.track.0)
+}
+
+#[test]
+fn a_lost_face_is_found_farther_away_than_one_that_was_not_lost() {
+    // The boxes, which are 40 pixels wide, no longer overlap.
+    assert_eq!(id_after_jump(95.0, SortSettings::default()), 1);
+    assert_eq!(id_after_jump(95.0, SortSettings { lost_margin: 0.0, ..SortSettings::default() }), 2);
+    assert_eq!(id_after_jump(150.0, SortSettings::default()), 2);
+}
+
+#[test]
+fn of_two_detections_that_fit_alike_the_one_ahead_wins() {
+    let taken = |direction_weight: f32| {
+        let mut tracker = Sort::with_settings(SortSettings { direction_weight, ..SortSettings::default() });
+        for seq in 0..20 {
+            track(&mut tracker, &meta(0, seq), Some(&[walk(seq)]));
+        }
+        // Both are off the predicted place, the one behind by a little less.
+        let ahead = face(walk(20).bbox.x1 + 21.0, 80.0);
+        let behind = face(walk(20).bbox.x1 - 20.0, 80.0);
+        let update = track(&mut tracker, &meta(0, 20), Some(&[behind, ahead]));
+        update.tracks[0].face == Some(ahead)
+    };
+    assert!(taken(0.1) && !taken(0.0));
+}
+
+#[test]
+fn a_doubtful_detection_must_fit_better() {
+    let matched = |score: f32, x: f32| {
+        let mut tracker = Sort::with_settings(SortSettings { lost_margin: 0.0, ..SortSettings::default() });
+        for seq in 0..6 {
+            track(&mut tracker, &meta(0, seq), Some(&[face(50.0, 50.0)]));
+        }
+        let doubtful = Face { score, ..face(x, 50.0) };
+        track(&mut tracker, &meta(0, 6), Some(&[doubtful])).tracks[0].face.is_some()
+    };
+    // Usual scores are 0.9.
+    assert_eq!([0.9, 0.6].map(|score| matched(score, 80.0)), [true, false]);
+    assert_eq!([0.9, 0.6].map(|score| matched(score, 60.0)), [true, true]);
+}
+
+#[test]
+fn a_faint_track_is_confirmed_one_detection_later() {
+    let mut tracker = Sort::default();
+    for seq in 0..4 {
+        track(&mut tracker, &meta(0, seq), Some(&[face(50.0, 50.0)]));
+    }
+    let faint = Face { score: 0.7, ..face(300.0, 50.0) };
+    let usual = Face { score: 0.85, ..face(500.0, 50.0) };
+    let found: Vec<_> = (4..8)
+        .map(|seq| {
+            let (tracks, _) = states(&mut tracker, seq, Some(&[face(50.0, 50.0), faint, usual]));
+            (tracks[1].1, tracks[2].1)
+        })
+        .collect();
+    let expected =
+        [(Tentative, Tentative), (Tentative, Tentative), (Tentative, Confirmed), (Confirmed, Confirmed)];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn alone_in_the_picture_a_face_with_low_scores_is_as_good_as_any() {
+    let mut tracker = Sort::default();
+    let low = Face { score: 0.61, ..face(50.0, 50.0) };
+    let confirmed: Vec<_> =
+        (0..3).map(|seq| states(&mut tracker, seq, Some(&[low])).0[0].1 == Confirmed).collect();
+    assert_eq!(confirmed, [false, false, true]);
+}
+
 #[test]
 fn a_crowd_of_five_hundred_keeps_its_ids() {
     // 25 by 20 faces whose boxes overlap those of their neighbours, all walking to the right.
