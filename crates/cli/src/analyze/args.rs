@@ -7,7 +7,8 @@ use passerby::capture::Input;
 use passerby::types::BoxError;
 
 use crate::options::{
-    InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, VideoArgs, ZoneArgs, seconds,
+    InputArgs, NetworkArgs, OutputArgs, PictureArgs, QuietArgs, RunArgs, TrackerArgs, VideoArgs, ZoneArgs,
+    seconds,
 };
 
 /// Detects, tracks, identifies and describes the faces in videos, pictures and cameras.
@@ -38,6 +39,8 @@ pub(crate) struct AnalyzeArgs {
     /// An embedding and attributes for each face of each frame, for evaluation
     #[arg(long, help_heading = "Networks")]
     pub(crate) every_frame: bool,
+    #[command(flatten)]
+    pub(crate) tracking: TrackerArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

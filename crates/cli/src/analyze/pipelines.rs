@@ -71,6 +71,7 @@ impl Pipelines {
         board: Option<ZoneBoard>,
     ) -> Self {
         let mut settings = args.networks.settings();
+        args.tracking.apply(&mut settings.tracker);
         let threshold = args.networks.threshold();
         if args.every_frame {
             settings.tracker.strong_score = 0.0;

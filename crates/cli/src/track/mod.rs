@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use passerby::track::{Iou, IouSettings, Sort, SortSettings};
 use passerby::types::{BoxError, Face, FrameMeta, TrackState, TrackUpdate, Tracker};
 
-use crate::options::number;
+use crate::options::{TrackerArgs, number};
 use crate::outcome::Outcome;
 use crate::output::{FileClaims, at, write_mot_row};
 use crate::terminal;
@@ -32,27 +32,14 @@ pub(crate) struct TrackArgs {
     /// The tracker
     #[arg(long, value_name = "NAME", value_enum, default_value_t = TrackerKind::Sort)]
     tracker: TrackerKind,
-    /// The lowest overlap of a track and its detection, 0 to 1 [default: the tracker's own]
-    #[arg(long, value_name = "X", value_parser = number(0.0_f32..=1.0), allow_negative_numbers = true)]
-    iou: Option<f32>,
-    /// How far each side of a box moves out before boxes are compared, as a part of its width or height, for --tracker sort
-    /// [default: 0.2]
-    ///
-    /// A margin helps at low frame rates, at which the boxes of one person may not overlap.
-    #[arg(long, value_name = "X", value_parser = number(0.0_f32..=10.0), allow_negative_numbers = true)]
-    box_margin: Option<f32>,
-    /// The number of frames that a track may go without a detection
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    max_age: Option<u32>,
-    /// The number of detections after which a track is confirmed
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    min_hits: Option<u32>,
     /// The lowest score with which a detection starts a track, for --tracker sort [default: 0.6]
     ///
     /// Detections with a lower score can only continue a track. For detections whose scores are no probabilities, give the
     /// score from which they can be trusted.
     #[arg(long, value_name = "X", value_parser = number(-1e9_f32..=1e9), allow_negative_numbers = true)]
     min_score: Option<f32>,
+    #[command(flatten)]
+    tracking: TrackerArgs,
     /// The detections
     #[arg(value_name = "DET.txt")]
     det: PathBuf,
@@ -63,7 +50,7 @@ pub(crate) struct TrackArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum TrackerKind {
-    /// Greedy assignment by overlap
+    /// Greedy assignment by overlap; has --iou, --max-age and --min-hits alone
     Iou,
     /// A Kalman filter for each track, and the best assignment of all
     Sort,
@@ -104,20 +91,18 @@ fn weak_detections(frames: &BTreeMap<u64, Vec<Face>>, min_score: f32) -> Option<
 
 /// Returns the chosen tracker, its `min_hits`, and the lowest score that starts a track, if the tracker has one.
 fn tracker(options: &TrackArgs) -> (Box<dyn Tracker>, u64, Option<f32>) {
+    let tracking = &options.tracking;
     if options.tracker == TrackerKind::Iou {
         let mut settings = IouSettings::default();
-        settings.min_iou = options.iou.unwrap_or(settings.min_iou);
-        settings.max_age = options.max_age.unwrap_or(settings.max_age);
-        settings.min_hits = options.min_hits.unwrap_or(settings.min_hits);
+        settings.min_iou = tracking.iou.unwrap_or(settings.min_iou);
+        settings.max_age = tracking.max_age.unwrap_or(settings.max_age);
+        settings.min_hits = tracking.min_hits.unwrap_or(settings.min_hits);
         let min_hits = settings.min_hits.into();
         (Box::new(Iou::with_settings(settings)), min_hits, None)
     } else {
         let mut settings = SortSettings::default();
-        settings.match_threshold = options.iou.unwrap_or(settings.match_threshold);
-        settings.max_age = options.max_age.unwrap_or(settings.max_age);
-        settings.min_hits = options.min_hits.unwrap_or(settings.min_hits);
+        tracking.apply(&mut settings);
         settings.strong_score = options.min_score.unwrap_or(settings.strong_score);
-        settings.box_margin = options.box_margin.unwrap_or(settings.box_margin);
         let min_hits = settings.min_hits.into();
         let min_score = settings.strong_score;
         (Box::new(Sort::with_settings(settings)), min_hits, Some(min_score))
