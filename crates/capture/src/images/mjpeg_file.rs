@@ -117,6 +117,8 @@ impl PictureSequence for MjpegFile {
             }
             None if self.parser.is_in_picture() => {
                 self.parser = MultipartParser::bare(0);
+                // The cut picture counts, so that a file of nothing else has one fault and not two.
+                self.next_number += 1;
                 Err(SourceError::Truncated { input: input.into(), frames: frame, expected: None })
             }
             None if frame == 0 => Err(SourceError::malformed(input, "no JPEG pictures in it")),
@@ -138,6 +140,18 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
+
+    #[test]
+    fn a_stream_of_one_cut_picture_has_one_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut.mjpeg");
+        std::fs::write(&path, b"--b\r\nContent-Type: image/jpeg\r\n\r\n\xFF\xD8").unwrap();
+        let file = BufReader::new(File::open(&path).unwrap());
+        let mut stream = MjpegFile::multipart(file, DecodeLimits::default());
+        let pool = FramePool::default();
+        assert!(stream.next(&pool, "cut.mjpeg").is_err());
+        assert!(stream.next(&pool, "cut.mjpeg").unwrap().is_none());
+    }
 
     #[test]
     fn only_a_picture_that_follows_at_once_makes_a_stream() {
