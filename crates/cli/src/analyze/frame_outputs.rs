@@ -106,7 +106,7 @@ impl FrameOutputs {
                 when_full,
             ))?);
         }
-        // A photograph is no video.
+        // Photographs make no video.
         if let Some(video) = self.video.as_ref().filter(|_| !is_still) {
             recordings.push(video.record(handle.subscribe_frames("video", QUEUED_FRAMES, when_full))?);
         }

@@ -1,4 +1,4 @@
-//! What the zones and lines of a camera have counted up to a frame.
+//! The counts of a camera's zones and lines up to a frame.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

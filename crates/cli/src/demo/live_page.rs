@@ -20,12 +20,12 @@ pub(super) fn run(args: &DemoArgs) -> Result<Outcome, BoxError> {
     };
     config.store.database.clone_from(&args.db);
     config.store.gallery = !args.gallery.no_gallery;
-    config.store.key_file.clone_from(&args.gallery.key.key_file);
+    let secrets = Secrets::with_key(args.gallery.read_key()?);
     config.preview.address = args.page_address;
     let networks = args.networks.clone();
     let limits = args.run.governor_limits(args.run.cadence(true)?, &networks);
     let stop = Stop::new(args.run.seconds)?;
-    ServerRun { config, secrets: Secrets::default(), networks, limits, stop }.run(None)
+    ServerRun { config, secrets, networks, limits, stop }.run(None)
 }
 
 /// Returns cameras that play the bundled clip over and over, each from another place.

@@ -90,10 +90,15 @@ impl GalleryArgs {
     /// # Errors
     /// The key cannot be read.
     pub(crate) fn numbers(&self) -> Result<PersonNumbers, BoxError> {
-        if self.no_gallery {
-            return Ok(PersonNumbers::OfThisRun);
-        }
-        Ok(PersonNumbers::OfAllRuns { key: self.key.read()? })
+        Ok(PersonNumbers::new(!self.no_gallery, self.read_key()?))
+    }
+
+    /// Reads the key of the templates. Returns `None` if the user gave none, or wants no templates.
+    ///
+    /// # Errors
+    /// As for [`KeyArgs::read`].
+    pub(crate) fn read_key(&self) -> Result<Option<TemplateKey>, StoreError> {
+        if self.no_gallery { Ok(None) } else { self.key.read() }
     }
 }
 

@@ -5,7 +5,7 @@ use passerby::track::SortSettings;
 
 use super::number;
 
-/// How faces are followed from frame to frame. What is not given has its default.
+/// How faces are followed from frame to frame. An option that is not given has its default.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Tracking")]
 pub(crate) struct TrackerArgs {

@@ -35,6 +35,13 @@ pub(crate) enum PersonNumbers {
     },
 }
 
+impl PersonNumbers {
+    /// Returns the numbers of a run with or without a gallery.
+    pub(crate) fn new(has_gallery: bool, key: Option<TemplateKey>) -> Self {
+        if has_gallery { Self::OfAllRuns { key } } else { Self::OfThisRun }
+    }
+}
+
 /// The names of cameras that are not stored yet.
 type CameraNames = Arc<Mutex<Vec<(CameraId, String)>>>;
 

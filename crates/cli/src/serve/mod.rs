@@ -27,7 +27,7 @@ use crate::advice::with_advice;
 use crate::missing::{left_out, lost_writes};
 use crate::options::NetworkArgs;
 use crate::outcome::Outcome;
-use crate::output::{Database, FileClaims, input_files, known_stages};
+use crate::output::{Database, FileClaims, PersonNumbers, input_files, known_stages};
 use crate::stop::{END_TIMEOUT, Stop};
 use crate::terminal::{self, counted};
 pub(crate) use args::ServeArgs;
@@ -74,8 +74,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Outcome, BoxError> {
             let mut config = setup::of_inputs(words)?;
             config.store.database = args.db.clone().unwrap_or(config.store.database);
             config.store.gallery = !args.gallery.no_gallery;
-            config.store.key_file.clone_from(&args.gallery.key.key_file);
-            (config, Secrets::default(), None, Stop::new(None)?)
+            let secrets = Secrets::with_key(args.gallery.read_key()?);
+            (config, secrets, None, Stop::new(None)?)
         }
     };
     let networks = setup::networks(&config)?;
@@ -137,7 +137,8 @@ impl ServerRun {
         let inputs: Vec<_> = self.config.cameras.iter().map(|camera| camera.input().into()).collect();
         let files: Vec<PathBuf> = input_files(&inputs);
         FileClaims::of_inputs(files.iter().map(PathBuf::as_path)).claim_database("the database", path)?;
-        Database::open(path, &self.networks.settings(), setup::person_numbers(&self.config.store)?).map(Some)
+        let numbers = PersonNumbers::new(self.config.store.gallery, self.secrets.key.clone());
+        Database::open(path, &self.networks.settings(), numbers).map(Some)
     }
 
     /// Starts the pipeline without cameras.

@@ -7,14 +7,12 @@ use std::time::Duration;
 use passerby::capture::Input;
 use passerby::inference::Device;
 use passerby::pipeline::GovernorLimits;
-use passerby::store::TemplateKey;
 use passerby::types::BoxError;
-use passerby_config::{CadenceChoice, CameraConfig, GovernorConfig, ServeConfig, StoreConfig};
+use passerby_config::{CadenceChoice, CameraConfig, GovernorConfig, ServeConfig};
 
 use super::messages;
 use super::secrets::Secrets;
 use crate::options::{NetworkArgs, default_workers};
-use crate::output::PersonNumbers;
 use crate::pictures::unique_name;
 
 /// Returns the configuration that stands for inputs of the command line.
@@ -56,21 +54,9 @@ pub(super) fn of_file(path: &Path) -> Result<(ServeConfig, Secrets), BoxError> {
         Input::parse(camera.input()).map_err(|e| format!("{file}: camera.uri of {name:?}: {e}"))?;
     }
     networks(&config).map_err(|e| format!("{file}: stages.device: {e}"))?;
-    person_numbers(&config.store).map_err(|e| format!("{file}: store.key_file: {e}"))?;
     messages::check(&config.events).map_err(|e| format!("{file}: {e}"))?;
     let secrets = Secrets::read(&config).map_err(|e| format!("{file}: {e}"))?;
     Ok((config, secrets))
-}
-
-/// Returns the meaning of the numbers of persons.
-///
-/// # Errors
-/// The key of the templates cannot be read.
-pub(super) fn person_numbers(store: &StoreConfig) -> Result<PersonNumbers, BoxError> {
-    if !store.gallery {
-        return Ok(PersonNumbers::OfThisRun);
-    }
-    Ok(PersonNumbers::OfAllRuns { key: store.key_file.as_deref().map(TemplateKey::read_file).transpose()? })
 }
 
 /// Returns the networks.

@@ -19,6 +19,7 @@ use detections::parse;
 
 /// The decimals of a score in the output.
 const SCORE_DECIMALS: usize = 2;
+
 /// Follows the detections of a MOTChallenge file.
 ///
 /// Reads detections as MOTChallenge writes them (frame,id,x,y,w,h,score,...; frames count from 1, in any order; a frame

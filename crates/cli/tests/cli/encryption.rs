@@ -2,36 +2,20 @@
 #![cfg(feature = "encryption")]
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-const PORTRAITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/portraits");
-
-fn run(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_passerby")).current_dir(folder).args(args).output().unwrap()
-}
-
-/// Returns the standard output of a command that succeeds.
-fn success(folder: &Path, args: &[&str]) -> String {
-    let done = run(folder, args);
-    assert_eq!(done.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
-}
-
-/// Returns the only line on standard error of a command that ends with exit code 2.
-fn failure(folder: &Path, args: &[&str]) -> String {
-    let done = run(folder, args);
-    let line = String::from_utf8(done.stderr).unwrap();
-    assert_eq!((done.status.code(), line.lines().count()), (Some(2), 1), "{args:?}: {line}");
-    line.trim_end().to_owned()
-}
+use crate::{PORTRAITS, failure, run, success, text};
 
 /// Analyses a portrait into the database `db`, and returns the standard error.
 fn analyze(folder: &Path, portrait: &str, options: &[&str]) -> String {
     let photo = format!("{PORTRAITS}/{portrait}");
     let done = run(folder, &[&["analyze", "--quiet", "--db", "db", &photo], options].concat());
-    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stderr).unwrap()
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    text(&done.stderr).to_owned()
 }
 
 #[test]
@@ -86,4 +70,34 @@ fn a_key_file_that_is_none_is_named() {
     let folder = folder.path();
     let missing = failure(folder, &["persons", "db", "list", "--key-file", "door.key"]);
     assert!(missing.starts_with("passerby: door.key: "), "{missing}");
+}
+
+#[cfg(unix)]
+#[test]
+fn serve_reads_a_key_once_so_that_it_may_come_through_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let pipe = folder.join("door.key");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let video = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/tests/data/tiny.mp4");
+    let config = format!(
+        "[store]\ndatabase = \"db\"\nkey_file = \"door.key\"\n[preview]\nenabled = false\n[[camera]]\nname = \"door\"\nuri = \"{video}\"\n"
+    );
+    fs::write(folder.join("passerby.toml"), config).unwrap();
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_passerby"));
+    let mut serve = serve.current_dir(folder).arg("serve").spawn().unwrap();
+    // It waits until the program opens the pipe.
+    let give_key = move || fs::write(pipe, "5a".repeat(32));
+    thread::Builder::new().name("key".into()).spawn(give_key).unwrap();
+    // With a second read, the program would wait for ever, and make no database.
+    let encrypted = "passerby: db: its templates are encrypted: give their key\n";
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut said = String::new();
+    while said != encrypted && Instant::now() < until {
+        thread::sleep(Duration::from_millis(50));
+        said = text(&run(folder, &["persons", "db", "show", "1"]).stderr).to_owned();
+    }
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert_eq!(said, encrypted);
 }

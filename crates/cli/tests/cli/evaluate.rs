@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const PORTRAITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/portraits");
+use crate::PORTRAITS;
 
 fn evaluate(folder: &Path, options: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_passerby"));

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use passerby::store::{Reader, RunId};
 use serde_json::Value;
 
+use crate::text;
+
 /// A video of ten pictures, 160x120.
 const VIDEO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/tests/data/tiny.mp4");
 /// A scene with a face in each of its 60 pictures.
@@ -29,10 +31,6 @@ fn program(folder: &Path) -> Command {
 
 fn analyze(folder: &Path, args: &[&str]) -> Output {
     program(folder).args(["analyze", "--quiet"]).args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
 }
 
 fn summary(done: &Output) -> Value {

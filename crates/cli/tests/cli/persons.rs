@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -13,34 +13,12 @@ use passerby::store::{JournalSettings, Reader, SqliteJournal};
 use passerby::types::{FaceTemplate, PersonEdits, PersonId};
 use serde_json::Value;
 
+use crate::{PORTRAITS, failure, run, success, text};
+
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/passersby.mp4");
-const PORTRAITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/portraits");
 
 /// The number of kills.
 const KILLS: u64 = 20;
-
-fn run(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_passerby")).current_dir(folder).args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-/// Returns the standard output of a command that succeeds.
-fn success(folder: &Path, args: &[&str]) -> String {
-    let done = run(folder, args);
-    assert_eq!(done.status.code(), Some(0), "{args:?}: {}", text(&done.stderr));
-    text(&done.stdout).to_owned()
-}
-
-/// Returns the only line on standard error of a command that ends with exit code 2.
-fn failure(folder: &Path, args: &[&str]) -> String {
-    let done = run(folder, args);
-    let line = text(&done.stderr);
-    assert_eq!((done.status.code(), line.lines().count()), (Some(2), 1), "{args:?}: {line}");
-    line.trim_end().to_owned()
-}
 
 /// A folder with the database `db` of the three portraits of one man, another man, and a woman.
 fn portraits() -> tempfile::TempDir {

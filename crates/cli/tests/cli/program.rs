@@ -5,15 +5,13 @@
 use std::fs;
 use std::process::{Command, Output};
 
+use crate::text;
+
 /// A video of ten pictures, 160x120.
 const VIDEO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../capture/tests/data/tiny.mp4");
 
 fn passerby(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_passerby")).args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
 }
 
 /// Returns the standard output of a command that succeeds.

@@ -15,6 +15,8 @@ use passerby::types::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::text;
+
 /// 2026-06-01 08:00 UTC, 10:00 in Berlin, in seconds since 1970.
 const BEGIN_S: u64 = 1_780_300_800;
 /// A name that would be markup, a script and an escape sequence.
@@ -77,10 +79,6 @@ fn zone_events(is_first: bool) -> Vec<ZoneEvent> {
 fn report(folder: &Path, args: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_passerby"));
     program.current_dir(folder).env("TZ", "UTC").arg("report").args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
 }
 
 fn success(folder: &Path, args: &[&str]) -> String {

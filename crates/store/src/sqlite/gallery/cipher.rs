@@ -76,38 +76,40 @@ impl TemplateCipher {
     }
 
     /// Returns the bytes that the file stores for a template.
+    #[cfg_attr(
+        not(feature = "encryption"),
+        expect(unused_variables, reason = "only a sealed template needs it")
+    )]
     pub(super) fn seal(&self, template: u64, embedding: &Embedding) -> Result<Vec<u8>, StoreFault> {
         let bytes: Vec<u8> = embedding.as_slice().iter().flat_map(|v| v.to_le_bytes()).collect();
         match self {
-            Self::Plain => {
-                // The number takes part in sealing alone.
-                let _ = template;
-                Ok(bytes)
-            }
+            Self::Plain => Ok(bytes),
             #[cfg(feature = "encryption")]
             Self::Sealed(cipher) => seal(cipher, &bytes, &covered(template)),
         }
     }
 
     /// Returns the template of these bytes, or `None` if they are damaged or of another template.
+    #[cfg_attr(
+        not(feature = "encryption"),
+        expect(unused_variables, reason = "only a sealed template needs it")
+    )]
     pub(super) fn open(&self, template: u64, bytes: &[u8]) -> Option<Embedding> {
         match self {
-            Self::Plain => {
-                let _ = template;
-                embedding(bytes)
-            }
+            Self::Plain => embedding(bytes),
             #[cfg(feature = "encryption")]
             Self::Sealed(cipher) => embedding(&open(cipher, bytes, &covered(template))?),
         }
     }
 
     /// Returns true if these bytes of a file prove this cipher's key.
+    #[cfg_attr(
+        not(feature = "encryption"),
+        expect(unused_variables, reason = "only a sealed template needs it")
+    )]
     fn proves(&self, key_check: &[u8]) -> bool {
         match self {
-            Self::Plain => {
-                let _ = key_check;
-                false
-            }
+            Self::Plain => false,
             #[cfg(feature = "encryption")]
             Self::Sealed(cipher) => open(cipher, key_check, KEY_CHECK).is_some(),
         }

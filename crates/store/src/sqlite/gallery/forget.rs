@@ -111,9 +111,11 @@ impl SqliteJournal {
         let mut count = 0;
         for template in templates {
             count += 1;
-            secrets.push(TemplateCipher::Plain.seal(template.id.0, &template.embedding)?);
+            let plain = TemplateCipher::Plain.seal(template.id.0, &template.embedding)?;
+            let stored = stored_bytes(&tx, template.id)?;
             // If templates are encrypted, the stored bytes must go as well.
-            secrets.push(stored_bytes(&tx, template.id)?);
+            secrets.extend((stored != plain).then_some(stored));
+            secrets.push(plain);
         }
         let mine: BTreeSet<PersonId> = numbers.iter().copied().collect();
         secrets.extend(names(&tx, &mine)?);
