@@ -210,16 +210,9 @@ fn mix(under: u8, over: u8, coverage: i32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use passerby_testkit::LAYOUTS;
-    use passerby_types::{Matrix, Range};
+    use passerby_testkit::{LAYOUTS, color_spaces};
 
     use super::*;
-
-    fn spaces() -> impl Iterator<Item = ColorSpace> {
-        [Matrix::Bt601, Matrix::Bt709]
-            .into_iter()
-            .flat_map(|matrix| [Range::Limited, Range::Full].map(|range| ColorSpace { matrix, range }))
-    }
 
     fn noise(layout: PixelLayout, width: u32, height: u32, color: ColorSpace) -> Image {
         let bytes = (0..layout.tight_len(width, height)).map(|i| (i * 7919 % 251) as u8).collect();
@@ -228,7 +221,7 @@ mod tests {
 
     #[test]
     fn an_ink_is_its_colour_within_rounding() {
-        for space in spaces() {
+        for space in color_spaces() {
             for rgb in [[230, 159, 0], [86, 180, 233], [0, 114, 178], [255; 3], [0; 3], [18, 20, 24]] {
                 let Ink([y, cb, cr]) = Ink::new(PixelLayout::I420, space, rgb);
                 for (got, want) in space.rgb(y, cb, cr).into_iter().zip(rgb) {
@@ -243,7 +236,7 @@ mod tests {
         let orange = [230, 159, 0];
         for layout in LAYOUTS {
             for (width, height) in [(1, 1), (2, 3), (16, 16), (33, 17)] {
-                for space in spaces() {
+                for space in color_spaces() {
                     let before = noise(layout, width, height, space);
                     let mut after = before.clone();
                     let rect = Rect::new(-2, 2, 10, 40);

@@ -171,6 +171,12 @@ impl ContactSheet {
         Image::from_vec(PixelLayout::Rgb8, tile, tile, ColorSpace::JPEG, pixels).ok()
     }
 
+    /// Returns true if there is a view of a person, so that [`ContactSheet::picture`] returns one.
+    #[must_use]
+    pub fn has_picture(&self, person: PersonId) -> bool {
+        self.view(person).is_some()
+    }
+
     /// Forgets the views of a person. A track that goes on gives new ones.
     pub fn forget(&mut self, person: PersonId) {
         self.persons.remove(&person);

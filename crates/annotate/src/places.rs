@@ -15,7 +15,7 @@ const HEAD_SIDE: f32 = 0.5;
 /// `[0, 0]` is the upper left corner and `[1, 1]` the lower right one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlaceMark {
-    /// Where it is.
+    /// Its corners, or its two ends.
     pub outline: PlaceOutline,
     /// The text beside it, for example the name and a count. Nothing is written if it is empty.
     pub text: String,

@@ -10,7 +10,7 @@ pub(crate) struct EvenPlanes {
     planes: [Vec<u8>; 3],
 }
 
-/// Returns the sides of a picture with one more column or row where they are odd: a chroma sample of H.264 covers two by two pixels.
+/// Returns the sides of a picture with one more column or row if they are odd: a chroma sample of H.264 covers two by two pixels.
 pub(crate) fn even_size((width, height): (u32, u32)) -> (u32, u32) {
     (width.next_multiple_of(2), height.next_multiple_of(2))
 }
@@ -138,16 +138,9 @@ fn pick(row: &[u8], offset: usize, step: usize, out: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use passerby_testkit::LAYOUTS;
-    use passerby_types::{Matrix, Range};
+    use passerby_testkit::{LAYOUTS, color_spaces};
 
     use super::*;
-
-    fn spaces() -> impl Iterator<Item = ColorSpace> {
-        [Matrix::Bt601, Matrix::Bt709]
-            .into_iter()
-            .flat_map(|matrix| [Range::Limited, Range::Full].map(|range| ColorSpace { matrix, range }))
-    }
 
     /// Returns a picture of one colour, as far as the layout has colours.
     fn plain(layout: PixelLayout, (width, height): (u32, u32), color: ColorSpace, rgb: [u8; 3]) -> Image {
@@ -178,7 +171,7 @@ mod tests {
     fn every_layout_and_size_keeps_its_colour() {
         for layout in LAYOUTS {
             for size in [(1, 1), (2, 2), (3, 5), (16, 8), (33, 17)] {
-                for (from, to) in spaces().flat_map(|from| spaces().map(move |to| (from, to))) {
+                for (from, to) in color_spaces().flat_map(|from| color_spaces().map(move |to| (from, to))) {
                     let rgb = if layout == PixelLayout::Gray8 { [90; 3] } else { [200, 90, 40] };
                     let image = plain(layout, size, from, rgb);
                     let mut planes = EvenPlanes::default();

@@ -12,7 +12,7 @@ const MAX_MV_LENGTH: u32 = 13;
 /// Returns the set, a NAL unit, with the colour space of the pictures, and with the promise that they are shown in the order in which
 /// they are decoded, so that players need not wait for later ones. `references` is the number of pictures that one may refer to.
 ///
-/// The set must end with the flag that there is no such information. Returns `None` if it does not.
+/// The set must end with the flag that it lacks such information. Returns `None` if it does not.
 pub(crate) fn with_usability(sps: &[u8], color: ColorSpace, references: u32) -> Option<Vec<u8>> {
     let (header, escaped) = sps.split_first()?;
     let mut bits = BitString::of(escaped);

@@ -12,7 +12,8 @@ use crate::encoder::{EncoderSettings, VideoEncoder, VideoError, VideoSegment};
 /// Writes pictures into a video: H.264 in a fragmented MP4, which browsers, VLC, QuickTime and ffmpeg play.
 ///
 /// Each picture has a time of its own, so the rate may vary. The file grows by a segment of two seconds
-/// ([`EncoderSettings::key_interval`]), and what is written plays, whatever happens to the program. [`VideoWriter::finish`] writes the last segment.
+/// ([`EncoderSettings::key_interval`]), and a player shows the segments that are written, whatever happens to the program.
+/// [`VideoWriter::finish`] writes the last segment.
 ///
 /// The observations of a pipeline and their pictures come together from `Pipeline::subscribe_frames` of `passerby-pipeline`, and
 /// `Annotator` of `passerby-annotate` draws the boxes.

@@ -3,11 +3,18 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use passerby_types::{ColorSpace, Frame, FrameMeta, Image, PixelLayout, Timestamp};
+use passerby_types::{ColorSpace, Frame, FrameMeta, Image, Matrix, PixelLayout, Range, Timestamp};
 
 /// Every pixel layout.
 pub const LAYOUTS: [PixelLayout; 5] =
     [PixelLayout::I420, PixelLayout::Nv12, PixelLayout::Yuyv, PixelLayout::Rgb8, PixelLayout::Gray8];
+
+/// Returns every colour space: both matrices, each in limited and full range.
+pub fn color_spaces() -> impl Iterator<Item = ColorSpace> {
+    [Matrix::Bt601, Matrix::Bt709]
+        .into_iter()
+        .flat_map(|matrix| [Range::Limited, Range::Full].map(|range| ColorSpace { matrix, range }))
+}
 
 /// Returns the folder of shared test data, for example clips with ground truth, or `None` if it does not exist.
 ///

@@ -65,4 +65,4 @@ pub use fakes::{
     RecordingSink, ScriptedDetector, ScriptedSource, SourceStep,
 };
 pub use faulty_source::{FaultySource, SourceFault, SourceGate, UNUSUAL_SHAPES};
-pub use fixtures::{LAYOUTS, color_of, frame, meta, noise, shared, uniform};
+pub use fixtures::{LAYOUTS, color_of, color_spaces, frame, meta, noise, shared, uniform};

@@ -4,12 +4,12 @@ use crate::credentials::hide_credentials;
 
 /// The file name by which ffmpeg reads the list from its standard input.
 pub(super) const LIST_INPUT: &str = "pipe:0";
-/// What the list needs beside the formats and protocols of the address.
+/// The format and the protocol that ffmpeg needs for the list, beside those of the address.
 pub(super) const LIST_FORMAT: &str = "concat";
 pub(super) const LIST_PROTOCOL: &str = "pipe";
 
 /// Returns a list of one file for ffmpeg's reader `concat` (FFmpeg's manual of formats, 3.5.1), which opens the address with these
-/// options. ffmpeg reads the list from a pipe, so the address is no argument of the program.
+/// options. ffmpeg reads the list from a pipe, so the list of processes does not show the address.
 ///
 /// Returns `None` if the address has no part that must be hidden, or if a list cannot hold it.
 pub(super) fn list(address: &str, options: &[(&str, &str)]) -> Option<String> {

@@ -14,7 +14,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// Runs a program until it ends, or until the other end of its own standard input is closed, as it is when the owner of the
 /// program is killed. Its status is that of the program.
 ///
-/// The program reads what the variable [`STDIN_VARIABLE`] holds. Only the same user can read the variables of a process.
+/// The standard input of the program is the value of the variable [`STDIN_VARIABLE`]. Only the same user can read the variables of a process.
 #[cfg(unix)]
 const SUPERVISOR: &str = r#"exec 3<&0 </dev/null
 stdin=$PASSERBY_CHILD_STDIN

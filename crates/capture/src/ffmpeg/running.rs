@@ -48,7 +48,7 @@ pub(super) enum PictureReceiver {
 impl RunningFfmpeg {
     /// Starts the program and waits for its first picture.
     ///
-    /// If `hide` is true, an address with secrets is no argument of the program, if that is possible.
+    /// If `hide` is true, the arguments of the program do not show an address with secrets, if that is possible.
     ///
     /// Returns the picture's width and height, or `None` if no picture came in time.
     pub(super) fn start(

@@ -1,4 +1,4 @@
-//! Heads that a plan computes together give what they give alone.
+//! Heads that a plan computes together give the same numbers as each alone.
 #![allow(clippy::unwrap_used, reason = "a failed expectation here is a failed test")]
 
 use passerby_cnn::{Conv, Graph, Isa, Plan, Shape, TensorLayout, Unary, Value, Window};

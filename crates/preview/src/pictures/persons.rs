@@ -55,7 +55,7 @@ impl PersonPictures {
     /// Returns true if there is a picture of a person.
     pub(crate) fn has(&self, numbers: &[PersonId]) -> bool {
         let state = self.state.lock();
-        numbers.iter().any(|number| state.sheet.picture(*number).is_some())
+        numbers.iter().any(|number| state.sheet.has_picture(*number))
     }
 
     /// Forgets a person.

@@ -90,8 +90,8 @@ const RUNS: &str = "DELETE FROM run WHERE id IN (SELECT id FROM run AS r WHERE i
 
 impl Sqlite {
     /// Removes tracks whose last frame is before a time of day with their boxes, and stays and crossings before it, of all runs
-    /// of the file, in one transaction of at most `most` tracks and `most` rows of each other table. So that other writers wait for a short time only, the caller should call it with a small number until nothing is left:
-    /// [`ExpiredRows::is_empty`].
+    /// of the file, in one transaction of at most `most` tracks and `most` rows of each other table. So that other writers wait
+    /// for a short time only, the caller should call it with a small number until [`ExpiredRows::is_empty`] is true.
     ///
     /// The gallery keeps its persons, with the numbers of their tracks. The file does not become smaller: SQLite uses the
     /// free pages for new rows. [`SqliteJournal::erase_traces`](crate::SqliteJournal::erase_traces) rewrites the file without them.

@@ -163,9 +163,9 @@ pub(crate) fn set_up(request: &Request, stream: &mut TcpStream, transport: &str)
         write!(stream, "RTSP/1.0 200 OK\r\nCSeq: {number}\r\nSession: 1\r\nTransport: {transport}\r\n\r\n");
 }
 
-/// Returns the access units of the small clip, each as its NAL units. The first one is a key frame, the others need it.
-pub(crate) fn clip() -> Vec<Vec<Vec<u8>>> {
-    let stream = bytes("tiny.264");
+/// Returns the access units of a clip with one slice per picture, each as its NAL units.
+pub(crate) fn units(name: &str) -> Vec<Vec<Vec<u8>>> {
+    let stream = bytes(name);
     let mut units = vec![Vec::new()];
     let starts: Vec<_> = (0..stream.len() - 3).filter(|&i| stream[i..i + 3] == [0, 0, 1]).collect();
     for (i, &start) in starts.iter().enumerate() {
@@ -182,6 +182,11 @@ pub(crate) fn clip() -> Vec<Vec<Vec<u8>>> {
     }
     units.pop();
     units
+}
+
+/// Returns the access units of the small clip. The first one is a key frame, the others need it.
+pub(crate) fn clip() -> Vec<Vec<Vec<u8>>> {
+    units("tiny.264")
 }
 
 /// Returns the interleaved packets of these units, ten a second, with this sender and from this number and tenth of a second

@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{bytes, checksum, data, drain, golden};
+use self::camera::units;
+use crate::common::{checksum, data, drain, golden};
 use crate::gstreamer::{self, Camera};
 use passerby_capture::{DecodeLimits, Images, Rtsp, RtspSettings, RtspTransport, SourceContext, Video};
 use passerby_testkit::suite;
@@ -279,27 +280,6 @@ fn fake(media: &str, play: impl FnOnce(TcpStream) + Send + 'static) -> String {
 
 const H264: &str =
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:v\r\n";
-
-/// Returns the access units of a clip with one slice per picture, each as its NAL units.
-fn units(name: &str) -> Vec<Vec<Vec<u8>>> {
-    let stream = bytes(name);
-    let mut units = vec![Vec::new()];
-    let starts: Vec<_> = (0..stream.len() - 3).filter(|&i| stream[i..i + 3] == [0, 0, 1]).collect();
-    for (i, &start) in starts.iter().enumerate() {
-        let end = starts.get(i + 1).map_or(stream.len(), |&next| next);
-        let mut nal = stream[start + 3..end].to_vec();
-        while nal.last() == Some(&0) {
-            nal.pop();
-        }
-        let last = matches!(nal[0] & 0x1f, 1 | 5);
-        units.last_mut().expect("one").push(nal);
-        if last {
-            units.push(Vec::new());
-        }
-    }
-    units.pop();
-    units
-}
 
 /// Returns the packets of the units that `keep` selects, at 10 units per second. The other units leave gaps.
 fn packets(units: &[Vec<Vec<u8>>], keep: impl Fn(usize) -> bool) -> Vec<u8> {
